@@ -1,0 +1,10 @@
+//! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
+
+mod error;
+mod request;
+
+pub use error::{Error, Kind};
+pub(crate) use error::chain;
+pub use request::{
+    Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, PortMapping, Process, ProcessState, Run,
+};

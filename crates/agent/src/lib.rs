@@ -1,0 +1,3 @@
+//! The agent: doors that parse and answer, a core that decides, one loop that makes it so.
+
+pub mod core;

@@ -1,0 +1,32 @@
+//! The words of weft as types: names, identifiers, addresses, the records kept in the store and the keys
+//! they are kept under.
+//!
+//! Nothing here does I/O, and nothing here can hold a value that another node would refuse: whatever comes
+//! from outside is parsed into these types first, and what cannot be parsed says why.
+
+mod endpoint;
+mod id;
+mod ifname;
+mod key;
+mod mac;
+mod mtu;
+mod name;
+mod network;
+mod node;
+mod record;
+mod vni;
+
+pub use endpoint::Endpoint;
+pub use id::{EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
+pub use ifname::{IfName, InvalidIfName};
+pub use key::{InvalidKey, Key, Keyspace};
+pub use mac::{InvalidMac, MacAddr};
+pub use mtu::{overlay_mtu, MIN_IPV4_MTU, MIN_IPV6_MTU};
+pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
+pub use network::{InvalidSubnet, Network, Segment, Subnet};
+pub use node::{Liveness, Node};
+pub use record::{Claim, Cursor, Epoch, Extra, InvalidRecord, Record};
+pub use vni::{InvalidVni, Vni};
+
+pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+pub use jiff::Timestamp;

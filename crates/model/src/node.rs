@@ -1,0 +1,49 @@
+//! Nodes: the hosts with an agent.
+
+use crate::{Extra, NodeId, Record};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A host with an agent: the value of a [`Key::Node`](crate::Key::Node). It outlives the agent, since the
+/// entries that lead to its containers do too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// The installation that holds the name.
+    pub id: NodeId,
+    /// The address given with `--cluster-advertise`.
+    pub advertise: IpAddr,
+    /// Where it receives VXLAN packets.
+    pub vtep: IpAddr,
+    /// The UDP port it receives them on.
+    pub vxlan_port: u16,
+    /// The agent's version.
+    pub version: String,
+    /// When somebody first noticed that its session was gone; absent while it is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_since: Option<Timestamp>,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Node {
+    const WHAT: &'static str = "node";
+}
+
+/// Says that a node is up: the value of a [`Key::Live`](crate::Key::Live), bound to the agent's session, so
+/// that the store removes it when the agent no longer renews.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Liveness {
+    /// The installation that is up.
+    pub id: NodeId,
+    /// Since when.
+    pub since: Timestamp,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Liveness {
+    const WHAT: &'static str = "liveness";
+}

@@ -1,0 +1,84 @@
+//! What every record in the store has in common: JSON, read strictly, and carrying unknown fields along so
+//! that an older agent's rewrite loses nothing a newer one wrote.
+
+use crate::{EndpointId, NodeName};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::IpAddr;
+
+/// Fields of a record that this version does not know.
+pub type Extra = serde_json::Map<String, serde_json::Value>;
+
+/// A value in the store that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("not a {what} record of this version: {source}")]
+pub struct InvalidRecord {
+    what: &'static str,
+    source: serde_json::Error,
+}
+
+/// A value kept under one of the [`Key`](crate::Key)s.
+pub trait Record: Serialize + DeserializeOwned {
+    /// What it is called in messages.
+    const WHAT: &'static str;
+
+    /// Reads a record from the bytes in the store.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] if another program, or an incompatible version, wrote it.
+    fn from_json(json: &[u8]) -> Result<Self, InvalidRecord> {
+        serde_json::from_slice(json).map_err(|source| InvalidRecord { what: Self::WHAT, source })
+    }
+
+    /// The bytes to store. Every record can be written: none has a map with keys that are not strings.
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// Who holds an address: the value of a [`Key::Claim`](crate::Key::Claim).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The node that took it.
+    pub node: NodeName,
+    /// The endpoint it is for.
+    pub endpoint: EndpointId,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Claim {
+    const WHAT: &'static str = "address claim";
+}
+
+/// The address a pool handed out last: the value of a [`Key::Cursor`](crate::Key::Cursor). The next one is
+/// looked for after it, so that an address just released is not handed out again at once. It decides
+/// nothing and is written blindly: a stale cursor costs an attempt, never correctness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last address handed out.
+    pub last: IpAddr,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Cursor {
+    const WHAT: &'static str = "pool cursor";
+}
+
+/// Counts the changes to the set of networks: the value of [`Key::Epoch`](crate::Key::Epoch). Who creates a
+/// network changes it by compare-and-set, and so has seen every pool that existed: two creates at once
+/// cannot both take overlapping pools.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Networks created so far.
+    pub created: u64,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Epoch {
+    const WHAT: &'static str = "epoch";
+}

@@ -1,0 +1,73 @@
+//! What can go wrong with a store.
+
+use std::time::Duration;
+
+/// Boxed, since each store's client has an error type of its own.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, has no leader, or did not answer a question in time. Nothing was changed.
+    #[error("store {store} is unavailable ({doing})")]
+    Unavailable {
+        /// [`Store::describe`](crate::Store::describe).
+        store: String,
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: Source,
+    },
+    /// The answer to a change got lost: it may have been carried out.
+    #[error("store {store} did not say within {waited:?} whether it carried out a change ({doing})")]
+    Unknown {
+        /// [`Store::describe`](crate::Store::describe).
+        store: String,
+        /// What was being done.
+        doing: &'static str,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// It refuses: a bad token, a key too long, a value too large.
+    #[error("store {store} refused ({doing}): {reason}")]
+    Refused {
+        /// [`Store::describe`](crate::Store::describe).
+        store: String,
+        /// What was being done.
+        doing: &'static str,
+        /// In the store's words.
+        reason: String,
+    },
+    /// It answered something that makes no sense.
+    #[error("store {store} gave an answer that makes no sense ({doing}): {reason}")]
+    Malformed {
+        /// [`Store::describe`](crate::Store::describe).
+        store: String,
+        /// What was being done.
+        doing: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Why a transaction was not carried out, or not for certain.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Conditions did not hold; nothing was changed.
+    #[error("changed meanwhile by another node: {}", keys.join(", "))]
+    Conflict {
+        /// The keys whose conditions did not hold: at least one of them, in the order of the transaction.
+        keys: Vec<String>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl StoreError {
+    /// Whether trying again later may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Unknown { .. })
+    }
+}

@@ -1,0 +1,60 @@
+//! The truth of the cluster.
+//!
+//! [`Store`] is what weft asks of a key-value store, and no more: read a prefix, watch it, change several
+//! keys at once under conditions, and hold a session that keys are bound to. Keys are paths
+//! (`weft/v1/nodes/host1`), values are bytes; what they mean is `weft-model`'s business.
+//!
+//! Decisions are made by [`Store::commit`] alone. What [`Store::watch`] yields may be stale and is for the
+//! picture.
+
+mod error;
+mod txn;
+mod types;
+
+pub use error::{CommitError, StoreError};
+pub use txn::{Condition, Op, Txn, MAX_OPS};
+pub use types::{Entry, Event, Listing, Revision, SessionId, Update};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use std::time::Duration;
+
+/// A key-value store that several nodes share.
+///
+/// Every method has a deadline of its own and returns [`StoreError::Unavailable`] or
+/// [`StoreError::Unknown`] when it passes; none waits for ever. All are safe to cancel, but a cancelled
+/// [`commit`](Store::commit) counts as possibly carried out.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// How a person would write this store: `consul://192.0.2.1:8500`. Never contains a secret.
+    fn describe(&self) -> String;
+
+    /// Every entry whose key starts with `prefix`, in order of their keys, as of one moment no earlier than
+    /// the call.
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError>;
+
+    /// The entry under `key`, no older than the call.
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
+
+    /// What happens under `prefix` after `revision`, which a [`Listing`] or an earlier [`Update`] gave.
+    ///
+    /// Yields events or, where the store cannot tell them apart any more, a whole snapshot; waking up does
+    /// not prove that anything changed. After an error the stream ends: list, and watch again.
+    fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>>;
+
+    /// Carries out all of `txn`, or nothing.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] names the keys whose conditions did not hold; nothing was changed.
+    async fn commit(&self, txn: Txn) -> Result<(), CommitError>;
+
+    /// Opens a session that ends when it is not renewed for `ttl` (the store may take up to twice as long to
+    /// notice); keys bound to it are deleted when it ends.
+    async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError>;
+
+    /// Keeps a session open for another `ttl`. `false`: it has ended, and so have the keys bound to it.
+    async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError>;
+
+    /// Ends a session at once. One that has ended already is no error.
+    async fn close_session(&self, session: &SessionId) -> Result<(), StoreError>;
+}

@@ -1,0 +1,95 @@
+//! Several changes at once, under conditions.
+
+use crate::{Revision, SessionId};
+
+/// The most operations a transaction can have on every store: Consul's limit (`maxTxnOps`,
+/// `agent/txn_endpoint.go`); etcd's is 128.
+pub const MAX_OPS: usize = 64;
+
+/// When an operation may be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// If the key does not exist.
+    Absent,
+    /// If the key exists and last changed at this revision.
+    Unchanged(Revision),
+}
+
+/// One operation of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Changes nothing; the condition has to hold.
+    Check {
+        /// The key.
+        key: String,
+        /// [`Condition::Always`] makes no sense here and holds.
+        condition: Condition,
+    },
+    /// Writes a value.
+    Put {
+        /// The key.
+        key: String,
+        /// The value.
+        value: Vec<u8>,
+        /// When.
+        condition: Condition,
+        /// Deletes the key when this session ends. The session must be open, and the key unbound or bound
+        /// to the same session; otherwise the key counts as a conflict. Without one, the key keeps the
+        /// session it is bound to.
+        session: Option<SessionId>,
+    },
+    /// Deletes a key. One that does not exist is no conflict under [`Condition::Always`].
+    Delete {
+        /// The key.
+        key: String,
+        /// When. [`Condition::Absent`] makes no sense here: the operation then changes nothing.
+        condition: Condition,
+    },
+}
+
+/// Operations that are carried out all together or not at all. No key appears twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Txn {
+    /// In order, at most [`MAX_OPS`].
+    pub ops: Vec<Op>,
+}
+
+impl Txn {
+    /// An empty transaction.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a condition on a key that the transaction does not change.
+    pub fn check(mut self, key: impl Into<String>, condition: Condition) -> Self {
+        self.ops.push(Op::Check { key: key.into(), condition });
+        self
+    }
+
+    /// Adds a write.
+    pub fn put(mut self, key: impl Into<String>, value: impl Into<Vec<u8>>, condition: Condition) -> Self {
+        self.ops.push(Op::Put { key: key.into(), value: value.into(), condition, session: None });
+        self
+    }
+
+    /// Adds a write of a key that is deleted when `session` ends.
+    pub fn put_bound(
+        mut self,
+        key: impl Into<String>,
+        value: impl Into<Vec<u8>>,
+        condition: Condition,
+        session: SessionId,
+    ) -> Self {
+        let session = Some(session);
+        self.ops.push(Op::Put { key: key.into(), value: value.into(), condition, session });
+        self
+    }
+
+    /// Adds a deletion.
+    pub fn delete(mut self, key: impl Into<String>, condition: Condition) -> Self {
+        self.ops.push(Op::Delete { key: key.into(), condition });
+        self
+    }
+}
