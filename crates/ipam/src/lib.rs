@@ -1,1 +1,13 @@
-//! Being written.
+//! Which pool, which VNI, which address.
+//!
+//! Pure decisions on what the caller knows of the cluster. They may be made on a picture that is stale: the
+//! caller claims the result by compare-and-set, and asks again with what it learnt if another node was
+//! faster.
+
+mod address;
+mod pool;
+mod vni;
+
+pub use address::{Taken, next_address};
+pub use pool::{AddressPool, InvalidAddressPool, NoFreePool, free_pool, random_ula};
+pub use vni::{NoFreeVni, free_vni};

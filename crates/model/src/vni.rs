@@ -33,7 +33,11 @@ impl Vni {
 impl TryFrom<u32> for Vni {
     type Error = InvalidVni;
     fn try_from(number: u32) -> Result<Self, InvalidVni> {
-        if (1..=Self::MAX.0).contains(&number) { Ok(Self(number)) } else { Err(InvalidVni(number.to_string())) }
+        if (1..=Self::MAX.0).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(InvalidVni(number.to_string()))
+        }
     }
 }
 

@@ -1,0 +1,30 @@
+//! Choosing a VNI.
+
+use weft_model::Vni;
+
+/// Every VNI from 256 up is in use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("every VNI from 256 to 16777215 is in use: remove a network")]
+pub struct NoFreeVni;
+
+/// The smallest VNI from 256 up for which `taken` is false.
+///
+/// # Errors
+/// [`NoFreeVni`] if there is none.
+pub fn free_vni(taken: impl Fn(Vni) -> bool) -> Result<Vni, NoFreeVni> {
+    std::iter::successors(Some(Vni::FIRST_AUTOMATIC), |vni| vni.next())
+        .find(|&vni| !taken(vni))
+        .ok_or(NoFreeVni)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_is_free() {
+        assert_eq!(free_vni(|_| false), Ok(Vni::FIRST_AUTOMATIC));
+        assert_eq!(free_vni(|vni| vni.get() != 258).unwrap().get(), 258);
+        assert_eq!(free_vni(|_| true), Err(NoFreeVni));
+    }
+}
