@@ -1,0 +1,11 @@
+//! weft's own resources, under `/weft/v1`.
+
+mod endpoint;
+mod node;
+mod process;
+mod status;
+
+pub use endpoint::{Attach, Endpoint};
+pub use node::Node;
+pub use process::{Exit, Mount, Port, Process, ProcessState, Protocol, Run};
+pub use status::{Plan, Round, Status, Store};

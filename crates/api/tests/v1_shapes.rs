@@ -1,0 +1,88 @@
+//! weft's own JSON: programs depend on it, so it is written down here in full.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use weft_api::v1;
+
+const ID: &str = "7d86d31b1478e7cca9ebed7e73aa0fdeec46c5ca29497431d3007d2d9e15ed99";
+
+fn through<T: Serialize + DeserializeOwned>(json: &Value) -> Value {
+    let read: T = serde_json::from_value(json.clone()).unwrap();
+    serde_json::to_value(read).unwrap()
+}
+
+#[test]
+fn a_node() {
+    let json = json!({
+        "name": "host1", "id": ID, "up": true, "since": "2026-11-22T12:00:00Z", "advertise": "192.0.2.1",
+        "vtep": "192.0.2.1", "vxlan_port": 4789, "version": "0.1.0", "endpoints": 3, "this": true
+    });
+    assert_eq!(through::<v1::Node>(&json), json);
+}
+
+#[test]
+fn an_endpoint() {
+    let json = json!({
+        "id": ID, "name": "nginx_01", "aliases": ["web"], "network": ID, "network_name": "overlay",
+        "ipv4": "10.0.0.2", "ipv6": "fd00::2", "mac": "02:42:0a:00:00:02", "node": "host1", "container": ID,
+        "created": "2026-11-22T12:00:00Z"
+    });
+    assert_eq!(through::<v1::Endpoint>(&json), json);
+}
+
+#[test]
+fn a_namespace_to_attach() {
+    let json = json!({
+        "network": "overlay", "name": "lab", "netns": "/run/netns/lab", "aliases": ["l"],
+        "ipv4": "10.0.0.7", "ipv6": "fd00::7", "mac": "02:42:0a:00:00:07"
+    });
+    assert_eq!(through::<v1::Attach>(&json), json);
+}
+
+#[test]
+fn a_process_to_run() {
+    let json = json!({
+        "name": "nginx_01", "network": "overlay", "aliases": [], "ipv4": "10.0.0.2",
+        "command": ["nginx", "-g", "daemon off;"], "env": {"TZ": "UTC"}, "workdir": "/srv",
+        "mounts": [{"source": "/srv/www", "target": "/var/www", "read_only": true}],
+        "ports": [{"host_ip": "127.0.0.1", "host_port": 8080, "port": 80, "protocol": "tcp"}],
+        "remove": true
+    });
+    assert_eq!(through::<v1::Run>(&json), json);
+    let least: v1::Run = serde_json::from_str(r#"{"network":"n","command":["true"]}"#).unwrap();
+    assert_eq!(least.name, None);
+}
+
+#[test]
+fn a_misspelt_field_of_a_request_is_refused() {
+    let bad = serde_json::from_str::<v1::Run>(r#"{"network":"n","command":["true"],"prots":[]}"#);
+    assert!(bad.unwrap_err().to_string().contains("prots"));
+}
+
+#[test]
+fn a_process() {
+    let mut json = json!({
+        "id": ID, "name": "nginx_01", "command": ["nginx"], "created": "2026-11-22T12:00:00Z",
+        "state": {"state": "running", "pid": 4711},
+        "ports": [{"host_port": 8080, "port": 80, "protocol": "udp"}],
+        "networks": {"overlay": ["10.0.0.2"]}, "netns": "/proc/4711/ns/net", "dir": "/var/lib/weft/p/1"
+    });
+    assert_eq!(through::<v1::Process>(&json), json);
+    json["state"] = json!({"state": "exited", "code": 137, "at": "2026-11-22T12:00:01Z"});
+    assert_eq!(through::<v1::Process>(&json), json);
+}
+
+#[test]
+fn a_status() {
+    let json = json!({
+        "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T12:00:00Z",
+        "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "data_dir": "/var/lib/weft",
+        "store": {"url": "consul://192.0.2.9:8500", "since": "2026-11-22T12:00:00Z", "error": "refused"},
+        "counts": {"networks": 1},
+        "round": {"at": "2026-11-22T12:00:01Z", "took_us": 1200, "steps": 0, "failures": []},
+        "problems": []
+    });
+    assert_eq!(through::<v1::Status>(&json), json);
+}
