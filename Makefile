@@ -1,0 +1,57 @@
+# What a developer does with this checkout. Everything is built and unpacked under target/.
+
+SHELL := /bin/bash -euo pipefail
+STORE ?= embedded
+KEEP ?=
+SECONDS_EACH ?= 60
+
+export WEFT_TOOLS := $(CURDIR)/target/tools
+
+# Tests make namespaces, devices and firewall rules, all inside namespaces of their own, which takes root.
+# Everything is built by whoever calls make; only what must be is run by root.
+ifneq ($(shell id -u),0)
+    SUDO := sudo
+    # The name of cargo's setting for "how to run what was built" has the target in it.
+    RUNNER := CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
+    export $(RUNNER) := sudo --preserve-env
+endif
+
+.PHONY: help build demo demo-down test bench lint fuzz static tools
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## the release binary: target/release/weft
+	cargo build --release --locked --package weft
+
+demo: tools build ## two hosts on this machine, step by step (STORE=consul; KEEP=1 leaves them up)
+	@$(SUDO) STORE=$(STORE) KEEP=$(KEEP) scripts/demo
+
+demo-down: ## ends what `make demo KEEP=1` left up
+	@$(SUDO) scripts/demo down
+
+test: tools ## all tests, on real namespaces and stores
+	cargo build --workspace --locked
+	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
+
+bench: tools build ## the figures, each beside its reference from the same run
+	cargo bench --locked --package weft-testbed
+
+lint: ## formatting, clippy, shell scripts, licences and advisories
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck scripts/* .ci/run; \
+	    else echo 'skipped: no shellcheck here'; fi
+	@if command -v cargo-deny >/dev/null; then cargo deny check; \
+	    else echo 'skipped: no cargo-deny here'; fi
+
+fuzz: ## each fuzz target in turn (SECONDS_EACH=60)
+	@for target in $$(cargo fuzz list); do \
+	    cargo fuzz run -s none $$target -- -max_total_time=$(SECONDS_EACH); done
+
+static: ## one file without any library, for any Linux: needs the musl target and musl-tools
+	CC=gcc cargo build --release --locked --package weft --target $$(uname -m)-unknown-linux-musl
+
+tools: # what tests and demo need; at once when it is there
+	@scripts/tools
