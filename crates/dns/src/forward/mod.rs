@@ -1,0 +1,111 @@
+//! Asking other name servers.
+
+mod exchange;
+mod reply;
+
+use crate::{
+    answer::Answer,
+    query::Request,
+    wire::{HEADER, OPT_LEN, PLAIN_UDP, SAFE_UDP, rcode},
+};
+use reply::Reply;
+use std::{io, net::SocketAddr, time::Duration};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// How long one name server is given. Three tries end before a client's own 5 s (resolv.conf(5), timeout).
+const TRY: Duration = Duration::from_millis(1500);
+/// How often a question is asked: of the first three name servers, or the same ones again.
+const TRIES: usize = 3;
+/// Questions on their way at once, over all clients. Each takes a socket.
+const MAX_IN_FLIGHT: usize = 512;
+
+/// Asks name servers what is not ours to answer.
+///
+/// Its sockets belong to the network namespace of the thread that polls it: the host's. So it reaches what
+/// the host reaches, a resolver on the host's loopback included. Each question gets a socket, a source port
+/// and an id of its own, chosen at random (RFC 5452 section 9.2).
+#[derive(Debug)]
+pub struct Forwarder {
+    slots: Semaphore,
+}
+
+impl Default for Forwarder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Forwarder {
+    /// A forwarder with nothing under way.
+    pub fn new() -> Self {
+        Self { slots: Semaphore::new(MAX_IN_FLIGHT) }
+    }
+
+    /// The answer for the client, after 4.5 seconds at most: that of the first of `upstream` that has one,
+    /// or SERVFAIL.
+    pub async fn ask(&self, upstream: &[SocketAddr], request: &Request) -> Vec<u8> {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            tracing::debug!(limit = MAX_IN_FLIGHT, "too many questions are waiting for name servers");
+            return request.refusal(rcode::SERVFAIL);
+        };
+        let mut last = None;
+        for &server in upstream.iter().cycle().take(TRIES) {
+            let asked = timeout(TRY, request.ask(server)).await;
+            match asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(reply) if reply.is_conclusive() => return reply.for_client(request),
+                Ok(reply) => last = Some(reply),
+                Err(error) => tracing::debug!(%server, %error, "a name server did not answer"),
+            }
+        }
+        last.map_or_else(|| request.refusal(rcode::SERVFAIL), |reply| reply.for_client(request))
+    }
+}
+
+impl Request {
+    /// Asks one name server: over UDP, and over TCP if there is more to say and the client can take it.
+    async fn ask(&self, server: SocketAddr) -> io::Result<Reply> {
+        let id = rand::random();
+        let query = self.encode(id);
+        let reply = exchange::udp(server, &query, |m| Reply::read(m, id, &self.question)).await?;
+        if !reply.is_truncated() || self.limit <= self.udp_size().into() {
+            return Ok(reply);
+        }
+        exchange::tcp(server, &query, |m| Reply::read(m, id, &self.question)).await
+    }
+
+    /// The query as it goes out. It is written anew, not passed on: EDNS options are between a client and
+    /// its server (RFC 6891 section 6), and nothing else a container sends has any business outside.
+    fn encode(&self, id: u16) -> Vec<u8> {
+        let edns = u16::from(self.edns.is_some());
+        let mut query = Vec::with_capacity(HEADER + self.question.len() + OPT_LEN);
+        for word in [id, self.header.kept, 1, 0, 0, edns] {
+            query.extend_from_slice(&word.to_be_bytes());
+        }
+        query.extend_from_slice(&self.question);
+        if let Some(edns) = self.edns {
+            edns.write(&mut query, self.udp_size(), 0);
+        }
+        query
+    }
+
+    /// What is offered to name servers. Fragments get lost, and can be forged (RFC 9715).
+    fn udp_size(&self) -> u16 {
+        self.edns.map_or(PLAIN_UDP, |edns| edns.udp_size.min(SAFE_UDP))
+    }
+
+    /// An answer without content.
+    pub(crate) fn refusal(&self, code: u16) -> Vec<u8> {
+        let mut out = Vec::new();
+        Answer::new(&mut out, self.limit, self.header, &self.question, self.edns).finish(code);
+        out
+    }
+
+    /// An answer that says no more than that there is more of it.
+    fn truncated(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut answer = Answer::new(&mut out, self.limit, self.header, &self.question, self.edns);
+        answer.truncate();
+        answer.finish(rcode::NOERROR);
+        out
+    }
+}

@@ -1,0 +1,147 @@
+//! From a query to its answer.
+
+use crate::{
+    answer::Answer,
+    names::{Names, NetworkNames},
+    query::{Query, Request, Unusable},
+    reverse,
+    wire::{HEADER, PLAIN_UDP, rcode, rtype},
+};
+use std::net::{IpAddr, SocketAddr};
+use weft_model::NetworkId;
+
+/// The largest answer over UDP, whatever a client says it takes, in bytes. Larger ones gain nothing over
+/// TCP.
+const MAX_UDP: u16 = 4096;
+
+/// Who asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The networks the container is on. The first one that knows a name answers.
+    pub networks: Vec<NetworkId>,
+    /// Where everything else is asked. Empty: nothing else exists.
+    pub upstream: Vec<SocketAddr>,
+}
+
+/// What a query came over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Answers are as large as the client says it takes, 512 bytes if it does not say.
+    Udp,
+    /// Answers have up to 65535 bytes.
+    Tcp,
+}
+
+/// What is to be done about a message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing: it is no query.
+    Silent,
+    /// Send the answer that was written.
+    Answered,
+    /// Ask somebody else.
+    Forward(Request),
+}
+
+/// Answers `message` into `out`, whose content is replaced. Does no I/O; `turn` rotates the addresses of
+/// names that have several.
+pub fn respond(
+    message: &[u8],
+    transport: Transport,
+    (names, client): (&Names, &Client),
+    turn: usize,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    let query = match Query::read(message) {
+        Ok(query) => query,
+        Err(Unusable::Silent) => return Outcome::Silent,
+        Err(Unusable::Refused(header, code)) => {
+            Answer::new(out, HEADER, header, &[], None).finish(code);
+            return Outcome::Answered;
+        }
+    };
+    let limit = match (transport, query.edns) {
+        (Transport::Tcp, _) => u16::MAX,
+        (Transport::Udp, Some(edns)) => edns.udp_size.min(MAX_UDP),
+        (Transport::Udp, None) => PLAIN_UDP,
+    };
+    let mut answer = Answer::new(out, limit.into(), query.header, query.question, query.edns);
+    if query.edns.is_some_and(|edns| edns.version != 0) {
+        answer.finish(rcode::BADVERS);
+    } else if !query.is_lookup() {
+        answer.finish(rcode::REFUSED);
+    } else if let Some(code) = own(&query, names, client, turn, &mut answer) {
+        answer.authoritative();
+        answer.finish(code);
+    } else if client.upstream.is_empty() {
+        // Said at once and without doubt, so that a resolver goes on to its next idea.
+        answer.finish(rcode::NXDOMAIN);
+    } else {
+        let Query { header, question, edns, .. } = query;
+        return Outcome::Forward(Request { header, question: question.into(), edns, limit: limit.into() });
+    }
+    Outcome::Answered
+}
+
+/// Writes what the client's networks know about the name. None: they do not know it.
+fn own(
+    query: &Query<'_>,
+    names: &Names,
+    client: &Client,
+    turn: usize,
+    answer: &mut Answer<'_>,
+) -> Option<u16> {
+    let networks = || client.networks.iter().filter_map(|&id| names.network(id));
+    if let Some(address) = reverse::address_of(query.name.as_bytes()) {
+        return pointer(query.rtype, networks(), address, answer);
+    }
+    let mut known = false;
+    for addresses in networks().filter_map(|network| network.addresses_of(query.name.as_bytes())) {
+        known = true;
+        if write_addresses(query.rtype, addresses, turn, answer) {
+            break;
+        }
+    }
+    // A name of ours without an address of this family, or asked for its mail server: it exists, and has
+    // none. Anything else would send the client elsewhere with it.
+    known.then_some(rcode::NOERROR)
+}
+
+/// Writes the addresses of the type in question. False if there are none.
+fn write_addresses(rtype: u16, addresses: &[IpAddr], turn: usize, answer: &mut Answer<'_>) -> bool {
+    let (ipv4, ipv6) = addresses.split_at(addresses.partition_point(IpAddr::is_ipv4));
+    let wanted = match rtype {
+        rtype::A => ipv4,
+        rtype::AAAA => ipv6,
+        rtype::ANY => addresses,
+        _ => &[],
+    };
+    let (after, before) = wanted.split_at(turn.checked_rem(wanted.len()).unwrap_or(0));
+    for address in before.iter().chain(after) {
+        let fits = match address {
+            IpAddr::V4(a) => answer.record(rtype::A, &[&a.octets()]),
+            IpAddr::V6(a) => answer.record(rtype::AAAA, &[&a.octets()]),
+        };
+        if !fits {
+            break;
+        }
+    }
+    !wanted.is_empty()
+}
+
+/// Writes the name of an address. An address of the client's networks that nobody holds has no name, and is
+/// no business of anybody outside.
+fn pointer<'n>(
+    rtype: u16,
+    networks: impl Iterator<Item = &'n NetworkNames> + Clone,
+    address: IpAddr,
+    answer: &mut Answer<'_>,
+) -> Option<u16> {
+    if let Some(name) = networks.clone().find_map(|network| network.name_of(address)) {
+        if matches!(rtype, rtype::PTR | rtype::ANY) {
+            answer.record(rtype::PTR, &[name, &[0]]);
+        }
+        return Some(rcode::NOERROR);
+    }
+    networks.into_iter().any(|network| network.owns(address)).then_some(rcode::NXDOMAIN)
+}
