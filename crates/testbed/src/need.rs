@@ -1,0 +1,55 @@
+//! What a test needs from the machine, and what happens when it is not there.
+
+use std::{
+    env,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Whether `satisfied`. If not, says on standard error that the test is skipped for want of `what`.
+///
+/// # Panics
+/// If not, and `CI` or `WEFT_REQUIRE_TOOLS` is set: a test that silently did not run protects nobody.
+#[track_caller]
+pub fn need(what: &str, satisfied: bool) -> bool {
+    if satisfied {
+        return true;
+    }
+    assert!(
+        env::var_os("CI").is_none() && env::var_os("WEFT_REQUIRE_TOOLS").is_none(),
+        "this test needs {what}"
+    );
+    // Not eprintln!, which the test harness hides for a test that passes.
+    let _ = writeln!(io::stderr(), "SKIPPED: this test needs {what}");
+    false
+}
+
+/// Where `program` is: among what `scripts/tools` unpacked, else on the `PATH`.
+pub fn tool(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    tools_dir()
+        .into_iter()
+        .chain(env::split_paths(&path))
+        // Where Debian keeps tools for administrators, which is not on every PATH.
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The directory of the programs that `scripts/tools` unpacked.
+pub(crate) fn tools_dir() -> Option<PathBuf> {
+    let tools = env::var_os("WEFT_TOOLS").map_or_else(|| checkout().join("target/tools"), PathBuf::from);
+    Some(tools.join("bin")).filter(|bin| bin.is_dir())
+}
+
+/// The top directory of the checkout.
+pub(crate) fn checkout() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The directory of the `weft` that was built as this test was: `target/debug` or `target/release`.
+pub(crate) fn built_dir() -> PathBuf {
+    let test = env::current_exe().expect("a running program has a path");
+    // Tests and benchmarks are in deps/ below it, examples in examples/.
+    test.ancestors().nth(2).expect("cargo builds into a directory of a directory").to_owned()
+}

@@ -1,0 +1,122 @@
+//! The testbed itself: what it promises to the tests that are built on it.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+use weft_testbed::{World, until};
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[test]
+fn hosts_reach_each_other_over_both_families() {
+    let Some(world) = World::up(3) else { return };
+    for host in world.hosts() {
+        for other in world.hosts() {
+            host.run(&["ping", "-c1", "-W2", &other.address().to_string()]);
+            host.run(&["ping", "-c1", "-W2", &other.address6().to_string()]);
+        }
+        assert_eq!(host.run(&["hostname"]).trim(), host.name());
+    }
+}
+
+#[test]
+fn what_a_host_writes_neither_another_host_nor_this_machine_sees() {
+    let Some(world) = World::up(2) else { return };
+    for path in ["/run/weft-test", "/etc/weft-test/a", "/var/lib/weft-test", "/usr/weft-test"] {
+        world.host(1).write(path, "x");
+        assert_eq!(world.host(1).run(&["cat", path]), "x");
+        assert!(!world.host(2).output(&["cat", path]).status.success(), "{path} is shared");
+        assert!(!Path::new(path).exists(), "{path} came to this machine");
+    }
+}
+
+#[test]
+fn a_partition_cuts_both_ways_until_it_is_healed() {
+    let Some(world) = World::up(3) else { return };
+    let [one, two, three] = [1, 2, 3].map(|number| world.host(number));
+    let reaches = |from: &weft_testbed::Host, to: &weft_testbed::Host| {
+        from.output(&["ping", "-c1", "-W1", to.name()]).status.success()
+    };
+    world.partition(&[one], &[two]);
+    assert!(!reaches(one, two) && !reaches(two, one));
+    assert!(reaches(one, three) && reaches(three, two));
+    world.heal();
+    assert!(reaches(one, two) && reaches(two, one));
+}
+
+#[test]
+fn a_host_without_power_has_no_process_and_no_network() {
+    let Some(world) = World::up(2) else { return };
+    let mut service = world.host(2).spawn(&["sleep", "600"]);
+    world.host(2).power_off();
+    assert!(!service.wait(SOON).success());
+    assert!(!world.host(1).output(&["ping", "-c1", "-W1", "host2"]).status.success());
+}
+
+#[test]
+fn a_service_is_known_by_its_own_process() {
+    let Some(world) = World::up(1) else { return };
+    let mut service = world.host(1).spawn(&["sh", "-c", "echo started; exec sleep 600"]);
+    service.logs("started", SOON);
+    until("the shell became sleep", SOON, || {
+        fs::read_to_string(format!("/proc/{}/comm", service.pid())).is_ok_and(|name| name == "sleep\n")
+    });
+    assert!(!service.stop().success());
+    assert!(!Path::new(&format!("/proc/{}", service.pid())).exists());
+}
+
+#[test]
+fn stores_from_debian_start() {
+    let Some(world) = World::up(2) else { return };
+    let consul = world.host(1).consul();
+    let etcd = world.host(1).etcd();
+    let [consul, etcd] = [&consul, &etcd].map(|store| store.url().split_once("://").expect("a URL").1);
+    let two = world.host(2);
+    two.run(&["consul", "kv", "put", "-http-addr", consul, "a", "b"]);
+    assert_eq!(two.run(&["consul", "kv", "get", "-http-addr", consul, "a"]).trim(), "b");
+    two.run(&["etcdctl", "--endpoints", etcd, "put", "a", "b"]);
+    assert_eq!(two.run(&["etcdctl", "--endpoints", etcd, "get", "--print-value-only", "a"]).trim(), "b");
+}
+
+/// Runs the next test in a process of its own, kills that, and looks for what it left.
+#[test]
+fn nothing_outlives_a_test_that_is_killed() {
+    let Some(world) = World::up(1) else { return };
+    drop(world);
+    let mut test = Command::new(std::env::current_exe().expect("a test has a path"))
+        .args(["--ignored", "--exact", "a_world_that_waits_to_be_killed"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a test can be run");
+    until("the world is up", SOON, || marked_processes() > 0);
+    test.kill().expect("it runs");
+    test.wait().expect("it was a child");
+    until("every process of the world is gone", SOON, || marked_processes() == 0);
+}
+
+/// A number of seconds that nobody else sleeps for.
+const MARK: &str = "86399.125";
+
+#[test]
+#[ignore = "only to be killed, by nothing_outlives_a_test_that_is_killed"]
+fn a_world_that_waits_to_be_killed() {
+    let Some(world) = World::up(1) else { return };
+    let mut service = world.host(1).spawn(&["setsid", "--wait", "sleep", MARK]);
+    service.wait(Duration::from_secs(60));
+}
+
+/// How many processes of this machine sleep for [`MARK`].
+fn marked_processes() -> usize {
+    let processes = fs::read_dir("/proc").expect("there is a /proc").flatten();
+    processes
+        .filter(|entry| fs::read(entry.path().join("cmdline")).is_ok_and(|line| is_marked(&line)))
+        .count()
+}
+
+fn is_marked(command_line: &[u8]) -> bool {
+    command_line.split(|byte| *byte == 0).any(|word| word == MARK.as_bytes())
+}
