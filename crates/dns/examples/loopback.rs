@@ -1,0 +1,34 @@
+//! A name server on loopback for dnsperf, with 1,000 containers on one network:
+//!
+//! ```sh
+//! cargo run --release -p weft-dns --example loopback -- 127.0.0.1:5300 &
+//! seq -f 'c%g A' 0 999 > queries && dnsperf -s 127.0.0.1 -p 5300 -d queries -l 10 -q 200
+//! ```
+
+use arc_swap::ArcSwap;
+use std::{error::Error, net::Ipv4Addr, sync::Arc};
+use tokio::net::{TcpListener, UdpSocket};
+use weft_dns::{Client, Forwarder, Host, Names, NetworkNames, serve};
+use weft_model::NetworkId;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5300".to_owned());
+    let hosts = (0..1000_u32).map(|n| {
+        let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 2)) + n);
+        let name = format!("c{n}").parse()?;
+        Ok(Host { name, aliases: Vec::new(), short_id: None, addresses: vec![address.into()] })
+    });
+    let hosts = hosts.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let network = NetworkNames::new(&"overlay".parse()?, ["10.0.0.0/16".parse()?], hosts);
+    let id = NetworkId::random(&mut rand::rng());
+    let client = Client { networks: vec![id], upstream: Vec::new() };
+    let _server = serve(
+        UdpSocket::bind(&address).await?,
+        TcpListener::bind(&address).await?,
+        Arc::new(ArcSwap::from_pointee(Names::new([(id, Arc::new(network))]))),
+        Arc::new(ArcSwap::from_pointee(client)),
+        Arc::new(Forwarder::new()),
+    );
+    std::future::pending().await
+}
