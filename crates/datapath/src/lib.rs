@@ -1,1 +1,29 @@
-//! Being written.
+//! Looks at the kernel and carries plans out on it.
+//!
+//! [`Datapath`] is all that the agent knows of the kernel. [`Linux`] is the real one, [`Fake`] one in memory
+//! that behaves like it and fails when told to.
+
+mod error;
+mod fake;
+
+pub use error::{DatapathError, Failure, Report};
+pub use fake::{Fake, Faults};
+
+use async_trait::async_trait;
+use weft_plan::{Desired, Observed, Plan};
+
+/// A kernel that can be observed and changed.
+#[async_trait]
+pub trait Datapath: Send + Sync + 'static {
+    /// What is there: everything that is ours, wanted or not, and what stands in the way of `desired`.
+    ///
+    /// A namespace that cannot be read, or is another's, is in [`Observed::blocked`]; it does not keep the
+    /// others from being seen.
+    ///
+    /// # Errors
+    /// When the host's own namespace cannot be read in time.
+    async fn observe(&self, desired: &Desired) -> Result<Observed, DatapathError>;
+
+    /// Takes the steps of `plan` in their order. A step that fails does not stop those that do not need it.
+    async fn apply(&self, plan: &Plan) -> Report;
+}

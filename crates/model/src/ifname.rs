@@ -31,6 +31,26 @@ impl IfName {
         Self(format!("eth{n}"))
     }
 
+    /// The bridge in a segment's namespace.
+    pub fn bridge() -> Self {
+        Self("br0".to_owned())
+    }
+
+    /// The VXLAN device in a segment's namespace.
+    pub fn vxlan() -> Self {
+        Self("vxlan0".to_owned())
+    }
+
+    /// The segment's end of the link between the host and a segment's namespace.
+    pub fn segment_uplink() -> Self {
+        Self("uplink0".to_owned())
+    }
+
+    /// The loopback device.
+    pub fn loopback() -> Self {
+        Self("lo".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,1 +1,5 @@
-//! Being written.
+//! Netlink sockets with typed requests, and network namespaces.
+
+mod error;
+
+pub use error::NetlinkError;

@@ -2,7 +2,28 @@
 //!
 //! Pure: the same input gives the same plan, which can be printed, tested and compared. Carrying it out is
 //! `weft-datapath`'s business.
+//!
+//! [`Target::of`] spells [`Desired`] out as kernel objects, [`Observed`] holds the objects that are there,
+//! and [`plan`] is the difference of the two as a list of [`Step`]s.
 
 mod desired;
+mod diff;
+mod foreign;
+mod kernel;
+mod nft;
+mod observed;
+mod place;
+mod step;
+mod target;
 
 pub use desired::{Attachment, Desired, Protocol, Publish, Remote, Segment};
+pub use diff::plan;
+pub use kernel::Refusal;
+pub use nft::{Ruleset, RulesetMark};
+pub use observed::{Kind, Link, Namespace, Observed, Port, Route};
+pub use place::Place;
+pub use step::{Change, Peer, Plan, Problem, Step, Thing};
+pub use target::{Pair, Target};
+
+/// What every alias of ours starts with: it tells a device of ours from another's of the same name.
+pub const ALIAS_PREFIX: &str = "weft ";

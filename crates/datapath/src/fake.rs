@@ -1,0 +1,114 @@
+//! A kernel in memory, for simulations and tests.
+
+use crate::{Datapath, DatapathError, Failure, Report};
+use async_trait::async_trait;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use weft_plan::{Desired, Namespace, Observed, Place, Plan, Step, Target};
+
+/// A kernel in memory that behaves as [`Observed::take`] says and fails when told to.
+#[derive(Debug)]
+pub struct Fake {
+    state: Mutex<State>,
+}
+
+/// What goes wrong next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// How many of the next observations fail.
+    pub observe: usize,
+    /// For each of the next steps, whether it fails.
+    pub steps: VecDeque<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    kernel: Observed,
+    faults: Faults,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Fake {
+    /// A host with nothing of ours.
+    pub fn new() -> Self {
+        let mut state = State::default();
+        state.kernel.places.insert(Place::Host, Namespace::default());
+        Self { state: Mutex::new(state) }
+    }
+
+    /// What is in the kernel, to look at or to meddle with.
+    pub fn kernel<T>(&self, f: impl FnOnce(&mut Observed) -> T) -> T {
+        f(&mut self.lock().kernel)
+    }
+
+    /// Says what goes wrong next.
+    pub fn fail(&self, faults: Faults) {
+        self.lock().faults = faults;
+    }
+
+    /// Makes the namespace of a container.
+    pub fn add_container(&self, path: impl Into<std::path::PathBuf>) {
+        self.kernel(|kernel| kernel.places.insert(Place::Container(path.into()), Namespace::default()));
+    }
+
+    /// Ends a container: its namespace goes, and the links in it.
+    pub fn remove_container(&self, path: impl Into<std::path::PathBuf>) {
+        let place = Place::Container(path.into());
+        self.kernel(|kernel| {
+            let links = kernel.places.get(&place).map(|n| n.links.keys().cloned().collect::<Vec<_>>());
+            for name in links.unwrap_or_default() {
+                // To delete a link is never refused.
+                let _ = kernel.take(&Step::DeleteLink(place.clone(), name));
+            }
+            kernel.places.remove(&place)
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is as good after a panic of a test's closure as before it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Datapath for Fake {
+    async fn observe(&self, desired: &Desired) -> Result<Observed, DatapathError> {
+        let mut state = self.lock();
+        if state.faults.observe > 0 {
+            state.faults.observe -= 1;
+            return Err(DatapathError::Timeout(Duration::from_secs(5)));
+        }
+        let mut observed = state.kernel.clone();
+        let wanted = Target::of(desired).places;
+        observed
+            .places
+            .retain(|place, _| !matches!(place, Place::Container(_)) || wanted.contains_key(place));
+        Ok(observed)
+    }
+
+    async fn apply(&self, plan: &Plan) -> Report {
+        let mut state = self.lock();
+        let mut report = Report::default();
+        for step in &plan.steps {
+            let injected = state.faults.steps.pop_front().unwrap_or(false);
+            let result = if injected {
+                Err("injected failure".to_owned())
+            } else {
+                state.kernel.take(step).map_err(|refusal| refusal.to_string())
+            };
+            match result {
+                Ok(()) => report.done += 1,
+                Err(error) => report.failures.push(Failure { step: step.clone(), error }),
+            }
+        }
+        report
+    }
+}

@@ -1,0 +1,262 @@
+//! From what is to what should be.
+
+use crate::{
+    Change, Desired, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan, Ruleset, Step, Target, Thing,
+    target::sysctl_link,
+};
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use weft_model::{IfName, Vni};
+
+/// The steps from `observed` to `desired`. They remove before they add, and replace what holds an address
+/// rather than add beside it.
+pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let mut diff = Diff { want: Target::of(desired), have: observed.places.clone(), out: Plan::default() };
+    diff.leave_blocked(&observed.blocked);
+    diff.leave_foreign();
+    diff.namespaces();
+    diff.pairs();
+    diff.links();
+    diff.routes();
+    diff.sysctls();
+    let ruleset = Ruleset::of(desired, &diff.uplinks());
+    match (ruleset, &observed.ruleset) {
+        (Some(want), have) if Some(want.mark()) != have.as_ref() => diff.step(Step::SetRuleset(want)),
+        (None, Some(_)) => diff.step(Step::DeleteRuleset),
+        _ => {}
+    }
+    // Stable: within a rank the steps stay in the order of their places.
+    diff.out.steps.sort_by_key(rank);
+    diff.out.problems.sort();
+    diff.out.problems.dedup();
+    diff.out
+}
+
+/// When a step's turn comes. What is removed goes from the leaves to the root, what is added from the root to
+/// the leaves; the packet filter is in place before the first link to the host.
+fn rank(step: &Step) -> u8 {
+    match step {
+        Step::DeleteRoute(..) => 0,
+        Step::Delete(..) => 1,
+        Step::DeleteLink(..) => 2,
+        Step::DeleteNamespace(..) => 3,
+        Step::DeleteRuleset => 4,
+        Step::SetRuleset(..) => 5,
+        Step::CreateNamespace(..) => 6,
+        // Before the links, which take their own from the namespace's defaults.
+        Step::SetSysctl { key, .. } if sysctl_link(key).is_none() => 7,
+        Step::CreateLink { .. } => 8,
+        Step::SetSysctl { .. } => 9,
+        Step::SetLink(_, _, Change::Up(_)) => 12,
+        Step::SetLink(..) => 10,
+        // A link that comes up forgets its neighbours (`neigh_ifdown`) and cannot have routes before.
+        Step::Add(_, _, Thing::Neighbour(..)) => 13,
+        Step::Add(..) => 11,
+        Step::AddRoute(..) => 14,
+    }
+}
+
+pub(crate) struct Diff {
+    pub(crate) want: Target,
+    /// What is there after the steps so far.
+    pub(crate) have: BTreeMap<Place, Namespace>,
+    pub(crate) out: Plan,
+}
+
+impl Diff {
+    fn step(&mut self, step: Step) {
+        self.out.steps.push(step);
+    }
+
+    /// Namespaces to make, and those of ours that nothing wants, with what is in them: the kernel takes a
+    /// namespace apart some time after it went, and a VXLAN device that lingers would be in the way of its
+    /// successor.
+    fn namespaces(&mut self) {
+        let segment = |place: &Place| if let Place::Segment(vni) = place { Some(*vni) } else { None };
+        let missing = self.want.places.keys().filter(|place| !self.have.contains_key(place));
+        for vni in missing.filter_map(segment).collect::<Vec<_>>() {
+            self.step(Step::CreateNamespace(vni));
+            self.have.insert(Place::Segment(vni), Namespace::default());
+        }
+        let surplus = self.have.keys().filter(|place| !self.want.places.contains_key(place));
+        for vni in surplus.filter_map(segment).collect::<Vec<_>>() {
+            let place = Place::Segment(vni);
+            for name in self.have.remove(&place).unwrap_or_default().links.into_keys() {
+                self.step(Step::DeleteLink(place.clone(), name));
+            }
+            self.step(Step::DeleteNamespace(vni));
+        }
+    }
+
+    /// A veth pair is there with both of its ends or not at all: one that is not whole is made anew.
+    fn pairs(&mut self) {
+        for pair in self.want.pairs.clone() {
+            let (Some(near), Some(far)) = (self.wanted(&pair.inner), self.wanted(&pair.outer)) else {
+                continue;
+            };
+            if self.is_there(&pair.inner, &near) && self.is_there(&pair.outer, &far) {
+                continue;
+            }
+            self.remove(&pair.inner);
+            self.remove(&pair.outer);
+            let (place, name) = pair.outer.clone();
+            self.create(&pair.inner, near, Some(Peer { place, name, mac: far.mac }));
+            self.made(&pair.outer, &far);
+        }
+    }
+
+    fn links(&mut self) {
+        for (place, want) in self.want.places.clone() {
+            let known: Vec<IfName> =
+                self.have.get(&place).map_or_else(Vec::new, |h| h.links.keys().cloned().collect());
+            for name in known.into_iter().filter(|name| !want.links.contains_key(name)) {
+                self.remove(&(place.clone(), name));
+            }
+            for (name, link) in want.links {
+                let at = (place.clone(), name);
+                if !self.is_there(&at, &link) {
+                    self.remove(&at);
+                    self.create(&at, link.clone(), None);
+                }
+                self.settings(&at, &link);
+                self.holdings(&at, &link);
+            }
+        }
+    }
+
+    fn wanted(&self, (place, name): &(Place, IfName)) -> Option<Link> {
+        self.want.places.get(place)?.links.get(name).cloned()
+    }
+
+    fn existing(&self, (place, name): &(Place, IfName)) -> Option<&Link> {
+        self.have.get(place)?.links.get(name)
+    }
+
+    /// Whether the link is there and can become `want` by changing its settings.
+    fn is_there(&self, at: &(Place, IfName), want: &Link) -> bool {
+        // The two ends of a pair know each other by their alias.
+        let same =
+            |have: &Link| have.kind == want.kind && (want.kind != Kind::Veth || have.alias == want.alias);
+        self.existing(at).is_some_and(same)
+    }
+
+    fn remove(&mut self, at: &(Place, IfName)) {
+        if self.existing(at).is_none_or(|link| link.kind == Kind::Loopback) {
+            return;
+        }
+        self.step(Step::DeleteLink(at.0.clone(), at.1.clone()));
+        self.have.entry(at.0.clone()).or_default().forget(&at.1);
+    }
+
+    fn create(&mut self, at: &(Place, IfName), want: Link, peer: Option<Peer>) {
+        self.made(at, &want);
+        self.step(Step::CreateLink {
+            place: at.0.clone(),
+            name: at.1.clone(),
+            kind: want.kind,
+            alias: want.alias.unwrap_or_default(),
+            mac: want.mac,
+            mtu: want.mtu,
+            peer,
+        });
+    }
+
+    /// From here on the link is as the kernel makes it, and the rest of the plan starts from there.
+    fn made(&mut self, at: &(Place, IfName), want: &Link) {
+        let fresh = Link::new(want.kind.clone(), want.alias.clone().unwrap_or_default(), want.mac, want.mtu);
+        self.have.entry(at.0.clone()).or_default().links.insert(at.1.clone(), fresh);
+    }
+
+    fn settings(&mut self, at: &(Place, IfName), want: &Link) {
+        let Some(have) = self.existing(at) else { return };
+        let mut changes = Vec::new();
+        if want.kind != Kind::Loopback {
+            changes.extend(want.mac.filter(|_| have.mac != want.mac).map(Change::Mac));
+            changes.extend((have.mtu != want.mtu).then_some(Change::Mtu(want.mtu)));
+            changes.extend(want.alias.clone().filter(|_| have.alias != want.alias).map(Change::Alias));
+            changes.extend(want.port.filter(|_| have.port != want.port).map(Change::Port));
+        }
+        changes.extend((have.up != want.up).then_some(Change::Up(want.up)));
+        for change in changes {
+            self.step(Step::SetLink(at.0.clone(), at.1.clone(), change));
+        }
+    }
+
+    /// What the link holds many of.
+    fn holdings(&mut self, at: &(Place, IfName), want: &Link) {
+        let Some(have) = self.existing(at) else { return };
+        let (delete, add) = differences(&at.0, have, want);
+        let (place, name) = at;
+        self.out.steps.extend(delete.into_iter().map(|t| Step::Delete(place.clone(), name.clone(), t)));
+        self.out.steps.extend(add.into_iter().map(|t| Step::Add(place.clone(), name.clone(), t)));
+    }
+
+    fn routes(&mut self) {
+        for (place, want) in self.want.places.clone() {
+            let have = self.have.get(&place).map(|namespace| namespace.routes.clone()).unwrap_or_default();
+            for route in have.difference(&want.routes) {
+                self.step(Step::DeleteRoute(place.clone(), route.clone()));
+            }
+            for route in want.routes.difference(&have) {
+                self.step(Step::AddRoute(place.clone(), route.clone()));
+            }
+        }
+    }
+
+    fn sysctls(&mut self) {
+        for (place, want) in self.want.places.clone() {
+            let have = self.have.get(&place).map(|namespace| namespace.sysctls.clone()).unwrap_or_default();
+            for (key, value) in want.sysctls.into_iter().filter(|(key, value)| have.get(key) != Some(value)) {
+                self.step(Step::SetSysctl { place: place.clone(), key, value });
+            }
+        }
+    }
+
+    /// The segments with a way to the host.
+    fn uplinks(&self) -> BTreeSet<Vni> {
+        let vni = |pair: &Pair| match (&pair.inner.0, &pair.outer.0) {
+            (Place::Segment(vni), Place::Host) => Some(*vni),
+            _ => None,
+        };
+        self.want.pairs.iter().filter_map(vni).collect()
+    }
+}
+
+/// What to delete from a link and what to set on it.
+fn differences(place: &Place, have: &Link, want: &Link) -> (Vec<Thing>, Vec<Thing>) {
+    let (mut delete, mut add) = (Vec::new(), Vec::new());
+
+    let surplus = have.addresses.difference(&want.addresses).filter(|a| is_ours(place, a, want));
+    delete.extend(surplus.map(|&address| Thing::Address(address)));
+    add.extend(want.addresses.difference(&have.addresses).map(|&address| Thing::Address(address)));
+
+    for (&mac, vteps) in &have.fdb {
+        let wanted = want.fdb.get(&mac);
+        // One VTEP in place of one is a replacement; the kernel replaces one only.
+        let replaceable = wanted.is_some() && vteps.len() == 1;
+        let surplus = vteps.iter().filter(|v| !replaceable && wanted.is_none_or(|w| !w.contains(v)));
+        delete.extend(surplus.map(|&vtep| Thing::Fdb(mac, vtep)));
+    }
+    for (&mac, vteps) in &want.fdb {
+        let have = have.fdb.get(&mac);
+        add.extend(vteps.iter().filter(|v| have.is_none_or(|h| !h.contains(v))).map(|&v| Thing::Fdb(mac, v)));
+    }
+
+    let surplus = have.neighbours.iter().filter(|(ip, _)| !want.neighbours.contains_key(ip));
+    delete.extend(surplus.map(|(&ip, &mac)| Thing::Neighbour(ip, mac)));
+    let missing = want.neighbours.iter().filter(|(ip, mac)| have.neighbours.get(ip) != Some(mac));
+    add.extend(missing.map(|(&ip, &mac)| Thing::Neighbour(ip, mac)));
+
+    delete.extend(have.stations.difference(&want.stations).map(|&mac| Thing::Station(mac)));
+    add.extend(want.stations.difference(&have.stations).map(|&mac| Thing::Station(mac)));
+    (delete, add)
+}
+
+/// Whether an address that nobody wants on a link is weft's to remove. In a container others may add theirs;
+/// but one of the pool that the store did not give it would be another's.
+fn is_ours(place: &Place, address: &IpNet, want: &Link) -> bool {
+    if want.kind == Kind::Loopback {
+        return false;
+    }
+    !matches!(place, Place::Container(_)) || want.addresses.iter().any(|a| a.trunc() == address.trunc())
+}

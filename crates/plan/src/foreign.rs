@@ -1,0 +1,88 @@
+//! What is not ours is left alone, and so is what hangs on it.
+
+use crate::{Namespace, Pair, Place, Problem, diff::Diff};
+use std::collections::BTreeMap;
+use weft_model::IfName;
+
+impl Diff {
+    fn problem(&mut self, place: &Place, message: String) {
+        self.out.problems.push(Problem { place: place.clone(), message });
+    }
+
+    /// Neither wants nor has what is in, or hangs on, a namespace that must be left alone: what cannot be
+    /// seen must not be taken for missing.
+    pub(crate) fn leave_blocked(&mut self, blocked: &BTreeMap<Place, String>) {
+        for (place, why) in blocked {
+            self.have.remove(place);
+            if self.want.places.remove(place).is_some() {
+                self.problem(place, why.clone());
+            }
+            if let (Place::Segment(vni), Some(host)) = (place, self.have.get_mut(&Place::Host)) {
+                host.forget(&IfName::uplink(*vni));
+            }
+        }
+        let (kept, left): (Vec<Pair>, Vec<Pair>) = std::mem::take(&mut self.want.pairs)
+            .into_iter()
+            .partition(|pair| !blocked.contains_key(&pair.inner.0) && !blocked.contains_key(&pair.outer.0));
+        self.want.pairs = kept;
+        for (place, name) in left.iter().flat_map(|pair| [&pair.inner, &pair.outer]) {
+            forget(&mut self.want.places, place, name);
+            forget(&mut self.have, place, name);
+        }
+    }
+
+    /// Does not want what another's object is in the place of, nor links to containers that are gone.
+    pub(crate) fn leave_foreign(&mut self) {
+        for pair in std::mem::take(&mut self.want.pairs) {
+            let (place, name) = &pair.outer;
+            let there = self.have.get(place);
+            let foreign = there.is_some_and(|namespace| namespace.foreign_links.contains(name));
+            let gone = there.is_none() && matches!(place, Place::Container(_));
+            if foreign {
+                self.problem(
+                    place,
+                    format!(
+                        "{place}: there is an interface {name} that weft did not make: remove or rename it"
+                    ),
+                );
+            }
+            if foreign || gone {
+                for (place, name) in [&pair.inner, &pair.outer] {
+                    forget(&mut self.want.places, place, name);
+                }
+            } else {
+                self.want.pairs.push(pair);
+            }
+        }
+        let have = &self.have;
+        self.want.places.retain(|place, _| !matches!(place, Place::Container(_)) || have.contains_key(place));
+        self.leave_foreign_routes();
+    }
+
+    /// Does not want routes that others have already.
+    fn leave_foreign_routes(&mut self) {
+        let mut problems = Vec::new();
+        for (place, want) in &mut self.want.places {
+            let Some(have) = self.have.get(place) else { continue };
+            want.routes.retain(|route| {
+                let foreign = have.foreign_routes.get(&route.to);
+                problems.extend(foreign.map(|dev| Problem {
+                    place: place.clone(),
+                    message: format!(
+                        "{place}: {} is routed through {dev} already: containers on that subnet have no way \
+                         out until the route is removed or the network gets another subnet",
+                        route.to
+                    ),
+                }));
+                foreign.is_none()
+            });
+        }
+        self.out.problems.append(&mut problems);
+    }
+}
+
+fn forget(places: &mut BTreeMap<Place, Namespace>, place: &Place, name: &IfName) {
+    if let Some(namespace) = places.get_mut(place) {
+        namespace.forget(name);
+    }
+}

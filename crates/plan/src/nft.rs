@@ -1,0 +1,187 @@
+//! The packet filter: who may pass through the host, and under which address.
+
+use crate::{Desired, Protocol, Publish};
+use ipnet::IpNet;
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Write},
+    net::{IpAddr, SocketAddr},
+};
+use weft_model::{IfName, NetworkId, Vni};
+
+/// The nftables table `inet weft`, as `nft -f -` reads it: it replaces the one before at once, so that no
+/// packet meets half of it.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Ruleset {
+    script: String,
+    mark: RulesetMark,
+}
+
+/// What tells one ruleset from another without reading it back: a digest, kept as the table's comment, and
+/// the number of rules, which shows that somebody flushed a chain or added to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RulesetMark {
+    /// The table's comment.
+    pub comment: String,
+    /// The number of rules in the table.
+    pub rules: usize,
+}
+
+impl Ruleset {
+    /// The rules for these segments' ways to the host; none if there are none.
+    pub(crate) fn of(desired: &Desired, uplinks: &BTreeSet<Vni>) -> Option<Self> {
+        if uplinks.is_empty() {
+            return None;
+        }
+        let chains = Chains::of(desired, uplinks);
+        let body = chains.to_string();
+        let mark =
+            RulesetMark { comment: format!("weft {:016x}", fnv1a(body.as_bytes())), rules: chains.count() };
+        // `add` first, so that `delete` finds a table also where there was none.
+        let script = format!(
+            "add table inet weft\ndelete table inet weft\ntable inet weft {{\n\tcomment \"{}\"\n{body}}}\n",
+            mark.comment
+        );
+        Some(Self { script, mark })
+    }
+
+    /// The input of `nft -f -`.
+    pub fn script(&self) -> &str {
+        &self.script
+    }
+
+    /// What to recognise it by.
+    pub fn mark(&self) -> &RulesetMark {
+        &self.mark
+    }
+}
+
+impl fmt::Display for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nftables table inet weft ({} rules, {})", self.mark.rules, self.mark.comment)
+    }
+}
+
+impl fmt::Debug for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.script)
+    }
+}
+
+/// The rules of each chain.
+struct Chains {
+    dnat: Vec<String>,
+    masquerade: Vec<String>,
+    forward: Vec<String>,
+}
+
+impl Chains {
+    fn of(desired: &Desired, uplinks: &BTreeSet<Vni>) -> Self {
+        let mut networks: BTreeMap<NetworkId, BTreeSet<IfName>> = BTreeMap::new();
+        let mut pools: Vec<(IpNet, IfName)> = Vec::new();
+        for (vni, segment) in desired.segments.iter().filter(|(vni, _)| uplinks.contains(vni)) {
+            let uplink = IfName::uplink(*vni);
+            networks.entry(segment.network).or_default().insert(uplink.clone());
+            pools.extend(segment.gateways.iter().map(|gateway| (gateway.trunc(), uplink.clone())));
+        }
+        let ours = set(networks.values().flatten());
+        let reachable = |publish: &&Publish| pools.iter().any(|(p, _)| p.contains(&publish.target.ip()));
+        Self {
+            dnat: desired.publish.iter().filter(reachable).map(dnat).collect(),
+            masquerade: masquerade(&ours, &pools),
+            forward: forward(&ours, networks.values()),
+        }
+    }
+
+    fn count(&self) -> usize {
+        // Prerouting and output each have the translations.
+        2 * self.dnat.len() + self.masquerade.len() + self.forward.len()
+    }
+}
+
+impl fmt::Display for Chains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The priorities are nft's names for NF_IP_PRI_NAT_DST, _FILTER and _NAT_SRC.
+        for (name, hook, rules) in [
+            ("prerouting", "type nat hook prerouting priority dstnat", &self.dnat),
+            ("output", "type nat hook output priority dstnat", &self.dnat),
+            ("postrouting", "type nat hook postrouting priority srcnat", &self.masquerade),
+            ("forward", "type filter hook forward priority filter", &self.forward),
+        ] {
+            write!(f, "\tchain {name} {{\n\t\t{hook}; policy accept;\n")?;
+            rules.iter().try_for_each(|rule| writeln!(f, "\t\t{rule}"))?;
+            f.write_str("\t}\n")?;
+        }
+        Ok(())
+    }
+}
+
+/// A published port: of any address of this host, unless limited to one.
+fn dnat(publish: &Publish) -> String {
+    let family = family(publish.target.ip());
+    let to = match publish.host_ip {
+        Some(ip) if ip.is_ipv4() == publish.target.is_ipv4() && !ip.is_unspecified() => {
+            format!("{family} daddr {ip} ")
+        }
+        _ => String::new(),
+    };
+    let protocol = match publish.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    };
+    let nfproto = if publish.target.is_ipv4() { "ipv4" } else { "ipv6" };
+    let target = SocketAddr::new(publish.target.ip(), publish.target.port());
+    format!(
+        "meta nfproto {nfproto} fib daddr type local {to}{protocol} dport {} dnat {family} to {target}",
+        publish.host_port
+    )
+}
+
+/// What leaves the host does so under the host's address. A published port reached from the host itself, or
+/// from a container of the segment it is on, gets the uplink's, so that the answer comes back this way.
+fn masquerade(ours: &str, pools: &[(IpNet, IfName)]) -> Vec<String> {
+    let mut rules = Vec::new();
+    for (pool, uplink) in pools {
+        let family = family(pool.addr());
+        rules.push(format!("oifname != {ours} {family} saddr {pool} masquerade"));
+        rules.push(format!("oifname \"{uplink}\" {family} saddr {pool} ct status dnat masquerade"));
+    }
+    rules.push(format!("oifname {ours} ip saddr 127.0.0.0/8 masquerade"));
+    rules
+}
+
+/// Networks do not reach each other, nor does the outside reach into them, but for published ports.
+fn forward<'a>(ours: &str, networks: impl Iterator<Item = &'a BTreeSet<IfName>>) -> Vec<String> {
+    let mut rules = vec![
+        format!("oifname != {ours} accept"),
+        "ct state established,related accept".to_owned(),
+        "ct status dnat accept".to_owned(),
+    ];
+    for uplinks in networks {
+        let uplinks = set(uplinks);
+        rules.push(format!("iifname {uplinks} oifname {uplinks} accept"));
+    }
+    rules.push("drop".to_owned());
+    rules
+}
+
+fn family(ip: IpAddr) -> &'static str {
+    if ip.is_ipv4() { "ip" } else { "ip6" }
+}
+
+/// An anonymous set of interface names.
+fn set<'a>(names: impl IntoIterator<Item = &'a IfName>) -> String {
+    let mut text = String::new();
+    for name in names {
+        let _ = write!(text, "{}\"{name}\"", if text.is_empty() { "" } else { ", " });
+    }
+    format!("{{ {text} }}")
+}
+
+/// FNV-1a, 64 bits: the same on every version, which the standard library's hasher does not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,145 @@
+//! What is in the kernel that is ours, or stands in our way.
+
+use crate::{ALIAS_PREFIX, Place, RulesetMark};
+use ipnet::IpNet;
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+use weft_model::{IfName, MacAddr, Vni};
+
+/// The kernel's state, as far as it is ours: read in one go, and stale as soon as it is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// The namespaces that exist: the host's, every segment's of ours, and those of the containers that
+    /// should be attached.
+    pub places: BTreeMap<Place, Namespace>,
+    /// Namespaces that must be left alone, with the reason: another's, or impossible to read just now.
+    pub blocked: BTreeMap<Place, String>,
+    /// The nftables table of ours in the host.
+    pub ruleset: Option<RulesetMark>,
+}
+
+/// The objects in one network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// Links of ours.
+    pub links: BTreeMap<IfName, Link>,
+    /// Links of others whose names we need.
+    pub foreign_links: BTreeSet<IfName>,
+    /// Routes of ours.
+    pub routes: BTreeSet<Route>,
+    /// Destinations we need that others have routes to, with the name of the device these lead through.
+    pub foreign_routes: BTreeMap<IpNet, String>,
+    /// Kernel parameters by their path under `/proc/sys/net`; absent: the kernel does not have it.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What it is.
+    pub kind: Kind,
+    /// Who it is for: `weft <network or endpoint id>`.
+    pub alias: Option<String>,
+    /// Its Ethernet address; in a target, absent where any will do.
+    pub mac: Option<MacAddr>,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Whether it is administratively up.
+    pub up: bool,
+    /// Its settings as a port of the segment's bridge; absent: it is not one.
+    pub port: Option<Port>,
+    /// Its addresses, without link-local ones that the kernel gave it.
+    pub addresses: BTreeSet<IpNet>,
+    /// As a VXLAN device: where the frames to an Ethernet address go. More than one VTEP an address can only
+    /// be another's doing.
+    pub fdb: BTreeMap<MacAddr, BTreeSet<IpAddr>>,
+    /// As a VXLAN device: the neighbours it answers for.
+    pub neighbours: BTreeMap<IpAddr, MacAddr>,
+    /// As a port of a bridge: the Ethernet addresses behind it.
+    pub stations: BTreeSet<MacAddr>,
+}
+
+impl Link {
+    /// A link as the kernel makes it, when nothing else has been done to it.
+    pub fn new(kind: Kind, alias: String, mac: Option<MacAddr>, mtu: u32) -> Self {
+        Self {
+            kind,
+            alias: Some(alias),
+            mac,
+            mtu,
+            up: false,
+            port: None,
+            addresses: BTreeSet::new(),
+            fdb: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            stations: BTreeSet::new(),
+        }
+    }
+
+    /// Whether its alias says that it is ours.
+    pub fn is_ours(alias: Option<&str>) -> bool {
+        alias.is_some_and(|alias| alias.starts_with(ALIAS_PREFIX))
+    }
+}
+
+/// What a link is. A change of kind needs another link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A bridge that neither speaks STP nor listens to IGMP.
+    Bridge,
+    /// A VXLAN device as ours are: without learning, answering ARP and ND itself.
+    Vxlan {
+        /// The network identifier.
+        vni: Vni,
+        /// The source address of its packets.
+        vtep: IpAddr,
+        /// The UDP port.
+        port: u16,
+    },
+    /// An end of a veth pair.
+    Veth,
+    /// The loopback device, which every namespace is born with. Only whether it is up is weft's business.
+    Loopback,
+    /// Anything else, under a name of ours: "vxlan with learning", "dummy".
+    Other(String),
+}
+
+/// How a bridge treats frames at one of its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Port {
+    /// Whether it learns the source addresses of what comes in.
+    pub learning: bool,
+    /// Whether frames to an unknown address go out here.
+    pub unicast_flood: bool,
+    /// Whether multicast goes out here: neighbour solicitations are.
+    pub multicast_flood: bool,
+    /// Whether broadcast goes out here: ARP requests are.
+    pub broadcast_flood: bool,
+}
+
+impl Port {
+    /// As the kernel makes it (`new_nbp`, `net/bridge/br_if.c`).
+    pub const FRESH: Port =
+        Port { learning: true, unicast_flood: true, multicast_flood: true, broadcast_flood: true };
+    /// The VXLAN device's: whatever is not here is there.
+    pub const VXLAN: Port = Port { learning: false, ..Self::FRESH };
+    /// A container's: it gets what is for it, and the questions to all.
+    pub const CONTAINER: Port = Port { learning: false, unicast_flood: false, ..Self::FRESH };
+}
+
+/// A route in the main table. All of ours have a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Route {
+    /// Where to; `0.0.0.0/0` or `::/0` is the default route.
+    pub to: IpNet,
+    /// The next hop.
+    pub via: IpAddr,
+    /// The interface.
+    pub dev: IfName,
+    /// Whether the next hop counts as reachable there though no address of the interface covers it.
+    pub onlink: bool,
+}

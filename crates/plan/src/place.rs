@@ -1,0 +1,39 @@
+//! Where a kernel object lives.
+
+use serde::{Serialize, Serializer};
+use std::{fmt, path::PathBuf};
+use weft_model::Vni;
+
+/// A network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The host's: the one the agent runs in.
+    Host,
+    /// A segment's: `weft-<vni>`.
+    Segment(Vni),
+    /// A container's, by its path.
+    Container(PathBuf),
+}
+
+impl Place {
+    /// The name of a segment's namespace, as `ip netns` shows it.
+    pub fn segment_name(vni: Vni) -> String {
+        format!("weft-{vni}")
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Host => f.write_str("host"),
+            Place::Segment(vni) => f.write_str(&Self::segment_name(*vni)),
+            Place::Container(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

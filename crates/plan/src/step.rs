@@ -1,0 +1,213 @@
+//! What can be done to the kernel, one thing at a time.
+
+use crate::{Kind, Place, Port, Route, Ruleset};
+use ipnet::IpNet;
+use serde::Serialize;
+use std::{fmt, net::IpAddr};
+use weft_model::{IfName, MacAddr, Vni};
+
+/// The steps from what is to what should be, in the order they must be taken in, and what stands in the way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// What to do. Empty: the kernel is as it should be, as far as it is ours.
+    pub steps: Vec<Step>,
+    /// What cannot be done, because something of another's is in its place.
+    pub problems: Vec<Problem>,
+}
+
+/// Why a part of what should be cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// The namespace it concerns.
+    pub place: Place,
+    /// A sentence for a person: what, why, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// One change. Taking one twice does no harm: to delete what is gone and to set what is set succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Step {
+    /// Makes a segment's namespace.
+    CreateNamespace(Vni),
+    /// Unmakes it, with everything in it.
+    DeleteNamespace(Vni),
+    /// Makes a link, down and without addresses; a veth pair with both of its ends.
+    CreateLink {
+        /// Where.
+        place: Place,
+        /// Its name.
+        name: IfName,
+        /// What it is.
+        kind: Kind,
+        /// Who it is for.
+        alias: String,
+        /// Its Ethernet address, if not just any.
+        mac: Option<MacAddr>,
+        /// Its MTU in bytes.
+        mtu: u32,
+        /// The other end of a veth pair.
+        peer: Option<Peer>,
+    },
+    /// Unmakes a link; the other end of a veth pair goes with it.
+    DeleteLink(Place, IfName),
+    /// Changes a setting of a link.
+    SetLink(Place, IfName, Change),
+    /// Adds something that a link holds, or replaces what it holds for the same address.
+    Add(Place, IfName, Thing),
+    /// Removes something that a link holds.
+    Delete(Place, IfName, Thing),
+    /// Adds a route.
+    AddRoute(Place, Route),
+    /// Removes a route.
+    DeleteRoute(Place, Route),
+    /// Sets a kernel parameter.
+    SetSysctl {
+        /// Where.
+        place: Place,
+        /// Its path under `/proc/sys/net`.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// Puts our nftables table in place of whatever it was, at once.
+    SetRuleset(Ruleset),
+    /// Removes our nftables table.
+    DeleteRuleset,
+}
+
+/// The far end of a veth pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    /// Where it is born.
+    pub place: Place,
+    /// Its name.
+    pub name: IfName,
+    /// Its Ethernet address, if not just any.
+    pub mac: Option<MacAddr>,
+}
+
+/// A setting of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Up or down.
+    Up(bool),
+    /// MTU in bytes.
+    Mtu(u32),
+    /// Ethernet address.
+    Mac(MacAddr),
+    /// Who it is for.
+    Alias(String),
+    /// A port of the segment's bridge, with these settings.
+    Port(Port),
+}
+
+/// What a link can hold many of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Thing {
+    /// An address, used at once (without duplicate address detection: the store decided who has it).
+    Address(IpNet),
+    /// Where a VXLAN device sends the frames to an Ethernet address.
+    Fdb(MacAddr, IpAddr),
+    /// Whom a VXLAN device answers ARP and ND requests for.
+    Neighbour(IpAddr, MacAddr),
+    /// An Ethernet address behind a port of the bridge.
+    Station(MacAddr),
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::CreateNamespace(vni) => write!(f, "{}: create the namespace", Place::Segment(*vni)),
+            Step::DeleteNamespace(vni) => write!(f, "{}: delete the namespace", Place::Segment(*vni)),
+            Step::CreateLink { place, name, kind, mac, mtu, peer, .. } => {
+                write!(f, "{place}: create {kind} {name}")?;
+                mac.map_or(Ok(()), |mac| write!(f, " address {mac}"))?;
+                write!(f, " mtu {mtu}")?;
+                let Some(peer) = peer else { return Ok(()) };
+                write!(f, " peer {} in {}", peer.name, peer.place)?;
+                peer.mac.map_or(Ok(()), |mac| write!(f, " address {mac}"))
+            }
+            Step::DeleteLink(place, name) => write!(f, "{place}: delete link {name}"),
+            Step::SetLink(place, name, change) => write!(f, "{place}: set {name} {change}"),
+            Step::Add(place, name, thing) => write!(f, "{place}: set {thing} on {name}"),
+            Step::Delete(place, name, thing) => write!(f, "{place}: delete {thing} from {name}"),
+            Step::AddRoute(place, route) => write!(f, "{place}: add route {route}"),
+            Step::DeleteRoute(place, route) => write!(f, "{place}: delete route {route}"),
+            Step::SetSysctl { place, key, value } => {
+                write!(f, "{place}: set sysctl net.{} = {value}", key.replace('/', "."))
+            }
+            Step::SetRuleset(ruleset) => write!(f, "host: set {ruleset}"),
+            Step::DeleteRuleset => write!(f, "host: delete nftables table inet weft"),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Bridge => f.write_str("bridge"),
+            Kind::Vxlan { vni, vtep, port } => write!(f, "vxlan id {vni} local {vtep} port {port}"),
+            Kind::Veth => f.write_str("veth"),
+            Kind::Loopback => f.write_str("loopback"),
+            Kind::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = |on| if on { "on" } else { "off" };
+        match self {
+            Change::Up(true) => f.write_str("up"),
+            Change::Up(false) => f.write_str("down"),
+            Change::Mtu(mtu) => write!(f, "mtu {mtu}"),
+            Change::Mac(mac) => write!(f, "address {mac}"),
+            Change::Alias(alias) => write!(f, "alias {alias:?}"),
+            Change::Port(port) => write!(
+                f,
+                "master br0 learning {} flood {} mcast_flood {} bcast_flood {}",
+                on(port.learning),
+                on(port.unicast_flood),
+                on(port.multicast_flood),
+                on(port.broadcast_flood)
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Thing::Address(net) => write!(f, "address {net}"),
+            Thing::Fdb(mac, vtep) => write!(f, "fdb {mac} dst {vtep}"),
+            Thing::Neighbour(ip, mac) => write!(f, "neighbour {ip} lladdr {mac}"),
+            Thing::Station(mac) => write!(f, "fdb {mac} master static"),
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to.prefix_len() {
+            0 => write!(f, "default via {} dev {}", self.via, self.dev)?,
+            _ => write!(f, "{} via {} dev {}", self.to, self.via, self.dev)?,
+        }
+        f.write_str(if self.onlink { " onlink" } else { "" })
+    }
+}

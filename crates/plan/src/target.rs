@@ -1,0 +1,222 @@
+//! What should be, spelled out as kernel objects.
+
+use crate::{ALIAS_PREFIX, Attachment, Desired, Kind, Link, Namespace, Place, Port, Route, Segment};
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+use weft_model::{EndpointId, IfName, NetworkId, Vni};
+
+/// The host's end of an uplink. The same on each: they are link-local, and each link is its own.
+const HOST_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 1);
+const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+/// The segment's end of an uplink.
+const SEGMENT_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 2);
+const SEGMENT_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
+
+/// The objects that should be, by namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// What should be in each namespace: those of the segments exist for it, those of containers must.
+    pub places: BTreeMap<Place, Namespace>,
+    /// Which links are the two ends of a veth pair.
+    pub pairs: Vec<Pair>,
+}
+
+/// A veth pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// The end in the segment.
+    pub inner: (Place, IfName),
+    /// The end in the host or a container.
+    pub outer: (Place, IfName),
+}
+
+impl Target {
+    /// Everything that `desired` asks for. An attachment to a segment that is not there is left out.
+    pub fn of(desired: &Desired) -> Self {
+        let mut target = Self::default();
+        target.places.insert(Place::Host, Namespace::default());
+        for (&vni, segment) in &desired.segments {
+            target.places.insert(Place::Segment(vni), segment_namespace(vni, segment));
+        }
+        for (id, attachment) in &desired.attachments {
+            if let Some(segment) = desired.segments.get(&attachment.vni) {
+                target.attach(id, attachment, segment);
+            }
+        }
+        for vni in needs_uplink(desired) {
+            target.connect(vni, &desired.segments[&vni]);
+        }
+        target
+    }
+
+    fn at(&mut self, place: &Place) -> &mut Namespace {
+        self.places.entry(place.clone()).or_default()
+    }
+
+    /// An endpoint: a veth pair between the segment's bridge and its container.
+    fn attach(&mut self, id: &EndpointId, attachment: &Attachment, segment: &Segment) {
+        let alias = alias_of(id);
+        let mut port = Link::new(Kind::Veth, alias.clone(), None, segment.mtu);
+        port.up = true;
+        port.port = Some(Port::CONTAINER);
+        port.stations.insert(attachment.mac);
+
+        let mut eth = Link::new(Kind::Veth, alias, Some(attachment.mac), segment.mtu);
+        eth.up = attachment.up;
+        // A link that goes down loses its IPv6 addresses and all routes (`addrconf_ifdown`).
+        eth.addresses = attachment.addresses.iter().filter(|a| attachment.up || is_v4(a)).copied().collect();
+
+        let inner = (Place::Segment(attachment.vni), IfName::port(id));
+        let outer = (Place::Container(attachment.netns.clone()), attachment.ifname.clone());
+        let container = self.at(&outer.0);
+        container.links.insert(IfName::loopback(), loopback());
+        if attachment.up {
+            container.routes.extend(attachment.default_via.iter().map(|&via| Route {
+                to: default_route(via),
+                via,
+                dev: attachment.ifname.clone(),
+                onlink: false,
+            }));
+        }
+        if !eth.addresses.iter().all(is_v4) {
+            // Engines switch IPv6 off in the containers they did not give such an address.
+            container.sysctls.insert(link_sysctl("ipv6", &outer.1, "disable_ipv6"), "0".to_owned());
+        }
+        self.insert_pair(inner, port, outer, eth);
+    }
+
+    /// The way out of a segment: a veth pair to the host, and routes over it on both sides.
+    fn connect(&mut self, vni: Vni, segment: &Segment) {
+        let v4 = segment.gateways.iter().any(is_v4);
+        let v6 = segment.gateways.iter().any(|g| !is_v4(g));
+        // Ends know each other by their alias, and a network can have several segments.
+        let alias = format!("{} vni {vni}", alias_of(&segment.network));
+        let mut near = Link::new(Kind::Veth, alias, None, segment.mtu);
+        near.up = true;
+        let mut far = near.clone();
+        let inner = (Place::Segment(vni), IfName::segment_uplink());
+        let outer = (Place::Host, IfName::uplink(vni));
+        let route = |to, via, dev: &IfName| Route { to, via, dev: dev.clone(), onlink: true };
+
+        if v4 {
+            near.addresses.insert(IpAddr::V4(SEGMENT_V4).into());
+            far.addresses.insert(IpAddr::V4(HOST_V4).into());
+            let inside = self.at(&inner.0);
+            inside.sysctls.insert("ipv4/ip_forward".to_owned(), "1".to_owned());
+            inside.routes.insert(route(default_route(HOST_V4.into()), HOST_V4.into(), &inner.1));
+            let host = self.at(&Place::Host);
+            host.sysctls.insert("ipv4/ip_forward".to_owned(), "1".to_owned());
+            // Published ports answer on 127.0.0.1 too: such packets leave the host here, translated.
+            host.sysctls.insert(link_sysctl("ipv4", &outer.1, "route_localnet"), "1".to_owned());
+        }
+        if v6 {
+            near.addresses.insert(link_local(SEGMENT_V6));
+            far.addresses.insert(link_local(HOST_V6));
+            let inside = self.at(&inner.0);
+            inside.sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
+            inside.routes.insert(route(default_route(HOST_V6.into()), HOST_V6.into(), &inner.1));
+            self.at(&Place::Host).sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
+        }
+        for gateway in &segment.gateways {
+            let via: IpAddr = if is_v4(gateway) { SEGMENT_V4.into() } else { SEGMENT_V6.into() };
+            self.at(&Place::Host).routes.insert(route(gateway.trunc(), via, &outer.1));
+        }
+        self.insert_pair(inner, near, outer, far);
+    }
+
+    fn insert_pair(&mut self, inner: (Place, IfName), near: Link, outer: (Place, IfName), far: Link) {
+        self.at(&inner.0).links.insert(inner.1.clone(), near);
+        self.at(&outer.0).links.insert(outer.1.clone(), far);
+        self.pairs.push(Pair { inner, outer });
+    }
+}
+
+impl Namespace {
+    /// Forgets a link and what depends on it.
+    pub(crate) fn forget(&mut self, name: &IfName) {
+        self.links.remove(name);
+        self.routes.retain(|route| route.dev != *name);
+        self.sysctls.retain(|key, _| sysctl_link(key) != Some(name.as_str()));
+    }
+}
+
+fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
+    let mut namespace = Namespace::default();
+    if !segment.gateways.iter().all(is_v4) {
+        // Links made after this neither make up addresses of their own nor believe routers: all that this
+        // namespace needs to know it is told. 1 is IN6_ADDR_GEN_MODE_NONE (include/uapi/linux/if_link.h).
+        namespace.sysctls.insert("ipv6/conf/default/addr_gen_mode".to_owned(), "1".to_owned());
+        namespace.sysctls.insert("ipv6/conf/default/accept_ra".to_owned(), "0".to_owned());
+    }
+    let alias = alias_of(&segment.network);
+    let mut bridge = Link::new(Kind::Bridge, alias.clone(), Some(segment.gateway_mac), segment.mtu);
+    bridge.up = true;
+    bridge.addresses = segment.gateways.iter().copied().collect();
+    namespace.links.insert(IfName::bridge(), bridge);
+
+    let kind = Kind::Vxlan { vni, vtep: segment.vtep, port: segment.port };
+    let mut vxlan = Link::new(kind, alias, None, segment.mtu);
+    vxlan.up = true;
+    vxlan.port = Some(Port::VXLAN);
+    for (&mac, remote) in &segment.remotes {
+        vxlan.fdb.insert(mac, BTreeSet::from([remote.vtep]));
+        vxlan.neighbours.extend(remote.addresses.iter().map(|&address| (address, mac)));
+    }
+    namespace.links.insert(IfName::vxlan(), vxlan);
+    namespace
+}
+
+/// The segments that need a way to the host: all of a network that has an endpoint here whose default route
+/// leads to its gateway. All, because its segments reach each other through the host.
+fn needs_uplink(desired: &Desired) -> BTreeSet<Vni> {
+    let leaving: BTreeSet<NetworkId> = desired
+        .attachments
+        .values()
+        .filter(|attachment| !attachment.default_via.is_empty())
+        .filter_map(|attachment| desired.segments.get(&attachment.vni))
+        .map(|segment| segment.network)
+        .collect();
+    desired
+        .segments
+        .iter()
+        .filter(|(_, segment)| segment.egress && leaving.contains(&segment.network))
+        .map(|(&vni, _)| vni)
+        .collect()
+}
+
+fn alias_of(owner: &impl std::fmt::Display) -> String {
+    format!("{ALIAS_PREFIX}{owner}")
+}
+
+fn loopback() -> Link {
+    Link { alias: None, up: true, ..Link::new(Kind::Loopback, String::new(), None, 0) }
+}
+
+fn is_v4(net: &IpNet) -> bool {
+    net.addr().is_ipv4()
+}
+
+fn default_route(via: IpAddr) -> IpNet {
+    match via {
+        IpAddr::V4(_) => ipnet::Ipv4Net::default().into(),
+        IpAddr::V6(_) => ipnet::Ipv6Net::default().into(),
+    }
+}
+
+fn link_local(address: Ipv6Addr) -> IpNet {
+    ipnet::Ipv6Net::new_assert(address, 64).into()
+}
+
+/// The kernel parameter `key` of one link.
+fn link_sysctl(family: &str, link: &IfName, key: &str) -> String {
+    format!("{family}/conf/{link}/{key}")
+}
+
+/// The link that a kernel parameter belongs to, if it belongs to one.
+pub(crate) fn sysctl_link(path: &str) -> Option<&str> {
+    let link = path.split('/').nth(2).filter(|_| path.contains("/conf/"))?;
+    (link != "all" && link != "default").then_some(link)
+}
