@@ -1,0 +1,96 @@
+//! A command beside a running process: `weft exec`.
+
+use crate::{error::Failure, image, sweep::namespace_id};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open},
+    thread::{ThreadNameSpaceType, move_into_thread_name_spaces},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
+
+/// Where and what to execute.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The running process.
+    pub pid: u32,
+    /// Its network namespace as a path: proof that the number still means that process.
+    pub netns: &'a Path,
+    /// The program and its arguments.
+    pub command: &'a [String],
+    /// Added to the process's own environment.
+    pub env: &'a BTreeMap<String, String>,
+    /// The directory to start in; by default the process's own.
+    pub workdir: Option<&'a Path>,
+}
+
+/// Why the command was not executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ExecError {
+    /// 127 if there is no such command, 126 if it cannot be executed, 125 for the rest, as Docker has it.
+    pub code: i32,
+    message: String,
+}
+
+impl From<Failure> for ExecError {
+    fn from(Failure { code, message }: Failure) -> Self {
+        Self { code, message }
+    }
+}
+
+/// Becomes the command, in the process's network, mount and UTS namespaces. Standard input and output stay as
+/// they are. The calling process must have a single thread (setns(2)) and be root; it returns only on failure,
+/// and may then be in other namespaces than before: it should exit.
+pub fn replace(request: &Request<'_>) -> ExecError {
+    match enter(request) {
+        Ok((env, workdir)) => image::replace(request.command, &env, &workdir).into(),
+        Err(failure) => failure.into(),
+    }
+}
+
+fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), Failure> {
+    let gone = || Failure::new(format!("the process {} does not run any more", request.pid));
+    let pid = i32::try_from(request.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(process) => process,
+        Err(Errno::SRCH) => return Err(gone()),
+        Err(error) => return Err(Failure::because(format!("open the process {pid:?}"))(error)),
+    };
+    let theirs = namespace_id(request.netns)
+        .map_err(Failure::because(format!("find the network namespace {}", request.netns.display())))?;
+    // Before entering: the process's own mounts may hide /proc.
+    let mut env = environment(request.pid).unwrap_or_default();
+    env.extend(request.env.clone());
+    let workdir = match request.workdir {
+        Some(workdir) => workdir.to_owned(),
+        None => fs::read_link(format!("/proc/{}/cwd", request.pid)).unwrap_or_else(|_| "/".into()),
+    };
+    if namespace_id(format!("/proc/{}/ns/net", request.pid)).ok() != Some(theirs) {
+        return Err(gone());
+    }
+    let all = ThreadNameSpaceType::NETWORK
+        | ThreadNameSpaceType::MOUNT
+        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    match move_into_thread_name_spaces(rustix::fd::AsFd::as_fd(&process), all) {
+        Ok(()) => Ok((env, workdir)),
+        Err(Errno::SRCH) => Err(gone()),
+        Err(Errno::PERM) => Err(Failure::new("only root can enter a process's namespaces: try sudo")),
+        Err(error) => Err(Failure::because(format!("enter the namespaces of the process {pid:?}"))(error)),
+    }
+}
+
+/// The environment the process was started with.
+fn environment(pid: u32) -> Option<BTreeMap<String, String>> {
+    let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let text = |bytes: &[u8]| std::ffi::OsString::from_vec(bytes.to_vec()).into_string().ok();
+    let variables = bytes.split(|byte| *byte == 0).filter_map(|variable| {
+        let equals = variable.iter().position(|byte| *byte == b'=')?;
+        Some((text(&variable[..equals])?, text(&variable[equals + 1..])?))
+    });
+    Some(variables.collect())
+}

@@ -1,0 +1,79 @@
+//! `weft shim`: the process that looks after one `weft run`.
+//!
+//! It has one thread and no runtime, waits in one `poll`, and needs nobody. It is executed twice: first as
+//! the shim, by [`start`](crate::start); then, by the shim, as a second stage that becomes the command
+//! ([`launch`]).
+
+mod etc;
+mod launch;
+mod log;
+mod mounts;
+mod namespaces;
+mod run;
+mod stdio;
+
+use crate::{
+    error::Failure,
+    files::{self, Exit, SPEC, STARTED, Started},
+    spec::Spec,
+};
+use serde::{Deserialize, Serialize};
+use std::{io::Write, path::Path, process::ExitCode};
+
+/// What the shim tells the agent, once.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Report {
+    /// The command runs.
+    Started { pid: u32 },
+    /// It does not, and nothing is left.
+    Failed(Failure),
+}
+
+/// The whole of `weft shim --dir DIR`. To be called before anything starts a thread. Not for people: it
+/// expects the descriptors that [`start`](crate::start) gives it.
+pub fn main(dir: &Path) -> ExitCode {
+    if launch::is_second_stage() {
+        return launch::main();
+    }
+    match shim(dir) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Goes to shim.log, or to the person who tried.
+            let _ = writeln!(std::io::stderr(), "weft shim: {}", failure.message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn shim(dir: &Path) -> Result<(), Failure> {
+    let (lock, mut agent) = stdio::take(dir)?;
+    // Everything from here on is relative to the directory: a mount of the process's may hide its path.
+    let here = Path::new(".");
+    let started = prepare(here).and_then(|running| {
+        let pid = running.pid();
+        files::write_json(here, STARTED, &Started { pid }).map_err(Failure::because("write started.json"))?;
+        Ok(running)
+    });
+    let (report, outcome) = match started {
+        Ok(running) => (Report::Started { pid: running.pid() }, Ok(running)),
+        Err(failure) => (Report::Failed(failure.clone()), Err(failure)),
+    };
+    // An agent that is gone by now hears of it from the files.
+    let _ = agent.write_all(&serde_json::to_vec(&report).unwrap_or_default());
+    drop(agent);
+    let code = outcome?.watch()?;
+    let exit = Exit { code, at: jiff::Timestamp::now() };
+    files::write_json(here, files::EXIT, &exit).map_err(Failure::because("write exit.json"))?;
+    drop(lock);
+    Ok(())
+}
+
+fn prepare(here: &Path) -> Result<run::Running, Failure> {
+    let spec: Spec = files::read_json(here, SPEC)
+        .map_err(Failure::because("read spec.json"))?
+        .ok_or_else(|| Failure::new("there is no spec.json"))?;
+    let network = namespaces::enter(&spec)?;
+    let etc = mounts::apply(&spec)?;
+    run::Running::start(&spec, network, etc)
+}
