@@ -7,12 +7,19 @@
 //! Decisions are made by [`Store::commit`] alone. What [`Store::watch`] yields may be stale and is for the
 //! picture.
 
+pub mod embedded;
 mod error;
+mod limits;
+pub mod memory;
+mod state;
 mod txn;
 mod types;
 
+pub use embedded::EmbeddedStore;
 pub use error::{CommitError, StoreError};
-pub use txn::{Condition, Op, Txn, MAX_OPS};
+pub use limits::{MAX_KEY, MAX_VALUE};
+pub use memory::MemoryStore;
+pub use txn::{Condition, MAX_OPS, Op, Txn};
 pub use types::{Entry, Event, Listing, Revision, SessionId, Update};
 
 use async_trait::async_trait;

@@ -13,7 +13,8 @@ pub enum Condition {
     Always,
     /// If the key does not exist.
     Absent,
-    /// If the key exists and last changed at this revision.
+    /// If the key exists and last changed at this revision. Writing the value that is there already is a
+    /// change in some stores and none in others.
     Unchanged(Revision),
 }
 
@@ -91,5 +92,23 @@ impl Txn {
     pub fn delete(mut self, key: impl Into<String>, condition: Condition) -> Self {
         self.ops.push(Op::Delete { key: key.into(), condition });
         self
+    }
+}
+
+impl Op {
+    /// The key it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Check { key, .. } | Self::Put { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// When it may be carried out.
+    pub fn condition(&self) -> Condition {
+        match self {
+            Self::Check { condition, .. } | Self::Put { condition, .. } | Self::Delete { condition, .. } => {
+                *condition
+            }
+        }
     }
 }

@@ -1,0 +1,216 @@
+//! The thread that writes.
+
+use super::{
+    OpenError, Shared,
+    file::{self, SaveError},
+};
+use crate::state::{Changes, Draft};
+use redb::Database;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, RwLock, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use tokio::sync::{oneshot, watch};
+
+/// The most changes that go into one commit, so that the first does not wait for ever more.
+const MAX_BATCH: usize = 512;
+/// How long the writer sleeps when no session ends before.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How long the writer leaves a disk alone that failed, unless somebody wants to change something.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a change was not made, or not for certain.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// Not made.
+    NotWritten(NotWritten),
+    /// The disk failed while it was being made.
+    Unsure,
+}
+
+/// Why a change could not be written.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot write {path}: {reason}; free some space there, or check the disk")]
+pub(super) struct NotWritten {
+    path: PathBuf,
+    reason: String,
+}
+
+/// Tells its caller what became of a change.
+type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+/// Drafts a change.
+type Job = Box<dyn FnOnce(&mut Draft<'_>) -> Answer + Send>;
+
+/// The writer's thread, which ends, and closes the file, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Opens the file in `path` and starts the thread.
+    pub(super) fn start(path: &Path) -> Result<(Self, Arc<Shared>), OpenError> {
+        let (jobs, waiting) = mpsc::channel();
+        let (opened, result) = mpsc::sync_channel(1);
+        let owned = path.to_owned();
+        let run = move || match Thread::open(owned, waiting) {
+            Ok(thread) => {
+                let _ = opened.send(Ok(Arc::clone(&thread.shared)));
+                thread.run();
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        };
+        let thread = thread::Builder::new().name("weft-store".into()).spawn(run);
+        let thread = thread.map_err(|error| OpenError::io(path, error))?;
+        // A file that makes redb panic ends the thread without a word.
+        let panicked = || OpenError::damaged(path, "reading it ended in a panic");
+        let shared = result.recv().unwrap_or_else(|_| Err(panicked()))?;
+        Ok((Self { jobs: Some(jobs), thread: Some(thread) }, shared))
+    }
+
+    /// Has `work` draft changes; its result comes when they are on the disk.
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Draft<'_>) -> T + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, Failure>> {
+        let (done, answer) = oneshot::channel();
+        let job: Job = Box::new(move |draft| {
+            let result = work(draft);
+            // A caller who does not wait any more needs no answer.
+            Box::new(move |saved| drop(done.send(saved.map(|()| result))))
+        });
+        if let Some(jobs) = &self.jobs {
+            // Without a thread the job is dropped, and the answer with it, which the caller notices.
+            let _ = jobs.send(job);
+        }
+        answer
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // Waits for the last commit; the file can be opened again after this.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Thread {
+    path: PathBuf,
+    /// Absent after an error of the disk, after which redb has to read the file anew.
+    database: Option<Database>,
+    shared: Arc<Shared>,
+    waiting: mpsc::Receiver<Job>,
+}
+
+impl Thread {
+    fn open(path: PathBuf, waiting: mpsc::Receiver<Job>) -> Result<Self, OpenError> {
+        let database = file::open(&path)?;
+        let state = file::load(&database, Instant::now()).map_err(|error| from_redb(&path, error))?;
+        let shared = Shared { revision: watch::Sender::new(state.revision), state: RwLock::new(state) };
+        Ok(Self { path, database: Some(database), shared: Arc::new(shared), waiting })
+    }
+
+    fn run(mut self) {
+        while let Some(jobs) = self.next_batch() {
+            if let Err(failure) = self.reopen() {
+                for job in jobs {
+                    self.refuse(job, &failure);
+                }
+                continue;
+            }
+            let (changes, answers) = self.draft(jobs);
+            let saved = self.save(&changes);
+            if saved.is_ok() {
+                self.shared.update(|state| state.absorb(changes));
+            }
+            for answer in answers {
+                answer(saved.clone());
+            }
+        }
+    }
+
+    /// The jobs that wait; none if a session has to end first. `None`: nobody is there any more.
+    fn next_batch(&self) -> Option<Vec<Job>> {
+        let deadline = self.shared.read().next_deadline();
+        let mut wait = deadline.map_or(IDLE, |deadline| deadline.saturating_duration_since(Instant::now()));
+        if self.database.is_none() {
+            wait = wait.max(RETRY);
+        }
+        match self.waiting.recv_timeout(wait) {
+            Ok(first) => {
+                let more = self.waiting.try_iter().take(MAX_BATCH - 1);
+                Some(std::iter::once(first).chain(more).collect())
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => Some(Vec::new()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn draft(&self, jobs: Vec<Job>) -> (Changes, Vec<Answer>) {
+        let state = self.shared.read();
+        let mut draft = Draft::new(&state, Instant::now());
+        draft.end_overdue_sessions();
+        let answers = jobs.into_iter().map(|job| job(&mut draft)).collect();
+        (draft.finish(), answers)
+    }
+
+    fn save(&mut self, changes: &Changes) -> Result<(), Failure> {
+        if !changes.matter() {
+            return Ok(());
+        }
+        let Some(database) = &self.database else { return Err(Failure::Unsure) };
+        file::save(database, changes).map_err(|error| {
+            self.database = None;
+            match error {
+                SaveError::NotWritten(error) => self.not_written(&error),
+                SaveError::Unsure(error) => {
+                    tracing::error!(path = %self.path.display(), %error, "the store's disk failed");
+                    Failure::Unsure
+                }
+            }
+        })
+    }
+
+    /// Reads the file anew after an error: what is in there is the truth.
+    fn reopen(&mut self) -> Result<(), Failure> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        let database = file::open(&self.path).map_err(|error| self.not_written(&error))?;
+        let mut state = file::load(&database, Instant::now()).map_err(|error| self.not_written(&error))?;
+        self.database = Some(database);
+        self.shared.update(|old| {
+            // Whoever watches cannot know what was lost, and gets a snapshot.
+            state.revision = state.revision.max(old.revision);
+            state.forget_history();
+            *old = state;
+        });
+        Ok(())
+    }
+
+    fn not_written(&self, error: &dyn std::error::Error) -> Failure {
+        Failure::NotWritten(NotWritten { path: self.path.clone(), reason: error.to_string() })
+    }
+
+    /// Answers a job that cannot be done. What it drafts goes nowhere.
+    fn refuse(&self, job: Job, failure: &Failure) {
+        let state = self.shared.read();
+        let answer = job(&mut Draft::new(&state, Instant::now()));
+        answer(Err(failure.clone()));
+    }
+}
+
+fn from_redb(path: &Path, error: redb::Error) -> OpenError {
+    match error {
+        redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => OpenError::io(path, error),
+        error => OpenError::damaged(path, error),
+    }
+}

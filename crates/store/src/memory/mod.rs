@@ -1,0 +1,210 @@
+//! A store in memory, for tests and simulations: it forgets everything with its last handle, lives on the
+//! runtime's clock (a paused one too), and fails on demand.
+
+mod faults;
+
+pub use faults::Faults;
+
+use crate::{
+    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    state::{self, Draft, State},
+};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::watch, time::Instant};
+
+/// What the store is called.
+const NAME: &str = "memory";
+
+/// A handle on a store in memory. Clones are the same handle.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    faults: Arc<Faults>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// The revision, for those who wait for another.
+    revision: watch::Sender<u64>,
+    sessions_opened: AtomicU64,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        let state = State::new(BTreeMap::new(), BTreeMap::new(), 1);
+        let shared = Shared {
+            revision: watch::Sender::new(state.revision),
+            state: Mutex::new(state),
+            sessions_opened: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), faults: Arc::default() }
+    }
+
+    /// Another way to the same store, with faults of its own: one for each node, to cut off just that one.
+    pub fn another_way(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), faults: Arc::default() }
+    }
+
+    /// What goes wrong on this way to the store.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Ends a session early, as if it had not been renewed.
+    pub fn expire_session(&self, session: &SessionId) {
+        self.shared.change(|draft| end(draft, session));
+    }
+
+    /// Ends all sessions early.
+    pub fn expire_all_sessions(&self) {
+        let sessions: Vec<_> = self.shared.state().sessions.keys().cloned().collect();
+        for session in sessions {
+            self.expire_session(&session);
+        }
+    }
+
+    /// Forgets what happened, as if history had been compacted: every watch yields a snapshot.
+    pub fn compact(&self) {
+        let mut state = self.shared.state();
+        state.forget_history();
+        self.shared.revision.send_replace(state.revision);
+    }
+}
+
+impl Shared {
+    /// The state, after the sessions whose time is over have ended.
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held is some test's failure already; the state is whole between two changes.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now().into_std();
+        if state.next_deadline().is_some_and(|deadline| deadline <= now) {
+            let mut draft = Draft::new(&state, now);
+            draft.end_overdue_sessions();
+            let changes = draft.finish();
+            state.absorb(changes);
+            self.revision.send_replace(state.revision);
+        }
+        state
+    }
+
+    fn change<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> T) -> T {
+        let mut state = self.state();
+        let mut draft = Draft::new(&state, Instant::now().into_std());
+        let result = work(&mut draft);
+        let changes = draft.finish();
+        state.absorb(changes);
+        self.revision.send_replace(state.revision);
+        result
+    }
+}
+
+fn end(draft: &mut Draft<'_>, session: &SessionId) {
+    let _: Result<(), ()> = draft.attempt(|draft| {
+        draft.close_session(session);
+        Ok(())
+    });
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn describe(&self) -> String {
+        NAME.to_owned()
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| limits::refused(NAME, "list", reason))?;
+        self.faults.read("list", || self.shared.state().list(prefix)).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        limits::check_key(key).map_err(|reason| limits::refused(NAME, "get", reason))?;
+        self.faults.read("get", || self.shared.state().get(key)).await
+    }
+
+    fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
+        let (shared, faults) = (Arc::clone(&self.shared), Arc::clone(&self.faults));
+        let (prefix, mut revision) = (prefix.to_owned(), revision);
+        Box::pin(async_stream::try_stream! {
+            limits::check_prefix(&prefix).map_err(|reason| limits::refused(NAME, "watch", reason))?;
+            let mut changed = shared.revision.subscribe();
+            let mut broken = faults.broken();
+            loop {
+                faults.watch(&mut broken).await?;
+                changed.mark_unchanged();
+                let (update, seen, deadline) = {
+                    let state = shared.state();
+                    (state.since(&prefix, revision), state.revision, state.next_deadline())
+                };
+                revision = Revision(seen);
+                if let Some(update) = update {
+                    yield update;
+                    continue;
+                }
+                let next_end = async {
+                    match deadline {
+                        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                // Each of these only waits; nothing is lost when another one is first.
+                tokio::select! {
+                    _ = changed.changed() => {}
+                    () = next_end => {}
+                    _ = broken.changed() => {}
+                }
+            }
+        })
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
+        limits::check_txn(&txn).map_err(|reason| limits::refused(NAME, "commit", reason))?;
+        let done =
+            self.faults.write("commit", || self.shared.change(|draft| state::commit(draft, &txn))).await?;
+        done.map_err(|keys| CommitError::Conflict { keys })
+    }
+
+    async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
+        let open = || {
+            let number = self.shared.sessions_opened.fetch_add(1, Ordering::Relaxed);
+            let id = SessionId(format!("memory-{number}"));
+            let _: Result<(), ()> = self.shared.change(|draft| {
+                draft.attempt(|draft| {
+                    draft.open_session(id.clone(), String::new(), ttl);
+                    Ok(())
+                })
+            });
+            id
+        };
+        self.faults.write("open a session", open).await
+    }
+
+    async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
+        let renew = || {
+            self.shared.change(|draft| {
+                draft.attempt(|draft| if draft.renew_session(session) { Ok(()) } else { Err(()) }).is_ok()
+            })
+        };
+        self.faults.write("renew a session", renew).await
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
+        self.faults.write("close a session", || self.shared.change(|draft| end(draft, session))).await
+    }
+}

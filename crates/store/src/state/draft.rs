@@ -1,0 +1,180 @@
+//! Changes on their way into a [`State`].
+
+use super::{Record, Session, State, history::Change};
+use crate::SessionId;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What changed; `None` is something that is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) records: BTreeMap<String, Option<Arc<Record>>>,
+    pub(crate) sessions: BTreeMap<SessionId, Option<Session>>,
+    /// Sessions with a later deadline. Deadlines are not kept on disk: after a restart they start anew.
+    pub(crate) renewed: BTreeMap<SessionId, Instant>,
+    pub(crate) revision: u64,
+    pub(super) history: Vec<Change>,
+}
+
+impl Changes {
+    /// Whether there is anything that has to be kept on disk.
+    pub(crate) fn matter(&self) -> bool {
+        !self.records.is_empty() || !self.sessions.is_empty()
+    }
+}
+
+/// Which session a written key is bound to afterwards.
+#[derive(Debug)]
+pub(crate) enum Bind {
+    /// The one it was bound to.
+    Keep,
+    /// This one.
+    To(SessionId),
+    /// None.
+    Release,
+}
+
+/// A value to write.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) value: Vec<u8>,
+    pub(crate) flags: u64,
+    pub(crate) bind: Bind,
+}
+
+/// Changes being made to a state that stays as it is until it [absorbs](State::absorb) them.
+///
+/// Several attempts go into one draft, each sees those before it, and each is taken in whole or not at all.
+pub(crate) struct Draft<'a> {
+    base: &'a State,
+    now: Instant,
+    kept: Changes,
+    attempt: Changes,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(base: &'a State, now: Instant) -> Self {
+        let kept = Changes { revision: base.revision, ..Changes::default() };
+        Self { base, now, kept, attempt: Changes::default() }
+    }
+
+    /// Runs `work` on this draft, and keeps what it changed unless it fails.
+    pub(crate) fn attempt<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        self.attempt = Changes { revision: self.kept.revision + 1, ..Changes::default() };
+        let result = work(self);
+        let attempt = mem::take(&mut self.attempt);
+        if result.is_ok() {
+            self.keep(attempt);
+        }
+        result
+    }
+
+    fn keep(&mut self, attempt: Changes) {
+        let revision = attempt.revision;
+        if attempt.matter() {
+            self.kept.revision = revision;
+        }
+        let changes = attempt.records.iter();
+        let changes =
+            changes.map(|(key, record)| Change { revision, key: key.clone(), record: record.clone() });
+        self.kept.history.extend(changes);
+        self.kept.records.extend(attempt.records);
+        self.kept.sessions.extend(attempt.sessions);
+        self.kept.renewed.extend(attempt.renewed);
+    }
+
+    /// What the attempts changed.
+    pub(crate) fn finish(self) -> Changes {
+        self.kept
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Record>> {
+        let drafted = self.attempt.records.get(key).or_else(|| self.kept.records.get(key));
+        drafted.map_or_else(|| self.base.records.get(key), Option::as_ref)
+    }
+
+    /// The keys under a prefix.
+    pub(crate) fn keys(&self, prefix: &str) -> BTreeSet<String> {
+        let drafted = self.kept.records.keys().chain(self.attempt.records.keys());
+        let keys = self.base.under(prefix).map(|(key, _)| key).chain(drafted);
+        keys.filter(|key| key.starts_with(prefix) && self.get(key).is_some()).cloned().collect()
+    }
+
+    /// Writes a record. Writing what is there already changes nothing, not even its revision, as in Consul
+    /// (`agent/consul/state/kvs.go`, `kvsSetTxn`).
+    pub(crate) fn put(&mut self, key: &str, write: Write) {
+        let old = self.get(key);
+        let bound = old.and_then(|old| old.session.clone());
+        let session = match write.bind {
+            Bind::Keep => bound.clone(),
+            Bind::To(session) => Some(session),
+            Bind::Release => None,
+        };
+        let taken = session.is_some() && session != bound;
+        let revision = self.attempt.revision;
+        let record = Record {
+            modified: old.map_or(revision, |old| old.modified),
+            created: old.map_or(revision, |old| old.created),
+            lock_index: old.map_or(0, |old| old.lock_index) + u64::from(taken),
+            value: write.value,
+            flags: write.flags,
+            session,
+        };
+        if old.is_some_and(|old| **old == record) {
+            return;
+        }
+        let record = Arc::new(Record { modified: revision, ..record });
+        self.attempt.records.insert(key.to_owned(), Some(record));
+    }
+
+    pub(crate) fn delete(&mut self, key: &str) {
+        if self.get(key).is_some() {
+            self.attempt.records.insert(key.to_owned(), None);
+        }
+    }
+
+    pub(crate) fn session(&self, id: &SessionId) -> Option<&Session> {
+        let drafted = self.attempt.sessions.get(id).or_else(|| self.kept.sessions.get(id));
+        drafted.map_or_else(|| self.base.sessions.get(id), Option::as_ref)
+    }
+
+    pub(crate) fn open_session(&mut self, id: SessionId, name: String, ttl: Duration) {
+        let session = Session { name, ttl, created: self.attempt.revision, deadline: self.now + ttl };
+        self.attempt.sessions.insert(id, Some(session));
+    }
+
+    /// `false`: there is no such session.
+    pub(crate) fn renew_session(&mut self, id: &SessionId) -> bool {
+        let Some(ttl) = self.session(id).map(|session| session.ttl) else { return false };
+        self.attempt.renewed.insert(id.clone(), self.now + ttl);
+        true
+    }
+
+    pub(crate) fn close_session(&mut self, id: &SessionId) {
+        if self.session(id).is_none() {
+            return;
+        }
+        self.attempt.sessions.insert(id.clone(), None);
+        for key in self.keys("") {
+            if self.get(&key).is_some_and(|record| record.session.as_ref() == Some(id)) {
+                self.delete(&key);
+            }
+        }
+    }
+
+    /// Ends the sessions that nobody renewed in time.
+    pub(crate) fn end_overdue_sessions(&mut self) {
+        let sessions = self.base.sessions.iter();
+        let overdue = sessions.filter(|(_, session)| session.deadline <= self.now).map(|(id, _)| id);
+        for id in overdue.collect::<Vec<_>>() {
+            let _: Result<(), ()> = self.attempt(|draft| {
+                draft.close_session(id);
+                Ok(())
+            });
+        }
+    }
+}

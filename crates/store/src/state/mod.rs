@@ -1,0 +1,145 @@
+//! What a store of our own holds, and by which rules it changes: shared by [`memory`](crate::memory) and
+//! [`embedded`](crate::embedded), which differ only in where it is kept.
+
+mod commit;
+mod draft;
+mod history;
+
+pub(crate) use commit::commit;
+pub(crate) use draft::{Bind, Changes, Draft, Write};
+
+use crate::{Entry, Listing, Revision, SessionId, Update};
+use history::History;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What is under a key. The fields that weft itself has no use for are those of Consul's API, which
+/// [`serve`](crate::serve) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) value: Vec<u8>,
+    /// The revision it last changed at.
+    pub(crate) modified: u64,
+    /// The revision it came into being at.
+    pub(crate) created: u64,
+    /// How often a session has taken it.
+    pub(crate) lock_index: u64,
+    /// Whatever its writer wants.
+    pub(crate) flags: u64,
+    /// Deleted when this session ends.
+    pub(crate) session: Option<SessionId>,
+}
+
+impl Record {
+    pub(crate) fn entry(&self, key: &str) -> Entry {
+        Entry {
+            key: key.to_owned(),
+            value: self.value.clone(),
+            modified: Revision(self.modified),
+            session: self.session.clone(),
+        }
+    }
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) name: String,
+    pub(crate) ttl: Duration,
+    pub(crate) created: u64,
+    /// When it ends if nobody renews it.
+    pub(crate) deadline: Instant,
+}
+
+/// All of it, as of one revision.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) records: BTreeMap<String, Arc<Record>>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    /// Grows by one with each transaction that changes something. Never 0, which means "from the start" to
+    /// those who watch.
+    pub(crate) revision: u64,
+    history: History,
+}
+
+impl State {
+    /// What was kept somewhere as of `revision`; whatever happened before is forgotten.
+    pub(crate) fn new(
+        records: BTreeMap<String, Arc<Record>>,
+        sessions: BTreeMap<SessionId, Session>,
+        revision: u64,
+    ) -> Self {
+        let revision = revision.max(1);
+        Self { records, sessions, revision, history: History::since(revision) }
+    }
+
+    /// The records under a prefix.
+    pub(crate) fn under<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a Arc<Record>)> + 'a {
+        self.records
+            .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded))
+            .take_while(move |(key, _)| key.starts_with(prefix))
+    }
+
+    pub(crate) fn list(&self, prefix: &str) -> Listing {
+        let entries = self.under(prefix).map(|(key, record)| record.entry(key)).collect();
+        Listing { entries, revision: Revision(self.revision) }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
+        self.records.get(key).map(|record| record.entry(key))
+    }
+
+    /// What happened under `prefix` after `revision`; nothing: `None`.
+    pub(crate) fn since(&self, prefix: &str, revision: Revision) -> Option<Update> {
+        if !self.history.covers(revision.0) || revision.0 > self.revision {
+            return Some(Update::Snapshot(self.list(prefix)));
+        }
+        let events = self.history.events(prefix, revision.0);
+        (!events.is_empty()).then_some(Update::Events { events, revision: Revision(self.revision) })
+    }
+
+    /// Whether something may have happened under `prefix` after `revision`.
+    pub(crate) fn changed_since(&self, prefix: &str, revision: u64) -> bool {
+        !self.history.covers(revision) || revision > self.revision || self.history.touches(prefix, revision)
+    }
+
+    /// When the next session ends.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.sessions.values().map(|session| session.deadline).min()
+    }
+
+    /// Makes changes that were drafted on this very state part of it.
+    pub(crate) fn absorb(&mut self, changes: Changes) {
+        for (id, deadline) in changes.renewed {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.deadline = deadline;
+            }
+        }
+        for (id, session) in changes.sessions {
+            match session {
+                Some(session) => self.sessions.insert(id, session),
+                None => self.sessions.remove(&id),
+            };
+        }
+        for (key, record) in changes.records {
+            match record {
+                Some(record) => self.records.insert(key, record),
+                None => self.records.remove(&key),
+            };
+        }
+        self.revision = changes.revision;
+        self.history.append(changes.history);
+    }
+
+    /// Forgets what happened, so that whoever watches gets a snapshot.
+    pub(crate) fn forget_history(&mut self) {
+        self.revision += 1;
+        self.history = History::since(self.revision);
+    }
+}

@@ -1,0 +1,146 @@
+//! Watching.
+
+use super::Bench;
+use futures::{StreamExt, stream::BoxStream};
+use rand::{RngExt, SeedableRng};
+use std::{collections::BTreeMap, time::Duration};
+use weft_store::{Condition, Event, Listing, Revision, StoreError, Txn, Update};
+
+/// What somebody who follows a watch knows.
+struct Picture {
+    root: String,
+    values: BTreeMap<String, Vec<u8>>,
+    updates: BoxStream<'static, Result<Update, StoreError>>,
+}
+
+impl Picture {
+    fn of(bench: &Bench, listing: Listing) -> Self {
+        let updates = bench.store.watch(&bench.root, listing.revision);
+        let mut picture = Self { root: bench.root.clone(), values: BTreeMap::new(), updates };
+        picture.replace(listing);
+        picture
+    }
+
+    fn replace(&mut self, listing: Listing) {
+        self.values = listing.entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    }
+
+    async fn next(&mut self) -> Revision {
+        let revision = self.take_in().await;
+        let foreign = self.values.keys().find(|key| !key.starts_with(&self.root));
+        assert_eq!(foreign, None, "the watch was of {}", self.root);
+        revision
+    }
+
+    async fn take_in(&mut self) -> Revision {
+        match self.updates.next().await.expect("the watch ended").unwrap() {
+            Update::Snapshot(listing) => {
+                let revision = listing.revision;
+                self.replace(listing);
+                revision
+            }
+            Update::Events { events, revision } => {
+                for event in events {
+                    match event {
+                        Event::Put(entry) => self.values.insert(entry.key, entry.value),
+                        Event::Delete(key) => self.values.remove(&key),
+                    };
+                }
+                revision
+            }
+        }
+    }
+
+    /// Follows the watch until it shows just these, by name.
+    async fn until(&mut self, bench: &Bench, wanted: &[(&str, &str)]) {
+        let wanted: BTreeMap<_, _> =
+            wanted.iter().map(|(name, value)| (bench.key(name), value.as_bytes().to_vec())).collect();
+        while self.values != wanted {
+            self.next().await;
+        }
+    }
+}
+
+pub async fn a_watch_tells_what_happened_since(bench: Bench) {
+    bench.put("a", "1").await;
+    bench.put("b", "1").await;
+    let listing = bench.list().await;
+    // Between the list and the first poll of the watch: nothing may get lost.
+    bench.put("a", "2").await;
+    bench.delete("b").await;
+    let mut picture = Picture::of(&bench, listing);
+    picture.until(&bench, &[("a", "2")]).await;
+    bench.put("c", "1").await;
+    picture.until(&bench, &[("a", "2"), ("c", "1")]).await;
+    bench.delete("a").await;
+    picture.until(&bench, &[("c", "1")]).await;
+    bench.delete("c").await;
+    picture.until(&bench, &[]).await;
+}
+
+pub async fn a_watch_tells_nothing_of_other_prefixes(bench: Bench) {
+    bench.put("in/a", "1").await;
+    let inside = Bench { root: bench.key("in/"), ..bench.clone() };
+    let mut picture = Picture::of(&inside, inside.list().await);
+    bench.put("out/a", "1").await;
+    bench.put("in", "1").await;
+    bench.put("in/b", "1").await;
+    picture.until(&inside, &[("a", "1"), ("b", "1")]).await;
+}
+
+pub async fn a_watch_sees_keys_go_with_their_session(bench: Bench) {
+    let session = bench.session().await;
+    bench.put("stays", "1").await;
+    let txn = Txn::new().put_bound(bench.key("goes"), "1", Condition::Always, session.clone());
+    bench.store.commit(txn).await.unwrap();
+    let mut picture = Picture::of(&bench, bench.list().await);
+    assert_eq!(picture.values.len(), 2);
+    // Not closed: it has to end by itself.
+    picture.until(&bench, &[("stays", "1")]).await;
+}
+
+pub async fn a_watch_of_nothing_sees_the_first_key(bench: Bench) {
+    let mut picture = Picture::of(&bench, bench.list().await);
+    let (_, ()) = futures::join!(picture.until(&bench, &[("first", "1")]), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bench.put("first", "1").await;
+    });
+}
+
+/// Random changes, watched from random moments on: in the end, whoever followed knows what a list says, and
+/// revisions never go back.
+pub async fn a_replayed_watch_equals_a_list(bench: Bench) {
+    let seed: u64 = rand::random();
+    eprintln!("a_replayed_watch_equals_a_list: seed {seed}");
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    let mut pictures = Vec::new();
+    for round in 0..60 {
+        if round % 20 == 0 {
+            pictures.push(Picture::of(&bench, bench.list().await));
+        }
+        let mut txn = Txn::new();
+        for n in 0..8 {
+            let key = bench.key(&format!("{n}"));
+            txn = match rng.random_range(0..4) {
+                0 => txn.put(key, format!("{round}"), Condition::Always),
+                1 => txn.delete(key, Condition::Always),
+                _ => txn,
+            };
+        }
+        bench.store.commit(txn).await.unwrap();
+    }
+    bench.put("end", "1").await;
+    let wanted = bench.list().await;
+    let end = bench.key("end");
+    for mut picture in pictures {
+        let mut revision = Revision(0);
+        while !picture.values.contains_key(&end) {
+            let next = picture.next().await;
+            assert!(next >= revision, "{next:?} after {revision:?}");
+            revision = next;
+        }
+        let listed: BTreeMap<_, _> =
+            wanted.entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+        assert_eq!(picture.values, listed, "seed {seed}");
+    }
+}
