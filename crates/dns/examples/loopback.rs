@@ -6,13 +6,16 @@
 //! ```
 
 use arc_swap::ArcSwap;
-use std::{error::Error, net::Ipv4Addr, sync::Arc};
-use tokio::net::{TcpListener, UdpSocket};
-use weft_dns::{Client, Forwarder, Host, Names, NetworkNames, serve};
+use std::{
+    error::Error,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    sync::Arc,
+    thread,
+};
+use weft_dns::{Client, Host, Names, NetworkNames, Resolver};
 use weft_model::NetworkId;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5300".to_owned());
     let hosts = (0..1000_u32).map(|n| {
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 2)) + n);
@@ -23,12 +26,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let network = NetworkNames::new(&"overlay".parse()?, ["10.0.0.0/16".parse()?], hosts);
     let id = NetworkId::random(&mut rand::rng());
     let client = Client { networks: vec![id], upstream: Vec::new() };
-    let _server = serve(
-        UdpSocket::bind(&address).await?,
-        TcpListener::bind(&address).await?,
-        Arc::new(ArcSwap::from_pointee(Names::new([(id, Arc::new(network))]))),
+    let names = Names::new([(id, Arc::new(network))]);
+    let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)))?;
+    let _server = resolver.serve(
+        UdpSocket::bind(&address)?,
+        TcpListener::bind(&address)?,
         Arc::new(ArcSwap::from_pointee(client)),
-        Arc::new(Forwarder::new()),
-    );
-    std::future::pending().await
+    )?;
+    loop {
+        thread::park();
+    }
 }

@@ -1,9 +1,9 @@
 //! Names of containers across hosts.
 //!
-//! Every container asks a server of its own, on 127.0.0.11 inside its network namespace: [`serve`]. What
+//! Every container asks a server of its own, on 127.0.0.11 inside its network namespace: [`Resolver::serve`]. What
 //! its networks know is answered at once from [`Names`], an immutable snapshot that is swapped in whole: a
-//! lookup takes no lock and does no I/O. The rest is passed on to the host's name servers by the
-//! [`Forwarder`], or, where there are none, does not exist.
+//! lookup takes no lock and does no I/O. The rest is passed on to the host's name servers or, where
+//! there are none, does not exist.
 //!
 //! Queries are read and answers written by hand, in place: that is two small files, allocates nothing, and
 //! uses nothing of a DNS library but its constants. hickory-proto reads every answer in the tests.
@@ -18,8 +18,7 @@ mod server;
 pub mod upstream;
 mod wire;
 
-pub use forward::Forwarder;
 pub use names::{Host, Names, NetworkNames};
 pub use query::Request;
 pub use resolve::{Client, Outcome, Transport, respond};
-pub use server::{ServerHandle, serve};
+pub use server::{Resolver, ServerHandle};

@@ -69,7 +69,7 @@ impl NetworkNames {
 
     /// The addresses of a name, given in lower case, with or without the network's name behind it.
     pub(crate) fn addresses_of(&self, key: &[u8]) -> Option<&[IpAddr]> {
-        let within = || self.forward.get(key.strip_suffix(&*self.suffix.as_deref()?)?);
+        let within = || self.forward.get(key.strip_suffix(self.suffix.as_deref()?)?);
         self.forward.get(key).or_else(within).map(|a| &**a)
     }
 

@@ -21,29 +21,21 @@ const MAX_IN_FLIGHT: usize = 512;
 
 /// Asks name servers what is not ours to answer.
 ///
-/// Its sockets belong to the network namespace of the thread that polls it: the host's. So it reaches what
-/// the host reaches, a resolver on the host's loopback included. Each question gets a socket, a source port
-/// and an id of its own, chosen at random (RFC 5452 section 9.2).
+/// Each question gets a socket, a source port and an id of its own, chosen at random (RFC 5452 section 9.2).
 #[derive(Debug)]
-pub struct Forwarder {
+pub(crate) struct Forwarder {
     slots: Semaphore,
-}
-
-impl Default for Forwarder {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl Forwarder {
     /// A forwarder with nothing under way.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { slots: Semaphore::new(MAX_IN_FLIGHT) }
     }
 
     /// The answer for the client, after 4.5 seconds at most: that of the first of `upstream` that has one,
     /// or SERVFAIL.
-    pub async fn ask(&self, upstream: &[SocketAddr], request: &Request) -> Vec<u8> {
+    pub(crate) async fn ask(&self, upstream: &[SocketAddr], request: &Request) -> Vec<u8> {
         let Ok(_slot) = self.slots.try_acquire() else {
             tracing::debug!(limit = MAX_IN_FLIGHT, "too many questions are waiting for name servers");
             return request.refusal(rcode::SERVFAIL);

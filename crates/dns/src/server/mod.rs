@@ -1,4 +1,4 @@
-//! A container's name server.
+//! Containers' name servers.
 
 mod frame;
 mod tcp;
@@ -12,33 +12,82 @@ use crate::{
     wire::rcode,
 };
 use arc_swap::ArcSwap;
-use std::sync::Arc;
-use tokio::{
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+use std::{
+    io,
     net::{TcpListener, UdpSocket},
-    sync::Semaphore,
+    sync::Arc,
+    thread,
+};
+use tokio::{
+    runtime::{self, Handle},
+    sync::{Semaphore, oneshot},
     task::JoinSet,
 };
 
 /// Questions of one container on their way to other name servers at once.
 const MAX_IN_FLIGHT: usize = 256;
+/// Bytes of queries the kernel keeps while we are busy. Its own default drops the end of a burst of 200.
+const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// Answers on these sockets until the handle is dropped.
+/// The name servers of this host's containers, on a thread of their own.
 ///
-/// Both are bound to the same address, in the container's network namespace; they keep that namespace
-/// whichever thread polls them. `names` and `client` are looked up anew for every question.
-pub fn serve(
-    udp: UdpSocket,
-    tcp: TcpListener,
+/// On a runtime with several threads every packet would wake a second one just to hear that the first is at
+/// it already: that costs a fifth of the queries per second. And what the agent does otherwise cannot hold
+/// up a lookup.
+#[derive(Debug)]
+pub struct Resolver {
     names: Arc<ArcSwap<Names>>,
-    client: Arc<ArcSwap<Client>>,
     forwarder: Arc<Forwarder>,
-) -> ServerHandle {
-    let slots = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
-    let server = Arc::new(Server { names, client, forwarder, slots });
-    let mut tasks = JoinSet::new();
-    tasks.spawn(udp::serve(udp, Arc::clone(&server)));
-    tasks.spawn(tcp::serve(tcp, server));
-    ServerHandle { tasks }
+    runtime: Handle,
+    /// Dropped, it ends the thread, and with it all servers.
+    _running: oneshot::Sender<()>,
+}
+
+impl Resolver {
+    /// Starts the thread. It asks other name servers from the network namespace of the thread that calls
+    /// this: the host's, so that it reaches what the host reaches, a resolver on its loopback included.
+    /// `names` is looked up anew for every question.
+    ///
+    /// # Errors
+    /// If the kernel gives no thread or no epoll instance.
+    pub fn start(names: Arc<ArcSwap<Names>>) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (running, ended) = oneshot::channel();
+        thread::Builder::new().name("dns".to_owned()).spawn(move || drop(runtime.block_on(ended)))?;
+        Ok(Self { names, forwarder: Arc::new(Forwarder::new()), runtime: handle, _running: running })
+    }
+
+    /// Answers a container on these sockets until the handle is dropped. Both are bound to the same address
+    /// in the container's network namespace, and keep that namespace whichever thread polls them. `client`
+    /// is looked up anew for every question.
+    ///
+    /// # Errors
+    /// If the sockets cannot be polled.
+    pub fn serve(
+        &self,
+        udp: UdpSocket,
+        tcp: TcpListener,
+        client: Arc<ArcSwap<Client>>,
+    ) -> io::Result<ServerHandle> {
+        // It takes CAP_NET_ADMIN; without it, bursts have to be smaller.
+        let _ = set_socket_recv_buffer_size_force(&udp, RECEIVE_BUFFER);
+        udp.set_nonblocking(true)?;
+        tcp.set_nonblocking(true)?;
+        let _context = self.runtime.enter();
+        let (udp, tcp) = (tokio::net::UdpSocket::from_std(udp)?, tokio::net::TcpListener::from_std(tcp)?);
+        let server = Arc::new(Server {
+            names: Arc::clone(&self.names),
+            client,
+            forwarder: Arc::clone(&self.forwarder),
+            slots: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(udp::serve(udp, Arc::clone(&server)), &self.runtime);
+        tasks.spawn_on(tcp::serve(tcp, server), &self.runtime);
+        Ok(ServerHandle { tasks })
+    }
 }
 
 /// A name server that is running. Dropping it ends it, and closes its sockets soon after.
