@@ -1,0 +1,115 @@
+//! From the engine's create request to ours.
+
+use crate::core::{CreateNetwork, Error, Kind, PoolRequest};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+use weft_api::docker;
+
+/// The names of the networks that every engine has; one of ours of that name could not be made there.
+const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
+
+/// Reads a create request.
+///
+/// # Errors
+/// Says which field asks for something that is not weft's, or cannot be read.
+pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error> {
+    let name = body.name.parse().map_err(Error::invalid)?;
+    if PREDEFINED.contains(&body.name.as_str()) {
+        let message = format!("operation is not permitted on predefined {name} network");
+        return Err(Error::new(Kind::Forbidden, message));
+    }
+    check_drivers(&body)?;
+    check_kind(&body)?;
+    let pools = body.ipam.config.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
+    let has_ipv6_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()));
+    let has_ipv4_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv4()));
+    if body.enable_ipv6 == Some(false) && has_ipv6_pool {
+        return Err(Error::invalid(
+            "an IPv6 subnet is given, but IPv6 is turned off: leave out one of the two",
+        ));
+    }
+    if body.enable_ipv4 == Some(false) && (has_ipv4_pool || !has_ipv6_pool) {
+        return Err(Error::invalid("a network without IPv4 needs an IPv6 subnet, and no IPv4 subnet"));
+    }
+    let ipv6 = body.enable_ipv6.unwrap_or(has_ipv6_pool);
+    Ok(CreateNetwork {
+        name,
+        pools,
+        ipv6,
+        internal: body.internal,
+        options: body.options,
+        labels: body.labels,
+    })
+}
+
+/// What of the request has no effect.
+pub(super) fn warning(body: &docker::CreateNetwork) -> String {
+    if body.ipam.options.is_empty() {
+        return String::new();
+    }
+    let names: Vec<_> = body.ipam.options.keys().map(String::as_str).collect();
+    format!("options of the address driver have no effect: {}", names.join(", "))
+}
+
+fn check_drivers(body: &docker::CreateNetwork) -> Result<(), Error> {
+    if !matches!(body.driver.as_str(), "" | "overlay" | "weft") {
+        return Err(Error::invalid(format!(
+            "weft makes no {:?} networks, only overlays: create it with -d overlay, or ask the container \
+             engine for a {:?} one",
+            body.driver, body.driver
+        )));
+    }
+    if !matches!(body.ipam.driver.as_str(), "" | "default" | "weft") {
+        return Err(Error::invalid(format!(
+            "weft cannot use the address driver {:?}: leave out --ipam-driver, or give \"weft\"",
+            body.ipam.driver
+        )));
+    }
+    Ok(())
+}
+
+fn check_kind(body: &docker::CreateNetwork) -> Result<(), Error> {
+    if !matches!(body.scope.as_str(), "" | "global" | "swarm") {
+        return Err(Error::invalid(format!(
+            "scope {:?} is not possible: weft's networks are the whole cluster's",
+            body.scope
+        )));
+    }
+    if body.ingress {
+        return Err(Error::invalid("weft has no ingress networks: they belong to Swarm"));
+    }
+    if body.config_only || !body.config_from.network.is_empty() {
+        return Err(Error::invalid("weft has no config-only networks: give the configuration itself"));
+    }
+    Ok(())
+}
+
+fn pool(config: docker::IpamConfig) -> Result<PoolRequest, Error> {
+    let aux_address = |(name, address): (String, String)| match parsed("aux-address", &address)? {
+        Some(address) => Ok((name, address)),
+        None => Err(Error::invalid(format!("aux-address {name:?} has no address: give {name}=ADDRESS"))),
+    };
+    Ok(PoolRequest {
+        subnet: parsed("subnet", &config.subnet)?,
+        gateway: parsed("gateway", &config.gateway)?,
+        ip_range: parsed("ip-range", &config.ip_range)?,
+        aux_addresses: config
+            .auxiliary_addresses
+            .into_iter()
+            .map(aux_address)
+            .collect::<Result<BTreeMap<_, _>, _>>()?,
+    })
+}
+
+/// Reads `text`, which is empty where the user gave nothing.
+pub(super) fn parsed<T: FromStr>(what: &str, text: &str) -> Result<Option<T>, Error>
+where
+    T::Err: Display,
+{
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| {
+        let shown: String = text.chars().take(80).collect();
+        Error::invalid(format!("invalid {what} {shown:?}: {error}"))
+    })
+}

@@ -1,0 +1,104 @@
+//! `/networks`.
+
+use super::{connect, create, select, view};
+use crate::{
+    api::{
+        Core,
+        extract::{Json, Path, Query},
+        reply::Reply,
+    },
+    core::Error,
+};
+use axum::{extract::State, http::StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+use weft_api::docker;
+
+/// The query of lists and of prune.
+#[derive(Deserialize)]
+pub(super) struct Filtered {
+    #[serde(default)]
+    filters: String,
+}
+
+impl Filtered {
+    fn parse(&self) -> Result<docker::Filters, Error> {
+        docker::Filters::parse(&self.filters).map_err(Error::invalid)
+    }
+}
+
+pub(super) async fn list(
+    State(core): State<Core>,
+    Query(query): Query<Filtered>,
+) -> Reply<axum::Json<Vec<docker::Network>>> {
+    let filter = select::Select::parse(&query.parse()?)?;
+    let networks = core.networks();
+    let mut chosen: Vec<_> = networks.iter().filter(|n| filter.matches(n)).map(view::summary).collect();
+    // As the engine: the newest last.
+    chosen.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    Ok(axum::Json(chosen))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Scoped {
+    #[serde(default)]
+    scope: String,
+}
+
+pub(super) async fn inspect(
+    State(core): State<Core>,
+    Path(network): Path<String>,
+    Query(query): Query<Scoped>,
+) -> Reply<axum::Json<docker::Network>> {
+    if !matches!(query.scope.as_str(), "" | "global" | "swarm") {
+        return Err(Error::not_found("network", &network).into());
+    }
+    let found = core.network(&network)?;
+    Ok(axum::Json(view::full(&found, &core.nodes())))
+}
+
+pub(super) async fn create(
+    State(core): State<Core>,
+    Json(body): Json<docker::CreateNetwork>,
+) -> Reply<(StatusCode, axum::Json<docker::CreatedNetwork>)> {
+    let warning = create::warning(&body);
+    let id = core.create_network(create::parse(body)?).await?;
+    Ok((StatusCode::CREATED, axum::Json(docker::CreatedNetwork { id: id.to_string(), warning })))
+}
+
+pub(super) async fn remove(State(core): State<Core>, Path(network): Path<String>) -> Reply<StatusCode> {
+    core.remove_network(&network).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn prune(
+    State(core): State<Core>,
+    Query(query): Query<Filtered>,
+) -> Reply<axum::Json<docker::PrunedNetworks>> {
+    let filter = select::prune(&query.parse()?, Timestamp::now())?;
+    let removed = core.prune_networks(filter).await?;
+    let networks_deleted = removed.into_iter().map(String::from).collect();
+    Ok(axum::Json(docker::PrunedNetworks { networks_deleted }))
+}
+
+pub(super) async fn connect(
+    State(core): State<Core>,
+    Path(network): Path<String>,
+    Json(body): Json<docker::Connect>,
+) -> Reply<StatusCode> {
+    let options = connect::parse(&body)?;
+    core.connect(&network, &body.container, options).await?;
+    Ok(StatusCode::OK)
+}
+
+pub(super) async fn disconnect(
+    State(core): State<Core>,
+    Path(network): Path<String>,
+    Json(body): Json<docker::Disconnect>,
+) -> Reply<StatusCode> {
+    if body.container.is_empty() {
+        return Err(Error::invalid("no container given").into());
+    }
+    core.disconnect(&network, &body.container, body.force).await?;
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,79 @@
+//! Our networks in the engine's words.
+
+use crate::core::{NetworkView, NodeView};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+use weft_api::docker;
+use weft_model::{Endpoint, EndpointId, Network, Subnet};
+
+/// A network as lists show it: the engine leaves out who is on it there.
+pub(super) fn summary(view: &NetworkView) -> docker::Network {
+    let network = &view.network;
+    let has = |ipv4: bool| network.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv4() == ipv4);
+    docker::Network {
+        name: network.name.to_string(),
+        id: view.id.to_string(),
+        created: network.created,
+        scope: "global".to_owned(),
+        driver: "weft".to_owned(),
+        enable_ipv4: has(true),
+        enable_ipv6: has(false),
+        ipam: docker::Ipam {
+            driver: "weft".to_owned(),
+            options: BTreeMap::new(),
+            config: network.subnets.iter().map(config).collect(),
+        },
+        internal: network.internal,
+        attachable: true,
+        ingress: false,
+        config_from: docker::ConfigReference::default(),
+        config_only: false,
+        containers: BTreeMap::new(),
+        options: network.options.clone(),
+        labels: network.labels.clone(),
+        peers: Vec::new(),
+    }
+}
+
+/// A network with everybody on it, on any node.
+pub(super) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
+    let mut containers = BTreeMap::new();
+    for (id, endpoint) in &view.endpoints {
+        let entry = network_endpoint(&view.network, id, endpoint);
+        let key = endpoint.container.clone().filter(|container| !containers.contains_key(container));
+        containers.insert(key.unwrap_or_else(|| format!("ep-{id}")), entry);
+    }
+    let on_it: BTreeSet<_> = view.endpoints.iter().map(|(_, endpoint)| &endpoint.node).collect();
+    let peers = nodes.iter().filter(|node| on_it.contains(&node.name));
+    let peers = peers.map(|n| docker::Peer { name: n.name.to_string(), ip: n.node.advertise.to_string() });
+    docker::Network { containers, peers: peers.collect(), ..summary(view) }
+}
+
+fn config(subnet: &Subnet) -> docker::IpamConfig {
+    docker::IpamConfig {
+        subnet: subnet.pool.to_string(),
+        ip_range: subnet.ip_range.map(|range| range.to_string()).unwrap_or_default(),
+        gateway: subnet.gateway.to_string(),
+        auxiliary_addresses: subnet.aux_addresses.iter().map(|(k, v)| (k.clone(), v.to_string())).collect(),
+    }
+}
+
+fn network_endpoint(network: &Network, id: &EndpointId, endpoint: &Endpoint) -> docker::NetworkEndpoint {
+    // With the prefix length, as the engine writes it.
+    let address = |address: Option<IpAddr>| {
+        let address = address.map(|ip| match network.subnet_of(ip) {
+            Some(subnet) => subnet.net_of(ip).to_string(),
+            None => ip.to_string(),
+        });
+        address.unwrap_or_default()
+    };
+    docker::NetworkEndpoint {
+        name: endpoint.name.to_string(),
+        endpoint_id: id.to_string(),
+        mac_address: endpoint.mac.to_string(),
+        ipv4_address: address(endpoint.ipv4.map(IpAddr::V4)),
+        ipv6_address: address(endpoint.ipv6.map(IpAddr::V6)),
+    }
+}

@@ -1,0 +1,81 @@
+//! The loop that takes connections.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Connections at once; more wait.
+const MAX_CONNECTIONS: usize = 512;
+
+/// How long a client may take to send a request's headers.
+const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long requests may take to end when the agent stops.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long to wait when the process has no file descriptor left for a connection.
+const RETRY_ACCEPT: Duration = Duration::from_millis(200);
+
+/// Answers on `listener` until `shutdown`, and then what has begun.
+pub async fn serve(listener: UnixListener, router: Router, shutdown: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
+    // Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
+    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
+        let (stream, slot) = accepted;
+        let (router, shutdown) = (router.clone(), shutdown.clone());
+        connections.spawn(async move {
+            converse(stream, router, shutdown).await;
+            drop(slot);
+        });
+    }
+    connections.close();
+    if tokio::time::timeout(END_WITHIN, connections.wait()).await.is_err() {
+        tracing::info!(open = connections.len(), "left requests unanswered");
+    }
+}
+
+async fn accept(
+    listener: &UnixListener,
+    slots: &Arc<Semaphore>,
+) -> (UnixStream, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed, so there always is a permit in the end.
+    let slot = Arc::clone(slots).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, slot),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(RETRY_ACCEPT).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, router: Router, shutdown: CancellationToken) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
+        }
+    };
+    if let Err(error) = result {
+        // A client that goes away in the middle of an answer is none of ours to repair.
+        tracing::debug!(error = crate::core::chain(&error), "a connection broke");
+    }
+}

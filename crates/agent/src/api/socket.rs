@@ -1,0 +1,162 @@
+//! The socket: one agent listens on it, and those of group `weft` may connect.
+
+use rustix::{
+    fs::{FlockOperation, Gid, Mode},
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
+};
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{DirBuilderExt, FileTypeExt},
+            net::UnixStream,
+        },
+    },
+    path::{Path, PathBuf},
+};
+use tokio::net::UnixListener;
+
+/// Who may connect besides root.
+const GROUP: &str = "weft";
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// Why there is nothing to listen on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another agent runs.
+    #[error("another agent listens on {0}: stop it, or give this one another --host")]
+    Taken(PathBuf),
+    /// Something that is not a socket is there.
+    #[error("{0} exists and is not a socket: remove it, or give another --host")]
+    NotASocket(PathBuf),
+    /// A step failed.
+    #[error("cannot listen on {path}: {doing}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// The step.
+        doing: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Listens on `path`: makes the directory it is in, and takes the place of a socket that nobody listens on
+/// any more. Mode 0660, group `weft` if there is one.
+///
+/// # Errors
+/// [`BindError`], and whatever listens on `path` already goes on.
+pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
+    let failed =
+        |doing| move |source: Errno| BindError::Io { path: path.to_owned(), doing, source: source.into() };
+    let io_failed = |doing| move |source| BindError::Io { path: path.to_owned(), doing, source };
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(directory)
+        .map_err(io_failed("making its directory"))?;
+    // Two agents that start at once must not each take the other's new socket for a stale one.
+    let _lock = lock(directory).map_err(failed("locking its directory; another agent is starting there?"))?;
+    remove_stale(path)?;
+    let address = SocketAddrUnix::new(path).map_err(failed("its path is too long"))?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .map_err(failed("making a socket"))?;
+    rustix::net::bind(&socket, &address).map_err(failed("binding"))?;
+    // Between bind and listen nobody can connect: there is no moment at which everybody may.
+    restrict(path).map_err(failed("setting its owner and mode"))?;
+    rustix::net::listen(&socket, BACKLOG).map_err(failed("listening"))?;
+    UnixListener::from_std(socket.into()).map_err(io_failed("registering with the event loop"))
+}
+
+fn lock(directory: &Path) -> Result<OwnedFd, Errno> {
+    let directory = File::open(directory)
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        .map(OwnedFd::from)?;
+    rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(directory)
+}
+
+fn remove_stale(path: &Path) -> Result<(), BindError> {
+    let failed = |doing| move |source| BindError::Io { path: path.to_owned(), doing, source };
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("looking whether it exists")(error)),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(BindError::NotASocket(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(failed("removing what a dead agent left"))
+        }
+        Ok(_) => Err(BindError::Taken(path.to_owned())),
+        Err(error) => Err(failed("asking whether an agent listens on it")(error)),
+    }
+}
+
+fn restrict(path: &Path) -> Result<(), Errno> {
+    rustix::fs::chmod(path, Mode::from_raw_mode(0o660))?;
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    match group_id(&groups, GROUP) {
+        Some(id) => rustix::fs::chown(path, None, Some(Gid::from_raw(id))),
+        None => Ok(()),
+    }
+}
+
+/// Finds a group in `/etc/group` (group(5)). A static binary cannot ask the name service switch.
+fn group_id(groups: &str, name: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn takes_the_place_of_a_dead_agent_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/weft.sock");
+        let first = bind(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o660);
+        let error = bind(&path).unwrap_err();
+        assert!(matches!(error, BindError::Taken(_)), "{error}");
+        drop(first);
+        assert!(path.exists());
+        bind(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn leaves_files_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "mine").unwrap();
+        assert!(matches!(bind(&path), Err(BindError::NotASocket(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_does_not_fit_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(bind(&dir.path().join("x".repeat(200))).is_err());
+    }
+
+    #[test]
+    fn finds_a_group() {
+        let groups = "root:x:0:\nweftx:x:7:\nweft:x:998:alice,bob\nbroken\n";
+        assert_eq!(group_id(groups, "weft"), Some(998));
+        assert_eq!(group_id(groups, "nobody"), None);
+        assert_eq!(group_id("weft:x:many:", "weft"), None);
+    }
+}

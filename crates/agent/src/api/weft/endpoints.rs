@@ -1,0 +1,82 @@
+//! `/weft/v1/endpoints`.
+
+use crate::{
+    api::{
+        Core,
+        extract::{Json, Path, Query},
+        reply::Reply,
+    },
+    core::{Attach, EndpointView, Error, JoinOptions},
+};
+use axum::{extract::State, http::StatusCode};
+use serde::Deserialize;
+use weft_api::v1;
+use weft_model::NodeName;
+
+/// Which endpoints to list.
+#[derive(Deserialize)]
+pub(super) struct Which {
+    /// Those of one network: its name, id, or a start of its id.
+    network: Option<String>,
+    /// Those of one node.
+    node: Option<NodeName>,
+}
+
+pub(super) async fn list(
+    State(core): State<Core>,
+    Query(which): Query<Which>,
+) -> Reply<axum::Json<Vec<v1::Endpoint>>> {
+    let networks = match &which.network {
+        Some(network) => vec![core.network(network)?],
+        None => core.networks(),
+    };
+    let mut endpoints = Vec::new();
+    for view in networks {
+        let (network, network_name) = (view.id, view.network.name);
+        for (id, found) in view.endpoints {
+            if which.node.as_ref().is_none_or(|node| *node == found.node) {
+                let network_name = network_name.clone();
+                endpoints.push(endpoint(EndpointView { id, endpoint: found, network, network_name }));
+            }
+        }
+    }
+    Ok(axum::Json(endpoints))
+}
+
+pub(super) async fn attach(
+    State(core): State<Core>,
+    Json(body): Json<v1::Attach>,
+) -> Reply<(StatusCode, axum::Json<v1::Endpoint>)> {
+    if !body.netns.is_absolute() {
+        let shown = body.netns.display();
+        return Err(Error::invalid(format!("netns {shown} is not an absolute path")).into());
+    }
+    let options = JoinOptions { aliases: body.aliases, ipv4: body.ipv4, ipv6: body.ipv6, mac: body.mac };
+    let request = Attach { network: body.network, name: body.name, netns: body.netns, options };
+    Ok((StatusCode::CREATED, axum::Json(endpoint(core.attach(request).await?))))
+}
+
+pub(super) async fn detach(
+    State(core): State<Core>,
+    Path((network, endpoint)): Path<(String, String)>,
+) -> Reply<StatusCode> {
+    core.detach(&network, &endpoint).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn endpoint(view: EndpointView) -> v1::Endpoint {
+    let endpoint = view.endpoint;
+    v1::Endpoint {
+        id: view.id,
+        name: endpoint.name,
+        aliases: endpoint.aliases,
+        network: view.network,
+        network_name: view.network_name,
+        ipv4: endpoint.ipv4,
+        ipv6: endpoint.ipv6,
+        mac: endpoint.mac,
+        node: endpoint.node,
+        container: endpoint.container,
+        created: endpoint.created,
+    }
+}

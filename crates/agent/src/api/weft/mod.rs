@@ -1,0 +1,35 @@
+//! weft's own resources, under `/weft/v1`.
+
+mod endpoints;
+mod logs;
+mod nodes;
+mod output;
+mod processes;
+mod status;
+
+use super::Core;
+use axum::{
+    Router,
+    routing::{delete, get, post},
+};
+
+/// What is answered soon.
+pub(super) fn brief_routes() -> Router<Core> {
+    Router::new()
+        .route("/weft/v1/nodes", get(nodes::list))
+        .route("/weft/v1/nodes/{node}", get(nodes::inspect).delete(nodes::remove))
+        .route("/weft/v1/endpoints", get(endpoints::list).post(endpoints::attach))
+        .route("/weft/v1/endpoints/{network}/{endpoint}", delete(endpoints::detach))
+        .route("/weft/v1/processes", get(processes::list).post(processes::run))
+        .route("/weft/v1/processes/{process}", get(processes::inspect).delete(processes::remove))
+        .route("/weft/v1/status", get(status::status))
+        .route("/weft/v1/plan", get(status::plan))
+}
+
+/// What is answered when a process has ended.
+pub(super) fn lasting_routes() -> Router<Core> {
+    Router::new()
+        .route("/weft/v1/processes/{process}/stop", post(processes::stop))
+        .route("/weft/v1/processes/{process}/wait", get(processes::wait))
+        .route("/weft/v1/processes/{process}/logs", get(logs::logs))
+}

@@ -1,0 +1,39 @@
+//! `/weft/v1/nodes`.
+
+use crate::{
+    api::{Core, extract::Path, reply::Reply},
+    core::{Error, NodeView},
+};
+use axum::{Json, extract::State, http::StatusCode};
+use weft_api::v1;
+use weft_model::NodeName;
+
+pub(super) async fn list(State(core): State<Core>) -> Json<Vec<v1::Node>> {
+    Json(core.nodes().into_iter().map(node).collect())
+}
+
+pub(super) async fn inspect(State(core): State<Core>, Path(name): Path<String>) -> Reply<Json<v1::Node>> {
+    let found = core.nodes().into_iter().find(|node| node.name.as_str() == name);
+    Ok(Json(node(found.ok_or_else(|| Error::not_found("node", &name))?)))
+}
+
+pub(super) async fn remove(State(core): State<Core>, Path(name): Path<String>) -> Reply<StatusCode> {
+    let name: NodeName = name.parse().map_err(Error::invalid)?;
+    core.remove_node(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn node(view: NodeView) -> v1::Node {
+    v1::Node {
+        name: view.name,
+        id: view.node.id,
+        up: view.up,
+        since: view.since,
+        advertise: view.node.advertise,
+        vtep: view.node.vtep,
+        vxlan_port: view.node.vxlan_port,
+        version: view.node.version,
+        endpoints: view.endpoints,
+        this: view.this,
+    }
+}

@@ -1,0 +1,281 @@
+//! A cluster that is a list in memory.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use weft_agent::core::{
+    Attach, CreateNetwork, EndpointView, Error, JoinOptions, Kind, NetworkView, NodeView, Process,
+    ProcessState, PruneFilter, Run, Status, StoreStatus, Verbs,
+};
+use weft_model::{
+    Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
+    NodeName, ProcessId, Subnet, Vni,
+};
+
+/// Creating a network of this name panics.
+pub(crate) const PANIC: &str = "panic";
+
+pub(crate) struct Fake {
+    networks: Mutex<Vec<NetworkView>>,
+    processes: Mutex<Vec<Process>>,
+    /// Where processes have their directories.
+    pub(crate) dir: tempfile::TempDir,
+    /// Told when the processes end.
+    pub(crate) ended: tokio::sync::watch::Sender<bool>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            networks: Mutex::default(),
+            processes: Mutex::default(),
+            dir: tempfile::tempdir().unwrap(),
+            ended: tokio::sync::watch::Sender::new(false),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, Vec<NetworkView>> {
+        self.networks.lock().unwrap()
+    }
+
+    fn join(&self, network: &str, name: &str, options: JoinOptions) -> Result<EndpointView, Error> {
+        let mut networks = self.state();
+        let view = find_mut(&mut networks, network)?;
+        let subnet = view.network.subnets.first().unwrap();
+        let host = u32::try_from(view.endpoints.len()).unwrap() + 2;
+        let next = match subnet.pool.network() {
+            std::net::IpAddr::V4(a) => std::net::Ipv4Addr::from(u32::from(a) + host),
+            std::net::IpAddr::V6(_) => return Err(Error::invalid("the fake knows IPv4 only")),
+        };
+        let ipv4 = options.ipv4.unwrap_or(next);
+        let endpoint = Endpoint {
+            name: name.parse::<EndpointName>().map_err(Error::invalid)?,
+            aliases: options.aliases,
+            ipv4: Some(ipv4),
+            ipv6: options.ipv6,
+            mac: options.mac.unwrap_or_else(|| MacAddr::from(ipv4)),
+            node: node_name(),
+            container: None,
+            created: Timestamp::now(),
+            extra: Extra::new(),
+        };
+        let id = EndpointId::random(&mut rand::rng());
+        view.endpoints.push((id, endpoint.clone()));
+        Ok(EndpointView { id, endpoint, network: view.id, network_name: view.network.name.clone() })
+    }
+
+    fn leave(&self, network: &str, name: &str) -> Result<(), Error> {
+        let mut networks = self.state();
+        let view = find_mut(&mut networks, network)?;
+        let before = view.endpoints.len();
+        view.endpoints.retain(|(id, e)| e.name.as_str() != name && id.to_string() != name);
+        if view.endpoints.len() < before { Ok(()) } else { Err(Error::not_found("endpoint", name)) }
+    }
+}
+
+fn find_mut<'n>(networks: &'n mut [NetworkView], name: &str) -> Result<&'n mut NetworkView, Error> {
+    let found = networks.iter_mut().find(|n| {
+        n.network.name.as_str() == name || (!name.is_empty() && n.id.to_string().starts_with(name))
+    });
+    found.ok_or_else(|| Error::not_found("network", name))
+}
+
+fn node_name() -> NodeName {
+    "host1".parse().unwrap()
+}
+
+fn subnets(request: &CreateNetwork, nth: usize) -> Result<Vec<Subnet>, Error> {
+    let mut pools = request.pools.clone();
+    if pools.is_empty() {
+        pools.push(weft_agent::core::PoolRequest {
+            subnet: Some(format!("10.0.{nth}.0/24").parse().unwrap()),
+            ..Default::default()
+        });
+    }
+    let subnet = |pool: weft_agent::core::PoolRequest| {
+        let range = pool.subnet.ok_or_else(|| Error::invalid("no subnet"))?;
+        Subnet::check_pool(range).map_err(Error::invalid)?;
+        let subnet = Subnet {
+            pool: range,
+            gateway: pool.gateway.unwrap_or_else(|| Subnet::default_gateway(range)),
+            vni: Vni::FIRST_AUTOMATIC,
+            ip_range: pool.ip_range,
+            aux_addresses: pool.aux_addresses,
+        };
+        subnet.check().map_err(Error::invalid).map(|()| subnet)
+    };
+    pools.into_iter().map(subnet).collect()
+}
+
+#[async_trait]
+impl Verbs for Fake {
+    async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
+        if request.name.as_str() == PANIC {
+            panic!("as asked");
+        }
+        let mut networks = self.state();
+        if networks.iter().any(|n| n.network.name == request.name) {
+            return Err(Error::conflict(format!("network with name {} already exists", request.name)));
+        }
+        let network = Network {
+            subnets: subnets(&request, networks.len())?,
+            name: request.name,
+            internal: request.internal,
+            options: request.options,
+            labels: request.labels,
+            created: Timestamp::now(),
+            removing: false,
+            extra: Extra::new(),
+        };
+        let id = NetworkId::random(&mut rand::rng());
+        networks.push(NetworkView { id, network, endpoints: Vec::new() });
+        Ok(id)
+    }
+
+    async fn remove_network(&self, network: &str) -> Result<(), Error> {
+        let mut networks = self.state();
+        let view = find_mut(&mut networks, network)?;
+        if let Some((_, endpoint)) = view.endpoints.first() {
+            let message = format!(
+                "error while removing network: network {} has active endpoints (name:{:?})",
+                view.network.name, endpoint.name
+            );
+            return Err(Error::new(Kind::Forbidden, message));
+        }
+        let id = view.id;
+        networks.retain(|n| n.id != id);
+        Ok(())
+    }
+
+    async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
+        let mut networks = self.state();
+        let unused = |n: &mut NetworkView| n.endpoints.is_empty() && filter.matches(&n.network);
+        Ok(networks.extract_if(.., unused).map(|n| n.network.name).collect())
+    }
+
+    fn networks(&self) -> Vec<NetworkView> {
+        self.state().clone()
+    }
+
+    fn network(&self, network: &str) -> Result<NetworkView, Error> {
+        find_mut(&mut self.state(), network).cloned()
+    }
+
+    async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
+        self.join(&request.network, request.name.as_str(), request.options)
+    }
+
+    async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {
+        self.leave(network, endpoint)
+    }
+
+    async fn connect(
+        &self,
+        network: &str,
+        container: &str,
+        options: JoinOptions,
+    ) -> Result<EndpointView, Error> {
+        self.join(network, container, options)
+    }
+
+    async fn disconnect(&self, network: &str, container: &str, _force: bool) -> Result<(), Error> {
+        self.leave(network, container)
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        let node = Node {
+            id: NodeId::random(&mut rand::rng()),
+            advertise: [192, 0, 2, 1].into(),
+            vtep: [192, 0, 2, 1].into(),
+            vxlan_port: 4789,
+            version: "0.1.0".to_owned(),
+            down_since: None,
+            extra: Extra::new(),
+        };
+        let (name, endpoints) = (node_name(), self.state().iter().map(|n| n.endpoints.len()).sum());
+        vec![NodeView { name, node, up: true, since: None, endpoints, this: true }]
+    }
+
+    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
+        if *node == node_name() {
+            return Err(Error::conflict(format!("node {node} is up")));
+        }
+        Err(Error::not_found("node", node.as_str()))
+    }
+
+    async fn run(&self, request: Run) -> Result<Process, Error> {
+        let name = request.name.unwrap_or_else(|| "made_up".parse().unwrap());
+        let joined = self.join(&request.network, name.as_str(), request.options)?;
+        let process = Process {
+            id: ProcessId::random(&mut rand::rng()),
+            name,
+            command: request.command,
+            created: Timestamp::now(),
+            state: ProcessState::Running { pid: 4711 },
+            ports: request.ports,
+            netns: PathBuf::from("/proc/4711/ns/net"),
+            networks: BTreeMap::from([(joined.network_name, joined.endpoint.addresses().collect())]),
+        };
+        self.processes.lock().unwrap().push(process.clone());
+        Ok(process)
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        self.processes.lock().unwrap().clone()
+    }
+
+    fn process(&self, process: &str) -> Result<Process, Error> {
+        let found =
+            self.processes().into_iter().find(|p| p.name.as_str() == process || p.id.to_string() == process);
+        found.ok_or_else(|| Error::not_found("process", process))
+    }
+
+    async fn stop(&self, process: &str, _grace: Duration) -> Result<(), Error> {
+        self.process(process)?;
+        self.ended.send_replace(true);
+        Ok(())
+    }
+
+    async fn remove_process(&self, process: &str, force: bool) -> Result<(), Error> {
+        self.process(process)?;
+        if force {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("process {process} runs: stop it first, or force")))
+    }
+
+    async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
+        self.process(process)?;
+        self.ended.subscribe().wait_for(|ended| *ended).await.unwrap();
+        Ok(Some(3))
+    }
+
+    fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
+        self.process(process).map(|_| self.dir.path().to_owned())
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            node: node_name(),
+            id: NodeId::random(&mut rand::rng()),
+            started: Timestamp::now(),
+            advertise: [192, 0, 2, 1].into(),
+            vtep: [192, 0, 2, 1].into(),
+            vxlan_port: 4789,
+            data_dir: PathBuf::from("/var/lib/weft"),
+            store: StoreStatus { description: "embedded".to_owned(), since: Timestamp::now(), error: None },
+            counts: BTreeMap::from([("networks", self.state().len())]),
+            round: None,
+            problems: vec!["the clock is off by an hour".to_owned()],
+        }
+    }
+
+    async fn plan(&self) -> Result<Vec<String>, Error> {
+        Ok(vec!["add bridge br0 in weft-256".to_owned()])
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP door, with a cluster that is a list in memory behind it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod docker;
+mod fake;
+mod hostile;
+mod http;
+mod logs;
+mod socket;
+mod stock_docker;
+mod weft;
