@@ -1,9 +1,9 @@
 //! What can be done to a process that exists.
 
 use crate::{
-    State,
-    ended::{open_shim, reap},
-    files::{HOSTS, LOG, OLD_LOG},
+    Spec, State, children,
+    ended::open_shim,
+    files::{self, HOSTS, LOG, OLD_LOG, SPEC},
     state,
     state::shim_pid,
     sweep,
@@ -74,7 +74,7 @@ pub fn logs(dir: &Path) -> [PathBuf; 2] {
 }
 
 /// Ends whatever is left of a process: the shim, the command, everything in its network namespace `netns`
-/// ([`Spec::netns`](crate::Spec::netns)); then removes `dir`. Blocks up to ten seconds. Can be repeated.
+/// ([`Spec::netns`]); then removes `dir`. Blocks up to ten seconds. Can be repeated.
 ///
 /// # Errors
 /// If something cannot be killed in time, or the directory cannot be removed.
@@ -85,11 +85,19 @@ pub fn remove(dir: &Path, netns: &Path) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         }
         sweep::await_ends(std::slice::from_ref(&shim), GONE)?;
-        reap(&shim);
+        children::reap();
     }
     sweep::empty_namespace(netns, GONE)?;
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Ends what a shim that is gone left running: nothing, unless it was killed. Blocks up to five seconds.
+pub(crate) fn end_leftovers(dir: &Path) -> io::Result<()> {
+    match files::read_json::<Spec>(dir, SPEC)? {
+        Some(spec) => sweep::empty_namespace(&spec.netns, GONE),
+        None => Ok(()),
     }
 }

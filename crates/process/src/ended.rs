@@ -1,37 +1,42 @@
 //! Waiting for the end of a process that may be another agent's child.
 
-use crate::state::{is_held, shim_pid};
-use rustix::{
-    fd::{AsFd, OwnedFd},
-    io::Errno,
-    process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid},
+use crate::{
+    children,
+    control::end_leftovers,
+    state::{is_held, shim_pid},
 };
-use std::{io, path::Path};
+use rustix::{
+    fd::OwnedFd,
+    io::Errno,
+    process::{PidfdFlags, pidfd_open},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// The end of a process, to be waited for.
 #[derive(Debug)]
 pub struct Ended {
     shim: AsyncFd<OwnedFd>,
+    dir: PathBuf,
 }
 
-/// The end of the process of `dir`, whoever started it; `None` if it does not run. Has to be called within a
-/// tokio runtime.
+/// The end of the process of `dir`, whoever started it; `None` if it has ended, and nothing of it is left in
+/// its network namespace. Has to be called within a tokio runtime.
 ///
 /// # Errors
-/// [`io::ErrorKind::WouldBlock`] while the shim is a few instructions old: ask again.
+/// [`io::ErrorKind::WouldBlock`] while the shim is a few instructions old: ask again. Otherwise, if the
+/// directory cannot be read, or what a killed shim left cannot be killed.
 pub fn wait_handle(dir: &Path) -> io::Result<Option<Ended>> {
-    match open_shim(dir)? {
-        Some(shim) => {
-            #[expect(
-                deprecated,
-                reason = "its `unsafe` successor guards against types that are not as strict as OwnedFd"
-            )]
-            let shim = AsyncFd::with_interest(shim, Interest::READABLE)?;
-            Ok(Some(Ended { shim }))
-        }
-        None => Ok(None),
-    }
+    let Some(shim) = open_shim(dir)? else {
+        end_leftovers(dir)?;
+        return Ok(None);
+    };
+    #[expect(deprecated, reason = "its `unsafe` successor guards against types not as strict as OwnedFd")]
+    let shim = AsyncFd::with_interest(shim, Interest::READABLE)?;
+    Ok(Some(Ended { shim, dir: dir.to_owned() }))
 }
 
 impl Ended {
@@ -39,12 +44,16 @@ impl Ended {
     /// [`state`](crate::state) says how. Cancel-safe: it can be called again.
     ///
     /// # Errors
-    /// If the runtime has shut down.
+    /// If the runtime has shut down, or what a killed shim left cannot be killed.
     pub async fn wait(&self) -> io::Result<()> {
         // A pidfd becomes readable when its process ends (pidfd_open(2)), and stays so.
         drop(self.shim.readable().await?);
-        reap(&self.shim);
-        Ok(())
+        let dir = self.dir.clone();
+        tokio::task::spawn_blocking(move || {
+            children::reap();
+            end_leftovers(&dir)
+        })
+        .await?
     }
 }
 
@@ -66,10 +75,4 @@ pub(crate) fn open_shim(dir: &Path) -> io::Result<Option<OwnedFd>> {
     };
     // Held still, so the process id was the shim's still when it was looked up.
     Ok(is_held(dir)?.then_some(shim))
-}
-
-/// Takes a dead shim out of the process table, if it is a child of ours. It is not if another agent started
-/// it; then it is init's, who does the same.
-pub(crate) fn reap(shim: &impl AsFd) {
-    let _ = waitid(WaitId::PidFd(shim.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
 }

@@ -4,12 +4,13 @@ use crate::{error::Failure, image, sweep::namespace_id};
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
-    thread::{ThreadNameSpaceType, move_into_thread_name_spaces},
 };
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
-    os::unix::ffi::OsStringExt,
+    io::ErrorKind,
+    os::{fd::AsFd, unix::ffi::OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -59,7 +60,7 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
     let process = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(process) => process,
         Err(Errno::SRCH) => return Err(gone()),
-        Err(error) => return Err(Failure::because(format!("open the process {pid:?}"))(error)),
+        Err(error) => return Err(Failure::because(format!("open the process {}", request.pid))(error)),
     };
     let theirs = namespace_id(request.netns)
         .map_err(Failure::because(format!("find the network namespace {}", request.netns.display())))?;
@@ -73,21 +74,22 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
     if namespace_id(format!("/proc/{}/ns/net", request.pid)).ok() != Some(theirs) {
         return Err(gone());
     }
-    let all = ThreadNameSpaceType::NETWORK
-        | ThreadNameSpaceType::MOUNT
-        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
-    match move_into_thread_name_spaces(rustix::fd::AsFd::as_fd(&process), all) {
+    match weft_netlink::enter(process.as_fd()) {
         Ok(()) => Ok((env, workdir)),
-        Err(Errno::SRCH) => Err(gone()),
-        Err(Errno::PERM) => Err(Failure::new("only root can enter a process's namespaces: try sudo")),
-        Err(error) => Err(Failure::because(format!("enter the namespaces of the process {pid:?}"))(error)),
+        Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Err(gone()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(Failure::new("only root can enter a process's namespaces: try sudo"))
+        }
+        Err(error) => {
+            Err(Failure::because(format!("enter the namespaces of the process {}", request.pid))(error))
+        }
     }
 }
 
 /// The environment the process was started with.
 fn environment(pid: u32) -> Option<BTreeMap<String, String>> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let text = |bytes: &[u8]| std::ffi::OsString::from_vec(bytes.to_vec()).into_string().ok();
+    let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec()).into_string().ok();
     let variables = bytes.split(|byte| *byte == 0).filter_map(|variable| {
         let equals = variable.iter().position(|byte| *byte == b'=')?;
         Some((text(&variable[..equals])?, text(&variable[equals + 1..])?))

@@ -21,6 +21,7 @@
 //! Under systemd the agent's unit needs `KillMode=process`, or stopping the agent stops the shims too.
 
 pub mod args;
+mod children;
 mod control;
 mod ended;
 mod error;

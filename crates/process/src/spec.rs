@@ -62,6 +62,9 @@ pub enum InvalidSpec {
         /// The path.
         path: PathBuf,
     },
+    /// A mount where the shim itself looks.
+    #[error("nothing can be mounted at {}: weft needs this host's /proc to look after the process", .0.display())]
+    Proc(PathBuf),
     /// A variable the kernel cannot pass on.
     #[error("{0:?} cannot be the name of an environment variable: it is empty, or contains '='")]
     Variable(String),
@@ -84,6 +87,9 @@ impl Spec {
         for mount in &self.mounts {
             absolute("source of a mount", &mount.source)?;
             absolute("target of a mount", &mount.target)?;
+            if mount.target.starts_with("/proc") {
+                return Err(InvalidSpec::Proc(mount.target.clone()));
+            }
         }
         if let Some(name) = self.env.keys().find(|name| name.is_empty() || name.contains('=')) {
             return Err(InvalidSpec::Variable(name.clone()));

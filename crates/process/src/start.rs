@@ -1,10 +1,11 @@
 //! Starting a process, as the agent sees it: make the directory, start the shim, hear what it says.
 
 use crate::{
-    Spec, StartError, control,
+    Spec, StartError, children, control,
     error::Failure,
     files::{self, HOSTS, LOCK, LOG, RESOLV_CONF, SHIM_LOG, SPEC},
     shim::Report,
+    sweep,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -15,12 +16,15 @@ use std::{
     io::{self, PipeReader, Read},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
-    process::{Child, Command},
+    process::Command,
     time::{Duration, Instant},
 };
 
 /// How long it may take until the command runs: it takes milliseconds, unless a file system hangs.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a killed shim may take to be gone.
+const GONE: Duration = Duration::from_secs(2);
 
 /// Starts a process and returns the command's process id once the command runs. Blocks up to ten seconds,
 /// and as long again to clean up.
@@ -33,6 +37,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// After an error nothing is left behind, `dir` included; only [`StartError::Taken`] leaves it alone.
 pub fn start(dir: &Path, spec: &Spec, weft: &Path) -> Result<u32, StartError> {
     spec.check()?;
+    sweep::foreign_network(&spec.netns)
+        .map_err(StartError::io(format!("use the network namespace {}", spec.netns.display())))?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -63,7 +69,7 @@ fn launch(dir: &Path, spec: &Spec, weft: &Path, lock: File) -> Result<u32, Start
     write_files(dir, spec).map_err(StartError::io(format!("write the files of {}", dir.display())))?;
     let shim_log = File::create(dir.join(SHIM_LOG)).map_err(StartError::io("create the shim's log"))?;
     let (report, reporter) = io::pipe().map_err(StartError::io("make a pipe"))?;
-    let mut shim = Command::new(weft)
+    let shim = Command::new(weft)
         .args(["shim", "--dir"])
         .arg(dir)
         // It outlives the agent and needs none of the secrets in the agent's environment.
@@ -75,8 +81,10 @@ fn launch(dir: &Path, spec: &Spec, weft: &Path, lock: File) -> Result<u32, Start
         .spawn()
         .map_err(StartError::io(format!("execute {}", weft.display())))?;
     let outcome = hear(report, DEADLINE);
-    if !matches!(outcome, Ok(Some(Report::Started { .. }))) {
-        end(&mut shim);
+    if matches!(outcome, Ok(Some(Report::Started { .. }))) {
+        children::remember(shim);
+    } else {
+        children::end(shim, GONE);
     }
     match outcome? {
         Some(Report::Started { pid }) => Ok(pid),
@@ -112,16 +120,4 @@ fn hear(mut report: PipeReader, limit: Duration) -> Result<Option<Report>, Start
             count => said.extend_from_slice(&buffer[..count]),
         }
     }
-}
-
-/// Kills a shim that failed, and takes it out of the process table if it dies in time.
-fn end(shim: &mut Child) {
-    let _ = shim.kill();
-    let pid = i32::try_from(shim.id()).ok().and_then(rustix::process::Pid::from_raw);
-    let process =
-        pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok());
-    if let Some(process) = process {
-        let _ = crate::sweep::await_ends(&[process], Duration::from_secs(2));
-    }
-    let _ = shim.try_wait();
 }

@@ -1,6 +1,9 @@
 //! What became of a process, from its directory alone.
 
-use crate::files::{self, Exit, Started};
+use crate::{
+    children,
+    files::{self, Exit, Started},
+};
 use jiff::Timestamp;
 use rustix::process::Pid;
 use std::{
@@ -36,6 +39,7 @@ pub enum State {
 /// # Errors
 /// If the directory cannot be read, or a file in it is damaged.
 pub fn state(dir: &Path) -> io::Result<State> {
+    children::reap();
     let held = is_held(dir)?;
     let started: Option<Started> = files::read_json(dir, files::STARTED)?;
     match (held, started) {

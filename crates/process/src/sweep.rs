@@ -25,21 +25,24 @@ pub(crate) fn namespace_id(path: impl AsRef<Path>) -> io::Result<NamespaceId> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
+/// The identity of the network namespace at `path`, which must not be the one this process is in: whatever is
+/// in a process's namespace is killed in the end, and the agent and its host are not to be.
+pub(crate) fn foreign_network(path: &Path) -> io::Result<NamespaceId> {
+    let id = namespace_id(path)?;
+    if id == namespace_id("/proc/self/ns/net")? {
+        let why = "it is the host's own; a process needs one to itself";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    Ok(id)
+}
+
 /// Kills everything in the network namespace at `path`, which may be gone already. Blocks up to `limit`.
 pub(crate) fn empty_namespace(path: &Path, limit: Duration) -> io::Result<()> {
-    let id = match namespace_id(path) {
-        Ok(id) => id,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    // Whatever led here, the agent and its host are not what was to be killed.
-    if id == namespace_id("/proc/self/ns/net")? {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("{} is the network namespace of the agent itself, not of a process", path.display()),
-        ));
+    match foreign_network(path) {
+        Ok(id) => kill_all(limit, |pid| in_network(pid, id)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
-    kill_all(limit, |pid| in_network(pid, id))
 }
 
 /// Kills every process but this one that `belongs` says yes to, until there is none. Blocks up to `limit`.
@@ -86,15 +89,18 @@ fn kill_once(belongs: impl Fn(Pid) -> bool) -> io::Result<Vec<OwnedFd>> {
 /// Waits until all these processes have ended.
 pub(crate) fn await_ends(processes: &[OwnedFd], limit: Duration) -> io::Result<()> {
     let deadline = Instant::now() + limit;
-    for process in processes {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&timeout)) {
+    let mut left = processes.iter().peekable();
+    while let Some(process) = left.peek() {
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(*process, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => {
                 let why = "a killed process does not end: it waits for a device or a file system";
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
-            Ok(_) => {}
+            Ok(_) => drop(left.next()),
+            // A child's end is also a signal.
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -138,7 +144,7 @@ mod tests {
     #[test]
     fn refuses_to_kill_its_own_host() {
         let error = empty_namespace(Path::new("/proc/self/ns/net"), Duration::ZERO).unwrap_err();
-        assert!(error.to_string().contains("of the agent itself"), "{error}");
+        assert!(error.to_string().contains("the host's own"), "{error}");
     }
 
     #[test]

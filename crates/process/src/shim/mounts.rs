@@ -89,7 +89,10 @@ fn explain(bind: &Bind<'_>, error: Errno) -> Failure {
                 "{target} does not exist on this host, whose file system the process sees: create it first"
             ),
         },
-        Errno::NOTDIR => "one is a directory, the other is not".to_owned(),
+        // What the kernel calls invalid: do_move_mount in fs/namespace.c.
+        Errno::INVAL if bind.source.is_dir() != bind.target.is_dir() => {
+            "one is a directory, the other is not".to_owned()
+        }
         error => error.to_string(),
     };
     Failure::new(format!("cannot mount {} at {target}: {why}", bind.source.display()))

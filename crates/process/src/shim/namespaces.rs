@@ -4,19 +4,18 @@ use crate::{
     Spec,
     error::Failure,
     mountinfo,
-    sweep::{NamespaceId, namespace_id},
+    sweep::{NamespaceId, foreign_network},
 };
 use rustix::{
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
     system::sethostname,
-    thread::{LinkNameSpaceType, move_into_link_name_space},
 };
-use std::{fs::File, os::fd::AsFd};
+use std::{fs::File, io, os::fd::AsFd};
 
 /// Enters the network namespace, and new mount and UTS namespaces.
 pub(super) fn enter(spec: &Spec) -> Result<NamespaceId, Failure> {
     let network = enter_network(spec)?;
-    unshare_mount_uts()?;
+    weft_netlink::unshare_mount_uts().map_err(Failure::because("make mount and UTS namespaces"))?;
     // What the host mounts and unmounts later is seen here too, and nothing the other way round.
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .map_err(Failure::because("keep its mounts from the host"))?;
@@ -27,26 +26,13 @@ pub(super) fn enter(spec: &Spec) -> Result<NamespaceId, Failure> {
 }
 
 fn enter_network(spec: &Spec) -> Result<NamespaceId, Failure> {
-    let path = spec.netns.display();
-    let cannot = || Failure::because::<std::io::Error>(format!("enter the network namespace {path}"));
-    let namespace = File::open(&spec.netns).map_err(cannot())?;
-    let id = namespace_id(&spec.netns).map_err(cannot())?;
-    // All in it is killed in the end.
-    if namespace_id("/proc/self/ns/net").map_err(cannot())? == id {
-        return Err(Failure::new(format!(
-            "{path} is the host's own network namespace; it needs one to itself"
-        )));
-    }
-    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-        .map_err(|error| cannot()(error.into()))?;
+    let cannot = |error: io::Error| {
+        Failure::because(format!("enter the network namespace {}", spec.netns.display()))(error)
+    };
+    let id = foreign_network(&spec.netns).map_err(cannot)?;
+    let namespace = File::open(&spec.netns).map_err(cannot)?;
+    weft_netlink::enter_network(namespace.as_fd()).map_err(cannot)?;
     Ok(id)
-}
-
-#[allow(deprecated)]
-fn unshare_mount_uts() -> Result<(), Failure> {
-    use rustix::thread::{UnshareFlags, unshare};
-    unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUTS)
-        .map_err(Failure::because("make mount and UTS namespaces"))
 }
 
 /// Unmounts, here, the files that keep network namespaces alive. Otherwise, where mounts are private, this

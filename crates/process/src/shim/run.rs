@@ -60,9 +60,12 @@ impl Running {
 
     /// Waits for the command's end, ends what it leaves behind, and returns its exit status.
     pub(super) fn watch(mut self) -> Result<i32, Failure> {
+        let mut in_place = true;
         let code = loop {
-            let whole = self.etc.restore();
-            self.wait(if whole { None } else { Some(&RETRY) })?;
+            let mounts_changed = self.wait(if in_place { None } else { Some(&RETRY) })?;
+            if mounts_changed || !in_place {
+                in_place = self.etc.restore();
+            }
             self.log.take();
             if let Some(code) = self.heed_signals() {
                 break code;
@@ -76,16 +79,17 @@ impl Running {
         Ok(code)
     }
 
-    /// Returns when there is something to do.
-    fn wait(&self, timeout: Option<&Timespec>) -> Result<(), Failure> {
+    /// Returns when there is something to do; says whether this namespace's mounts have changed.
+    fn wait(&self, timeout: Option<&Timespec>) -> Result<bool, Failure> {
         let mut fds = vec![
-            PollFd::new(self.signals.get_read(), PollFlags::IN),
-            // Tells of changes to this namespace's mounts: proc_pid_mounts(5).
+            // The kernel tells of changes this way: proc_pid_mounts(5).
             PollFd::new(&self.mounts, PollFlags::PRI),
+            PollFd::new(self.signals.get_read(), PollFlags::IN),
         ];
         fds.extend(self.log.pipe().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
         match poll(&mut fds, timeout) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) => Ok(fds[0].revents().contains(PollFlags::PRI)),
+            Err(Errno::INTR) => Ok(false),
             Err(error) => Err(Failure::because("wait for the command")(error)),
         }
     }
