@@ -1,5 +1,33 @@
 //! Netlink sockets with typed requests, and network namespaces.
+//!
+//! Sockets here block: the kernel answers a route request before `send` returns, so there is nothing to wait
+//! for that a runtime could use the time of, and a thread that hops through namespaces cannot be one of the
+//! runtime's anyway. Callers run them on a thread of their own, with a deadline.
 
+mod address;
 mod error;
+mod link;
+mod namespace;
+mod neighbour;
+mod nft;
+mod process;
+mod route;
+mod socket;
+mod transport;
 
+pub use address::{Address, add_address, delete_address};
 pub use error::NetlinkError;
+pub use link::{BridgePort, Link, LinkKind, LinkSetting, NewLink, Vxlan, delete_link, set_link};
+pub use namespace::{
+    NAMED, Named, Namespace, NamespaceError, create_named, delete_named, in_namespace, named, named_path,
+    names,
+};
+pub use neighbour::{
+    Forward, Neighbour, delete_neighbour, delete_station, delete_vxlan_forward, set_neighbour, set_station,
+    set_vxlan_forward,
+};
+pub use nft::{NftTable, nft_table};
+pub use process::{enter, enter_network, unshare_mount_uts};
+pub use route::{PROTOCOL, Route, add_route, delete_route};
+pub use socket::{Request, Socket};
+pub use transport::DEADLINE;

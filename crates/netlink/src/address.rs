@@ -1,0 +1,73 @@
+//! Addresses of network interfaces.
+
+use crate::{NetlinkError, Request, Socket};
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope},
+};
+use std::net::IpAddr;
+
+/// An address of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The number of the link.
+    pub link: u32,
+    /// The address with its prefix length.
+    pub net: IpNet,
+    /// Whether it is good beyond the link (RT_SCOPE_UNIVERSE).
+    pub global: bool,
+}
+
+impl Socket {
+    /// All addresses of the namespace.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or does not let them be read in one piece.
+    pub fn addresses(&mut self) -> Result<Vec<Address>, NetlinkError> {
+        let objects = self.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+        Ok(objects.into_iter().filter_map(address).collect())
+    }
+}
+
+/// Gives a link an address, which is good at once: without duplicate address detection (RFC 4862 section
+/// 5.4). One that it has already is kept.
+pub fn add_address(link: u32, net: IpNet) -> Request {
+    let mut message = message(link, net);
+    if net.addr().is_ipv6() {
+        message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    Request::new(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)
+}
+
+/// Takes an address from a link.
+pub fn delete_address(link: u32, net: IpNet) -> Request {
+    Request::new(RouteNetlinkMessage::DelAddress(message(link, net)), 0)
+}
+
+fn message(link: u32, net: IpNet) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.index = link;
+    message.header.prefix_len = net.prefix_len();
+    message.header.family = if net.addr().is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    // Of a point-to-point link, ADDRESS would be the other end; here both are ours.
+    message.attributes.push(AddressAttribute::Local(net.addr()));
+    message.attributes.push(AddressAttribute::Address(net.addr()));
+    message
+}
+
+fn address(message: RouteNetlinkMessage) -> Option<Address> {
+    let RouteNetlinkMessage::NewAddress(message) = message else { return None };
+    let (mut local, mut address): (Option<IpAddr>, Option<IpAddr>) = (None, None);
+    for attribute in message.attributes {
+        match attribute {
+            AddressAttribute::Local(ip) => local = Some(ip),
+            AddressAttribute::Address(ip) => address = Some(ip),
+            _ => {}
+        }
+    }
+    let net = IpNet::new(local.or(address)?, message.header.prefix_len).ok()?;
+    let global = message.header.scope == AddressScope::Universe;
+    Some(Address { link: message.header.index, net, global })
+}

@@ -1,0 +1,176 @@
+//! Neighbour tables, and the forwarding databases of bridges and VXLAN devices.
+
+use crate::{NetlinkError, Request, Socket};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use weft_model::MacAddr;
+
+/// A permanent entry of a neighbour table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The number of the link.
+    pub link: u32,
+    /// Whose address is known.
+    pub ip: IpAddr,
+    /// The address.
+    pub mac: MacAddr,
+}
+
+/// A static entry of a forwarding database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forward {
+    /// The number of the VXLAN device or the bridge's port.
+    pub link: u32,
+    /// Frames to this address …
+    pub mac: MacAddr,
+    /// … go to this VTEP; absent for a bridge's port.
+    pub vtep: Option<IpAddr>,
+}
+
+impl Socket {
+    /// The permanent entries of the neighbour tables.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or does not let them be read in one piece.
+    pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, NetlinkError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Unspec;
+        let objects = self.dump(&RouteNetlinkMessage::GetNeighbour(message))?;
+        Ok(objects.into_iter().filter_map(neighbour).collect())
+    }
+
+    /// The static entries of bridges and VXLAN devices.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or does not let them be read in one piece.
+    pub fn forwards(&mut self) -> Result<Vec<Forward>, NetlinkError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Bridge;
+        let objects = self.dump(&RouteNetlinkMessage::GetNeighbour(message))?;
+        Ok(objects.into_iter().filter_map(forward).collect())
+    }
+}
+
+/// Sets where an IP address's frames go, in place of what the table had.
+pub fn set_neighbour(link: u32, ip: IpAddr, mac: MacAddr) -> Request {
+    let mut message = neighbour_message(link, ip);
+    message.header.state = NeighbourState::Permanent;
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec()));
+    Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+}
+
+/// Removes an entry of a neighbour table.
+pub fn delete_neighbour(link: u32, ip: IpAddr) -> Request {
+    Request::new(RouteNetlinkMessage::DelNeighbour(neighbour_message(link, ip)), 0)
+}
+
+/// Sets the VTEP that a VXLAN device sends an address's frames to, in place of the one it had.
+pub fn set_vxlan_forward(link: u32, mac: MacAddr, vtep: IpAddr) -> Request {
+    let mut message = vxlan_message(link, mac, vtep);
+    message.header.state = NeighbourState::Permanent;
+    Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+}
+
+/// Removes one VTEP of an address from a VXLAN device.
+pub fn delete_vxlan_forward(link: u32, mac: MacAddr, vtep: IpAddr) -> Request {
+    Request::new(RouteNetlinkMessage::DelNeighbour(vxlan_message(link, mac, vtep)), 0)
+}
+
+/// Sets the bridge's port that an address is behind.
+pub fn set_station(port: u32, mac: MacAddr) -> Request {
+    let mut message = station_message(port, mac);
+    // NUD_NOARP: static; NUD_PERMANENT would mean the bridge itself (`br_fdb_add`, `net/bridge/br_fdb.c`).
+    message.header.state = NeighbourState::Noarp;
+    Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+}
+
+/// Removes an address from a bridge's port.
+pub fn delete_station(port: u32, mac: MacAddr) -> Request {
+    Request::new(RouteNetlinkMessage::DelNeighbour(station_message(port, mac)), 0)
+}
+
+fn neighbour_message(link: u32, ip: IpAddr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    message.header.ifindex = link;
+    message.attributes.push(NeighbourAttribute::Destination(ip.into()));
+    message
+}
+
+fn bridge_message(link: u32, mac: MacAddr, flags: NeighbourFlags) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Bridge;
+    message.header.ifindex = link;
+    message.header.flags = flags;
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec()));
+    message
+}
+
+fn vxlan_message(link: u32, mac: MacAddr, vtep: IpAddr) -> NeighbourMessage {
+    let mut message = bridge_message(link, mac, NeighbourFlags::Own);
+    message.attributes.push(NeighbourAttribute::Destination(vtep.into()));
+    message
+}
+
+fn station_message(port: u32, mac: MacAddr) -> NeighbourMessage {
+    bridge_message(port, mac, NeighbourFlags::Controller)
+}
+
+fn neighbour(message: RouteNetlinkMessage) -> Option<Neighbour> {
+    let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
+    if message.header.state != NeighbourState::Permanent {
+        return None;
+    }
+    let (mut ip, mut mac) = (None, None);
+    for attribute in message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(address) => ip = ip_of(&address),
+            NeighbourAttribute::LinkLayerAddress(bytes) => mac = mac_of(bytes),
+            _ => {}
+        }
+    }
+    Some(Neighbour { link: message.header.ifindex, ip: ip?, mac: mac? })
+}
+
+fn forward(message: RouteNetlinkMessage) -> Option<Forward> {
+    let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
+    let state = u16::from(message.header.state);
+    let (mut vtep, mut mac) = (None, None);
+    for attribute in message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(address) => vtep = ip_of(&address),
+            NeighbourAttribute::LinkLayerAddress(bytes) => mac = mac_of(bytes),
+            _ => {}
+        }
+    }
+    // A bridge's static entries are NOARP, a VXLAN device's PERMANENT (perhaps with other bits).
+    let noarp = u16::from(NeighbourState::Noarp);
+    let permanent = u16::from(NeighbourState::Permanent);
+    let is_static = match vtep {
+        Some(_) => message.header.flags.contains(NeighbourFlags::Own) && state & permanent != 0,
+        None => !message.header.flags.contains(NeighbourFlags::Own) && state & noarp != 0,
+    };
+    is_static.then_some(Forward { link: message.header.ifindex, mac: mac?, vtep })
+}
+
+fn mac_of(bytes: Vec<u8>) -> Option<MacAddr> {
+    MacAddr::new(bytes.try_into().ok()?).ok()
+}
+
+/// The address in an entry. In a forwarding database the message's family does not say which kind it is.
+fn ip_of(address: &NeighbourAddress) -> Option<IpAddr> {
+    match address {
+        NeighbourAddress::Inet(ip) => Some((*ip).into()),
+        NeighbourAddress::Inet6(ip) => Some((*ip).into()),
+        NeighbourAddress::Other(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(bytes.as_slice()).ok().map(|b| Ipv4Addr::from(b).into()),
+            16 => <[u8; 16]>::try_from(bytes.as_slice()).ok().map(|b| Ipv6Addr::from(b).into()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,146 @@
+//! Routes of the main table.
+
+use crate::{NetlinkError, Request, Socket};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    route::{
+        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+        RouteType,
+    },
+};
+use std::net::IpAddr;
+
+/// The protocol number that routes of ours carry, so that they are told from others' (`ip route show proto
+/// 119`). Numbers above 4 are user space's to choose (rtnetlink(7)); no routing daemon is known to use this.
+pub const PROTOCOL: u8 = 119;
+
+/// A route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Where to.
+    pub to: IpNet,
+    /// The next hop.
+    pub via: Option<IpAddr>,
+    /// The number of the link.
+    pub link: Option<u32>,
+    /// Whether the next hop counts as reachable over the link whatever its addresses are.
+    pub onlink: bool,
+    /// Who made it.
+    pub protocol: u8,
+}
+
+impl Socket {
+    /// The routes of the main table made by `protocol`, or all of them.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or does not let them be read in one piece.
+    pub fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, NetlinkError> {
+        let mut routes = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut message = RouteMessage::default();
+            message.header.address_family = family;
+            message.header.protocol = protocol.map_or(RouteProtocol::Unspec, RouteProtocol::from);
+            message.attributes.push(RouteAttribute::Table(u32::from(RouteHeader::RT_TABLE_MAIN)));
+            let objects = match self.dump(&RouteNetlinkMessage::GetRoute(message)) {
+                Ok(objects) => objects,
+                // The family is switched off altogether (ipv6.disable=1), or its table has never been used.
+                Err(e) if matches!(e.errno(), Some(ENOENT | EOPNOTSUPP | EAFNOSUPPORT)) => continue,
+                Err(e) => return Err(e),
+            };
+            let wanted = |route: &Route| protocol.is_none_or(|protocol| route.protocol == protocol);
+            routes.extend(objects.into_iter().filter_map(route).filter(wanted));
+        }
+        Ok(routes)
+    }
+
+    /// The route that packets to `address` take, as it is in the table; nothing if there is none.
+    ///
+    /// # Errors
+    /// When the kernel refuses for another reason.
+    pub fn route_to(&mut self, address: IpAddr) -> Result<Option<Route>, NetlinkError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family(address);
+        message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
+        message.header.flags = RouteFlags::FibMatch;
+        message.attributes.push(RouteAttribute::Destination(address.into()));
+        match self.get(RouteNetlinkMessage::GetRoute(message)) {
+            Ok(answer) => Ok(answer.and_then(route)),
+            Err(e) if matches!(e.errno(), Some(ENETUNREACH | EHOSTUNREACH)) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+const ENOENT: i32 = rustix::io::Errno::NOENT.raw_os_error();
+const EOPNOTSUPP: i32 = rustix::io::Errno::OPNOTSUPP.raw_os_error();
+const EAFNOSUPPORT: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+const ENETUNREACH: i32 = rustix::io::Errno::NETUNREACH.raw_os_error();
+const EHOSTUNREACH: i32 = rustix::io::Errno::HOSTUNREACH.raw_os_error();
+
+/// Adds a route of ours.
+pub fn add_route(to: IpNet, via: IpAddr, link: u32, onlink: bool) -> Request {
+    let mut message = message(to, via, link);
+    if onlink {
+        message.header.flags = RouteFlags::Onlink;
+    }
+    Request::new(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL)
+}
+
+/// Removes a route of ours.
+pub fn delete_route(to: IpNet, via: IpAddr, link: u32) -> Request {
+    Request::new(RouteNetlinkMessage::DelRoute(message(to, via, link)), 0)
+}
+
+fn message(to: IpNet, via: IpAddr, link: u32) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(to.addr());
+    message.header.destination_prefix_length = to.prefix_len();
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::from(PROTOCOL);
+    message.header.scope = RouteScope::Universe;
+    message.header.kind = RouteType::Unicast;
+    if to.prefix_len() > 0 {
+        message.attributes.push(RouteAttribute::Destination(to.addr().into()));
+    }
+    message.attributes.push(RouteAttribute::Gateway(via.into()));
+    message.attributes.push(RouteAttribute::Oif(link));
+    message
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn ip(address: RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(ip) => Some(ip.into()),
+        RouteAddress::Inet6(ip) => Some(ip.into()),
+        _ => None,
+    }
+}
+
+fn route(message: RouteNetlinkMessage) -> Option<Route> {
+    let RouteNetlinkMessage::NewRoute(message) = message else { return None };
+    let header = message.header;
+    let (mut to, mut via, mut link, mut table) = (None, None, None, u32::from(header.table));
+    for attribute in message.attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => to = ip(address),
+            RouteAttribute::Gateway(address) => via = ip(address),
+            RouteAttribute::Oif(index) => link = Some(index),
+            RouteAttribute::Table(number) => table = number,
+            _ => {}
+        }
+    }
+    let to = match (to, header.address_family) {
+        (Some(to), _) => IpNet::new(to, header.destination_prefix_length).ok()?,
+        (None, AddressFamily::Inet) => Ipv4Net::default().into(),
+        (None, AddressFamily::Inet6) => Ipv6Net::default().into(),
+        _ => return None,
+    };
+    let onlink = header.flags.contains(RouteFlags::Onlink);
+    let main = table == u32::from(RouteHeader::RT_TABLE_MAIN);
+    main.then_some(Route { to, via, link, onlink, protocol: header.protocol.into() })
+}
