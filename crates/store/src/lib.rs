@@ -7,16 +7,20 @@
 //! Decisions are made by [`Store::commit`] alone. What [`Store::watch`] yields may be stale and is for the
 //! picture.
 
+pub mod consul;
 pub mod embedded;
 mod error;
+mod http;
 mod limits;
 pub mod memory;
 mod state;
 mod txn;
 mod types;
 
+pub use consul::{ConsulConfig, ConsulStore};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, StoreError};
+pub use http::{HttpError, Secret, SecretError, TlsError, TlsFiles};
 pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::MemoryStore;
 pub use txn::{Condition, MAX_OPS, Op, Txn};

@@ -12,8 +12,9 @@ pub const MAX_VALUE: usize = 256 * 1024;
 
 /// Why `txn` fits into no store.
 pub(crate) fn check_txn(txn: &Txn) -> Result<(), String> {
-    if txn.ops.len() > MAX_OPS {
-        return Err(format!("{} operations in one transaction; at most {MAX_OPS} go", txn.ops.len()));
+    let weight: usize = txn.ops.iter().map(Op::weight).sum();
+    if weight > MAX_OPS {
+        return Err(format!("{weight} operations in one transaction; at most {MAX_OPS} go"));
     }
     let mut seen = BTreeSet::new();
     for op in &txn.ops {

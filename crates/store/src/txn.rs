@@ -3,7 +3,8 @@
 use crate::{Revision, SessionId};
 
 /// The most operations a transaction can have on every store: Consul's limit (`maxTxnOps`,
-/// `agent/txn_endpoint.go`); etcd's is 128.
+/// `agent/txn_endpoint.go`); etcd's is 128. A deletion under [`Condition::Unchanged`], and a write that is
+/// bound to a session under any condition, count twice, since Consul has no one operation for them.
 pub const MAX_OPS: usize = 64;
 
 /// When an operation may be carried out.
@@ -53,7 +54,7 @@ pub enum Op {
 /// Operations that are carried out all together or not at all. No key appears twice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Txn {
-    /// In order, at most [`MAX_OPS`].
+    /// In order; at most [`MAX_OPS`], as [`Op::weight`] counts them.
     pub ops: Vec<Op>,
 }
 
@@ -100,6 +101,15 @@ impl Op {
     pub fn key(&self) -> &str {
         match self {
             Self::Check { key, .. } | Self::Put { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// What it counts towards [`MAX_OPS`].
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Delete { condition: Condition::Unchanged(_), .. } => 2,
+            Self::Put { session: Some(_), condition, .. } if *condition != Condition::Always => 2,
+            _ => 1,
         }
     }
 

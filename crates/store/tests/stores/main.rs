@@ -3,6 +3,8 @@
 // Helpers of tests, which clippy takes for ordinary code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 
+mod consul;
 mod embedded;
 mod memory;
+mod servers;
 mod suite;

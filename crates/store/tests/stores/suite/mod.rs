@@ -39,6 +39,7 @@ const CHECKS: &[Check] = checks![
     transactions::each_condition_holds_when_it_should,
     transactions::a_conflict_changes_nothing_and_names_the_keys,
     transactions::sixty_four_operations_go_and_one_more_does_not,
+    transactions::what_counts_twice_fits_half_as_often,
     transactions::a_key_twice_is_refused,
     transactions::racing_creates_have_one_winner,
     transactions::racing_increments_all_count,

@@ -74,6 +74,27 @@ pub async fn sixty_four_operations_go_and_one_more_does_not(bench: Bench) {
     assert_eq!(keys[0], "00");
 }
 
+pub async fn what_counts_twice_fits_half_as_often(bench: Bench) {
+    const HALF: usize = MAX_OPS / 2;
+    let session = bench.session().await;
+    let keys: Vec<_> = (0..=HALF).map(|n| bench.key(&format!("{n:02}"))).collect();
+    let bound = |keys: &[String]| {
+        keys.iter().fold(Txn::new(), |txn, key| txn.put_bound(key, "v", Absent, session.clone()))
+    };
+    let too_many = bench.store.commit(bound(&keys)).await;
+    assert!(matches!(too_many, Err(CommitError::Store(StoreError::Refused { .. }))), "{too_many:?}");
+    bench.store.commit(bound(&keys[..HALF])).await.unwrap();
+
+    let delete = bench.list().await.entries.into_iter();
+    let delete = delete.fold(Txn::new(), |txn, entry| txn.delete(entry.key, Unchanged(entry.modified)));
+    let too_many = delete.clone().delete(&keys[HALF], Unchanged(Revision(1)));
+    let too_many = bench.store.commit(too_many).await;
+    assert!(matches!(too_many, Err(CommitError::Store(StoreError::Refused { .. }))), "{too_many:?}");
+    bench.store.commit(delete).await.unwrap();
+    assert!(bench.list().await.entries.is_empty());
+    bench.store.close_session(&session).await.unwrap();
+}
+
 pub async fn a_key_twice_is_refused(bench: Bench) {
     let txn = Txn::new().put(bench.key("a"), "1", Always).delete(bench.key("a"), Always);
     let result = bench.store.commit(txn).await;

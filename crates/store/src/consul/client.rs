@@ -1,0 +1,142 @@
+//! Questions to Consul, and what its answers mean.
+
+use crate::{
+    StoreError,
+    http::{Answer, DEADLINE, Http, Question, Secret, Trouble},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderValue},
+};
+use std::{error::Error, fmt, time::Duration};
+
+/// What stands for itself in the path of a URL (RFC 3986, section 2.3), and the slash.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+
+/// A key or id as a part of a URL's path.
+pub(super) fn encode(key: &str) -> impl fmt::Display {
+    utf8_percent_encode(key, PATH)
+}
+
+#[derive(Debug)]
+pub(super) struct Client {
+    http: Http,
+    name: String,
+    headers: HeaderMap,
+}
+
+impl Client {
+    pub(super) fn new(http: Http, name: String, token: Option<&Secret>) -> Self {
+        let mut headers = HeaderMap::new();
+        // A secret holds nothing that a header could not.
+        if let Some(mut token) = token.and_then(|token| HeaderValue::from_str(token.expose()).ok()) {
+            token.set_sensitive(true);
+            headers.insert("x-consul-token", token);
+        }
+        Self { http, name, headers }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks something that changes nothing.
+    pub(super) async fn get(
+        &self,
+        doing: &'static str,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<Answer, StoreError> {
+        let answer = self.ask(Method::GET, path, Vec::new(), deadline).await;
+        let answer = answer.map_err(|trouble| match trouble {
+            Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.unavailable(doing, source),
+            Trouble::Malformed(reason) => self.malformed(doing, reason),
+        })?;
+        match answer.status {
+            500.. => Err(self.unavailable(doing, answer.text().into())),
+            _ => self.unless_refused(doing, answer),
+        }
+    }
+
+    /// Asks for a change. When the answer gets lost, nobody knows whether it was made.
+    pub(super) async fn put(
+        &self,
+        doing: &'static str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Answer, StoreError> {
+        let answer = self.ask(Method::PUT, path, body, DEADLINE).await;
+        let answer = answer.map_err(|trouble| match trouble {
+            Trouble::NotSent(source) => self.unavailable(doing, source),
+            Trouble::NoAnswer(source) => self.unknown(doing, &source),
+            Trouble::Malformed(reason) => self.malformed(doing, reason),
+        })?;
+        match answer.status {
+            500.. if was_not_carried_out(&answer.text()) => {
+                Err(self.unavailable(doing, answer.text().into()))
+            }
+            500.. if answer.text().contains("Invalid Session TTL") => Err(self.refused(doing, answer.text())),
+            500.. => Err(self.unknown(doing, &answer.text())),
+            _ => self.unless_refused(doing, answer),
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<Answer, Trouble> {
+        let question = Question { method, path, headers: self.headers.clone(), body };
+        self.http.ask(&question, deadline).await
+    }
+
+    fn unless_refused(&self, doing: &'static str, answer: Answer) -> Result<Answer, StoreError> {
+        match answer.status {
+            200 | 404 | 409 => Ok(answer),
+            401 | 403 => Err(self.refused(doing, format!("{}; check the token", answer.text()))),
+            400 | 405 | 413 => Err(self.refused(doing, answer.text())),
+            // Too many requests: it was not looked at.
+            429 => Err(self.unavailable(doing, answer.text().into())),
+            status => Err(self.malformed(doing, format!("status {status}: {}", answer.text()))),
+        }
+    }
+
+    pub(super) fn unavailable(
+        &self,
+        doing: &'static str,
+        source: Box<dyn Error + Send + Sync>,
+    ) -> StoreError {
+        StoreError::Unavailable { store: self.name.clone(), doing, source }
+    }
+
+    pub(super) fn refused(&self, doing: &'static str, reason: String) -> StoreError {
+        StoreError::Refused { store: self.name.clone(), doing, reason }
+    }
+
+    pub(super) fn malformed(&self, doing: &'static str, reason: String) -> StoreError {
+        StoreError::Malformed { store: self.name.clone(), doing, reason }
+    }
+
+    fn unknown(&self, doing: &'static str, source: &dyn fmt::Debug) -> StoreError {
+        tracing::debug!(store = %self.name, doing, ?source, "the answer to a change got lost");
+        StoreError::Unknown { store: self.name.clone(), doing, waited: DEADLINE }
+    }
+}
+
+/// Whether an error says that Consul did not even begin (`agent/structs/errors.go`). Others, such as
+/// "leadership lost while committing log", leave it open.
+fn was_not_carried_out(error: &str) -> bool {
+    [
+        "No cluster leader",
+        "No path to datacenter",
+        "node is not the leader",
+        "No known Consul servers",
+        "Missing node registration",
+        "rate limit exceeded",
+    ]
+    .iter()
+    .any(|certain| error.contains(certain))
+}

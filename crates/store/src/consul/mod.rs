@@ -1,0 +1,160 @@
+//! A store in Consul, over its HTTP API: <https://developer.hashicorp.com/consul/api-docs>.
+//!
+//! Written for 1.8 and later; [`serve`](crate::serve) answers it too.
+
+mod client;
+mod txn;
+mod watch;
+mod wire;
+
+use crate::{
+    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
+    http::{Answer, DEADLINE, Http, HttpError, Secret, TlsFiles},
+    limits,
+};
+use async_trait::async_trait;
+use client::{Client, encode};
+use futures::stream::BoxStream;
+use std::{sync::Arc, time::Duration};
+use txn::{Failure, Plan};
+use wire::{CreatedSession, NewSession, TxnAnswer};
+
+/// Where a Consul is and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct ConsulConfig {
+    /// Its servers, or agents in front of them, as `host:port`; tried in turn.
+    pub servers: Vec<String>,
+    /// TLS, if it is to be used.
+    pub tls: Option<TlsFiles>,
+    /// The ACL token.
+    pub token: Option<Secret>,
+}
+
+/// A store in Consul.
+#[derive(Debug, Clone)]
+pub struct ConsulStore {
+    client: Arc<Client>,
+}
+
+impl ConsulStore {
+    /// A client. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`HttpError`] if a server's name makes no sense, or a file for TLS cannot be used.
+    pub fn new(config: &ConsulConfig) -> Result<Self, HttpError> {
+        let http = Http::new(&config.servers, config.tls.as_ref())?;
+        let scheme = if config.tls.is_some() { "consul+tls" } else { "consul" };
+        let name = format!("{scheme}://{}", config.servers.join(","));
+        Ok(Self { client: Arc::new(Client::new(http, name, config.token.as_ref())) })
+    }
+
+    fn refused(&self, doing: &'static str, reason: String) -> StoreError {
+        self.client.refused(doing, reason)
+    }
+}
+
+/// Reads an answer of `GET /v1/kv`; a key or prefix that has nothing is 404.
+fn read_listing(client: &Client, doing: &'static str, answer: &Answer) -> Result<Listing, StoreError> {
+    let index = answer.headers.get("x-consul-index").and_then(|index| index.to_str().ok()?.parse().ok());
+    let Some(index) = index else {
+        let reason = "it lacks X-Consul-Index; is this a Consul server?";
+        return Err(client.malformed(doing, format!("{reason} (status {})", answer.status)));
+    };
+    if answer.status == 404 {
+        return Ok(Listing { entries: Vec::new(), revision: Revision(index) });
+    }
+    wire::listing(&answer.body, index).map_err(|reason| client.malformed(doing, reason))
+}
+
+#[async_trait]
+impl Store for ConsulStore {
+    fn describe(&self) -> String {
+        self.client.name().to_owned()
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
+        let path = format!("/v1/kv/{}?recurse&consistent", encode(prefix));
+        let answer = self.client.get("list", &path, DEADLINE).await?;
+        read_listing(&self.client, "list", &answer)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
+        let path = format!("/v1/kv/{}?consistent", encode(key));
+        let answer = self.client.get("get", &path, DEADLINE).await?;
+        Ok(read_listing(&self.client, "get", &answer)?.entries.pop())
+    }
+
+    fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
+        if let Err(reason) = limits::check_prefix(prefix) {
+            let refused = self.refused("watch", reason);
+            return Box::pin(futures::stream::once(async { Err(refused) }));
+        }
+        watch::watch(Arc::clone(&self.client), prefix, revision)
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
+        const DOING: &str = "commit";
+        limits::check_txn(&txn).map_err(|reason| self.refused(DOING, reason))?;
+        let plan = Plan::new(&txn.ops);
+        if plan.ops.is_empty() {
+            return Ok(());
+        }
+        let body = serde_json::to_vec(&plan.ops).map_err(|error| self.refused(DOING, error.to_string()))?;
+        let answer = self.client.put(DOING, "/v1/txn", body).await?;
+        match answer.status {
+            200 => return Ok(()),
+            409 => {}
+            status => {
+                let reason = format!("status {status}; is this a Consul server?");
+                return Err(self.client.malformed(DOING, reason).into());
+            }
+        }
+        let answer: TxnAnswer = serde_json::from_slice(&answer.body)
+            .map_err(|error| self.client.malformed(DOING, error.to_string()))?;
+        Err(match plan.failure(&answer.errors.unwrap_or_default()) {
+            Failure::Conflict(keys) => CommitError::Conflict { keys },
+            Failure::Refused(reason) => self.refused(DOING, reason).into(),
+            Failure::Malformed(reason) => self.client.malformed(DOING, reason).into(),
+        })
+    }
+
+    async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
+        const DOING: &str = "open a session";
+        let session = NewSession {
+            name: "weft",
+            behavior: "delete",
+            lock_delay: "0s",
+            ttl: format!("{}ms", ttl.as_millis()),
+            checks: [],
+            node_checks: [],
+        };
+        let body = serde_json::to_vec(&session).map_err(|error| self.refused(DOING, error.to_string()))?;
+        let answer = self.client.put(DOING, "/v1/session/create", body).await?;
+        let created: CreatedSession = serde_json::from_slice(&answer.body)
+            .map_err(|error| self.client.malformed(DOING, format!("{error}: {}", answer.text())))?;
+        Ok(SessionId(created.id))
+    }
+
+    async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
+        const DOING: &str = "renew a session";
+        let path = format!("/v1/session/renew/{}", encode(&session.0));
+        let answer = self.client.put(DOING, &path, Vec::new()).await?;
+        match answer.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            status => Err(self.client.malformed(DOING, format!("status {status}: {}", answer.text()))),
+        }
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
+        const DOING: &str = "close a session";
+        let path = format!("/v1/session/destroy/{}", encode(&session.0));
+        let answer = self.client.put(DOING, &path, Vec::new()).await?;
+        match answer.status {
+            200 => Ok(()),
+            status => Err(self.client.malformed(DOING, format!("status {status}: {}", answer.text()))),
+        }
+    }
+}

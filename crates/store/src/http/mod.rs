@@ -1,0 +1,154 @@
+//! Calls to stores over HTTP: deadlines, several servers, and answers of bounded size.
+
+mod secret;
+mod tls;
+
+pub use secret::{Secret, SecretError};
+pub use tls::{TlsError, TlsFiles};
+
+use futures::StreamExt;
+use reqwest::{Method, RequestBuilder, Response, Url, header::HeaderMap};
+use std::{
+    error::Error,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+use tokio::time::{Instant, timeout_at};
+
+/// How long an ordinary call may take.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
+/// How long a connection may take to come about, less than a call, so that another server can be tried.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+/// The largest answer taken: some 100,000 records.
+pub(crate) const MAX_ANSWER: usize = 128 << 20;
+
+/// Servers that answer alike.
+#[derive(Debug)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    bases: Vec<Url>,
+    /// The server that answered last.
+    current: AtomicUsize,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as a line of text, for people.
+    pub(crate) fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let line: String = text.trim().chars().take(300).collect();
+        line.replace(char::is_control, " ")
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// No server could be connected to: for certain, nothing was done.
+    NotSent(Box<dyn Error + Send + Sync>),
+    /// The question was sent, or may have been.
+    NoAnswer(Box<dyn Error + Send + Sync>),
+    /// The answer makes no sense.
+    Malformed(String),
+}
+
+/// What to ask.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) method: Method,
+    /// Absolute, and percent-encoded.
+    pub(crate) path: &'a str,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Http {
+    /// A client for servers given as `host:port`.
+    pub(crate) fn new(servers: &[String], tls: Option<&TlsFiles>) -> Result<Self, HttpError> {
+        // Stores are reached directly, whatever proxy the environment names, and redirect nobody: a redirect
+        // could lead a token astray.
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_DEADLINE)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .tcp_nodelay(true);
+        let client = tls::configure(builder, tls)?.build().map_err(HttpError::Client)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base = |server: &String| {
+            Url::parse(&format!("{scheme}://{server}/")).map_err(|_| HttpError::Server(server.clone()))
+        };
+        let bases = servers.iter().map(base).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { client, bases, current: AtomicUsize::new(0) })
+    }
+
+    /// Asks one server after the other until one is there, and takes in its whole answer.
+    pub(crate) async fn ask(&self, question: &Question<'_>, deadline: Duration) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + deadline;
+        let response = self.open(question, deadline).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = timeout_at(deadline, take_in(response)).await;
+        let body = body.map_err(|late| Trouble::NoAnswer(late.into()))??;
+        Ok(Answer { status, headers, body })
+    }
+
+    /// Asks one server after the other until one is there, and leaves its answer to be read.
+    pub(crate) async fn open(&self, question: &Question<'_>, deadline: Instant) -> Result<Response, Trouble> {
+        let first = self.current.load(Ordering::Relaxed);
+        let mut trouble = Trouble::Malformed("no server is given".into());
+        for turn in 0..self.bases.len() {
+            let index = (first + turn) % self.bases.len();
+            let request = self.request(&self.bases[index], question)?;
+            trouble = match timeout_at(deadline, request.send()).await {
+                Ok(Ok(response)) => {
+                    self.current.store(index, Ordering::Relaxed);
+                    return Ok(response);
+                }
+                Ok(Err(error)) if error.is_connect() => Trouble::NotSent(error.into()),
+                Ok(Err(error)) => return Err(Trouble::NoAnswer(error.into())),
+                Err(late) => return Err(Trouble::NoAnswer(late.into())),
+            };
+        }
+        Err(trouble)
+    }
+
+    fn request(&self, base: &Url, question: &Question<'_>) -> Result<RequestBuilder, Trouble> {
+        let url = base.join(question.path).map_err(|error| Trouble::Malformed(error.to_string()))?;
+        let request = self.client.request(question.method.clone(), url);
+        Ok(request.headers(question.headers.clone()).body(question.body.clone()))
+    }
+}
+
+async fn take_in(response: Response) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| Trouble::NoAnswer(error.into()))?;
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(Trouble::Malformed(format!("it is larger than {MAX_ANSWER} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// A server's name or port makes no URL.
+    #[error("{0:?} is no server: write HOST, HOST:PORT or [IPv6]:PORT")]
+    Server(String),
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The HTTP client refuses its settings.
+    #[error("cannot set up an HTTP client")]
+    Client(#[source] reqwest::Error),
+}

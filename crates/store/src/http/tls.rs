@@ -1,0 +1,79 @@
+//! Certificates from files.
+
+use reqwest::{Certificate, ClientBuilder, Identity};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where TLS finds its certificates, all PEM. No file at all: the machine's own authorities, and no
+/// certificate of the client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The authorities that may vouch for the server.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+/// Why the files for TLS cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file holds no certificate or key.
+    #[error("{path} holds no PEM {what}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// One without the other.
+    #[error("a client's certificate and its key go together: give both kv.certfile and kv.keyfile")]
+    Half,
+}
+
+/// Has `builder` use ring, which all of weft uses, and the files.
+pub(super) fn configure(
+    mut builder: ClientBuilder,
+    files: Option<&TlsFiles>,
+) -> Result<ClientBuilder, TlsError> {
+    // Fails if some other part of the process was first, which comes to the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Some(files) = files else { return Ok(builder) };
+    if let Some(path) = &files.ca {
+        let certs = Certificate::from_pem_bundle(&read(path)?);
+        builder = builder.tls_certs_only(certs.map_err(content(path, "certificate"))?);
+    }
+    match (&files.cert, &files.key) {
+        (None, None) => {}
+        (Some(cert), Some(key)) => {
+            let mut pem = read(cert)?;
+            pem.push(b'\n');
+            pem.extend(read(key)?);
+            let identity = Identity::from_pem(&pem);
+            builder = builder.identity(identity.map_err(content(cert, "certificate with its key"))?);
+        }
+        _ => return Err(TlsError::Half),
+    }
+    Ok(builder.https_only(true))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
+}
+
+fn content(path: &Path, what: &'static str) -> impl FnOnce(reqwest::Error) -> TlsError {
+    move |source| TlsError::Content { path: path.to_owned(), what, source }
+}
