@@ -15,6 +15,9 @@ pub enum DatapathError {
         #[source]
         source: weft_netlink::NetlinkError,
     },
+    /// A network namespace could not be used.
+    #[error("cannot look at the network namespaces of this host")]
+    Namespace(#[source] Box<weft_netlink::NamespaceError>),
     /// It took too long.
     #[error("the kernel did not answer within {0:?}: another program may be holding its network lock")]
     Timeout(Duration),

@@ -5,9 +5,11 @@
 
 mod error;
 mod fake;
+mod linux;
 
 pub use error::{DatapathError, Failure, Report};
 pub use fake::{Fake, Faults};
+pub use linux::Linux;
 
 use async_trait::async_trait;
 use weft_plan::{Desired, Observed, Plan};

@@ -1,6 +1,6 @@
 //! What is not ours is left alone, and so is what hangs on it.
 
-use crate::{Namespace, Pair, Place, Problem, diff::Diff};
+use crate::{Namespace, Pair, Place, Problem, Route, diff::Diff};
 use std::collections::BTreeMap;
 use weft_model::IfName;
 
@@ -66,14 +66,7 @@ impl Diff {
             let Some(have) = self.have.get(place) else { continue };
             want.routes.retain(|route| {
                 let foreign = have.foreign_routes.get(&route.to);
-                problems.extend(foreign.map(|dev| Problem {
-                    place: place.clone(),
-                    message: format!(
-                        "{place}: {} is routed through {dev} already: containers on that subnet have no way \
-                         out until the route is removed or the network gets another subnet",
-                        route.to
-                    ),
-                }));
+                problems.extend(foreign.map(|dev| routed_elsewhere(place, route, dev)));
                 foreign.is_none()
             });
         }
@@ -85,4 +78,14 @@ fn forget(places: &mut BTreeMap<Place, Namespace>, place: &Place, name: &IfName)
     if let Some(namespace) = places.get_mut(place) {
         namespace.forget(name);
     }
+}
+
+fn routed_elsewhere(place: &Place, route: &Route, dev: &str) -> Problem {
+    let effect = match place {
+        Place::Container(_) => "it is left as it is, and the way out through weft's gateway is not used",
+        _ => "containers on that subnet have no way out until that route is removed or the network gets \
+              another subnet",
+    };
+    let message = format!("{place}: {} is routed through {dev} already: {effect}", route.destination());
+    Problem { place: place.clone(), message }
 }

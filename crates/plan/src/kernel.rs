@@ -110,12 +110,6 @@ impl Observed {
         let Some(namespace) = self.places.get_mut(place) else { return };
         let Some(link) = namespace.links.get(name).cloned() else { return };
         namespace.forget(name);
-        if link.kind == Kind::Bridge {
-            for port in namespace.links.values_mut() {
-                port.port = None;
-                port.stations.clear();
-            }
-        }
         self.remove_peer(&link);
     }
 

@@ -143,3 +143,10 @@ pub struct Route {
     /// Whether the next hop counts as reachable there though no address of the interface covers it.
     pub onlink: bool,
 }
+
+impl Route {
+    /// Where to, as `ip route` writes it.
+    pub fn destination(&self) -> String {
+        if self.to.prefix_len() == 0 { "default".to_owned() } else { self.to.to_string() }
+    }
+}

@@ -1,6 +1,6 @@
 //! What can be done to the kernel, one thing at a time.
 
-use crate::{Kind, Place, Port, Route, Ruleset};
+use crate::{Kind, Place, Port, Route, Ruleset, target::sysctl_link};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{fmt, net::IpAddr};
@@ -124,6 +124,37 @@ pub enum Thing {
     Station(MacAddr),
 }
 
+impl Step {
+    /// The namespace it is taken in.
+    pub fn place(&self) -> Place {
+        match self {
+            Step::CreateNamespace(vni) | Step::DeleteNamespace(vni) => Place::Segment(*vni),
+            Step::CreateLink { place, .. } | Step::SetSysctl { place, .. } => place.clone(),
+            Step::DeleteLink(place, _)
+            | Step::SetLink(place, ..)
+            | Step::Add(place, ..)
+            | Step::Delete(place, ..)
+            | Step::AddRoute(place, _)
+            | Step::DeleteRoute(place, _) => place.clone(),
+            Step::SetRuleset(_) | Step::DeleteRuleset => Place::Host,
+        }
+    }
+
+    /// The link it is about, if it is about one.
+    pub fn link(&self) -> Option<&str> {
+        match self {
+            Step::CreateLink { name, .. }
+            | Step::DeleteLink(_, name)
+            | Step::SetLink(_, name, _)
+            | Step::Add(_, name, _)
+            | Step::Delete(_, name, _) => Some(name.as_str()),
+            Step::AddRoute(_, route) | Step::DeleteRoute(_, route) => Some(route.dev.as_str()),
+            Step::SetSysctl { key, .. } => sysctl_link(key),
+            Step::CreateNamespace(_) | Step::DeleteNamespace(_) | Step::SetRuleset(_) | Step::DeleteRuleset => None,
+        }
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
@@ -204,10 +235,7 @@ impl fmt::Display for Thing {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.to.prefix_len() {
-            0 => write!(f, "default via {} dev {}", self.via, self.dev)?,
-            _ => write!(f, "{} via {} dev {}", self.to, self.via, self.dev)?,
-        }
+        write!(f, "{} via {} dev {}", self.destination(), self.via, self.dev)?;
         f.write_str(if self.onlink { " onlink" } else { "" })
     }
 }

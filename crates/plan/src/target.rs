@@ -138,6 +138,12 @@ impl Namespace {
     /// Forgets a link and what depends on it.
     pub(crate) fn forget(&mut self, name: &IfName) {
         self.links.remove(name);
+        if *name == IfName::bridge() {
+            for port in self.links.values_mut() {
+                port.port = None;
+                port.stations.clear();
+            }
+        }
         self.routes.retain(|route| route.dev != *name);
         self.sysctls.retain(|key, _| sysctl_link(key) != Some(name.as_str()));
     }

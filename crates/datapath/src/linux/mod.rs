@@ -1,0 +1,141 @@
+//! The real kernel.
+
+mod apply;
+mod netfilter;
+mod observe;
+mod sysctl;
+
+use crate::{Datapath, DatapathError, Failure, Report};
+use async_trait::async_trait;
+use std::{io, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use weft_netlink::NetlinkError;
+use weft_plan::{Desired, Observed, Plan, Step};
+
+/// How long one look at the kernel may take. Each request has a deadline of its own besides.
+const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the steps of one plan may take together.
+const APPLY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The kernel this process runs on, seen from the network namespace it runs in.
+#[derive(Debug, Default)]
+pub struct Linux {
+    /// Held by the thread at work, also when nobody waits for it any more: rounds do not overlap.
+    busy: Arc<Mutex<()>>,
+}
+
+impl Linux {
+    /// The kernel.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `work` on a thread of its own, which may go from namespace to namespace and is thrown away.
+    async fn on_thread<T, F>(&self, deadline: Duration, work: F) -> Result<T, DatapathError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let run = async {
+            let busy: OwnedMutexGuard<()> = Arc::clone(&self.busy).lock_owned().await;
+            let (tell, hear) = tokio::sync::oneshot::channel();
+            std::thread::Builder::new()
+                .name("datapath".to_owned())
+                .spawn(move || {
+                    let result = work();
+                    drop(busy);
+                    // Nobody listens after the deadline.
+                    let _ = tell.send(result);
+                })
+                .map_err(DatapathError::Thread)?;
+            hear.await.map_err(|_| DatapathError::Thread(io::Error::other("the thread panicked")))
+        };
+        tokio::time::timeout(deadline, run).await.map_err(|_| DatapathError::Timeout(deadline))?
+    }
+
+    async fn carry_out(&self, steps: &[Step]) -> Report {
+        match steps {
+            [Step::SetRuleset(ruleset)] => Report::of(&steps[0], netfilter::run(ruleset.script()).await),
+            [Step::DeleteRuleset] => Report::of(&steps[0], netfilter::run(netfilter::DELETE).await),
+            _ => {
+                let work = steps.to_vec();
+                let all = work.clone();
+                match self.on_thread(APPLY_DEADLINE, move || apply::apply(&work)).await {
+                    Ok(report) => report,
+                    Err(error) => Report::lost(&all, &error),
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Datapath for Linux {
+    async fn observe(&self, desired: &Desired) -> Result<Observed, DatapathError> {
+        let target = weft_plan::Target::of(desired);
+        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target)).await?
+    }
+
+    async fn apply(&self, plan: &Plan) -> Report {
+        let mut report = Report::default();
+        // `nft` is a program that is waited for; the rest happens on a thread.
+        let is_ruleset = |step: &Step| matches!(step, Step::SetRuleset(_) | Step::DeleteRuleset);
+        for steps in plan.steps.chunk_by(|a, b| !is_ruleset(a) && !is_ruleset(b)) {
+            report.append(self.carry_out(steps).await);
+        }
+        report
+    }
+}
+
+impl Report {
+    fn of(step: &Step, result: Result<(), String>) -> Self {
+        let mut report = Self::default();
+        report.record(step, result);
+        report
+    }
+
+    fn record(&mut self, step: &Step, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.done += 1,
+            Err(error) => self.failures.push(Failure { step: step.clone(), error }),
+        }
+    }
+
+    /// Nobody knows what came of these steps.
+    fn lost(steps: &[Step], error: &DatapathError) -> Self {
+        let mut report = Self::default();
+        if let Some((first, rest)) = steps.split_first() {
+            report.record(first, Err(chain(error)));
+            report.skipped = rest.len();
+        }
+        report
+    }
+
+    fn append(&mut self, other: Report) {
+        self.done += other.done;
+        self.failures.extend(other.failures);
+        self.skipped += other.skipped;
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn unreadable(what: impl std::fmt::Display) -> impl FnOnce(NetlinkError) -> DatapathError {
+    move |source| DatapathError::Kernel { what: what.to_string(), source }
+}
+
+/// What the loopback device of every segment's namespace of this agent has as its alias. The host's namespace
+/// is in it, so that agents in several network namespaces of one machine do not take each other's for theirs.
+fn mark(host: &weft_netlink::Namespace) -> Result<String, weft_netlink::NamespaceError> {
+    Ok(format!("{}host net:[{}]", weft_plan::ALIAS_PREFIX, host.inode()?))
+}

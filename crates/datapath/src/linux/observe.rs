@@ -1,0 +1,257 @@
+//! From the kernel to [`Observed`].
+
+use super::{chain, mark, netfilter, sysctl, unreadable};
+use crate::DatapathError;
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+use weft_model::{EndpointId, IfName, Vni};
+use weft_netlink::{LinkKind, NamespaceError, NetlinkError, PROTOCOL, Socket};
+use weft_plan::{ALIAS_PREFIX, Kind, Link, Namespace, Observed, Place, Port, Route, Target};
+
+/// Reads everything of ours, and what `target` needs to know of others'. Leaves the calling thread in another
+/// network namespace.
+pub(crate) fn observe(target: &Target) -> Result<Observed, DatapathError> {
+    let nothing = Namespace::default();
+    let mut observed = Observed::default();
+    let mark = weft_netlink::Namespace::current().and_then(|host| mark(&host)).map_err(inaccessible)?;
+    let want = target.places.get(&Place::Host).unwrap_or(&nothing);
+    let host = read(&Place::Host, want).map_err(unreadable("the host's network"))?;
+    observed.places.insert(Place::Host, host);
+    observed.ruleset = netfilter::observe().map_err(unreadable("nftables"))?;
+
+    for (vni, name) in segments().map_err(inaccessible)? {
+        let place = Place::Segment(vni);
+        let want = target.places.get(&place);
+        match segment(&place, &name, &mark, want.unwrap_or(&nothing)) {
+            Ok(Some(namespace)) => {
+                observed.places.insert(place, namespace);
+            }
+            // Not there, or the empty file that a crash left. One that nothing wants is to be deleted.
+            Ok(None) if want.is_none() => {
+                observed.places.insert(place, Namespace::default());
+            }
+            Ok(None) => {}
+            Err(why) => {
+                observed.blocked.insert(place, why);
+            }
+        }
+    }
+    for (place, want) in &target.places {
+        let Place::Container(path) = place else { continue };
+        match weft_netlink::Namespace::open(path).and_then(|namespace| namespace.enter()) {
+            Ok(()) => match read(place, want) {
+                Ok(namespace) => {
+                    observed.places.insert(place.clone(), namespace);
+                }
+                Err(error) => {
+                    observed.blocked.insert(place.clone(), format!("cannot read {place}: {}", chain(&error)));
+                }
+            },
+            Err(error) if error.is_gone() => {}
+            Err(error) => {
+                observed.blocked.insert(place.clone(), chain(&error));
+            }
+        }
+    }
+    Ok(observed)
+}
+
+fn inaccessible(error: NamespaceError) -> DatapathError {
+    DatapathError::Namespace(error.into())
+}
+
+/// The namespaces called `weft-<vni>`.
+fn segments() -> Result<Vec<(Vni, String)>, NamespaceError> {
+    let vni = |name: &str| name.strip_prefix("weft-")?.parse::<Vni>().ok();
+    let names = weft_netlink::names()?.into_iter().filter_map(|name| name.into_string().ok());
+    Ok(names.filter_map(|name| Some((vni(&name)?, name))).collect())
+}
+
+/// A segment's namespace; nothing if there is only an empty file, and the reason if it must be left alone.
+fn segment(place: &Place, name: &str, ours: &str, want: &Namespace) -> Result<Option<Namespace>, String> {
+    match weft_netlink::Namespace::open(weft_netlink::named_path(name)).and_then(|n| n.enter()) {
+        Ok(()) => {}
+        Err(error) if error.is_gone() => return Ok(None),
+        Err(error) => return Err(chain(&error)),
+    }
+    let loopback = || Socket::open()?.links().map(|links| links.into_iter().find(|link| link.name == "lo"));
+    let unreadable = |error: NetlinkError| format!("cannot read network namespace {name}: {}", chain(&error));
+    if loopback().map_err(unreadable)?.and_then(|lo| lo.alias).as_deref() != Some(ours) {
+        return Err(format!(
+            "there is a network namespace {name} that this agent did not make: delete it (`ip netns delete \
+             {name}`) or give the network another VNI (`-o vni=`)"
+        ));
+    }
+    read(place, want).map(Some).map_err(unreadable)
+}
+
+/// Reads the namespace that the calling thread is in.
+fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
+    let mut socket = Socket::open()?;
+    let mut namespace = Namespace::default();
+    let links = socket.links()?;
+    let bridge = links.iter().find(|link| link.name == IfName::bridge().as_str()).map(|link| link.index);
+    // Ours by their numbers, for what comes in other tables.
+    let mut ours: HashMap<u32, IfName> = HashMap::new();
+    let names: HashMap<u32, String> = links.iter().map(|link| (link.index, link.name.clone())).collect();
+    for found in links {
+        let Ok(name) = found.name.parse::<IfName>() else { continue };
+        if is_ours(place, &found) {
+            ours.insert(found.index, name.clone());
+            namespace.links.insert(name, link(found, bridge));
+        } else if want.links.contains_key(&name) {
+            namespace.foreign_links.insert(name);
+        }
+    }
+    addresses(&mut socket, &mut namespace, &ours, want)?;
+    if matches!(place, Place::Segment(_)) {
+        tables(&mut socket, &mut namespace, &ours)?;
+    }
+    routes(&mut socket, &mut namespace, &names, want)?;
+    for key in want.sysctls.keys() {
+        namespace.sysctls.extend(sysctl::read(key).map(|value| (key.clone(), value)));
+    }
+    Ok(namespace)
+}
+
+/// Whether weft made a link: in a segment's namespace, which is marked as a whole, by its name; elsewhere by
+/// its name and its alias.
+fn is_ours(place: &Place, link: &weft_netlink::Link) -> bool {
+    let owner = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
+    match place {
+        Place::Host => {
+            let vni = link.name.strip_prefix("weft-").and_then(|vni| vni.parse::<Vni>().ok());
+            vni.is_some() && owner.is_some()
+        }
+        Place::Segment(_) => match link.name.as_str() {
+            "br0" | "vxlan0" | "uplink0" => true,
+            name => name.len() == 13 && name.starts_with('p') && link.kind == LinkKind::Veth,
+        },
+        Place::Container(_) => {
+            let endpoint = owner.is_some_and(|owner| owner.parse::<EndpointId>().is_ok());
+            endpoint || link.kind == LinkKind::Loopback
+        }
+    }
+}
+
+fn link(found: weft_netlink::Link, bridge: Option<u32>) -> Link {
+    let port = found.port.filter(|_| found.controller.is_some() && found.controller == bridge);
+    Link {
+        alias: found.alias,
+        mac: found.mac,
+        up: found.up,
+        port: port.map(|port| Port {
+            learning: port.learning,
+            unicast_flood: port.unicast_flood,
+            multicast_flood: port.multicast_flood,
+            broadcast_flood: port.broadcast_flood,
+        }),
+        ..Link::new(kind(found.kind), String::new(), None, found.mtu)
+    }
+}
+
+fn kind(found: LinkKind) -> Kind {
+    match found {
+        LinkKind::Loopback => Kind::Loopback,
+        LinkKind::Veth => Kind::Veth,
+        LinkKind::Bridge { stp: false, multicast_snooping: false } => Kind::Bridge,
+        LinkKind::Bridge { .. } => Kind::Other("bridge with STP or multicast snooping".to_owned()),
+        LinkKind::Vxlan(vxlan) => {
+            let ours = !vxlan.learning && vxlan.proxy;
+            match (Vni::try_from(vxlan.vni), vxlan.local) {
+                (Ok(vni), Some(vtep)) if ours => Kind::Vxlan { vni, vtep, port: vxlan.port },
+                _ => Kind::Other("vxlan with other settings".to_owned()),
+            }
+        }
+        LinkKind::Other(kind) => Kind::Other(kind),
+    }
+}
+
+fn addresses(
+    socket: &mut Socket,
+    namespace: &mut Namespace,
+    ours: &HashMap<u32, IfName>,
+    want: &Namespace,
+) -> Result<(), NetlinkError> {
+    for address in socket.addresses()? {
+        let Some(name) = ours.get(&address.link) else { continue };
+        let wanted = want.links.get(name).is_some_and(|link| link.addresses.contains(&address.net));
+        if (wanted || !is_link_local(&address.net))
+            && let Some(link) = namespace.links.get_mut(name)
+        {
+            link.addresses.insert(address.net);
+        }
+    }
+    Ok(())
+}
+
+/// The kernel gives IPv6 links such an address by itself.
+fn is_link_local(net: &IpNet) -> bool {
+    matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+fn tables(
+    socket: &mut Socket,
+    namespace: &mut Namespace,
+    ours: &HashMap<u32, IfName>,
+) -> Result<(), NetlinkError> {
+    for entry in socket.forwards()? {
+        let Some(link) = ours.get(&entry.link).and_then(|name| namespace.links.get_mut(name)) else { continue };
+        match entry.vtep {
+            Some(vtep) => {
+                link.fdb.entry(entry.mac).or_default().insert(vtep);
+            }
+            None => {
+                link.stations.insert(entry.mac);
+            }
+        }
+    }
+    for entry in socket.neighbours()? {
+        let name = ours.get(&entry.link).filter(|name| **name == IfName::vxlan());
+        if let Some(link) = name.and_then(|name| namespace.links.get_mut(name)) {
+            link.neighbours.insert(entry.ip, entry.mac);
+        }
+    }
+    Ok(())
+}
+
+fn routes(
+    socket: &mut Socket,
+    namespace: &mut Namespace,
+    names: &HashMap<u32, String>,
+    want: &Namespace,
+) -> Result<(), NetlinkError> {
+    let name = |route: &weft_netlink::Route| route.link.and_then(|link| names.get(&link)).cloned();
+    for route in socket.routes(Some(PROTOCOL))? {
+        let dev = name(&route).and_then(|name| name.parse().ok());
+        if let (Some(dev), Some(via)) = (dev, route.via) {
+            namespace.routes.insert(Route { to: route.to, via, dev, onlink: route.onlink });
+        }
+    }
+    let missing: BTreeSet<IpNet> = want.routes.difference(&namespace.routes).map(|route| route.to).collect();
+    let mut foreign = BTreeMap::new();
+    for to in missing {
+        if let Some(route) = socket.route_to(inside(&to))?
+            && route.to == to
+            && route.protocol != PROTOCOL
+        {
+            foreign.insert(to, name(&route).unwrap_or_else(|| "another link".to_owned()));
+        }
+    }
+    namespace.foreign_routes = foreign;
+    Ok(())
+}
+
+/// An address that `to` leads to, and no narrower route is likely to.
+fn inside(to: &IpNet) -> IpAddr {
+    match to {
+        // Documentation's own (RFC 5737, RFC 3849).
+        IpNet::V4(net) if net.prefix_len() == 0 => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpNet::V6(net) if net.prefix_len() == 0 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        // Not the first address of a subnet, which can have a broadcast route of its own.
+        _ => to.hosts().next().unwrap_or_else(|| to.addr()),
+    }
+}
