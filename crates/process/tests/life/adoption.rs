@@ -28,9 +28,9 @@ pub(crate) fn another_agent_takes_over() {
     assert!(agent(&place, "echo ready; sleep 60; exit 6").status().unwrap().success());
     let State::Running { pid } = place.state() else { panic!("{:?}", place.state()) };
     assert!(lives(pid));
-    weft_process::kill(&place.dir).unwrap();
-    assert_eq!(place.end(), Some(137));
     place.await_output("ready");
+    weft_process::kill(&place.dir).unwrap();
+    assert_eq!(place.end(), Some(128 + 9));
 }
 
 /// Killed at instants spread over the whole of a start, the agent leaves a process that runs, or none: never

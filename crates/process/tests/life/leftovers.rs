@@ -1,6 +1,6 @@
 //! Nothing outlives its process.
 
-use crate::world::{Place, eventually, lives, run};
+use crate::world::{PATIENCE, Place, eventually, lives, run};
 use std::fs;
 use weft_process::State;
 
@@ -48,17 +48,35 @@ pub(crate) fn the_command_dies_with_its_shim() {
     assert!(matches!(place.state(), State::Exited { code: None, .. }));
 }
 
-/// A death signal does not survive a change of user: kernel/cred.c, `commit_creds`.
-pub(crate) fn one_that_changed_its_user_is_swept_up() {
-    let place = Place::new();
-    let pid = place.sh("echo ready; exec setpriv --reuid=65534 --clear-groups sleep 1000");
+/// A process that changes its user, as many services do, does not die with its shim: the death signal is
+/// lost on the way (`commit_creds`, kernel/cred.c).
+fn outlives_its_shim(place: &Place) -> u32 {
+    let pid = place.sh("exec setpriv --reuid=65534 --clear-groups sleep 1000");
     eventually("it has changed its user", || {
         fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with("sleep"))
     });
-    // The sweep is the next agent's.
+    pid
+}
+
+pub(crate) fn who_awaits_the_end_sweeps_up() {
+    let place = Place::new();
+    let pid = outlives_its_shim(&place);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ended = weft_process::wait_handle(&place.dir).unwrap().unwrap();
+        run(&format!("kill -KILL {}", place.shim()));
+        tokio::time::timeout(PATIENCE, ended.wait()).await.unwrap().unwrap();
+    });
+    assert!(!lives(pid));
+    assert!(matches!(place.state(), State::Exited { code: None, .. }));
+}
+
+pub(crate) fn who_comes_later_sweeps_up() {
+    let place = Place::new();
+    let pid = outlives_its_shim(&place);
     run(&format!("kill -KILL {}", place.shim()));
     eventually("the shim is gone", || !matches!(place.state(), State::Running { .. }));
-    assert!(lives(pid), "nothing is left to sweep up: is the sweep still needed?");
+    assert!(lives(pid), "nothing is left to sweep up: are the sweeps still needed?");
     assert_eq!(place.end(), None);
     assert!(!lives(pid));
     assert_eq!(place.inhabitants(), [0; 0]);

@@ -70,7 +70,7 @@ fn trials() -> Vec<Trial> {
         etc: its_own_hosts_and_resolv_conf hosts_change_in_place
             the_host_may_replace_its_file a_link_that_leads_nowhere;
         leftovers: daemons_end_with_the_command the_command_dies_with_its_shim
-            one_that_changed_its_user_is_swept_up remove_ends_everything;
+            who_awaits_the_end_sweeps_up who_comes_later_sweeps_up remove_ends_everything;
         adoption: another_agent_takes_over a_killed_agent_leaves_nothing_unclear;
         exec: joins_a_running_process says_what_is_wrong;
     }
