@@ -7,24 +7,32 @@
 //! Decisions are made by [`Store::commit`] alone. What [`Store::watch`] yields may be stale and is for the
 //! picture.
 
+mod connect;
 pub mod consul;
 pub mod embedded;
 mod error;
+pub mod etcd;
 mod http;
 mod limits;
 pub mod memory;
+mod options;
 mod state;
 mod txn;
 mod types;
+mod url;
 
+pub use connect::{ConnectError, Opened, connect};
 pub use consul::{ConsulConfig, ConsulStore};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, StoreError};
+pub use etcd::{EtcdConfig, EtcdStore, EtcdUser};
 pub use http::{HttpError, Secret, SecretError, TlsError, TlsFiles};
 pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::MemoryStore;
+pub use options::{InvalidOption, STORE_OPTIONS, StoreOptions};
 pub use txn::{Condition, MAX_OPS, Op, Txn};
 pub use types::{Entry, Event, Listing, Revision, SessionId, Update};
+pub use url::{InvalidUrl, Remote, StoreUrl};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;

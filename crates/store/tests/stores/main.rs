@@ -5,6 +5,7 @@
 
 mod consul;
 mod embedded;
+mod etcd;
 mod memory;
 mod servers;
 mod suite;

@@ -103,4 +103,32 @@ impl Server {
         };
         Some(Self::start(&program, http, arguments))
     }
+
+    /// An etcd of its own. `None`: there is none on this machine.
+    pub fn etcd() -> Option<Self> {
+        let program = tool("etcd")?;
+        let (client, peer) = (free_port(), free_port());
+        let arguments = |data: &str| {
+            let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+            [
+                "--data-dir",
+                data,
+                "--listen-client-urls",
+                &client,
+                "--advertise-client-urls",
+                &client,
+                "--listen-peer-urls",
+                &peer,
+                "--initial-advertise-peer-urls",
+                &peer,
+                "--initial-cluster",
+                &format!("default={peer}"),
+                "--heartbeat-interval=50",
+                "--election-timeout=250",
+            ]
+            .map(String::from)
+            .into()
+        };
+        Some(Self::start(&program, client, arguments))
+    }
 }

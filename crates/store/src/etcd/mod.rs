@@ -1,0 +1,209 @@
+//! A store in etcd, over the JSON gateway of its v3 API: <https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/>.
+//!
+//! For 3.4 and later. A session is a lease.
+
+mod client;
+mod txn;
+mod watch;
+mod wire;
+
+pub use client::EtcdUser;
+
+use crate::{
+    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
+    http::{Http, HttpError, TlsFiles},
+    limits,
+};
+use async_trait::async_trait;
+use client::{Client, Failure, Kind};
+use futures::stream::BoxStream;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use txn::Known;
+use wire::{
+    Bytes, Int, KeyValue, LeaseResponse, RangeRequest, RangeResponse, Streamed, TxnResponse, end_of, start_of,
+};
+
+/// How many keys are asked for at once: the gateway takes 4 MiB from its server (gRPC's default), and
+/// records have some hundred bytes.
+const PAGE: i64 = 2000;
+/// How often a transaction is tried again whose keys' sessions changed meanwhile.
+const MAX_GUESSES: usize = 8;
+
+/// Where an etcd is and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct EtcdConfig {
+    /// Its servers as `host:port`; tried in turn.
+    pub servers: Vec<String>,
+    /// TLS, if it is to be used.
+    pub tls: Option<TlsFiles>,
+    /// Who asks, if etcd wants to know.
+    pub user: Option<EtcdUser>,
+}
+
+/// A store in etcd.
+#[derive(Debug, Clone)]
+pub struct EtcdStore {
+    client: Arc<Client>,
+}
+
+#[derive(Serialize)]
+struct Lease {
+    #[serde(rename = "ID")]
+    id: Int,
+}
+
+impl EtcdStore {
+    /// A client. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`HttpError`] if a server's name makes no sense, or a file for TLS cannot be used.
+    pub fn new(config: &EtcdConfig) -> Result<Self, HttpError> {
+        let http = Http::new(&config.servers, config.tls.as_ref())?;
+        let scheme = if config.tls.is_some() { "etcd+tls" } else { "etcd" };
+        let name = format!("{scheme}://{}", config.servers.join(","));
+        Ok(Self { client: Arc::new(Client::new(http, name, config.user.clone())) })
+    }
+
+    async fn range(&self, doing: &'static str, request: &RangeRequest) -> Result<RangeResponse, StoreError> {
+        let range = self.client.ask((Kind::Read, doing), "/v3/kv/range", request).await;
+        range.map_err(|failure| self.store_error(doing, failure))
+    }
+
+    fn refused(&self, doing: &'static str, reason: String) -> StoreError {
+        self.client.refused(doing, reason)
+    }
+
+    /// For calls that name nothing that might not exist.
+    fn store_error(&self, doing: &'static str, failure: Failure) -> StoreError {
+        match failure {
+            Failure::NotFound(reason) => self.refused(doing, reason),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for EtcdStore {
+    fn describe(&self) -> String {
+        self.client.name().to_owned()
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
+        let mut request = RangeRequest {
+            key: start_of(prefix),
+            range_end: end_of(prefix),
+            limit: Int(PAGE),
+            revision: Int(0),
+        };
+        let mut entries = Vec::new();
+        loop {
+            let mut page = self.range("list", &request).await?;
+            if request.revision.0 == 0 {
+                // The other pages are of the same moment as the first.
+                request.revision = page.header.revision;
+            }
+            let last = page.kvs.last().map(|kv| kv.key.0.clone());
+            entries.extend(page.kvs.drain(..).filter_map(KeyValue::entry));
+            match last {
+                Some(mut next) if page.more => {
+                    next.push(0);
+                    request.key = Bytes(next);
+                }
+                _ => return Ok(Listing { entries, revision: request.revision.revision() }),
+            }
+        }
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
+        let request = RangeRequest { key: Bytes::of(key), ..RangeRequest::default() };
+        let range = self.range("get", &request).await?;
+        Ok(range.kvs.into_iter().find_map(KeyValue::entry))
+    }
+
+    fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
+        if let Err(reason) = limits::check_prefix(prefix) {
+            let refused = self.refused("watch", reason);
+            return Box::pin(futures::stream::once(async { Err(refused) }));
+        }
+        watch::watch(self.clone(), prefix, revision)
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
+        const DOING: &str = "commit";
+        limits::check_txn(&txn).map_err(|reason| self.refused(DOING, reason))?;
+        let foreign = txn::bound_keys(&txn.ops, |session| Int::from_session(session).is_none());
+        if !foreign.is_empty() {
+            return Err(CommitError::Conflict { keys: foreign });
+        }
+        let mut known = Known::new();
+        for _ in 0..MAX_GUESSES {
+            let request = txn::request(&txn.ops, &known);
+            let answer = self.client.ask((Kind::Write, DOING), "/v3/kv/txn", &request).await;
+            let answer: TxnResponse = match answer {
+                Ok(answer) => answer,
+                // A lease that has ended; etcd does not say which.
+                Err(Failure::NotFound(_)) => {
+                    return Err(CommitError::Conflict { keys: txn::bound_keys(&txn.ops, |_| true) });
+                }
+                Err(Failure::Store(error)) => return Err(error.into()),
+            };
+            if answer.succeeded {
+                return Ok(());
+            }
+            let kvs = answer.responses.into_iter().flat_map(|response| response.response_range.kvs);
+            let entries = kvs.filter_map(KeyValue::entry);
+            known = entries.map(|entry| (entry.key.clone(), entry)).collect();
+            let keys = txn::conflicts(&txn.ops, &known);
+            if !keys.is_empty() {
+                return Err(CommitError::Conflict { keys });
+            }
+        }
+        Err(CommitError::Conflict { keys: txn::bound_keys(&txn.ops, |_| true) })
+    }
+
+    async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
+        const DOING: &str = "open a session";
+        #[derive(Serialize)]
+        struct Grant {
+            #[serde(rename = "TTL")]
+            ttl: Int,
+        }
+        let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+        let grant = Grant { ttl: Int(i64::try_from(seconds.max(1)).unwrap_or(i64::MAX)) };
+        let lease = self.client.ask((Kind::Write, DOING), "/v3/lease/grant", &grant).await;
+        let lease: LeaseResponse = lease.map_err(|failure| self.store_error(DOING, failure))?;
+        if lease.id.0 == 0 {
+            return Err(self.client.malformed(DOING, "it has no lease".into()));
+        }
+        Ok(SessionId(lease.id.0.to_string()))
+    }
+
+    async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
+        const DOING: &str = "renew a session";
+        let Some(id) = Int::from_session(session) else { return Ok(false) };
+        let renewed = self.client.ask((Kind::Write, DOING), "/v3/lease/keepalive", &Lease { id }).await;
+        let renewed: Streamed<LeaseResponse> = match renewed {
+            Ok(renewed) => renewed,
+            Err(Failure::NotFound(_)) => return Ok(false),
+            Err(Failure::Store(error)) => return Err(error),
+        };
+        match renewed.error {
+            Some(error) => Err(self.client.unavailable(DOING, error.reason().into())),
+            None => Ok(renewed.result.ttl.0 > 0),
+        }
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
+        const DOING: &str = "close a session";
+        let Some(id) = Int::from_session(session) else { return Ok(()) };
+        let revoked = self.client.ask((Kind::Write, DOING), "/v3/lease/revoke", &Lease { id }).await;
+        match revoked {
+            Ok(serde_json::Value::Object(_)) | Err(Failure::NotFound(_)) => Ok(()),
+            Ok(other) => Err(self.client.malformed(DOING, other.to_string())),
+            Err(Failure::Store(error)) => Err(error),
+        }
+    }
+}
