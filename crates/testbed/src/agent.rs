@@ -1,10 +1,15 @@
 //! The agent of a host.
 
-use crate::{host::Host, service::Service, wait::eventually};
+use crate::{
+    host::Host,
+    http::{self, Answer},
+    service::Service,
+    wait::eventually,
+};
+use serde_json::Value;
 use std::{
-    io::{Read, Write},
+    io,
     ops::{Deref, DerefMut},
-    os::unix::net::UnixStream,
     path::PathBuf,
     time::Duration,
 };
@@ -52,13 +57,33 @@ impl Agent {
         format!("/proc/{}/root/run/weft/weft.sock", self.service.pid()).into()
     }
 
+    /// Asks it something over its socket, past the command line: for latencies, and for what no client of ours
+    /// would send.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn try_request(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
+        http::request(&self.socket(), method, path, body)
+    }
+
+    /// As [`try_request`](Self::try_request), of an agent that should answer.
+    #[track_caller]
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let answer = self.try_request(method, path, body);
+        answer.unwrap_or_else(|error| panic!("{}: {method} {path}: {error}", self.host.name()))
+    }
+
     #[track_caller]
     fn wait_until_ready(&mut self) {
         eventually(READY, || {
             if let Some(status) = self.service.ended() {
                 panic!("{}: the agent ended, {status}", self.host.name());
             }
-            ping(self.socket()).map_err(|error| format!("{}: the agent: {error}", self.host.name()))
+            // As Docker's clients ask first.
+            match self.try_request("GET", "/_ping", None) {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                other => Err(format!("{}: the agent is not ready: {other:?}", self.host.name())),
+            }
         });
     }
 }
@@ -75,14 +100,4 @@ impl DerefMut for Agent {
     fn deref_mut(&mut self) -> &mut Service {
         &mut self.service
     }
-}
-
-/// Asks whoever listens on `socket` whether it is there, as Docker's clients do first.
-fn ping(socket: PathBuf) -> std::io::Result<()> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(READY))?;
-    stream.write_all(b"GET /_ping HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(std::io::Error::other(answer)) }
 }

@@ -19,6 +19,7 @@
 
 mod agent;
 mod host;
+mod http;
 mod need;
 mod service;
 mod store;
@@ -27,6 +28,7 @@ mod world;
 
 pub use agent::Agent;
 pub use host::Host;
+pub use http::Answer;
 pub use need::{need, tool};
 pub use service::Service;
 pub use store::StoreServer;

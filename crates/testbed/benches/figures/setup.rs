@@ -1,0 +1,73 @@
+//! What is measured: two hosts that share a store.
+
+use serde_json::json;
+use std::{fs, time::Duration};
+use weft_testbed::{Agent, Host, StoreServer, World, until};
+
+/// How long anything may take to become so.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Two agents on one Consul.
+pub(crate) struct Cluster {
+    pub(crate) agents: [Agent; 2],
+    store: StoreServer,
+    world: World,
+}
+
+impl Cluster {
+    /// A cluster whose nodes know each other; `None` if this machine cannot have one.
+    pub(crate) fn up() -> Option<Self> {
+        let world = World::up(2)?;
+        let store = world.host(1).consul();
+        let cluster_store = format!("--cluster-store={}", store.url());
+        let agents = [1, 2].map(|host| world.host(host).agent(&[&cluster_store, "--cluster-advertise=eth0"]));
+        for agent in &agents {
+            until("both nodes are known", SOON, || {
+                let nodes = agent.request("GET", "/weft/v1/nodes", None).json();
+                nodes.as_array().is_some_and(|nodes| nodes.len() == 2)
+            });
+        }
+        Some(Self { agents, store, world })
+    }
+
+    /// Host 1 or 2.
+    pub(crate) fn host(&self, number: usize) -> &Host {
+        self.world.host(number)
+    }
+
+    /// Makes a network, and waits until both hosts have it.
+    pub(crate) fn create_network(&self, name: &str) {
+        let body = json!({"Name": name, "Driver": "overlay"});
+        self.agents[0].request("POST", "/networks/create", Some(&body)).json();
+        for agent in &self.agents {
+            until("the network is known", SOON, || knows_network(agent, name));
+        }
+    }
+
+    /// Removes a network.
+    pub(crate) fn remove_network(&self, name: &str) {
+        let answer = self.agents[0].request("DELETE", &format!("/networks/{name}"), None);
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
+    /// How many keys the cluster has in the store.
+    pub(crate) fn store_keys(&self) -> usize {
+        let address = self.store.url().trim_start_matches("consul://");
+        self.host(1)
+            .run(&["consul", "kv", "export", "-http-addr", address, "weft/"])
+            .matches("\"key\"")
+            .count()
+    }
+
+    /// The resident memory of host 1's agent, in MiB.
+    pub(crate) fn agent_memory(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.agents[0].pid())).unwrap_or_default();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+    }
+}
+
+/// Whether an agent knows a network.
+pub(crate) fn knows_network(agent: &Agent, name: &str) -> bool {
+    agent.request("GET", &format!("/networks/{name}"), None).status == 200
+}

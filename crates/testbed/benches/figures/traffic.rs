@@ -1,0 +1,89 @@
+//! What the network carries, against the same tool between the hosts themselves.
+
+use crate::{
+    names::number_after,
+    setup::{Cluster, SOON},
+    table::{Table, Wanted, median},
+};
+use serde_json::Value;
+use weft_testbed::{Host, until};
+
+/// How often each is measured, weft and raw in turn: neighbours on the machine disturb both alike.
+const ROUNDS: usize = 5;
+
+/// The two ends run on different cores, always: where they share one, a packet's way is shorter than it can be
+/// between two machines.
+const SERVER: &[&str] = &["taskset", "--cpu-list", "0"];
+const CLIENT: &[&str] = &["taskset", "--cpu-list", "1"];
+
+pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
+    let [one, two] = [cluster.host(1), cluster.host(2)];
+    cluster.create_network("bench");
+    let tools: [&[&str]; 2] = [&["iperf3", "-s"], &["sockperf", "server", "-p", "11111"]];
+    let raw: Vec<_> = tools.iter().map(|tool| one.spawn(&[SERVER, tool].concat())).collect();
+    for tool in tools {
+        let start = ["weft", "run", "-d", "--net", "bench", "--name", tool[0], "--"];
+        one.run(&[&start, SERVER, tool].concat());
+    }
+    two.run(&["weft", "run", "-d", "--net", "bench", "--name", "client", "--", "sleep", "infinity"]);
+    let inside = ["weft", "exec", "client", "--"];
+    let hosts = one.address().to_string();
+
+    for (streams, wanted) in [("1", 0.90), ("4", 0.95)] {
+        let ours = address_of(two, "iperf3");
+        let rates = in_turn([(&inside, &ours), (&[], &hosts)], |prefix, address| {
+            gigabits(two, &[prefix, CLIENT].concat(), address, streams)
+        });
+        table.compare(format!("TCP, {streams} stream(s)"), rates, "Gbit/s", Wanted::AtLeast(wanted));
+    }
+    let ours = address_of(two, "sockperf");
+    let times = in_turn([(&inside, &ours), (&[], &hosts)], |prefix, address| {
+        round_trip(two, &[prefix, CLIENT].concat(), address)
+    });
+    table.compare("round trip, half of it, p50", times, "µs", Wanted::AtMost(1.05));
+
+    drop(raw);
+    for tool in tools {
+        one.run(&["weft", "rm", "-f", tool[0]]);
+    }
+    two.run(&["weft", "rm", "-f", "client"]);
+    cluster.remove_network("bench");
+}
+
+/// Measures two ways in turn, and returns the median of each.
+fn in_turn<'w>(
+    ways: [(&'w [&'w str], &'w String); 2],
+    mut measure: impl FnMut(&[&str], &str) -> f64,
+) -> (f64, f64) {
+    let mut measured = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (results, (prefix, address)) in measured.iter_mut().zip(ways) {
+            results.push(measure(prefix, address));
+        }
+    }
+    let [ours, raw] = measured.map(median);
+    (ours, raw)
+}
+
+fn address_of(host: &Host, name: &str) -> String {
+    let answer = host.run(&["weft", "exec", "client", "--", "getent", "ahostsv4", name]);
+    answer.split_whitespace().next().expect("a name has an address").to_owned()
+}
+
+fn gigabits(host: &Host, prefix: &[&str], address: &str, streams: &str) -> f64 {
+    let command = [prefix, &["iperf3", "-c", address, "-P", streams, "-t", "2", "-J"]].concat();
+    let mut rate = None;
+    // The server was just started, and takes one client at a time.
+    until("iperf3 gets through", SOON, || {
+        let report: Value = serde_json::from_slice(&host.output(&command).stdout).unwrap_or_default();
+        rate = report["end"]["sum_received"]["bits_per_second"].as_f64();
+        rate.is_some()
+    });
+    rate.unwrap_or(f64::NAN) / 1e9
+}
+
+fn round_trip(host: &Host, prefix: &[&str], address: &str) -> f64 {
+    let command = [prefix, &["sockperf", "ping-pong", "-i", address, "-p", "11111", "-t", "2"]].concat();
+    let report = host.run(&command);
+    number_after(&report, "percentile 50.000").unwrap_or_else(|| panic!("sockperf said:\n{report}"))
+}
