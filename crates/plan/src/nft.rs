@@ -102,12 +102,12 @@ impl Chains {
 
 impl fmt::Display for Chains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The priorities are nft's names for NF_IP_PRI_NAT_DST, _FILTER and _NAT_SRC.
+        // NF_IP_PRI_NAT_DST, _NAT_SRC and _FILTER; nft before 1.0.8 has no names for them on every hook.
         for (name, hook, rules) in [
-            ("prerouting", "type nat hook prerouting priority dstnat", &self.dnat),
-            ("output", "type nat hook output priority dstnat", &self.dnat),
-            ("postrouting", "type nat hook postrouting priority srcnat", &self.masquerade),
-            ("forward", "type filter hook forward priority filter", &self.forward),
+            ("prerouting", "type nat hook prerouting priority -100", &self.dnat),
+            ("output", "type nat hook output priority -100", &self.dnat),
+            ("postrouting", "type nat hook postrouting priority 100", &self.masquerade),
+            ("forward", "type filter hook forward priority 0", &self.forward),
         ] {
             write!(f, "\tchain {name} {{\n\t\t{hook}; policy accept;\n")?;
             rules.iter().try_for_each(|rule| writeln!(f, "\t\t{rule}"))?;
