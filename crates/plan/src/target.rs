@@ -11,6 +11,8 @@ use weft_model::{EndpointId, IfName, NetworkId, Vni};
 /// The host's end of an uplink. The same on each: they are link-local, and each link is its own.
 const HOST_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 1);
 const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+/// The bridge's link-local address, the same on every node as its Ethernet address is.
+const BRIDGE_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The segment's end of an uplink.
 const SEGMENT_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 2);
 const SEGMENT_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
@@ -151,16 +153,18 @@ impl Namespace {
 
 fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
     let mut namespace = Namespace::default();
+    let alias = alias_of(&segment.network);
+    let mut bridge = Link::new(Kind::Bridge, alias.clone(), Some(segment.gateway_mac), segment.mtu);
+    bridge.up = true;
+    bridge.addresses = segment.gateways.iter().copied().collect();
     if !segment.gateways.iter().all(is_v4) {
         // Links made after this neither make up addresses of their own nor believe routers: all that this
         // namespace needs to know it is told. 1 is IN6_ADDR_GEN_MODE_NONE (include/uapi/linux/if_link.h).
         namespace.sysctls.insert("ipv6/conf/default/addr_gen_mode".to_owned(), "1".to_owned());
         namespace.sysctls.insert("ipv6/conf/default/accept_ra".to_owned(), "0".to_owned());
+        // Without one, the bridge could not ask for the neighbours of packets it forwards (`ndisc_send_ns`).
+        bridge.addresses.insert(link_local(BRIDGE_V6));
     }
-    let alias = alias_of(&segment.network);
-    let mut bridge = Link::new(Kind::Bridge, alias.clone(), Some(segment.gateway_mac), segment.mtu);
-    bridge.up = true;
-    bridge.addresses = segment.gateways.iter().copied().collect();
     namespace.links.insert(IfName::bridge(), bridge);
 
     let kind = Kind::Vxlan { vni, vtep: segment.vtep, port: segment.port };
