@@ -1,13 +1,13 @@
 //! What an agent is told at its start. Everything has been parsed and checked by then.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
+use weft_store::{Secret, StoreOptions, StoreUrl};
 
 /// An agent's configuration.
 #[derive(Debug, Clone)]
@@ -15,11 +15,13 @@ pub struct AgentConfig {
     /// The node's name, unique in the cluster.
     pub node_name: NodeName,
     /// Where the truth of the cluster is.
-    pub store: String,
-    /// How to reach the store: token, certificates.
-    pub store_options: BTreeMap<String, String>,
+    pub store: StoreUrl,
+    /// How to reach the store.
+    pub store_options: StoreOptions,
+    /// The token for the store where the options name no file: `CONSUL_HTTP_TOKEN`.
+    pub store_token: Option<Secret>,
     /// Where to serve the embedded store to other nodes.
-    pub store_serve: Option<SocketAddr>,
+    pub store_serve: Option<StoreServe>,
     /// The address of this host that other nodes reach it by; VXLAN packets come from it, too.
     pub advertise: IpAddr,
     /// The UDP port for VXLAN, the same on all nodes.
@@ -36,4 +38,13 @@ pub struct AgentConfig {
     pub node_expiry: Duration,
     /// The program that processes are started with: `weft` itself.
     pub weft_binary: PathBuf,
+}
+
+/// How to serve the embedded store to other nodes.
+#[derive(Debug, Clone)]
+pub struct StoreServe {
+    /// Where.
+    pub address: SocketAddr,
+    /// What clients have to know; absent only on a loopback address.
+    pub token: Option<Secret>,
 }
