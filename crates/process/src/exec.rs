@@ -1,16 +1,20 @@
 //! A command beside a running process: `weft exec`.
 
-use crate::{error::Failure, image, sweep::namespace_id};
+use crate::{
+    Spec,
+    error::Failure,
+    files::{self, SPEC},
+    image,
+    sweep::{self, namespace_id},
+};
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
 };
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
-    fs,
     io::ErrorKind,
-    os::{fd::AsFd, unix::ffi::OsStringExt},
+    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
@@ -23,9 +27,9 @@ pub struct Request<'a> {
     pub netns: &'a Path,
     /// The program and its arguments.
     pub command: &'a [String],
-    /// Added to the process's own environment.
+    /// Added to the environment the process was started with.
     pub env: &'a BTreeMap<String, String>,
-    /// The directory to start in; by default the process's own.
+    /// The directory to start in; by default the one the process started in.
     pub workdir: Option<&'a Path>,
 }
 
@@ -65,12 +69,10 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
     let theirs = namespace_id(request.netns)
         .map_err(Failure::because(format!("find the network namespace {}", request.netns.display())))?;
     // Before entering: the process's own mounts may hide /proc.
-    let mut env = environment(request.pid).unwrap_or_default();
+    let spec = spec(pid).ok_or_else(gone)?;
+    let mut env = spec.environment();
     env.extend(request.env.clone());
-    let workdir = match request.workdir {
-        Some(workdir) => workdir.to_owned(),
-        None => fs::read_link(format!("/proc/{}/cwd", request.pid)).unwrap_or_else(|_| "/".into()),
-    };
+    let workdir = request.workdir.map_or(spec.workdir, Path::to_owned);
     if namespace_id(format!("/proc/{}/ns/net", request.pid)).ok() != Some(theirs) {
         return Err(gone());
     }
@@ -86,13 +88,10 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
     }
 }
 
-/// The environment the process was started with.
-fn environment(pid: u32) -> Option<BTreeMap<String, String>> {
-    let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec()).into_string().ok();
-    let variables = bytes.split(|byte| *byte == 0).filter_map(|variable| {
-        let equals = variable.iter().position(|byte| *byte == b'=')?;
-        Some((text(&variable[..equals])?, text(&variable[equals + 1..])?))
-    });
-    Some(variables.collect())
+/// What the process was to be. Its shim, whose child it is, is in the directory that says so; the process's
+/// own `/proc/PID/environ` may have been overwritten (nginx puts its title there).
+fn spec(pid: Pid) -> Option<Spec> {
+    let shim = sweep::parent(pid)?;
+    let dir = PathBuf::from(format!("/proc/{}/cwd", shim.as_raw_nonzero()));
+    files::read_json(&dir, SPEC).ok()?
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -31,9 +31,11 @@ pub(crate) struct Exit {
     pub(crate) at: jiff::Timestamp,
 }
 
-/// Writes a file that must not exist yet, with the given permissions.
+/// Writes a file that must not exist yet, with the given permissions whatever the umask is.
 pub(crate) fn create(path: &Path, mode: u32, contents: &[u8]) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(contents)
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(contents)
 }
 
 /// Writes a file so that whoever looks, also after a crash, sees all of it or nothing.

@@ -37,6 +37,8 @@ const GONE: Duration = Duration::from_secs(2);
 /// After an error nothing is left behind, `dir` included; only [`StartError::Taken`] leaves it alone.
 pub fn start(dir: &Path, spec: &Spec, weft: &Path) -> Result<u32, StartError> {
     spec.check()?;
+    // The shim starts in another directory.
+    let dir = &std::path::absolute(dir).map_err(StartError::io(format!("find {}", dir.display())))?;
     sweep::foreign_network(&spec.netns)
         .map_err(StartError::io(format!("use the network namespace {}", spec.netns.display())))?;
     DirBuilder::new()
@@ -119,5 +121,32 @@ fn hear(mut report: PipeReader, limit: Duration) -> Result<Option<Report>, Start
             0 => return Ok(serde_json::from_slice(&said).ok()),
             count => said.extend_from_slice(&buffer[..count]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn hears_the_shim_out() {
+        let hear = |said: &[u8]| {
+            let (report, mut shim) = io::pipe().unwrap();
+            shim.write_all(said).unwrap();
+            drop(shim);
+            super::hear(report, Duration::from_secs(5)).unwrap()
+        };
+        assert!(matches!(hear(br#"{"started":{"pid":7}}"#), Some(Report::Started { pid: 7 })));
+        assert!(matches!(hear(br#"{"failed":{"code":127,"message":"no"}}"#), Some(Report::Failed(_))));
+        assert!(hear(b"").is_none(), "it died");
+        assert!(hear(b"{\"started\"").is_none(), "it died while it spoke");
+    }
+
+    #[test]
+    fn does_not_wait_for_ever() {
+        let (report, _silent) = io::pipe().unwrap();
+        let error = hear(report, Duration::from_millis(10)).unwrap_err();
+        assert!(matches!(error, StartError::Deadline(_)), "{error}");
     }
 }

@@ -49,10 +49,8 @@ pub(super) fn bind(source: &Path, target: &Path) -> Result<(), Failure> {
 fn clone_tree(source: &Path) -> Result<OwnedFd, Failure> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    open_tree(CWD, source, flags).map_err(Failure::because(format!(
-        "mount {}: it is the source, and cannot be opened",
-        source.display()
-    )))
+    open_tree(CWD, source, flags)
+        .map_err(Failure::because(format!("open {}, the source of a mount", source.display())))
 }
 
 fn attach(bind: &Bind<'_>) -> Result<(), Failure> {

@@ -35,8 +35,9 @@ fn enter_network(spec: &Spec) -> Result<NamespaceId, Failure> {
     Ok(id)
 }
 
-/// Unmounts, here, the files that keep network namespaces alive. Otherwise, where mounts are private, this
-/// process would keep every network namespace there is now, long after its owner removed it.
+/// Unmounts, here, the files that keep network namespaces alive. Otherwise, where the host's mounts are
+/// private, this process would keep every namespace there is now, long after its owner removed it. (Where
+/// they are shared, they go from here when they go there.)
 fn forget_networks() -> Result<(), Failure> {
     let mounts = mountinfo::read().map_err(Failure::because("read /proc/self/mountinfo"))?;
     let networks = mounts

@@ -35,7 +35,7 @@ fn exec(place: &Place, pid: u32, command: &[&str]) -> (Option<i32>, String) {
 
 pub(crate) fn joins_a_running_process() {
     let place = Place::new();
-    let mut spec = place.spec("echo ready; exec sleep 1000");
+    let mut spec = place.spec("echo ready; cd /; exec env -i sleep 1000");
     spec.env.insert("OWN".into(), "mine".into());
     spec.workdir = "/usr".into();
     let pid = place.start(&spec).unwrap();

@@ -48,6 +48,8 @@ pub(crate) fn enter() -> ExitCode {
 
 /// A /run and an /etc that can be changed without the host noticing.
 pub(crate) fn furnish() {
+    // As systemd has it on most hosts; it makes leaks of mounts possible.
+    run("mount --make-rshared /");
     run("mount -t tmpfs tmpfs /run && cp -a /etc /run/etc && mount --bind /run/etc /etc");
     write_etc("resolv.conf", "nameserver 192.0.2.53\n");
     write_etc("hosts", "127.0.0.1 the-host\n");
