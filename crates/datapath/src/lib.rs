@@ -6,6 +6,7 @@
 mod error;
 mod fake;
 mod linux;
+pub mod underlay;
 
 pub use error::{DatapathError, Failure, Report};
 pub use fake::{Fake, Faults};

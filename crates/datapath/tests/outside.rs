@@ -15,9 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Answers every connection in a container with the address it came from, until the test ends.
 fn serve(host: &Host, container: &str, address: &'static str) {
-    let (tcp, udp) = host.inside(container, move || {
-        (TcpListener::bind(address).unwrap(), UdpSocket::bind(address).unwrap())
-    });
+    let (tcp, udp) = host
+        .inside(container, move || (TcpListener::bind(address).unwrap(), UdpSocket::bind(address).unwrap()));
     std::thread::spawn(move || {
         for stream in tcp.incoming().flatten() {
             let peer = stream.peer_addr().unwrap().ip();

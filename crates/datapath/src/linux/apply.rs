@@ -32,7 +32,8 @@ pub(crate) fn apply(steps: &[Step]) -> Report {
             entries => kernel.entries(entries),
         };
         for (step, result) in steps.into_iter().zip(results) {
-            let result = result.or_else(|error| if is_gone_anyway(step, &error) { Ok(()) } else { Err(error) });
+            let result =
+                result.or_else(|error| if is_gone_anyway(step, &error) { Ok(()) } else { Err(error) });
             if result.is_err() {
                 kernel.doom(step);
             }
@@ -138,7 +139,8 @@ impl Kernel {
             }
             Step::CreateLink { place, name, peer, .. } => {
                 self.doomed.insert((place.clone(), Some(name.to_string())));
-                self.doomed.extend(peer.as_ref().map(|peer| (peer.place.clone(), Some(peer.name.to_string()))));
+                self.doomed
+                    .extend(peer.as_ref().map(|peer| (peer.place.clone(), Some(peer.name.to_string()))));
             }
             _ => {}
         }
@@ -222,7 +224,13 @@ impl Kernel {
         Ok(())
     }
 
-    fn create(&mut self, place: &Place, link: &NewLink<'_>, kind: &Kind, peer: Option<&Peer>) -> Result<(), Error> {
+    fn create(
+        &mut self,
+        place: &Place,
+        link: &NewLink<'_>,
+        kind: &Kind,
+        peer: Option<&Peer>,
+    ) -> Result<(), Error> {
         let request = match (kind, peer) {
             (Kind::Bridge, _) => link.bridge(),
             (Kind::Vxlan { vni, vtep, port }, _) => {

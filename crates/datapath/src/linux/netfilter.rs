@@ -20,9 +20,11 @@ pub(crate) async fn run(script: &str) -> Result<(), String> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => "there is no program `nft` on this host: containers have no way out and \
+            io::ErrorKind::NotFound => {
+                "there is no program `nft` on this host: containers have no way out and \
                                         no published ports; install the package nftables"
-                .to_owned(),
+                    .to_owned()
+            }
             _ => format!("cannot start `nft`: {error}"),
         })?;
     let run = async {

@@ -199,7 +199,9 @@ fn tables(
     ours: &HashMap<u32, IfName>,
 ) -> Result<(), NetlinkError> {
     for entry in socket.forwards()? {
-        let Some(link) = ours.get(&entry.link).and_then(|name| namespace.links.get_mut(name)) else { continue };
+        let Some(link) = ours.get(&entry.link).and_then(|name| namespace.links.get_mut(name)) else {
+            continue;
+        };
         match entry.vtep {
             Some(vtep) => {
                 link.fdb.entry(entry.mac).or_default().insert(vtep);
