@@ -16,7 +16,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test bench lint fuzz static tools
+.PHONY: help build demo demo-down test bench lint audit fuzz static tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,13 +38,16 @@ test: tools ## all tests, on real namespaces and stores
 bench: tools build ## the figures, each beside its reference from the same run
 	cargo bench --locked --package weft-testbed
 
-lint: ## formatting, clippy, shell scripts, licences and advisories
+lint: ## formatting, clippy, shell scripts, licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck scripts/* .ci/run; \
 	    else echo 'skipped: no shellcheck here'; fi
-	@if command -v cargo-deny >/dev/null; then cargo deny check; \
+	@if command -v cargo-deny >/dev/null; then cargo deny --log-level=error check bans licenses sources; \
 	    else echo 'skipped: no cargo-deny here'; fi
+
+audit: ## known faults in the libraries used (needs cargo-deny, and the network)
+	cargo deny check advisories
 
 fuzz: ## each fuzz target in turn (SECONDS_EACH=60)
 	@for target in $$(cargo fuzz list); do \
