@@ -51,7 +51,9 @@ audit: ## known faults in the libraries used (needs cargo-deny, and the network)
 
 fuzz: ## each fuzz target in turn (SECONDS_EACH=60)
 	@for target in $$(cargo fuzz list); do \
-	    cargo fuzz run -s none $$target -- -max_total_time=$(SECONDS_EACH); done
+	    mkdir -p fuzz/corpus/$$target; \
+	    cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(SECONDS_EACH); done
 
 static: ## one file without any library, for any Linux: needs the musl target and musl-tools
 	CC=gcc cargo build --release --locked --package weft --target $$(uname -m)-unknown-linux-musl
