@@ -118,6 +118,7 @@ impl Host {
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// Runs a future on the calling thread.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }

@@ -1,12 +1,12 @@
 //! Hosts for these tests: threads with network and mount namespaces of their own, in a process whose
 //! namespaces go when it does.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod host;
 mod wanted;
 
-pub use host::Host;
+pub use host::{Host, block_on};
 pub use wanted::{Wanted, mac};
 
 use std::{env, process::Command};
