@@ -9,6 +9,7 @@
 
 mod connect;
 pub mod consul;
+mod copy;
 pub mod embedded;
 mod error;
 pub mod etcd;
@@ -16,6 +17,7 @@ mod http;
 mod limits;
 pub mod memory;
 mod options;
+pub mod serve;
 mod state;
 mod txn;
 mod types;
@@ -23,6 +25,7 @@ mod url;
 
 pub use connect::{ConnectError, Opened, connect};
 pub use consul::{ConsulConfig, ConsulStore};
+pub use copy::{CopyError, CopyReport, copy};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, StoreError};
 pub use etcd::{EtcdConfig, EtcdStore, EtcdUser};

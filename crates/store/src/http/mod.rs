@@ -19,8 +19,8 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 /// How long a connection may take to come about, less than a call, so that another server can be tried.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
-/// The largest answer taken: some 100,000 records.
-pub(crate) const MAX_ANSWER: usize = 128 << 20;
+/// The largest answer taken, in bytes: some 50,000 records.
+pub(crate) const MAX_ANSWER: usize = 64 << 20;
 
 /// Servers that answer alike.
 #[derive(Debug)]

@@ -6,6 +6,8 @@
 mod consul;
 mod embedded;
 mod etcd;
+mod hostile;
 mod memory;
+mod serve;
 mod servers;
 mod suite;

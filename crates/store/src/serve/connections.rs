@@ -1,0 +1,64 @@
+//! Connections: each has a task, so that a slow one holds nobody up, and limits, so that it ends.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use rustix::net::sockopt;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::sleep,
+};
+
+/// The most connections at a time. A node needs a handful.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long a client may take for the head of a request, and stay silent between two.
+const HEAD_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a client may take to take in what was sent, in milliseconds.
+const UNREAD_DEADLINE_MS: u32 = 30_000;
+
+/// Serves whoever connects. Its connections end with it.
+pub(super) async fn accept(listener: TcpListener, router: Router) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        // Those who come when it is full wait in the kernel's queue.
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let router = router.clone();
+                connections.spawn(async move {
+                    serve(stream, router).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, or the client gave up: neither is the listener's end.
+                tracing::warn!(%error, "cannot take a connection to the store");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, router: Router) {
+    // A client that stops reading, or is gone without a word, ends by this (tcp(7), TCP_USER_TIMEOUT).
+    let limited = sockopt::set_tcp_user_timeout(&stream, UNREAD_DEADLINE_MS);
+    if let Err(error) = limited.map_err(std::io::Error::from).and_then(|()| stream.set_nodelay(true)) {
+        tracing::debug!(%error, "cannot set up a connection to the store");
+        return;
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection to the store broke");
+    }
+}

@@ -1,0 +1,145 @@
+//! The embedded store for other machines, over the part of Consul's HTTP API that weft uses: `/v1/kv`,
+//! `/v1/txn`, `/v1/session` and `/v1/status/leader`. The stock `consul kv` command works on it.
+//!
+//! What it does not do, Consul's documentation calls by name: ACL policies, datacenters, health checks of
+//! sessions, and any session behaviour but `delete`.
+
+mod auth;
+mod connections;
+mod duration;
+mod kv;
+mod reply;
+mod session;
+mod txn;
+
+use crate::{EmbeddedStore, Secret};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    middleware,
+    routing::{get, put},
+};
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use tokio::net::TcpListener;
+
+/// The largest value, in bytes, as in Consul (`kv_max_value_size`).
+const MAX_VALUE: usize = 512 * 1024;
+/// The largest transaction, in bytes of JSON: room for one value of [`MAX_VALUE`](crate::MAX_VALUE) for each
+/// of a dozen keys, in base64.
+const MAX_TXN: usize = 4 << 20;
+
+/// Where a store is served, and to whom.
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    listen: SocketAddr,
+    token: Option<Secret>,
+}
+
+/// Why a store cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Everyone could write to it.
+    #[error(
+        "will not serve the store on {0} without a token: whoever reaches that address could change the whole \
+         cluster; give a token (--store-token-file FILE) or listen on 127.0.0.1"
+    )]
+    NoToken(SocketAddr),
+    /// The address cannot be had.
+    #[error(
+        "cannot serve the store on {listen}: {source}; choose another address, or stop what listens there"
+    )]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ServeConfig {
+    /// Serves on `listen` to those who know `token`.
+    ///
+    /// # Errors
+    /// [`ServeError::NoToken`] if there is none and other machines can reach the address.
+    pub fn new(listen: SocketAddr, token: Option<Secret>) -> Result<Self, ServeError> {
+        if token.is_none() && !listen.ip().to_canonical().is_loopback() {
+            return Err(ServeError::NoToken(listen));
+        }
+        Ok(Self { listen, token })
+    }
+}
+
+/// A store that is being served once it [runs](Server::run).
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`] if it cannot be had.
+    pub async fn bind(config: ServeConfig, store: EmbeddedStore) -> Result<Self, ServeError> {
+        let listen = config.listen;
+        let failed = |source| ServeError::Listen { listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, router: router(config, store, address) })
+    }
+
+    /// The address, with the port that was chosen if none was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`. Calls that are being answered then break off, as they would in a crash.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        tokio::select! {
+            () = connections::accept(self.listener, self.router) => {}
+            () = stop => {}
+        }
+    }
+}
+
+fn router(config: ServeConfig, store: EmbeddedStore, address: SocketAddr) -> Router {
+    let kv = || get(kv::get).put(kv::put).delete(kv::delete).layer(DefaultBodyLimit::max(MAX_VALUE));
+    Router::new()
+        // Two routes, since a wildcard does not match nothing.
+        .route("/v1/kv/", kv())
+        .route("/v1/kv/{*key}", kv())
+        .route("/v1/txn", put(txn::put).layer(DefaultBodyLimit::max(MAX_TXN)))
+        .route("/v1/session/create", put(session::create))
+        .route("/v1/session/renew/{id}", put(session::renew))
+        .route("/v1/session/destroy/{id}", put(session::destroy))
+        .route("/v1/session/info/{id}", get(session::info))
+        .route("/v1/session/list", get(session::list))
+        .route("/v1/status/leader", get(move || async move { axum::Json(address) }))
+        .fallback(async || {
+            (StatusCode::NOT_FOUND, "weft serves the part of Consul's API that it uses itself\n")
+        })
+        .with_state(store)
+        .layer(middleware::from_fn_with_state(Arc::new(config.token), auth::check))
+}
+
+type Store = State<EmbeddedStore>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_token_only_this_machine_is_served() {
+        let token = || Some(Secret::new("s3cret", "here").unwrap());
+        for address in ["127.0.0.1:8500", "127.9.9.9:1", "[::1]:8500", "[::ffff:127.0.0.1]:8500"] {
+            assert!(ServeConfig::new(address.parse().unwrap(), None).is_ok(), "{address}");
+        }
+        for address in ["0.0.0.0:8500", "[::]:8500", "192.0.2.1:8500", "[2001:db8::1]:8500"] {
+            assert!(ServeConfig::new(address.parse().unwrap(), None).is_err(), "{address}");
+            assert!(ServeConfig::new(address.parse().unwrap(), token()).is_ok(), "{address}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `/v1/txn`: <https://developer.hashicorp.com/consul/api-docs/txn>.
+
+use super::{
+    Store,
+    reply::{Error, Pair, body, check_key},
+};
+use crate::{
+    MAX_OPS, SessionId,
+    state::{Bind, Draft, Record, Write},
+};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Deserialize)]
+struct Op {
+    #[serde(rename = "KV")]
+    kv: Kv,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Kv {
+    verb: Verb,
+    key: String,
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default)]
+    flags: u64,
+    #[serde(default)]
+    index: u64,
+    #[serde(default)]
+    session: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verb {
+    Get,
+    Set,
+    Cas,
+    Lock,
+    Unlock,
+    CheckIndex,
+    CheckSession,
+    CheckNotExists,
+    Delete,
+    DeleteCas,
+    DeleteTree,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(rename = "KV")]
+    kv: Pair,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failed {
+    op_index: usize,
+    what: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    results: Option<Vec<Shown>>,
+    errors: Option<Vec<Failed>>,
+}
+
+pub(super) async fn put(State(store): Store, request: Request) -> Result<Response, Error> {
+    let body = body(request).await?;
+    let ops: Vec<Op> = serde_json::from_slice(&body)
+        .map_err(|error| Error::bad(format!("Failed to parse body: {error}")))?;
+    if ops.len() > MAX_OPS {
+        let reason = format!("Transaction contains too many operations ({} > {MAX_OPS})", ops.len());
+        return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
+    }
+    let steps = ops.into_iter().map(|op| Step::new(op.kv)).collect::<Result<Vec<_>, _>>()?;
+    let done = store.change("txn", move |draft| draft.attempt(|draft| carry_out(draft, &steps)));
+    Ok(match done.await? {
+        Ok(results) => Json(Answer { results: Some(results), errors: None }).into_response(),
+        Err(errors) => {
+            (StatusCode::CONFLICT, Json(Answer { results: None, errors: Some(errors) })).into_response()
+        }
+    })
+}
+
+/// An operation that makes sense.
+struct Step {
+    kv: Kv,
+    value: Vec<u8>,
+    session: SessionId,
+}
+
+impl Step {
+    fn new(mut kv: Kv) -> Result<Self, Error> {
+        check_key(&kv.key)?;
+        if kv.key.is_empty() {
+            return Err(Error::bad("Must provide key"));
+        }
+        let value = BASE64_STANDARD.decode(kv.value.take().unwrap_or_default());
+        let value = value.map_err(|error| Error::bad(format!("the value of {:?}: {error}", kv.key)))?;
+        if value.len() > super::MAX_VALUE {
+            return Err(Error::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("Value for key {:?} is too large", kv.key),
+            ));
+        }
+        let session = SessionId(std::mem::take(&mut kv.session));
+        Ok(Self { kv, value, session })
+    }
+}
+
+fn carry_out(draft: &mut Draft<'_>, steps: &[Step]) -> Result<Vec<Shown>, Vec<Failed>> {
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    for (op_index, step) in steps.iter().enumerate() {
+        match step.run(draft) {
+            Ok(shown) => results.extend(shown),
+            Err(what) => errors.push(Failed { op_index, what }),
+        }
+    }
+    if errors.is_empty() { Ok(results) } else { Err(errors) }
+}
+
+impl Step {
+    /// Carries out one operation, in Consul's words if it fails (`agent/consul/state/txn.go`, `txnKVS`).
+    fn run(&self, draft: &mut Draft<'_>) -> Result<Option<Shown>, String> {
+        let key = &self.kv.key;
+        let held = draft.get(key).map(AsRef::as_ref);
+        let index = held.map_or(0, |record| record.modified);
+        let stale = || Err(format!("failed to set key {key:?}, index is stale"));
+        match self.kv.verb {
+            Verb::Get => {
+                let record = held.ok_or_else(|| format!("key {key:?} doesn't exist"))?;
+                return Ok(Some(Shown { kv: Pair::new(key, record) }));
+            }
+            Verb::Set => self.write(draft, Bind::Keep),
+            Verb::Cas if index == self.kv.index => self.write(draft, Bind::Keep),
+            Verb::Cas => return stale(),
+            Verb::Lock => {
+                self.may_lock(draft, held)?;
+                self.write(draft, Bind::To(self.session.clone()));
+            }
+            Verb::Unlock if is_bound_to(held, &self.session) => self.write(draft, Bind::Release),
+            Verb::Unlock => return Err(format!("failed to unlock key {key:?}, isn't held by this session")),
+            Verb::CheckIndex if held.is_some() && index == self.kv.index => {}
+            Verb::CheckIndex => {
+                return Err(format!("key {key:?} is at index {index}, not {}", self.kv.index));
+            }
+            Verb::CheckSession if is_bound_to(held, &self.session) => {}
+            Verb::CheckSession => return Err(format!("key {key:?} isn't held by this session")),
+            Verb::CheckNotExists if held.is_none() => return Ok(None),
+            Verb::CheckNotExists => return Err(format!("key {key:?} exists")),
+            Verb::DeleteCas if held.is_some() && index != self.kv.index => {
+                return Err(format!("failed to delete key {key:?}, index is stale"));
+            }
+            Verb::Delete | Verb::DeleteCas => draft.delete(key),
+            Verb::DeleteTree => draft.keys(key).iter().for_each(|key| draft.delete(key)),
+        }
+        Ok(draft.get(key).map(|record| Shown { kv: Pair::without_value(key, record) }))
+    }
+
+    fn may_lock(&self, draft: &Draft<'_>, held: Option<&Record>) -> Result<(), String> {
+        if draft.session(&self.session).is_none() {
+            return Err(format!("failed session lookup: invalid session {:?}", self.session.0));
+        }
+        let bound = held.and_then(|record| record.session.as_ref());
+        if bound.is_some_and(|bound| *bound != self.session) {
+            return Err(format!("failed to lock key {:?}, lock is already held", self.kv.key));
+        }
+        Ok(())
+    }
+
+    fn write(&self, draft: &mut Draft<'_>, bind: Bind) {
+        let write = Write { value: self.value.clone(), flags: self.kv.flags, bind };
+        draft.put(&self.kv.key, write);
+    }
+}
+
+fn is_bound_to(held: Option<&Record>, session: &SessionId) -> bool {
+    held.is_some_and(|record| record.session.as_ref() == Some(session))
+}
