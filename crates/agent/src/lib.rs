@@ -1,3 +1,17 @@
 //! The agent: doors that parse and answer, a core that decides, one loop that makes it so.
 
+pub mod api;
+mod assembly;
+mod cluster;
+pub mod config;
 pub mod core;
+mod env;
+mod host;
+mod journal;
+mod membership;
+mod picture;
+mod processes;
+mod reconcile;
+
+#[cfg(test)]
+mod simulation;

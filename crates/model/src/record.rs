@@ -47,6 +47,10 @@ pub struct Claim {
     pub extra: Extra,
 }
 
+impl Record for crate::NetworkId {
+    const WHAT: &'static str = "network id";
+}
+
 impl Record for Claim {
     const WHAT: &'static str = "address claim";
 }

@@ -1,14 +1,76 @@
 //! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
 
+mod claims;
+mod door;
+mod endpoints;
 mod error;
+mod joining;
+mod networks;
+mod nodes;
+mod patience;
+mod pools;
+mod processes;
 mod report;
 mod request;
+mod status;
+mod upkeep;
 mod verbs;
 
-pub use error::{Error, Kind};
 pub(crate) use error::chain;
+pub use door::Door;
+pub use error::{Error, Kind};
+pub(crate) use networks::requested_mtu;
+pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
 pub use request::{
     Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, PortMapping, Process, ProcessState, Run,
 };
-pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
+
+use crate::{
+    cluster::Cluster,
+    env::Env,
+    host::Host,
+    journal::{Identity, Journal},
+    picture::Picture,
+    processes::Processes,
+    reconcile::Rounds,
+    config::AgentConfig,
+};
+use std::sync::Arc;
+use tokio::sync::watch;
+use weft_model::{Key, Keyspace, NetworkId};
+use weft_store::Store;
+
+/// The core of an agent: everything it needs to carry out the verbs.
+pub struct Core {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) env: Arc<Env>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) picture: watch::Receiver<Picture>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) processes: Processes,
+    pub(crate) rounds: Rounds,
+    pub(crate) started: jiff::Timestamp,
+    /// What keeps this node out of the cluster.
+    pub(crate) membership: watch::Receiver<Option<String>>,
+    pub(crate) pending: claims::Pending,
+    pub(crate) joining: joining::Joining,
+}
+
+impl Core {
+    fn path(&self, key: &Key) -> String {
+        self.keyspace.path(key)
+    }
+
+    fn endpoints_prefix(&self, network: NetworkId) -> String {
+        self.keyspace.endpoints_of(network)
+    }
+
+    /// The cluster as far as it is known, for looking only.
+    pub(crate) fn known(&self) -> networks::Known {
+        self.picture.borrow().cluster.clone().unwrap_or_else(|| Arc::new(Cluster::default()))
+    }
+}

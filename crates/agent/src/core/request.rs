@@ -1,6 +1,7 @@
 //! What the doors ask of the core. Whatever came from outside has been parsed by now.
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -100,7 +101,7 @@ pub struct Mount {
 }
 
 /// A port of this host that leads to a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortMapping {
     /// The host's address it is limited to.
     pub host_ip: Option<IpAddr>,

@@ -1,0 +1,115 @@
+//! An agent put together from its parts. The simulation puts it together from others.
+
+use crate::{
+    config::AgentConfig,
+    core::{Core, Error},
+    env::Env,
+    host::Host,
+    journal::{Identity, Journal, JournalError},
+    membership::Membership,
+    picture::PictureKeeper,
+    processes::Processes,
+    reconcile::{Parts, Reconciler},
+};
+use std::sync::Arc;
+use tokio::{sync::watch, task::JoinSet};
+use weft_datapath::Datapath;
+use weft_model::Keyspace;
+use weft_store::Store;
+
+/// What an agent stands on.
+pub(crate) struct Ground {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) env: Arc<Env>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) datapath: Arc<dyn Datapath>,
+}
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// Its data directory cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The kernel gives no more.
+    #[error("cannot start a thread for the name servers")]
+    Thread(#[from] std::io::Error),
+}
+
+/// An agent that is running. Dropped, it stops where it is, as if it had been killed.
+pub(crate) struct Agent {
+    pub(crate) core: Arc<Core>,
+    tasks: JoinSet<Error>,
+}
+
+impl Agent {
+    /// Starts an agent, or goes on where an earlier one stopped.
+    ///
+    /// # Errors
+    /// If the data directory cannot be used, or the kernel gives no thread.
+    pub(crate) fn start(ground: Ground) -> Result<Self, StartError> {
+        let Ground { config, store, keyspace, env, host, datapath } = ground;
+        let identity = Arc::new(Identity::open(&config.data_dir, &env)?);
+        let journal = Arc::new(Journal::open(&config.data_dir)?);
+        let processes = Processes::open(&config.data_dir)?;
+        let (keeper, picture) = PictureKeeper::new(Arc::clone(&store), keyspace.clone(), Arc::clone(&env));
+        let (reconciler, rounds) = Reconciler::new(Parts {
+            config: Arc::clone(&config),
+            env: Arc::clone(&env),
+            host: Arc::clone(&host),
+            datapath,
+            journal: Arc::clone(&journal),
+            picture: picture.clone(),
+        })?;
+        let (problem, membership) = watch::channel(Some("not in the cluster yet".to_owned()));
+        let member = Membership {
+            config: Arc::clone(&config),
+            store: Arc::clone(&store),
+            keyspace: keyspace.clone(),
+            env: Arc::clone(&env),
+            identity: Arc::clone(&identity),
+            picture: picture.clone(),
+            problem,
+        };
+        let core = Arc::new(Core {
+            started: env.now(),
+            config,
+            store,
+            keyspace,
+            env,
+            host,
+            picture,
+            identity,
+            journal,
+            processes,
+            rounds,
+            membership,
+            pending: Default::default(),
+            joining: Default::default(),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async { endless(keeper.run().await) });
+        tasks.spawn(async { endless(reconciler.run().await) });
+        let upkeep = Arc::clone(&core);
+        tasks.spawn(async { endless(upkeep.keep_up().await) });
+        tasks.spawn(member.run());
+        core.adopt();
+        Ok(Self { core, tasks })
+    }
+
+    /// Returns when the agent cannot go on, and why. Cancel-safe.
+    pub(crate) async fn failed(&mut self) -> Error {
+        match self.tasks.join_next().await {
+            Some(Ok(error)) => error,
+            Some(Err(error)) => Error::internal("a part of the agent ended", error),
+            None => endless(()),
+        }
+    }
+}
+
+/// What a task that runs for ever returns, should it return.
+fn endless((): ()) -> Error {
+    Error::new(crate::core::Kind::Internal, "a part of the agent ended; this is a fault of weft")
+}

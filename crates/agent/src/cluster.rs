@@ -1,0 +1,231 @@
+//! The cluster as the store describes it, parsed.
+
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    ops::Deref,
+    sync::Arc,
+};
+use weft_model::{
+    Claim, Cursor, Endpoint, EndpointId, Epoch, Key, Keyspace, Liveness, Network, NetworkId, NetworkName,
+    Node, NodeName, Record, Vni,
+};
+use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
+
+/// A record, and when it last changed.
+#[derive(Debug, Clone)]
+pub struct Stored<T> {
+    record: Arc<T>,
+    /// What a compare-and-set compares.
+    pub modified: Revision,
+}
+
+impl<T> Deref for Stored<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.record
+    }
+}
+
+/// The endpoints of one network. Shared between pictures: the same allocation means that nothing changed.
+pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
+
+/// Everything the store says, as of one moment. Records that this version cannot read are set aside: they
+/// are somebody else's, or a newer weft's, and the rest goes on without them.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    /// The networks.
+    pub networks: BTreeMap<NetworkId, Stored<Network>>,
+    /// Their names.
+    pub names: BTreeMap<NetworkName, NetworkId>,
+    /// Their VNIs.
+    pub vnis: BTreeMap<Vni, NetworkId>,
+    /// The nodes, up or down.
+    pub nodes: BTreeMap<NodeName, Stored<Node>>,
+    /// Those that are up, with the session that says so.
+    pub live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
+    /// Who is on which network.
+    pub endpoints: BTreeMap<NetworkId, Endpoints>,
+    /// The addresses in use, by pool.
+    pub claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
+    /// The address each pool handed out last.
+    pub cursors: BTreeMap<IpNet, IpAddr>,
+    /// Changes whenever a network is created.
+    pub epoch: Option<Stored<Epoch>>,
+    /// Keys that cannot be read, and why.
+    pub unreadable: BTreeMap<String, String>,
+    /// The moment.
+    pub revision: Revision,
+}
+
+impl Cluster {
+    /// Reads everything anew.
+    pub fn read(keyspace: &Keyspace, listing: &Listing) -> Self {
+        let mut cluster = Self { revision: listing.revision, ..Self::default() };
+        for entry in &listing.entries {
+            cluster.put(keyspace, entry, &Self::default());
+        }
+        cluster
+    }
+
+    /// Follows an update of the watch that gave this picture. What a snapshot does not change is not parsed
+    /// again.
+    pub fn advance(&mut self, keyspace: &Keyspace, update: Update) {
+        match update {
+            Update::Events { events, revision } => {
+                for event in events {
+                    match event {
+                        Event::Put(entry) => self.put(keyspace, &entry, &Self::default()),
+                        Event::Delete(path) => self.delete(keyspace, &path),
+                    }
+                }
+                self.revision = revision;
+            }
+            Update::Snapshot(listing) => {
+                let before = std::mem::take(self);
+                self.revision = listing.revision;
+                for entry in &listing.entries {
+                    self.put(keyspace, entry, &before);
+                }
+                for (id, endpoints) in &mut self.endpoints {
+                    if let Some(old) = before.endpoints.get(id).filter(|old| same(old, endpoints)) {
+                        *endpoints = Arc::clone(old);
+                    }
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, keyspace: &Keyspace, entry: &Entry, before: &Self) {
+        let key = match keyspace.parse(&entry.key) {
+            Ok(key) => key,
+            Err(error) => return self.set_aside(entry, &error),
+        };
+        if let Err(error) = self.put_record(key, entry, before) {
+            self.set_aside(entry, &error);
+        } else {
+            self.unreadable.remove(&entry.key);
+        }
+    }
+
+    fn set_aside(&mut self, entry: &Entry, error: &dyn std::error::Error) {
+        self.unreadable.insert(entry.key.clone(), crate::core::chain(error));
+    }
+
+    fn put_record(&mut self, key: Key, entry: &Entry, before: &Self) -> Result<(), weft_model::InvalidRecord> {
+        match key {
+            Key::Node(name) => {
+                let node = stored(entry, before.nodes.get(&name))?;
+                self.nodes.insert(name, node);
+            }
+            Key::Live(name) => {
+                let live = stored(entry, before.live.get(&name).map(|(live, _)| live))?;
+                self.live.insert(name, (live, entry.session.clone()));
+            }
+            Key::Network(id) => {
+                let network = stored(entry, before.networks.get(&id))?;
+                self.networks.insert(id, network);
+            }
+            Key::Name(name) => {
+                self.names.insert(name, Record::from_json(&entry.value)?);
+            }
+            Key::Vni(vni) => {
+                self.vnis.insert(vni, Record::from_json(&entry.value)?);
+            }
+            Key::Claim(pool, address) => {
+                let claim = stored(entry, before.claims.get(&pool).and_then(|pool| pool.get(&address)))?;
+                self.claims.entry(pool).or_default().insert(address, claim);
+            }
+            Key::Cursor(pool) => {
+                self.cursors.insert(pool, Cursor::from_json(&entry.value)?.last);
+            }
+            Key::Endpoint(network, id) => {
+                let old = before.endpoints.get(&network).and_then(|network| network.get(&id));
+                let endpoint = stored(entry, old)?;
+                Arc::make_mut(self.endpoints.entry(network).or_default()).insert(id, endpoint);
+            }
+            Key::Epoch => self.epoch = Some(stored(entry, before.epoch.as_ref())?),
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, keyspace: &Keyspace, path: &str) {
+        self.unreadable.remove(path);
+        let Ok(key) = keyspace.parse(path) else { return };
+        match key {
+            Key::Node(name) => drop(self.nodes.remove(&name)),
+            Key::Live(name) => drop(self.live.remove(&name)),
+            Key::Network(id) => drop(self.networks.remove(&id)),
+            Key::Name(name) => drop(self.names.remove(&name)),
+            Key::Vni(vni) => drop(self.vnis.remove(&vni)),
+            Key::Cursor(pool) => drop(self.cursors.remove(&pool)),
+            Key::Epoch => self.epoch = None,
+            Key::Claim(pool, address) => {
+                if let Some(claims) = self.claims.get_mut(&pool) {
+                    claims.remove(&address);
+                    if claims.is_empty() {
+                        self.claims.remove(&pool);
+                    }
+                }
+            }
+            Key::Endpoint(network, id) => {
+                if let Some(endpoints) = self.endpoints.get_mut(&network) {
+                    Arc::make_mut(endpoints).remove(&id);
+                    if endpoints.is_empty() {
+                        self.endpoints.remove(&network);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the node's agent holds a session.
+    pub fn is_up(&self, node: &NodeName) -> bool {
+        self.live.contains_key(node)
+    }
+
+    /// The endpoints on a network.
+    pub fn endpoints_of(&self, network: &NetworkId) -> impl Iterator<Item = (&EndpointId, &Stored<Endpoint>)> {
+        self.endpoints.get(network).into_iter().flat_map(|endpoints| endpoints.iter())
+    }
+
+    /// Every endpoint with its network.
+    pub fn all_endpoints(&self) -> impl Iterator<Item = (&NetworkId, &EndpointId, &Stored<Endpoint>)> {
+        self.endpoints.iter().flat_map(|(network, all)| all.iter().map(move |(id, e)| (network, id, e)))
+    }
+
+    /// The endpoint `id`, whatever network it is on.
+    pub fn endpoint(&self, id: &EndpointId) -> Option<(&NetworkId, &Stored<Endpoint>)> {
+        self.endpoints.iter().find_map(|(network, all)| all.get(id).map(|endpoint| (network, endpoint)))
+    }
+
+    /// Whether somebody holds `address` of `pool`.
+    pub fn is_claimed(&self, pool: IpNet, address: IpAddr) -> bool {
+        self.claims.get(&pool).is_some_and(|claims| claims.contains_key(&address))
+    }
+
+    /// Every pool of every network.
+    pub fn pools(&self) -> BTreeSet<IpNet> {
+        self.networks.values().flat_map(|network| network.subnets.iter().map(|subnet| subnet.pool)).collect()
+    }
+}
+
+/// The record of `entry`: the one parsed before, if it has not changed since.
+fn stored<T: Record>(
+    entry: &Entry,
+    before: Option<&Stored<T>>,
+) -> Result<Stored<T>, weft_model::InvalidRecord> {
+    match before.filter(|before| before.modified == entry.modified) {
+        Some(before) => Ok(Stored { record: Arc::clone(&before.record), modified: before.modified }),
+        None => Ok(Stored { record: Arc::new(T::from_json(&entry.value)?), modified: entry.modified }),
+    }
+}
+
+fn same(a: &Endpoints, b: &Endpoints) -> bool {
+    let revisions = |e: &Endpoints| e.iter().map(|(id, e)| (*id, e.modified)).collect::<Vec<_>>();
+    a.len() == b.len() && revisions(a) == revisions(b)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use super::*;
+use weft_model::Timestamp;
+
+fn keyspace() -> Keyspace {
+    Keyspace::new("weft")
+}
+
+fn entry(key: &Key, value: Vec<u8>, modified: u64) -> Entry {
+    Entry { key: keyspace().path(key), value, modified: Revision(modified), session: None }
+}
+
+fn endpoint(name: &str) -> Vec<u8> {
+    Endpoint {
+        name: name.parse().unwrap(),
+        aliases: Vec::new(),
+        ipv4: Some([10, 0, 0, 2].into()),
+        ipv6: None,
+        mac: "02:42:0a:00:00:02".parse().unwrap(),
+        node: "host1".parse().unwrap(),
+        container: None,
+        created: Timestamp::UNIX_EPOCH,
+        extra: Default::default(),
+    }
+    .to_json()
+}
+
+fn ids() -> (NetworkId, EndpointId) {
+    (NetworkId::random(&mut rand::rng()), EndpointId::random(&mut rand::rng()))
+}
+
+#[test]
+fn events_and_snapshots_lead_to_the_same_picture() {
+    let (network, id) = ids();
+    let key = Key::Endpoint(network, id);
+    let put = entry(&key, endpoint("nginx_01"), 1);
+    let mut by_events = Cluster::default();
+    by_events.advance(
+        &keyspace(),
+        Update::Events { events: vec![Event::Put(put.clone())], revision: Revision(1) },
+    );
+    let listing = Listing { entries: vec![put], revision: Revision(1) };
+    let by_snapshot = Cluster::read(&keyspace(), &listing);
+    for cluster in [&by_events, &by_snapshot] {
+        assert_eq!(cluster.endpoint(&id).unwrap().1.name.as_str(), "nginx_01");
+    }
+    by_events.advance(
+        &keyspace(),
+        Update::Events { events: vec![Event::Delete(keyspace().path(&key))], revision: Revision(2) },
+    );
+    assert!(by_events.endpoints.is_empty());
+}
+
+#[test]
+fn what_a_snapshot_does_not_change_stays_shared() {
+    let ((first, id), (second, other)) = (ids(), ids());
+    let unchanged = entry(&Key::Endpoint(first, id), endpoint("a"), 1);
+    let mut cluster = Cluster::read(
+        &keyspace(),
+        &Listing {
+            entries: vec![unchanged.clone(), entry(&Key::Endpoint(second, other), endpoint("b"), 2)],
+            revision: Revision(2),
+        },
+    );
+    let (kept, replaced) = (Arc::clone(&cluster.endpoints[&first]), Arc::clone(&cluster.endpoints[&second]));
+    let entries = vec![unchanged, entry(&Key::Endpoint(second, other), endpoint("c"), 3)];
+    cluster.advance(&keyspace(), Update::Snapshot(Listing { entries, revision: Revision(3) }));
+    assert!(Arc::ptr_eq(&cluster.endpoints[&first], &kept));
+    assert!(!Arc::ptr_eq(&cluster.endpoints[&second], &replaced));
+    assert_eq!(cluster.endpoint(&other).unwrap().1.name.as_str(), "c");
+}
+
+#[test]
+fn what_cannot_be_read_is_set_aside() {
+    let (network, id) = ids();
+    let key = Key::Endpoint(network, id);
+    let foreign = Entry { key: "weft/v1/notes".into(), value: b"hello".to_vec(), ..entry(&key, vec![], 1) };
+    let listing =
+        Listing { entries: vec![foreign, entry(&key, b"{\"name\":7}".to_vec(), 2)], revision: Revision(2) };
+    let mut cluster = Cluster::read(&keyspace(), &listing);
+    assert_eq!(cluster.unreadable.len(), 2);
+    assert!(cluster.endpoints.is_empty());
+    // Mended, it counts again.
+    let mended = Event::Put(entry(&key, endpoint("a"), 3));
+    cluster.advance(&keyspace(), Update::Events { events: vec![mended], revision: Revision(3) });
+    assert_eq!(cluster.unreadable.len(), 1);
+    assert!(cluster.endpoint(&id).is_some());
+}

@@ -1,0 +1,312 @@
+//! Addresses: chosen from the picture, claimed by compare-and-set together with the endpoint they are for.
+//! One round trip where nobody else was after the same address; never a scan, unless the pool seems full.
+
+use super::{Core, Error, JoinOptions, Kind};
+use crate::cluster::{Cluster, Stored};
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+use weft_ipam::next_address;
+use weft_model::{
+    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, MacAddr, Network, NetworkId, Record,
+    Segment, Subnet,
+};
+use weft_store::{CommitError, Condition, Txn};
+
+/// What is being claimed on this node right now: addresses that no other request should try, and endpoints
+/// that nobody should take for leftovers.
+#[derive(Default)]
+pub(crate) struct Pending {
+    addresses: Mutex<HashSet<(IpNet, IpAddr)>>,
+    endpoints: Mutex<HashSet<EndpointId>>,
+}
+
+/// Addresses kept from other requests of this node until dropped.
+struct Held<'p> {
+    pending: &'p Pending,
+    addresses: Vec<(IpNet, IpAddr)>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut all = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        self.addresses.iter().for_each(|held| drop(all.remove(held)));
+    }
+}
+
+/// An endpoint that is being made: not a leftover until dropped.
+pub(super) struct InTheMaking<'p> {
+    pending: &'p Pending,
+    id: EndpointId,
+}
+
+impl Drop for InTheMaking<'_> {
+    fn drop(&mut self) {
+        self.pending.endpoints.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+impl Pending {
+    /// Says that `id` is being made.
+    pub(super) fn make(&self, id: EndpointId) -> InTheMaking<'_> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        InTheMaking { pending: self, id }
+    }
+
+    /// Whether `id` is being made.
+    pub(super) fn is_in_the_making(&self, id: &EndpointId) -> bool {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+}
+
+/// Who wants to be on a network.
+pub(super) struct Joining<'a> {
+    pub(super) id: EndpointId,
+    pub(super) name: &'a EndpointName,
+    pub(super) container: Option<String>,
+    pub(super) options: &'a JoinOptions,
+}
+
+impl Core {
+    /// Claims addresses on `network_id` and writes the endpoint, in one transaction.
+    pub(super) async fn claim(
+        &self,
+        network_id: NetworkId,
+        joining: &Joining<'_>,
+    ) -> Result<(Network, Endpoint), Error> {
+        // Addresses that another node turned out to be faster at, since the picture.
+        let mut lost = BTreeSet::new();
+        let mut read_anew = false;
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let (network, held) = match self.choose(&cluster, network_id, joining.options, &lost) {
+                Ok(chosen) => chosen,
+                // Before saying that a pool is full, forget what was only believed to be lost, once.
+                Err(error) if error.kind == Kind::Conflict && !lost.is_empty() && !read_anew => {
+                    read_anew = true;
+                    lost.clear();
+                    attempts.again(&cluster).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let endpoint = self.endpoint(joining, &held.addresses);
+            let txn = self.joining(&cluster, network_id, &network, (joining.id, &endpoint), &held.addresses)?;
+            match self.store.commit(txn).await {
+                Ok(()) => return Ok(((**network).clone(), endpoint)),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Conflict { keys }) => {
+                    let mut learnt = false;
+                    for (pool, address) in &held.addresses {
+                        if keys.contains(&self.path(&Key::Claim(*pool, *address))) {
+                            learnt |= lost.insert(*address);
+                        }
+                    }
+                    // Somebody was faster: try the next address at once. Anything else: look again first.
+                    if learnt { attempts.at_once()? } else { attempts.again(&cluster).await? }
+                }
+            }
+        }
+    }
+
+    fn endpoint(&self, joining: &Joining<'_>, addresses: &[(IpNet, IpAddr)]) -> Endpoint {
+        let ipv4 = addresses.iter().find_map(|(_, a)| if let IpAddr::V4(a) = a { Some(*a) } else { None });
+        let ipv6 = addresses.iter().find_map(|(_, a)| if let IpAddr::V6(a) = a { Some(*a) } else { None });
+        let first = ipv4.map(IpAddr::V4).or(ipv6.map(IpAddr::V6));
+        let derived = first.map_or_else(|| MacAddr::for_ip(IpAddr::from([0, 0, 0, 0])), MacAddr::for_ip);
+        Endpoint {
+            name: joining.name.clone(),
+            aliases: joining.options.aliases.clone(),
+            ipv4,
+            ipv6,
+            mac: joining.options.mac.unwrap_or(derived),
+            node: self.config.node_name.clone(),
+            container: joining.container.clone(),
+            created: self.env.now(),
+            extra: Extra::new(),
+        }
+    }
+
+    fn joining(
+        &self,
+        cluster: &Cluster,
+        network_id: NetworkId,
+        network: &Stored<Network>,
+        (id, endpoint): (EndpointId, &Endpoint),
+        addresses: &[(IpNet, IpAddr)],
+    ) -> Result<Txn, Error> {
+        let node = &self.config.node_name;
+        let me = cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node));
+        let me = me.ok_or_else(|| {
+            let message = format!("node {node} has not joined the cluster yet; try again in a moment");
+            Error::new(Kind::Unavailable, message)
+        })?;
+        let claim = Claim { node: node.clone(), endpoint: id, extra: Extra::new() };
+        // A network that is being removed, or a node that was given up, has changed.
+        let mut txn = Txn::new()
+            .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
+            .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
+            .put(self.path(&Key::Endpoint(network_id, id)), endpoint.to_json(), Condition::Absent);
+        for (pool, address) in addresses {
+            let cursor = Cursor { last: *address, extra: Extra::new() };
+            txn = txn
+                .put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent)
+                .put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+        }
+        Ok(txn)
+    }
+
+    /// Chooses addresses: in the segment that the asked ones lie in, or the first with room.
+    fn choose<'c>(
+        &self,
+        cluster: &'c Cluster,
+        id: NetworkId,
+        options: &JoinOptions,
+        lost: &BTreeSet<IpAddr>,
+    ) -> Result<(&'c Stored<Network>, Held<'_>), Error> {
+        let network = cluster.networks.get(&id).ok_or_else(|| Error::not_found("network", &id.short()))?;
+        if network.removing {
+            return Err(Error::conflict(format!("network {} is being removed", network.name)));
+        }
+        let asked: Vec<IpAddr> =
+            options.ipv4.map(IpAddr::V4).into_iter().chain(options.ipv6.map(IpAddr::V6)).collect();
+        let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full = Error::conflict(format!("network {} has no subnets", network.name));
+        let segments = network.segments();
+        for segment in segments_for(network, &segments, &asked)? {
+            let busy = |pool: IpNet, address: IpAddr| {
+                cluster.is_claimed(pool, address) || lost.contains(&address) || held.contains(&(pool, address))
+            };
+            let addresses: Result<Vec<_>, Error> = segment
+                .subnets()
+                .map(|subnet| {
+                    let asked = asked.iter().copied().find(|a| subnet.pool.contains(a));
+                    self.choose_in(cluster, subnet, asked, &busy).map(|address| (subnet.pool, address))
+                })
+                .collect();
+            match addresses {
+                Ok(addresses) => {
+                    held.extend(addresses.iter().copied());
+                    return Ok((network, Held { pending: &self.pending, addresses }));
+                }
+                Err(error) => full = error,
+            }
+        }
+        Err(full)
+    }
+
+    fn choose_in(
+        &self,
+        cluster: &Cluster,
+        subnet: &Subnet,
+        asked: Option<IpAddr>,
+        busy: &impl Fn(IpNet, IpAddr) -> bool,
+    ) -> Result<IpAddr, Error> {
+        let pool = subnet.pool;
+        let Some(address) = asked else {
+            let last = cluster.cursors.get(&pool).copied();
+            return next_address(subnet, last, &|address| busy(pool, address)).ok_or_else(|| {
+                let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
+                let range = subnet.ip_range.unwrap_or(pool);
+                Error::conflict(format!("no free address left in {range}: {used} are in use; remove a container"))
+            });
+        };
+        subnet.check_host("address", address).map_err(Error::invalid)?;
+        if address == subnet.gateway {
+            return Err(Error::conflict(format!("address {address} is the gateway of subnet {pool}")));
+        }
+        if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == address) {
+            return Err(Error::conflict(format!("address {address} is reserved for {name} (aux-address)")));
+        }
+        if busy(pool, address) {
+            return Err(Error::conflict(format!("address {address} is in use{}", owner(cluster, pool, address))));
+        }
+        Ok(address)
+    }
+
+    /// Takes an endpoint of this node out of the store, with its addresses. One that is not there is no
+    /// error; an address that somebody else holds by now is left alone.
+    pub(crate) async fn release(&self, id: EndpointId) -> Result<(), Error> {
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let Some(txn) = self.releasing(&cluster, id) else { return Ok(()) };
+            match self.store.commit(txn).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What takes away an endpoint and every address claimed for it; `None` if nothing is there.
+    pub(super) fn releasing(&self, cluster: &Cluster, id: EndpointId) -> Option<Txn> {
+        let mut txn = Txn::new();
+        let endpoint = cluster.endpoint(&id);
+        if let Some((network, endpoint)) = endpoint {
+            let key = self.path(&Key::Endpoint(*network, id));
+            txn = txn.delete(key, Condition::Unchanged(endpoint.modified));
+        }
+        let own = |pool: &IpNet, address: &IpAddr, claim: &Stored<Claim>| {
+            (claim.endpoint == id).then(|| (self.path(&Key::Claim(*pool, *address)), claim.modified))
+        };
+        let claims: Vec<_> = match endpoint.map(|(network, e)| (cluster.networks.get(network), e)) {
+            // The usual case looks up the endpoint's own addresses only.
+            Some((Some(network), endpoint)) => endpoint
+                .addresses()
+                .filter_map(|a| {
+                    let pool = network.subnet_of(a)?.pool;
+                    own(&pool, &a, cluster.claims.get(&pool)?.get(&a)?)
+                })
+                .collect(),
+            _ => cluster
+                .claims
+                .iter()
+                .flat_map(|(pool, claims)| claims.iter().filter_map(|(a, claim)| own(pool, a, claim)))
+                .collect(),
+        };
+        for (key, modified) in claims {
+            txn = txn.delete(key, Condition::Unchanged(modified));
+        }
+        (!txn.ops.is_empty()).then_some(txn)
+    }
+}
+
+/// The segments to look in: the one that all asked addresses lie in, or all of them in order.
+fn segments_for<'s, 'n>(
+    network: &Network,
+    segments: &'s [Segment<'n>],
+    asked: &[IpAddr],
+) -> Result<Vec<&'s Segment<'n>>, Error> {
+    for address in asked {
+        if network.subnet_of(*address).is_none() {
+            let pools: Vec<String> = network.subnets.iter().map(|s| s.pool.to_string()).collect();
+            return Err(Error::invalid(format!(
+                "address {address} is in no subnet of network {} ({})",
+                network.name,
+                pools.join(", ")
+            )));
+        }
+    }
+    let fits = |segment: &&Segment<'_>| {
+        asked.iter().all(|a| segment.subnets().any(|subnet| subnet.pool.contains(a)))
+    };
+    let fitting: Vec<_> = segments.iter().filter(fits).collect();
+    if fitting.is_empty() && !asked.is_empty() {
+        return Err(Error::invalid("the addresses asked for lie in different segments of the network"));
+    }
+    Ok(fitting)
+}
+
+fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {
+    let claim = cluster.claims.get(&pool).and_then(|claims| claims.get(&address));
+    let Some(claim) = claim else { return String::new() };
+    match cluster.endpoint(&claim.endpoint) {
+        Some((_, endpoint)) => format!(" by {} on node {}", endpoint.name, endpoint.node),
+        None => format!(" on node {}", claim.node),
+    }
+}

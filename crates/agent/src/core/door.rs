@@ -1,0 +1,124 @@
+//! The verbs as the doors see them.
+
+use super::{
+    Attach, Core, CreateNetwork, EndpointView, Error, JoinOptions, NetworkView, NodeView, Process,
+    PruneFilter, Run, Status, Verbs,
+};
+use async_trait::async_trait;
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use weft_model::{NetworkId, NetworkName, NodeName};
+
+/// The core, behind its verbs. What changes something runs to its end also when whoever asked hangs up:
+/// nothing stays half-done for that.
+pub struct Door(Arc<Core>);
+
+impl Door {
+    /// A door to `core`.
+    pub fn new(core: Arc<Core>) -> Self {
+        Self(core)
+    }
+
+    async fn to_the_end<T, F>(&self, verb: impl FnOnce(Arc<Core>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let verb = tokio::spawn(verb(Arc::clone(&self.0)));
+        verb.await.unwrap_or_else(|error| Err(Error::internal("the request was not finished", error)))
+    }
+}
+
+#[async_trait]
+impl Verbs for Door {
+    async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
+        self.to_the_end(|core| async move { core.create(request).await }).await
+    }
+
+    async fn remove_network(&self, network: &str) -> Result<(), Error> {
+        let network = network.to_owned();
+        self.to_the_end(|core| async move { core.remove(&network).await }).await
+    }
+
+    async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
+        self.to_the_end(|core| async move { core.prune(filter).await }).await
+    }
+
+    fn networks(&self) -> Vec<NetworkView> {
+        self.0.network_views()
+    }
+
+    fn network(&self, network: &str) -> Result<NetworkView, Error> {
+        self.0.network_view(network)
+    }
+
+    async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
+        self.to_the_end(|core| async move { core.attach_netns(request).await }).await
+    }
+
+    async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {
+        let (network, endpoint) = (network.to_owned(), endpoint.to_owned());
+        self.to_the_end(|core| async move { core.detach_endpoint(&network, &endpoint).await }).await
+    }
+
+    async fn connect(
+        &self,
+        network: &str,
+        container: &str,
+        options: JoinOptions,
+    ) -> Result<EndpointView, Error> {
+        let (network, container) = (network.to_owned(), container.to_owned());
+        self.to_the_end(|core| async move { core.connect_process(&network, &container, options).await }).await
+    }
+
+    async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error> {
+        let (network, container) = (network.to_owned(), container.to_owned());
+        self.to_the_end(|core| async move { core.disconnect_container(&network, &container, force).await }).await
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        self.0.node_views()
+    }
+
+    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
+        let node = node.clone();
+        self.to_the_end(|core| async move { core.give_up_node(&node).await }).await
+    }
+
+    async fn run(&self, request: Run) -> Result<Process, Error> {
+        self.to_the_end(|core| async move { core.start(request).await }).await
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        self.0.process_views()
+    }
+
+    fn process(&self, process: &str) -> Result<Process, Error> {
+        self.0.process_view(&*self.0.processes.find(process)?)
+    }
+
+    async fn stop(&self, process: &str, grace: Duration) -> Result<(), Error> {
+        let process = process.to_owned();
+        self.to_the_end(move |core| async move { core.stop_process(&process, grace).await }).await
+    }
+
+    async fn remove_process(&self, process: &str, force: bool) -> Result<(), Error> {
+        let process = process.to_owned();
+        self.to_the_end(move |core| async move { core.remove_one(&process, force).await }).await
+    }
+
+    async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
+        self.0.exit_status(process).await
+    }
+
+    fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
+        self.0.directory_of(process)
+    }
+
+    fn status(&self) -> Status {
+        self.0.describe()
+    }
+
+    async fn plan(&self) -> Result<Vec<String>, Error> {
+        self.0.rounds.plan().await
+    }
+}

@@ -1,0 +1,212 @@
+//! Endpoints of this node: joined and left.
+//!
+//! To join is to claim addresses in the store, to write the endpoint into the journal, and to wait for the
+//! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
+//! `upkeep`: the journal says what should be.
+
+use super::{
+    Attach, Core, EndpointView, Error, JoinOptions, Kind, PortMapping, claims::Joining, networks::find,
+};
+use crate::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use weft_model::{EndpointId, EndpointName, IfName, NetworkId, ProcessId};
+
+/// How long the kernel's part of joining or leaving may take.
+const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whose an endpoint is.
+pub(super) struct Holder {
+    pub(super) netns: PathBuf,
+    pub(super) process: Option<ProcessId>,
+    pub(super) ports: Vec<PortMapping>,
+}
+
+impl Core {
+    pub(crate) async fn attach_netns(&self, request: Attach) -> Result<EndpointView, Error> {
+        if !request.netns.is_absolute() {
+            let path = request.netns.display();
+            return Err(Error::invalid(format!("the network namespace {path} must be an absolute path")));
+        }
+        let cluster = self.cluster().await?;
+        let (network, _) = find(&cluster, &request.network)?;
+        let known = self.journal.endpoints();
+        if let Some((id, local)) = known.iter().find(|(_, e)| e.network_id == network && e.netns == request.netns)
+            && local.endpoint.name == request.name
+        {
+            // The same request again.
+            return Ok(view(*id, local));
+        }
+        let holder = Holder { netns: request.netns, process: None, ports: Vec::new() };
+        self.join(network, &request.name, &request.options, holder).await
+    }
+
+    pub(super) async fn join(
+        &self,
+        network_id: NetworkId,
+        name: &EndpointName,
+        options: &JoinOptions,
+        holder: Holder,
+    ) -> Result<EndpointView, Error> {
+        let _one_at_a_time = self.joining.lock(&holder.netns).await;
+        let interfaces = self.host.interfaces(&holder.netns).await?;
+        let known = self.journal.endpoints();
+        refuse_twice(&known, network_id, name, &holder.netns)?;
+        let ifname = (0..=u8::MAX)
+            .map(IfName::container)
+            .find(|ifname| !interfaces.contains(ifname.as_str()) && !in_use(&known, &holder.netns, ifname))
+            .ok_or_else(|| Error::conflict("every interface name from eth0 to eth255 is in use"))?;
+        let id = self.env.random(|rng| EndpointId::random(rng));
+        let _in_the_making = self.pending.make(id);
+        let container = holder.process.map(|process| process.to_string());
+        let (network, endpoint) = self.claim(network_id, &Joining { id, name, container, options }).await?;
+        let first = !known.values().any(|e| e.netns == holder.netns && e.default_route);
+        let local = LocalEndpoint {
+            network_id,
+            default_route: first && !network.internal && holder.process.is_some(),
+            network,
+            endpoint,
+            netns: holder.netns,
+            ifname,
+            process: holder.process,
+            ports: holder.ports,
+            fenced: None,
+        };
+        let joined = view(id, &local);
+        if let Err(error) = self.make(id, local).await {
+            // Nothing half-done: what the store still has of it when this fails too, upkeep takes away.
+            if let Err(error) = self.leave(id).await {
+                tracing::warn!(endpoint = %name, %error, "cannot take back an endpoint that was not made");
+            }
+            return Err(error);
+        }
+        self.until(|cluster| cluster.endpoints_of(&network_id).any(|(other, _)| *other == id)).await;
+        tracing::info!(endpoint = %name, network = %joined.network_name, "joined");
+        Ok(joined)
+    }
+
+    async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
+        self.journal.put(id, local).map_err(|error| Error::internal("the endpoint was not made", error))?;
+        self.rounds.made(DATA_PLANE_PATIENCE, &id).await
+    }
+
+    /// Takes an endpoint of this node away. What is gone already is no error; the store may be told later.
+    pub(crate) async fn leave(&self, id: EndpointId) -> Result<(), Error> {
+        self.journal.remove(&id).map_err(|error| Error::internal("the endpoint stays", error))?;
+        // Its address may go to another only after the kernel has let go of it here.
+        self.rounds.after(DATA_PLANE_PATIENCE, |report| !report.endpoints.contains_key(&id)).await?;
+        match self.release(id).await {
+            Ok(()) => self.until(|cluster| cluster.endpoint(&id).is_none()).await,
+            Err(error) if error.kind == Kind::Unavailable => {
+                tracing::warn!(endpoint = id.short(), %error, "left; the store will be told when it is back");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn detach_endpoint(&self, network: &str, endpoint: &str) -> Result<(), Error> {
+        let known = self.journal.endpoints();
+        let network = find_local_network(&self.known(), &known, network)?;
+        let id = known
+            .iter()
+            .find(|(id, e)| {
+                let named = e.endpoint.name.as_str() == endpoint || id.to_string().starts_with(endpoint);
+                e.network_id == network && !endpoint.is_empty() && named
+            })
+            .map(|(id, _)| *id)
+            .ok_or_else(|| Error::not_found("endpoint of this node", endpoint))?;
+        self.leave(id).await
+    }
+
+    pub(crate) async fn connect_process(
+        &self,
+        network: &str,
+        container: &str,
+        options: JoinOptions,
+    ) -> Result<EndpointView, Error> {
+        let cluster = self.cluster().await?;
+        let (network, _) = find(&cluster, network)?;
+        let process = self.processes.find(container)?;
+        self.processes.require_running(&process)?;
+        let holder =
+            Holder { netns: process.netns(), process: Some(process.id), ports: Vec::new() };
+        self.join(network, &process.name, &options, holder).await
+    }
+
+    pub(crate) async fn disconnect_container(
+        &self,
+        network: &str,
+        container: &str,
+        force: bool,
+    ) -> Result<(), Error> {
+        let cluster = self.known();
+        let (network_id, record) = find(&cluster, network)?;
+        let named = |id: &EndpointId, name: &EndpointName, of: Option<&str>| {
+            let starts = |text: &str| !container.is_empty() && text.starts_with(container);
+            name.as_str() == container || starts(&id.to_string()) || of.is_some_and(starts)
+        };
+        let found = cluster
+            .endpoints_of(&network_id)
+            .filter(|(id, e)| named(id, &e.name, e.container.as_deref()))
+            .min_by_key(|(_, e)| e.node != self.config.node_name);
+        let Some((id, endpoint)) = found else {
+            return Err(Error::not_found("container", &format!("{container} on network {}", record.name)));
+        };
+        if endpoint.node == self.config.node_name {
+            return self.leave(*id).await;
+        }
+        if cluster.is_up(&endpoint.node) || !force {
+            return Err(Error::conflict(format!(
+                "{container} is on node {}: disconnect it there{}",
+                endpoint.node,
+                if cluster.is_up(&endpoint.node) { "" } else { ", or use --force, since that node is down" }
+            )));
+        }
+        self.release(*id).await
+    }
+}
+
+/// As [`find`], for networks this node is on also without the store.
+fn find_local_network(cluster: &Cluster, known: &LocalEndpoints, name: &str) -> Result<NetworkId, Error> {
+    let local = known.values().find(|e| e.network.name.as_str() == name).map(|e| e.network_id);
+    local.map_or_else(|| find(cluster, name).map(|(id, _)| id), Ok)
+}
+
+fn refuse_twice(
+    known: &LocalEndpoints,
+    network: NetworkId,
+    name: &EndpointName,
+    netns: &Path,
+) -> Result<(), Error> {
+    for local in known.values().filter(|local| local.network_id == network) {
+        let network = &local.network.name;
+        if local.netns == netns {
+            return Err(Error::conflict(format!("{} is on network {network} already", local.endpoint.name)));
+        }
+        if local.endpoint.name == *name {
+            return Err(Error::conflict(format!(
+                "this node has an endpoint {name} on network {network} already; choose another name"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn in_use(known: &LocalEndpoints, netns: &Path, ifname: &IfName) -> bool {
+    known.values().any(|local| local.netns == netns && local.ifname == *ifname)
+}
+
+fn view(id: EndpointId, local: &LocalEndpoint) -> EndpointView {
+    EndpointView {
+        id,
+        endpoint: local.endpoint.clone(),
+        network: local.network_id,
+        network_name: local.network.name.clone(),
+    }
+}

@@ -1,0 +1,234 @@
+//! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
+
+use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
+use crate::cluster::{Cluster, Stored};
+use std::sync::Arc;
+use weft_model::{
+    Endpoint, Epoch, Extra, Key, MIN_IPV4_MTU, MIN_IPV6_MTU, Network, NetworkId, NetworkName, Record,
+};
+use weft_store::{CommitError, Condition, StoreError, Txn};
+
+/// Options that set the MTU of a network: ours, and Docker's.
+const MTU_OPTIONS: [&str; 2] = ["mtu", "com.docker.network.driver.mtu"];
+
+/// The MTU that a network asks for, in bytes.
+///
+/// # Errors
+/// If it asks for one that its pools cannot work with.
+pub(crate) fn requested_mtu(network: &Network) -> Result<Option<u32>, Error> {
+    let Some(text) = MTU_OPTIONS.iter().find_map(|option| network.options.get(*option)) else {
+        return Ok(None);
+    };
+    let ipv6 = network.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv6());
+    let least = if ipv6 { MIN_IPV6_MTU } else { MIN_IPV4_MTU };
+    match text.parse::<u32>() {
+        Ok(mtu) if (least..=65535).contains(&mtu) => Ok(Some(mtu)),
+        _ => Err(Error::invalid(format!("invalid MTU {text:?}: expected a number from {least} to 65535"))),
+    }
+}
+
+impl Core {
+    pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
+        let routes = self.host.routes().await?;
+        let id = self.env.random(|rng| NetworkId::random(rng));
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            if cluster.names.contains_key(&request.name) {
+                return Err(Error::conflict(format!("network with name {} already exists", request.name)));
+            }
+            let around = pools::Surroundings {
+                cluster: &cluster,
+                routes: &routes,
+                default_pools: &self.config.default_address_pools,
+                env: &self.env,
+            };
+            let network = Network {
+                name: request.name.clone(),
+                subnets: pools::choose(&request, &around)?,
+                internal: request.internal,
+                options: request.options.clone(),
+                labels: request.labels.clone(),
+                created: self.env.now(),
+                removing: false,
+                extra: Extra::new(),
+            };
+            requested_mtu(&network)?;
+            match self.store.commit(self.creation(&cluster, id, &network)).await {
+                Ok(()) => break,
+                // An answer that got lost: what was asked for may be there.
+                Err(CommitError::Store(error @ StoreError::Unknown { .. })) => {
+                    self.settle_creation(id, error).await?;
+                    break;
+                }
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+            }
+        }
+        self.until(|cluster| cluster.networks.contains_key(&id)).await;
+        tracing::info!(network = %request.name, id = id.short(), "network created");
+        Ok(id)
+    }
+
+    fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
+        let (epoch, condition) = match &cluster.epoch {
+            Some(epoch) => ((**epoch).clone(), Condition::Unchanged(epoch.modified)),
+            None => (Epoch::default(), Condition::Absent),
+        };
+        let epoch = Epoch { created: epoch.created + 1, ..epoch };
+        let mut txn = Txn::new()
+            .put(self.path(&Key::Epoch), epoch.to_json(), condition)
+            .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
+            .put(self.path(&Key::Network(id)), network.to_json(), Condition::Absent);
+        for segment in network.segments() {
+            txn = txn.put(self.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
+        }
+        txn
+    }
+
+    /// Finds out whether a creation whose answer got lost was carried out.
+    async fn settle_creation(&self, id: NetworkId, error: StoreError) -> Result<(), Error> {
+        match self.store.get(&self.path(&Key::Network(id))).await {
+            Ok(Some(_)) => Ok(()),
+            _ => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), Error> {
+        let cluster = self.cluster().await?;
+        let (id, network) = find(&cluster, name)?;
+        let endpoints = cluster.endpoints_of(&id).map(|(_, endpoint)| &**endpoint);
+        refuse_if_used(&network.name, id, endpoints)?;
+        self.remove_unused(id, network.name.clone()).await
+    }
+
+    /// Removes a network in two steps: from the first on, nobody can join it; in between, nobody may be on
+    /// it. Whoever finds it half removed can go on from there.
+    pub(crate) async fn remove_unused(&self, id: NetworkId, name: NetworkName) -> Result<(), Error> {
+        let key = self.path(&Key::Network(id));
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let Some(network) = cluster.networks.get(&id) else { break };
+            if !network.removing && !self.mark_removing(network, &key, true).await? {
+                attempts.again(&cluster).await?;
+                continue;
+            }
+            let endpoints = self.endpoints_prefix(id);
+            let (entry, on_it) = tokio::join!(self.store.get(&key), self.store.list(&endpoints));
+            let Some(entry) = entry? else { break };
+            let marked = Network::from_json(&entry.value).map_err(|e| Error::internal("network", e))?;
+            let on_it = on_it?.entries;
+            if !on_it.is_empty() {
+                let unmarked = Network { removing: false, ..marked };
+                let txn = Txn::new().put(&key, unmarked.to_json(), Condition::Unchanged(entry.modified));
+                // If it changed again, whoever changed it is removing it too, and finds the same.
+                let _ = self.store.commit(txn).await;
+                let read = on_it.iter().filter_map(|e| Endpoint::from_json(&e.value).ok()).collect::<Vec<_>>();
+                return refuse_if_used(&name, id, read.iter())
+                    .and_then(|()| Err(in_use(&name, id, "an endpoint that cannot be read")));
+            }
+            match self.store.commit(self.deletion(&marked, id, entry.modified)).await {
+                Ok(()) => break,
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        self.until(|cluster| !cluster.networks.contains_key(&id)).await;
+        tracing::info!(network = %name, id = id.short(), "network removed");
+        Ok(())
+    }
+
+    async fn mark_removing(&self, network: &Stored<Network>, key: &str, removing: bool) -> Result<bool, Error> {
+        let marked = Network { removing, ..(**network).clone() };
+        let txn = Txn::new().put(key, marked.to_json(), Condition::Unchanged(network.modified));
+        match self.store.commit(txn).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn deletion(&self, network: &Network, id: NetworkId, modified: weft_store::Revision) -> Txn {
+        let mut txn = Txn::new()
+            .delete(self.path(&Key::Network(id)), Condition::Unchanged(modified))
+            .delete(self.path(&Key::Name(network.name.clone())), Condition::Always);
+        for segment in network.segments() {
+            txn = txn.delete(self.path(&Key::Vni(segment.vni)), Condition::Always);
+        }
+        for subnet in &network.subnets {
+            txn = txn.delete(self.path(&Key::Cursor(subnet.pool)), Condition::Always);
+        }
+        txn
+    }
+
+    pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
+        let cluster = self.cluster().await?;
+        let unused = cluster.networks.iter().filter(|(id, network)| {
+            !cluster.endpoints.contains_key(id) && filter.matches(network)
+        });
+        let mut removed = Vec::new();
+        for (id, network) in unused {
+            match self.remove_unused(*id, network.name.clone()).await {
+                Ok(()) => removed.push(network.name.clone()),
+                // Somebody joined it meanwhile: it is not unused.
+                Err(error) if error.kind == Kind::Forbidden => {}
+                Err(error) => return Err(error),
+            }
+        }
+        removed.sort();
+        Ok(removed)
+    }
+
+    pub(crate) fn network_views(&self) -> Vec<NetworkView> {
+        let cluster = self.known();
+        let mut views: Vec<_> =
+            cluster.networks.iter().map(|(id, network)| view(&cluster, *id, network)).collect();
+        views.sort_by(|a, b| a.network.name.cmp(&b.network.name));
+        views
+    }
+
+    pub(crate) fn network_view(&self, name: &str) -> Result<NetworkView, Error> {
+        let cluster = self.known();
+        let (id, network) = find(&cluster, name)?;
+        Ok(view(&cluster, id, network))
+    }
+}
+
+fn view(cluster: &Cluster, id: NetworkId, network: &Network) -> NetworkView {
+    let mut endpoints: Vec<_> = cluster.endpoints_of(&id).map(|(id, e)| (*id, (**e).clone())).collect();
+    endpoints.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    NetworkView { id, network: network.clone(), endpoints }
+}
+
+/// The network called `name`: by its name, its id, or the start of its id.
+pub(super) fn find<'c>(cluster: &'c Cluster, name: &str) -> Result<(NetworkId, &'c Stored<Network>), Error> {
+    let by_name = name.parse().ok().and_then(|name: NetworkName| cluster.names.get(&name).copied());
+    let by_id = || {
+        let mut starting = cluster.networks.keys().filter(|id| !name.is_empty() && id.to_string().starts_with(name));
+        match (starting.next(), starting.next()) {
+            (Some(_), Some(_)) => Err(Error::invalid(format!("several network ids start with {name}"))),
+            (found, _) => Ok(found.copied()),
+        }
+    };
+    let id = by_name.map_or_else(by_id, |id| Ok(Some(id)))?;
+    id.and_then(|id| Some((id, cluster.networks.get(&id)?))).ok_or_else(|| Error::not_found("network", name))
+}
+
+fn refuse_if_used<'e>(
+    name: &NetworkName,
+    id: NetworkId,
+    endpoints: impl Iterator<Item = &'e Endpoint>,
+) -> Result<(), Error> {
+    let who: Vec<String> = endpoints.take(10).map(|e| format!("{} on {}", e.name, e.node)).collect();
+    if who.is_empty() { Ok(()) } else { Err(in_use(name, id, &who.join(", "))) }
+}
+
+/// Worded as Docker words it, since scripts look for it.
+fn in_use(name: &NetworkName, id: NetworkId, who: &str) -> Error {
+    let message = format!("error while removing network: network {name} id {id} has active endpoints: {who}");
+    Error::new(Kind::Forbidden, message)
+}
+
+/// Kept by whoever asks for one cluster several times.
+pub(super) type Known = Arc<Cluster>;

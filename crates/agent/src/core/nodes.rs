@@ -1,0 +1,72 @@
+//! Nodes: looked at, and given up.
+
+use super::{Core, Error, NodeView};
+use crate::cluster::Cluster;
+use weft_model::{EndpointId, Key, NodeName};
+use weft_store::{CommitError, Condition, MAX_OPS, Op, Txn};
+
+impl Core {
+    pub(crate) fn node_views(&self) -> Vec<NodeView> {
+        let cluster = self.known();
+        let count = |name: &NodeName| cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).count();
+        cluster
+            .nodes
+            .iter()
+            .map(|(name, node)| NodeView {
+                name: name.clone(),
+                node: (**node).clone(),
+                up: cluster.is_up(name),
+                since: cluster.live.get(name).map(|(live, _)| live.since).or(node.down_since),
+                endpoints: count(name),
+                this: *name == self.config.node_name,
+            })
+            .collect()
+    }
+
+    /// Gives up a node that is down. Its key goes last: if the node comes back meanwhile, or this stops
+    /// half-way, what is left is still a node with endpoints.
+    pub(crate) async fn give_up_node(&self, name: &NodeName) -> Result<(), Error> {
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let Some(node) = cluster.nodes.get(name) else { return Err(Error::not_found("node", name.as_str())) };
+            if cluster.is_up(name) {
+                return Err(Error::conflict(format!("node {name} is up: stop its agent first")));
+            }
+            let last = Txn::new().delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
+            let mut carried_out = true;
+            for txn in self.leftovers(&cluster, name).into_iter().chain([last]) {
+                match self.store.commit(txn).await {
+                    Ok(()) => {}
+                    Err(CommitError::Conflict { .. }) => carried_out = false,
+                    Err(CommitError::Store(error)) => return Err(error.into()),
+                }
+            }
+            if carried_out {
+                break;
+            }
+            attempts.again(&cluster).await?;
+        }
+        self.until(|cluster| !cluster.nodes.contains_key(name)).await;
+        tracing::info!(node = %name, "node given up");
+        Ok(())
+    }
+
+    /// Transactions that take away everything a node has, as few as possible.
+    fn leftovers(&self, cluster: &Cluster, name: &NodeName) -> Vec<Txn> {
+        let endpoints = cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).map(|(_, id, _)| *id);
+        let claims = cluster.claims.values().flat_map(|claims| claims.values());
+        let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
+        let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
+        let mut txns = vec![Txn::new()];
+        for txn in all.into_iter().filter_map(|id| self.releasing(cluster, id)) {
+            let room = txns.last().is_some_and(|last| last.ops.len() + txn.ops.len() <= MAX_OPS);
+            match txns.last_mut().filter(|_| room) {
+                Some(last) => last.ops.extend::<Vec<Op>>(txn.ops),
+                None => txns.push(txn),
+            }
+        }
+        txns.retain(|txn| !txn.ops.is_empty());
+        txns
+    }
+}

@@ -1,0 +1,78 @@
+//! Waiting: for the picture, for another try. Never for ever.
+
+use super::{Core, Error, Kind, networks::Known};
+use crate::{cluster::Cluster, picture::Picture};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+
+/// How long a request waits for the store to come back before it fails.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request that loses races goes on trying.
+const RACE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a lost race may be ahead of the picture.
+const CATCHING_UP: Duration = Duration::from_millis(500);
+/// How long the picture may take to show what was just written.
+const PICTURE_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Core {
+    /// The cluster, to decide something on: the store stands behind it.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`], saying why and since when, if the store does not come back soon.
+    pub(super) async fn cluster(&self) -> Result<Known, Error> {
+        let mut picture = self.picture.clone();
+        let good = |picture: &Picture| picture.error.is_none() && picture.cluster.is_some();
+        let waited = timeout(STORE_PATIENCE, picture.wait_for(good)).await;
+        if let Ok(Ok(picture)) = waited
+            && let Some(cluster) = &picture.cluster
+        {
+            return Ok(Arc::clone(cluster));
+        }
+        let picture = self.picture.borrow();
+        let why = picture.error.as_deref().unwrap_or("it has not answered yet");
+        Err(Error::new(
+            Kind::Unavailable,
+            format!("the store is out of reach since {:.0}: {why}. Running containers are not affected", picture.since),
+        ))
+    }
+
+    /// Waits a moment for the picture to show what was just written, so that whoever asks next sees it.
+    pub(super) async fn until(&self, shows: impl Fn(&Cluster) -> bool) {
+        let mut picture = self.picture.clone();
+        let shown = |picture: &Picture| picture.cluster.as_ref().is_some_and(|cluster| shows(cluster));
+        // If it takes longer, what was written is written all the same.
+        let _ = timeout(PICTURE_PATIENCE, picture.wait_for(shown)).await;
+    }
+
+    /// Another try after a lost race, for a while.
+    pub(super) fn attempts(&self) -> Attempts<'_> {
+        Attempts { core: self, deadline: Instant::now() + RACE_PATIENCE }
+    }
+}
+
+/// See [`Core::attempts`].
+pub(super) struct Attempts<'c> {
+    core: &'c Core,
+    deadline: Instant,
+}
+
+impl Attempts<'_> {
+    /// Waits until the picture is newer than `seen`, which turned out to be stale. If it does not get newer
+    /// for a moment, it had caught up by the time the race was lost.
+    pub(super) async fn again(&mut self, seen: &Known) -> Result<(), Error> {
+        let mut picture = self.core.picture.clone();
+        let newer = |picture: &Picture| picture.cluster.as_ref().is_some_and(|c| c.revision != seen.revision);
+        let _ = timeout(CATCHING_UP, picture.wait_for(newer)).await;
+        self.at_once()
+    }
+
+    /// Goes on without waiting, unless it has been long enough.
+    pub(super) fn at_once(&self) -> Result<(), Error> {
+        if Instant::now() < self.deadline { Ok(()) } else { Err(gave_up()) }
+    }
+}
+
+fn gave_up() -> Error {
+    let message = format!("other nodes were faster every time for {RACE_PATIENCE:?}; try again");
+    Error::new(Kind::Unavailable, message)
+}

@@ -1,0 +1,144 @@
+//! What a new network gets: pools, gateways, VNIs.
+
+use super::{CreateNetwork, Error, PoolRequest};
+use crate::{cluster::Cluster, env::Env};
+use ipnet::IpNet;
+use std::{collections::BTreeSet, net::IpAddr};
+use weft_ipam::{AddressPool, free_pool, free_vni, random_ula};
+use weft_model::{Subnet, Vni};
+
+/// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
+const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
+
+/// What the choice depends on besides the request.
+pub(super) struct Surroundings<'a> {
+    pub(super) cluster: &'a Cluster,
+    /// Where this host's routes lead, the default routes excluded.
+    pub(super) routes: &'a [IpNet],
+    /// Where default subnets come from.
+    pub(super) default_pools: &'a [AddressPool],
+    pub(super) env: &'a Env,
+}
+
+/// Chooses the subnets of a new network: what the request names, and free ones for the rest.
+pub(super) fn choose(request: &CreateNetwork, around: &Surroundings<'_>) -> Result<Vec<Subnet>, Error> {
+    let mut chosen = Vec::new();
+    for pool in &request.pools {
+        chosen.push((around.requested(pool, &chosen)?, pool.clone()));
+    }
+    let has = |ipv4: bool, chosen: &[(IpNet, PoolRequest)]| chosen.iter().any(|(p, _)| p.addr().is_ipv4() == ipv4);
+    if !has(true, &chosen) {
+        chosen.push((around.free_ipv4(&chosen)?, PoolRequest::default()));
+    }
+    if request.ipv6 && !has(false, &chosen) {
+        chosen.push((around.free_ipv6(&chosen)?, PoolRequest::default()));
+    }
+    let vnis = around.vnis(request, &chosen)?;
+    chosen.into_iter().zip(vnis).map(|((pool, request), vni)| subnet(pool, request, vni)).collect()
+}
+
+fn subnet(pool: IpNet, request: PoolRequest, vni: Vni) -> Result<Subnet, Error> {
+    let gateway = request.gateway.unwrap_or_else(|| {
+        let first = Subnet::default_gateway(pool);
+        // An auxiliary address may hold the usual place of the gateway.
+        let aux: BTreeSet<IpAddr> = request.aux_addresses.values().copied().collect();
+        pool.hosts().find(|host| *host >= first && !aux.contains(host)).unwrap_or(first)
+    });
+    let subnet =
+        Subnet { pool, gateway, vni, ip_range: request.ip_range, aux_addresses: request.aux_addresses };
+    subnet.check().map_err(Error::invalid)?;
+    if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == gateway) {
+        return Err(Error::invalid(format!("aux-address {name}={gateway} is the gateway's; choose another")));
+    }
+    Ok(subnet)
+}
+
+impl Surroundings<'_> {
+    fn requested(&self, request: &PoolRequest, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
+        let Some(pool) = request.subnet else {
+            return Err(Error::invalid(
+                "a gateway, ip-range or aux-address needs the subnet it lies in: add --subnet",
+            ));
+        };
+        Subnet::check_pool(pool).map_err(Error::invalid)?;
+        let overlaps = |other: &IpNet| other.contains(&pool) || pool.contains(other);
+        if let Some((other, _)) = chosen.iter().find(|(other, _)| overlaps(other)) {
+            return Err(Error::invalid(format!("subnets {other} and {pool} of one network overlap")));
+        }
+        if let Some((network, subnet)) =
+            self.cluster.networks.values().find_map(|n| Some((n, n.overlapping(pool)?)))
+        {
+            return Err(Error::conflict(format!(
+                "subnet {pool} overlaps {} of network {}; choose another",
+                subnet.pool, network.name
+            )));
+        }
+        if let Some(route) = self.routes.iter().find(|route| overlaps(route)) {
+            return Err(Error::conflict(format!(
+                "subnet {pool} overlaps {route}, which this host has a route to; choose another"
+            )));
+        }
+        Ok(pool)
+    }
+
+    fn taken(&self, chosen: &[(IpNet, PoolRequest)]) -> Vec<IpNet> {
+        let cluster = self.cluster.pools().into_iter();
+        cluster.chain(self.routes.iter().copied()).chain(chosen.iter().map(|(pool, _)| *pool)).collect()
+    }
+
+    fn free_ipv4(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
+        let mut pools: Vec<AddressPool> = self.default_pools.iter().copied().filter(AddressPool::is_ipv4).collect();
+        if pools.is_empty() {
+            pools.push(AddressPool::default_ipv4());
+        }
+        free_pool(&pools, &self.taken(chosen)).map_err(Error::conflict)
+    }
+
+    fn free_ipv6(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
+        let pools: Vec<AddressPool> = self.default_pools.iter().copied().filter(|p| !p.is_ipv4()).collect();
+        if pools.is_empty() {
+            return Ok(self.env.random(|rng| random_ula(rng)));
+        }
+        free_pool(&pools, &self.taken(chosen)).map_err(Error::conflict)
+    }
+
+    /// A VNI for each pool. The first IPv4 pool and the first IPv6 pool share one, and so on: a container has
+    /// one interface for both.
+    fn vnis(&self, request: &CreateNetwork, chosen: &[(IpNet, PoolRequest)]) -> Result<Vec<Vni>, Error> {
+        let segment_of = |at: usize| {
+            let ipv4 = chosen[at].0.addr().is_ipv4();
+            chosen[..at].iter().filter(|(pool, _)| pool.addr().is_ipv4() == ipv4).count()
+        };
+        let segments: Vec<usize> = (0..chosen.len()).map(segment_of).collect();
+        let count = segments.iter().max().map_or(0, |max| max + 1);
+        let mut vnis = self.requested_vnis(request, count)?;
+        while vnis.len() < count {
+            let taken = |vni: Vni| vnis.contains(&vni) || self.cluster.vnis.contains_key(&vni);
+            let vni = free_vni(taken).map_err(Error::conflict)?;
+            vnis.push(vni);
+        }
+        Ok(segments.into_iter().map(|segment| vnis[segment]).collect())
+    }
+
+    fn requested_vnis(&self, request: &CreateNetwork, count: usize) -> Result<Vec<Vni>, Error> {
+        let Some(text) = VNI_OPTIONS.iter().find_map(|option| request.options.get(*option)) else {
+            return Ok(Vec::new());
+        };
+        let mut vnis: Vec<Vni> = Vec::new();
+        for part in text.split(',') {
+            let vni = part.trim().parse().map_err(Error::invalid)?;
+            if vnis.contains(&vni) {
+                return Err(Error::invalid(format!("VNI {vni} is given twice")));
+            }
+            if let Some(id) = self.cluster.vnis.get(&vni) {
+                let owner = self.cluster.networks.get(id).map_or_else(|| id.short(), |n| n.name.to_string());
+                return Err(Error::conflict(format!("VNI {vni} is used by network {owner}; choose another")));
+            }
+            vnis.push(vni);
+        }
+        if vnis.len() > count {
+            return Err(Error::invalid(format!("{} VNIs are given for {count} subnets", vnis.len())));
+        }
+        Ok(vnis)
+    }
+}

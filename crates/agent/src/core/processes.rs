@@ -1,0 +1,224 @@
+//! Processes on networks: started, watched, stopped, forgotten.
+
+use super::{
+    Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find,
+};
+use crate::processes::Record;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+use weft_dns::upstream::ResolvConf;
+use weft_model::{EndpointId, ProcessId};
+use weft_process::{Mount, Signal, Spec, State};
+
+impl Core {
+    pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {
+        let cluster = self.cluster().await?;
+        let (network, record) = find(&cluster, &request.network)?;
+        if record.internal && !request.ports.is_empty() {
+            let message = format!("network {} is internal: no ports can be published from it", record.name);
+            return Err(Error::invalid(message));
+        }
+        let id = self.env.random(|rng| ProcessId::random(rng));
+        // A process id's first digits are a name: letters and digits.
+        let made_up = || id.short().parse().map_err(Error::invalid);
+        let name = request.name.clone().map_or_else(made_up, Ok)?;
+        let process = self.processes.add(Record {
+            id,
+            name,
+            command: request.command.clone(),
+            created: self.env.now(),
+            ports: request.ports.clone(),
+            remove: request.remove,
+        })?;
+        match self.start_on(network, &process, &request).await {
+            Ok(()) => {
+                self.watch(Arc::clone(&process));
+                self.process_view(&process)
+            }
+            Err(error) => {
+                self.clear(&process, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(
+        &self,
+        network: weft_model::NetworkId,
+        process: &Record,
+        request: &Run,
+    ) -> Result<(), Error> {
+        self.host.create_netns(&process.netns_name()).await?;
+        let holder =
+            Holder { netns: process.netns(), process: Some(process.id), ports: request.ports.clone() };
+        let joined = self.join(network, &process.name, &request.options, holder).await?;
+        let mut hosts = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+        for address in joined.endpoint.addresses() {
+            hosts.push_str(&format!("{address}\t{}\n", process.name));
+        }
+        let spec = Spec {
+            id: process.id.to_string(),
+            name: process.name.to_string(),
+            netns: process.netns(),
+            command: request.command.clone(),
+            env: request.env.clone(),
+            workdir: request.workdir.clone(),
+            mounts: request
+                .mounts
+                .iter()
+                .cloned()
+                .map(|m| Mount { source: m.source, target: m.target, read_only: m.read_only })
+                .collect(),
+            resolv_conf: ResolvConf::parse(&self.host.resolv_conf()).for_container(),
+            hosts,
+        };
+        let (directory, weft) = (self.processes.directory(&process.id), self.config.weft_binary.clone());
+        tokio::task::spawn_blocking(move || weft_process::start(&directory, &spec, &weft))
+            .await
+            .map_err(|error| Error::internal("starting the process", error))?
+            .map(drop)
+            .map_err(|error| {
+                let kind = if error.exit_code() == 125 { Kind::Internal } else { Kind::Invalid };
+                Error::new(kind, super::chain(&error))
+            })
+    }
+
+    /// Takes over the processes that an earlier agent started.
+    pub(crate) fn adopt(self: &Arc<Self>) {
+        for process in self.processes.all() {
+            self.watch(process);
+        }
+    }
+
+    /// Follows a process to its end, and takes it off its networks then.
+    fn watch(self: &Arc<Self>, process: Arc<Record>) {
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            core.ended(&process.id).await;
+            core.clear(&process, process.remove).await;
+        });
+    }
+
+    async fn ended(&self, id: &ProcessId) {
+        let directory = self.processes.directory(id);
+        loop {
+            match weft_process::wait_handle(&directory) {
+                Ok(Some(ended)) => {
+                    if ended.wait().await.is_ok() {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                // Its shim is a few instructions old.
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+                Err(error) => tracing::warn!(process = id.short(), %error, "cannot watch a process"),
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Takes what has ended off its networks; forgets it, too, if it is to be, or never began.
+    async fn clear(&self, process: &Record, forget: bool) {
+        let endpoints = self.journal.endpoints();
+        let own: Vec<EndpointId> =
+            endpoints.iter().filter(|(_, e)| e.process == Some(process.id)).map(|(id, _)| *id).collect();
+        for id in own {
+            if let Err(error) = self.leave(id).await {
+                tracing::warn!(process = %process.name, %error, "cannot take an ended process off its network yet");
+            }
+        }
+        if let Err(error) = self.host.delete_netns(&process.netns_name()).await {
+            tracing::warn!(process = %process.name, %error, "cannot remove the namespace of an ended process");
+        }
+        let begun = matches!(self.processes.state(&process.id), Ok(State::Exited { .. }));
+        if (forget || !begun)
+            && let Err(error) = self.forget(process).await
+        {
+            tracing::warn!(process = %process.name, %error, "cannot forget an ended process");
+        }
+        self.processes.set_over(&process.id);
+        tracing::info!(process = %process.name, "ended");
+    }
+
+    async fn forget(&self, process: &Record) -> Result<(), Error> {
+        let (directory, netns) = (self.processes.directory(&process.id), process.netns());
+        tokio::task::spawn_blocking(move || weft_process::remove(&directory, &netns))
+            .await
+            .map_err(|error| Error::internal("removing the process", error))?
+            .map_err(|error| Error::internal("cannot remove what the process left", error))?;
+        self.processes.forget(&process.id)
+    }
+
+    pub(super) async fn stop_process(&self, name: &str, grace: Duration) -> Result<(), Error> {
+        let process = self.processes.find(name)?;
+        let directory = self.processes.directory(&process.id);
+        if matches!(self.processes.state(&process.id)?, State::Running { .. }) {
+            weft_process::signal(&directory, Signal::TERM)
+                .map_err(|error| Error::internal("cannot stop the process", error))?;
+            if timeout(grace, self.processes.over(&process.id)).await.is_err() {
+                weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
+            }
+        }
+        self.processes.over(&process.id).await;
+        Ok(())
+    }
+
+    pub(super) async fn remove_one(&self, name: &str, force: bool) -> Result<(), Error> {
+        let process = self.processes.find(name)?;
+        if matches!(self.processes.state(&process.id)?, State::Running { .. }) {
+            if !force {
+                return Err(Error::conflict(format!(
+                    "process {} is running: stop it with `weft stop {0}`, or use --force",
+                    process.name
+                )));
+            }
+            let directory = self.processes.directory(&process.id);
+            weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
+        }
+        self.processes.over(&process.id).await;
+        if self.processes.contains(&process.id) { self.forget(&process).await } else { Ok(()) }
+    }
+
+    pub(super) async fn exit_status(&self, name: &str) -> Result<Option<i32>, Error> {
+        let process = self.processes.find(name)?;
+        self.ended(&process.id).await;
+        // Read before it is forgotten, if it is to be.
+        let state = self.processes.state(&process.id)?;
+        self.processes.over(&process.id).await;
+        Ok(if let State::Exited { code, .. } = state { code } else { None })
+    }
+
+    pub(super) fn directory_of(&self, name: &str) -> Result<PathBuf, Error> {
+        Ok(self.processes.directory(&self.processes.find(name)?.id))
+    }
+
+    pub(super) fn process_views(&self) -> Vec<Process> {
+        self.processes.all().iter().filter_map(|process| self.process_view(process).ok()).collect()
+    }
+
+    pub(super) fn process_view(&self, process: &Record) -> Result<Process, Error> {
+        let endpoints = self.journal.endpoints();
+        let state = match self.processes.state(&process.id)? {
+            State::Running { pid } => ProcessState::Running { pid },
+            State::Exited { code, at } => ProcessState::Exited { code, at },
+            State::Starting | State::NotStarted => {
+                return Err(Error::conflict(format!("process {} has not been started yet", process.name)));
+            }
+        };
+        Ok(Process {
+            id: process.id,
+            name: process.name.clone(),
+            command: process.command.clone(),
+            created: process.created,
+            state,
+            ports: process.ports.clone(),
+            netns: process.netns(),
+            networks: endpoints
+                .values()
+                .filter(|local| local.process == Some(process.id))
+                .map(|local| (local.network.name.clone(), local.endpoint.addresses().collect()))
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
+//! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
+
+use super::{Core, Error, networks::Known};
+use crate::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+};
+use jiff::Timestamp;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::{Instant, timeout};
+use weft_model::{Claim, EndpointId, Extra, Key, NetworkId, Node, NodeName, Record};
+use weft_store::{CommitError, Condition, Txn};
+
+/// How often to look without a reason.
+const PERIOD: Duration = Duration::from_secs(5);
+/// How long to leave a half-removed network to whoever is removing it.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What has to be seen for a while before anything is done about it. Measured here, by a clock that cannot
+/// jump.
+#[derive(Default)]
+struct Watched {
+    removing: BTreeMap<NetworkId, Instant>,
+    down: BTreeMap<NodeName, Instant>,
+    without_netns: BTreeSet<EndpointId>,
+}
+
+impl Core {
+    /// Keeps up for ever. Safe to cancel at any time.
+    pub(crate) async fn keep_up(self: Arc<Self>) {
+        let mut watched = Watched::default();
+        let (mut picture, mut journal) = (self.picture.clone(), self.journal.changes());
+        loop {
+            if let Err(error) = self.pay(&mut watched).await {
+                tracing::debug!(%error, "upkeep");
+            }
+            let change = async {
+                tokio::select! {
+                    _ = picture.changed() => {}
+                    _ = journal.changed() => {}
+                }
+            };
+            // It makes no difference whether something changed or it is time.
+            let _ = timeout(self.env.jitter(PERIOD), change).await;
+        }
+    }
+
+    async fn pay(&self, watched: &mut Watched) -> Result<(), Error> {
+        self.drop_vanished(watched).await?;
+        let known = self.cluster().await?;
+        let me = &self.config.node_name;
+        if known.nodes.get(me).is_some_and(|node| node.id == self.identity.id()) {
+            self.release_leftovers(&known).await?;
+            self.claim_again(&known).await?;
+        }
+        self.finish_removals(&known, watched).await?;
+        self.mark_down(&known, watched).await
+    }
+
+    /// Endpoints whose namespace somebody removed, seen twice: a container that is gone.
+    async fn drop_vanished(&self, watched: &mut Watched) -> Result<(), Error> {
+        let endpoints = self.journal.endpoints();
+        let ownerless = |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.contains(&process));
+        let gone: BTreeSet<EndpointId> = endpoints
+            .iter()
+            .filter(|(id, e)| ownerless(e) && !self.pending.is_in_the_making(id) && !self.host.has_netns(&e.netns))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone.intersection(&watched.without_netns) {
+            let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
+            tracing::info!(endpoint = id.short(), netns, "its network namespace is gone, and so is the endpoint");
+            self.leave(*id).await?;
+        }
+        watched.without_netns = gone;
+        Ok(())
+    }
+
+    /// What the store has under this node's name and the journal does not know: left by a crash, or while the
+    /// store was away. The kernel has let go of it: it does only what the journal says.
+    async fn release_leftovers(&self, known: &Known) -> Result<(), Error> {
+        let me = &self.config.node_name;
+        let Some(report) = self.rounds.last() else { return Ok(()) };
+        let claims = known.claims.values().flat_map(|claims| claims.values());
+        let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
+        let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
+        let all: BTreeSet<EndpointId> = claimed.chain(written).collect();
+        for id in all {
+            let wanted = self.pending.is_in_the_making(&id) || self.journal.endpoints().contains_key(&id);
+            if !wanted && !report.endpoints.contains_key(&id) {
+                tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
+                self.release(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the journal has and the store lost: claimed again, or cut off if somebody else has it by now.
+    async fn claim_again(&self, known: &Known) -> Result<(), Error> {
+        let endpoints: LocalEndpoints = self.journal.endpoints();
+        for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
+            let there = known.endpoints_of(&local.network_id).any(|(other, _)| other == id);
+            if there && local.fenced.is_none() {
+                continue;
+            }
+            let fenced = if there { None } else { self.claim_one_again(known, *id, local).await? };
+            if fenced != local.fenced {
+                if let Some(why) = &fenced {
+                    tracing::error!(endpoint = %local.endpoint.name, %why, "cut off");
+                }
+                self.journal
+                    .update(id, |local| local.fenced = fenced)
+                    .map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the endpoint must be cut off; `None` if it has its place back, or the next look will tell.
+    async fn claim_one_again(
+        &self,
+        known: &Cluster,
+        id: EndpointId,
+        local: &LocalEndpoint,
+    ) -> Result<Option<String>, Error> {
+        let Some(network) = known.networks.get(&local.network_id) else {
+            return Ok(Some("its network was removed while this node was away".into()));
+        };
+        let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        let mut txn = Txn::new()
+            .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
+            .put(self.path(&Key::Endpoint(local.network_id, id)), local.endpoint.to_json(), Condition::Absent);
+        for (address, subnet) in local.subnets() {
+            match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
+                Some(owner) if owner.endpoint == id => {}
+                Some(owner) => {
+                    let why = format!("address {address} went to an endpoint of node {} meanwhile", owner.node);
+                    return Ok(Some(why));
+                }
+                None => {
+                    let key = self.path(&Key::Claim(subnet.pool, address));
+                    txn = txn.put(key, claim.to_json(), Condition::Absent);
+                }
+            }
+        }
+        match self.store.commit(txn).await {
+            Ok(()) => {
+                tracing::info!(endpoint = %local.endpoint.name, "put back into the store");
+                Ok(None)
+            }
+            Err(CommitError::Conflict { .. }) => Ok(local.fenced.clone()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Finishes removals whose node died half-way.
+    async fn finish_removals(&self, known: &Known, watched: &mut Watched) -> Result<(), Error> {
+        watched.removing.retain(|id, _| known.networks.get(id).is_some_and(|network| network.removing));
+        for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
+            let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
+            if since.elapsed() > REMOVAL_PATIENCE {
+                self.remove_unused(*id, network.name.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down since when nodes are down, and gives up those that have been for too long.
+    async fn mark_down(&self, known: &Known, watched: &mut Watched) -> Result<(), Error> {
+        watched.down.retain(|name, _| known.nodes.contains_key(name) && !known.is_up(name));
+        for (name, node) in known.nodes.iter().filter(|(name, _)| !known.is_up(name)) {
+            let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);
+            match node.down_since {
+                None => self.write_down_since(name, (node, node.modified)).await?,
+                Some(since) if self.has_expired(since, seen) => self.give_up_node(name).await?,
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_down_since(
+        &self,
+        name: &NodeName,
+        (node, modified): (&Node, weft_store::Revision),
+    ) -> Result<(), Error> {
+        let down = Node { down_since: Some(self.env.now()), ..node.clone() };
+        let key = self.path(&Key::Node(name.clone()));
+        match self.store.commit(Txn::new().put(key, down.to_json(), Condition::Unchanged(modified))).await {
+            Ok(()) => tracing::warn!(node = %name, "node is down"),
+            // Somebody else wrote it, or it came back.
+            Err(CommitError::Conflict { .. }) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Whether a node that is down since `since`, and was `seen` down here from then on, is to be given up.
+    /// The time of day alone proves nothing: clocks jump.
+    fn has_expired(&self, since: Timestamp, seen: Instant) -> bool {
+        let expiry = self.config.node_expiry;
+        let by_the_clock = Duration::try_from(self.env.now().duration_since(since)).unwrap_or_default();
+        by_the_clock >= expiry && seen.elapsed() >= expiry.min(self.config.session_ttl * 2)
+    }
+}

@@ -1,0 +1,48 @@
+//! What the core asks of this host besides the data plane.
+
+use crate::core::Error;
+use async_trait::async_trait;
+use ipnet::IpNet;
+use std::{
+    collections::BTreeSet,
+    net::{SocketAddr, TcpListener, UdpSocket},
+    path::Path,
+};
+
+/// This host, as far as the agent needs to know it. A simulation has its own.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// Where this host's routes lead: neither the default routes nor those into our own segments.
+    async fn routes(&self) -> Result<Vec<IpNet>, Error>;
+
+    /// The MTU of the device that VXLAN packets leave through, in bytes.
+    async fn underlay_mtu(&self) -> Result<u32, Error>;
+
+    /// The names of the interfaces in a network namespace.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::core::Kind::Invalid) if `netns` is not one.
+    async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error>;
+
+    /// Whether there is a network namespace at `netns`.
+    fn has_netns(&self, netns: &Path) -> bool;
+
+    /// Makes the network namespace `/run/netns/<name>`, with its loopback device up.
+    async fn create_netns(&self, name: &str) -> Result<(), Error>;
+
+    /// Unmakes it. One that is not there is no error.
+    async fn delete_netns(&self, name: &str) -> Result<(), Error>;
+
+    /// The sockets that a container's resolver answers on, bound to `address` in its namespace.
+    async fn resolver_sockets(
+        &self,
+        netns: &Path,
+        address: SocketAddr,
+    ) -> Result<(UdpSocket, TcpListener), Error>;
+
+    /// The text of this host's `resolv.conf`; empty if there is none.
+    fn resolv_conf(&self) -> String;
+
+    /// The index of an interface of this host, for scoped addresses.
+    fn interface_index(&self, name: &str) -> Option<u32>;
+}

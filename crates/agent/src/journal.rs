@@ -1,0 +1,173 @@
+//! This node's own truth, on its own disk: who it is, and which endpoints it has.
+//!
+//! What is here and not in the store is put there; what is in the store under this node's name and not here
+//! is taken away. So a verb is one write here, and a crash after it is repaired by the next round.
+//!
+//! One JSON file an endpoint, replaced by renaming. They are not flushed to the disk: what they describe,
+//! namespaces and processes, does not survive the machine either.
+
+pub(crate) mod file;
+mod identity;
+
+pub use identity::Identity;
+
+use crate::core::PortMapping;
+use file::{read_json, remove_file, write_json};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+use weft_model::{Endpoint, EndpointId, IfName, Network, NetworkId, ProcessId, Subnet, Vni};
+
+/// An endpoint of this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalEndpoint {
+    /// Its network.
+    pub network_id: NetworkId,
+    /// What the store said of the network when it was attached: enough to go on without the store.
+    pub network: Network,
+    /// What the store says of it.
+    pub endpoint: Endpoint,
+    /// The network namespace it is in.
+    pub netns: PathBuf,
+    /// The interface it has there.
+    pub ifname: IfName,
+    /// Whether the default routes of its namespace lead through this network.
+    pub default_route: bool,
+    /// The process it belongs to; none if the namespace is somebody else's.
+    #[serde(default)]
+    pub process: Option<ProcessId>,
+    /// Ports of this host that lead to it.
+    #[serde(default)]
+    pub ports: Vec<PortMapping>,
+    /// Why it is cut off: another endpoint got its address while this node was away.
+    #[serde(default)]
+    pub fenced: Option<String>,
+}
+
+impl LocalEndpoint {
+    /// Its addresses, each with its subnet.
+    pub fn subnets(&self) -> impl Iterator<Item = (IpAddr, &Subnet)> {
+        self.endpoint.addresses().filter_map(|address| Some((address, self.network.subnet_of(address)?)))
+    }
+
+    /// The segment it is on.
+    pub fn vni(&self) -> Option<Vni> {
+        self.subnets().next().map(|(_, subnet)| subnet.vni)
+    }
+}
+
+/// The endpoints of this node, in order of their ids.
+pub type LocalEndpoints = Arc<BTreeMap<EndpointId, LocalEndpoint>>;
+
+/// This node's truth.
+pub struct Journal {
+    directory: PathBuf,
+    endpoints: watch::Sender<LocalEndpoints>,
+    writing: Mutex<()>,
+}
+
+/// A journal that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} {path}")]
+pub struct JournalError {
+    doing: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl JournalError {
+    pub(crate) fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { doing, path, source }
+    }
+}
+
+impl Journal {
+    /// Opens the journal in `data_dir`, making what is missing. A file that cannot be read is set aside with
+    /// the ending `.unreadable`: the endpoint is then taken away like any that the journal does not know.
+    ///
+    /// # Errors
+    /// If the directory cannot be read or written.
+    pub fn open(data_dir: &Path) -> Result<Self, JournalError> {
+        let directory = data_dir.join("endpoints");
+        file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
+        let mut endpoints = BTreeMap::new();
+        let listing = std::fs::read_dir(&directory).map_err(JournalError::new("cannot read", &directory))?;
+        for item in listing {
+            let path = item.map_err(JournalError::new("cannot read", &directory))?.path();
+            let Some(id) = file::stem(&path, "json").and_then(|stem| stem.parse().ok()) else { continue };
+            match read_json(&path) {
+                Ok(Some(endpoint)) => drop(endpoints.insert(id, endpoint)),
+                Ok(None) => {}
+                Err(error) => file::set_aside(&path, &error),
+            }
+        }
+        let (endpoints, _) = watch::channel(Arc::new(endpoints));
+        Ok(Self { directory, endpoints, writing: Mutex::new(()) })
+    }
+
+    /// The endpoints as they are.
+    pub fn endpoints(&self) -> LocalEndpoints {
+        Arc::clone(&self.endpoints.borrow())
+    }
+
+    /// Wakes whoever waits whenever the endpoints change.
+    pub fn changes(&self) -> watch::Receiver<LocalEndpoints> {
+        self.endpoints.subscribe()
+    }
+
+    /// Adds an endpoint, or replaces what is known of it. On the disk first: what is said to exist exists.
+    ///
+    /// # Errors
+    /// If it cannot be written; nothing has changed then.
+    pub fn put(&self, id: EndpointId, endpoint: LocalEndpoint) -> Result<(), JournalError> {
+        let _writing = self.lock();
+        let path = self.path(&id);
+        write_json(&path, &endpoint).map_err(JournalError::new("cannot write", &path))?;
+        self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(id, endpoint)));
+        Ok(())
+    }
+
+    /// Changes an endpoint, if it is still there.
+    ///
+    /// # Errors
+    /// As [`put`](Journal::put).
+    pub fn update(&self, id: &EndpointId, change: impl FnOnce(&mut LocalEndpoint)) -> Result<(), JournalError> {
+        let _writing = self.lock();
+        let Some(mut endpoint) = self.endpoints.borrow().get(id).cloned() else { return Ok(()) };
+        change(&mut endpoint);
+        let path = self.path(id);
+        write_json(&path, &endpoint).map_err(JournalError::new("cannot write", &path))?;
+        self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(*id, endpoint)));
+        Ok(())
+    }
+
+    /// Forgets an endpoint. One that is not there is no error.
+    ///
+    /// # Errors
+    /// If the file cannot be removed; nothing has changed then.
+    pub fn remove(&self, id: &EndpointId) -> Result<(), JournalError> {
+        let _writing = self.lock();
+        let path = self.path(id);
+        remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
+        self.endpoints.send_if_modified(|all| Arc::make_mut(all).remove(id).is_some());
+        Ok(())
+    }
+
+    fn path(&self, id: &EndpointId) -> PathBuf {
+        self.directory.join(format!("{id}.json"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Who this node is.
+
+use super::{
+    JournalError,
+    file::{make_private_dir, read_json, write_json_durably},
+};
+use crate::env::Env;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+use weft_model::NodeId;
+use weft_store::SessionId;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    id: NodeId,
+    session: Option<SessionId>,
+}
+
+/// The installation this data directory belongs to, and the session it holds. While it lives, no other agent
+/// can use the directory.
+pub struct Identity {
+    path: PathBuf,
+    saved: Mutex<Saved>,
+    _lock: File,
+}
+
+impl Identity {
+    /// Reads who this node is, or decides it the first time.
+    ///
+    /// # Errors
+    /// If the directory cannot be used, another agent uses it, or the file in it makes no sense: a node that
+    /// forgot who it is must not guess.
+    pub fn open(data_dir: &Path, env: &Env) -> Result<Self, JournalError> {
+        make_private_dir(data_dir).map_err(JournalError::new("cannot make the data directory", data_dir))?;
+        let lock = lock(data_dir)?;
+        let path = data_dir.join("node.json");
+        let saved = read_json(&path).map_err(JournalError::new("cannot read", &path))?;
+        let saved = match saved {
+            Some(saved) => saved,
+            None => {
+                let saved = Saved { id: env.random(|rng| NodeId::random(rng)), session: None };
+                write_json_durably(&path, &saved).map_err(JournalError::new("cannot write", &path))?;
+                saved
+            }
+        };
+        Ok(Self { path, saved: Mutex::new(saved), _lock: lock })
+    }
+
+    /// The installation.
+    pub fn id(&self) -> NodeId {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).id
+    }
+
+    /// The session held last; it may have ended.
+    pub fn session(&self) -> Option<SessionId> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).session.clone()
+    }
+
+    /// Remembers a session, so that the agent goes on with it after a restart. If that fails, the restart
+    /// opens a new one, and takes the old one's place.
+    pub fn set_session(&self, session: Option<SessionId>) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        saved.session = session;
+        if let Err(error) = write_json_durably(&self.path, &*saved) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remember the session");
+        }
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, JournalError> {
+    let path = data_dir.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(JournalError::new("cannot open", &path))?;
+    file.try_lock().map_err(|error| match error {
+        std::fs::TryLockError::WouldBlock => JournalError {
+            doing: "another agent uses this data directory; stop it, or choose another with --data-dir:",
+            path: data_dir.to_owned(),
+            source: io::ErrorKind::WouldBlock.into(),
+        },
+        std::fs::TryLockError::Error(source) => JournalError { doing: "cannot lock", path, source },
+    })?;
+    Ok(file)
+}

@@ -1,0 +1,190 @@
+//! This node's place in the cluster: its record, and the session that says that it is up.
+
+use crate::{
+    cluster::Cluster,
+    config::AgentConfig,
+    core::{Error, Kind, chain},
+    env::Env,
+    journal::Identity,
+    picture::Picture,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use weft_model::{Extra, Key, Keyspace, Liveness, Node, Record};
+use weft_store::{CommitError, Condition, SessionId, Store, StoreError, Txn};
+
+/// The first pause after a failure, doubled after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Keeps this node registered.
+pub struct Membership {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) env: Arc<Env>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) picture: watch::Receiver<Picture>,
+    /// What keeps this node out of the cluster; `None` while it is in.
+    pub(crate) problem: watch::Sender<Option<String>>,
+}
+
+/// Why a registration was not made.
+enum Failure {
+    /// Another installation holds the name and is up.
+    Taken(Error),
+    /// The store, or a race: try again.
+    Passing(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Passing(chain(&error))
+    }
+}
+
+impl Membership {
+    /// Keeps this node registered for ever.
+    ///
+    /// # Errors
+    /// Returns only if another live node has this node's name before this node ever had it.
+    pub async fn run(self) -> Error {
+        let mut pause = FIRST_PAUSE;
+        let mut registered_before = false;
+        loop {
+            match self.register().await {
+                Ok(session) => {
+                    pause = FIRST_PAUSE;
+                    registered_before = true;
+                    if self.problem.send_replace(None).is_some() {
+                        tracing::info!(node = %self.config.node_name, "joined the cluster");
+                    }
+                    self.hold(&session).await;
+                }
+                Err(Failure::Taken(error)) if !registered_before => return error,
+                Err(Failure::Taken(error)) => self.say(error.to_string()),
+                Err(Failure::Passing(why)) => self.say(format!("not in the cluster: {why}")),
+            }
+            sleep(self.env.jitter(pause)).await;
+            pause = (pause * 2).min(self.config.session_ttl / 4);
+        }
+    }
+
+    fn say(&self, problem: String) {
+        if self.problem.send_replace(Some(problem.clone())).as_ref() != Some(&problem) {
+            tracing::warn!(node = %self.config.node_name, "{problem}");
+        }
+    }
+
+    async fn register(&self) -> Result<SessionId, Failure> {
+        let live = self.keyspace.path(&Key::Live(self.config.node_name.clone()));
+        let held = self.store.get(&live).await?;
+        if let Some(entry) = &held {
+            let other = Liveness::from_json(&entry.value).map_err(|e| Failure::Passing(chain(&e)))?;
+            if other.id != self.identity.id() {
+                return Err(Failure::Taken(self.taken().await));
+            }
+            // An earlier run of this agent, which did not live to say goodbye.
+            if let Some(old) = entry.session.as_ref().filter(|old| self.identity.session().as_ref() != Some(*old)) {
+                self.store.close_session(old).await?;
+            }
+        }
+        let session = self.session().await?;
+        match self.store.commit(self.registration(&session).await?).await {
+            Ok(()) => Ok(session),
+            Err(CommitError::Conflict { .. }) => Err(Failure::Passing("its record changed meanwhile".into())),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// The session held last, if it is still open, so that a restart goes unnoticed; otherwise a new one.
+    async fn session(&self) -> Result<SessionId, Failure> {
+        if let Some(session) = self.identity.session()
+            && self.store.renew_session(&session).await?
+        {
+            return Ok(session);
+        }
+        let session = self.store.open_session(self.config.session_ttl).await?;
+        self.identity.set_session(Some(session.clone()));
+        Ok(session)
+    }
+
+    async fn registration(&self, session: &SessionId) -> Result<Txn, Failure> {
+        let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
+        let before = self.store.get(&key).await?;
+        let condition = before.as_ref().map_or(Condition::Absent, |e| Condition::Unchanged(e.modified));
+        let node = Node {
+            id: self.identity.id(),
+            advertise: self.config.advertise,
+            vtep: self.config.advertise,
+            vxlan_port: self.config.vxlan_port,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            down_since: None,
+            extra: before
+                .as_ref()
+                .and_then(|entry| Node::from_json(&entry.value).ok())
+                .map_or_else(Extra::new, |node| node.extra),
+        };
+        let live = Liveness { id: self.identity.id(), since: self.env.now(), extra: Extra::new() };
+        let live_key = self.keyspace.path(&Key::Live(self.config.node_name.clone()));
+        let txn = if before.is_some_and(|entry| entry.value == node.to_json()) {
+            // Unchanged: not written, so that what was decided on it stands.
+            Txn::new().check(key, condition)
+        } else {
+            Txn::new().put(key, node.to_json(), condition)
+        };
+        Ok(txn.put_bound(live_key, live.to_json(), Condition::Always, session.clone()))
+    }
+
+    async fn taken(&self) -> Error {
+        let name = &self.config.node_name;
+        let key = self.keyspace.path(&Key::Node(name.clone()));
+        let other = self.store.get(&key).await.ok().flatten();
+        let whose = other
+            .and_then(|entry| Node::from_json(&entry.value).ok())
+            .map_or_else(String::new, |node| format!(" at {}", node.advertise));
+        let message = format!(
+            "another live node{whose} has the name {name}: stop its agent, or give this one another name with --node-name"
+        );
+        Error::new(Kind::Conflict, message)
+    }
+
+    /// Renews the session until it is lost, or the picture shows that this node's keys are.
+    async fn hold(&self, session: &SessionId) {
+        let period = self.config.session_ttl / 3;
+        let mut last = Instant::now();
+        let mut picture = self.picture.clone();
+        // The picture may still be older than the registration: what it lacks now proves nothing yet.
+        let _ = timeout(period, picture.wait_for(|picture| self.is_in(picture))).await;
+        loop {
+            let gone = picture.wait_for(|picture| picture.error.is_none() && !self.is_in(picture));
+            if timeout(period, gone).await.is_ok() {
+                tracing::warn!(node = %self.config.node_name, "this node's keys are gone from the store; writing them again");
+                return;
+            }
+            match self.store.renew_session(session).await {
+                Ok(true) => last = Instant::now(),
+                Ok(false) => {
+                    tracing::warn!(node = %self.config.node_name, "the session was lost; joining again");
+                    return;
+                }
+                Err(error) if last.elapsed() > self.config.session_ttl => {
+                    self.say(format!("not in the cluster: {}", chain(&error)));
+                    return;
+                }
+                Err(error) => tracing::debug!(error = chain(&error), "cannot renew the session"),
+            }
+        }
+    }
+
+    fn is_in(&self, picture: &Picture) -> bool {
+        let name = &self.config.node_name;
+        let own = |cluster: &Cluster| {
+            cluster.nodes.get(name).is_some_and(|node| node.id == self.identity.id())
+                && cluster.live.get(name).is_some_and(|(live, _)| live.id == self.identity.id())
+        };
+        picture.cluster.as_ref().is_some_and(|cluster| own(cluster))
+    }
+}

@@ -1,0 +1,200 @@
+//! The processes of this node that `weft run` started: what they were started with, and whether they run.
+//!
+//! One JSON file a process beside the directory its shim keeps. The file comes first and goes last: whatever
+//! a crash leaves behind belongs to a process that is known.
+
+use crate::{
+    core::{Error, Kind, PortMapping},
+    journal::{JournalError, file},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+use weft_model::{EndpointName, ProcessId};
+use weft_process::State;
+
+/// A process of this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) id: ProcessId,
+    pub(crate) name: EndpointName,
+    pub(crate) command: Vec<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) ports: Vec<PortMapping>,
+    /// Forgotten when it ends.
+    pub(crate) remove: bool,
+}
+
+impl Record {
+    /// The name of its network namespace.
+    pub(crate) fn netns_name(&self) -> String {
+        format!("weft-run-{}", self.id.short())
+    }
+
+    /// The path of its network namespace.
+    pub(crate) fn netns(&self) -> PathBuf {
+        Path::new("/run/netns").join(self.netns_name())
+    }
+}
+
+struct Known {
+    record: Arc<Record>,
+    /// True once the process has ended and its endpoints are gone.
+    over: watch::Sender<bool>,
+}
+
+/// All processes of this node.
+pub(crate) struct Processes {
+    directory: PathBuf,
+    all: Mutex<BTreeMap<ProcessId, Known>>,
+}
+
+impl Processes {
+    /// Reads what is known in `data_dir`.
+    ///
+    /// # Errors
+    /// If the directory cannot be read or made.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
+        let directory = data_dir.join("processes");
+        file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
+        let mut all = BTreeMap::new();
+        for item in std::fs::read_dir(&directory).map_err(JournalError::new("cannot read", &directory))? {
+            let path = item.map_err(JournalError::new("cannot read", &directory))?.path();
+            if file::stem(&path, "json").is_none() {
+                continue;
+            }
+            match file::read_json::<Record>(&path) {
+                Ok(Some(record)) => {
+                    let id = record.id;
+                    all.insert(id, Known { record: Arc::new(record), over: watch::channel(false).0 });
+                }
+                Ok(None) => {}
+                Err(error) => file::set_aside(&path, &error),
+            }
+        }
+        Ok(Self { directory, all: Mutex::new(all) })
+    }
+
+    /// Where a process's shim keeps its files.
+    pub(crate) fn directory(&self, id: &ProcessId) -> PathBuf {
+        self.directory.join(id.to_string())
+    }
+
+    /// Adds a process that is about to be started.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] if its name, or a port of this host, is taken.
+    pub(crate) fn add(&self, record: Record) -> Result<Arc<Record>, Error> {
+        let mut all = self.lock();
+        if let Some(other) = all.values().find(|known| known.record.name == record.name) {
+            return Err(Error::conflict(format!(
+                "the name {} is already in use by process {}; remove it with `weft rm {0}`, or choose another",
+                record.name,
+                other.record.id.short()
+            )));
+        }
+        let running = all.values().filter(|known| !*known.over.borrow());
+        for (port, other) in running.flat_map(|known| known.record.ports.iter().map(|p| (p, &known.record))) {
+            if let Some(clash) = record.ports.iter().find(|p| clash(p, port)) {
+                let message = format!("port {} of this host is published by {}", clash.host_port, other.name);
+                return Err(Error::conflict(message));
+            }
+        }
+        let path = self.path(&record.id);
+        file::write_json(&path, &record)
+            .map_err(JournalError::new("cannot write", &path))
+            .map_err(|error| Error::internal("the process was not started", error))?;
+        let record = Arc::new(record);
+        let known = Known { record: Arc::clone(&record), over: watch::channel(false).0 };
+        all.insert(record.id, known);
+        Ok(record)
+    }
+
+    /// Forgets a process.
+    pub(crate) fn forget(&self, id: &ProcessId) -> Result<(), Error> {
+        let path = self.path(id);
+        file::remove_file(&path)
+            .map_err(JournalError::new("cannot remove", &path))
+            .map_err(|error| Error::internal("the process stays", error))?;
+        if let Some(known) = self.lock().remove(id) {
+            known.over.send_replace(true);
+        }
+        Ok(())
+    }
+
+    /// Says that a process has ended and nothing of it is left on any network.
+    pub(crate) fn set_over(&self, id: &ProcessId) {
+        if let Some(known) = self.lock().get(id) {
+            known.over.send_replace(true);
+        }
+    }
+
+    /// Returns when the process has ended and nothing of it is left on any network.
+    pub(crate) async fn over(&self, id: &ProcessId) {
+        let over = self.lock().get(id).map(|known| known.over.subscribe());
+        if let Some(mut over) = over {
+            // An error means that it was forgotten, which happens after it has ended.
+            let _ = over.wait_for(|over| *over).await;
+        }
+    }
+
+    /// All of them, in the order they were started.
+    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+        let mut all: Vec<_> = self.lock().values().map(|known| Arc::clone(&known.record)).collect();
+        all.sort_by_key(|record| record.created);
+        all
+    }
+
+    /// Whether there is a process `id`.
+    pub(crate) fn contains(&self, id: &ProcessId) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    /// The process called `name`: by its name, its id, or the start of its id.
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<Record>, Error> {
+        let all = self.lock();
+        if let Some(known) = all.values().find(|known| known.record.name.as_str() == name) {
+            return Ok(Arc::clone(&known.record));
+        }
+        let mut starting = all.values().filter(|k| !name.is_empty() && k.record.id.to_string().starts_with(name));
+        match (starting.next(), starting.next()) {
+            (Some(known), None) => Ok(Arc::clone(&known.record)),
+            (Some(_), Some(_)) => Err(Error::invalid(format!("several process ids start with {name}"))),
+            (None, _) => Err(Error::not_found("process", name)),
+        }
+    }
+
+    /// How a process is.
+    pub(crate) fn state(&self, id: &ProcessId) -> Result<State, Error> {
+        let directory = self.directory(id);
+        weft_process::state(&directory).map_err(|error| Error::internal("cannot tell how the process is", error))
+    }
+
+    /// Refuses a process that does not run.
+    pub(crate) fn require_running(&self, record: &Record) -> Result<u32, Error> {
+        match self.state(&record.id)? {
+            State::Running { pid } => Ok(pid),
+            _ => Err(Error::new(Kind::Conflict, format!("process {} is not running", record.name))),
+        }
+    }
+
+    fn path(&self, id: &ProcessId) -> PathBuf {
+        self.directory.join(format!("{id}.json"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProcessId, Known>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn clash(a: &PortMapping, b: &PortMapping) -> bool {
+    let everywhere = |ip: Option<std::net::IpAddr>| ip.is_none_or(|ip| ip.is_unspecified());
+    a.host_port == b.host_port
+        && a.protocol == b.protocol
+        && (a.host_ip == b.host_ip || everywhere(a.host_ip) || everywhere(b.host_ip))
+}

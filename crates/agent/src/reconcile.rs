@@ -1,0 +1,184 @@
+//! The only loop: snapshot → observe → plan → apply → status.
+//!
+//! A wake-up says "look again" and nothing more. Whatever woke it, a round reads what should be, sees what
+//! is, and takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
+
+mod desired;
+mod names;
+mod resolvers;
+mod rounds;
+
+pub use rounds::{Report, Rounds};
+
+use crate::{
+    config::AgentConfig,
+    core::chain,
+    env::Env,
+    host::Host,
+    journal::{Journal, LocalEndpoints},
+    picture::Picture,
+};
+use desired::desired;
+use names::Names;
+use resolvers::Resolvers;
+use rounds::{Outcome, Request};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, timeout},
+};
+use weft_datapath::Datapath;
+use weft_plan::{Place, Plan, Problem, Step, plan};
+
+/// How often to look without a reason: a foreign change is repaired within this.
+const PERIOD: Duration = Duration::from_secs(2);
+/// How soon to look again after a failure; doubled after each further one, up to the period.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// What the loop works with.
+pub struct Reconciler {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) env: Arc<Env>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) datapath: Arc<dyn Datapath>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) picture: watch::Receiver<Picture>,
+    names: Names,
+    resolvers: Resolvers,
+    reports: watch::Sender<Option<Arc<Report>>>,
+    requests: mpsc::Receiver<Request>,
+    /// The last MTU of the underlay, which goes on to hold while it cannot be read.
+    underlay_mtu: Option<u32>,
+}
+
+/// What a reconciler is made of.
+pub struct Parts {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) env: Arc<Env>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) datapath: Arc<dyn Datapath>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) picture: watch::Receiver<Picture>,
+}
+
+impl Reconciler {
+    /// A loop that has not begun, and where its rounds can be followed.
+    ///
+    /// # Errors
+    /// If the kernel gives no thread for the name servers.
+    pub fn new(parts: Parts) -> io::Result<(Self, Rounds)> {
+        let (reports, seen) = watch::channel(None);
+        let (ask, requests) = mpsc::channel(16);
+        let Parts { config, env, host, datapath, journal, picture } = parts;
+        let names = Names::default();
+        let resolvers = Resolvers::start(Arc::clone(&host), &names)?;
+        let underlay_mtu = None;
+        let reconciler = Self {
+            config, env, host, datapath, journal, picture, names, resolvers, reports, requests, underlay_mtu,
+        };
+        Ok((reconciler, Rounds::new(seen, ask)))
+    }
+
+    /// Goes round for ever. Safe to cancel at any time: the next agent's first round goes on from there.
+    pub async fn run(mut self) {
+        let mut journal = self.journal.changes();
+        let mut picture = self.picture.clone();
+        let mut pause = RETRY;
+        loop {
+            // Marked as seen before they are read: what changes from here on wakes the next round.
+            let endpoints = Arc::clone(&journal.borrow_and_update());
+            let now = picture.borrow_and_update().clone();
+            let complete = self.round(endpoints, &now).await;
+            let wait = if complete { PERIOD } else { pause };
+            pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
+            // Each branch is cancel-safe: a watch keeps its change, a channel its message.
+            let woken = async {
+                tokio::select! {
+                    _ = journal.changed() => None,
+                    _ = picture.changed() => None,
+                    request = self.requests.recv() => request,
+                }
+            };
+            if let Ok(Some(request)) = timeout(wait, woken).await {
+                self.answer(request).await;
+            }
+        }
+    }
+
+    /// One round. Returns whether everything is as it should be now.
+    async fn round(&mut self, endpoints: LocalEndpoints, picture: &Picture) -> bool {
+        let began = Instant::now();
+        let cluster = picture.cluster.clone().unwrap_or_default();
+        self.names.update(&cluster, &endpoints);
+        let outcome = match self.look(&endpoints, picture).await {
+            Ok((_, plan)) => self.apply(plan).await,
+            Err(error) => Outcome::failed(error),
+        };
+        let unresolved = self.resolvers.serve(&endpoints).await;
+        let report = Report { endpoints, outcome, unresolved, at: self.env.now(), took: began.elapsed() };
+        let complete = report.is_complete();
+        self.reports.send_replace(Some(Arc::new(report)));
+        complete
+    }
+
+    /// What should be, and the steps there.
+    async fn look(
+        &mut self,
+        endpoints: &LocalEndpoints,
+        picture: &Picture,
+    ) -> Result<(weft_plan::Desired, Plan), String> {
+        // Before the store was ever reached, nobody knows what is missing and what is too much: what an
+        // earlier agent left goes on carrying packets.
+        let Some(cluster) = &picture.cluster else { return Ok(Default::default()) };
+        match self.host.underlay_mtu().await {
+            Ok(mtu) => self.underlay_mtu = Some(mtu),
+            Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
+            Err(error) => tracing::warn!(%error, "the underlay's MTU cannot be read; keeping the last one"),
+        }
+        let underlay_mtu = self.underlay_mtu.unwrap_or(1500);
+        let desired = desired(&self.config, cluster, endpoints, underlay_mtu);
+        let observed = self.datapath.observe(&desired).await.map_err(|error| chain(&error))?;
+        let plan = plan(&desired, &observed);
+        Ok((desired, plan))
+    }
+
+    async fn apply(&self, plan: Plan) -> Outcome {
+        let report = self.datapath.apply(&plan).await;
+        for step in &plan.steps {
+            tracing::debug!(%step, "step");
+        }
+        for failure in &report.failures {
+            tracing::warn!(%failure, "a step failed; it is tried again");
+        }
+        let failures = report.failures.iter().map(|f| (place_of(&f.step), f.to_string())).collect();
+        let problems = plan.problems.into_iter().map(|Problem { place, message }| (place, message)).collect();
+        Outcome { steps: report.done, failures, problems }
+    }
+
+    /// Says what a round would do now, without doing it.
+    async fn answer(&mut self, request: Request) {
+        let picture = self.picture.borrow().clone();
+        let endpoints = self.journal.endpoints();
+        let plan = self.look(&endpoints, &picture).await.map(|(_, plan)| {
+            let steps = plan.steps.iter().map(ToString::to_string);
+            steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
+        });
+        // Whoever asked may have given up.
+        let _ = request.send(plan);
+    }
+}
+
+fn place_of(step: &Step) -> Option<Place> {
+    match step {
+        Step::CreateNamespace(vni) | Step::DeleteNamespace(vni) => Some(Place::Segment(*vni)),
+        Step::CreateLink { place, .. }
+        | Step::DeleteLink(place, _)
+        | Step::SetLink(place, ..)
+        | Step::Add(place, ..)
+        | Step::Delete(place, ..)
+        | Step::AddRoute(place, _)
+        | Step::DeleteRoute(place, _)
+        | Step::SetSysctl { place, .. } => Some(place.clone()),
+        _ => None,
+    }
+}

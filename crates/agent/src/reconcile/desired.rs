@@ -1,0 +1,112 @@
+//! What the data plane of this node should be: the journal's endpoints, and whom they can reach.
+
+use crate::{
+    cluster::Cluster,
+    config::AgentConfig,
+    core::{PortMapping, requested_mtu},
+    journal::{LocalEndpoint, LocalEndpoints},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
+use weft_model::{MacAddr, Network, Vni, overlay_mtu};
+use weft_plan::{Attachment, Desired, Publish, Remote, Segment};
+
+/// The data plane for `endpoints`, with an underlay of MTU `underlay_mtu`.
+pub(super) fn desired(
+    config: &AgentConfig,
+    cluster: &Cluster,
+    endpoints: &LocalEndpoints,
+    underlay_mtu: u32,
+) -> Desired {
+    let mut desired = Desired::default();
+    for (id, local) in endpoints.iter() {
+        let Some(vni) = local.vni() else { continue };
+        desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, underlay_mtu));
+        desired.attachments.insert(*id, attachment(local, vni));
+        if local.fenced.is_none() {
+            desired.publish.extend(local.ports.iter().flat_map(|port| publish(local, port)));
+        }
+        // Whoever needs the way out makes it for the whole segment.
+        if let Some(segment) = desired.segments.get_mut(&vni) {
+            segment.egress |= local.default_route || !local.ports.is_empty();
+        }
+    }
+    desired
+}
+
+fn segment(
+    config: &AgentConfig,
+    cluster: &Cluster,
+    local: &LocalEndpoint,
+    vni: Vni,
+    underlay_mtu: u32,
+) -> Segment {
+    let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
+    let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
+    let gateway = subnets.first().map(|subnet| subnet.gateway);
+    Segment {
+        network: local.network_id,
+        vtep: config.advertise,
+        port: config.vxlan_port,
+        mtu: mtu(&local.network, underlay_mtu, config.advertise),
+        gateways,
+        gateway_mac: MacAddr::for_ip(gateway.unwrap_or(IpAddr::from([0, 0, 0, 0]))),
+        egress: false,
+        remotes: remotes(config, cluster, local, vni),
+    }
+}
+
+/// What the network asks for; otherwise what fits through the underlay.
+fn mtu(network: &Network, underlay: u32, vtep: IpAddr) -> u32 {
+    // One that makes no sense was refused when the network was created: this is another version's.
+    requested_mtu(network).ok().flatten().unwrap_or_else(|| overlay_mtu(underlay, vtep))
+}
+
+/// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up.
+fn remotes(
+    config: &AgentConfig,
+    cluster: &Cluster,
+    local: &LocalEndpoint,
+    vni: Vni,
+) -> BTreeMap<MacAddr, Remote> {
+    let on_segment = |address: &IpAddr| local.network.subnet_of(*address).is_some_and(|s| s.vni == vni);
+    cluster
+        .endpoints_of(&local.network_id)
+        .filter(|(_, endpoint)| endpoint.node != config.node_name)
+        .filter_map(|(_, endpoint)| {
+            let addresses: BTreeSet<IpAddr> = endpoint.addresses().filter(on_segment).collect();
+            let vtep = cluster.nodes.get(&endpoint.node)?.vtep;
+            (!addresses.is_empty()).then_some((endpoint.mac, Remote { vtep, addresses }))
+        })
+        .collect()
+}
+
+fn attachment(local: &LocalEndpoint, vni: Vni) -> Attachment {
+    let default_via = if local.default_route {
+        local.subnets().map(|(_, subnet)| subnet.gateway).collect()
+    } else {
+        Vec::new()
+    };
+    Attachment {
+        vni,
+        netns: local.netns.clone(),
+        ifname: local.ifname.clone(),
+        mac: local.endpoint.mac,
+        addresses: local.subnets().map(|(address, subnet)| subnet.net_of(address)).collect(),
+        default_via,
+        up: local.fenced.is_none(),
+    }
+}
+
+/// A port leads to the endpoint's address of the same family: an IPv4 client to its IPv4 address.
+fn publish<'l>(local: &'l LocalEndpoint, port: &'l PortMapping) -> impl Iterator<Item = Publish> + 'l {
+    let same_family = |address: &IpAddr| port.host_ip.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+    local.endpoint.addresses().filter(same_family).map(|address| Publish {
+        protocol: port.protocol,
+        host_ip: port.host_ip.filter(|ip| !ip.is_unspecified()),
+        host_port: port.host_port,
+        target: SocketAddr::new(address, port.port),
+    })
+}

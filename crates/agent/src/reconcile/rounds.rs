@@ -1,0 +1,147 @@
+//! What came of the rounds, for whoever waits for one.
+
+use crate::{
+    core::{Error, Kind, Round},
+    journal::LocalEndpoints,
+};
+use jiff::Timestamp;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+use weft_model::EndpointId;
+use weft_plan::Place;
+
+/// How long an endpoint's part of the kernel may go on failing before its request fails.
+const FAILING_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A request for the plan.
+pub(super) type Request = oneshot::Sender<Result<Vec<String>, String>>;
+
+/// What was done, and what was not.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Steps taken.
+    pub(super) steps: usize,
+    /// Steps that failed, and where.
+    pub(super) failures: Vec<(Option<Place>, String)>,
+    /// What stands in the way, and where.
+    pub(super) problems: Vec<(Place, String)>,
+}
+
+impl Outcome {
+    /// Nothing could be done at all.
+    pub(super) fn failed(why: String) -> Self {
+        Self { failures: vec![(None, why)], ..Self::default() }
+    }
+}
+
+/// One round.
+#[derive(Debug)]
+pub struct Report {
+    /// What the journal said: the endpoints that should be.
+    pub endpoints: LocalEndpoints,
+    pub(super) outcome: Outcome,
+    /// Namespaces in which names cannot be served, and why.
+    pub(super) unresolved: Vec<(Place, String)>,
+    pub(super) at: Timestamp,
+    pub(super) took: Duration,
+}
+
+impl Report {
+    pub(super) fn is_complete(&self) -> bool {
+        self.outcome.failures.is_empty() && self.unresolved.is_empty()
+    }
+
+    /// Why an endpoint is not as it should be.
+    pub fn failure_of(&self, id: &EndpointId) -> Option<&str> {
+        let local = self.endpoints.get(id)?;
+        let container = Place::Container(local.netns.clone());
+        let segment = local.vni().map(Place::Segment);
+        let concerns = |place: &Place| *place == container || Some(place) == segment.as_ref();
+        let failures = self.outcome.failures.iter().filter(|(place, _)| place.as_ref().is_none_or(concerns));
+        let problems = self.outcome.problems.iter().filter(|(place, _)| concerns(place));
+        let why = failures.map(|(_, why)| why).chain(problems.map(|(_, why)| why)).next();
+        why.map(String::as_str)
+    }
+
+    /// What somebody should look at.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
+        let failures = self.outcome.failures.iter().map(|(_, why)| why);
+        failures.chain(self.outcome.problems.iter().chain(&self.unresolved).map(|(_, why)| why))
+    }
+
+    /// The round as `status` tells it.
+    pub(crate) fn round(&self) -> Round {
+        Round {
+            at: self.at,
+            took: self.took,
+            steps: self.outcome.steps,
+            failures: self.outcome.failures.iter().map(|(_, why)| why.clone()).collect(),
+        }
+    }
+}
+
+/// Where the rounds can be followed.
+#[derive(Clone)]
+pub struct Rounds {
+    reports: watch::Receiver<Option<Arc<Report>>>,
+    ask: mpsc::Sender<Request>,
+}
+
+impl Rounds {
+    pub(super) fn new(reports: watch::Receiver<Option<Arc<Report>>>, ask: mpsc::Sender<Request>) -> Self {
+        Self { reports, ask }
+    }
+
+    /// The last round, once there was one.
+    pub fn last(&self) -> Option<Arc<Report>> {
+        self.reports.borrow().clone()
+    }
+
+    /// The first round, from now on, that `shows` what is waited for.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] if there is none in time.
+    pub async fn after(&self, patience: Duration, shows: impl Fn(&Report) -> bool) -> Result<Arc<Report>, Error> {
+        let mut reports = self.reports.clone();
+        let wanted = |report: &Option<Arc<Report>>| report.as_ref().is_some_and(|report| shows(report));
+        if let Ok(Ok(report)) = timeout(patience, reports.wait_for(wanted)).await
+            && let Some(report) = report.as_ref()
+        {
+            return Ok(Arc::clone(report));
+        }
+        let message = format!("the kernel's network state was not brought up to date within {patience:?}; see `weft status`");
+        Err(Error::new(Kind::Internal, message))
+    }
+
+    /// Waits until an endpoint that the journal has is in the kernel.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`], saying why, if it goes on failing.
+    pub async fn made(&self, patience: Duration, id: &EndpointId) -> Result<(), Error> {
+        let report = self.after(patience, |report| report.endpoints.contains_key(id)).await?;
+        let Some(mut why) = report.failure_of(id).map(ToOwned::to_owned) else { return Ok(()) };
+        let mut reports = self.reports.clone();
+        let retried = timeout(FAILING_PATIENCE, async {
+            while reports.changed().await.is_ok() {
+                let Some(report) = reports.borrow_and_update().clone() else { continue };
+                match report.failure_of(id) {
+                    Some(again) => again.clone_into(&mut why),
+                    None => return true,
+                }
+            }
+            false
+        });
+        if retried.await.unwrap_or(false) { Ok(()) } else { Err(Error::new(Kind::Internal, why)) }
+    }
+
+    /// What the next round would change.
+    pub async fn plan(&self) -> Result<Vec<String>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Error::new(Kind::Internal, "the loop has ended: see the agent's log");
+        self.ask.send(answer).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?.map_err(|why| Error::new(Kind::Internal, why))
+    }
+}

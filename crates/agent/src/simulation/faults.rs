@@ -1,0 +1,156 @@
+//! Agents that die, stores that go away, nodes that vanish and return.
+
+use super::{cluster, eventually, network};
+use crate::core::Kind;
+use std::time::Duration;
+use tokio::time::Instant;
+use weft_plan::Place;
+use weft_store::Store;
+
+#[tokio::test(start_paused = true)]
+async fn a_restarted_agent_takes_over_what_it_had() {
+    let (_store, mut nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    let before = nodes[0].attach("overlay", "a").await.unwrap();
+    let kernel = nodes[0].kernel.kernel(|kernel| kernel.clone());
+    nodes[0].kill().await;
+    assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel, "a dead agent changes nothing");
+    nodes[0].start();
+    nodes[0].joined(2).await;
+    let core = nodes[0].core();
+    eventually("a first round", || core.rounds.last().is_some_and(|r| r.endpoints.contains_key(&before.id))).await;
+    assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
+    assert_eq!(core.rounds.plan().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
+    for delay in [1u64, 5, 10, 15, 20, 30, 50] {
+        let (_store, mut nodes) = cluster(2).await;
+        nodes[0].core().create(network("overlay")).await.unwrap();
+        nodes[0].store.faults().set_delay(Duration::from_millis(7));
+        // Killed in the middle of joining.
+        let cut = tokio::time::timeout(Duration::from_millis(delay), nodes[0].attach("overlay", "a")).await;
+        let acknowledged = cut.is_ok_and(|result| result.is_ok());
+        nodes[0].kill().await;
+        nodes[0].store.faults().set_delay(Duration::ZERO);
+        nodes[0].start();
+        nodes[0].joined(2).await;
+        let core = nodes[0].core();
+        // Journal, store and kernel agree in the end, whether it is there or not.
+        eventually("they agree", || {
+            let known = core.known();
+            let endpoints = known.all_endpoints().count();
+            let claims: usize = known.claims.values().map(|claims| claims.len()).sum();
+            let segments = nodes[0]
+                .kernel
+                .kernel(|kernel| kernel.places.keys().filter(|p| matches!(p, Place::Segment(_))).count());
+            let journal = core.journal.endpoints().len();
+            journal == endpoints && endpoints == claims && endpoints == segments && (!acknowledged || journal == 1)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
+    let (_store, nodes) = cluster(1).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].attach("overlay", "a").await.unwrap();
+    let kernel = nodes[0].kernel.kernel(|kernel| kernel.clone());
+    nodes[0].store.faults().set_unavailable(true);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = Instant::now();
+    let error = nodes[0].attach("overlay", "b").await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unavailable);
+    assert!(asked.elapsed() <= Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert!(error.to_string().contains("memory"), "it names the store: {error}");
+    // An hour later, what ran still does.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    nodes[0].kernel.remove_container("/run/netns/b");
+    assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
+    // Leaving needs no store; the store is told when it is back.
+    nodes[0].core().detach_endpoint("overlay", "a").await.unwrap();
+    nodes[0].store.faults().set_unavailable(false);
+    let core = nodes[0].core();
+    eventually("it is back", || core.membership.borrow().is_none()).await;
+    eventually("the address is free", || core.known().claims.is_empty()).await;
+    nodes[0].attach("overlay", "b").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_gone_is_down_then_given_up() {
+    let (_store, mut nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[1].attach("overlay", "b").await.unwrap();
+    let up = nodes[0].core().give_up_node(&"host2".parse().unwrap()).await.unwrap_err();
+    assert_eq!(up.kind, Kind::Conflict);
+    nodes[1].kill().await;
+    let core = nodes[0].core();
+    eventually("it is seen down", || {
+        core.known().nodes.get(&"host2".parse().unwrap()).is_some_and(|node| node.down_since.is_some())
+    })
+    .await;
+    let stays = core.remove("overlay").await.unwrap_err();
+    assert!(stays.to_string().contains("b on host2"), "{stays}");
+    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    let known = core.known();
+    assert!(known.claims.is_empty() && known.endpoints.is_empty());
+    // It comes back, its container still there: it claims what nobody took.
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    eventually("its endpoint is back", || core.known().all_endpoints().count() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lost_an_address_while_away_is_cut_off() {
+    let (_store, mut nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    let lost = nodes[1].attach("overlay", "b").await.unwrap().endpoint.ipv4;
+    nodes[1].kill().await;
+    let core = nodes[0].core();
+    eventually("it is down", || core.known().live.len() == 1).await;
+    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    let options = crate::core::JoinOptions { ipv4: lost, ..Default::default() };
+    nodes[0].attach_with("overlay", "a", options).await.unwrap();
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    let back = nodes[1].core();
+    eventually("it is cut off", || back.journal.endpoints().values().all(|local| local.fenced.is_some())).await;
+    let problems = back.describe().problems;
+    assert!(problems.iter().any(|p| p.contains("went to an endpoint of node host1")), "{problems:?}");
+    // The winner leaves: the loser has its place back.
+    core.detach_endpoint("overlay", "a").await.unwrap();
+    eventually("it is back", || back.journal.endpoints().values().all(|local| local.fenced.is_none())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_session_is_opened_again() {
+    let (store, nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    let session = nodes[0].core().identity.session().unwrap();
+    store.expire_session(&session);
+    let core = nodes[0].core();
+    eventually("another session", || core.identity.session().is_some_and(|now| now != session)).await;
+    for node in &nodes {
+        eventually("both are up again", || {
+            node.core().known().live.len() == 2 && node.core().membership.borrow().is_none()
+        })
+        .await;
+    }
+    assert!(store.get("weft/v1/live/host1").await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_ends_the_agent() {
+    let (store, _nodes) = cluster(1).await;
+    let mut other = super::Node::new(7, &store);
+    other.config = std::sync::Arc::new(crate::config::AgentConfig {
+        node_name: "host1".parse().unwrap(),
+        ..(*other.config).clone()
+    });
+    let error = other.failure().await.to_string();
+    assert!(error.starts_with("another live node at 192.168.77.11 has the name host1"), "{error}");
+}

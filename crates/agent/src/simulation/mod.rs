@@ -1,0 +1,57 @@
+//! Many nodes in one process, on the store in memory and fake kernels, under virtual time.
+//!
+//! The core, the loop, membership and upkeep are the real ones. What can only go wrong between nodes is
+//! tried here; what can only go wrong with a kernel or a store is tried on real ones, in `tests/`.
+
+mod faults;
+mod ipam;
+mod networks;
+mod node;
+
+use crate::core::{CreateNetwork, PoolRequest};
+use node::Node;
+use std::time::Duration;
+use weft_store::MemoryStore;
+
+/// A cluster of `n` nodes, all of them up.
+async fn cluster(n: usize) -> (MemoryStore, Vec<Node>) {
+    let store = MemoryStore::new();
+    let mut nodes = Vec::new();
+    for number in 1..=n {
+        let mut node = Node::new(number, &store);
+        node.start();
+        nodes.push(node);
+    }
+    for node in &nodes {
+        node.joined(n).await;
+    }
+    (store, nodes)
+}
+
+/// A network called `name` in the first free pool.
+fn network(name: &str) -> CreateNetwork {
+    CreateNetwork {
+        name: name.parse().unwrap(),
+        pools: Vec::new(),
+        ipv6: false,
+        internal: false,
+        options: Default::default(),
+        labels: Default::default(),
+    }
+}
+
+/// A network called `name` in a certain pool.
+fn network_in(name: &str, pool: &str) -> CreateNetwork {
+    let pools = vec![PoolRequest { subnet: Some(pool.parse().unwrap()), ..PoolRequest::default() }];
+    CreateNetwork { pools, ..network(name) }
+}
+
+/// Waits, in virtual time, until `condition` holds.
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(120), async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "did not happen: {what}");
+}

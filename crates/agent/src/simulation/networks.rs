@@ -1,0 +1,100 @@
+//! Networks, created and removed by several nodes at once.
+
+use super::{cluster, eventually, network, network_in};
+use crate::core::{Kind, PruneFilter};
+use std::collections::BTreeSet;
+
+#[tokio::test(start_paused = true)]
+async fn a_network_made_anywhere_is_everywhere() {
+    let (_store, nodes) = cluster(3).await;
+    let id = nodes[0].core().create(network("overlay")).await.unwrap();
+    for node in &nodes {
+        eventually("the network is seen", || node.core().network_view("overlay").is_ok()).await;
+        let view = node.core().network_view(&id.short()).unwrap();
+        assert_eq!(view.network.subnets[0].pool.to_string(), "10.0.0.0/24");
+        assert_eq!(view.network.subnets[0].vni.get(), 256);
+    }
+    nodes[2].core().remove("overlay").await.unwrap();
+    for node in &nodes {
+        eventually("the network is gone", || node.core().network_view("overlay").is_err()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_racing_creates_of_one_name_exactly_one_wins() {
+    let (_store, nodes) = cluster(3).await;
+    let cores: Vec<_> = nodes.iter().map(|node| node.core()).collect();
+    let creates = (0..12).map(|n| cores[n % 3].create(network("overlay")));
+    let results = futures::future::join_all(creates).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    for error in results.into_iter().filter_map(Result::err) {
+        assert_eq!(error.to_string(), "network with name overlay already exists");
+        assert_eq!(error.kind, Kind::Conflict);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn racing_creates_never_share_a_pool_or_a_vni() {
+    let (_store, nodes) = cluster(3).await;
+    let cores: Vec<_> = nodes.iter().map(|node| node.core()).collect();
+    let creates = (0..24).map(|n| cores[n % 3].create(network(&format!("net{n}"))));
+    for result in futures::future::join_all(creates).await {
+        result.unwrap();
+    }
+    let known = nodes[0].core().known();
+    assert_eq!(known.pools().len(), 24);
+    assert_eq!(known.vnis.len(), 24);
+    let vnis: BTreeSet<u32> = known.vnis.keys().map(|vni| vni.get()).collect();
+    assert_eq!(vnis, (256..280).collect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn racing_creates_of_overlapping_pools_of_different_sizes() {
+    let (_store, nodes) = cluster(2).await;
+    let (a, b) = (nodes[0].core(), nodes[1].core());
+    let (a, b) =
+        tokio::join!(a.create(network_in("large", "10.1.0.0/16")), b.create(network_in("small", "10.1.2.0/24")));
+    let error = a.and(b).unwrap_err().to_string();
+    assert!(error.contains("overlaps 10.1."), "{error}");
+    assert_eq!(nodes[0].core().known().networks.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn default_pools_keep_clear_of_this_hosts_routes() {
+    let (_store, nodes) = cluster(1).await;
+    nodes[0].route("10.0.0.0/23");
+    nodes[0].core().create(network("a")).await.unwrap();
+    let view = nodes[0].core().network_view("a").unwrap();
+    assert_eq!(view.network.subnets[0].pool.to_string(), "10.0.2.0/24");
+    let error = nodes[0].core().create(network_in("b", "10.0.1.0/24")).await.unwrap_err().to_string();
+    assert!(error.contains("overlaps 10.0.0.0/23, which this host has a route to"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_in_use_anywhere_stays() {
+    let (_store, nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[1].attach("overlay", "nginx_02").await.unwrap();
+    let error = nodes[0].core().remove("overlay").await.unwrap_err();
+    assert_eq!(error.kind, Kind::Forbidden);
+    assert!(error.to_string().contains("has active endpoints: nginx_02 on host2"), "{error}");
+    assert!(nodes[0].core().prune(PruneFilter::default()).await.unwrap().is_empty());
+    nodes[1].core().detach_endpoint("overlay", "nginx_02").await.unwrap();
+    nodes[1].core().remove("overlay").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_a_network_that_goes() {
+    for delay in 0..20 {
+        let (store, nodes) = cluster(2).await;
+        nodes[0].core().create(network("overlay")).await.unwrap();
+        eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+        nodes[0].store.faults().set_delay(std::time::Duration::from_millis(delay));
+        nodes[1].store.faults().set_delay(std::time::Duration::from_millis(7));
+        let core = nodes[0].core();
+        let (removed, joined) = tokio::join!(core.remove("overlay"), nodes[1].attach("overlay", "a"));
+        assert!(removed.is_ok() != joined.is_ok(), "both or neither: {removed:?} {joined:?}");
+        drop(store);
+    }
+}

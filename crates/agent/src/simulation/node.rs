@@ -1,0 +1,187 @@
+//! A node of the simulation.
+
+use crate::{
+    assembly::{Agent, Ground},
+    config::AgentConfig,
+    core::{Attach, Core, EndpointView, Error, JoinOptions, Kind},
+    env::Env,
+    host::Host,
+};
+use async_trait::async_trait;
+use ipnet::IpNet;
+use rand::{SeedableRng, rngs::StdRng};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tempfile::TempDir;
+use weft_datapath::Fake;
+use weft_model::{Keyspace, Timestamp};
+use weft_plan::Place;
+use weft_store::MemoryStore;
+
+/// A host with an agent that can be killed and started again.
+pub(super) struct Node {
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) store: MemoryStore,
+    pub(super) kernel: Arc<Fake>,
+    host: Arc<FakeHost>,
+    seed: u64,
+    agent: Option<Agent>,
+    _directory: TempDir,
+}
+
+impl Node {
+    pub(super) fn new(number: usize, store: &MemoryStore) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let kernel = Arc::new(Fake::new());
+        let config = AgentConfig {
+            node_name: format!("host{number}").parse().unwrap(),
+            store: weft_store::StoreUrl::Embedded(None),
+            store_options: Default::default(),
+            store_token: None,
+            store_serve: None,
+            advertise: IpAddr::from([192, 168, 77, 10 + u8::try_from(number).unwrap()]),
+            vxlan_port: 4789,
+            default_address_pools: Vec::new(),
+            data_dir: directory.path().to_owned(),
+            socket: "/nonexistent".into(),
+            session_ttl: Duration::from_secs(20),
+            node_expiry: Duration::from_secs(3600),
+            weft_binary: "/nonexistent".into(),
+        };
+        Self {
+            config: Arc::new(config),
+            store: store.another_way(),
+            host: Arc::new(FakeHost { kernel: Arc::clone(&kernel), routes: Mutex::default() }),
+            kernel,
+            seed: number as u64,
+            agent: None,
+            _directory: directory,
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        let began = tokio::time::Instant::now();
+        self.seed += 1000;
+        let clock = move || Timestamp::UNIX_EPOCH + began.elapsed();
+        let agent = Agent::start(Ground {
+            config: Arc::clone(&self.config),
+            store: Arc::new(self.store.clone()),
+            keyspace: Keyspace::new("weft"),
+            env: Arc::new(Env::new(clock, StdRng::seed_from_u64(self.seed))),
+            host: Arc::clone(&self.host) as Arc<dyn Host>,
+            datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
+        });
+        self.agent = Some(agent.unwrap());
+    }
+
+    /// Stops the agent where it is.
+    pub(super) async fn kill(&mut self) {
+        let Some(agent) = self.agent.take() else { return };
+        let core = Arc::downgrade(&agent.core);
+        drop(agent);
+        // Aborted tasks end at their next turn; the data directory is free when the last of them has.
+        super::eventually("the agent is gone", || core.strong_count() == 0).await;
+    }
+
+    /// Starts an agent that is expected to give up, and says why it did.
+    pub(super) async fn failure(&mut self) -> Error {
+        self.start();
+        self.agent.as_mut().unwrap().failed().await
+    }
+
+    pub(super) fn core(&self) -> Arc<Core> {
+        Arc::clone(&self.agent.as_ref().unwrap().core)
+    }
+
+    /// Waits until the node is in, and sees `n` nodes up.
+    pub(super) async fn joined(&self, n: usize) {
+        let core = self.core();
+        super::eventually("the node joins", || {
+            core.membership.borrow().is_none() && core.known().live.len() == n
+        })
+        .await;
+    }
+
+    pub(super) fn route(&self, to: &str) {
+        self.host.routes.lock().unwrap().push(to.parse().unwrap());
+    }
+
+    pub(super) async fn attach(&self, network: &str, name: &str) -> Result<EndpointView, Error> {
+        self.attach_with(network, name, JoinOptions::default()).await
+    }
+
+    pub(super) async fn attach_with(
+        &self,
+        network: &str,
+        name: &str,
+        options: JoinOptions,
+    ) -> Result<EndpointView, Error> {
+        let netns = PathBuf::from(format!("/run/netns/{name}"));
+        self.kernel.add_container(netns.clone());
+        let name = name.parse().unwrap();
+        self.core().attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
+    }
+}
+
+/// A host whose namespaces are those of a fake kernel.
+struct FakeHost {
+    kernel: Arc<Fake>,
+    routes: Mutex<Vec<IpNet>>,
+}
+
+#[async_trait]
+impl Host for FakeHost {
+    async fn routes(&self) -> Result<Vec<IpNet>, Error> {
+        Ok(self.routes.lock().unwrap().clone())
+    }
+
+    async fn underlay_mtu(&self) -> Result<u32, Error> {
+        Ok(1500)
+    }
+
+    async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error> {
+        let place = Place::Container(netns.to_owned());
+        self.kernel
+            .kernel(|kernel| kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect()))
+            .ok_or_else(|| Error::new(Kind::Invalid, format!("{} is not a network namespace", netns.display())))
+    }
+
+    fn has_netns(&self, netns: &Path) -> bool {
+        self.kernel.kernel(|kernel| kernel.places.contains_key(&Place::Container(netns.to_owned())))
+    }
+
+    async fn create_netns(&self, name: &str) -> Result<(), Error> {
+        self.kernel.add_container(format!("/run/netns/{name}"));
+        Ok(())
+    }
+
+    async fn delete_netns(&self, name: &str) -> Result<(), Error> {
+        self.kernel.remove_container(format!("/run/netns/{name}"));
+        Ok(())
+    }
+
+    async fn resolver_sockets(
+        &self,
+        _netns: &Path,
+        _address: SocketAddr,
+    ) -> Result<(UdpSocket, TcpListener), Error> {
+        let bind = || Ok::<_, std::io::Error>((UdpSocket::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?));
+        let sockets = bind().map_err(|error| Error::internal("binding", error))?;
+        sockets.0.set_nonblocking(true).unwrap();
+        sockets.1.set_nonblocking(true).unwrap();
+        Ok(sockets)
+    }
+
+    fn resolv_conf(&self) -> String {
+        String::new()
+    }
+
+    fn interface_index(&self, _name: &str) -> Option<u32> {
+        None
+    }
+}
