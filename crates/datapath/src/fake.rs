@@ -56,7 +56,7 @@ impl Fake {
 
     /// Makes the namespace of a container.
     pub fn add_container(&self, path: impl Into<std::path::PathBuf>) {
-        self.kernel(|kernel| kernel.places.insert(Place::Container(path.into()), Namespace::default()));
+        self.kernel(|kernel| kernel.places.insert(Place::Container(path.into()), Namespace::of_container()));
     }
 
     /// Ends a container: its namespace goes, and the links in it.

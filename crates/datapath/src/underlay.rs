@@ -46,7 +46,8 @@ pub async fn routes() -> Result<Vec<IpNet>, UnderlayError> {
         let links = socket.links()?;
         let ours: Vec<u32> = links.iter().filter(|link| is_ours(link)).map(|link| link.index).collect();
         let routes = socket.routes(None)?.into_iter();
-        let others = routes.filter(|r| r.to.prefix_len() > 0 && r.link.is_none_or(|link| !ours.contains(&link)));
+        let others =
+            routes.filter(|r| r.to.prefix_len() > 0 && r.link.is_none_or(|link| !ours.contains(&link)));
         Ok(others.map(|route| route.to.trunc()).collect())
     })
     .await?

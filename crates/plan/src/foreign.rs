@@ -83,8 +83,10 @@ fn forget(places: &mut BTreeMap<Place, Namespace>, place: &Place, name: &IfName)
 fn routed_elsewhere(place: &Place, route: &Route, dev: &str) -> Problem {
     let effect = match place {
         Place::Container(_) => "it is left as it is, and the way out through weft's gateway is not used",
-        _ => "containers on that subnet have no way out until that route is removed or the network gets \
-              another subnet",
+        _ => {
+            "containers on that subnet have no way out until that route is removed or the network gets \
+              another subnet"
+        }
     };
     let message = format!("{place}: {} is routed through {dev} already: {effect}", route.destination());
     Problem { place: place.clone(), message }

@@ -36,6 +36,14 @@ pub struct Namespace {
     pub sysctls: BTreeMap<String, String>,
 }
 
+impl Namespace {
+    /// A container's, as the kernel makes it: with its loopback device down.
+    pub fn of_container() -> Self {
+        let loopback = Link { alias: None, ..Link::new(Kind::Loopback, String::new(), None, 65536) };
+        Self { links: BTreeMap::from([(IfName::loopback(), loopback)]), ..Self::default() }
+    }
+}
+
 /// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {

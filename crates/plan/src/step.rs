@@ -150,7 +150,10 @@ impl Step {
             | Step::Delete(_, name, _) => Some(name.as_str()),
             Step::AddRoute(_, route) | Step::DeleteRoute(_, route) => Some(route.dev.as_str()),
             Step::SetSysctl { key, .. } => sysctl_link(key),
-            Step::CreateNamespace(_) | Step::DeleteNamespace(_) | Step::SetRuleset(_) | Step::DeleteRuleset => None,
+            Step::CreateNamespace(_)
+            | Step::DeleteNamespace(_)
+            | Step::SetRuleset(_)
+            | Step::DeleteRuleset => None,
         }
     }
 }

@@ -73,8 +73,8 @@ impl Target {
 
         let inner = (Place::Segment(attachment.vni), IfName::port(id));
         let outer = (Place::Container(attachment.netns.clone()), attachment.ifname.clone());
-        let container = self.at(&outer.0);
-        container.links.insert(IfName::loopback(), loopback());
+        let container = self.places.entry(outer.0.clone()).or_insert_with(Namespace::of_container);
+        container.links.entry(IfName::loopback()).and_modify(|loopback| loopback.up = true);
         if attachment.up {
             container.routes.extend(attachment.default_via.iter().map(|&via| Route {
                 to: default_route(via),
@@ -199,10 +199,6 @@ fn needs_uplink(desired: &Desired) -> BTreeSet<Vni> {
 
 fn alias_of(owner: &impl std::fmt::Display) -> String {
     format!("{ALIAS_PREFIX}{owner}")
-}
-
-fn loopback() -> Link {
-    Link { alias: None, up: true, ..Link::new(Kind::Loopback, String::new(), None, 0) }
 }
 
 fn is_v4(net: &IpNet) -> bool {

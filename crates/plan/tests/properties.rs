@@ -1,0 +1,330 @@
+//! From any state, one plan leads to what is desired, and a second is empty.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::PathBuf,
+};
+use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Vni};
+use weft_plan::{
+    Attachment, Change, Desired, Kind, Namespace, Observed, Place, Port, Protocol, Publish, Remote,
+    RulesetMark, Segment, Step, Thing, plan,
+};
+
+const VNIS: [u32; 3] = [256, 257, 258];
+
+fn vni(number: u32) -> Vni {
+    number.try_into().unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn vtep() -> impl Strategy<Value = IpAddr> {
+    select(vec![ip("192.0.2.1"), ip("192.0.2.2"), ip("2001:db8::1")])
+}
+
+fn container(n: usize) -> PathBuf {
+    format!("/run/netns/c{n}").into()
+}
+
+fn address(number: u32, host: u8, v6: bool) -> IpNet {
+    let text =
+        if v6 { format!("fd00:{number}::{host}/64") } else { format!("10.0.{}.{host}/24", number - 256) };
+    text.parse().unwrap()
+}
+
+fn segment(number: u32) -> impl Strategy<Value = Segment> {
+    let remote = (10u8..14, vtep(), any::<bool>());
+    (
+        vtep(),
+        select(vec![4789u16, 4790]),
+        1400u32..1402,
+        any::<bool>(),
+        any::<bool>(),
+        0u8..2,
+        vec(remote, 0..4),
+    )
+        .prop_map(move |(vtep, port, mtu, v6, egress, network, remotes)| {
+            let gateways: Vec<IpNet> =
+                [Some(address(number, 1, false)), v6.then(|| address(number, 1, true))]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+            let remotes = remotes.into_iter().map(|(host, vtep, both)| {
+                let v4 = address(number, host, false).addr();
+                let addresses = [Some(v4), both.then(|| address(number, host, true).addr())];
+                (MacAddr::for_ip(v4), Remote { vtep, addresses: addresses.into_iter().flatten().collect() })
+            });
+            Segment {
+                network: format!("{network:064x}").parse::<NetworkId>().unwrap(),
+                vtep,
+                port,
+                mtu,
+                gateway_mac: MacAddr::for_ip(gateways[0].addr()),
+                gateways,
+                egress,
+                remotes: remotes.collect(),
+            }
+        })
+}
+
+/// Two interfaces in each of three containers; a default route only through the first.
+fn attachment(n: usize) -> impl Strategy<Value = (EndpointId, Attachment)> {
+    (select(&VNIS[..]), 0u8..2, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        move |(number, shift, v6, up, leaves)| {
+            let host = 2 + u8::try_from(n).unwrap() * 2 + shift;
+            let v4 = address(number, host, false);
+            let addresses = [Some(v4), v6.then(|| address(number, host, true))];
+            let id = format!("{:0<64}", format!("e{n}")).parse().unwrap();
+            let attachment = Attachment {
+                vni: vni(number),
+                netns: container(n / 2),
+                ifname: IfName::container(u8::try_from(n % 2).unwrap()),
+                mac: MacAddr::for_ip(v4.addr()),
+                addresses: addresses.into_iter().flatten().collect(),
+                default_via: if leaves && n.is_multiple_of(2) {
+                    vec![address(number, 1, false).addr()]
+                } else {
+                    vec![]
+                },
+                up,
+            };
+            (id, attachment)
+        },
+    )
+}
+
+prop_compose! {
+    fn desired()(
+        segments in (segment(256), segment(257), segment(258)),
+        present in vec(any::<bool>(), 3),
+        attachments in (attachment(0), attachment(1), attachment(2), attachment(3), attachment(4), attachment(5)),
+        attached in vec(any::<bool>(), 6),
+        port in proptest::option::of(1u16..4),
+    ) -> Desired {
+        let segments = VNIS.into_iter().map(vni).zip([segments.0, segments.1, segments.2]);
+        let (a, b, c, d, e, f) = attachments;
+        let publish = port.map(|host_port| Publish {
+            protocol: Protocol::Tcp,
+            host_ip: None,
+            host_port,
+            target: "10.0.0.2:80".parse().unwrap(),
+        });
+        Desired {
+            segments: segments.zip(present).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
+            attachments: [a, b, c, d, e, f].into_iter().zip(attached).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
+            publish: publish.into_iter().collect(),
+        }
+    }
+}
+
+/// Something that others do to the kernel.
+#[derive(Debug, Clone)]
+enum Meddling {
+    Take(Step),
+    ForeignLink(Place, IfName),
+    ForeignRoute(Place, IpNet),
+    LoseContainer(usize),
+    Replace(Place, IfName),
+    LeavePort(Place, IfName),
+    LoseRoutes(Place),
+    LoseSysctls(Place),
+    Ruleset(Option<RulesetMark>),
+    Append(Place, MacAddr, IpAddr),
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        Just(Place::Host),
+        select(&VNIS[..]).prop_map(|number| Place::Segment(vni(number))),
+        (0usize..3).prop_map(|n| Place::Container(container(n))),
+    ]
+}
+
+fn link() -> impl Strategy<Value = IfName> {
+    let mut names = vec![IfName::bridge(), IfName::vxlan(), IfName::segment_uplink(), IfName::loopback()];
+    names.extend([IfName::container(0), IfName::container(1)]);
+    names.extend(VNIS.map(|number| IfName::uplink(vni(number))));
+    names.extend((0..6).map(|n| IfName::port(&format!("{:0<64}", format!("e{n}")).parse().unwrap())));
+    select(names)
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        any::<bool>().prop_map(Change::Up),
+        (1399u32..1403).prop_map(Change::Mtu),
+        Just(Change::Mac("02:00:00:00:00:01".parse().unwrap())),
+        Just(Change::Port(Port::FRESH)),
+    ]
+}
+
+fn thing() -> impl Strategy<Value = Thing> {
+    (select(&VNIS[..]), 1u8..15, any::<bool>(), vtep(), 0u8..4).prop_map(|(number, host, v6, vtep, kind)| {
+        let net = address(number, host, v6);
+        let mac = MacAddr::for_ip(address(number, host, false).addr());
+        match kind {
+            0 => Thing::Address(net),
+            1 => Thing::Fdb(mac, vtep),
+            2 => Thing::Neighbour(net.addr(), mac),
+            _ => Thing::Station(mac),
+        }
+    })
+}
+
+fn meddling() -> impl Strategy<Value = Meddling> {
+    let mac = select(&VNIS[..]).prop_map(|number| MacAddr::for_ip(address(number, 10, false).addr()));
+    prop_oneof![
+        (place(), link()).prop_map(|(p, l)| Meddling::Take(Step::DeleteLink(p, l))),
+        (place(), link(), change()).prop_map(|(p, l, c)| Meddling::Take(Step::SetLink(p, l, c))),
+        (place(), link(), thing()).prop_map(|(p, l, t)| Meddling::Take(Step::Add(p, l, t))),
+        (place(), link(), thing()).prop_map(|(p, l, t)| Meddling::Take(Step::Delete(p, l, t))),
+        select(&VNIS[..]).prop_map(|n| Meddling::Take(Step::DeleteNamespace(vni(n)))),
+        (place(), link()).prop_map(|(p, l)| Meddling::ForeignLink(p, l)),
+        (place(), select(&VNIS[..]))
+            .prop_map(|(p, n)| Meddling::ForeignRoute(p, address(n, 1, false).trunc())),
+        (0usize..3).prop_map(Meddling::LoseContainer),
+        (place(), link()).prop_map(|(p, l)| Meddling::Replace(p, l)),
+        (place(), link()).prop_map(|(p, l)| Meddling::LeavePort(p, l)),
+        place().prop_map(Meddling::LoseRoutes),
+        place().prop_map(Meddling::LoseSysctls),
+        any::<bool>().prop_map(|gone| {
+            Meddling::Ruleset((!gone).then(|| RulesetMark { comment: "weft 0".to_owned(), rules: 1 }))
+        }),
+        (place(), mac, vtep()).prop_map(|(p, m, v)| Meddling::Append(p, m, v)),
+    ]
+}
+
+fn meddle(kernel: &mut Observed, meddling: Meddling) {
+    let mut at =
+        |place: &Place, f: &dyn Fn(&mut Namespace)| kernel.places.get_mut(place).into_iter().for_each(f);
+    match meddling {
+        Meddling::Take(Step::DeleteLink(_, name)) if name == IfName::loopback() => {}
+        // Who meddles may be refused, as everybody.
+        Meddling::Take(step) => {
+            let _ = kernel.take(&step);
+        }
+        Meddling::ForeignLink(place, link) => at(&place, &|namespace| {
+            let possible = link != IfName::loopback() && !matches!(place, Place::Segment(_));
+            if possible && !namespace.links.contains_key(&link) {
+                namespace.foreign_links.insert(link.clone());
+            }
+        }),
+        Meddling::ForeignRoute(place, to) => at(&place, &|namespace| {
+            if namespace.routes.iter().all(|route| route.to != to) {
+                namespace.foreign_routes.insert(to, "eth9".to_owned());
+            }
+        }),
+        Meddling::LoseContainer(n) => {
+            let place = Place::Container(container(n));
+            let links: Vec<IfName> = kernel
+                .places
+                .get(&place)
+                .map_or_else(Vec::new, |namespace| namespace.links.keys().cloned().collect());
+            for name in links {
+                kernel.take(&Step::DeleteLink(place.clone(), name)).unwrap();
+            }
+            kernel.places.remove(&place);
+        }
+        Meddling::Replace(place, link) => at(&place, &|namespace| {
+            if matches!(link.as_str(), "br0" | "vxlan0")
+                && let Some(link) = namespace.links.get_mut(&link)
+            {
+                link.kind = Kind::Other("dummy".to_owned());
+                (link.fdb, link.neighbours) = Default::default();
+            }
+        }),
+        Meddling::LeavePort(place, link) => at(&place, &|namespace| {
+            if let Some(link) = namespace.links.get_mut(&link) {
+                link.port = None;
+                link.stations.clear();
+            }
+        }),
+        Meddling::LoseRoutes(place) => at(&place, &|namespace| namespace.routes.clear()),
+        Meddling::LoseSysctls(place) => at(&place, &|namespace| namespace.sysctls.clear()),
+        Meddling::Ruleset(mark) => kernel.ruleset = mark,
+        Meddling::Append(place, mac, vtep) => at(&place, &|namespace| {
+            if let Some(link) = namespace.links.get_mut(&IfName::vxlan()) {
+                link.fdb.entry(mac).or_default().insert(vtep);
+            }
+        }),
+    }
+}
+
+/// A host with three containers and nothing of ours.
+fn kernel() -> Observed {
+    let containers = (0..3).map(|n| (Place::Container(container(n)), Namespace::of_container()));
+    Observed {
+        places: containers.chain([(Place::Host, Namespace::default())]).collect(),
+        ..Observed::default()
+    }
+}
+
+/// What the data plane observes: of containers, those that should be attached.
+fn observe(kernel: &Observed, desired: &Desired) -> Observed {
+    let wanted: BTreeSet<&PathBuf> =
+        desired.attachments.values().map(|attachment| &attachment.netns).collect();
+    let mut observed = kernel.clone();
+    observed.places.retain(|place, _| !matches!(place, Place::Container(path) if !wanted.contains(path)));
+    observed
+}
+
+fn reach(kernel: &mut Observed, desired: &Desired) -> Result<(), TestCaseError> {
+    let first = plan(desired, &observe(kernel, desired));
+    for step in &first.steps {
+        let result = kernel.take(step);
+        prop_assert!(result.is_ok(), "{step}: {}\nin\n{first}", result.unwrap_err());
+    }
+    let second = plan(desired, &observe(kernel, desired));
+    prop_assert!(second.steps.is_empty(), "a second plan is not empty:\n{second}\nafter\n{first}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn from_any_state_one_plan_reaches_what_is_desired(
+        before in desired(), after in desired(), meddlings in vec(meddling(), 0..8),
+    ) {
+        let mut kernel = kernel();
+        reach(&mut kernel, &before)?;
+        for meddling in meddlings {
+            meddle(&mut kernel, meddling);
+        }
+        reach(&mut kernel, &after)?;
+    }
+
+    #[test]
+    fn nothing_is_left_when_nothing_is_desired(before in desired(), meddlings in vec(meddling(), 0..4)) {
+        let mut kernel = kernel();
+        reach(&mut kernel, &before)?;
+        meddlings.into_iter().for_each(|meddling| meddle(&mut kernel, meddling));
+        reach(&mut kernel, &Desired::default())?;
+        for (place, namespace) in &kernel.places {
+            prop_assert!(!matches!(place, Place::Segment(_)));
+            let ours = namespace.links.keys().filter(|name| **name != IfName::loopback()).count();
+            prop_assert_eq!((ours, namespace.routes.len()), (0, 0), "in {}", place);
+        }
+        prop_assert_eq!(kernel.ruleset, None);
+    }
+
+    #[test]
+    fn what_must_be_left_alone_is(before in desired(), after in desired(), number in select(&VNIS[..])) {
+        let mut kernel = kernel();
+        reach(&mut kernel, &before)?;
+        let place = Place::Segment(vni(number));
+        let mut observed = observe(&kernel, &after);
+        observed.places.remove(&place);
+        observed.blocked = BTreeMap::from([(place.clone(), "cannot be read".to_owned())]);
+        let plan = plan(&after, &observed);
+        let uplink = IfName::uplink(vni(number));
+        for step in &plan.steps {
+            prop_assert!(step.place() != place && step.link() != Some(uplink.as_str()), "{}", step);
+        }
+        prop_assert_eq!(plan.problems.iter().any(|p| p.place == place), after.segments.contains_key(&vni(number)));
+    }
+}
