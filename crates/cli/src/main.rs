@@ -1,1 +1,28 @@
-fn main() {}
+//! `weft`: the agent that runs on every host, and the command line that talks to it.
+
+mod agent;
+mod cli;
+mod client;
+mod completion;
+mod endpoint;
+mod failure;
+mod network;
+mod node;
+mod output;
+mod patience;
+mod plan;
+mod process;
+mod shim;
+mod status;
+mod store;
+mod version;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,0 +1,111 @@
+//! `weft agent`: from flags and file to a running agent.
+
+mod advertise;
+mod file;
+mod log;
+mod settings;
+
+use crate::client::Host;
+use anyhow::{Context, bail};
+use settings::Settings;
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use weft_agent::config::{AgentConfig, StoreServe};
+use weft_ipam::AddressPool;
+use weft_model::NodeName;
+use weft_store::{Secret, StoreOptions, StoreUrl};
+
+/// Run the agent of this host, as root. Flags win over /etc/weft/weft.toml, which has the same keys.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = store_options_help())]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    settings: Settings,
+    /// Another configuration file; it must exist
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Agent {
+    pub(crate) fn run(mut self, host: Option<Host>) -> anyhow::Result<ExitCode> {
+        self.settings.host = host;
+        let settings = self.settings.or(file::read(self.config.as_deref())?);
+        log::start(settings.log_level.unwrap_or_default());
+        if !rustix::process::geteuid().is_root() {
+            bail!("the agent makes network devices and namespaces: run it as root");
+        }
+        let config = config(settings)?;
+        tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Checks everything together, and fills in what is not given.
+fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
+    let store = settings.cluster_store.unwrap_or(StoreUrl::Embedded(None));
+    let store_token = token_from_environment()?;
+    let options = StoreOptions::parse(&settings.cluster_store_opt)?;
+    let (store_serve, store_options) = serving(settings.store_serve, &store, options, store_token.as_ref())?;
+    let default_address_pools = match settings.default_address_pool.as_slice() {
+        [] => vec![AddressPool::default_ipv4()],
+        pools => pools.to_vec(),
+    };
+    Ok(AgentConfig {
+        node_name: settings.node_name.map_or_else(host_name, Ok)?,
+        store,
+        session_ttl: store_options.session_ttl,
+        store_options,
+        store_token,
+        store_serve,
+        advertise: settings.cluster_advertise.unwrap_or_default().resolve()?,
+        vxlan_port: settings.vxlan_port.unwrap_or(4789),
+        default_address_pools,
+        data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/weft")))?,
+        socket: settings.host.unwrap_or_default().path().to_owned(),
+        node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
+        weft_binary: std::env::current_exe().context("cannot find out where weft itself is")?,
+    })
+}
+
+/// How to serve the store, and the options that are left for opening it: what clients have to know is said in
+/// the same way as what a client knows.
+fn serving(
+    address: Option<SocketAddr>,
+    store: &StoreUrl,
+    mut options: StoreOptions,
+    token: Option<&Secret>,
+) -> anyhow::Result<(Option<StoreServe>, StoreOptions)> {
+    let Some(address) = address else { return Ok((None, options)) };
+    if !matches!(store, StoreUrl::Embedded(_)) {
+        bail!(
+            "--store-serve serves the embedded store, but --cluster-store is {store}: leave out one of them"
+        );
+    }
+    let from_file = options.token_file.take().map(|path| Secret::read(&path)).transpose()?;
+    Ok((Some(StoreServe { address, token: from_file.or_else(|| token.cloned()) }), options))
+}
+
+fn host_name() -> anyhow::Result<NodeName> {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    name.parse().with_context(|| format!("the hostname {name:?} cannot be the node's name: give --node-name"))
+}
+
+/// The variables that Consul's own command line knows.
+fn token_from_environment() -> anyhow::Result<Option<Secret>> {
+    if let Some(path) = std::env::var_os("CONSUL_HTTP_TOKEN_FILE") {
+        return Ok(Some(Secret::read(path.as_ref())?));
+    }
+    match std::env::var("CONSUL_HTTP_TOKEN") {
+        Ok(token) if !token.is_empty() => Ok(Some(Secret::new(&token, "CONSUL_HTTP_TOKEN")?)),
+        _ => Ok(None),
+    }
+}
+
+fn store_options_help() -> String {
+    let width = weft_store::STORE_OPTIONS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = weft_store::STORE_OPTIONS.iter().map(|(name, what)| format!("  {name:width$}  {what}\n"));
+    format!("Options of the store:\n{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests;

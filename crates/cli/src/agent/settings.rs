@@ -1,0 +1,105 @@
+//! What can be said with flags, and with the same keys in the file.
+
+use super::{advertise::Advertise, file, log::Level};
+use crate::client::Host;
+use clap::Args;
+use jiff::SignedDuration;
+use serde::Deserialize;
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use weft_ipam::AddressPool;
+use weft_model::NodeName;
+use weft_store::StoreUrl;
+
+/// How long after a node went down its endpoints are given up, if nothing else is said.
+pub(super) const NODE_EXPIRY: Duration = Duration::from_secs(3600);
+
+/// Everything that was said; what is absent has a default.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Settings {
+    /// Where the truth of the cluster is: consul://HOST:8500[/PREFIX], etcd://HOST:2379[/PREFIX], or
+    /// embedded[:PATH], a file of this host [default: embedded]
+    ///
+    /// Several servers are separated by commas; consul+tls:// and etcd+tls:// speak TLS. A store that cannot
+    /// be reached yet does not keep the agent from starting: it joins when the store comes.
+    #[arg(long, value_name = "URL")]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) cluster_store: Option<StoreUrl>,
+    /// How the other hosts reach this one: an address, or an interface that has one [default: the address
+    /// that the default route uses]
+    ///
+    /// It is also where VXLAN packets come from. A port is taken for the sake of Docker's
+    /// --cluster-advertise, and not used.
+    #[arg(long, value_name = "IP|INTERFACE[:PORT]")]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) cluster_advertise: Option<Advertise>,
+    /// How to reach the store; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    #[serde(deserialize_with = "file::pairs")]
+    pub(super) cluster_store_opt: Vec<String>,
+    /// Serve the embedded store to other hosts, which give --cluster-store=consul://ADDRESS:PORT
+    ///
+    /// It needs a token, --cluster-store-opt token-file=FILE, unless the address is a loopback one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) store_serve: Option<SocketAddr>,
+    /// This host's name in the cluster [default: the hostname]
+    #[arg(long, value_name = "NAME")]
+    pub(super) node_name: Option<NodeName>,
+    /// The UDP port for VXLAN, the same on all hosts [default: 4789]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[serde(deserialize_with = "file::port")]
+    pub(super) vxlan_port: Option<u16>,
+    /// Where networks without --subnet take theirs from; may be repeated [default:
+    /// base=10.0.0.0/8,size=24]
+    #[arg(long, value_name = "base=CIDR,size=BITS")]
+    #[serde(deserialize_with = "file::list")]
+    pub(super) default_address_pool: Vec<AddressPool>,
+    /// How long after a host went down its addresses and names are given up, as 30m or 2h [default: 1h]
+    #[arg(long, value_name = "TIME")]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) node_expiry: Option<Span>,
+    /// Where the agent keeps what it must remember [default: /var/lib/weft]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// How much to write on standard error [default: info]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(super) log_level: Option<Level>,
+    /// The global flag of the same name.
+    #[arg(skip)]
+    pub(super) host: Option<Host>,
+}
+
+impl Settings {
+    /// These, and the others' where these say nothing.
+    pub(super) fn or(self, others: Self) -> Self {
+        let pools = if self.default_address_pool.is_empty() { &others } else { &self };
+        Self {
+            default_address_pool: pools.default_address_pool.clone(),
+            // The last of several options of one name counts.
+            cluster_store_opt: [others.cluster_store_opt, self.cluster_store_opt].concat(),
+            cluster_store: self.cluster_store.or(others.cluster_store),
+            cluster_advertise: self.cluster_advertise.or(others.cluster_advertise),
+            store_serve: self.store_serve.or(others.store_serve),
+            node_name: self.node_name.or(others.node_name),
+            vxlan_port: self.vxlan_port.or(others.vxlan_port),
+            node_expiry: self.node_expiry.or(others.node_expiry),
+            data_dir: self.data_dir.or(others.data_dir),
+            log_level: self.log_level.or(others.log_level),
+            host: self.host.or(others.host),
+        }
+    }
+}
+
+/// A span of time as people write it: `90s`, `30m`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(pub(super) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let span = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+        span.filter(|span| !span.is_zero()).map(Self).ok_or_else(|| {
+            format!("{:?} is no span of time: write 30m or 2h", text.chars().take(40).collect::<String>())
+        })
+    }
+}

@@ -1,0 +1,88 @@
+use super::*;
+use std::time::Duration;
+
+fn read(toml: &str) -> anyhow::Result<Settings> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    file::read(Some(file.path()))
+}
+
+#[test]
+fn the_file_has_the_keys_of_the_flags() {
+    let settings = read(
+        r#"
+        cluster-store = "consul://192.0.2.1:8500/prod"
+        cluster-advertise = "eth0:2375"
+        store-serve = "127.0.0.1:8500"
+        node-name = "host1"
+        vxlan-port = 4790
+        default-address-pool = ["base=10.0.0.0/8,size=24", "base=172.30.0.0/16,size=24"]
+        node-expiry = "30m"
+        data-dir = "/srv/weft"
+        log-level = "debug"
+        host = "unix:///run/w.sock"
+        [cluster-store-opt]
+        token-file = "/etc/weft/token"
+        "discovery.ttl" = 30
+        "#,
+    )
+    .unwrap();
+    assert_eq!(settings.cluster_store.unwrap().to_string(), "consul://192.0.2.1:8500/prod");
+    assert_eq!(settings.vxlan_port, Some(4790));
+    assert_eq!(settings.default_address_pool.len(), 2);
+    assert_eq!(settings.node_expiry.unwrap().0, Duration::from_secs(1800));
+    assert_eq!(settings.cluster_store_opt, ["discovery.ttl=30", "token-file=/etc/weft/token"]);
+    assert_eq!(settings.host.unwrap().path().to_str(), Some("/run/w.sock"));
+}
+
+#[test]
+fn every_flag_is_a_key() {
+    // Were one missing in the file, this would be the error that names it.
+    let error = format!("{:#}", read("no-such-key = 1").unwrap_err());
+    let command = <Agent as clap::Args>::augment_args(clap::Command::new("agent"));
+    for flag in command.get_arguments().filter_map(|arg| arg.get_long()).filter(|flag| *flag != "config") {
+        assert!(error.contains(&format!("`{flag}`")), "{flag}: {error}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_named() {
+    let why = |toml: &str| format!("{:#}", read(toml).unwrap_err());
+    assert!(why("cluster-stoer = \"x\"").contains("cluster-stoer"));
+    assert!(why("cluster-store = \"zk://x\"").contains("consul://HOST:8500"));
+    assert!(why("vxlan-port = 0").contains("not a port"));
+    assert!(why("vxlan-port = 70000").contains("70000"));
+    assert!(why("node-expiry = \"soon\"").contains("30m"));
+    assert!(why("default-address-pool = 7").contains("list of texts"));
+    assert!(why("node-name = \"a b\"").contains("invalid node name"));
+    assert!(why("[cluster-store-opt]\nkv.path = \"x\"").contains("\"kv.path\""));
+    assert!(why("= nonsense").contains("line 1"));
+    assert!(file::read(Some("/nonexistent/weft.toml".as_ref())).is_err());
+}
+
+#[test]
+fn flags_win() {
+    let flags =
+        Settings { vxlan_port: Some(1), cluster_store_opt: vec!["user=b".into()], ..Settings::default() };
+    let file = read("vxlan-port = 2\ndata-dir = \"/d\"\n[cluster-store-opt]\nuser = \"a\"").unwrap();
+    let both = flags.or(file);
+    assert_eq!((both.vxlan_port, both.data_dir), (Some(1), Some("/d".into())));
+    assert_eq!(both.cluster_store_opt, ["user=a", "user=b"], "the last one counts");
+}
+
+#[test]
+fn serving_needs_the_embedded_store() {
+    let settings = read("cluster-store = \"consul://h\"\nstore-serve = \"127.0.0.1:8500\"").unwrap();
+    assert!(config(settings).unwrap_err().to_string().contains("leave out one of them"));
+}
+
+#[test]
+fn the_token_of_the_served_store_is_its_servers() {
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "s3cret\n").unwrap();
+    let options = StoreOptions::parse([format!("token-file={}", token.path().display())]).unwrap();
+    let address = "127.0.0.1:8500".parse().unwrap();
+    let (served, left) = serving(Some(address), &StoreUrl::Embedded(None), options, None).unwrap();
+    assert!(served.unwrap().token.is_some());
+    assert_eq!(left.token_file, None, "the embedded store itself has no use for it");
+}

@@ -1,0 +1,101 @@
+//! The commands.
+
+use crate::{
+    agent, client::Client, client::Host, completion, endpoint, network, node, output::Out, plan, process,
+    shim, status, store, version,
+};
+use clap::{Parser, Subcommand};
+use std::{future::Future, process::ExitCode};
+
+/// Overlay networks for container hosts without an orchestrator
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, propagate_version = false, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The agent's socket
+    #[arg(short = 'H', long, global = true, env = "WEFT_HOST", value_name = "unix://PATH")]
+    host: Option<Host>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the agent of this host
+    Agent(Box<agent::Agent>),
+    /// Create, list and remove networks, and put processes on them
+    #[command(subcommand, visible_alias = "net")]
+    Network(network::Network),
+    /// The hosts of the cluster
+    #[command(subcommand)]
+    Node(node::Node),
+    /// Who is on which network, and where
+    #[command(subcommand)]
+    Endpoint(endpoint::Endpoint),
+    /// How this host's agent is
+    Status(status::Status),
+    /// Start a process on a network
+    Run(Box<process::Run>),
+    /// List the processes of this host
+    Ps(process::Ps),
+    /// Run a command beside a process, in its namespaces (as root)
+    Exec(process::Exec),
+    /// Ask processes to end, and kill those that do not
+    Stop(process::Stop),
+    /// Show what a process wrote
+    Logs(process::Logs),
+    /// Forget processes that ended
+    Rm(process::Rm),
+    /// Put a network namespace of this host on a network
+    Attach(endpoint::Attach),
+    /// Take an endpoint of this host off a network
+    Detach(endpoint::Detach),
+    /// Serve the embedded store to other hosts, or copy one store to another
+    #[command(subcommand)]
+    Store(store::Store),
+    /// Show what the agent would change on this host now: normally nothing
+    Plan(plan::Plan),
+    /// The versions of this command and of the agent
+    Version(version::Version),
+    /// Write a shell's completion script
+    Completion(completion::Completion),
+    /// Look after a process; the agent runs this
+    #[command(hide = true)]
+    Shim(shim::Shim),
+}
+
+impl Cli {
+    /// Carries out the command.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let client = Client::new(self.host.clone().unwrap_or_default());
+        let out = Out::stdout();
+        match self.command {
+            // These three decide themselves about threads: the shim and exec must have one only.
+            Command::Agent(agent) => agent.run(self.host),
+            Command::Shim(shim) => Ok(shim.run()),
+            Command::Exec(exec) => exec.run(&client),
+            Command::Network(network) => wait_for(network.run(&client, out)),
+            Command::Node(node) => wait_for(node.run(&client, out)),
+            Command::Endpoint(endpoint) => wait_for(endpoint.run(&client, out)),
+            Command::Status(status) => wait_for(status.run(&client, out)),
+            Command::Run(run) => wait_for(run.run(&client, out)),
+            Command::Ps(ps) => wait_for(ps.run(&client, out)),
+            Command::Stop(stop) => wait_for(stop.run(&client, out)),
+            Command::Logs(logs) => wait_for(logs.run(&client, out)),
+            Command::Rm(rm) => wait_for(rm.run(&client, out)),
+            Command::Attach(attach) => wait_for(attach.run(&client, out)),
+            Command::Detach(detach) => wait_for(detach.run(&client)),
+            Command::Store(store) => wait_for(store.run(out)),
+            Command::Plan(plan) => wait_for(plan.run(&client, out)),
+            Command::Version(version) => wait_for(version.run(&client, out)),
+            Command::Completion(completion) => completion.run(out),
+        }
+    }
+}
+
+/// Runs a command that asks and answers: one thread is plenty.
+pub(crate) fn wait_for<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! What can go wrong between the command line and the agent.
+
+use super::Host;
+use std::{
+    io::{self, ErrorKind},
+    time::Duration,
+};
+
+/// Why the agent did not do what it was asked, in words for the user.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// Nobody there, or not for us.
+    #[error("cannot connect to the agent at {host}: {}", advice(source))]
+    Connect { host: Host, source: io::Error },
+    /// It went away in the middle.
+    #[error("the connection to the agent at {host} broke")]
+    Lost { host: Host, source: hyper::Error },
+    /// It does not answer.
+    #[error("the agent at {host} did not answer within {} s: look at its log", waited.as_secs())]
+    Late { host: Host, waited: Duration },
+    /// It said no.
+    #[error("{message}")]
+    Refused { status: u16, message: String },
+    /// It said something else than expected.
+    #[error(
+        "the agent at {host} and this command do not understand each other ({what}: {why}); are they of the same version?"
+    )]
+    Nonsense { host: Host, what: String, why: String },
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => "is `weft agent` running?".to_owned(),
+        ErrorKind::PermissionDenied => {
+            "permission denied; you are not in group weft: try sudo, or `usermod -aG weft USER` and a new login"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_to_do() {
+        let connect =
+            |kind: ErrorKind| ClientError::Connect { host: Host::default(), source: kind.into() }.to_string();
+        let missing = "cannot connect to the agent at /run/weft/weft.sock: is `weft agent` running?";
+        assert_eq!(connect(ErrorKind::NotFound), missing);
+        assert_eq!(connect(ErrorKind::ConnectionRefused), missing);
+        assert!(connect(ErrorKind::PermissionDenied).contains("you are not in group weft"));
+    }
+}

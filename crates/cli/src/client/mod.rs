@@ -1,0 +1,196 @@
+//! The agent's HTTP, over its socket.
+
+mod error;
+mod host;
+
+pub(crate) use error::ClientError;
+pub(crate) use host::Host;
+
+use crate::patience::patiently;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{future::Future, time::Duration};
+use tokio::{net::UnixStream, time::timeout};
+use weft_api::docker::ErrorBody;
+
+/// How long the agent may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long it may take to answer: a little longer than it takes itself.
+const ANSWER: Duration = Duration::from_secs(35);
+/// The largest answer that is read, in bytes: a list of a hundred thousand endpoints has half of it.
+const LARGEST: usize = 64 << 20;
+
+/// A way to the agent. Every request has a connection of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    host: Host,
+}
+
+type Result<T> = std::result::Result<T, ClientError>;
+
+impl Client {
+    pub(crate) fn new(host: Host) -> Self {
+        Self { host }
+    }
+
+    /// Reads something.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.parse(path, self.ask(Method::GET, path, Bytes::new(), Some(ANSWER)).await?)
+    }
+
+    /// Makes something, or does something, and reads the answer.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        let body = serde_json::to_vec(body).map_err(|error| self.nonsense(path, &error))?;
+        self.parse(path, self.ask(Method::POST, path, body.into(), Some(ANSWER)).await?)
+    }
+
+    /// Does something that has no answer.
+    pub(crate) async fn act(&self, path: &str, body: &impl Serialize) -> Result<()> {
+        let body = serde_json::to_vec(body).map_err(|error| self.nonsense(path, &error))?;
+        self.ask(Method::POST, path, body.into(), Some(ANSWER)).await.map(drop)
+    }
+
+    /// Removes something.
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        self.ask(Method::DELETE, path, Bytes::new(), Some(ANSWER)).await.map(drop)
+    }
+
+    /// Asks for something that takes as long as a process runs.
+    pub(crate) async fn wait<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<Option<T>> {
+        let body = self.ask(method, path, Bytes::new(), None).await?;
+        if body.is_empty() { Ok(None) } else { self.parse(path, body).map(Some) }
+    }
+
+    /// Passes on an endless answer, piece by piece.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let answer = self.send(Method::GET, path, Bytes::new()).await?;
+        let mut body = self.refused(answer).await?.into_body();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|source| ClientError::Lost { host: self.host.clone(), source })?;
+            if let Some(bytes) = frame.data_ref() {
+                each(bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Bytes, within: Option<Duration>) -> Result<Bytes> {
+        let whole = async {
+            let answer = self.refused(self.send(method, path, body).await?).await?;
+            self.collect(answer).await
+        };
+        match within {
+            Some(limit) => self.limited(limit, patiently("Waiting for the agent", whole)).await,
+            None => whole.await,
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>> {
+        let lost = |source| ClientError::Lost { host: self.host.clone(), source };
+        let stream = UnixStream::connect(self.host.path());
+        let stream = self.limited(CONNECT, async { Ok(stream.await) }).await?;
+        let stream = stream.map_err(|source| ClientError::Connect { host: self.host.clone(), source })?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "weft")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.nonsense(path, &error))?;
+        sender.send_request(request).await.map_err(lost)
+    }
+
+    /// Turns an answer that is not a success into an error.
+    async fn refused(&self, answer: Response<Incoming>) -> Result<Response<Incoming>> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = self.limited(ANSWER, self.collect(answer)).await?;
+        let message = match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(body) => body.message,
+            Err(_) => format!("the agent answered {status}"),
+        };
+        Err(ClientError::Refused { status: status.as_u16(), message })
+    }
+
+    async fn collect(&self, answer: Response<Incoming>) -> Result<Bytes> {
+        let lost = |source| ClientError::Lost { host: self.host.clone(), source };
+        let mut body = answer.into_body();
+        let mut whole = Vec::new();
+        while let Some(frame) = body.frame().await {
+            if let Some(bytes) = frame.map_err(lost)?.data_ref() {
+                whole.extend_from_slice(bytes);
+            }
+            if whole.len() > LARGEST {
+                return Err(self.nonsense("the answer", &"it is too large"));
+            }
+        }
+        Ok(whole.into())
+    }
+
+    async fn limited<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let late = || ClientError::Late { host: self.host.clone(), waited: limit };
+        timeout(limit, work).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T> {
+        serde_json::from_slice(&body).map_err(|error| self.nonsense(path, &error))
+    }
+
+    fn nonsense(&self, what: &str, why: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Nonsense { host: self.host.clone(), what: what.to_owned(), why: why.to_string() }
+    }
+}
+
+impl ClientError {
+    /// Whether the agent says that it does not know the thing.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND.as_u16())
+    }
+}
+
+/// A name as a part of a path: everything that could mean something else there is written as `%XX`.
+pub(crate) fn part(name: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+    let escaped = name.bytes().map(|byte| match byte {
+        byte if plain(&byte) => char::from(byte).to_string(),
+        // A part that is only dots would be gone from the path.
+        b'.' if name.bytes().any(|other| other != b'.') => ".".to_owned(),
+        byte => format!("%{byte:02X}"),
+    });
+    escaped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_stay_one_part() {
+        assert_eq!(part("my-net_1.x"), "my-net_1.x");
+        assert_eq!(part("../a?b#c"), "..%2Fa%3Fb%23c");
+        assert_eq!(part(".."), "%2E%2E");
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_makes_a_path(name in "\\PC{0,20}") {
+            let uri: hyper::Uri = format!("/networks/{}", part(&name)).parse().unwrap();
+            prop_assert_eq!(uri.path().matches('/').count(), 2);
+        }
+    }
+}

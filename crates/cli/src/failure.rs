@@ -1,0 +1,73 @@
+//! Saying what went wrong, once.
+
+use clap::builder::styling::{AnsiColor, Style};
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
+
+/// A failure with an exit status of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Exit {
+    pub(crate) code: u8,
+    pub(crate) message: String,
+}
+
+/// Writes an error with its causes on standard error.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    // Whoever read our output has seen enough: `weft network ls | head`.
+    if error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).any(is_broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    // If that cannot be written, there is nobody to tell.
+    let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {}", chain(error));
+    ExitCode::from(error.downcast_ref::<Exit>().map_or(1, |exit| exit.code))
+}
+
+fn is_broken_pipe(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::BrokenPipe
+}
+
+/// An error and its causes in one line. Some libraries repeat their cause in their own message.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => text,
+        said => format!("{said}: {cause}"),
+    })
+}
+
+/// Carries out `action` on each of `names`, reports every failure, and fails if there was one: as many as
+/// possible are done.
+pub(crate) async fn each<'n, F>(
+    names: &'n [String],
+    mut action: impl FnMut(&'n str) -> F,
+) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        if let Err(error) = action(name).await {
+            code = report(&error);
+        }
+    }
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn causes_are_named_once() {
+        let error = Err::<(), _>(anyhow::anyhow!("connection refused"))
+            .context("cannot reach it: connection refused")
+            .context("cannot list networks")
+            .unwrap_err();
+        assert_eq!(chain(&error), "cannot list networks: cannot reach it: connection refused");
+    }
+}

@@ -1,0 +1,87 @@
+//! `weft node`.
+
+use crate::{
+    client::{Client, part},
+    failure::each,
+    output::{Format, Listing, Out, ago},
+};
+use clap::Subcommand;
+use std::{cell::RefCell, process::ExitCode};
+use weft_api::v1;
+
+/// The hosts of the cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Node {
+    /// List nodes
+    #[command(visible_alias = "list")]
+    Ls(Listing),
+    /// Show everything about nodes, as a JSON list
+    Inspect {
+        /// Names
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Give up nodes that are down for good: frees their endpoints' addresses and names
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// Names
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+}
+
+impl Node {
+    pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Ls(listing) => ls(listing, client, out).await,
+            Self::Inspect { nodes } => {
+                let mut found: Vec<v1::Node> = Vec::new();
+                for node in &nodes {
+                    found.push(client.get(&path(node)).await?);
+                }
+                out.json(&found)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Rm { nodes } => {
+                let out = RefCell::new(out);
+                each(&nodes, async |node| {
+                    client.delete(&path(node)).await?;
+                    out.borrow_mut().line(node)
+                })
+                .await
+            }
+        }
+    }
+}
+
+fn path(node: &str) -> String {
+    format!("/weft/v1/nodes/{}", part(node))
+}
+
+async fn ls(listing: Listing, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+    let nodes: Vec<v1::Node> = client.get("/weft/v1/nodes").await?;
+    if listing.quiet {
+        for node in nodes {
+            out.line(node.name.as_str())?;
+        }
+    } else if listing.format == Format::Json {
+        out.json(&nodes)?;
+    } else {
+        let headings = ["NAME", "STATUS", "ADVERTISE", "VTEP", "ENDPOINTS", "VERSION"];
+        out.table(&headings, nodes.into_iter().map(row).collect())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(node: v1::Node) -> Vec<String> {
+    let state = if node.up { "up" } else { "down" };
+    let since = node.since.map(|since| format!(", {}", ago(since))).unwrap_or_default();
+    vec![
+        format!("{}{}", node.name, if node.this { " *" } else { "" }),
+        format!("{state}{since}"),
+        node.advertise.to_string(),
+        format!("{} port {}", node.vtep, node.vxlan_port),
+        node.endpoints.to_string(),
+        node.version,
+    ]
+}

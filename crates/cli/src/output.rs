@@ -1,0 +1,121 @@
+//! Tables for people, JSON for programs.
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, Table, presets};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// How to write a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs: one JSON document
+    Json,
+}
+
+/// How to write a list: the options of every `ls`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Listing {
+    /// Ids or names only, one a line
+    #[arg(short, long, conflicts_with = "format")]
+    pub(crate) quiet: bool,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Standard output. Writing to one that nobody reads any more is an error, not a panic.
+pub(crate) struct Out(anstream::AutoStream<io::Stdout>);
+
+impl Out {
+    pub(crate) fn stdout() -> Self {
+        Self(anstream::stdout())
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> anyhow::Result<()> {
+        Ok(writeln!(self.0, "{}", text.as_ref())?)
+    }
+
+    /// Writes bytes as they are, at once.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        // Past anstream, which would take the colours out of what a process wrote.
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Writes a JSON document.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+        self.line(serde_json::to_string_pretty(value)?)
+    }
+
+    /// Writes rows under headings, as docker does: without lines, three spaces apart.
+    pub(crate) fn table(&mut self, headings: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
+        self.line(render(headings, rows))
+    }
+
+    /// Writes pairs, one a line.
+    pub(crate) fn pairs(&mut self, pairs: Vec<(&str, String)>) -> anyhow::Result<()> {
+        let width = pairs.iter().map(|(key, _)| key.len()).max().unwrap_or(0) + 1;
+        for (key, value) in pairs {
+            self.line(format!("{:width$} {value}", format!("{key}:")))?;
+        }
+        Ok(())
+    }
+}
+
+fn render(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings.iter().copied());
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3)).set_cell_alignment(CellAlignment::Left);
+    }
+    table.trim_fmt()
+}
+
+/// The part of an id that people read.
+pub(crate) fn short(id: &str, whole: bool) -> String {
+    if whole { id.to_owned() } else { id.chars().take(12).collect() }
+}
+
+/// How long ago `then` was, in one unit, as docker says it.
+pub(crate) fn ago(then: Timestamp) -> String {
+    format!("{} ago", lasted(Timestamp::now().duration_since(then).as_secs()))
+}
+
+/// Seconds in the largest unit that fits twice.
+pub(crate) fn lasted(seconds: i64) -> String {
+    const UNITS: [(i64, &str); 4] = [(86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")];
+    let unit = UNITS.iter().find(|(size, _)| seconds >= 2 * size);
+    match unit {
+        Some((size, name)) => format!("{} {name}", seconds / size),
+        None => "1 second".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_looks_like_dockers() {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        let text = render(&["NAME", "SUBNET"], vec![row("overlay", "10.0.0.0/24"), row("x", "")]);
+        assert_eq!(text, "NAME      SUBNET\noverlay   10.0.0.0/24\nx");
+    }
+
+    #[test]
+    fn durations_in_one_unit() {
+        assert_eq!(lasted(-5), "1 second");
+        assert_eq!(lasted(59), "59 seconds");
+        assert_eq!(lasted(119), "119 seconds");
+        assert_eq!(lasted(120), "2 minutes");
+        assert_eq!(lasted(7200), "2 hours");
+        assert_eq!(lasted(40 * 86400), "40 days");
+    }
+}

@@ -1,0 +1,111 @@
+//! `weft ps`.
+
+use super::PATH;
+use crate::{
+    client::Client,
+    output::{Format, Listing, Out, ago, lasted, short},
+};
+use jiff::Timestamp;
+use std::{net::IpAddr, process::ExitCode};
+use weft_api::v1::{Port, Process, ProcessState, Protocol};
+
+/// The longest command that a table shows whole, in characters.
+const COMMAND_WIDTH: usize = 30;
+
+/// List the processes of this host.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ps {
+    /// Ended ones, too
+    #[arg(short, long)]
+    all: bool,
+    /// Whole ids and commands
+    #[arg(long)]
+    no_trunc: bool,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl Ps {
+    pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+        let mut processes: Vec<Process> = client.get(PATH).await?;
+        processes.retain(|process| self.all || matches!(process.state, ProcessState::Running { .. }));
+        if self.listing.quiet {
+            for process in processes {
+                out.line(short(&process.id.to_string(), self.no_trunc))?;
+            }
+        } else if self.listing.format == Format::Json {
+            out.json(&processes)?;
+        } else {
+            let headings = ["PROCESS ID", "NAME", "COMMAND", "STATUS", "PORTS", "NETWORKS"];
+            out.table(&headings, processes.iter().map(|p| row(p, self.no_trunc)).collect())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn row(process: &Process, whole: bool) -> Vec<String> {
+    let networks = process.networks.iter().map(|(name, addresses)| {
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        format!("{name} {}", addresses.join(" "))
+    });
+    vec![
+        short(&process.id.to_string(), whole),
+        process.name.to_string(),
+        command(&process.command, whole),
+        state(process),
+        process.ports.iter().map(port).collect::<Vec<_>>().join(", "),
+        networks.collect::<Vec<_>>().join(", "),
+    ]
+}
+
+fn command(command: &[String], whole: bool) -> String {
+    // What could move the cursor, or break the line, is written out.
+    let text: String = command.join(" ").chars().flat_map(visible).collect();
+    if whole || text.chars().count() <= COMMAND_WIDTH {
+        return text;
+    }
+    text.chars().take(COMMAND_WIDTH - 1).chain(['…']).collect()
+}
+
+fn visible(c: char) -> impl Iterator<Item = char> {
+    let escaped = c.is_control().then(|| c.escape_default());
+    escaped.into_iter().flatten().chain((!c.is_control()).then_some(c))
+}
+
+fn state(process: &Process) -> String {
+    match process.state {
+        ProcessState::Running { .. } => {
+            let up = Timestamp::now().duration_since(process.created).as_secs();
+            format!("up {}", lasted(up))
+        }
+        ProcessState::Exited { code: Some(code), at } => format!("exited ({code}) {}", ago(at)),
+        ProcessState::Exited { code: None, at } => format!("ended {}", ago(at)),
+    }
+}
+
+fn port(port: &Port) -> String {
+    let protocol = match port.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    };
+    let host = match port.host_ip {
+        None => String::new(),
+        Some(IpAddr::V4(ip)) => format!("{ip}:"),
+        Some(IpAddr::V6(ip)) => format!("[{ip}]:"),
+    };
+    format!("{host}{}->{}/{protocol}", port.host_port, port.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_cannot_write_on_the_terminal() {
+        let words = |text: &str| vec!["sh".to_owned(), text.to_owned()];
+        assert_eq!(command(&words("a\n\u{1b}[2J"), false), "sh a\\n\\u{1b}[2J");
+        let long = command(&words(&"x".repeat(50)), false);
+        assert_eq!((long.chars().count(), long.ends_with('…')), (30, true));
+        assert_eq!(command(&words(&"x".repeat(50)), true).len(), 53);
+    }
+}

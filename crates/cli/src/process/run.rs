@@ -1,0 +1,201 @@
+//! `weft run`.
+
+use super::{PATH, exec::environment, rm::remove, stop::stop};
+use crate::{
+    client::{Client, ClientError},
+    failure::{self, Exit},
+    output::Out,
+};
+use hyper::Method;
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+    process::ExitCode,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use weft_api::v1;
+use weft_model::{EndpointName, MacAddr};
+use weft_process::args::{EnvArg, MountArg, Protocol, PublishArg};
+
+/// How long a process has to end after Ctrl-C, in seconds.
+const GRACE: u64 = 10;
+
+/// Start a process on a network. Without -d, its output is shown, and its exit status is this command's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// Do not wait for its end
+    #[arg(short, long)]
+    detach: bool,
+    /// Forget it when it ends
+    #[arg(long)]
+    rm: bool,
+    /// The network's name, id, or a start of its id
+    #[arg(long, visible_alias = "network", value_name = "NETWORK")]
+    net: String,
+    /// Its name, unique on this host, by which others on the network find it [default: made up]
+    #[arg(long)]
+    name: Option<EndpointName>,
+    /// A certain IPv4 address
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<Ipv4Addr>,
+    /// A certain IPv6 address
+    #[arg(long, value_name = "ADDRESS")]
+    ip6: Option<Ipv6Addr>,
+    /// A certain Ethernet address
+    #[arg(long, value_name = "MAC")]
+    mac_address: Option<MacAddr>,
+    /// One more name on this network
+    #[arg(long, visible_alias = "alias", value_name = "NAME")]
+    network_alias: Vec<EndpointName>,
+    /// A port of this host that leads to it
+    #[arg(short, long, value_name = "[HOSTIP:]HOST:PORT[/udp]")]
+    publish: Vec<PublishArg>,
+    /// A file or directory of this host that it sees in another place
+    #[arg(short, long, value_name = "SOURCE:TARGET[:ro]")]
+    volume: Vec<MountArg>,
+    /// An environment variable, or the name of one to pass on
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<EnvArg>,
+    /// The directory it starts in [default: /]
+    #[arg(short, long, value_name = "PATH")]
+    workdir: Option<PathBuf>,
+    /// The command
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+impl Run {
+    pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+        let (detach, rm) = (self.detach, self.rm);
+        // Before it is started: a signal from now on is for the process.
+        let signals = Signals::listen()?;
+        let process: v1::Process = client.post(PATH, &self.request()).await.map_err(not_started)?;
+        if detach {
+            out.line(process.id.to_string())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let id = process.id.to_string();
+        let code = attended(client, &id, out, signals).await.map_err(|error| Exit {
+            code: 125,
+            message: format!("{error:#}; process {} may go on: see `weft ps -a`", process.name),
+        })?;
+        if rm {
+            remove(client, &id, false).await?;
+        }
+        code.map_or_else(
+            || Err(Exit { code: 125, message: format!("nobody saw how {} ended", process.name) }.into()),
+            |code| Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))),
+        )
+    }
+
+    fn request(self) -> v1::Run {
+        v1::Run {
+            name: self.name,
+            network: self.net,
+            aliases: self.network_alias,
+            ipv4: self.ip,
+            ipv6: self.ip6,
+            mac: self.mac_address,
+            command: self.command,
+            env: environment(self.env),
+            workdir: self.workdir,
+            mounts: self.volume.into_iter().map(mount).collect(),
+            ports: self.publish.iter().map(port).collect(),
+            // Whoever waits for it here forgets it, after having asked how it ended.
+            remove: self.rm && self.detach,
+        }
+    }
+}
+
+/// Shows a process's output, passes signals on to it, and returns how it ended.
+async fn attended(
+    client: &Client,
+    id: &str,
+    mut out: Out,
+    mut signals: Signals,
+) -> anyhow::Result<Option<i32>> {
+    let path = super::path(id);
+    let output = async {
+        client.stream(&format!("{path}/logs?follow=true"), |bytes| out.bytes(bytes)).await?;
+        let exit: Option<v1::Exit> = client.wait(Method::GET, &format!("{path}/wait")).await?;
+        anyhow::Ok(exit.and_then(|exit| exit.code))
+    };
+    let stopping = async {
+        // Ctrl-C asks it to end; a second one does not wait any longer.
+        signals.next().await;
+        tokio::select! {
+            result = stop(client, id, GRACE) => result,
+            () = signals.next() => stop(client, id, 0).await,
+        }
+    };
+    tokio::pin!(output, stopping);
+    tokio::select! {
+        ended = output.as_mut() => ended,
+        stopped = stopping => {
+            if let Err(error) = stopped {
+                failure::report(&error);
+            }
+            output.await
+        }
+    }
+}
+
+/// The signals by which a person or a supervisor ends a command.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The exit status of a process that was not started: as docker, 127 if there is no such command, 126 if it
+/// cannot be executed, and 125 for everything else. The message tells, as it does docker's command line.
+fn not_started(error: ClientError) -> Exit {
+    let message = error.to_string();
+    let code = match message.as_str() {
+        text if !text.contains("cannot execute") => 125,
+        text if text.contains("no such command") || text.contains("interpreter it names is missing") => 127,
+        text if text.contains("No such file") => 127,
+        _ => 126,
+    };
+    Exit { code, message }
+}
+
+fn mount(MountArg(mount): MountArg) -> v1::Mount {
+    v1::Mount { source: mount.source, target: mount.target, read_only: mount.read_only }
+}
+
+fn port(port: &PublishArg) -> v1::Port {
+    let protocol = match port.protocol {
+        Protocol::Tcp => v1::Protocol::Tcp,
+        Protocol::Udp => v1::Protocol::Udp,
+    };
+    v1::Port { host_ip: port.host_ip, host_port: port.host_port, port: port.port, protocol }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_statuses_as_dockers() {
+        let code = |message: &str| {
+            not_started(ClientError::Refused { status: 400, message: message.to_owned() }).code
+        };
+        assert_eq!(code("cannot execute \"x\": no such command in its PATH"), 127);
+        assert_eq!(code("cannot execute \"/x\": No such file or directory (os error 2)"), 127);
+        assert_eq!(code("cannot execute \"/etc\": Permission denied (os error 13)"), 126);
+        assert_eq!(code("network x not found"), 125);
+    }
+}
