@@ -1,13 +1,21 @@
 //! What an agent is told at its start. Everything has been parsed and checked by then.
 
 use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    net::IpAddr,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
-use weft_store::{Secret, StoreOptions, StoreUrl};
+use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
+
+/// Where an agent keeps its files if nothing else is said.
+pub const DATA_DIR: &str = "/var/lib/weft";
+
+/// The file of the embedded store of an agent that keeps its files in `data_dir`.
+pub fn embedded_store(data_dir: &Path) -> PathBuf {
+    data_dir.join("store")
+}
 
 /// An agent's configuration.
 #[derive(Debug, Clone)]
@@ -21,7 +29,7 @@ pub struct AgentConfig {
     /// The token for the store where the options name no file: `CONSUL_HTTP_TOKEN`.
     pub store_token: Option<Secret>,
     /// Where to serve the embedded store to other nodes.
-    pub store_serve: Option<StoreServe>,
+    pub store_serve: Option<ServeConfig>,
     /// The address of this host that other nodes reach it by; VXLAN packets come from it, too.
     pub advertise: IpAddr,
     /// The UDP port for VXLAN, the same on all nodes.
@@ -38,13 +46,4 @@ pub struct AgentConfig {
     pub node_expiry: Duration,
     /// The program that processes are started with: `weft` itself.
     pub weft_binary: PathBuf,
-}
-
-/// How to serve the embedded store to other nodes.
-#[derive(Debug, Clone)]
-pub struct StoreServe {
-    /// Where.
-    pub address: SocketAddr,
-    /// What clients have to know; absent only on a loopback address.
-    pub token: Option<Secret>,
 }

@@ -9,10 +9,10 @@ use crate::client::Host;
 use anyhow::{Context, bail};
 use settings::Settings;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
-use weft_agent::config::{AgentConfig, StoreServe};
+use weft_agent::config::{AgentConfig, DATA_DIR};
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
-use weft_store::{Secret, StoreOptions, StoreUrl};
+use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 
 /// Run the agent of this host, as root. Flags win over /etc/weft/weft.toml, which has the same keys.
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         advertise: settings.cluster_advertise.unwrap_or_default().resolve()?,
         vxlan_port: settings.vxlan_port.unwrap_or(4789),
         default_address_pools,
-        data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/weft")))?,
+        data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
         socket: settings.host.unwrap_or_default().path().to_owned(),
         node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
         weft_binary: std::env::current_exe().context("cannot find out where weft itself is")?,
@@ -73,7 +73,7 @@ fn serving(
     store: &StoreUrl,
     mut options: StoreOptions,
     token: Option<&Secret>,
-) -> anyhow::Result<(Option<StoreServe>, StoreOptions)> {
+) -> anyhow::Result<(Option<ServeConfig>, StoreOptions)> {
     let Some(address) = address else { return Ok((None, options)) };
     if !matches!(store, StoreUrl::Embedded(_)) {
         bail!(
@@ -81,7 +81,8 @@ fn serving(
         );
     }
     let from_file = options.token_file.take().map(|path| Secret::read(&path)).transpose()?;
-    Ok((Some(StoreServe { address, token: from_file.or_else(|| token.cloned()) }), options))
+    let served = ServeConfig::new(address, from_file.or_else(|| token.cloned()))?;
+    Ok((Some(served), options))
 }
 
 fn host_name() -> anyhow::Result<NodeName> {
@@ -91,7 +92,7 @@ fn host_name() -> anyhow::Result<NodeName> {
 }
 
 /// The variables that Consul's own command line knows.
-fn token_from_environment() -> anyhow::Result<Option<Secret>> {
+pub(crate) fn token_from_environment() -> anyhow::Result<Option<Secret>> {
     if let Some(path) = std::env::var_os("CONSUL_HTTP_TOKEN_FILE") {
         return Ok(Some(Secret::read(path.as_ref())?));
     }

@@ -75,7 +75,7 @@ impl Run {
             return Ok(ExitCode::SUCCESS);
         }
         let id = process.id.to_string();
-        let code = attended(client, &id, out, signals).await.map_err(|error| Exit {
+        let code = Box::pin(attended(client, &id, out, signals)).await.map_err(|error| Exit {
             code: 125,
             message: format!("{error:#}; process {} may go on: see `weft ps -a`", process.name),
         })?;

@@ -42,7 +42,7 @@ pub enum ServeError {
     /// Everyone could write to it.
     #[error(
         "will not serve the store on {0} without a token: whoever reaches that address could change the whole \
-         cluster; give a token (--store-token-file FILE) or listen on 127.0.0.1"
+         cluster; give a token-file, or listen on 127.0.0.1"
     )]
     NoToken(SocketAddr),
     /// The address cannot be had.
