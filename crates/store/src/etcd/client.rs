@@ -83,6 +83,10 @@ impl Client {
         if answer.status != 200 {
             return Err(self.failure(kind, doing, answer.status, &answer.body));
         }
+        // Serde would take a list for the fields in their order, too.
+        if !answer.body.trim_ascii_start().starts_with(b"{") {
+            return Err(self.malformed(doing, format!("no JSON object: {}", answer.text())).into());
+        }
         let parsed = serde_json::from_slice(&answer.body);
         parsed.map_err(|error| self.malformed(doing, error.to_string()).into())
     }

@@ -192,6 +192,9 @@ impl Store for EtcdStore {
         };
         match renewed.error {
             Some(error) => Err(self.client.unavailable(DOING, error.reason().into())),
+            None if renewed.result.id != id => {
+                Err(self.client.malformed(DOING, "it is not of this lease".into()))
+            }
             None => Ok(renewed.result.ttl.0 > 0),
         }
     }

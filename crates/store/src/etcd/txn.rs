@@ -41,10 +41,10 @@ pub(super) fn request(ops: &[Op], known: &Known) -> TxnRequest {
                 request.success.push(put(key, value, lease, false));
             }
             Op::Delete { .. } => {
-                request.success.push(RequestOp::RequestDeleteRange { key: Bytes::of(key) });
+                request.success.push(RequestOp::DeleteRange { key: Bytes::of(key) });
             }
         }
-        request.failure.push(RequestOp::RequestRange { key: Bytes::of(key) });
+        request.failure.push(RequestOp::Range { key: Bytes::of(key) });
     }
     request
 }
@@ -61,7 +61,7 @@ fn leased(key: &str, lease: Int) -> Compare {
 }
 
 fn put(key: &str, value: &[u8], lease: Int, ignore_lease: bool) -> RequestOp {
-    RequestOp::RequestPut { key: Bytes::of(key), value: Bytes::of(value), lease, ignore_lease }
+    RequestOp::Put { key: Bytes::of(key), value: Bytes::of(value), lease, ignore_lease }
 }
 
 /// A write that leaves the key bound as it is. etcd refuses `ignore_lease` for a key that does not exist.
@@ -72,11 +72,7 @@ fn put_keeping_lease(key: &str, value: &[u8], condition: Condition) -> RequestOp
         Condition::Unchanged(_) => again,
         Condition::Always => {
             let absent = modified(key, Revision(0));
-            RequestOp::RequestTxn(TxnRequest {
-                compare: vec![absent],
-                success: vec![fresh],
-                failure: vec![again],
-            })
+            RequestOp::Txn(TxnRequest { compare: vec![absent], success: vec![fresh], failure: vec![again] })
         }
     }
 }
@@ -100,8 +96,61 @@ pub(super) fn conflicts(ops: &[Op], known: &Known) -> Vec<String> {
     ops.iter().filter(conflicting).map(|op| op.key().to_owned()).collect()
 }
 
-/// The keys that `ops` bind to sessions; all of them if `ended` is none, else those bound to these.
+/// The keys that `ops` bind to sessions which `ended` says have ended.
 pub(super) fn bound_keys(ops: &[Op], ended: impl Fn(&SessionId) -> bool) -> Vec<String> {
     let bound = |op: &&Op| matches!(op, Op::Put { session: Some(session), .. } if ended(session));
     ops.iter().filter(bound).map(|op| op.key().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Txn;
+
+    const AT: Condition = Condition::Unchanged(Revision(5));
+
+    fn entry(key: &str, modified: u64, session: Option<&str>) -> Entry {
+        let session = session.map(|session| SessionId(session.into()));
+        Entry { key: key.into(), value: Vec::new(), modified: Revision(modified), session }
+    }
+
+    fn known(entries: impl IntoIterator<Item = Entry>) -> Known {
+        entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect()
+    }
+
+    #[test]
+    fn a_binding_asks_for_what_is_known() {
+        let txn = Txn::new().put_bound("a", "", AT, SessionId("7".into()));
+        let lease_asked = |known: &Known| {
+            let request = request(&txn.ops, known);
+            request.compare.iter().find_map(|compare| compare.lease)
+        };
+        assert_eq!(lease_asked(&Known::new()), Some(Int(0)));
+        assert_eq!(lease_asked(&known([entry("a", 5, None)])), Some(Int(0)));
+        assert_eq!(lease_asked(&known([entry("a", 5, Some("7"))])), Some(Int(7)));
+    }
+
+    #[test]
+    fn a_new_key_is_free_without_asking() {
+        let txn = Txn::new().put_bound("a", "", Condition::Absent, SessionId("7".into()));
+        let request = request(&txn.ops, &Known::new());
+        assert_eq!(request.compare, [modified("a", Revision(0))]);
+    }
+
+    #[test]
+    fn conflicts_are_told_from_wrong_guesses() {
+        let txn = Txn::new()
+            .check("gone", AT)
+            .put("there", "", Condition::Absent)
+            .put_bound("ours", "", AT, SessionId("7".into()))
+            .put_bound("theirs", "", AT, SessionId("7".into()))
+            .delete("same", AT);
+        let known = known([
+            entry("there", 5, None),
+            entry("ours", 5, Some("7")),
+            entry("theirs", 5, Some("8")),
+            entry("same", 5, None),
+        ]);
+        assert_eq!(conflicts(&txn.ops, &known), ["gone", "there", "theirs"]);
+    }
 }

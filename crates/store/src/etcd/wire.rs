@@ -70,8 +70,8 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+/// What tells an answer of etcd from one of something else: never left out, and never zero.
+#[derive(Debug, Deserialize)]
 pub(super) struct Header {
     pub(super) revision: Int,
 }
@@ -105,11 +105,12 @@ pub(super) struct RangeRequest {
     pub(super) limit: Int,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub(super) struct RangeResponse {
     pub(super) header: Header,
+    #[serde(default)]
     pub(super) kvs: Vec<KeyValue>,
+    #[serde(default)]
     pub(super) more: bool,
 }
 
@@ -126,12 +127,15 @@ pub(super) struct Compare {
 }
 
 #[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum RequestOp {
-    RequestRange { key: Bytes },
-    RequestPut { key: Bytes, value: Bytes, lease: Int, ignore_lease: bool },
-    RequestDeleteRange { key: Bytes },
-    RequestTxn(TxnRequest),
+    #[serde(rename = "request_range")]
+    Range { key: Bytes },
+    #[serde(rename = "request_put")]
+    Put { key: Bytes, value: Bytes, lease: Int, ignore_lease: bool },
+    #[serde(rename = "request_delete_range")]
+    DeleteRange { key: Bytes },
+    #[serde(rename = "request_txn")]
+    Txn(TxnRequest),
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -141,17 +145,27 @@ pub(super) struct TxnRequest {
     pub(super) failure: Vec<RequestOp>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub(super) struct TxnResponse {
+    #[serde(rename = "header")]
+    _header: Header,
+    #[serde(default)]
     pub(super) succeeded: bool,
+    #[serde(default)]
     pub(super) responses: Vec<ResponseOp>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ResponseOp {
-    pub(super) response_range: RangeResponse,
+    pub(super) response_range: Ranged,
+}
+
+/// What a transaction found.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Ranged {
+    pub(super) kvs: Vec<KeyValue>,
 }
 
 /// Of granting and of renewing a lease.

@@ -1,18 +1,77 @@
 //! The store in a real etcd.
 
 use crate::{consul::ready, servers::Server, suite};
+use futures::StreamExt;
 use std::{sync::Arc, time::Duration};
-use weft_store::{EtcdConfig, EtcdStore};
+use weft_store::{Condition, EtcdConfig, EtcdStore, EtcdUser, Event, Secret, Store, StoreError, Txn, Update};
 
-fn store(port: u16) -> EtcdStore {
-    let config = EtcdConfig { servers: vec![format!("127.0.0.1:{port}")], tls: None, user: None };
+fn store(port: u16, user: Option<EtcdUser>) -> EtcdStore {
+    let config = EtcdConfig { servers: vec![format!("127.0.0.1:{port}")], tls: None, user };
     EtcdStore::new(&config).unwrap()
+}
+
+/// Calls a part of etcd's API that weft has no use for.
+async fn call(server: &Server, path: &str, body: &str) {
+    let url = format!("http://127.0.0.1:{}/v3/{path}", server.port);
+    let response = reqwest::Client::new().post(url).body(body.to_owned()).send().await.unwrap();
+    assert!(response.status().is_success(), "{path}: {:?}", response.text().await);
+}
+
+async fn put(store: &EtcdStore, key: &str) {
+    store.commit(Txn::new().put(key, "", Condition::Always)).await.unwrap();
 }
 
 #[tokio::test]
 async fn etcd_keeps_the_promises() {
-    let Some(server) = Server::etcd() else { return };
-    let store = store(server.port);
+    let Some(server) = Server::etcd(&[]) else { return };
+    let store = store(server.port, None);
     ready(&store).await;
     suite::run(Arc::new(store), Duration::from_secs(2)).await;
+}
+
+#[tokio::test]
+async fn a_watch_of_what_was_compacted_yields_a_snapshot() {
+    let Some(server) = Server::etcd(&[]) else { return };
+    let store = store(server.port, None);
+    ready(&store).await;
+    put(&store, "p/first").await;
+    let before = store.list("p/").await.unwrap().revision;
+    put(&store, "p/second").await;
+    put(&store, "p/third").await;
+    let now = store.list("p/").await.unwrap();
+    call(&server, "kv/compaction", &format!(r#"{{"revision":"{}"}}"#, now.revision.0)).await;
+
+    let mut watch = store.watch("p/", before);
+    let snapshot = watch.next().await.unwrap().unwrap();
+    assert_eq!(snapshot, Update::Snapshot(now));
+    put(&store, "p/fourth").await;
+    let Some(Ok(Update::Events { events, .. })) = watch.next().await else { panic!("no events") };
+    assert!(matches!(&events[..], [Event::Put(entry)] if entry.key == "p/fourth"), "{events:?}");
+}
+
+#[tokio::test]
+async fn users_have_to_say_who_they_are() {
+    let Some(server) = Server::etcd(&[]) else { return };
+    let nobody = store(server.port, None);
+    ready(&nobody).await;
+    call(&server, "auth/user/add", r#"{"name":"root","password":"hunter2"}"#).await;
+    call(&server, "auth/role/add", r#"{"name":"root"}"#).await;
+    call(&server, "auth/user/grant", r#"{"user":"root","role":"root"}"#).await;
+    call(&server, "auth/enable", "{}").await;
+
+    let user = |password: &str| {
+        let password = Secret::new(password, "the test").unwrap();
+        Some(EtcdUser { name: "root".into(), password })
+    };
+    let root = store(server.port, user("hunter2"));
+    let mut watch = root.watch("k", root.list("k").await.unwrap().revision);
+    put(&root, "k").await;
+    assert!(root.get("k").await.unwrap().is_some());
+    assert!(matches!(watch.next().await, Some(Ok(Update::Events { .. }))));
+
+    for stranger in [nobody, store(server.port, user("hunter3"))] {
+        let error = stranger.get("k").await.unwrap_err();
+        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+        assert!(!format!("{error:?}").contains("hunter"), "{error:?}");
+    }
 }

@@ -157,11 +157,22 @@ async fn errors_that_say_nothing_was_done_are_believed() {
 #[tokio::test]
 async fn answers_that_make_no_sense_are_errors() {
     let deep = "[".repeat(200_000);
-    let bodies = ["", "null", "7", "[]]", "<html>", "[{\"Key\":1}]", "{\"kvs\":7}", deep.as_str()];
+    let bodies = [
+        "",
+        "{}",
+        "[[{\"revision\":\"5\"}]]",
+        "null",
+        "7",
+        "[]]",
+        "<html>",
+        "[{\"Key\":1}]",
+        "[{\"Key\":\"k\",\"ModifyIndex\":1,\"Value\":\"!\"}]",
+        "{\"kvs\":7}",
+        deep.as_str(),
+    ];
     for body in bodies {
         for store in both(answer(200, "X-Consul-Index: 5\r\n", body)).await {
             for result in [store.list("").await.err(), store.get("key").await.err()] {
-                // To etcd's gateway, what is left out is empty; Consul says so with 404.
                 let fine = matches!(&result, Some(StoreError::Malformed { .. }));
                 assert!(fine, "{}: {body:.20}: {result:?}", store.describe());
             }

@@ -104,13 +104,16 @@ impl Server {
         Some(Self::start(&program, http, arguments))
     }
 
-    /// An etcd of its own. `None`: there is none on this machine.
-    pub fn etcd() -> Option<Self> {
+    /// An etcd of its own, which speaks TLS if `extra` arguments say how. `None`: there is none on this
+    /// machine.
+    pub fn etcd(extra: &[&str]) -> Option<Self> {
         let program = tool("etcd")?;
         let (client, peer) = (free_port(), free_port());
+        let scheme = if extra.is_empty() { "http" } else { "https" };
         let arguments = |data: &str| {
-            let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
-            [
+            let client = format!("{scheme}://127.0.0.1:{client}");
+            let peer = format!("http://127.0.0.1:{peer}");
+            let own = [
                 "--data-dir",
                 data,
                 "--listen-client-urls",
@@ -126,8 +129,8 @@ impl Server {
                 "--heartbeat-interval=50",
                 "--election-timeout=250",
             ]
-            .map(String::from)
-            .into()
+            .map(String::from);
+            own.into_iter().chain(extra.iter().map(|extra| (*extra).to_owned())).collect()
         };
         Some(Self::start(&program, client, arguments))
     }
