@@ -14,7 +14,7 @@ pub const DATA_DIR: &str = "/var/lib/weft";
 
 /// The file of the embedded store of an agent that keeps its files in `data_dir`.
 pub fn embedded_store(data_dir: &Path) -> PathBuf {
-    data_dir.join("store")
+    data_dir.join("store.redb")
 }
 
 /// An agent's configuration.

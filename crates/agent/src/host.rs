@@ -1,5 +1,9 @@
 //! What the core asks of this host besides the data plane.
 
+mod linux;
+
+pub(crate) use linux::LinuxHost;
+
 use crate::core::Error;
 use async_trait::async_trait;
 use ipnet::IpNet;

@@ -12,6 +12,9 @@ mod membership;
 mod picture;
 mod processes;
 mod reconcile;
+mod run;
+
+pub use run::{RunError, run};
 
 #[cfg(test)]
 mod simulation;

@@ -1,0 +1,97 @@
+//! This host as it is.
+
+use super::Host;
+use crate::core::{Error, Kind, chain};
+use async_trait::async_trait;
+use ipnet::IpNet;
+use std::{
+    collections::BTreeSet,
+    io,
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    path::Path,
+    thread,
+};
+use tokio::sync::oneshot;
+use weft_datapath::underlay;
+use weft_netlink::{Namespace, NamespaceError, NetlinkError, Socket, create_named, delete_named, in_namespace};
+
+/// The host the agent runs on.
+pub(crate) struct LinuxHost {
+    advertise: IpAddr,
+}
+
+impl LinuxHost {
+    /// The host with the address `advertise`.
+    pub(crate) fn new(advertise: IpAddr) -> Self {
+        Self { advertise }
+    }
+}
+
+fn of_netns(error: &NamespaceError) -> Error {
+    // The path came from whoever asks: what is wrong with it is theirs to mend.
+    Error::new(Kind::Invalid, chain(error))
+}
+
+#[async_trait]
+impl Host for LinuxHost {
+    async fn routes(&self) -> Result<Vec<IpNet>, Error> {
+        underlay::routes().await.map_err(|error| Error::internal("cannot read this host's routes", error))
+    }
+
+    async fn underlay_mtu(&self) -> Result<u32, Error> {
+        underlay::mtu(self.advertise).await.map_err(|error| Error::internal("cannot tell the MTU", error))
+    }
+
+    async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error> {
+        let links = || -> Result<BTreeSet<String>, NetlinkError> {
+            Ok(Socket::open()?.links()?.into_iter().map(|link| link.name).collect())
+        };
+        let read = in_namespace(netns, links).await.map_err(|error| of_netns(&error))?;
+        read.map_err(|error| Error::internal("cannot read the interfaces of the namespace", error))
+    }
+
+    fn has_netns(&self, netns: &Path) -> bool {
+        // Anything but its absence proves nothing.
+        !matches!(Namespace::open(netns), Err(error) if error.is_gone())
+    }
+
+    async fn create_netns(&self, name: &str) -> Result<(), Error> {
+        let name = name.to_owned();
+        let (tell, hear) = oneshot::channel();
+        // The thread stays in the namespace it makes, and ends there.
+        let work = move || {
+            let made = create_named::<NamespaceError>(&name, || Ok(()));
+            // Nobody hears it if the agent is stopping.
+            let _ = tell.send(made);
+        };
+        thread::Builder::new()
+            .name("netns".into())
+            .spawn(work)
+            .map_err(|error| Error::internal("cannot start a thread", error))?;
+        let made = hear.await.map_err(|error| Error::internal("cannot make a network namespace", error))?;
+        made.map_err(|error| Error::internal("cannot make a network namespace", error))
+    }
+
+    async fn delete_netns(&self, name: &str) -> Result<(), Error> {
+        delete_named(name).map_err(|error| Error::internal("cannot remove a network namespace", error))
+    }
+
+    async fn resolver_sockets(
+        &self,
+        netns: &Path,
+        address: SocketAddr,
+    ) -> Result<(UdpSocket, TcpListener), Error> {
+        let bind = move || -> io::Result<_> { Ok((UdpSocket::bind(address)?, TcpListener::bind(address)?)) };
+        let sockets = in_namespace(netns, bind).await.map_err(|error| of_netns(&error))?;
+        sockets.map_err(|error| Error::internal(&format!("cannot answer on {address}"), error))
+    }
+
+    fn resolv_conf(&self) -> String {
+        // None is what most hosts without names have; whatever it is, containers still have their own.
+        std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+    }
+
+    fn interface_index(&self, name: &str) -> Option<u32> {
+        Socket::open().ok()?.link_index(name).ok()
+    }
+}

@@ -1,0 +1,103 @@
+//! An agent on a real host, from its start to its end.
+
+use crate::{
+    api::{self, BindError},
+    assembly::{Agent, Ground, StartError},
+    config::{AgentConfig, embedded_store},
+    core::{Door, Error},
+    env::Env,
+    host::LinuxHost,
+};
+use std::{io, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weft_datapath::Linux;
+use weft_model::Keyspace;
+use weft_store::{
+    ConnectError, Opened, connect,
+    serve::{ServeError, Server},
+};
+
+/// Why an agent did not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Its store. Not being reachable is no reason.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The store it was to serve.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A store that others keep cannot be served.
+    #[error("--store-serve serves the embedded store, but this agent's store is {0}")]
+    NotEmbedded(String),
+    /// Its data directory.
+    #[error("{0}")]
+    Start(String),
+    /// The operating system.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+    /// It could not go on.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl From<StartError> for RunError {
+    fn from(error: StartError) -> Self {
+        Self::Start(crate::core::chain(&error))
+    }
+}
+
+/// Runs an agent until SIGTERM or SIGINT. Containers, processes and their traffic go on without it.
+///
+/// # Errors
+/// [`RunError`], if it cannot start, or cannot go on.
+pub async fn run(config: AgentConfig) -> Result<(), RunError> {
+    let config = Arc::new(config);
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    let listener = api::bind(&config.socket)?;
+    let embedded_path = embedded_store(&config.data_dir);
+    let opened = connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?;
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    if let Some(server) = store_server(&config, &opened).await? {
+        tracing::info!(address = %server.address(), "serving the embedded store");
+        tasks.spawn(server.run(stop.clone().cancelled_owned()));
+    }
+    let mut agent = Agent::start(Ground {
+        store: opened.store,
+        keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
+        env: Arc::new(Env::system()),
+        host: Arc::new(LinuxHost::new(config.advertise)),
+        datapath: Arc::new(Linux::new()),
+        config: Arc::clone(&config),
+    })?;
+    let router = api::router(Arc::new(Door::new(Arc::clone(&agent.core))));
+    tasks.spawn(api::serve(listener, router, stop.clone()));
+    tracing::info!(node = %config.node_name, advertise = %config.advertise, socket = %config.socket.display(), "agent started");
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let ended = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        error = agent.failed() => Err(RunError::Failed(error)),
+    };
+    tracing::info!("agent stopping; containers go on");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    // A socket that is left behind is recognised as such by the next agent.
+    let _ = std::fs::remove_file(&config.socket);
+    ended
+}
+
+async fn store_server(config: &AgentConfig, opened: &Opened) -> Result<Option<Server>, RunError> {
+    let Some(serve) = &config.store_serve else { return Ok(None) };
+    let Some(embedded) = opened.embedded.clone() else {
+        return Err(RunError::NotEmbedded(opened.store.describe()));
+    };
+    Ok(Some(Server::bind(serve.clone(), embedded).await?))
+}
