@@ -11,3 +11,4 @@ mod memory;
 mod serve;
 mod servers;
 mod suite;
+mod tls;
