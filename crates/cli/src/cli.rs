@@ -11,8 +11,9 @@ use std::{future::Future, process::ExitCode};
 #[derive(Debug, Parser)]
 #[command(name = "weft", version, propagate_version = false, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The agent's socket
-    #[arg(short = 'H', long, global = true, env = "WEFT_HOST", value_name = "unix://PATH")]
+    /// The agent's socket [default: unix:///run/weft/weft.sock]
+    #[arg(short = 'H', long, global = true, env = "WEFT_HOST", hide_env_values = true)]
+    #[arg(value_name = "unix://PATH", help_heading = "Global options")]
     host: Option<Host>,
     #[command(subcommand)]
     command: Command,
@@ -20,7 +21,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the agent of this host
+    /// Run the agent of this host, as root
+    ///
+    /// Everything can also be said in /etc/weft/weft.toml, with the same names: cluster-store = "…". Flags
+    /// win over it.
     Agent(Box<agent::Agent>),
     /// Create, list and remove networks, and put processes on them
     #[command(subcommand, visible_alias = "net")]

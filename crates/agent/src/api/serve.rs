@@ -20,7 +20,7 @@ const MAX_CONNECTIONS: usize = 512;
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long requests may take to end when the agent stops.
-const END_WITHIN: Duration = Duration::from_secs(5);
+const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long to wait when the process has no file descriptor left for a connection.
 const RETRY_ACCEPT: Duration = Duration::from_millis(200);

@@ -14,13 +14,13 @@ use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 
-/// Run the agent of this host, as root. Flags win over /etc/weft/weft.toml, which has the same keys.
+/// Run the agent of this host, as root.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = store_options_help())]
 pub(crate) struct Agent {
     #[command(flatten)]
     settings: Settings,
-    /// Another configuration file; it must exist
+    /// Another configuration file than /etc/weft/weft.toml; it must exist
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -10,8 +10,8 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// Nobody there, or not for us.
-    #[error("cannot connect to the agent at {host}: {}", advice(source))]
-    Connect { host: Host, source: io::Error },
+    #[error("cannot connect to the agent at {host}: {}", advice(cause))]
+    Connect { host: Host, cause: io::Error },
     /// It went away in the middle.
     #[error("the connection to the agent at {host} broke")]
     Lost { host: Host, source: hyper::Error },
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn says_what_to_do() {
         let connect =
-            |kind: ErrorKind| ClientError::Connect { host: Host::default(), source: kind.into() }.to_string();
+            |kind: ErrorKind| ClientError::Connect { host: Host::default(), cause: kind.into() }.to_string();
         let missing = "cannot connect to the agent at /run/weft/weft.sock: is `weft agent` running?";
         assert_eq!(connect(ErrorKind::NotFound), missing);
         assert_eq!(connect(ErrorKind::ConnectionRefused), missing);

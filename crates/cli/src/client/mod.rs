@@ -99,7 +99,7 @@ impl Client {
         let lost = |source| ClientError::Lost { host: self.host.clone(), source };
         let stream = UnixStream::connect(self.host.path());
         let stream = self.limited(CONNECT, async { Ok(stream.await) }).await?;
-        let stream = stream.map_err(|source| ClientError::Connect { host: self.host.clone(), source })?;
+        let stream = stream.map_err(|cause| ClientError::Connect { host: self.host.clone(), cause })?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
         tokio::spawn(connection);
         let request = Request::builder()
