@@ -3,7 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -74,7 +74,8 @@ impl FromStr for StoreUrl {
             if path.is_empty() || path.contains('\0') {
                 return Err(InvalidUrl::Scheme(shown(text)));
             }
-            return Ok(Self::Embedded(Some(path.into())));
+            // Without its repeated slashes, or "//x" would be written as "embedded://x", which is "x".
+            return Ok(Self::Embedded(Some(Path::new(path).components().collect())));
         }
         match text.split_once("://") {
             Some(("consul", rest)) => remote(rest, false, 8500).map(Self::Consul),
@@ -183,6 +184,7 @@ mod tests {
             ("embedded", "embedded"),
             ("embedded:/var/lib/weft/store", "embedded:/var/lib/weft/store"),
             ("embedded:///tmp/store", "embedded:/tmp/store"),
+            ("embedded:////tmp//store", "embedded:/tmp/store"),
         ] {
             let url: StoreUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(url.to_string(), canonical);
