@@ -46,6 +46,7 @@ const SABOTAGE: &[&str] = &[
     "ip -n weft-256 route delete default",
     "ip -n weft-256 -6 route delete default",
     "ip netns exec weft-256 sysctl -q net.ipv4.ip_forward=0",
+    "ip neighbour delete 169.254.77.2 dev weft-256",
     "ip -n box link delete eth0",
     "ip -n box link set eth0 down",
     "ip -n box link set eth0 mtu 1280",

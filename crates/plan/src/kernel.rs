@@ -179,8 +179,7 @@ fn add(link: &mut Link, thing: &Thing) -> Result<(), Refusal> {
         Thing::Address(address) => {
             link.addresses.insert(*address);
         }
-        // The entries of a VXLAN device, and of no other.
-        Thing::Fdb(..) | Thing::Neighbour(..) if !matches!(link.kind, Kind::Vxlan { .. }) => {
+        Thing::Fdb(..) if !matches!(link.kind, Kind::Vxlan { .. }) => {
             return Err(Refusal::Unsupported);
         }
         Thing::Fdb(mac, vtep) => {

@@ -64,7 +64,7 @@ pub struct Link {
     /// As a VXLAN device: where the frames to an Ethernet address go. More than one VTEP an address can only
     /// be another's doing.
     pub fdb: BTreeMap<MacAddr, BTreeSet<IpAddr>>,
-    /// As a VXLAN device: the neighbours it answers for.
+    /// Its permanent neighbours; a VXLAN device answers for them.
     pub neighbours: BTreeMap<IpAddr, MacAddr>,
     /// As a port of a bridge: the Ethernet addresses behind it.
     pub stations: BTreeSet<MacAddr>,

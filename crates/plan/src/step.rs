@@ -118,7 +118,7 @@ pub enum Thing {
     Address(IpNet),
     /// Where a VXLAN device sends the frames to an Ethernet address.
     Fdb(MacAddr, IpAddr),
-    /// Whom a VXLAN device answers ARP and ND requests for.
+    /// A neighbour that need not be asked for; a VXLAN device answers for it.
     Neighbour(IpAddr, MacAddr),
     /// An Ethernet address behind a port of the bridge.
     Station(MacAddr),

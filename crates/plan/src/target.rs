@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
-use weft_model::{EndpointId, IfName, NetworkId, Vni};
+use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Vni};
 
 /// The host's end of an uplink. The same on each: they are link-local, and each link is its own.
 const HOST_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 1);
@@ -96,9 +96,10 @@ impl Target {
         let v6 = segment.gateways.iter().any(|g| !is_v4(g));
         // Ends know each other by their alias, and a network can have several segments.
         let alias = format!("{} vni {vni}", alias_of(&segment.network));
-        let mut near = Link::new(Kind::Veth, alias, None, segment.mtu);
+        let [near_mac, far_mac] = [SEGMENT_V4, HOST_V4].map(MacAddr::from);
+        let mut near = Link::new(Kind::Veth, alias, Some(near_mac), segment.mtu);
         near.up = true;
-        let mut far = near.clone();
+        let mut far = Link { mac: Some(far_mac), ..near.clone() };
         let inner = (Place::Segment(vni), IfName::segment_uplink());
         let outer = (Place::Host, IfName::uplink(vni));
         let route = |to, via, dev: &IfName| Route { to, via, dev: dev.clone(), onlink: true };
@@ -106,6 +107,10 @@ impl Target {
         if v4 {
             near.addresses.insert(IpAddr::V4(SEGMENT_V4).into());
             far.addresses.insert(IpAddr::V4(HOST_V4).into());
+            // Each end knows the other: a host with a strict `rp_filter` answers no ARP request from an
+            // address that it has no route to (`arp_process`, net/ipv4/arp.c).
+            near.neighbours.insert(HOST_V4.into(), far_mac);
+            far.neighbours.insert(SEGMENT_V4.into(), near_mac);
             let inside = self.at(&inner.0);
             inside.sysctls.insert("ipv4/ip_forward".to_owned(), "1".to_owned());
             inside.routes.insert(route(default_route(HOST_V4.into()), HOST_V4.into(), &inner.1));
@@ -117,10 +122,15 @@ impl Target {
         if v6 {
             near.addresses.insert(link_local(SEGMENT_V6));
             far.addresses.insert(link_local(HOST_V6));
+            near.neighbours.insert(HOST_V6.into(), far_mac);
+            far.neighbours.insert(SEGMENT_V6.into(), near_mac);
             let inside = self.at(&inner.0);
             inside.sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
             inside.routes.insert(route(default_route(HOST_V6.into()), HOST_V6.into(), &inner.1));
-            self.at(&Place::Host).sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
+            let host = self.at(&Place::Host);
+            host.sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
+            // Some hosts have IPv6 switched off by default.
+            host.sysctls.insert(link_sysctl("ipv6", &outer.1, "disable_ipv6"), "0".to_owned());
         }
         for gateway in &segment.gateways {
             let via: IpAddr = if is_v4(gateway) { SEGMENT_V4.into() } else { SEGMENT_V6.into() };

@@ -14,6 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(script: &str) -> Result<(), String> {
     let mut nft = Command::new("nft")
         .args(["-f", "-"])
+        .env("PATH", search_path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -43,6 +44,12 @@ pub(crate) async fn run(script: &str) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("`nft` failed ({}): {}", output.status, said.trim()))
+}
+
+/// Where programs are, and where those for administrators are, which not everybody has on the path.
+fn search_path() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/sbin:/sbin")
 }
 
 /// The mark of the table in the calling thread's namespace.

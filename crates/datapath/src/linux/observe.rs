@@ -108,7 +108,11 @@ fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
     }
     addresses(&mut socket, &mut namespace, &ours, want)?;
     if matches!(place, Place::Segment(_)) {
-        tables(&mut socket, &mut namespace, &ours)?;
+        forwards(&mut socket, &mut namespace, &ours)?;
+    }
+    // In a container they are its own business.
+    if !matches!(place, Place::Container(_)) && !ours.is_empty() {
+        neighbours(&mut socket, &mut namespace, &ours)?;
     }
     routes(&mut socket, &mut namespace, &names, want)?;
     for key in want.sysctls.keys() {
@@ -193,7 +197,7 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-fn tables(
+fn forwards(
     socket: &mut Socket,
     namespace: &mut Namespace,
     ours: &HashMap<u32, IfName>,
@@ -211,9 +215,16 @@ fn tables(
             }
         }
     }
+    Ok(())
+}
+
+fn neighbours(
+    socket: &mut Socket,
+    namespace: &mut Namespace,
+    ours: &HashMap<u32, IfName>,
+) -> Result<(), NetlinkError> {
     for entry in socket.neighbours()? {
-        let name = ours.get(&entry.link).filter(|name| **name == IfName::vxlan());
-        if let Some(link) = name.and_then(|name| namespace.links.get_mut(name)) {
+        if let Some(link) = ours.get(&entry.link).and_then(|name| namespace.links.get_mut(name)) {
             link.neighbours.insert(entry.ip, entry.mac);
         }
     }

@@ -18,6 +18,8 @@ pub struct Host {
     jobs: mpsc::Sender<Job>,
     /// Its address on the underlay.
     pub ip: IpAddr,
+    /// Its IPv6 address there.
+    pub ip6: IpAddr,
 }
 
 impl Host {
@@ -29,7 +31,8 @@ impl Host {
         }
         let (jobs, inbox) = mpsc::channel::<Job>();
         std::thread::spawn(move || inbox.into_iter().for_each(|job| job()));
-        let host = Self { jobs, ip: IpAddr::from([192, 168, 77, 10 + n]) };
+        let ip6 = IpAddr::from([0xfd77, 0, 0, 0, 0, 0, 0, 0x10 + u16::from(n)]);
+        let host = Self { jobs, ip: IpAddr::from([192, 168, 77, 10 + n]), ip6 };
         let thread = host.run(|| {
             weft_netlink::unshare_mount_uts().unwrap();
             sh("mount -t tmpfs tmpfs /run");
@@ -40,7 +43,7 @@ impl Host {
             "ip link add host{n} type veth peer name eth0 netns {thread}; ip link set host{n} up master underlay"
         ));
         host.sh(&format!(
-            "ip link set lo up; ip link set eth0 up; ip address add 192.168.77.1{n}/24 dev eth0;
+            "sysctl -q net.ipv4.conf.all.rp_filter=1; ip link set lo up; ip link set eth0 up; ip address add 192.168.77.1{n}/24 dev eth0;
              ip address add fd77::1{n}/64 dev eth0 nodad"
         ));
         host

@@ -1,0 +1,225 @@
+//! Plans for single changes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeMap, net::IpAddr};
+use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Vni};
+use weft_plan::{
+    Attachment, Desired, Namespace, Observed, Place, Protocol, Publish, Remote, Segment, Step, Thing, plan,
+};
+
+fn vni() -> Vni {
+    256.try_into().unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn id() -> EndpointId {
+    "e".repeat(64).parse().unwrap()
+}
+
+fn container() -> Place {
+    Place::Container("/run/netns/box".into())
+}
+
+/// A segment with a container here, and 10.0.0.3 on 192.0.2.2.
+fn desired() -> Desired {
+    let remote = Remote { vtep: ip("192.0.2.2"), addresses: [ip("10.0.0.3")].into() };
+    let segment = Segment {
+        network: "a".repeat(64).parse::<NetworkId>().unwrap(),
+        vtep: ip("192.0.2.1"),
+        port: 4789,
+        mtu: 1450,
+        gateways: vec!["10.0.0.1/24".parse().unwrap()],
+        gateway_mac: MacAddr::for_ip(ip("10.0.0.1")),
+        egress: true,
+        remotes: BTreeMap::from([(MacAddr::for_ip(ip("10.0.0.3")), remote)]),
+    };
+    let attachment = Attachment {
+        vni: vni(),
+        netns: "/run/netns/box".into(),
+        ifname: IfName::container(0),
+        mac: MacAddr::for_ip(ip("10.0.0.2")),
+        addresses: vec!["10.0.0.2/24".parse().unwrap()],
+        default_via: vec![ip("10.0.0.1")],
+        up: true,
+    };
+    Desired {
+        segments: BTreeMap::from([(vni(), segment)]),
+        attachments: BTreeMap::from([(id(), attachment)]),
+        ..Desired::default()
+    }
+}
+
+fn empty() -> Observed {
+    let places = [(Place::Host, Namespace::default()), (container(), Namespace::of_container())];
+    Observed { places: places.into(), ..Observed::default() }
+}
+
+/// A kernel that has what is desired.
+fn reached(desired: &Desired) -> Observed {
+    let mut kernel = empty();
+    plan(desired, &kernel).steps.iter().for_each(|step| kernel.take(step).unwrap());
+    kernel
+}
+
+fn lines(desired: &Desired, observed: &Observed) -> Vec<String> {
+    plan(desired, observed).steps.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_first_plan_reads_as_what_it_does() {
+    let mut lines = lines(&desired(), &empty());
+    // The digest of the rules has a test of its own.
+    let ruleset = lines.iter().position(|line| line.contains("nftables")).unwrap();
+    lines.remove(ruleset);
+    assert_eq!(
+        lines,
+        [
+            "weft-256: create the namespace",
+            "host: set sysctl net.ipv4.ip_forward = 1",
+            "weft-256: set sysctl net.ipv4.ip_forward = 1",
+            "weft-256: create veth peeeeeeeeeeee mtu 1450 peer eth0 in /run/netns/box address 02:42:0a:00:00:02",
+            "weft-256: create veth uplink0 address 02:42:a9:fe:4d:02 mtu 1450 peer weft-256 in host address \
+             02:42:a9:fe:4d:01",
+            "weft-256: create bridge br0 address 02:42:0a:00:00:01 mtu 1450",
+            "weft-256: create vxlan id 256 local 192.0.2.1 port 4789 vxlan0 mtu 1450",
+            "host: set sysctl net.ipv4.conf.weft-256.route_localnet = 1",
+            "weft-256: set peeeeeeeeeeee master br0 learning off flood off mcast_flood on bcast_flood on",
+            "weft-256: set vxlan0 master br0 learning off flood on mcast_flood on bcast_flood on",
+            "host: set address 169.254.77.1/32 on weft-256",
+            "weft-256: set address 10.0.0.1/24 on br0",
+            "weft-256: set fdb 02:42:0a:00:00:02 master static on peeeeeeeeeeee",
+            "weft-256: set address 169.254.77.2/32 on uplink0",
+            "weft-256: set fdb 02:42:0a:00:00:03 dst 192.0.2.2 on vxlan0",
+            "/run/netns/box: set address 10.0.0.2/24 on eth0",
+            "host: set weft-256 up",
+            "weft-256: set br0 up",
+            "weft-256: set peeeeeeeeeeee up",
+            "weft-256: set uplink0 up",
+            "weft-256: set vxlan0 up",
+            "/run/netns/box: set eth0 up",
+            "/run/netns/box: set lo up",
+            "host: set neighbour 169.254.77.2 lladdr 02:42:a9:fe:4d:02 on weft-256",
+            "weft-256: set neighbour 169.254.77.1 lladdr 02:42:a9:fe:4d:01 on uplink0",
+            "weft-256: set neighbour 10.0.0.3 lladdr 02:42:0a:00:00:03 on vxlan0",
+            "host: add route 10.0.0.0/24 via 169.254.77.2 dev weft-256 onlink",
+            "weft-256: add route default via 169.254.77.1 dev uplink0 onlink",
+            "/run/netns/box: add route default via 10.0.0.1 dev eth0",
+        ]
+    );
+    assert_eq!(plan(&desired(), &reached(&desired())).steps, []);
+}
+
+#[test]
+fn an_address_that_moved_is_replaced_not_added_beside() {
+    let kernel = reached(&desired());
+    let mut moved = desired();
+    let remotes = &mut moved.segments.get_mut(&vni()).unwrap().remotes;
+    remotes.values_mut().for_each(|remote| remote.vtep = ip("192.0.2.3"));
+    assert_eq!(lines(&moved, &kernel), ["weft-256: set fdb 02:42:0a:00:00:03 dst 192.0.2.3 on vxlan0"]);
+}
+
+#[test]
+fn an_address_that_changed_its_mac_leaves_no_old_entry() {
+    let kernel = reached(&desired());
+    let mut changed = desired();
+    let remotes = &mut changed.segments.get_mut(&vni()).unwrap().remotes;
+    let remote = remotes.pop_first().unwrap().1;
+    remotes.insert("02:00:00:00:00:09".parse().unwrap(), remote);
+    assert_eq!(
+        lines(&changed, &kernel),
+        [
+            "weft-256: delete fdb 02:42:0a:00:00:03 dst 192.0.2.2 from vxlan0",
+            "weft-256: set fdb 02:00:00:00:00:09 dst 192.0.2.2 on vxlan0",
+            "weft-256: set neighbour 10.0.0.3 lladdr 02:00:00:00:00:09 on vxlan0",
+        ]
+    );
+}
+
+#[test]
+fn a_segment_nobody_wants_goes_device_by_device() {
+    assert_eq!(
+        lines(&Desired::default(), &reached(&desired())),
+        [
+            "weft-256: delete link br0",
+            "weft-256: delete link peeeeeeeeeeee",
+            "weft-256: delete link uplink0",
+            "weft-256: delete link vxlan0",
+            "host: delete link weft-256",
+            "weft-256: delete the namespace",
+            "host: delete nftables table inet weft",
+        ]
+    );
+}
+
+#[test]
+fn a_deleted_namespace_is_made_again_with_all_that_was_in_it() {
+    let mut kernel = reached(&desired());
+    kernel.take(&Step::DeleteNamespace(vni())).unwrap();
+    let plan = plan(&desired(), &kernel);
+    assert_eq!(plan.steps.iter().filter(|step| matches!(step, Step::CreateLink { .. })).count(), 4);
+    plan.steps.iter().for_each(|step| kernel.take(step).unwrap());
+    assert_eq!(kernel, reached(&desired()));
+}
+
+#[test]
+fn a_pair_that_lost_its_alias_is_anothers_until_its_own_end_is_gone() {
+    let mut kernel = reached(&desired());
+    let namespace = kernel.places.get_mut(&container()).unwrap();
+    namespace.links.remove(&IfName::container(0));
+    namespace.foreign_links.insert(IfName::container(0));
+    let first = plan(&desired(), &kernel);
+    assert!(first.problems[0].message.contains("eth0 that weft did not make"), "{:?}", first.problems);
+    assert!(first.steps.contains(&Step::DeleteLink(Place::Segment(vni()), IfName::port(&id()))));
+    assert!(!first.steps.iter().any(|step| matches!(step, Step::CreateLink { .. })));
+}
+
+#[test]
+fn only_addresses_of_the_pool_are_taken_from_a_container() {
+    let mut kernel = reached(&desired());
+    let add = |kernel: &mut Observed, address: &str| {
+        let eth0 = IfName::container(0);
+        kernel.take(&Step::Add(container(), eth0, Thing::Address(address.parse().unwrap()))).unwrap();
+    };
+    add(&mut kernel, "172.16.0.1/16");
+    assert_eq!(plan(&desired(), &kernel).steps, []);
+    add(&mut kernel, "10.0.0.9/24");
+    assert_eq!(lines(&desired(), &kernel), ["/run/netns/box: delete address 10.0.0.9/24 from eth0"]);
+}
+
+#[test]
+fn a_way_out_exists_only_for_those_who_take_it() {
+    let mut desired = desired();
+    desired.attachments.get_mut(&id()).unwrap().default_via.clear();
+    let text = plan(&desired, &empty()).to_string();
+    assert!(
+        !text.contains("uplink0") && !text.contains("ip_forward") && !text.contains("nftables"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_published_port_changes_the_ruleset_and_nothing_else() {
+    let kernel = reached(&desired());
+    let mut desired = desired();
+    let target = "10.0.0.2:80".parse().unwrap();
+    desired.publish.insert(Publish { protocol: Protocol::Tcp, host_ip: None, host_port: 8080, target });
+    // Of a pool without a way out: there is nothing that could lead there.
+    let elsewhere = "10.9.0.2:80".parse().unwrap();
+    desired.publish.insert(Publish {
+        protocol: Protocol::Udp,
+        host_ip: None,
+        host_port: 53,
+        target: elsewhere,
+    });
+    let steps = plan(&desired, &kernel).steps;
+    let [Step::SetRuleset(ruleset)] = steps.as_slice() else { panic!("{steps:?}") };
+    let script = ruleset.script();
+    assert!(script.starts_with("add table inet weft\ndelete table inet weft\ntable inet weft {"), "{script}");
+    let rule = "meta nfproto ipv4 fib daddr type local tcp dport 8080 dnat ip to 10.0.0.2:80";
+    assert_eq!(script.matches(rule).count(), 2, "{script}");
+    assert!(!script.contains("10.9.0.2") && script.contains(&ruleset.mark().comment), "{script}");
+    assert_eq!(script.lines().filter(|line| line.starts_with("\t\t")).count() - 4, ruleset.mark().rules);
+}
