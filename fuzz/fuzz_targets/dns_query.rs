@@ -36,8 +36,7 @@ fuzz_target!(|input: Input<'_>| {
     let client = Client { networks: vec![*NETWORK], upstream };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
-    if respond(input.message, transport, (&NAMES, &client), input.turn.into(), &mut out) != Outcome::Answered
-    {
+    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out) != Outcome::Answered {
         return;
     }
     assert!(out.len() <= if input.tcp { 65535 } else { 4096 });

@@ -43,12 +43,13 @@ pub enum Outcome {
     Forward(Request),
 }
 
-/// Answers `message` into `out`, whose content is replaced. Does no I/O; `turn` rotates the addresses of
+/// Answers `message`, from `client`, into `out`, whose content is replaced. Does no I/O; `turn` rotates the addresses of
 /// names that have several.
 pub fn respond(
     message: &[u8],
     transport: Transport,
-    (names, client): (&Names, &Client),
+    names: &Names,
+    client: &Client,
     turn: usize,
     out: &mut Vec<u8>,
 ) -> Outcome {

@@ -13,7 +13,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 
 /// How long one name server is given. Three tries end before a client's own 5 s (resolv.conf(5), timeout).
-const TRY: Duration = Duration::from_millis(1500);
+const TRY: Duration = Duration::from_millis(1400);
 /// How often a question is asked: of the first three name servers, or the same ones again.
 const TRIES: usize = 3;
 /// Questions on their way at once, over all clients. Each takes a socket.
@@ -33,7 +33,7 @@ impl Forwarder {
         Self { slots: Semaphore::new(MAX_IN_FLIGHT) }
     }
 
-    /// The answer for the client, after 4.5 seconds at most: that of the first of `upstream` that has one,
+    /// The answer for the client, after 4.2 seconds at most: that of the first of `upstream` that has one,
     /// or SERVFAIL.
     pub(crate) async fn ask(&self, upstream: &[SocketAddr], request: &Request) -> Vec<u8> {
         let Ok(_slot) = self.slots.try_acquire() else {

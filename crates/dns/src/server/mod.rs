@@ -115,7 +115,7 @@ struct Server {
 impl Server {
     /// Answers a message from what is known now.
     fn respond(&self, message: &[u8], transport: Transport, turn: usize, out: &mut Vec<u8>) -> Outcome {
-        respond(message, transport, (&self.names.load(), &self.client.load()), turn, out)
+        respond(message, transport, &self.names.load(), &self.client.load(), turn, out)
     }
 
     /// Asks other name servers, off the path of the other questions. Too many of them already: the answer

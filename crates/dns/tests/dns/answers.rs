@@ -19,7 +19,7 @@ fn internal() -> Client {
 
 fn exchange(message: &[u8], transport: Transport, client: &Client, turn: usize) -> (Outcome, Vec<u8>) {
     let mut out = b"of an earlier answer".to_vec();
-    let outcome = respond(message, transport, (&names(), client), turn, &mut out);
+    let outcome = respond(message, transport, &names(), client, turn, &mut out);
     (outcome, out)
 }
 

@@ -140,7 +140,7 @@ fn the_next_server_is_asked_when_one_cannot() {
     let started = Instant::now();
     let answer = Served::new(&[nobody(), failing, good]).ask(&query("example.com", RecordType::A, None));
     assert_eq!(addresses(&answer), [address("192.0.2.80")]);
-    assert!(started.elapsed() < Duration::from_millis(1500), "it waited for somebody who is not there");
+    assert!(started.elapsed() < Duration::from_millis(1400), "it waited for somebody who is not there");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn one_container_has_so_many_questions_on_the_way_and_no_more() {
     for _ in 256..300 {
         assert_eq!(receive(&socket).metadata.response_code, ResponseCode::ServFail);
     }
-    assert!(started.elapsed() < Duration::from_secs(2), "they waited, too");
+    assert!(started.elapsed() < Duration::from_secs(3), "they waited, too");
     // And names of ours are answered meanwhile.
     assert_eq!(served.ask(&query("nginx_02", RecordType::A, None)).answers.len(), 1);
 }
