@@ -35,7 +35,7 @@ enum Command {
     /// Who is on which network, and where
     #[command(subcommand)]
     Endpoint(endpoint::Endpoint),
-    /// How this host's agent is
+    /// How this host's agent is; fails if something needs to be looked at
     Status(status::Status),
     /// Start a process on a network
     Run(Box<process::Run>),

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 fn weft(host: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weft"));
-    command.args(args).env("WEFT_HOST", host).env_remove("NO_COLOR").stdin(Stdio::null());
+    command.args(args).env("WEFT_HOST", host).env_remove("COLUMNS").stdin(Stdio::null());
     command
 }
 

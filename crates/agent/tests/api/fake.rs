@@ -19,6 +19,8 @@ use weft_model::{
 
 /// Creating a network of this name panics.
 pub(crate) const PANIC: &str = "panic";
+/// Creating a network of this name takes for ever.
+pub(crate) const HANG: &str = "hang";
 
 pub(crate) struct Fake {
     networks: Mutex<Vec<NetworkView>>,
@@ -117,6 +119,9 @@ impl Verbs for Fake {
     async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
         if request.name.as_str() == PANIC {
             panic!("as asked");
+        }
+        if request.name.as_str() == HANG {
+            std::future::pending::<()>().await;
         }
         let mut networks = self.state();
         if networks.iter().any(|n| n.network.name == request.name) {

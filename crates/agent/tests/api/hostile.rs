@@ -1,7 +1,7 @@
 //! Whatever is sent, there is an answer in JSON.
 
 use crate::{
-    fake::{Fake, PANIC},
+    fake::{Fake, HANG, PANIC},
     http::{ask, get, post},
 };
 use axum::body::Body;
@@ -50,6 +50,13 @@ async fn a_panic_is_an_answer() {
     let message = post(&fake, "/networks/create", &json!({"Name": PANIC})).await.error(500);
     assert!(message.contains("please report"), "{message}");
     assert_eq!(get(&fake, "/networks").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_answered() {
+    let fake = Fake::new();
+    let message = post(&fake, "/networks/create", &json!({"Name": HANG})).await.error(504);
+    assert!(message.contains("not done after 30 s"), "{message}");
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ impl Client {
             self.collect(answer).await
         };
         match within {
-            Some(limit) => self.limited(limit, patiently("Waiting for the agent", whole)).await,
+            Some(limit) => patiently("Waiting for the agent", self.limited(limit, whole)).await,
             None => whole.await,
         }
     }

@@ -21,14 +21,13 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
     check_kind(&body)?;
     let pools = body.ipam.config.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
     let has_ipv6_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()));
-    let has_ipv4_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv4()));
     if body.enable_ipv6 == Some(false) && has_ipv6_pool {
         return Err(Error::invalid(
             "an IPv6 subnet is given, but IPv6 is turned off: leave out one of the two",
         ));
     }
-    if body.enable_ipv4 == Some(false) && (has_ipv4_pool || !has_ipv6_pool) {
-        return Err(Error::invalid("a network without IPv4 needs an IPv6 subnet, and no IPv4 subnet"));
+    if body.enable_ipv4 == Some(false) {
+        return Err(Error::invalid("weft's networks always have IPv4 addresses: leave out --ipv4=false"));
     }
     let ipv6 = body.enable_ipv6.unwrap_or(has_ipv6_pool);
     Ok(CreateNetwork {
