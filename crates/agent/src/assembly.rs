@@ -2,7 +2,7 @@
 
 use crate::{
     config::AgentConfig,
-    core::{Core, Error},
+    core::{Core, Error, Kind},
     env::Env,
     host::Host,
     journal::{Identity, Journal, JournalError},
@@ -90,10 +90,10 @@ impl Agent {
             joining: Default::default(),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(async { endless(keeper.run().await) });
-        tasks.spawn(async { endless(reconciler.run().await) });
+        tasks.spawn(endless(keeper.run()));
+        tasks.spawn(endless(reconciler.run()));
         let upkeep = Arc::clone(&core);
-        tasks.spawn(async { endless(upkeep.keep_up().await) });
+        tasks.spawn(endless(upkeep.keep_up()));
         tasks.spawn(member.run());
         core.adopt();
         Ok(Self { core, tasks })
@@ -104,12 +104,17 @@ impl Agent {
         match self.tasks.join_next().await {
             Some(Ok(error)) => error,
             Some(Err(error)) => Error::internal("a part of the agent ended", error),
-            None => endless(()),
+            None => ended(),
         }
     }
 }
 
-/// What a task that runs for ever returns, should it return.
-fn endless((): ()) -> Error {
-    Error::new(crate::core::Kind::Internal, "a part of the agent ended; this is a fault of weft")
+/// A task that should run for ever: that it ended is an error.
+async fn endless(task: impl Future<Output = ()>) -> Error {
+    task.await;
+    ended()
+}
+
+fn ended() -> Error {
+    Error::new(Kind::Internal, "a part of the agent ended; this is a fault of weft")
 }

@@ -15,10 +15,10 @@ use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
 /// A record, and when it last changed.
 #[derive(Debug, Clone)]
-pub struct Stored<T> {
+pub(crate) struct Stored<T> {
     record: Arc<T>,
     /// What a compare-and-set compares.
-    pub modified: Revision,
+    pub(crate) modified: Revision,
 }
 
 impl<T> Deref for Stored<T> {
@@ -29,39 +29,39 @@ impl<T> Deref for Stored<T> {
 }
 
 /// The endpoints of one network. Shared between pictures: the same allocation means that nothing changed.
-pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
+pub(crate) type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
 
 /// Everything the store says, as of one moment. Records that this version cannot read are set aside: they
 /// are somebody else's, or a newer weft's, and the rest goes on without them.
 #[derive(Debug, Clone, Default)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// The networks.
-    pub networks: BTreeMap<NetworkId, Stored<Network>>,
+    pub(crate) networks: BTreeMap<NetworkId, Stored<Network>>,
     /// Their names.
-    pub names: BTreeMap<NetworkName, NetworkId>,
+    pub(crate) names: BTreeMap<NetworkName, NetworkId>,
     /// Their VNIs.
-    pub vnis: BTreeMap<Vni, NetworkId>,
+    pub(crate) vnis: BTreeMap<Vni, NetworkId>,
     /// The nodes, up or down.
-    pub nodes: BTreeMap<NodeName, Stored<Node>>,
+    pub(crate) nodes: BTreeMap<NodeName, Stored<Node>>,
     /// Those that are up, with the session that says so.
-    pub live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
+    pub(crate) live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
     /// Who is on which network.
-    pub endpoints: BTreeMap<NetworkId, Endpoints>,
+    pub(crate) endpoints: BTreeMap<NetworkId, Endpoints>,
     /// The addresses in use, by pool.
-    pub claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
+    pub(crate) claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
     /// The address each pool handed out last.
-    pub cursors: BTreeMap<IpNet, IpAddr>,
+    pub(crate) cursors: BTreeMap<IpNet, IpAddr>,
     /// Changes whenever a network is created.
-    pub epoch: Option<Stored<Epoch>>,
+    pub(crate) epoch: Option<Stored<Epoch>>,
     /// Keys that cannot be read, and why.
-    pub unreadable: BTreeMap<String, String>,
+    pub(crate) unreadable: BTreeMap<String, String>,
     /// The moment.
-    pub revision: Revision,
+    pub(crate) revision: Revision,
 }
 
 impl Cluster {
     /// Reads everything anew.
-    pub fn read(keyspace: &Keyspace, listing: &Listing) -> Self {
+    pub(crate) fn read(keyspace: &Keyspace, listing: &Listing) -> Self {
         let mut cluster = Self { revision: listing.revision, ..Self::default() };
         for entry in &listing.entries {
             cluster.put(keyspace, entry, &Self::default());
@@ -71,7 +71,7 @@ impl Cluster {
 
     /// Follows an update of the watch that gave this picture. What a snapshot does not change is not parsed
     /// again.
-    pub fn advance(&mut self, keyspace: &Keyspace, update: Update) {
+    pub(crate) fn advance(&mut self, keyspace: &Keyspace, update: Update) {
         match update {
             Update::Events { events, revision } => {
                 for event in events {
@@ -113,7 +113,12 @@ impl Cluster {
         self.unreadable.insert(entry.key.clone(), crate::core::chain(error));
     }
 
-    fn put_record(&mut self, key: Key, entry: &Entry, before: &Self) -> Result<(), weft_model::InvalidRecord> {
+    fn put_record(
+        &mut self,
+        key: Key,
+        entry: &Entry,
+        before: &Self,
+    ) -> Result<(), weft_model::InvalidRecord> {
         match key {
             Key::Node(name) => {
                 let node = stored(entry, before.nodes.get(&name))?;
@@ -181,32 +186,35 @@ impl Cluster {
     }
 
     /// Whether the node's agent holds a session.
-    pub fn is_up(&self, node: &NodeName) -> bool {
+    pub(crate) fn is_up(&self, node: &NodeName) -> bool {
         self.live.contains_key(node)
     }
 
     /// The endpoints on a network.
-    pub fn endpoints_of(&self, network: &NetworkId) -> impl Iterator<Item = (&EndpointId, &Stored<Endpoint>)> {
+    pub(crate) fn endpoints_of(
+        &self,
+        network: &NetworkId,
+    ) -> impl Iterator<Item = (&EndpointId, &Stored<Endpoint>)> {
         self.endpoints.get(network).into_iter().flat_map(|endpoints| endpoints.iter())
     }
 
     /// Every endpoint with its network.
-    pub fn all_endpoints(&self) -> impl Iterator<Item = (&NetworkId, &EndpointId, &Stored<Endpoint>)> {
+    pub(crate) fn all_endpoints(&self) -> impl Iterator<Item = (&NetworkId, &EndpointId, &Stored<Endpoint>)> {
         self.endpoints.iter().flat_map(|(network, all)| all.iter().map(move |(id, e)| (network, id, e)))
     }
 
     /// The endpoint `id`, whatever network it is on.
-    pub fn endpoint(&self, id: &EndpointId) -> Option<(&NetworkId, &Stored<Endpoint>)> {
+    pub(crate) fn endpoint(&self, id: &EndpointId) -> Option<(&NetworkId, &Stored<Endpoint>)> {
         self.endpoints.iter().find_map(|(network, all)| all.get(id).map(|endpoint| (network, endpoint)))
     }
 
     /// Whether somebody holds `address` of `pool`.
-    pub fn is_claimed(&self, pool: IpNet, address: IpAddr) -> bool {
+    pub(crate) fn is_claimed(&self, pool: IpNet, address: IpAddr) -> bool {
         self.claims.get(&pool).is_some_and(|claims| claims.contains_key(&address))
     }
 
     /// Every pool of every network.
-    pub fn pools(&self) -> BTreeSet<IpNet> {
+    pub(crate) fn pools(&self) -> BTreeSet<IpNet> {
         self.networks.values().flat_map(|network| network.subnets.iter().map(|subnet| subnet.pool)).collect()
     }
 }

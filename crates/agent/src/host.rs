@@ -15,7 +15,7 @@ use std::{
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
 #[async_trait]
-pub trait Host: Send + Sync + 'static {
+pub(crate) trait Host: Send + Sync + 'static {
     /// Where this host's routes lead: neither the default routes nor those into our own segments.
     async fn routes(&self) -> Result<Vec<IpNet>, Error>;
 

@@ -9,7 +9,7 @@
 pub(crate) mod file;
 mod identity;
 
-pub use identity::Identity;
+pub(crate) use identity::Identity;
 
 use crate::core::PortMapping;
 use file::{read_json, remove_file, write_json};
@@ -26,47 +26,47 @@ use weft_model::{Endpoint, EndpointId, IfName, Network, NetworkId, ProcessId, Su
 
 /// An endpoint of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocalEndpoint {
+pub(crate) struct LocalEndpoint {
     /// Its network.
-    pub network_id: NetworkId,
+    pub(crate) network_id: NetworkId,
     /// What the store said of the network when it was attached: enough to go on without the store.
-    pub network: Network,
+    pub(crate) network: Network,
     /// What the store says of it.
-    pub endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// The network namespace it is in.
-    pub netns: PathBuf,
+    pub(crate) netns: PathBuf,
     /// The interface it has there.
-    pub ifname: IfName,
+    pub(crate) ifname: IfName,
     /// Whether the default routes of its namespace lead through this network.
-    pub default_route: bool,
+    pub(crate) default_route: bool,
     /// The process it belongs to; none if the namespace is somebody else's.
     #[serde(default)]
-    pub process: Option<ProcessId>,
+    pub(crate) process: Option<ProcessId>,
     /// Ports of this host that lead to it.
     #[serde(default)]
-    pub ports: Vec<PortMapping>,
+    pub(crate) ports: Vec<PortMapping>,
     /// Why it is cut off: another endpoint got its address while this node was away.
     #[serde(default)]
-    pub fenced: Option<String>,
+    pub(crate) fenced: Option<String>,
 }
 
 impl LocalEndpoint {
     /// Its addresses, each with its subnet.
-    pub fn subnets(&self) -> impl Iterator<Item = (IpAddr, &Subnet)> {
+    pub(crate) fn subnets(&self) -> impl Iterator<Item = (IpAddr, &Subnet)> {
         self.endpoint.addresses().filter_map(|address| Some((address, self.network.subnet_of(address)?)))
     }
 
     /// The segment it is on.
-    pub fn vni(&self) -> Option<Vni> {
+    pub(crate) fn vni(&self) -> Option<Vni> {
         self.subnets().next().map(|(_, subnet)| subnet.vni)
     }
 }
 
 /// The endpoints of this node, in order of their ids.
-pub type LocalEndpoints = Arc<BTreeMap<EndpointId, LocalEndpoint>>;
+pub(crate) type LocalEndpoints = Arc<BTreeMap<EndpointId, LocalEndpoint>>;
 
 /// This node's truth.
-pub struct Journal {
+pub(crate) struct Journal {
     directory: PathBuf,
     endpoints: watch::Sender<LocalEndpoints>,
     writing: Mutex<()>,
@@ -75,7 +75,7 @@ pub struct Journal {
 /// A journal that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing} {path}")]
-pub struct JournalError {
+pub(crate) struct JournalError {
     doing: &'static str,
     path: PathBuf,
     source: io::Error,
@@ -94,7 +94,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the directory cannot be read or written.
-    pub fn open(data_dir: &Path) -> Result<Self, JournalError> {
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let directory = data_dir.join("endpoints");
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
         let mut endpoints = BTreeMap::new();
@@ -113,12 +113,12 @@ impl Journal {
     }
 
     /// The endpoints as they are.
-    pub fn endpoints(&self) -> LocalEndpoints {
+    pub(crate) fn endpoints(&self) -> LocalEndpoints {
         Arc::clone(&self.endpoints.borrow())
     }
 
     /// Wakes whoever waits whenever the endpoints change.
-    pub fn changes(&self) -> watch::Receiver<LocalEndpoints> {
+    pub(crate) fn changes(&self) -> watch::Receiver<LocalEndpoints> {
         self.endpoints.subscribe()
     }
 
@@ -126,7 +126,7 @@ impl Journal {
     ///
     /// # Errors
     /// If it cannot be written; nothing has changed then.
-    pub fn put(&self, id: EndpointId, endpoint: LocalEndpoint) -> Result<(), JournalError> {
+    pub(crate) fn put(&self, id: EndpointId, endpoint: LocalEndpoint) -> Result<(), JournalError> {
         let _writing = self.lock();
         let path = self.path(&id);
         write_json(&path, &endpoint).map_err(JournalError::new("cannot write", &path))?;
@@ -138,7 +138,11 @@ impl Journal {
     ///
     /// # Errors
     /// As [`put`](Journal::put).
-    pub fn update(&self, id: &EndpointId, change: impl FnOnce(&mut LocalEndpoint)) -> Result<(), JournalError> {
+    pub(crate) fn update(
+        &self,
+        id: &EndpointId,
+        change: impl FnOnce(&mut LocalEndpoint),
+    ) -> Result<(), JournalError> {
         let _writing = self.lock();
         let Some(mut endpoint) = self.endpoints.borrow().get(id).cloned() else { return Ok(()) };
         change(&mut endpoint);
@@ -152,7 +156,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the file cannot be removed; nothing has changed then.
-    pub fn remove(&self, id: &EndpointId) -> Result<(), JournalError> {
+    pub(crate) fn remove(&self, id: &EndpointId) -> Result<(), JournalError> {
         let _writing = self.lock();
         let path = self.path(id);
         remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;

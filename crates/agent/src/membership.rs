@@ -20,7 +20,7 @@ use weft_store::{CommitError, Condition, SessionId, Store, StoreError, Txn};
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Keeps this node registered.
-pub struct Membership {
+pub(crate) struct Membership {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keyspace: Keyspace,
@@ -50,7 +50,7 @@ impl Membership {
     ///
     /// # Errors
     /// Returns only if another live node has this node's name before this node ever had it.
-    pub async fn run(self) -> Error {
+    pub(crate) async fn run(self) -> Error {
         let mut pause = FIRST_PAUSE;
         let mut registered_before = false;
         loop {
@@ -87,7 +87,9 @@ impl Membership {
                 return Err(Failure::Taken(self.taken().await));
             }
             // An earlier run of this agent, which did not live to say goodbye.
-            if let Some(old) = entry.session.as_ref().filter(|old| self.identity.session().as_ref() != Some(*old)) {
+            if let Some(old) =
+                entry.session.as_ref().filter(|old| self.identity.session().as_ref() != Some(*old))
+            {
                 self.store.close_session(old).await?;
             }
         }

@@ -15,17 +15,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What is known of the cluster, and whether the store still stands behind it.
 #[derive(Debug, Clone)]
-pub struct Picture {
+pub(crate) struct Picture {
     /// The cluster; `None` until the store was reached for the first time.
-    pub cluster: Option<Arc<Cluster>>,
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// Why the store is out of reach; `None` while all is well.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// Since when it is as it is.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 /// The sending half: the task that keeps the picture.
-pub struct PictureKeeper {
+pub(crate) struct PictureKeeper {
     store: Arc<dyn Store>,
     keyspace: Keyspace,
     env: Arc<Env>,
@@ -34,14 +34,14 @@ pub struct PictureKeeper {
 
 impl PictureKeeper {
     /// A keeper that has not looked yet, and where its picture can be seen.
-    pub fn new(store: Arc<dyn Store>, keyspace: Keyspace, env: Arc<Env>) -> (Self, watch::Receiver<Picture>) {
+    pub(crate) fn new(store: Arc<dyn Store>, keyspace: Keyspace, env: Arc<Env>) -> (Self, watch::Receiver<Picture>) {
         let error = Some(format!("store {} has not answered yet", store.describe()));
         let (picture, seen) = watch::channel(Picture { cluster: None, error, since: env.now() });
         (Self { store, keyspace, env, picture }, seen)
     }
 
     /// Keeps the picture for ever. Safe to cancel at any time.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let mut pause = FIRST_PAUSE;
         loop {
             let seen = self.picture.borrow().cluster.as_ref().map(|cluster| cluster.revision);
@@ -98,7 +98,8 @@ impl PictureKeeper {
     fn failed(&self, error: &StoreError) {
         let error = chain(error);
         self.picture.send_modify(|picture| {
-            if picture.error.is_none() || picture.cluster.is_none() && picture.error.as_ref() != Some(&error) {
+            if picture.error.is_none() || picture.cluster.is_none() && picture.error.as_ref() != Some(&error)
+            {
                 tracing::warn!(%error, "store out of reach, retrying");
                 picture.since = if picture.error.is_none() { self.env.now() } else { picture.since };
             }

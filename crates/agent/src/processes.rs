@@ -161,7 +161,8 @@ impl Processes {
         if let Some(known) = all.values().find(|known| known.record.name.as_str() == name) {
             return Ok(Arc::clone(&known.record));
         }
-        let mut starting = all.values().filter(|k| !name.is_empty() && k.record.id.to_string().starts_with(name));
+        let mut starting =
+            all.values().filter(|k| !name.is_empty() && k.record.id.to_string().starts_with(name));
         match (starting.next(), starting.next()) {
             (Some(known), None) => Ok(Arc::clone(&known.record)),
             (Some(_), Some(_)) => Err(Error::invalid(format!("several process ids start with {name}"))),
@@ -172,7 +173,8 @@ impl Processes {
     /// How a process is.
     pub(crate) fn state(&self, id: &ProcessId) -> Result<State, Error> {
         let directory = self.directory(id);
-        weft_process::state(&directory).map_err(|error| Error::internal("cannot tell how the process is", error))
+        weft_process::state(&directory)
+            .map_err(|error| Error::internal("cannot tell how the process is", error))
     }
 
     /// Refuses a process that does not run.

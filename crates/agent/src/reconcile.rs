@@ -8,7 +8,7 @@ mod names;
 mod resolvers;
 mod rounds;
 
-pub use rounds::{Report, Rounds};
+pub(crate) use rounds::{Report, Rounds};
 
 use crate::{
     config::AgentConfig,
@@ -36,7 +36,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(50);
 
 /// What the loop works with.
-pub struct Reconciler {
+pub(crate) struct Reconciler {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
@@ -52,7 +52,7 @@ pub struct Reconciler {
 }
 
 /// What a reconciler is made of.
-pub struct Parts {
+pub(crate) struct Parts {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
@@ -66,7 +66,7 @@ impl Reconciler {
     ///
     /// # Errors
     /// If the kernel gives no thread for the name servers.
-    pub fn new(parts: Parts) -> io::Result<(Self, Rounds)> {
+    pub(crate) fn new(parts: Parts) -> io::Result<(Self, Rounds)> {
         let (reports, seen) = watch::channel(None);
         let (ask, requests) = mpsc::channel(16);
         let Parts { config, env, host, datapath, journal, picture } = parts;
@@ -74,13 +74,23 @@ impl Reconciler {
         let resolvers = Resolvers::start(Arc::clone(&host), &names)?;
         let underlay_mtu = None;
         let reconciler = Self {
-            config, env, host, datapath, journal, picture, names, resolvers, reports, requests, underlay_mtu,
+            config,
+            env,
+            host,
+            datapath,
+            journal,
+            picture,
+            names,
+            resolvers,
+            reports,
+            requests,
+            underlay_mtu,
         };
         Ok((reconciler, Rounds::new(seen, ask)))
     }
 
     /// Goes round for ever. Safe to cancel at any time: the next agent's first round goes on from there.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut journal = self.journal.changes();
         let mut picture = self.picture.clone();
         let mut pause = RETRY;

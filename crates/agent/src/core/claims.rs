@@ -33,7 +33,9 @@ struct Held<'p> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut all = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        self.addresses.iter().for_each(|held| drop(all.remove(held)));
+        for held in &self.addresses {
+            all.remove(held);
+        }
     }
 }
 
@@ -95,7 +97,8 @@ impl Core {
                 Err(error) => return Err(error),
             };
             let endpoint = self.endpoint(joining, &held.addresses);
-            let txn = self.joining(&cluster, network_id, &network, (joining.id, &endpoint), &held.addresses)?;
+            let txn =
+                self.joining(&cluster, network_id, network, (joining.id, &endpoint), &held.addresses)?;
             match self.store.commit(txn).await {
                 Ok(()) => return Ok(((**network).clone(), endpoint)),
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -153,9 +156,11 @@ impl Core {
             .put(self.path(&Key::Endpoint(network_id, id)), endpoint.to_json(), Condition::Absent);
         for (pool, address) in addresses {
             let cursor = Cursor { last: *address, extra: Extra::new() };
-            txn = txn
-                .put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent)
-                .put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent).put(
+                self.path(&Key::Cursor(*pool)),
+                cursor.to_json(),
+                Condition::Always,
+            );
         }
         Ok(txn)
     }
@@ -179,7 +184,9 @@ impl Core {
         let segments = network.segments();
         for segment in segments_for(network, &segments, &asked)? {
             let busy = |pool: IpNet, address: IpAddr| {
-                cluster.is_claimed(pool, address) || lost.contains(&address) || held.contains(&(pool, address))
+                cluster.is_claimed(pool, address)
+                    || lost.contains(&address)
+                    || held.contains(&(pool, address))
             };
             let addresses: Result<Vec<_>, Error> = segment
                 .subnets()
@@ -212,7 +219,9 @@ impl Core {
             return next_address(subnet, last, &|address| busy(pool, address)).ok_or_else(|| {
                 let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
                 let range = subnet.ip_range.unwrap_or(pool);
-                Error::conflict(format!("no free address left in {range}: {used} are in use; remove a container"))
+                Error::conflict(format!(
+                    "no free address left in {range}: {used} are in use; remove a container"
+                ))
             });
         };
         subnet.check_host("address", address).map_err(Error::invalid)?;
@@ -223,7 +232,10 @@ impl Core {
             return Err(Error::conflict(format!("address {address} is reserved for {name} (aux-address)")));
         }
         if busy(pool, address) {
-            return Err(Error::conflict(format!("address {address} is in use{}", owner(cluster, pool, address))));
+            return Err(Error::conflict(format!(
+                "address {address} is in use{}",
+                owner(cluster, pool, address)
+            )));
         }
         Ok(address)
     }

@@ -14,7 +14,7 @@ pub struct Door(Arc<Core>);
 
 impl Door {
     /// A door to `core`.
-    pub fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
         Self(core)
     }
 
@@ -72,7 +72,8 @@ impl Verbs for Door {
 
     async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error> {
         let (network, container) = (network.to_owned(), container.to_owned());
-        self.to_the_end(|core| async move { core.disconnect_container(&network, &container, force).await }).await
+        self.to_the_end(|core| async move { core.disconnect_container(&network, &container, force).await })
+            .await
     }
 
     fn nodes(&self) -> Vec<NodeView> {

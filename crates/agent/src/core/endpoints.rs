@@ -36,7 +36,8 @@ impl Core {
         let cluster = self.cluster().await?;
         let (network, _) = find(&cluster, &request.network)?;
         let known = self.journal.endpoints();
-        if let Some((id, local)) = known.iter().find(|(_, e)| e.network_id == network && e.netns == request.netns)
+        if let Some((id, local)) =
+            known.iter().find(|(_, e)| e.network_id == network && e.netns == request.netns)
             && local.endpoint.name == request.name
         {
             // The same request again.
@@ -134,8 +135,7 @@ impl Core {
         let (network, _) = find(&cluster, network)?;
         let process = self.processes.find(container)?;
         self.processes.require_running(&process)?;
-        let holder =
-            Holder { netns: process.netns(), process: Some(process.id), ports: Vec::new() };
+        let holder = Holder { netns: process.netns(), process: Some(process.id), ports: Vec::new() };
         self.join(network, &process.name, &options, holder).await
     }
 

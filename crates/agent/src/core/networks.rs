@@ -124,7 +124,8 @@ impl Core {
                 let txn = Txn::new().put(&key, unmarked.to_json(), Condition::Unchanged(entry.modified));
                 // If it changed again, whoever changed it is removing it too, and finds the same.
                 let _ = self.store.commit(txn).await;
-                let read = on_it.iter().filter_map(|e| Endpoint::from_json(&e.value).ok()).collect::<Vec<_>>();
+                let read =
+                    on_it.iter().filter_map(|e| Endpoint::from_json(&e.value).ok()).collect::<Vec<_>>();
                 return refuse_if_used(&name, id, read.iter())
                     .and_then(|()| Err(in_use(&name, id, "an endpoint that cannot be read")));
             }
@@ -139,7 +140,12 @@ impl Core {
         Ok(())
     }
 
-    async fn mark_removing(&self, network: &Stored<Network>, key: &str, removing: bool) -> Result<bool, Error> {
+    async fn mark_removing(
+        &self,
+        network: &Stored<Network>,
+        key: &str,
+        removing: bool,
+    ) -> Result<bool, Error> {
         let marked = Network { removing, ..(**network).clone() };
         let txn = Txn::new().put(key, marked.to_json(), Condition::Unchanged(network.modified));
         match self.store.commit(txn).await {
@@ -164,9 +170,10 @@ impl Core {
 
     pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
         let cluster = self.cluster().await?;
-        let unused = cluster.networks.iter().filter(|(id, network)| {
-            !cluster.endpoints.contains_key(id) && filter.matches(network)
-        });
+        let unused = cluster
+            .networks
+            .iter()
+            .filter(|(id, network)| !cluster.endpoints.contains_key(id) && filter.matches(network));
         let mut removed = Vec::new();
         for (id, network) in unused {
             match self.remove_unused(*id, network.name.clone()).await {
@@ -205,7 +212,8 @@ fn view(cluster: &Cluster, id: NetworkId, network: &Network) -> NetworkView {
 pub(super) fn find<'c>(cluster: &'c Cluster, name: &str) -> Result<(NetworkId, &'c Stored<Network>), Error> {
     let by_name = name.parse().ok().and_then(|name: NetworkName| cluster.names.get(&name).copied());
     let by_id = || {
-        let mut starting = cluster.networks.keys().filter(|id| !name.is_empty() && id.to_string().starts_with(name));
+        let mut starting =
+            cluster.networks.keys().filter(|id| !name.is_empty() && id.to_string().starts_with(name));
         match (starting.next(), starting.next()) {
             (Some(_), Some(_)) => Err(Error::invalid(format!("several network ids start with {name}"))),
             (found, _) => Ok(found.copied()),

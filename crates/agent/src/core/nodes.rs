@@ -29,11 +29,14 @@ impl Core {
         let mut attempts = self.attempts();
         loop {
             let cluster = self.cluster().await?;
-            let Some(node) = cluster.nodes.get(name) else { return Err(Error::not_found("node", name.as_str())) };
+            let Some(node) = cluster.nodes.get(name) else {
+                return Err(Error::not_found("node", name.as_str()));
+            };
             if cluster.is_up(name) {
                 return Err(Error::conflict(format!("node {name} is up: stop its agent first")));
             }
-            let last = Txn::new().delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
+            let last =
+                Txn::new().delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
             let mut carried_out = true;
             for txn in self.leftovers(&cluster, name).into_iter().chain([last]) {
                 match self.store.commit(txn).await {

@@ -32,7 +32,10 @@ impl Core {
         let why = picture.error.as_deref().unwrap_or("it has not answered yet");
         Err(Error::new(
             Kind::Unavailable,
-            format!("the store is out of reach since {:.0}: {why}. Running containers are not affected", picture.since),
+            format!(
+                "the store is out of reach since {:.0}: {why}. Running containers are not affected",
+                picture.since
+            ),
         ))
     }
 

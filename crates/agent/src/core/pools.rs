@@ -26,7 +26,8 @@ pub(super) fn choose(request: &CreateNetwork, around: &Surroundings<'_>) -> Resu
     for pool in &request.pools {
         chosen.push((around.requested(pool, &chosen)?, pool.clone()));
     }
-    let has = |ipv4: bool, chosen: &[(IpNet, PoolRequest)]| chosen.iter().any(|(p, _)| p.addr().is_ipv4() == ipv4);
+    let has =
+        |ipv4: bool, chosen: &[(IpNet, PoolRequest)]| chosen.iter().any(|(p, _)| p.addr().is_ipv4() == ipv4);
     if !has(true, &chosen) {
         chosen.push((around.free_ipv4(&chosen)?, PoolRequest::default()));
     }
@@ -87,7 +88,8 @@ impl Surroundings<'_> {
     }
 
     fn free_ipv4(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
-        let mut pools: Vec<AddressPool> = self.default_pools.iter().copied().filter(AddressPool::is_ipv4).collect();
+        let mut pools: Vec<AddressPool> =
+            self.default_pools.iter().copied().filter(AddressPool::is_ipv4).collect();
         if pools.is_empty() {
             pools.push(AddressPool::default_ipv4());
         }

@@ -1,8 +1,6 @@
 //! Processes on networks: started, watched, stopped, forgotten.
 
-use super::{
-    Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find,
-};
+use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find};
 use crate::processes::Record;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};

@@ -65,15 +65,22 @@ impl Core {
     /// Endpoints whose namespace somebody removed, seen twice: a container that is gone.
     async fn drop_vanished(&self, watched: &mut Watched) -> Result<(), Error> {
         let endpoints = self.journal.endpoints();
-        let ownerless = |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.contains(&process));
+        let ownerless =
+            |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.contains(&process));
         let gone: BTreeSet<EndpointId> = endpoints
             .iter()
-            .filter(|(id, e)| ownerless(e) && !self.pending.is_in_the_making(id) && !self.host.has_netns(&e.netns))
+            .filter(|(id, e)| {
+                ownerless(e) && !self.pending.is_in_the_making(id) && !self.host.has_netns(&e.netns)
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in gone.intersection(&watched.without_netns) {
             let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
-            tracing::info!(endpoint = id.short(), netns, "its network namespace is gone, and so is the endpoint");
+            tracing::info!(
+                endpoint = id.short(),
+                netns,
+                "its network namespace is gone, and so is the endpoint"
+            );
             self.leave(*id).await?;
         }
         watched.without_netns = gone;
@@ -133,12 +140,17 @@ impl Core {
         let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
         let mut txn = Txn::new()
             .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
-            .put(self.path(&Key::Endpoint(local.network_id, id)), local.endpoint.to_json(), Condition::Absent);
+            .put(
+                self.path(&Key::Endpoint(local.network_id, id)),
+                local.endpoint.to_json(),
+                Condition::Absent,
+            );
         for (address, subnet) in local.subnets() {
             match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
                 Some(owner) if owner.endpoint == id => {}
                 Some(owner) => {
-                    let why = format!("address {address} went to an endpoint of node {} meanwhile", owner.node);
+                    let why =
+                        format!("address {address} went to an endpoint of node {} meanwhile", owner.node);
                     return Ok(Some(why));
                 }
                 None => {

@@ -13,7 +13,9 @@ use std::{
 };
 use tokio::sync::oneshot;
 use weft_datapath::underlay;
-use weft_netlink::{Namespace, NamespaceError, NetlinkError, Socket, create_named, delete_named, in_namespace};
+use weft_netlink::{
+    Namespace, NamespaceError, NetlinkError, Socket, create_named, delete_named, in_namespace,
+};
 
 /// The host the agent runs on.
 pub(crate) struct LinuxHost {

@@ -23,7 +23,7 @@ struct Saved {
 
 /// The installation this data directory belongs to, and the session it holds. While it lives, no other agent
 /// can use the directory.
-pub struct Identity {
+pub(crate) struct Identity {
     path: PathBuf,
     saved: Mutex<Saved>,
     _lock: File,
@@ -35,7 +35,7 @@ impl Identity {
     /// # Errors
     /// If the directory cannot be used, another agent uses it, or the file in it makes no sense: a node that
     /// forgot who it is must not guess.
-    pub fn open(data_dir: &Path, env: &Env) -> Result<Self, JournalError> {
+    pub(crate) fn open(data_dir: &Path, env: &Env) -> Result<Self, JournalError> {
         make_private_dir(data_dir).map_err(JournalError::new("cannot make the data directory", data_dir))?;
         let lock = lock(data_dir)?;
         let path = data_dir.join("node.json");
@@ -52,18 +52,18 @@ impl Identity {
     }
 
     /// The installation.
-    pub fn id(&self) -> NodeId {
+    pub(crate) fn id(&self) -> NodeId {
         self.saved.lock().unwrap_or_else(PoisonError::into_inner).id
     }
 
     /// The session held last; it may have ended.
-    pub fn session(&self) -> Option<SessionId> {
+    pub(crate) fn session(&self) -> Option<SessionId> {
         self.saved.lock().unwrap_or_else(PoisonError::into_inner).session.clone()
     }
 
     /// Remembers a session, so that the agent goes on with it after a restart. If that fails, the restart
     /// opens a new one, and takes the old one's place.
-    pub fn set_session(&self, session: Option<SessionId>) {
+    pub(crate) fn set_session(&self, session: Option<SessionId>) {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         saved.session = session;
         if let Err(error) = write_json_durably(&self.path, &*saved) {

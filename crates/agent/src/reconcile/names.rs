@@ -57,7 +57,8 @@ impl Names {
             let Some(network) = locals.first().map(|l| &l.network) else { continue };
             let remote = endpoints.into_iter().flat_map(|all| all.values()).map(|stored| &**stored);
             // This node's own are what its journal says, store or no store.
-            let remote = remote.filter(|e| self.live.contains(&e.node) && !locals.iter().any(|l| l.endpoint.node == e.node));
+            let remote = remote
+                .filter(|e| self.live.contains(&e.node) && !locals.iter().any(|l| l.endpoint.node == e.node));
             let hosts = remote.chain(&local).map(host);
             let pools = network.subnets.iter().map(|subnet| subnet.pool);
             let names = Arc::new(NetworkNames::new(&network.name, pools, hosts));

@@ -52,7 +52,9 @@ impl Resolvers {
         }
         self.running.retain(|netns, server| {
             // Nothing of what it was started for is there any more: whatever is there now is another's.
-            wanted.get(netns.as_path()).is_some_and(|now| now.iter().any(|(id, _)| server.endpoints.contains(id)))
+            wanted
+                .get(netns.as_path())
+                .is_some_and(|now| now.iter().any(|(id, _)| server.endpoints.contains(id)))
         });
         let upstream = ResolvConf::parse(&self.host.resolv_conf());
         let upstream = upstream.servers(|name| self.host.interface_index(name.as_str()));
@@ -82,8 +84,10 @@ impl Resolvers {
         client: Client,
     ) -> Result<Server, String> {
         let address = SocketAddr::from((SERVER, PORT));
-        let no_names = |why: &dyn std::fmt::Display| format!("no names are served in {}: {why}", netns.display());
-        let (udp, tcp) = self.host.resolver_sockets(netns, address).await.map_err(|error| no_names(&error))?;
+        let no_names =
+            |why: &dyn std::fmt::Display| format!("no names are served in {}: {why}", netns.display());
+        let (udp, tcp) =
+            self.host.resolver_sockets(netns, address).await.map_err(|error| no_names(&error))?;
         let client = Arc::new(ArcSwap::from_pointee(client));
         let handle = self.resolver.serve(udp, tcp, Arc::clone(&client)).map_err(|error| no_names(&error))?;
         Ok(Server { endpoints, client, _handle: handle })

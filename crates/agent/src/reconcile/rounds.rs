@@ -39,9 +39,9 @@ impl Outcome {
 
 /// One round.
 #[derive(Debug)]
-pub struct Report {
+pub(crate) struct Report {
     /// What the journal said: the endpoints that should be.
-    pub endpoints: LocalEndpoints,
+    pub(crate) endpoints: LocalEndpoints,
     pub(super) outcome: Outcome,
     /// Namespaces in which names cannot be served, and why.
     pub(super) unresolved: Vec<(Place, String)>,
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// Why an endpoint is not as it should be.
-    pub fn failure_of(&self, id: &EndpointId) -> Option<&str> {
+    pub(crate) fn failure_of(&self, id: &EndpointId) -> Option<&str> {
         let local = self.endpoints.get(id)?;
         let container = Place::Container(local.netns.clone());
         let segment = local.vni().map(Place::Segment);
@@ -85,7 +85,7 @@ impl Report {
 
 /// Where the rounds can be followed.
 #[derive(Clone)]
-pub struct Rounds {
+pub(crate) struct Rounds {
     reports: watch::Receiver<Option<Arc<Report>>>,
     ask: mpsc::Sender<Request>,
 }
@@ -96,7 +96,7 @@ impl Rounds {
     }
 
     /// The last round, once there was one.
-    pub fn last(&self) -> Option<Arc<Report>> {
+    pub(crate) fn last(&self) -> Option<Arc<Report>> {
         self.reports.borrow().clone()
     }
 
@@ -104,7 +104,11 @@ impl Rounds {
     ///
     /// # Errors
     /// [`Kind::Internal`] if there is none in time.
-    pub async fn after(&self, patience: Duration, shows: impl Fn(&Report) -> bool) -> Result<Arc<Report>, Error> {
+    pub(crate) async fn after(
+        &self,
+        patience: Duration,
+        shows: impl Fn(&Report) -> bool,
+    ) -> Result<Arc<Report>, Error> {
         let mut reports = self.reports.clone();
         let wanted = |report: &Option<Arc<Report>>| report.as_ref().is_some_and(|report| shows(report));
         if let Ok(Ok(report)) = timeout(patience, reports.wait_for(wanted)).await
@@ -112,7 +116,9 @@ impl Rounds {
         {
             return Ok(Arc::clone(report));
         }
-        let message = format!("the kernel's network state was not brought up to date within {patience:?}; see `weft status`");
+        let message = format!(
+            "the kernel's network state was not brought up to date within {patience:?}; see `weft status`"
+        );
         Err(Error::new(Kind::Internal, message))
     }
 
@@ -120,7 +126,7 @@ impl Rounds {
     ///
     /// # Errors
     /// [`Kind::Internal`], saying why, if it goes on failing.
-    pub async fn made(&self, patience: Duration, id: &EndpointId) -> Result<(), Error> {
+    pub(crate) async fn made(&self, patience: Duration, id: &EndpointId) -> Result<(), Error> {
         let report = self.after(patience, |report| report.endpoints.contains_key(id)).await?;
         let Some(mut why) = report.failure_of(id).map(ToOwned::to_owned) else { return Ok(()) };
         let mut reports = self.reports.clone();
@@ -138,7 +144,7 @@ impl Rounds {
     }
 
     /// What the next round would change.
-    pub async fn plan(&self) -> Result<Vec<String>, Error> {
+    pub(crate) async fn plan(&self) -> Result<Vec<String>, Error> {
         let (answer, answered) = oneshot::channel();
         let gone = || Error::new(Kind::Internal, "the loop has ended: see the agent's log");
         self.ask.send(answer).await.map_err(|_| gone())?;

@@ -18,7 +18,8 @@ async fn a_restarted_agent_takes_over_what_it_had() {
     nodes[0].start();
     nodes[0].joined(2).await;
     let core = nodes[0].core();
-    eventually("a first round", || core.rounds.last().is_some_and(|r| r.endpoints.contains_key(&before.id))).await;
+    eventually("a first round", || core.rounds.last().is_some_and(|r| r.endpoints.contains_key(&before.id)))
+        .await;
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
     assert_eq!(core.rounds.plan().await.unwrap(), Vec::<String>::new());
 }
@@ -46,7 +47,10 @@ async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
                 .kernel
                 .kernel(|kernel| kernel.places.keys().filter(|p| matches!(p, Place::Segment(_))).count());
             let journal = core.journal.endpoints().len();
-            journal == endpoints && endpoints == claims && endpoints == segments && (!acknowledged || journal == 1)
+            journal == endpoints
+                && endpoints == claims
+                && endpoints == segments
+                && (!acknowledged || journal == 1)
         })
         .await;
     }
@@ -118,7 +122,8 @@ async fn who_lost_an_address_while_away_is_cut_off() {
     nodes[1].start();
     nodes[1].joined(2).await;
     let back = nodes[1].core();
-    eventually("it is cut off", || back.journal.endpoints().values().all(|local| local.fenced.is_some())).await;
+    eventually("it is cut off", || back.journal.endpoints().values().all(|local| local.fenced.is_some()))
+        .await;
     let problems = back.describe().problems;
     assert!(problems.iter().any(|p| p.contains("went to an endpoint of node host1")), "{problems:?}");
     // The winner leaves: the loser has its place back.

@@ -66,8 +66,7 @@ async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
         let names: Vec<String> = (0..40).map(|n| format!("c{round}-{n}")).collect();
         let attach = names.iter().enumerate().map(|(n, name)| nodes[n % 3].attach("small", name));
         let results = futures::future::join_all(attach).await;
-        let got: BTreeSet<_> =
-            results.iter().flatten().filter_map(|view| view.endpoint.ipv4).collect();
+        let got: BTreeSet<_> = results.iter().flatten().filter_map(|view| view.endpoint.ipv4).collect();
         assert_eq!(got.len(), 13);
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 13);
         for error in results.iter().filter_map(|result| result.as_ref().err()) {

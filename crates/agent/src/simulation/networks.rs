@@ -52,8 +52,10 @@ async fn racing_creates_never_share_a_pool_or_a_vni() {
 async fn racing_creates_of_overlapping_pools_of_different_sizes() {
     let (_store, nodes) = cluster(2).await;
     let (a, b) = (nodes[0].core(), nodes[1].core());
-    let (a, b) =
-        tokio::join!(a.create(network_in("large", "10.1.0.0/16")), b.create(network_in("small", "10.1.2.0/24")));
+    let (a, b) = tokio::join!(
+        a.create(network_in("large", "10.1.0.0/16")),
+        b.create(network_in("small", "10.1.2.0/24"))
+    );
     let error = a.and(b).unwrap_err().to_string();
     assert!(error.contains("overlaps 10.1."), "{error}");
     assert_eq!(nodes[0].core().known().networks.len(), 1);

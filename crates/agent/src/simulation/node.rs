@@ -147,8 +147,12 @@ impl Host for FakeHost {
     async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error> {
         let place = Place::Container(netns.to_owned());
         self.kernel
-            .kernel(|kernel| kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect()))
-            .ok_or_else(|| Error::new(Kind::Invalid, format!("{} is not a network namespace", netns.display())))
+            .kernel(|kernel| {
+                kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
+            })
+            .ok_or_else(|| {
+                Error::new(Kind::Invalid, format!("{} is not a network namespace", netns.display()))
+            })
     }
 
     fn has_netns(&self, netns: &Path) -> bool {
@@ -170,7 +174,8 @@ impl Host for FakeHost {
         _netns: &Path,
         _address: SocketAddr,
     ) -> Result<(UdpSocket, TcpListener), Error> {
-        let bind = || Ok::<_, std::io::Error>((UdpSocket::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?));
+        let bind =
+            || Ok::<_, std::io::Error>((UdpSocket::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?));
         let sockets = bind().map_err(|error| Error::internal("binding", error))?;
         sockets.0.set_nonblocking(true).unwrap();
         sockets.1.set_nonblocking(true).unwrap();
