@@ -6,6 +6,15 @@
 //!
 //! Decisions are made by [`Store::commit`] alone. What [`Store::watch`] yields may be stale and is for the
 //! picture.
+//!
+//! | where it is kept | by |
+//! |---|---|
+//! | in memory, for tests and simulations | [`memory`] |
+//! | in a file of this machine | [`embedded`]; [`serve`] lets other machines use it |
+//! | in Consul, or in what `serve` serves | [`consul`] |
+//! | in etcd | [`etcd`] |
+//!
+//! All of them pass one suite, `tests/stores/suite`. [`connect`](connect()) makes one of a [`StoreUrl`].
 
 mod connect;
 pub mod consul;

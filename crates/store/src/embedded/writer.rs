@@ -185,14 +185,11 @@ impl Thread {
             return Ok(());
         }
         let database = file::open(&self.path).map_err(|error| self.not_written(&error))?;
-        let mut state = file::load(&database, Instant::now()).map_err(|error| self.not_written(&error))?;
+        let state = file::load(&database, Instant::now()).map_err(|error| self.not_written(&error))?;
         self.database = Some(database);
-        self.shared.update(|old| {
-            // Whoever watches cannot know what was lost, and gets a snapshot.
-            state.revision = state.revision.max(old.revision);
-            state.forget_history();
-            *old = state;
-        });
+        // If the change that failed is there after all, the revision says so, and whoever watches gets a
+        // snapshot.
+        self.shared.update(|old| *old = state);
         Ok(())
     }
 

@@ -9,6 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The longest TTL of a session, as in Consul (`agent/structs/structs.go`, `SessionTTLMax`).
+const MAX_TTL: Duration = Duration::from_secs(86_400);
+
 /// What changed; `None` is something that is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -143,6 +146,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn open_session(&mut self, id: SessionId, name: String, ttl: Duration) {
+        let ttl = ttl.min(MAX_TTL);
         let session = Session { name, ttl, created: self.attempt.revision, deadline: self.now + ttl };
         self.attempt.sessions.insert(id, Some(session));
     }
