@@ -40,6 +40,7 @@ pub(crate) fn apply(steps: &[Step]) -> Report {
             report.record(step, result.map_err(|error| explain(step, &error)));
         }
     }
+    kernel.settle(steps);
     report
 }
 
@@ -250,6 +251,23 @@ impl Kernel {
         let at = self.at(place)?;
         at.links.remove(link.name);
         Ok(at.socket.request(request)?)
+    }
+
+    /// Makes links that came up usable at once. The kernel does the last of it later, in `linkwatch_event`
+    /// (net/core/link_watch.c): until then a bridge's port is disabled and the first packets are lost. Whoever
+    /// asks for a link makes it happen now (`rtnl_getlink`, since Linux 6.8; before, it takes some milliseconds).
+    fn settle(&mut self, steps: &[Step]) {
+        let up = steps.iter().filter_map(|step| match step {
+            Step::SetLink(place, name, Change::Up(true)) => Some((place.clone(), name.clone())),
+            _ => None,
+        });
+        let (bridges, mut links): (Vec<_>, Vec<_>) = up.partition(|(_, name)| *name == IfName::bridge());
+        // A bridge comes to life with its first port.
+        links.extend(bridges);
+        for (place, name) in links {
+            // A step that failed has been reported.
+            let _ = self.at(&place).map(|at| at.socket.link_index(name.as_str()));
+        }
     }
 
     /// What links of one namespace hold, in one go.
