@@ -1,12 +1,12 @@
 //! Names of containers across hosts.
 //!
-//! Every container asks a server of its own, on 127.0.0.11 inside its network namespace: [`Resolver::serve`]. What
-//! its networks know is answered at once from [`Names`], an immutable snapshot that is swapped in whole: a
-//! lookup takes no lock and does no I/O. The rest is passed on to the host's name servers or, where
-//! there are none, does not exist.
+//! Every container asks a server of its own, on 127.0.0.11 inside its network namespace:
+//! [`Resolver::serve`]. What its networks know is answered at once from [`Names`], an immutable snapshot that
+//! is swapped in whole: a lookup takes no lock and does no I/O. The rest is passed on to the host's name
+//! servers or, where there are none, does not exist.
 //!
-//! Queries are read and answers written by hand, in place: that is two small files, allocates nothing, and
-//! uses nothing of a DNS library but its constants. hickory-proto reads every answer in the tests.
+//! Queries are read and answers written by hand, in place: it takes two small files and allocates nothing. In
+//! the tests and in `fuzz/`, hickory-proto has to be able to read every answer.
 
 mod answer;
 mod forward;

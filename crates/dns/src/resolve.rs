@@ -43,8 +43,8 @@ pub enum Outcome {
     Forward(Request),
 }
 
-/// Answers `message`, from `client`, into `out`, whose content is replaced. Does no I/O; `turn` rotates the addresses of
-/// names that have several.
+/// Answers `message`, from `client`, into `out`, whose content is replaced. Does no I/O. `turn` rotates the
+/// addresses of names that have several.
 pub fn respond(
     message: &[u8],
     transport: Transport,
