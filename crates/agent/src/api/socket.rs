@@ -6,14 +6,11 @@ use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
 };
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io,
     os::{
         fd::OwnedFd,
-        unix::{
-            fs::{DirBuilderExt, FileTypeExt},
-            net::UnixStream,
-        },
+        unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -62,12 +59,10 @@ pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
         .create(directory)
         .map_err(io_failed("making its directory"))?;
     // Two agents that start at once must not each take the other's new socket for a stale one.
-    let _lock = lock(directory).map_err(failed("locking its directory; another agent is starting there?"))?;
+    let _lock = lock(path).map_err(io_failed("locking it; is another agent starting?"))?;
     remove_stale(path)?;
     let address = SocketAddrUnix::new(path).map_err(failed("its path is too long"))?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .map_err(failed("making a socket"))?;
+    let socket = stream_socket().map_err(failed("making a socket"))?;
     rustix::net::bind(&socket, &address).map_err(failed("binding"))?;
     // Between bind and listen nobody can connect: there is no moment at which everybody may.
     restrict(path).map_err(failed("setting its owner and mode"))?;
@@ -75,12 +70,13 @@ pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
     UnixListener::from_std(socket.into()).map_err(io_failed("registering with the event loop"))
 }
 
-fn lock(directory: &Path) -> Result<OwnedFd, Errno> {
-    let directory = File::open(directory)
-        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        .map(OwnedFd::from)?;
-    rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
-    Ok(directory)
+/// Held until it is dropped. Only root can open the file: anybody can lock a directory that they can read.
+fn lock(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(name)?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
 }
 
 fn remove_stale(path: &Path) -> Result<(), BindError> {
@@ -93,13 +89,24 @@ fn remove_stale(path: &Path) -> Result<(), BindError> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+    match connect(path) {
+        Err(Errno::CONNREFUSED) => {
             std::fs::remove_file(path).map_err(failed("removing what a dead agent left"))
         }
-        Ok(_) => Err(BindError::Taken(path.to_owned())),
-        Err(error) => Err(failed("asking whether an agent listens on it")(error)),
+        // An agent that is too busy to accept is one, too: connecting would wait for it (unix(7)).
+        Ok(()) | Err(Errno::AGAIN) => Err(BindError::Taken(path.to_owned())),
+        Err(error) => Err(failed("asking whether an agent listens on it")(error.into())),
     }
+}
+
+fn connect(path: &Path) -> Result<(), Errno> {
+    let socket = stream_socket()?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)
+}
+
+fn stream_socket() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
 fn restrict(path: &Path) -> Result<(), Errno> {
@@ -135,6 +142,19 @@ mod tests {
         drop(first);
         assert!(path.exists());
         bind(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_is_too_busy_to_accept_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("weft.sock");
+        let busy = stream_socket().unwrap();
+        rustix::net::bind(&busy, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&busy, 0).unwrap();
+        let waiting = stream_socket().unwrap();
+        rustix::net::connect(&waiting, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        assert_eq!(connect(&path), Err(Errno::AGAIN));
+        assert!(matches!(bind(&path), Err(BindError::Taken(_))));
     }
 
     #[tokio::test]
