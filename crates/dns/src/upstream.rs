@@ -74,9 +74,9 @@ impl ResolvConf {
 
     /// The text of a container's `resolv.conf`: our server, the host's search domains and its options.
     pub fn for_container(&self) -> String {
-        let mut text = format!(
-            "# Made by weft: this answers for containers, and asks the host's name servers.\nnameserver {SERVER}\n"
-        );
+        let mut text =
+            "# Made by weft: this answers for containers, and asks the host's name servers.\n".to_owned();
+        let _ = writeln!(text, "nameserver {SERVER}");
         if !self.search.is_empty() {
             let _ = writeln!(text, "search {}", self.search.join(" "));
         }

@@ -74,7 +74,9 @@ async fn converse(stream: TcpStream, server: &Server) -> io::Result<()> {
                     },
                 }
             }
-            Some(joined) = forwarded.join_next() => send(&mut writer, &joined.map_err(io::Error::other)?).await?,
+            Some(joined) = forwarded.join_next() => {
+                send(&mut writer, &joined.map_err(io::Error::other)?).await?;
+            }
         }
     }
     Ok(())
