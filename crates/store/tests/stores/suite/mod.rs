@@ -1,5 +1,6 @@
 //! What every store has to do, whatever is behind it. One check, one promise of the trait.
 
+mod history;
 mod keys;
 mod sessions;
 mod transactions;
@@ -56,6 +57,7 @@ const CHECKS: &[Check] = checks![
     watches::a_watch_sees_keys_go_with_their_session,
     watches::a_watch_of_nothing_sees_the_first_key,
     watches::a_replayed_watch_equals_a_list,
+    history::a_random_history_is_that_of_memory,
 ];
 
 /// Runs every check on `store`, side by side, and panics with the names of those that failed.
