@@ -3,7 +3,9 @@
 
 mod lab;
 
-use lab::{Host, Wanted, isolated, mac};
+use lab::{Host, Wanted, block_on, isolated, mac};
+use weft_datapath::{Datapath, Linux};
+use weft_plan::{Desired, plan};
 
 /// A segment with a container of this host, one of another, and a way out.
 fn everything(host: &Host) -> Wanted {
@@ -222,5 +224,38 @@ fn a_container_that_is_gone_stops_nobody() {
         host.reach(&wanted);
         assert!(!host.ping("gone", "10.0.0.2"));
         assert_eq!(wanted.0.attachments[&gone].mac, mac("10.0.0.7"));
+    });
+}
+
+#[test]
+fn agents_of_two_network_namespaces_leave_each_other_alone() {
+    isolated(|| {
+        let host = Host::new(1);
+        let wanted = everything(&host);
+        host.reach(&wanted);
+        // The same `/run/netns`, another network namespace, and the same segment wanted.
+        let theirs = wanted.0.clone();
+        let (plan, removal) = host.run(move || {
+            let other = std::thread::spawn(move || {
+                weft_netlink::create_named::<weft_netlink::NamespaceError>("other-host", || Ok(())).unwrap();
+                block_on(async {
+                    let datapath = Linux::new();
+                    let first = plan(&theirs, &datapath.observe(&theirs).await.unwrap());
+                    assert!(datapath.apply(&first).await.is_complete(), "{first}");
+                    let nothing = Desired::default();
+                    let removal = plan(&nothing, &datapath.observe(&nothing).await.unwrap());
+                    assert!(datapath.apply(&removal).await.is_complete(), "{removal}");
+                    (first, removal)
+                })
+            });
+            other.join().unwrap()
+        });
+        assert!(
+            plan.problems[0].message.contains("namespace weft-256 that this agent did not make"),
+            "{plan}"
+        );
+        assert_eq!(removal.steps, []);
+        assert_eq!(host.plan(&wanted.0).steps, []);
+        assert!(host.ping("box", "10.0.0.1"));
     });
 }

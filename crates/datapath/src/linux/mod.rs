@@ -1,6 +1,7 @@
 //! The real kernel.
 
 mod apply;
+mod kernel;
 mod netfilter;
 mod observe;
 mod sysctl;

@@ -1,0 +1,289 @@
+//! Single steps, in whichever namespace they belong.
+
+use super::{chain, mark, sysctl};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+use weft_model::IfName;
+use weft_netlink::{
+    BridgePort, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request, Socket,
+};
+use weft_plan::{Change, Kind, Peer, Place, Port, Step, Thing};
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The namespaces that were entered so far.
+pub(super) struct Kernel {
+    host: Namespace,
+    open: BTreeMap<Place, Open>,
+    /// Where the thread is, if that is known.
+    here: Option<Place>,
+    /// Namespaces and links that could not be made: steps that need them are not tried.
+    doomed: BTreeSet<(Place, Option<String>)>,
+}
+
+struct Open {
+    namespace: Namespace,
+    socket: Socket,
+    /// The numbers of the links that were asked for.
+    links: HashMap<String, u32>,
+}
+
+impl Open {
+    fn link(&mut self, name: &IfName) -> Result<u32, NetlinkError> {
+        if let Some(index) = self.links.get(name.as_str()) {
+            return Ok(*index);
+        }
+        let index = self.socket.link_index(name.as_str())?;
+        self.links.insert(name.to_string(), index);
+        Ok(index)
+    }
+
+    fn set(&mut self, name: &IfName, setting: LinkSetting) -> Result<(), NetlinkError> {
+        let index = self.link(name)?;
+        self.socket.request(weft_netlink::set_link(index, setting))
+    }
+}
+
+impl Kernel {
+    pub(super) fn new() -> Result<Self, NamespaceError> {
+        let host = Namespace::current()?;
+        Ok(Self { host, open: BTreeMap::new(), here: Some(Place::Host), doomed: BTreeSet::new() })
+    }
+
+    pub(super) fn is_doomed(&self, step: &Step) -> bool {
+        let needs = |place: &Place, link: Option<&str>| {
+            self.doomed.contains(&(place.clone(), None))
+                || link.is_some_and(|link| self.doomed.contains(&(place.clone(), Some(link.to_owned()))))
+        };
+        let peer = match step {
+            Step::CreateLink { peer: Some(peer), .. } => needs(&peer.place, None),
+            _ => false,
+        };
+        peer || needs(&step.place(), step.link())
+    }
+
+    pub(super) fn doom(&mut self, step: &Step) {
+        match step {
+            Step::CreateNamespace(_) => {
+                self.doomed.insert((step.place(), None));
+            }
+            Step::CreateLink { place, name, peer, .. } => {
+                self.doomed.insert((place.clone(), Some(name.to_string())));
+                self.doomed
+                    .extend(peer.as_ref().map(|peer| (peer.place.clone(), Some(peer.name.to_string()))));
+            }
+            _ => {}
+        }
+    }
+
+    /// Moves the thread.
+    fn enter(&mut self, place: &Place) -> Result<(), NamespaceError> {
+        if self.here.as_ref() == Some(place) {
+            return Ok(());
+        }
+        self.here = None;
+        match self.open.get(place) {
+            Some(open) => open.namespace.enter()?,
+            None if *place == Place::Host => self.host.enter()?,
+            None => open(place)?.enter()?,
+        }
+        self.here = Some(place.clone());
+        Ok(())
+    }
+
+    fn at(&mut self, place: &Place) -> Result<&mut Open, Error> {
+        if !self.open.contains_key(place) {
+            self.enter(place)?;
+        }
+        match self.open.entry(place.clone()) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                // The thread is there now.
+                let (namespace, socket) = (Namespace::current()?, Socket::open()?);
+                Ok(entry.insert(Open { namespace, socket, links: HashMap::new() }))
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::CreateNamespace(vni) => {
+                let mark = mark(&self.host)?;
+                let name = Place::segment_name(*vni);
+                self.enter(&Place::Host)?;
+                // From here on the thread is in the new one, or in none that is known.
+                self.here = None;
+                weft_netlink::create_named(&name, || mark_namespace(&mark))?;
+                self.here = Some(Place::Segment(*vni));
+            }
+            Step::DeleteNamespace(vni) => {
+                self.open.remove(&Place::Segment(*vni));
+                weft_netlink::delete_named(&Place::segment_name(*vni))?;
+            }
+            Step::CreateLink { place, name, kind, alias, mac, mtu, peer } => {
+                let link = NewLink { name: name.as_str(), mac: *mac, mtu: *mtu };
+                self.create(place, &link, kind, peer.as_ref())?;
+                self.at(place)?.set(name, LinkSetting::Alias(alias.clone()))?;
+                if let Some(peer) = peer {
+                    self.at(&peer.place)?.set(&peer.name, LinkSetting::Alias(alias.clone()))?;
+                }
+            }
+            Step::DeleteLink(place, name) => {
+                let at = self.at(place)?;
+                let index = at.link(name)?;
+                at.links.remove(name.as_str());
+                at.socket.request(weft_netlink::delete_link(index))?;
+            }
+            Step::SetLink(place, name, change) => set(self.at(place)?, name, change)?,
+            Step::AddRoute(place, route) => {
+                let at = self.at(place)?;
+                let link = at.link(&route.dev)?;
+                at.socket.request(weft_netlink::add_route(route.to, route.via, link, route.onlink))?;
+            }
+            Step::DeleteRoute(place, route) => {
+                let at = self.at(place)?;
+                let link = at.link(&route.dev)?;
+                at.socket.request(weft_netlink::delete_route(route.to, route.via, link))?;
+            }
+            Step::SetSysctl { place, key, value } => {
+                self.enter(place)?;
+                set_sysctl(place, key, value).map_err(Error::Other)?;
+            }
+            step => return Err(Error::Other(format!("this version cannot take the step \"{step}\""))),
+        }
+        Ok(())
+    }
+
+    fn create(
+        &mut self,
+        place: &Place,
+        link: &NewLink<'_>,
+        kind: &Kind,
+        peer: Option<&Peer>,
+    ) -> Result<(), Error> {
+        let request = match (kind, peer) {
+            (Kind::Bridge, _) => link.bridge(),
+            (Kind::Vxlan { vni, vtep, port }, _) => {
+                self.at(place)?;
+                let Self { open, host, .. } = self;
+                let at = open.get_mut(place).ok_or_else(|| NetlinkError::NoLink(link.name.to_owned()))?;
+                link.vxlan(vni.get(), *vtep, *port, at.socket.namespace_id(host)?)
+            }
+            (Kind::Veth, Some(peer)) => {
+                let far = NewLink { name: peer.name.as_str(), mac: peer.mac, mtu: link.mtu };
+                let there = self.at(&peer.place)?;
+                there.links.remove(far.name);
+                link.veth(&far, &there.namespace)
+            }
+            _ => return Err(Error::Other(format!("this version cannot make a {kind}"))),
+        };
+        let at = self.at(place)?;
+        at.links.remove(link.name);
+        Ok(at.socket.request(request)?)
+    }
+
+    /// Makes links that came up usable at once. The kernel does the last of it later, in `linkwatch_event`
+    /// (net/core/link_watch.c): until then a bridge's port is disabled and the first packets are lost. Whoever
+    /// asks for a link makes it happen now (`rtnl_getlink`, since Linux 6.8; before, it takes some milliseconds).
+    pub(super) fn settle(&mut self, steps: &[Step]) {
+        let up = steps.iter().filter_map(|step| match step {
+            Step::SetLink(place, name, Change::Up(true)) => Some((place.clone(), name.clone())),
+            _ => None,
+        });
+        let (bridges, mut links): (Vec<_>, Vec<_>) = up.partition(|(_, name)| *name == IfName::bridge());
+        // A bridge comes to life with its first port.
+        links.extend(bridges);
+        for (place, name) in links {
+            // A step that failed has been reported.
+            let _ = self.at(&place).map(|at| at.socket.link_index(name.as_str()));
+        }
+    }
+
+    /// What links of one namespace hold, in one go.
+    pub(super) fn entries(&mut self, steps: &[&Step]) -> Vec<Result<(), Error>> {
+        let Some(first) = steps.first() else { return Vec::new() };
+        let at = match self.at(&first.place()) {
+            Ok(at) => at,
+            Err(error) => {
+                let why = chain(&error);
+                return steps.iter().map(|_| Err(Error::Other(why.clone()))).collect();
+            }
+        };
+        let requests: Vec<Result<Request, NetlinkError>> = steps.iter().map(|step| entry(at, step)).collect();
+        let ready = requests.iter().filter_map(|request| request.as_ref().ok().cloned()).collect();
+        let mut answers = at.socket.batch(ready).into_iter();
+        requests
+            .into_iter()
+            .map(|request| Ok(request.and_then(|_| answers.next().unwrap_or(Ok(())))?))
+            .collect()
+    }
+}
+
+fn open(place: &Place) -> Result<Namespace, NamespaceError> {
+    match place {
+        Place::Host => Namespace::current(),
+        Place::Segment(vni) => Namespace::open(weft_netlink::named_path(&Place::segment_name(*vni))),
+        Place::Container(path) => Namespace::open(path),
+    }
+}
+
+fn mark_namespace(mark: &str) -> Result<(), Error> {
+    let mut socket = Socket::open()?;
+    let loopback = socket.link_index("lo")?;
+    Ok(socket.request(weft_netlink::set_link(loopback, LinkSetting::Alias(mark.to_owned())))?)
+}
+
+fn set(at: &mut Open, name: &IfName, change: &Change) -> Result<(), NetlinkError> {
+    match change {
+        Change::Up(up) => at.set(name, LinkSetting::Up(*up)),
+        Change::Mtu(mtu) => at.set(name, LinkSetting::Mtu(*mtu)),
+        Change::Mac(mac) => at.set(name, LinkSetting::Mac(*mac)),
+        Change::Alias(alias) => at.set(name, LinkSetting::Alias(alias.clone())),
+        Change::Port(port) => {
+            let Port { learning, unicast_flood, multicast_flood, broadcast_flood } = *port;
+            let bridge = at.link(&IfName::bridge())?;
+            at.set(name, LinkSetting::Controller(bridge))?;
+            let port = BridgePort { learning, unicast_flood, multicast_flood, broadcast_flood };
+            at.set(name, LinkSetting::Port(port))
+        }
+    }
+}
+
+fn entry(at: &mut Open, step: &Step) -> Result<Request, NetlinkError> {
+    let (name, thing, add) = match step {
+        Step::Add(_, name, thing) => (name, thing, true),
+        Step::Delete(_, name, thing) => (name, thing, false),
+        _ => return Err(NetlinkError::Malformed(format!("\"{step}\" is no entry"))),
+    };
+    let link = at.link(name)?;
+    Ok(match (thing, add) {
+        (Thing::Address(net), true) => weft_netlink::add_address(link, *net),
+        (Thing::Address(net), false) => weft_netlink::delete_address(link, *net),
+        (Thing::Fdb(mac, vtep), true) => weft_netlink::set_vxlan_forward(link, *mac, *vtep),
+        (Thing::Fdb(mac, vtep), false) => weft_netlink::delete_vxlan_forward(link, *mac, *vtep),
+        (Thing::Neighbour(ip, mac), true) => weft_netlink::set_neighbour(link, *ip, *mac),
+        (Thing::Neighbour(ip, _), false) => weft_netlink::delete_neighbour(link, *ip),
+        (Thing::Station(mac), true) => weft_netlink::set_station(link, *mac),
+        (Thing::Station(mac), false) => weft_netlink::delete_station(link, *mac),
+    })
+}
+
+fn set_sysctl(place: &Place, key: &str, value: &str) -> Result<(), String> {
+    let forwarding = *place == Place::Host && (key == "ipv4/ip_forward" || key == "ipv6/conf/all/forwarding");
+    if forwarding && key.starts_with("ipv6/") {
+        sysctl::keep_router_advertisements()?;
+    }
+    sysctl::write(key, value)?;
+    if forwarding {
+        tracing::info!(sysctl = %format!("net.{}", key.replace('/', ".")), "enabled ip_forward on this host");
+    }
+    Ok(())
+}
