@@ -12,7 +12,7 @@ pub const MAX_VALUE: usize = 256 * 1024;
 
 /// Why `txn` fits into no store.
 pub(crate) fn check_txn(txn: &Txn) -> Result<(), String> {
-    let weight: usize = txn.ops.iter().map(Op::weight).sum();
+    let weight = txn.weight();
     if weight > MAX_OPS {
         return Err(format!("{weight} operations in one transaction; at most {MAX_OPS} go"));
     }

@@ -64,6 +64,11 @@ impl Txn {
         Self::default()
     }
 
+    /// What it counts towards [`MAX_OPS`].
+    pub fn weight(&self) -> usize {
+        self.ops.iter().map(Op::weight).sum()
+    }
+
     /// Adds a condition on a key that the transaction does not change.
     pub fn check(mut self, key: impl Into<String>, condition: Condition) -> Self {
         self.ops.push(Op::Check { key: key.into(), condition });
