@@ -1,0 +1,83 @@
+//! What most tests start from.
+
+use serde_json::Value;
+use std::time::Duration;
+use weft_testbed::{Agent, Host, StoreServer, World, until};
+
+/// How long something may take that usually takes milliseconds.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Agents that share a Consul, which is on the first host.
+pub(crate) struct Cluster {
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) store: StoreServer,
+    pub(crate) world: World,
+}
+
+impl Cluster {
+    /// An agent on each of `hosts` hosts, which know each other. `None`: the test is to be skipped.
+    #[track_caller]
+    pub(crate) fn up(hosts: usize) -> Option<Self> {
+        let world = World::up(hosts)?;
+        let store = world.host(1).consul();
+        let cluster_store = format!("--cluster-store={}", store.url());
+        let start = |host: &Host| host.agent(&[&cluster_store, "--cluster-advertise=eth0"]);
+        let agents = world.hosts().iter().map(start).collect();
+        let cluster = Self { agents, store, world };
+        for host in cluster.world.hosts() {
+            until("every host knows every host", SOON, || {
+                host.json(&["weft", "node", "ls", "--format", "json"]).as_array().map_or(0, Vec::len) == hosts
+            });
+        }
+        Some(cluster)
+    }
+
+    #[track_caller]
+    pub(crate) fn host(&self, number: usize) -> &Host {
+        self.world.host(number)
+    }
+
+    /// Makes a network on host 1, and waits until all hosts have it.
+    #[track_caller]
+    pub(crate) fn create_network(&self, arguments: &[&str]) {
+        self.host(1).run(&[&["weft", "network", "create"], arguments].concat());
+        let name = arguments.last().expect("a network has a name");
+        for host in self.world.hosts() {
+            until("the network is on every host", SOON, || has_network(host, name));
+        }
+    }
+}
+
+/// Whether a host's agent lists a network.
+pub(crate) fn has_network(host: &Host, name: &str) -> bool {
+    let networks = host.json(&["weft", "network", "ls", "--format", "json"]);
+    networks.as_array().is_some_and(|all| all.iter().any(|one| one["Name"] == name))
+}
+
+/// Starts `sleep` on a network, under `name`; `options` come before the command.
+#[track_caller]
+pub(crate) fn sleeper(host: &Host, network: &str, name: &str, options: &[&str]) {
+    let run = ["weft", "run", "-d", "--net", network, "--name", name];
+    host.run(&[&run, options, &["--", "sleep", "infinity"]].concat());
+}
+
+/// Runs a command beside a process.
+#[track_caller]
+pub(crate) fn exec(host: &Host, name: &str, command: &[&str]) -> String {
+    host.run(&[&["weft", "exec", name, "--"], command].concat())
+}
+
+/// Pings from a process, once; it must be answered.
+#[track_caller]
+pub(crate) fn ping(host: &Host, name: &str, target: &str) {
+    exec(host, name, &["ping", "-c1", "-W2", target]);
+}
+
+/// The addresses of a network's endpoints as a host sees them, by name.
+#[track_caller]
+pub(crate) fn addresses(host: &Host, network: &str) -> Vec<(String, String)> {
+    let inspected = host.json(&["weft", "network", "inspect", network]);
+    let containers = inspected[0]["Containers"].as_object().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    containers.values().map(|one| (text(&one["Name"]), text(&one["IPv4Address"]))).collect()
+}
