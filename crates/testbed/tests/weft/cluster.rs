@@ -67,10 +67,11 @@ pub(crate) fn exec(host: &Host, name: &str, command: &[&str]) -> String {
     host.run(&[&["weft", "exec", name, "--"], command].concat())
 }
 
-/// Pings from a process, once; it must be answered.
+/// Pings from a process; one of three must be answered. The first may come before the other host has heard of
+/// who sends it, and cannot be answered then.
 #[track_caller]
 pub(crate) fn ping(host: &Host, name: &str, target: &str) {
-    exec(host, name, &["ping", "-c1", "-W2", target]);
+    exec(host, name, &["ping", "-c3", "-i0.3", "-W2", target]);
 }
 
 /// The addresses of a network's endpoints as a host sees them, by name.

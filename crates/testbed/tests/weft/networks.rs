@@ -78,8 +78,8 @@ fn both_families_across_hosts() {
     sleeper(cluster.host(2), "both", "two", &["--ip6", "fd09::22"]);
     let (one, two) = (cluster.host(1), cluster.host(2));
     ping(two, "two", "10.9.0.21");
-    exec(one, "one", &["ping", "-6", "-c1", "-W2", "two"]);
-    exec(one, "one", &["ping", "-6", "-c1", "-W2", "fd09::22"]);
+    exec(one, "one", &["ping", "-6", "-c3", "-i0.3", "-W2", "two"]);
+    ping(one, "one", "fd09::22");
 }
 
 #[test]
