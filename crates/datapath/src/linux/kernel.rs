@@ -194,11 +194,16 @@ impl Kernel {
     /// (net/core/link_watch.c): until then a bridge's port is disabled and the first packets are lost. Whoever
     /// asks for a link makes it happen now (`rtnl_getlink`, since Linux 6.8; before, it takes some milliseconds).
     pub(super) fn settle(&mut self, steps: &[Step]) {
-        let up = steps.iter().filter_map(|step| match step {
-            Step::SetLink(place, name, Change::Up(true)) => Some((place.clone(), name.clone())),
-            _ => None,
-        });
-        let (bridges, mut links): (Vec<_>, Vec<_>) = up.partition(|(_, name)| *name == IfName::bridge());
+        let mut links = Vec::new();
+        let mut bridges = BTreeSet::new();
+        for step in steps {
+            if let Step::SetLink(place, name, Change::Up(true)) = step {
+                links.push((place.clone(), name.clone()));
+                if matches!(place, Place::Segment(_)) {
+                    bridges.insert((place.clone(), IfName::bridge()));
+                }
+            }
+        }
         // A bridge comes to life with its first port.
         links.extend(bridges);
         for (place, name) in links {

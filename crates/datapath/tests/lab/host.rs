@@ -64,12 +64,15 @@ impl Host {
         self.run(move || sh(&command))
     }
 
-    /// Whether a shell command succeeds on the host.
+    /// Whether a shell command succeeds on the host. What it prints is seen if the test fails.
     pub fn succeeds(&self, command: &str) -> bool {
-        let command = command.to_owned();
-        self.run(move || {
-            std::process::Command::new("sh").args(["-c", &command]).output().unwrap().status.success()
-        })
+        let output = {
+            let command = command.to_owned();
+            self.run(move || std::process::Command::new("sh").args(["-c", &command]).output().unwrap())
+        };
+        let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        eprintln!("`{command}`: {}\n{}{}", output.status, text[0], text[1]);
+        output.status.success()
     }
 
     /// Makes the namespace of a container.
