@@ -162,7 +162,7 @@ impl Membership {
         let _ = timeout(period, picture.wait_for(|picture| self.is_in(picture))).await;
         loop {
             let gone = picture.wait_for(|picture| picture.error.is_none() && !self.is_in(picture));
-            if timeout(period, gone).await.is_ok() {
+            if let Ok(Ok(_)) = timeout(period, gone).await {
                 tracing::warn!(node = %self.config.node_name, "this node's keys are gone from the store; writing them again");
                 return;
             }

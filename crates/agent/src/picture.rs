@@ -34,7 +34,11 @@ pub(crate) struct PictureKeeper {
 
 impl PictureKeeper {
     /// A keeper that has not looked yet, and where its picture can be seen.
-    pub(crate) fn new(store: Arc<dyn Store>, keyspace: Keyspace, env: Arc<Env>) -> (Self, watch::Receiver<Picture>) {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        keyspace: Keyspace,
+        env: Arc<Env>,
+    ) -> (Self, watch::Receiver<Picture>) {
         let error = Some(format!("store {} has not answered yet", store.describe()));
         let (picture, seen) = watch::channel(Picture { cluster: None, error, since: env.now() });
         (Self { store, keyspace, env, picture }, seen)

@@ -127,7 +127,10 @@ fn answers_that_make_no_sense_are_errors() {
 
 #[test]
 fn a_process_that_is_not_started_ends_as_dockers() {
-    let refused = ("400 Bad Request", r#"{"message":"cannot execute \"x\": no such command in its PATH"}"#);
+    let refused = (
+        "400 Bad Request",
+        r#"{"message":"cannot execute \"x\": no such command in its PATH","exitCode":127}"#,
+    );
     let (output, asked) = against(&[refused], &["run", "--net", "n", "-e", "A=b", "--", "x", "-y"]);
     assert_eq!(output.status.code(), Some(127));
     let body: serde_json::Value =

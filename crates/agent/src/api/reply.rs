@@ -12,7 +12,7 @@ use weft_api::docker::ErrorBody;
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
-    message: String,
+    body: ErrorBody,
 }
 
 /// What a handler returns.
@@ -20,7 +20,7 @@ pub(super) type Reply<T> = Result<T, Failure>;
 
 impl Failure {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, body: ErrorBody { message: message.into(), exit_code: None } }
     }
 }
 
@@ -35,13 +35,13 @@ impl From<Error> for Failure {
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self::new(status, error.message)
+        Self { status, body: ErrorBody { message: error.message, exit_code: error.exit_code } }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(ErrorBody { message: self.message })).into_response()
+        (self.status, Json(self.body)).into_response()
     }
 }
 

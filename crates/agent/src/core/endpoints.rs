@@ -121,7 +121,7 @@ impl Core {
                 e.network_id == network && !endpoint.is_empty() && named
             })
             .map(|(id, _)| *id)
-            .ok_or_else(|| Error::not_found("endpoint of this node", endpoint))?;
+            .ok_or_else(|| Error::not_found("endpoint", &format!("{endpoint} on this node")))?;
         self.leave(id).await
     }
 

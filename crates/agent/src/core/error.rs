@@ -9,9 +9,9 @@ pub enum Kind {
     Invalid,
     /// What it names does not exist.
     NotFound,
-    /// It clashes with something that exists: a name, an address, a network in use.
+    /// It clashes with something that exists: a name, an address.
     Conflict,
-    /// Not allowed, whatever the request says.
+    /// Not allowed as things are: a network in use.
     Forbidden,
     /// The store, or something else that is needed, is out of reach: try again later.
     Unavailable,
@@ -27,12 +27,14 @@ pub struct Error {
     pub kind: Kind,
     /// A sentence for a person.
     pub message: String,
+    /// The exit status of a process that was not started, as a shell would give it.
+    pub exit_code: Option<u8>,
 }
 
 impl Error {
     /// An error of `kind`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), exit_code: None }
     }
 
     /// [`Kind::Invalid`].

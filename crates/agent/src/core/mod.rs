@@ -16,8 +16,8 @@ mod status;
 mod upkeep;
 mod verbs;
 
-pub(crate) use error::chain;
 pub use door::Door;
+pub(crate) use error::chain;
 pub use error::{Error, Kind};
 pub(crate) use networks::requested_mtu;
 pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
@@ -28,13 +28,13 @@ pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
 use crate::{
     cluster::Cluster,
+    config::AgentConfig,
     env::Env,
     host::Host,
     journal::{Identity, Journal},
     picture::Picture,
     processes::Processes,
     reconcile::Rounds,
-    config::AgentConfig,
 };
 use std::sync::Arc;
 use tokio::sync::watch;

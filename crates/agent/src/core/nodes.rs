@@ -63,7 +63,7 @@ impl Core {
         let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
         let mut txns = vec![Txn::new()];
         for txn in all.into_iter().filter_map(|id| self.releasing(cluster, id)) {
-            let room = txns.last().is_some_and(|last| last.ops.len() + txn.ops.len() <= MAX_OPS);
+            let room = txns.last().is_some_and(|last| last.weight() + txn.weight() <= MAX_OPS);
             match txns.last_mut().filter(|_| room) {
                 Some(last) => last.ops.extend::<Vec<Op>>(txn.ops),
                 None => txns.push(txn),

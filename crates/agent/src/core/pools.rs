@@ -28,11 +28,14 @@ pub(super) fn choose(request: &CreateNetwork, around: &Surroundings<'_>) -> Resu
     }
     let has =
         |ipv4: bool, chosen: &[(IpNet, PoolRequest)]| chosen.iter().any(|(p, _)| p.addr().is_ipv4() == ipv4);
-    if !has(true, &chosen) {
+    if request.ipv4 && !has(true, &chosen) {
         chosen.push((around.free_ipv4(&chosen)?, PoolRequest::default()));
     }
     if request.ipv6 && !has(false, &chosen) {
         chosen.push((around.free_ipv6(&chosen)?, PoolRequest::default()));
+    }
+    if chosen.is_empty() {
+        return Err(Error::invalid("a network without IPv4 and IPv6 has no addresses: allow one of them"));
     }
     let vnis = around.vnis(request, &chosen)?;
     chosen.into_iter().zip(vnis).map(|((pool, request), vni)| subnet(pool, request, vni)).collect()

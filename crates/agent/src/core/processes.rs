@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId};
-use weft_process::{Mount, Signal, Spec, State};
+use weft_process::{Mount, Signal, Spec, StartError, State};
 
 impl Core {
     pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {
@@ -76,8 +76,11 @@ impl Core {
             .map_err(|error| Error::internal("starting the process", error))?
             .map(drop)
             .map_err(|error| {
-                let kind = if error.exit_code() == 125 { Kind::Internal } else { Kind::Invalid };
-                Error::new(kind, super::chain(&error))
+                // What this host cannot do is in the request: a command, a directory, a file to mount.
+                let asked = matches!(error, StartError::Invalid(_) | StartError::Refused { .. });
+                let kind = if asked { Kind::Invalid } else { Kind::Internal };
+                let exit_code = u8::try_from(error.exit_code()).ok();
+                Error { exit_code, ..Error::new(kind, super::chain(&error)) }
             })
     }
 

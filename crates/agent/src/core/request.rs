@@ -17,6 +17,8 @@ pub struct CreateNetwork {
     pub name: NetworkName,
     /// Its pools; none: a free one.
     pub pools: Vec<PoolRequest>,
+    /// Whether it has IPv4 addresses, from a free pool if `pools` has none.
+    pub ipv4: bool,
     /// Whether it has IPv6 addresses, from a free pool if `pools` has none.
     pub ipv6: bool,
     /// Without a way out.

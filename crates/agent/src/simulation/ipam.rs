@@ -99,3 +99,16 @@ async fn both_families_side_by_side() {
     assert_eq!(network.segments().len(), 1);
     assert!(network.subnet_of(view.endpoint.ipv6.unwrap().into()).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_alone() {
+    let (_store, nodes) = cluster(1).await;
+    let mut request = network("six");
+    (request.ipv4, request.ipv6) = (false, true);
+    nodes[0].core().create(request.clone()).await.unwrap();
+    let endpoint = nodes[0].attach("six", "a").await.unwrap().endpoint;
+    assert!(endpoint.ipv4.is_none() && endpoint.ipv6.is_some());
+    (request.name, request.ipv6) = ("none".parse().unwrap(), false);
+    let error = nodes[0].core().create(request).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Invalid);
+}

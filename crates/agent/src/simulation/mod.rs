@@ -33,6 +33,7 @@ fn network(name: &str) -> CreateNetwork {
     CreateNetwork {
         name: name.parse().unwrap(),
         pools: Vec::new(),
+        ipv4: true,
         ipv6: false,
         internal: false,
         options: Default::default(),

@@ -103,7 +103,8 @@ async fn what_is_not_wefts_is_refused() {
     assert!(refused(subnet(aux)).await.contains("aux-address"));
     let off = json!({"Name": "n", "EnableIPv6": false, "IPAM": {"Config": [{"Subnet": "fd00::/64"}]}});
     assert!(refused(off).await.contains("IPv6 is turned off"));
-    assert!(refused(json!({"Name": "n", "EnableIPv4": false})).await.contains("always have IPv4"));
+    let clash = json!({"Name": "n", "EnableIPv4": false, "IPAM": {"Config": [{"Subnet": "10.5.0.0/24"}]}});
+    assert!(refused(clash).await.contains("IPv4 is turned off"));
     let forbidden = create(&fake, json!({"Name": "host"})).await.error(403);
     assert_eq!(forbidden, "operation is not permitted on predefined host network");
     assert_eq!(get(&fake, "/networks").await.json(), json!([]), "a refused request changes nothing");

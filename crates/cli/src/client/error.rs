@@ -5,6 +5,7 @@ use std::{
     io::{self, ErrorKind},
     time::Duration,
 };
+use weft_api::docker::ErrorBody;
 
 /// Why the agent did not do what it was asked, in words for the user.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +20,8 @@ pub(crate) enum ClientError {
     #[error("the agent at {host} did not answer within {} s: look at its log", waited.as_secs())]
     Late { host: Host, waited: Duration },
     /// It said no.
-    #[error("{message}")]
-    Refused { status: u16, message: String },
+    #[error("{}", body.message)]
+    Refused { status: u16, body: ErrorBody },
     /// It said something else than expected.
     #[error(
         "the agent at {host} and this command do not understand each other ({what}: {why}); are they of the same version?"

@@ -119,11 +119,11 @@ impl Client {
             return Ok(answer);
         }
         let body = self.limited(ANSWER, self.collect(answer)).await?;
-        let message = match serde_json::from_slice::<ErrorBody>(&body) {
-            Ok(body) => body.message,
-            Err(_) => format!("the agent answered {status}"),
-        };
-        Err(ClientError::Refused { status: status.as_u16(), message })
+        let body = serde_json::from_slice(&body).unwrap_or_else(|_| ErrorBody {
+            message: format!("the agent answered {status}"),
+            exit_code: None,
+        });
+        Err(ClientError::Refused { status: status.as_u16(), body })
     }
 
     async fn collect(&self, answer: Response<Incoming>) -> Result<Bytes> {

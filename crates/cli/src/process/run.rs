@@ -159,17 +159,14 @@ impl Signals {
     }
 }
 
-/// The exit status of a process that was not started: as docker, 127 if there is no such command, 126 if it
-/// cannot be executed, and 125 for everything else. The message tells, as it does docker's command line.
+/// A process that was not started: 127 if there is no such command, 126 if it cannot be executed, and 125 for
+/// everything else, as docker has it.
 fn not_started(error: ClientError) -> Exit {
-    let message = error.to_string();
-    let code = match message.as_str() {
-        text if !text.contains("cannot execute") => 125,
-        text if text.contains("no such command") || text.contains("interpreter it names is missing") => 127,
-        text if text.contains("No such file") => 127,
-        _ => 126,
+    let code = match &error {
+        ClientError::Refused { body, .. } => body.exit_code.unwrap_or(125),
+        _ => 125,
     };
-    Exit { code, message }
+    Exit { code, message: error.to_string() }
 }
 
 fn mount(MountArg(mount): MountArg) -> v1::Mount {
@@ -182,20 +179,4 @@ fn port(port: &PublishArg) -> v1::Port {
         Protocol::Udp => v1::Protocol::Udp,
     };
     v1::Port { host_ip: port.host_ip, host_port: port.host_port, port: port.port, protocol }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_statuses_as_dockers() {
-        let code = |message: &str| {
-            not_started(ClientError::Refused { status: 400, message: message.to_owned() }).code
-        };
-        assert_eq!(code("cannot execute \"x\": no such command in its PATH"), 127);
-        assert_eq!(code("cannot execute \"/x\": No such file or directory (os error 2)"), 127);
-        assert_eq!(code("cannot execute \"/etc\": Permission denied (os error 13)"), 126);
-        assert_eq!(code("network x not found"), 125);
-    }
 }

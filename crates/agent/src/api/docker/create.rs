@@ -26,13 +26,17 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
             "an IPv6 subnet is given, but IPv6 is turned off: leave out one of the two",
         ));
     }
-    if body.enable_ipv4 == Some(false) {
-        return Err(Error::invalid("weft's networks always have IPv4 addresses: leave out --ipv4=false"));
+    let has_ipv4_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv4()));
+    if body.enable_ipv4 == Some(false) && has_ipv4_pool {
+        return Err(Error::invalid(
+            "an IPv4 subnet is given, but IPv4 is turned off: leave out one of the two",
+        ));
     }
     let ipv6 = body.enable_ipv6.unwrap_or(has_ipv6_pool);
     Ok(CreateNetwork {
         name,
         pools,
+        ipv4: body.enable_ipv4.unwrap_or(true),
         ipv6,
         internal: body.internal,
         options: body.options,

@@ -30,6 +30,9 @@ pub(crate) struct Create {
     /// No way out: no gateway, no published ports, no names from outside
     #[arg(long)]
     internal: bool,
+    /// IPv4 addresses; --ipv4=false for IPv6 alone [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ipv4: Option<bool>,
     /// IPv6 addresses, too
     #[arg(long)]
     ipv6: bool,
@@ -60,6 +63,7 @@ impl Create {
             name: self.name,
             driver: self.driver,
             // Absent rather than false: an IPv6 subnet alone is enough to ask for it.
+            enable_ipv4: self.ipv4,
             enable_ipv6: self.ipv6.then_some(true),
             ipam: docker::Ipam {
                 driver: self.ipam_driver.unwrap_or_default(),
