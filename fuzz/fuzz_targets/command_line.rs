@@ -2,11 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weft_process::args::{EnvArg, MountArg, PublishArg};
+use weft_model::PortMapping;
+use weft_process::args::{EnvArg, MountArg};
 
 fuzz_target!(|text: &str| {
-    if let Ok(publish) = text.parse::<PublishArg>() {
-        assert!(publish.host_port != 0 && publish.port != 0);
+    if let Ok(mapping) = text.parse::<PortMapping>() {
+        assert_eq!(mapping.to_string().parse(), Ok(mapping));
     }
     if let Ok(MountArg(mount)) = text.parse::<MountArg>() {
         assert!(mount.source.is_absolute() && mount.target.is_absolute());

@@ -2,8 +2,9 @@
 
 use crate::{
     config::AgentConfig,
-    core::{Core, Error, Kind},
+    core::Core,
     env::Env,
+    error::{Error, Kind},
     host::Host,
     journal::{Identity, Journal, JournalError},
     membership::Membership,

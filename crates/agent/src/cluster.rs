@@ -110,7 +110,7 @@ impl Cluster {
     }
 
     fn set_aside(&mut self, entry: &Entry, error: &dyn std::error::Error) {
-        self.unreadable.insert(entry.key.clone(), crate::core::chain(error));
+        self.unreadable.insert(entry.key.clone(), crate::error::chain(error));
     }
 
     fn put_record(

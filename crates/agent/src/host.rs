@@ -4,7 +4,7 @@ mod linux;
 
 pub(crate) use linux::LinuxHost;
 
-use crate::core::Error;
+use crate::error::Error;
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -25,7 +25,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// The names of the interfaces in a network namespace.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::core::Kind::Invalid) if `netns` is not one.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if `netns` is not one.
     async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error>;
 
     /// Whether there is a network namespace at `netns`.

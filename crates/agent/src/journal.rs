@@ -11,7 +11,6 @@ mod identity;
 
 pub(crate) use identity::Identity;
 
-use crate::core::PortMapping;
 use file::{read_json, remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -22,7 +21,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
-use weft_model::{Endpoint, EndpointId, IfName, Network, NetworkId, ProcessId, Subnet, Vni};
+use weft_model::{Endpoint, EndpointId, IfName, Network, NetworkId, PortMapping, ProcessId, Subnet, Vni};
 
 /// An endpoint of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

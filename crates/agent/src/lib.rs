@@ -6,6 +6,7 @@ mod cluster;
 pub mod config;
 pub mod core;
 mod env;
+mod error;
 mod host;
 mod journal;
 mod membership;

@@ -3,8 +3,8 @@
 use crate::{
     cluster::Cluster,
     config::AgentConfig,
-    core::{Error, Kind, chain},
     env::Env,
+    error::{Error, Kind, chain},
     journal::Identity,
     picture::Picture,
 };

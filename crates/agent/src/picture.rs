@@ -1,6 +1,6 @@
 //! Keeps the picture of the cluster: reads all of it once, then follows the store's watch.
 
-use crate::{cluster::Cluster, core::chain, env::Env};
+use crate::{cluster::Cluster, env::Env, error::chain};
 use futures::StreamExt;
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};

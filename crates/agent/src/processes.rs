@@ -4,7 +4,7 @@
 //! a crash leaves behind belongs to a process that is known.
 
 use crate::{
-    core::{Error, Kind, PortMapping},
+    error::{Error, Kind},
     journal::{JournalError, file},
 };
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
-use weft_model::{EndpointName, ProcessId};
+use weft_model::{EndpointName, PortMapping, ProcessId};
 use weft_process::State;
 
 /// A process of this node.

@@ -12,8 +12,8 @@ pub(crate) use rounds::{Report, Rounds};
 
 use crate::{
     config::AgentConfig,
-    core::chain,
     env::Env,
+    error::chain,
     host::Host,
     journal::{Journal, LocalEndpoints},
     picture::Picture,

@@ -4,8 +4,9 @@ use crate::{
     api::{self, BindError},
     assembly::{Agent, Ground, StartError},
     config::{AgentConfig, embedded_store},
-    core::{Door, Error},
+    core::Door,
     env::Env,
+    error::Error,
     host::LinuxHost,
 };
 use std::{io, sync::Arc};
@@ -46,7 +47,7 @@ pub enum RunError {
 
 impl From<StartError> for RunError {
     fn from(error: StartError) -> Self {
-        Self::Start(crate::core::chain(&error))
+        Self::Start(crate::error::chain(&error))
     }
 }
 

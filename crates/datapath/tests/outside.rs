@@ -9,7 +9,8 @@ use std::{
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     time::Duration,
 };
-use weft_plan::{Protocol, Publish};
+use weft_model::Protocol;
+use weft_plan::Publish;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

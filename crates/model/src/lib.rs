@@ -13,6 +13,7 @@ mod mtu;
 mod name;
 mod network;
 mod node;
+mod port;
 mod record;
 mod vni;
 
@@ -21,10 +22,11 @@ pub use id::{EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use key::{InvalidKey, Key, Keyspace};
 pub use mac::{InvalidMac, MacAddr};
-pub use mtu::{MIN_IPV4_MTU, MIN_IPV6_MTU, overlay_mtu};
+pub use mtu::{InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, overlay_mtu};
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Liveness, Node};
+pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{Claim, Cursor, Epoch, Extra, InvalidRecord, Record};
 pub use vni::{InvalidVni, Vni};
 

@@ -1,6 +1,36 @@
 //! How large a packet fits through the overlay.
 
+use crate::Network;
 use std::net::IpAddr;
+
+/// Options of a network that set its MTU: ours, and Docker's.
+const OPTIONS: [&str; 2] = ["mtu", "com.docker.network.driver.mtu"];
+
+/// Why a string is not an MTU.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid MTU {text:?}: expected a number from {least} to 65535")]
+pub struct InvalidMtu {
+    text: String,
+    least: u32,
+}
+
+impl Network {
+    /// The MTU that the network asks for, in bytes; `None` if it takes what fits.
+    ///
+    /// # Errors
+    /// If it asks for one that its pools cannot work with.
+    pub fn requested_mtu(&self) -> Result<Option<u32>, InvalidMtu> {
+        let Some(text) = OPTIONS.iter().find_map(|option| self.options.get(*option)) else {
+            return Ok(None);
+        };
+        let ipv6 = self.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv6());
+        let least = if ipv6 { MIN_IPV6_MTU } else { MIN_IPV4_MTU };
+        match text.parse::<u32>() {
+            Ok(mtu) if (least..=65535).contains(&mtu) => Ok(Some(mtu)),
+            _ => Err(InvalidMtu { text: text.chars().take(40).collect(), least }),
+        }
+    }
+}
 
 /// The smallest MTU IPv4 works with (RFC 791).
 pub const MIN_IPV4_MTU: u32 = 68;

@@ -1,13 +1,13 @@
 //! What should be.
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
-use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Vni};
+use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Protocol, Vni};
 
 /// The data plane this node should have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -82,14 +82,4 @@ pub struct Publish {
     pub host_port: u16,
     /// The endpoint's address and port.
     pub target: SocketAddr,
-}
-
-/// What a published port carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
 }

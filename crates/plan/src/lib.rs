@@ -16,7 +16,7 @@ mod place;
 mod step;
 mod target;
 
-pub use desired::{Attachment, Desired, Protocol, Publish, Remote, Segment};
+pub use desired::{Attachment, Desired, Publish, Remote, Segment};
 pub use diff::plan;
 pub use kernel::Refusal;
 pub use nft::{Ruleset, RulesetMark};

@@ -1,6 +1,6 @@
 //! The packet filter: who may pass through the host, and under which address.
 
-use crate::{Desired, Protocol, Publish};
+use crate::{Desired, Publish};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     fmt::{self, Write},
     net::{IpAddr, SocketAddr},
 };
-use weft_model::{IfName, NetworkId, Vni};
+use weft_model::{IfName, NetworkId, Protocol, Vni};
 
 /// The nftables table `inet weft`, as `nft -f -` reads it: it replaces the one before at once, so that no
 /// packet meets half of it.

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, net::IpAddr};
-use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Vni};
+use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
-    Attachment, Desired, Namespace, Observed, Place, Protocol, Publish, Remote, Segment, Step, Thing, plan,
+    Attachment, Desired, Namespace, Observed, Place, Publish, Remote, Segment, Step, Thing, plan,
 };
 
 fn vni() -> Vni {

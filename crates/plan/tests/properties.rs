@@ -7,10 +7,10 @@ use std::{
     net::IpAddr,
     path::PathBuf,
 };
-use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Vni};
+use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
-    Attachment, Change, Desired, Kind, Namespace, Observed, Place, Port, Protocol, Publish, Remote,
-    RulesetMark, Segment, Step, Thing, plan,
+    Attachment, Change, Desired, Kind, Namespace, Observed, Place, Port, Publish, Remote, RulesetMark,
+    Segment, Step, Thing, plan,
 };
 
 const VNIS: [u32; 3] = [256, 257, 258];

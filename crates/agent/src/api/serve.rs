@@ -76,6 +76,6 @@ async fn converse(stream: UnixStream, router: Router, shutdown: CancellationToke
     };
     if let Err(error) = result {
         // A client that goes away in the middle of an answer is none of ours to repair.
-        tracing::debug!(error = crate::core::chain(&error), "a connection broke");
+        tracing::debug!(error = crate::error::chain(&error), "a connection broke");
     }
 }

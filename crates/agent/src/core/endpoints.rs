@@ -4,9 +4,7 @@
 //! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
 //! `upkeep`: the journal says what should be.
 
-use super::{
-    Attach, Core, EndpointView, Error, JoinOptions, Kind, PortMapping, claims::Joining, networks::find,
-};
+use super::{Attach, Core, EndpointView, Error, JoinOptions, Kind, claims::Joining, networks::find};
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
@@ -15,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use weft_model::{EndpointId, EndpointName, IfName, NetworkId, ProcessId};
+use weft_model::{EndpointId, EndpointName, IfName, NetworkId, PortMapping, ProcessId};
 
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);

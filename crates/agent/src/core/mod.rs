@@ -3,7 +3,6 @@
 mod claims;
 mod door;
 mod endpoints;
-mod error;
 mod joining;
 mod networks;
 mod nodes;
@@ -16,14 +15,10 @@ mod status;
 mod upkeep;
 mod verbs;
 
+pub use crate::error::{Error, Kind};
 pub use door::Door;
-pub(crate) use error::chain;
-pub use error::{Error, Kind};
-pub(crate) use networks::requested_mtu;
 pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
-pub use request::{
-    Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, PortMapping, Process, ProcessState, Run,
-};
+pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
 use crate::{

@@ -3,29 +3,8 @@
 use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
 use crate::cluster::{Cluster, Stored};
 use std::sync::Arc;
-use weft_model::{
-    Endpoint, Epoch, Extra, Key, MIN_IPV4_MTU, MIN_IPV6_MTU, Network, NetworkId, NetworkName, Record,
-};
+use weft_model::{Endpoint, Epoch, Extra, Key, Network, NetworkId, NetworkName, Record};
 use weft_store::{CommitError, Condition, StoreError, Txn};
-
-/// Options that set the MTU of a network: ours, and Docker's.
-const MTU_OPTIONS: [&str; 2] = ["mtu", "com.docker.network.driver.mtu"];
-
-/// The MTU that a network asks for, in bytes.
-///
-/// # Errors
-/// If it asks for one that its pools cannot work with.
-pub(crate) fn requested_mtu(network: &Network) -> Result<Option<u32>, Error> {
-    let Some(text) = MTU_OPTIONS.iter().find_map(|option| network.options.get(*option)) else {
-        return Ok(None);
-    };
-    let ipv6 = network.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv6());
-    let least = if ipv6 { MIN_IPV6_MTU } else { MIN_IPV4_MTU };
-    match text.parse::<u32>() {
-        Ok(mtu) if (least..=65535).contains(&mtu) => Ok(Some(mtu)),
-        _ => Err(Error::invalid(format!("invalid MTU {text:?}: expected a number from {least} to 65535"))),
-    }
-}
 
 impl Core {
     pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
@@ -53,7 +32,7 @@ impl Core {
                 removing: false,
                 extra: Extra::new(),
             };
-            requested_mtu(&network)?;
+            network.requested_mtu().map_err(Error::invalid)?;
             match self.store.commit(self.creation(&cluster, id, &network)).await {
                 Ok(()) => break,
                 // An answer that got lost: what was asked for may be there.

@@ -1,7 +1,7 @@
 //! Processes on networks: started, watched, stopped, forgotten.
 
 use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find};
-use crate::processes::Record;
+use crate::{error::chain, processes::Record};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
@@ -80,7 +80,7 @@ impl Core {
                 let asked = matches!(error, StartError::Invalid(_) | StartError::Refused { .. });
                 let kind = if asked { Kind::Invalid } else { Kind::Internal };
                 let exit_code = u8::try_from(error.exit_code()).ok();
-                Error { exit_code, ..Error::new(kind, super::chain(&error)) }
+                Error { exit_code, ..Error::new(kind, chain(&error)) }
             })
     }
 

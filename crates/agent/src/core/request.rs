@@ -1,14 +1,12 @@
 //! What the doors ask of the core. Whatever came from outside has been parsed by now.
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointName, MacAddr, NetworkName};
-use weft_plan::Protocol;
+use weft_model::{EndpointName, MacAddr, NetworkName, PortMapping};
 
 /// A network to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,19 +98,6 @@ pub struct Mount {
     pub target: PathBuf,
     /// Whether it can be changed there.
     pub read_only: bool,
-}
-
-/// A port of this host that leads to a process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PortMapping {
-    /// The host's address it is limited to.
-    pub host_ip: Option<IpAddr>,
-    /// The host's port.
-    pub host_port: u16,
-    /// The process's port.
-    pub port: u16,
-    /// TCP or UDP.
-    pub protocol: Protocol,
 }
 
 /// How a process ended, or that it runs.

@@ -1,6 +1,7 @@
 //! How this node is.
 
-use super::{Core, Status, StoreStatus};
+use super::{Core, Round, Status, StoreStatus};
+use crate::reconcile::Report;
 use std::collections::BTreeMap;
 
 impl Core {
@@ -30,7 +31,7 @@ impl Core {
                 ("endpoints here", endpoints.len()),
                 ("processes", self.processes.all().len()),
             ]),
-            round: report.as_ref().map(|report| report.round()),
+            round: report.as_deref().map(round),
             problems: self.problems(),
         }
     }
@@ -48,5 +49,14 @@ impl Core {
         let report = self.rounds.last();
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         membership.into_iter().chain(fenced).chain(kernel).chain(unreadable).collect()
+    }
+}
+
+fn round(report: &Report) -> Round {
+    Round {
+        at: report.at,
+        took: report.took,
+        steps: report.steps(),
+        failures: report.failures().cloned().collect(),
     }
 }

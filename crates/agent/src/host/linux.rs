@@ -1,7 +1,7 @@
 //! This host as it is.
 
 use super::Host;
-use crate::core::{Error, Kind, chain};
+use crate::error::{Error, Kind, chain};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{

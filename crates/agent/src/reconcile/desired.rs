@@ -3,14 +3,13 @@
 use crate::{
     cluster::Cluster,
     config::AgentConfig,
-    core::{PortMapping, requested_mtu},
     journal::{LocalEndpoint, LocalEndpoints},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
-use weft_model::{MacAddr, Network, Vni, overlay_mtu};
+use weft_model::{MacAddr, Network, PortMapping, Vni, overlay_mtu};
 use weft_plan::{Attachment, Desired, Publish, Remote, Segment};
 
 /// The data plane for `endpoints`, with an underlay of MTU `underlay_mtu`.
@@ -61,7 +60,7 @@ fn segment(
 /// What the network asks for; otherwise what fits through the underlay.
 fn mtu(network: &Network, underlay: u32, vtep: IpAddr) -> u32 {
     // One that makes no sense was refused when the network was created: this is another version's.
-    requested_mtu(network).ok().flatten().unwrap_or_else(|| overlay_mtu(underlay, vtep))
+    network.requested_mtu().ok().flatten().unwrap_or_else(|| overlay_mtu(underlay, vtep))
 }
 
 /// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up.
@@ -106,7 +105,7 @@ fn publish<'l>(local: &'l LocalEndpoint, port: &'l PortMapping) -> impl Iterator
     local.endpoint.addresses().filter(same_family).map(|address| Publish {
         protocol: port.protocol,
         host_ip: port.host_ip.filter(|ip| !ip.is_unspecified()),
-        host_port: port.host_port,
-        target: SocketAddr::new(address, port.port),
+        host_port: port.host_port.get(),
+        target: SocketAddr::new(address, port.port.get()),
     })
 }

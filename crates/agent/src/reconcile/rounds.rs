@@ -1,7 +1,7 @@
 //! What came of the rounds, for whoever waits for one.
 
 use crate::{
-    core::{Error, Kind, Round},
+    error::{Error, Kind},
     journal::LocalEndpoints,
 };
 use jiff::Timestamp;
@@ -45,8 +45,10 @@ pub(crate) struct Report {
     pub(super) outcome: Outcome,
     /// Namespaces in which names cannot be served, and why.
     pub(super) unresolved: Vec<(Place, String)>,
-    pub(super) at: Timestamp,
-    pub(super) took: Duration,
+    /// When it ended.
+    pub(crate) at: Timestamp,
+    /// How long it took.
+    pub(crate) took: Duration,
 }
 
 impl Report {
@@ -68,18 +70,17 @@ impl Report {
 
     /// What somebody should look at.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
-        let failures = self.outcome.failures.iter().map(|(_, why)| why);
-        failures.chain(self.outcome.problems.iter().chain(&self.unresolved).map(|(_, why)| why))
+        self.failures().chain(self.outcome.problems.iter().chain(&self.unresolved).map(|(_, why)| why))
     }
 
-    /// The round as `status` tells it.
-    pub(crate) fn round(&self) -> Round {
-        Round {
-            at: self.at,
-            took: self.took,
-            steps: self.outcome.steps,
-            failures: self.outcome.failures.iter().map(|(_, why)| why.clone()).collect(),
-        }
+    /// How many steps were taken.
+    pub(crate) fn steps(&self) -> usize {
+        self.outcome.steps
+    }
+
+    /// The steps that failed, and why.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = &String> {
+        self.outcome.failures.iter().map(|(_, why)| why)
     }
 }
 

@@ -7,5 +7,5 @@ mod status;
 
 pub use endpoint::{Attach, Endpoint};
 pub use node::Node;
-pub use process::{Exit, Mount, Port, Process, ProcessState, Protocol, Run};
+pub use process::{Exit, Mount, Process, ProcessState, Run};
 pub use status::{Plan, Round, Status, Store};

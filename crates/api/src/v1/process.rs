@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointName, MacAddr, NetworkName, ProcessId};
+use weft_model::{EndpointName, MacAddr, NetworkName, PortMapping, ProcessId};
 
 /// A process to start: the body of `POST /weft/v1/processes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Run {
     pub mounts: Vec<Mount>,
     /// Ports of the host that lead to it.
     #[serde(default)]
-    pub ports: Vec<Port>,
+    pub ports: Vec<PortMapping>,
     /// Whether it is forgotten when it ends.
     #[serde(default)]
     pub remove: bool,
@@ -62,33 +62,6 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// A port of the host that leads to a process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    /// The host's address it is limited to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host_ip: Option<IpAddr>,
-    /// The host's port.
-    pub host_port: u16,
-    /// The process's port.
-    pub port: u16,
-    /// TCP or UDP.
-    #[serde(default)]
-    pub protocol: Protocol,
-}
-
-/// What a port carries.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP.
-    #[default]
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
 /// A process of the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
@@ -103,7 +76,7 @@ pub struct Process {
     /// Whether it runs.
     pub state: ProcessState,
     /// The ports of the host that lead to it.
-    pub ports: Vec<Port>,
+    pub ports: Vec<PortMapping>,
     /// The networks it is on, by name, with its addresses there.
     pub networks: BTreeMap<NetworkName, Vec<IpAddr>>,
     /// Its network namespace, as a path on the node.

@@ -7,7 +7,8 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{net::IpAddr, process::ExitCode};
-use weft_api::v1::{Port, Process, ProcessState, Protocol};
+use weft_api::v1::{Process, ProcessState};
+use weft_model::PortMapping;
 
 /// The longest command that a table shows whole, in characters.
 const COMMAND_WIDTH: usize = 30;
@@ -83,17 +84,13 @@ fn state(process: &Process) -> String {
     }
 }
 
-fn port(port: &Port) -> String {
-    let protocol = match port.protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-    };
+fn port(port: &PortMapping) -> String {
     let host = match port.host_ip {
         None => String::new(),
         Some(IpAddr::V4(ip)) => format!("{ip}:"),
         Some(IpAddr::V6(ip)) => format!("[{ip}]:"),
     };
-    format!("{host}{}->{}/{protocol}", port.host_port, port.port)
+    format!("{host}{}->{}/{}", port.host_port, port.port, port.protocol)
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use std::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weft_api::v1;
-use weft_model::{EndpointName, MacAddr};
-use weft_process::args::{EnvArg, MountArg, Protocol, PublishArg};
+use weft_model::{EndpointName, MacAddr, PortMapping};
+use weft_process::args::{EnvArg, MountArg};
 
 /// How long a process has to end after Ctrl-C, in seconds.
 const GRACE: u64 = 10;
@@ -49,7 +49,7 @@ pub(crate) struct Run {
     network_alias: Vec<EndpointName>,
     /// A port of this host that leads to it
     #[arg(short, long, value_name = "[HOSTIP:]HOST:PORT[/udp]")]
-    publish: Vec<PublishArg>,
+    publish: Vec<PortMapping>,
     /// A file or directory of this host that it sees in another place
     #[arg(short, long, value_name = "SOURCE:TARGET[:ro]")]
     volume: Vec<MountArg>,
@@ -100,7 +100,7 @@ impl Run {
             env: environment(self.env),
             workdir: self.workdir,
             mounts: self.volume.into_iter().map(mount).collect(),
-            ports: self.publish.iter().map(port).collect(),
+            ports: self.publish.clone(),
             // Whoever waits for it here forgets it, after having asked how it ended.
             remove: self.rm && self.detach,
         }
@@ -171,12 +171,4 @@ fn not_started(error: ClientError) -> Exit {
 
 fn mount(MountArg(mount): MountArg) -> v1::Mount {
     v1::Mount { source: mount.source, target: mount.target, read_only: mount.read_only }
-}
-
-fn port(port: &PublishArg) -> v1::Port {
-    let protocol = match port.protocol {
-        Protocol::Tcp => v1::Protocol::Tcp,
-        Protocol::Udp => v1::Protocol::Udp,
-    };
-    v1::Port { host_ip: port.host_ip, host_port: port.host_port, port: port.port, protocol }
 }

@@ -2,11 +2,9 @@
 
 mod env;
 mod mount;
-mod publish;
 
 pub use env::{EnvArg, InvalidEnv};
 pub use mount::{InvalidMount, MountArg};
-pub use publish::{InvalidPublish, Protocol, PublishArg};
 
 /// As much of what somebody typed as a message can bear.
 fn shown(text: &str) -> String {

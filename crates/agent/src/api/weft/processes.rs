@@ -6,13 +6,12 @@ use crate::{
         extract::{Json, Path, Query, flag},
         reply::Reply,
     },
-    core::{Error, JoinOptions, Mount, PortMapping, Process, ProcessState, Run},
+    core::{Error, JoinOptions, Mount, Process, ProcessState, Run},
 };
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
 use weft_api::v1;
-use weft_plan::Protocol;
 
 /// How long a process has to end by itself, if nothing else is said, in seconds: as the engine.
 const GRACE: u64 = 10;
@@ -93,7 +92,7 @@ fn parse(body: v1::Run) -> Result<Run, Error> {
         env: body.env,
         workdir,
         mounts: body.mounts.into_iter().map(mount).collect::<Result<_, _>>()?,
-        ports: body.ports.into_iter().map(port).collect::<Result<_, _>>()?,
+        ports: body.ports,
         remove: body.remove,
     })
 }
@@ -106,17 +105,6 @@ fn mount(mount: v1::Mount) -> Result<Mount, Error> {
     })
 }
 
-fn port(port: v1::Port) -> Result<PortMapping, Error> {
-    if port.host_port == 0 || port.port == 0 {
-        return Err(Error::invalid("port 0 cannot be published: give a number from 1 to 65535"));
-    }
-    let protocol = match port.protocol {
-        v1::Protocol::Tcp => Protocol::Tcp,
-        v1::Protocol::Udp => Protocol::Udp,
-    };
-    Ok(PortMapping { host_ip: port.host_ip, host_port: port.host_port, port: port.port, protocol })
-}
-
 fn absolute(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
     if path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0) {
         return Ok(path);
@@ -125,15 +113,6 @@ fn absolute(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
 }
 
 fn process(core: &Core, process: Process) -> v1::Process {
-    let ports = process.ports.into_iter().map(|port| v1::Port {
-        host_ip: port.host_ip,
-        host_port: port.host_port,
-        port: port.port,
-        protocol: match port.protocol {
-            Protocol::Tcp => v1::Protocol::Tcp,
-            Protocol::Udp => v1::Protocol::Udp,
-        },
-    });
     v1::Process {
         // One that was removed this moment has no directory any more.
         dir: core.process_dir(&process.id.to_string()).unwrap_or_default(),
@@ -145,7 +124,7 @@ fn process(core: &Core, process: Process) -> v1::Process {
             ProcessState::Running { pid } => v1::ProcessState::Running { pid },
             ProcessState::Exited { code, at } => v1::ProcessState::Exited { code, at },
         },
-        ports: ports.collect(),
+        ports: process.ports,
         networks: process.networks,
         netns: process.netns,
     }

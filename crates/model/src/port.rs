@@ -1,51 +1,56 @@
-//! `-p [HOSTIP:]HOST:PORT[/tcp|udp]`.
+//! Ports of a host that lead to a container.
 
-use super::shown;
+use serde::{Deserialize, Serialize};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZeroU16,
     str::FromStr,
 };
 
 /// What a published port carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP.
+    #[default]
     Tcp,
     /// UDP.
     Udp,
 }
 
-/// A port of the host that leads to the process, as people write it: `8080:80`, `53:53/udp`,
+/// A port of a host that leads to a container, as people write it with `-p`: `8080:80`, `53:53/udp`,
 /// `127.0.0.1:8080:80`, `[::1]:8080:80/tcp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublishArg {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortMapping {
     /// The host's address it is limited to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_ip: Option<IpAddr>,
-    /// The host's port, not 0.
-    pub host_port: u16,
-    /// The process's port, not 0.
-    pub port: u16,
+    /// The host's port.
+    pub host_port: NonZeroU16,
+    /// The container's port.
+    pub port: NonZeroU16,
     /// TCP or UDP.
+    #[serde(default)]
     pub protocol: Protocol,
 }
 
-/// Why a string is not a [`PublishArg`].
+/// Why a string is not a [`PortMapping`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid port mapping {text:?}: {why}; expected [HOSTIP:]HOSTPORT:PORT[/tcp|/udp], as 8080:80")]
-pub struct InvalidPublish {
+pub struct InvalidPortMapping {
     text: String,
     why: &'static str,
 }
 
-impl FromStr for PublishArg {
-    type Err = InvalidPublish;
-    fn from_str(text: &str) -> Result<Self, InvalidPublish> {
-        parse(text).map_err(|why| InvalidPublish { text: shown(text), why })
+impl FromStr for PortMapping {
+    type Err = InvalidPortMapping;
+    fn from_str(text: &str) -> Result<Self, InvalidPortMapping> {
+        parse(text).map_err(|why| InvalidPortMapping { text: text.chars().take(80).collect(), why })
     }
 }
 
-fn parse(text: &str) -> Result<PublishArg, &'static str> {
+fn parse(text: &str) -> Result<PortMapping, &'static str> {
     let (ports, protocol) = match text.split_once('/') {
         None | Some((_, "tcp")) => (text.split('/').next().unwrap_or_default(), Protocol::Tcp),
         Some((ports, "udp")) => (ports, Protocol::Udp),
@@ -56,7 +61,7 @@ fn parse(text: &str) -> Result<PublishArg, &'static str> {
         Some((ip, host_port)) => (Some(address(ip)?), host_port),
         None => (None, rest),
     };
-    Ok(PublishArg { host_ip, host_port: number(host_port)?, port: number(port)?, protocol })
+    Ok(PortMapping { host_ip, host_port: number(host_port)?, port: number(port)?, protocol })
 }
 
 fn address(text: &str) -> Result<IpAddr, &'static str> {
@@ -73,15 +78,12 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
     text.parse::<Ipv4Addr>().map(IpAddr::V4).map_err(|_| "HOSTIP is not an IP address")
 }
 
-fn number(text: &str) -> Result<u16, &'static str> {
+fn number(text: &str) -> Result<NonZeroU16, &'static str> {
     // `parse` would take a sign.
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("a port is not a number");
     }
-    match text.parse() {
-        Ok(0) | Err(_) => Err("a port must be from 1 to 65535"),
-        Ok(port) => Ok(port),
-    }
+    text.parse().map_err(|_| "a port must be from 1 to 65535")
 }
 
 impl fmt::Display for Protocol {
@@ -93,7 +95,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl fmt::Display for PublishArg {
+impl fmt::Display for PortMapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.host_ip {
             Some(IpAddr::V6(ip)) => write!(f, "[{ip}]:")?,
@@ -110,11 +112,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn canonical(text: &str) -> String {
-        text.parse::<PublishArg>().unwrap().to_string()
+        text.parse::<PortMapping>().unwrap().to_string()
     }
 
     fn why(text: &str) -> String {
-        text.parse::<PublishArg>().unwrap_err().to_string()
+        text.parse::<PortMapping>().unwrap_err().to_string()
     }
 
     #[test]
@@ -142,27 +144,27 @@ mod tests {
         assert!(why("8080:80/udp/tcp").contains("only tcp or udp"));
     }
 
-    fn any_publish() -> impl Strategy<Value = PublishArg> {
+    fn any_mapping() -> impl Strategy<Value = PortMapping> {
         let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
-        (any::<Option<IpAddr>>(), 1u16.., 1u16.., protocol).prop_map(
-            |(host_ip, host_port, port, protocol)| PublishArg { host_ip, host_port, port, protocol },
+        (any::<Option<IpAddr>>(), any::<NonZeroU16>(), any::<NonZeroU16>(), protocol).prop_map(
+            |(host_ip, host_port, port, protocol)| PortMapping { host_ip, host_port, port, protocol },
         )
     }
 
     proptest! {
         #[test]
-        fn text_and_back(publish in any_publish()) {
-            prop_assert_eq!(publish.to_string().parse(), Ok(publish));
+        fn text_and_back(mapping in any_mapping()) {
+            prop_assert_eq!(mapping.to_string().parse(), Ok(mapping));
         }
 
         #[test]
         fn never_panics(text in any::<String>()) {
-            let _ = text.parse::<PublishArg>();
+            let _ = text.parse::<PortMapping>();
         }
 
         #[test]
         fn never_panics_on_what_looks_right(text in "[0-9:\\[\\]/.udp]{0,30}") {
-            let _ = text.parse::<PublishArg>();
+            let _ = text.parse::<PortMapping>();
         }
     }
 }
