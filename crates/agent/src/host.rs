@@ -22,11 +22,11 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// The MTU of the device that VXLAN packets leave through, in bytes.
     async fn underlay_mtu(&self) -> Result<u32, Error>;
 
-    /// The names of the interfaces in a network namespace.
+    /// What is in a network namespace already.
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) if `netns` is not one.
-    async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error>;
+    async fn look_into(&self, netns: &Path) -> Result<Inside, Error>;
 
     /// Whether there is a network namespace at `netns`.
     fn has_netns(&self, netns: &Path) -> bool;
@@ -49,4 +49,13 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// The index of an interface of this host, for scoped addresses.
     fn interface_index(&self, name: &str) -> Option<u32>;
+}
+
+/// What is in a network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Inside {
+    /// The names of its interfaces.
+    pub(crate) interfaces: BTreeSet<String>,
+    /// Whether it has a way out that is not ours.
+    pub(crate) has_default_route: bool,
 }

@@ -36,7 +36,8 @@ pub(crate) struct LocalEndpoint {
     pub(crate) netns: PathBuf,
     /// The interface it has there.
     pub(crate) ifname: IfName,
-    /// Whether the default routes of its namespace lead through this network.
+    /// Whether the default routes of its namespace may lead through this network: those through the network
+    /// joined first do.
     pub(crate) default_route: bool,
     /// The process it belongs to; none if the namespace is somebody else's.
     #[serde(default)]

@@ -53,21 +53,22 @@ impl Core {
         holder: Holder,
     ) -> Result<EndpointView, Error> {
         let _one_at_a_time = self.joining.lock(&holder.netns).await;
-        let interfaces = self.host.interfaces(&holder.netns).await?;
+        let inside = self.host.look_into(&holder.netns).await?;
         let known = self.journal.endpoints();
         refuse_twice(&known, network_id, name, &holder.netns)?;
         let ifname = (0..=u8::MAX)
             .map(IfName::container)
-            .find(|ifname| !interfaces.contains(ifname.as_str()) && !in_use(&known, &holder.netns, ifname))
+            .find(|ifname| {
+                !inside.interfaces.contains(ifname.as_str()) && !in_use(&known, &holder.netns, ifname)
+            })
             .ok_or_else(|| Error::conflict("every interface name from eth0 to eth255 is in use"))?;
         let id = self.env.random(|rng| EndpointId::random(rng));
         let _in_the_making = self.pending.make(id);
         let container = holder.process.map(|process| process.to_string());
         let (network, endpoint) = self.claim(network_id, &Joining { id, name, container, options }).await?;
-        let first = !known.values().any(|e| e.netns == holder.netns && e.default_route);
         let local = LocalEndpoint {
             network_id,
-            default_route: first && !network.internal && holder.process.is_some(),
+            default_route: !network.internal && !inside.has_default_route,
             network,
             endpoint,
             netns: holder.netns,

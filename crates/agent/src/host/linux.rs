@@ -1,11 +1,10 @@
 //! This host as it is.
 
-use super::Host;
+use super::{Host, Inside};
 use crate::error::{Error, Kind, chain};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
-    collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
@@ -14,7 +13,8 @@ use std::{
 use tokio::sync::oneshot;
 use weft_datapath::underlay;
 use weft_netlink::{
-    Namespace, NamespaceError, NetlinkError, Socket, create_named, delete_named, in_namespace,
+    Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named, delete_named,
+    in_namespace,
 };
 
 /// The host the agent runs on.
@@ -44,12 +44,17 @@ impl Host for LinuxHost {
         underlay::mtu(self.advertise).await.map_err(|error| Error::internal("cannot tell the MTU", error))
     }
 
-    async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error> {
-        let links = || -> Result<BTreeSet<String>, NetlinkError> {
-            Ok(Socket::open()?.links()?.into_iter().map(|link| link.name).collect())
+    async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
+        let look = || -> Result<Inside, NetlinkError> {
+            let mut socket = Socket::open()?;
+            let foreign_default = |route: &Route| route.to.prefix_len() == 0 && route.protocol != PROTOCOL;
+            Ok(Inside {
+                interfaces: socket.links()?.into_iter().map(|link| link.name).collect(),
+                has_default_route: socket.routes(None)?.iter().any(foreign_default),
+            })
         };
-        let read = in_namespace(netns, links).await.map_err(|error| of_netns(&error))?;
-        read.map_err(|error| Error::internal("cannot read the interfaces of the namespace", error))
+        let inside = in_namespace(netns, look).await.map_err(|error| of_netns(&error))?;
+        inside.map_err(|error| Error::internal("cannot look into the network namespace", error))
     }
 
     fn has_netns(&self, netns: &Path) -> bool {

@@ -8,8 +8,9 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    path::Path,
 };
-use weft_model::{MacAddr, Network, PortMapping, Vni, overlay_mtu};
+use weft_model::{EndpointId, MacAddr, Network, PortMapping, Vni, overlay_mtu};
 use weft_plan::{Attachment, Desired, Publish, Remote, Segment};
 
 /// The data plane for `endpoints`, with an underlay of MTU `underlay_mtu`.
@@ -20,10 +21,11 @@ pub(super) fn desired(
     underlay_mtu: u32,
 ) -> Desired {
     let mut desired = Desired::default();
+    let ways_out = ways_out(endpoints);
     for (id, local) in endpoints.iter() {
         let Some(vni) = local.vni() else { continue };
         desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, underlay_mtu));
-        desired.attachments.insert(*id, attachment(local, vni));
+        desired.attachments.insert(*id, attachment(*id, local, vni, &ways_out));
         if local.fenced.is_none() {
             desired.publish.extend(local.ports.iter().flat_map(|port| publish(local, port)));
         }
@@ -82,19 +84,34 @@ fn remotes(
         .collect()
 }
 
-fn attachment(local: &LocalEndpoint, vni: Vni) -> Attachment {
-    let default_via = if local.default_route {
-        local.subnets().map(|(_, subnet)| subnet.gateway).collect()
-    } else {
-        Vec::new()
-    };
+/// The endpoint that the default route of each namespace leads through, for IPv4 and for the other family.
+type WaysOut<'e> = BTreeMap<(&'e Path, bool), EndpointId>;
+
+/// The network joined first is the way out, until it is left; then the next.
+fn ways_out(endpoints: &LocalEndpoints) -> WaysOut<'_> {
+    let mut candidates: Vec<_> =
+        endpoints.iter().filter(|(_, local)| local.default_route && local.fenced.is_none()).collect();
+    candidates.sort_by_key(|(id, local)| (local.endpoint.created, **id));
+    let mut ways_out = WaysOut::new();
+    for (id, local) in candidates {
+        for (address, _) in local.subnets() {
+            ways_out.entry((&local.netns, address.is_ipv4())).or_insert(*id);
+        }
+    }
+    ways_out
+}
+
+fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOut<'_>) -> Attachment {
+    let leads_out = |address: IpAddr| ways_out.get(&(&local.netns, address.is_ipv4())) == Some(&id);
+    let gateways =
+        local.subnets().filter(|(address, _)| leads_out(*address)).map(|(_, subnet)| subnet.gateway);
     Attachment {
         vni,
         netns: local.netns.clone(),
         ifname: local.ifname.clone(),
         mac: local.endpoint.mac,
         addresses: local.subnets().map(|(address, subnet)| subnet.net_of(address)).collect(),
-        default_via,
+        default_via: gateways.collect(),
         up: local.fenced.is_none(),
     }
 }

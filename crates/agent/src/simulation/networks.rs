@@ -3,6 +3,7 @@
 use super::{cluster, eventually, network, network_in};
 use crate::core::{Kind, PruneFilter};
 use std::collections::BTreeSet;
+use weft_plan::Place;
 
 #[tokio::test(start_paused = true)]
 async fn a_network_made_anywhere_is_everywhere() {
@@ -99,4 +100,28 @@ async fn nobody_joins_a_network_that_goes() {
         assert!(removed.is_ok() != joined.is_ok(), "both or neither: {removed:?} {joined:?}");
         drop(store);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_out_leads_through_the_network_joined_first_and_then_the_next() {
+    let (_store, nodes) = cluster(1).await;
+    let node = &nodes[0];
+    let mut inside = network("inside");
+    inside.internal = true;
+    node.core().create(inside).await.unwrap();
+    for name in ["first", "second"] {
+        node.core().create(network(name)).await.unwrap();
+    }
+    for name in ["inside", "first", "second"] {
+        node.attach(name, "a").await.unwrap();
+        tokio::time::advance(std::time::Duration::from_millis(10)).await;
+    }
+    let gateways = || {
+        let place = Place::Container("/run/netns/a".into());
+        let routes = node.kernel.kernel(|kernel| kernel.places[&place].routes.clone());
+        routes.iter().map(|route| route.via.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(gateways(), ["10.0.1.1"]);
+    node.core().detach_endpoint("first", "a").await.unwrap();
+    assert_eq!(gateways(), ["10.0.2.1"]);
 }

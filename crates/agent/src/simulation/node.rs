@@ -3,15 +3,14 @@
 use crate::{
     assembly::{Agent, Ground},
     config::AgentConfig,
-    core::{Attach, Core, EndpointView, Error, JoinOptions, Kind},
+    core::{Attach, Core, EndpointView, Error, JoinOptions},
     env::Env,
-    host::Host,
+    host::{Host, Inside},
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
-    collections::BTreeSet,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -20,7 +19,7 @@ use std::{
 use tempfile::TempDir;
 use weft_datapath::Fake;
 use weft_model::{Keyspace, Timestamp};
-use weft_plan::Place;
+use weft_plan::{Observed, Place};
 use weft_store::MemoryStore;
 
 /// A host with an agent that can be killed and started again.
@@ -144,15 +143,14 @@ impl Host for FakeHost {
         Ok(1500)
     }
 
-    async fn interfaces(&self, netns: &Path) -> Result<BTreeSet<String>, Error> {
+    async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
         let place = Place::Container(netns.to_owned());
-        self.kernel
-            .kernel(|kernel| {
-                kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
-            })
-            .ok_or_else(|| {
-                Error::new(Kind::Invalid, format!("{} is not a network namespace", netns.display()))
-            })
+        let names = |kernel: &mut Observed| {
+            kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
+        };
+        let not_one = || Error::invalid(format!("{} is not a network namespace", netns.display()));
+        let interfaces = self.kernel.kernel(names).ok_or_else(not_one)?;
+        Ok(Inside { interfaces, has_default_route: false })
     }
 
     fn has_netns(&self, netns: &Path) -> bool {
