@@ -17,8 +17,14 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long an ordinary call may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
-/// How long a connection may take to come about, less than a call, so that another server can be tried.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a connection may take to come about where there is another server to try, and where there is not.
+/// The kernel repeats a lost SYN after one second (RFC 6298 section 2).
+const CONNECT_DEADLINES: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2500)];
+/// How long a silent connection is left alone before the other end is asked whether it is still there, and how
+/// long between the times it is asked. A watch waits for a minute on a connection that a firewall, a cable or
+/// a power failure may have cut without a word: this tells within nine seconds.
+const KEEPALIVE: Duration = Duration::from_secs(3);
+const KEEPALIVES: u32 = 2;
 /// The largest answer taken, in bytes: some 50,000 records.
 pub(crate) const MAX_ANSWER: usize = 64 << 20;
 
@@ -77,7 +83,10 @@ impl Http {
         let builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_DEADLINE)
+            .connect_timeout(CONNECT_DEADLINES[usize::from(servers.len() == 1)])
+            .tcp_keepalive(KEEPALIVE)
+            .tcp_keepalive_interval(KEEPALIVE)
+            .tcp_keepalive_retries(KEEPALIVES)
             .pool_idle_timeout(Duration::from_secs(30))
             .tcp_nodelay(true);
         let client = tls::configure(builder, tls)?.build().map_err(HttpError::Client)?;
@@ -112,11 +121,17 @@ impl Http {
                     return Ok(response);
                 }
                 Ok(Err(error)) if error.is_connect() => Trouble::NotSent(error.into()),
-                Ok(Err(error)) => return Err(Trouble::NoAnswer(error.into())),
-                Err(late) => return Err(Trouble::NoAnswer(late.into())),
+                Ok(Err(error)) => return self.unanswered(index, error.into()),
+                Err(late) => return self.unanswered(index, late.into()),
             };
         }
         Err(trouble)
+    }
+
+    /// The question may have been heard, so it is not put to another server; the next one is.
+    fn unanswered(&self, index: usize, why: Box<dyn Error + Send + Sync>) -> Result<Response, Trouble> {
+        self.current.store((index + 1) % self.bases.len(), Ordering::Relaxed);
+        Err(Trouble::NoAnswer(why))
     }
 
     fn request(&self, base: &Url, question: &Question<'_>) -> Result<RequestBuilder, Trouble> {
