@@ -36,7 +36,7 @@ test: tools ## all tests, on real namespaces and stores
 	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
 
 bench: tools build ## the figures, each beside its reference from the same run
-	cargo bench --locked --package weft-testbed
+	cargo bench --locked --package weft-testbed --bench figures
 
 lint: ## formatting, clippy, shell scripts, licences
 	cargo fmt --all --check

@@ -10,12 +10,15 @@ use serde_json::Value;
 use std::{
     io,
     ops::{Deref, DerefMut},
+    os::unix::net::UnixStream,
     path::PathBuf,
     time::Duration,
 };
 
 /// How long an agent may take to answer.
 const READY: Duration = Duration::from_secs(20);
+/// How long an answer may take. The agent's own deadlines are shorter.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A `weft agent`, which is a [`Service`] that can be started again.
 #[derive(Debug)]
@@ -63,7 +66,9 @@ impl Agent {
     /// # Errors
     /// When it does not answer.
     pub fn try_request(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
-        http::request(&self.socket(), method, path, body)
+        let stream = UnixStream::connect(self.socket())?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        http::request(stream, method, path, body)
     }
 
     /// As [`try_request`](Self::try_request), of an agent that should answer.

@@ -6,14 +6,17 @@ use crate::{
     service::{Service, wait},
     store::StoreServer,
 };
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::{
     env,
     ffi::OsString,
     fs::File,
     io::{Read, Seek, Write},
     net::{Ipv4Addr, Ipv6Addr},
+    os::fd::AsFd,
     path::PathBuf,
     process::{Command, Output, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -57,7 +60,7 @@ impl Host {
     /// A command that runs `program` on this host, with the `weft` of this build and the unpacked tools first
     /// on its `PATH`. Its working directory is `/`.
     pub fn command(&self, program: &str) -> Command {
-        let namespaces = format!("/proc/{}/root/run/lab/{}/ns", self.lab, self.name);
+        let namespaces = self.namespaces();
         let mut command = Command::new("nsenter");
         for (option, file) in [("net", "net"), ("mount", "mnt"), ("uts", "uts"), ("pid", "pid_for_children")]
         {
@@ -65,6 +68,32 @@ impl Host {
         }
         command.args(["--", program]).env("PATH", search_path()).stdin(Stdio::null());
         command
+    }
+
+    /// The directory of its namespaces, as this machine can reach it.
+    fn namespaces(&self) -> String {
+        format!("/proc/{}/root/run/lab/{}/ns", self.lab, self.name)
+    }
+
+    /// Does `work` in this host's network, or in its namespace called `netns`, on a thread of its own. Sockets
+    /// opened there stay there: for questions and clocks without the start of a program in between.
+    ///
+    /// # Panics
+    /// When there is no such namespace, and when `work` does.
+    #[track_caller]
+    pub fn inside<T: Send>(&self, netns: Option<&str>, work: impl FnOnce() -> T + Send) -> T {
+        let namespaces = self.namespaces();
+        let path = match netns {
+            None => format!("{namespaces}/net"),
+            Some(name) => format!("{namespaces}/../root/run/netns/{name}"),
+        };
+        let namespace = File::open(&path).unwrap_or_else(|error| panic!("{}: {path}: {error}", self.name));
+        let there = || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("root may enter a namespace");
+            work()
+        };
+        thread::scope(|scope| scope.spawn(there).join()).expect("the work ends")
     }
 
     /// Runs a command to its end, whatever that is.

@@ -1,16 +1,8 @@
-//! As much HTTP as it takes to talk to an agent.
+//! As much HTTP as it takes to talk to an agent, and to a store.
 
-use std::{
-    io::{self, Read, Write},
-    os::unix::net::UnixStream,
-    path::Path,
-    time::Duration,
-};
+use std::io::{self, Read, Write};
 
-/// How long an answer may take. The agent's own deadlines are shorter.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// What an agent answered.
+/// What was answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
@@ -31,15 +23,16 @@ impl Answer {
     }
 }
 
-/// One request on a connection of its own.
-pub(crate) fn request(
-    socket: &Path,
+/// Asks something over a connection, which serves for this one request.
+///
+/// # Errors
+/// When the connection breaks, or the answer is none of HTTP.
+pub fn request(
+    mut stream: impl Read + Write,
     method: &str,
     path: &str,
     body: Option<&serde_json::Value>,
 ) -> io::Result<Answer> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(DEADLINE))?;
     let body = body.map(ToString::to_string).unwrap_or_default();
     // Version 1.0, which has no chunks: the answer ends where the connection does.
     let head = format!(

@@ -28,7 +28,7 @@ mod world;
 
 pub use agent::Agent;
 pub use host::Host;
-pub use http::Answer;
+pub use http::{Answer, request};
 pub use need::{need, tool};
 pub use service::Service;
 pub use store::StoreServer;

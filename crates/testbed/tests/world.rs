@@ -112,7 +112,9 @@ fn a_world_that_waits_to_be_killed() {
 /// How many processes of this machine sleep for [`MARK`].
 fn marked_processes() -> usize {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes.filter(|entry| fs::read(entry.path().join("cmdline")).is_ok_and(|line| is_marked(&line))).count()
+    processes
+        .filter(|entry| fs::read(entry.path().join("cmdline")).is_ok_and(|line| is_marked(&line)))
+        .count()
 }
 
 fn is_marked(command_line: &[u8]) -> bool {

@@ -2,7 +2,9 @@
 //!
 //! Two hosts, an agent on each, a real Consul: what the figures to beat were measured with. The machine may be
 //! busy, so a figure says little alone: what counts is its ratio to the same work without weft, a moment
-//! before or after.
+//! before or after. All disks of the hosts are in memory, for weft and for its references.
+//!
+//! `cargo bench -p weft-testbed -- names traffic` measures some of the groups.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -10,36 +12,52 @@
     reason = "a benchmark prints, and ends where it fails"
 )]
 
-mod control;
+mod attach;
+mod cluster;
+mod echo;
 mod endurance;
+mod machine;
 mod names;
-mod setup;
+mod networks;
+mod raw;
+mod scale;
 mod table;
 mod traffic;
 
-use setup::Cluster;
+use cluster::Cluster;
 use table::Table;
 
 /// Measures some figures, and adds them to the table.
 type Measure = fn(&Cluster, &mut Table);
 
+/// In this order: an agent that was just started is idle, and what is measured last fills the store.
+const GROUPS: [(&str, Measure); 7] = [
+    ("memory", endurance::idle),
+    ("networks", networks::measure),
+    ("attach", attach::measure),
+    ("names", names::measure),
+    ("traffic", traffic::measure),
+    ("endurance", endurance::measure),
+    ("scale", scale::measure),
+];
+
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [echo, address] = arguments.as_slice()
+        && echo == echo::ARGUMENT
+    {
+        return echo::serve(address);
+    }
     // cargo passes `--bench`; a name given by hand picks a group.
-    let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let machine = machine::describe();
     let Some(cluster) = Cluster::up() else { return };
     let mut table = Table::default();
-    let groups: [(&str, Measure); 4] = [
-        ("control", control::measure),
-        ("names", names::measure),
-        ("traffic", traffic::measure),
-        ("endurance", endurance::measure),
-    ];
-    for (name, measure) in groups {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+    for (name, measure) in GROUPS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
             eprintln!("measuring: {name}");
             measure(&cluster, &mut table);
         }
     }
-    println!("{table}");
+    println!("\n{machine}\n\n{table}");
 }

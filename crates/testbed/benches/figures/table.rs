@@ -5,94 +5,101 @@ use std::fmt;
 /// Measured figures, in the order they were measured.
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: Vec<Row>,
+    rows: Vec<[String; 6]>,
 }
 
-struct Row {
-    what: String,
-    measured: String,
-    reference: String,
-    wanted: String,
-    reached: bool,
-}
-
-/// What a figure should be.
+/// What is measured beside weft, in the same run, so that a figure means something on any machine.
 #[derive(Clone, Copy)]
-pub(crate) enum Wanted {
-    AtLeast(f64),
-    AtMost(f64),
+pub(crate) struct Reference {
+    pub(crate) value: f64,
+    pub(crate) what: &'static str,
 }
 
-impl Wanted {
-    fn holds(self, value: f64) -> bool {
+/// What a figure has to reach.
+#[derive(Clone, Copy)]
+pub(crate) enum Must {
+    /// At most this.
+    Be(f64),
+    /// At least this.
+    Reach(f64),
+    /// At most this many times its reference.
+    Cost(f64),
+    /// At least this many times its reference.
+    Carry(f64),
+    /// It is there to be read.
+    Inform,
+}
+
+impl Must {
+    fn bound(self, unit: &str) -> String {
         match self {
-            Self::AtLeast(bound) => value >= bound,
-            Self::AtMost(bound) => value <= bound,
+            Self::Be(bound) => format!("≤ {bound} {unit}"),
+            Self::Reach(bound) => format!("≥ {bound} {unit}"),
+            Self::Cost(bound) => format!("≤ × {bound}"),
+            Self::Carry(bound) => format!("≥ × {bound}"),
+            Self::Inform => String::new(),
         }
     }
-}
 
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtLeast(bound) => write!(f, "≥ {bound}"),
-            Self::AtMost(bound) => write!(f, "≤ {bound}"),
-        }
+    fn verdict(self, value: f64, ratio: Option<f64>) -> &'static str {
+        let holds = match (self, ratio) {
+            (Self::Be(bound), _) => value <= bound,
+            (Self::Reach(bound), _) => value >= bound,
+            (Self::Cost(bound), Some(ratio)) => ratio <= bound,
+            (Self::Carry(bound), Some(ratio)) => ratio >= bound,
+            (Self::Cost(_) | Self::Carry(_), None) => false,
+            (Self::Inform, _) => return "",
+        };
+        if holds { "reached" } else { "MISSED" }
     }
 }
 
 impl Table {
-    /// A figure that stands alone.
-    pub(crate) fn add(&mut self, what: impl Into<String>, value: f64, unit: &str, wanted: Wanted) {
-        self.push(
-            what,
-            format!("{value:.1} {unit}"),
-            String::new(),
-            format!("{wanted} {unit}"),
-            wanted.holds(value),
-        );
-    }
-
-    /// A figure that counts by its ratio to a reference measured in the same run.
-    pub(crate) fn compare(
+    /// Adds a figure.
+    pub(crate) fn add(
         &mut self,
         what: impl Into<String>,
-        (value, reference): (f64, f64),
-        unit: &str,
-        wanted: Wanted,
+        (value, unit): (f64, &str),
+        reference: Option<Reference>,
+        must: Must,
     ) {
-        let ratio = value / reference;
-        self.push(
-            what,
-            format!("{value:.2} {unit}"),
-            format!("{reference:.2} {unit}, × {ratio:.2}"),
-            format!("× {wanted}"),
-            wanted.holds(ratio),
-        );
+        let ratio = reference.map(|reference| value / reference.value);
+        let row = [
+            what.into(),
+            format!("{} {unit}", short(value)),
+            reference.map_or_else(String::new, |r| format!("{} {unit}: {}", short(r.value), r.what)),
+            ratio.map_or_else(String::new, |ratio| format!("× {ratio:.2}")),
+            must.bound(unit),
+            must.verdict(value, ratio).to_owned(),
+        ];
+        // Already now: what is measured next may take long, or fail.
+        eprintln!("  {}", row.join("  "));
+        self.rows.push(row);
     }
+}
 
-    fn push(
-        &mut self,
-        what: impl Into<String>,
-        measured: String,
-        reference: String,
-        wanted: String,
-        reached: bool,
-    ) {
-        self.rows.push(Row { what: what.into(), measured, reference, wanted, reached });
+/// Three digits that count.
+fn short(value: f64) -> String {
+    match value.abs() {
+        0.0..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, [a, b, c, d, e]: [&str; 5]| {
-            writeln!(f, "| {a:<44} | {b:>14} | {c:>24} | {d:>14} | {e:<7} |")
-        };
-        line(f, ["what", "weft", "reference, ratio", "wanted", "reached"])?;
-        line(f, ["---", "---:", "---:", "---:", "---"])?;
-        for row in &self.rows {
-            let reached = if row.reached { "yes" } else { "no" };
-            line(f, [&row.what, &row.measured, &row.reference, &row.wanted, reached])?;
+        let head = ["figure", "weft", "reference", "ratio", "must be", "verdict"].map(str::to_owned);
+        let widths: [usize; 6] = std::array::from_fn(|column| {
+            let cells = self.rows.iter().chain([&head]).map(|row| row[column].chars().count());
+            cells.max().unwrap_or_default()
+        });
+        let rule = widths.map(|width| "─".repeat(width));
+        for row in [&head, &rule].into_iter().chain(&self.rows) {
+            for (cell, width) in row.iter().zip(widths) {
+                write!(f, "{cell:<width$}  ")?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }
@@ -102,4 +109,9 @@ impl fmt::Display for Table {
 pub(crate) fn median(mut measured: Vec<f64>) -> f64 {
     measured.sort_by(f64::total_cmp);
     measured.get(measured.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The largest one of some measurements.
+pub(crate) fn worst(measured: &[f64]) -> f64 {
+    measured.iter().copied().fold(f64::NAN, f64::max)
 }

@@ -1,7 +1,7 @@
 //! What is measured: two hosts that share a store.
 
 use serde_json::json;
-use std::{fs, time::Duration};
+use std::{fs, net::SocketAddr, time::Duration};
 use weft_testbed::{Agent, Host, StoreServer, World, until};
 
 /// How long anything may take to become so.
@@ -35,6 +35,12 @@ impl Cluster {
         self.world.host(number)
     }
 
+    /// Where Consul listens.
+    pub(crate) fn store_address(&self) -> SocketAddr {
+        let address = self.store.url().trim_start_matches("consul://");
+        address.parse().expect("the store has an address")
+    }
+
     /// Makes a network, and waits until both hosts have it.
     pub(crate) fn create_network(&self, name: &str) {
         let body = json!({"Name": name, "Driver": "overlay"});
@@ -52,19 +58,26 @@ impl Cluster {
 
     /// How many keys the cluster has in the store.
     pub(crate) fn store_keys(&self) -> usize {
-        let address = self.store.url().trim_start_matches("consul://");
-        self.host(1)
-            .run(&["consul", "kv", "export", "-http-addr", address, "weft/"])
-            .matches("\"key\"")
-            .count()
+        let address = self.store_address().to_string();
+        let keys = self.host(1).run(&[
+            "consul",
+            "kv",
+            "get",
+            "-http-addr",
+            &address,
+            "-keys",
+            "-separator=",
+            "weft/",
+        ]);
+        keys.lines().count()
     }
+}
 
-    /// The resident memory of host 1's agent, in MiB.
-    pub(crate) fn agent_memory(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.agents[0].pid())).unwrap_or_default();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
-        kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
-    }
+/// The resident memory of an agent, in MiB.
+pub(crate) fn memory(agent: &Agent) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+    kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
 }
 
 /// Whether an agent knows a network.
