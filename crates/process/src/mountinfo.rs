@@ -2,6 +2,7 @@
 
 use rustix::mount::MountFlags;
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     os::unix::ffi::OsStringExt,
@@ -11,6 +12,10 @@ use std::{
 /// One mount.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mounted {
+    /// What it is called in this file.
+    id: u32,
+    /// The mount it is on.
+    parent: u32,
     /// Which part of its file system it shows.
     pub(crate) root: PathBuf,
     /// Where it is.
@@ -26,14 +31,30 @@ pub(crate) fn read() -> io::Result<Vec<Mounted>> {
     Ok(fs::read("/proc/self/mountinfo")?.split(|byte| *byte == b'\n').filter_map(parse).collect())
 }
 
+/// The uppermost mount at `target` and those on it, but not what it covers, which no path leads to any more.
+pub(crate) fn read_tree(target: &Path) -> io::Result<Vec<Mounted>> {
+    Ok(tree(read()?, target))
+}
+
+fn tree(mounts: Vec<Mounted>, target: &Path) -> Vec<Mounted> {
+    let top = mounts.iter().rev().find(|mount| mount.target == target);
+    let mut ids = BTreeSet::from_iter(top.map(|top| top.id));
+    // What was just mounted is a copy, and a mount is copied before those on it.
+    let mut belongs =
+        |mount: &Mounted| ids.contains(&mount.id) || (ids.contains(&mount.parent) && ids.insert(mount.id));
+    mounts.into_iter().filter(|mount| belongs(mount)).collect()
+}
+
 /// `36 35 98:0 /root /target rw,nosuid shared:1 - ext4 /dev/sda1 rw`
 fn parse(line: &[u8]) -> Option<Mounted> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let root = unescape(fields.nth(3)?);
+    let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse().ok();
+    let (id, parent) = (number()?, number()?);
+    let root = unescape(fields.nth(1)?);
     let target = unescape(fields.next()?);
     let flags = fields.next()?.split(|byte| *byte == b',').map(flag).collect();
     let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some(Mounted { root, target, flags, kind: String::from_utf8_lossy(kind).into_owned() })
+    Some(Mounted { id, parent, root, target, flags, kind: String::from_utf8_lossy(kind).into_owned() })
 }
 
 /// `show_vfsmnt` in fs/proc_namespace.c.
@@ -76,6 +97,8 @@ mod tests {
         assert_eq!(
             parse(line),
             Some(Mounted {
+                id: 36,
+                parent: 35,
                 root: "/mnt1".into(),
                 target: "/mnt 2".into(),
                 flags: MountFlags::NOSUID | MountFlags::RELATIME,
@@ -85,6 +108,20 @@ mod tests {
         let line = b"524 23 0:4 net:[4026532281] /run/netns/a rw shared:216 - nsfs nsfs rw";
         assert_eq!(parse(line).unwrap().root, Path::new("net:[4026532281]"));
         assert_eq!(parse(b""), None);
+    }
+
+    #[test]
+    fn a_tree_is_without_what_it_covers() {
+        let lines = [
+            "1 0 8:1 / / rw - ext4 a rw",
+            "2 1 8:2 / /mnt rw - ext4 b rw",
+            "3 2 8:3 / /mnt/covered rw - ext4 c rw",
+            "4 2 8:1 /usr /mnt rw - ext4 a rw",
+            "5 4 8:4 / /mnt/below rw - ext4 d rw",
+        ];
+        let mounts = lines.iter().filter_map(|line| parse(line.as_bytes())).collect();
+        let ids: Vec<_> = tree(mounts, Path::new("/mnt")).iter().map(|mount| mount.id).collect();
+        assert_eq!(ids, [4, 5]);
     }
 
     #[test]

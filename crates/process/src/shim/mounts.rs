@@ -65,12 +65,10 @@ fn protect(target: &Path) -> Result<(), Failure> {
         Failure::because(format!("make the mount at {} read-only", target.display()))(error)
     };
     let target = fs::canonicalize(target).map_err(cannot)?;
-    for mount in mountinfo::read().map_err(cannot)? {
-        if mount.target.starts_with(&target) {
-            // A remount sets all flags, so those there are have to be given again.
-            let flags = mount.flags | MountFlags::BIND | MountFlags::RDONLY;
-            mount_remount(&mount.target, flags, "").map_err(|error| cannot(error.into()))?;
-        }
+    for mount in mountinfo::read_tree(&target).map_err(cannot)? {
+        // A remount sets all flags, so those there are have to be given again.
+        let flags = mount.flags | MountFlags::BIND | MountFlags::RDONLY;
+        mount_remount(&mount.target, flags, "").map_err(|error| cannot(error.into()))?;
     }
     Ok(())
 }

@@ -51,6 +51,18 @@ pub(crate) fn read_only_reaches_what_is_mounted_below() {
     run(&format!("touch {0}/below/x; umount {0}/below", source.display()));
 }
 
+pub(crate) fn read_only_over_what_has_mounts_below() {
+    let place = Place::new();
+    let (source, target) = directories(&place);
+    fs::create_dir(target.join("covered")).unwrap();
+    run(&format!("mount -t tmpfs tmpfs {}/covered", target.display()));
+    let mut spec = place.spec(&format!("cat {0}/name; touch {0}/x", target.display()));
+    spec.mounts = vec![mount(&source, &target, true)];
+    let (code, output) = place.finish(&spec);
+    assert!(code != Some(0) && output.contains("source") && output.contains("Read-only"), "{output}");
+    run(&format!("touch {0}/covered/x; umount {0}/covered", target.display()));
+}
+
 fn refusal(change: impl FnOnce(&mut Spec, &Place)) -> String {
     let place = Place::new();
     let mut spec = place.spec("exit 0");
