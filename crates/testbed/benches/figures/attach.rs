@@ -8,7 +8,6 @@ use crate::{
     raw::milliseconds,
     table::{Must, Reference, Table, median},
 };
-use serde_json::json;
 use std::time::Instant;
 
 const ROUNDS: usize = 30;
@@ -52,21 +51,4 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
 fn attach_one(cluster: &Cluster, name: &str) {
     cluster.host(1).run(&["ip", "netns", "add", name]);
     cluster.attach("bench", name);
-}
-
-impl Cluster {
-    /// Attaches host 1's namespace `name` to a network, under its name. Returns how long it took, in
-    /// milliseconds.
-    pub(crate) fn attach(&self, network: &str, name: &str) -> f64 {
-        let body = json!({"network": network, "name": name, "netns": format!("/run/netns/{name}")});
-        let start = Instant::now();
-        self.agents[0].request("POST", "/weft/v1/endpoints", Some(&body)).json();
-        milliseconds(start.elapsed())
-    }
-
-    /// Detaches it.
-    pub(crate) fn detach(&self, network: &str, name: &str) {
-        let answer = self.agents[0].request("DELETE", &format!("/weft/v1/endpoints/{network}/{name}"), None);
-        assert_eq!(answer.status, 204, "{answer:?}");
-    }
 }

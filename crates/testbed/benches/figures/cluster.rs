@@ -1,7 +1,12 @@
 //! What is measured: two hosts that share a store.
 
+use crate::raw::milliseconds;
 use serde_json::json;
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use weft_testbed::{Agent, Host, StoreServer, World, until};
 
 /// How long anything may take to become so.
@@ -53,6 +58,21 @@ impl Cluster {
     /// Removes a network.
     pub(crate) fn remove_network(&self, name: &str) {
         let answer = self.agents[0].request("DELETE", &format!("/networks/{name}"), None);
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
+    /// Attaches host 1's namespace `name` to a network, under its name. Returns how long it took, in
+    /// milliseconds.
+    pub(crate) fn attach(&self, network: &str, name: &str) -> f64 {
+        let body = json!({"network": network, "name": name, "netns": format!("/run/netns/{name}")});
+        let start = Instant::now();
+        self.agents[0].request("POST", "/weft/v1/endpoints", Some(&body)).json();
+        milliseconds(start.elapsed())
+    }
+
+    /// Detaches it.
+    pub(crate) fn detach(&self, network: &str, name: &str) {
+        let answer = self.agents[0].request("DELETE", &format!("/weft/v1/endpoints/{network}/{name}"), None);
         assert_eq!(answer.status, 204, "{answer:?}");
     }
 

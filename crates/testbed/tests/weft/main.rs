@@ -5,7 +5,7 @@
 mod cluster;
 mod data_plane;
 mod embedded;
-mod many;
 mod networks;
+mod partition;
 mod refusals;
 mod survival;

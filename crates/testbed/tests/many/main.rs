@@ -1,6 +1,13 @@
-//! Many at once.
+//! Many at once. A test program of its own, since it fills the kernel's neighbour table, which all namespaces of
+//! a machine share: whatever ran beside it would fail for that.
 
-use crate::cluster::{Cluster, SOON, addresses, sleeper};
+#![allow(clippy::expect_used, reason = "also in what the tests share")]
+
+#[path = "../weft/cluster.rs"]
+#[allow(dead_code, reason = "what other tests share, too")]
+mod cluster;
+
+use cluster::{Cluster, SOON, addresses, sleeper};
 use std::{collections::BTreeSet, thread};
 use weft_testbed::{Host, eventually};
 
