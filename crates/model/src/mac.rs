@@ -37,14 +37,15 @@ impl MacAddr {
     }
 
     /// The address Docker derives from an IPv4 address: `02:42` and its four bytes. From an IPv6 address,
-    /// the last four bytes of it. Whoever holds an IP address therefore always has the same MAC, and a
-    /// neighbour entry that a container cached stays true when the address moves.
+    /// `02:42` and its last four bytes, changed by a hash of the others: addresses next to each other always
+    /// differ, any other two nearly always. Whoever holds an IP address therefore always has the same MAC,
+    /// and a neighbour entry that a container cached stays true when the address moves.
     pub fn for_ip(ip: IpAddr) -> Self {
         let [a, b, c, d] = match ip {
             IpAddr::V4(ip) => ip.octets(),
             IpAddr::V6(ip) => {
-                let bytes = ip.octets();
-                [bytes[12], bytes[13], bytes[14], bytes[15]]
+                let [upper @ .., a, b, c, d] = ip.octets();
+                (fnv1a(&upper) ^ u32::from_be_bytes([a, b, c, d])).to_be_bytes()
             }
         };
         Self([0x02, 0x42, a, b, c, d])
@@ -54,6 +55,11 @@ impl MacAddr {
     pub fn octets(self) -> [u8; 6] {
         self.0
     }
+}
+
+/// FNV-1a, 32 bits: the same on every node and in every version.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 impl From<Ipv4Addr> for MacAddr {
@@ -108,11 +114,20 @@ impl From<MacAddr> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn as_docker_derives_it() {
         assert_eq!(MacAddr::from(Ipv4Addr::new(10, 0, 0, 2)).to_string(), "02:42:0a:00:00:02");
-        assert_eq!(MacAddr::for_ip("fd00::1:2".parse().unwrap()).to_string(), "02:42:00:01:00:02");
+    }
+
+    #[test]
+    fn differs_wherever_an_ipv6_address_differs() {
+        let addresses = ["fd00::9", "fd00::a", "fd00::1:9", "fd00::1:0:0:9", "fd00::2:0:0:9", "fd01::9"];
+        let macs: BTreeSet<_> = addresses.iter().map(|a| MacAddr::for_ip(a.parse().unwrap())).collect();
+        assert_eq!(macs.len(), addresses.len());
+        // Nodes of all versions agree on it.
+        assert_eq!(MacAddr::for_ip("fd00::1:2".parse().unwrap()).to_string(), "02:42:5d:e3:97:ba");
     }
 
     #[test]

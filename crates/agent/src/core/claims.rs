@@ -97,8 +97,8 @@ impl Core {
                 Err(error) => return Err(error),
             };
             let endpoint = self.endpoint(joining, &held.addresses);
-            let txn =
-                self.joining(&cluster, network_id, network, (joining.id, &endpoint), &held.addresses)?;
+            refuse_mac_twice(&cluster, network_id, endpoint.mac)?;
+            let txn = self.joining(&cluster, network_id, network, (joining, &endpoint), &held.addresses)?;
             match self.store.commit(txn).await {
                 Ok(()) => return Ok(((**network).clone(), endpoint)),
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -139,7 +139,7 @@ impl Core {
         cluster: &Cluster,
         network_id: NetworkId,
         network: &Stored<Network>,
-        (id, endpoint): (EndpointId, &Endpoint),
+        (joining, endpoint): (&Joining<'_>, &Endpoint),
         addresses: &[(IpNet, IpAddr)],
     ) -> Result<Txn, Error> {
         let node = &self.config.node_name;
@@ -148,19 +148,19 @@ impl Core {
             let message = format!("node {node} has not joined the cluster yet; try again in a moment");
             Error::new(Kind::Unavailable, message)
         })?;
-        let claim = Claim { node: node.clone(), endpoint: id, extra: Extra::new() };
+        let claim = Claim { node: node.clone(), endpoint: joining.id, extra: Extra::new() };
         // A network that is being removed, or a node that was given up, has changed.
         let mut txn = Txn::new()
             .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
             .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
-            .put(self.path(&Key::Endpoint(network_id, id)), endpoint.to_json(), Condition::Absent);
+            .put(self.path(&Key::Endpoint(network_id, joining.id)), endpoint.to_json(), Condition::Absent);
         for (pool, address) in addresses {
-            let cursor = Cursor { last: *address, extra: Extra::new() };
-            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent).put(
-                self.path(&Key::Cursor(*pool)),
-                cursor.to_json(),
-                Condition::Always,
-            );
+            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
+            // What was asked for is out of order: the others go on where they were.
+            if !joining.options.addresses().any(|asked| asked == *address) {
+                let cursor = Cursor { last: *address, extra: Extra::new() };
+                txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+            }
         }
         Ok(txn)
     }
@@ -177,8 +177,7 @@ impl Core {
         if network.removing {
             return Err(Error::conflict(format!("network {} is being removed", network.name)));
         }
-        let asked: Vec<IpAddr> =
-            options.ipv4.map(IpAddr::V4).into_iter().chain(options.ipv6.map(IpAddr::V6)).collect();
+        let asked: Vec<IpAddr> = options.addresses().collect();
         let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let mut full = Error::conflict(format!("network {} has no subnets", network.name));
         let segments = network.segments();
@@ -312,6 +311,17 @@ fn segments_for<'s, 'n>(
         return Err(Error::invalid("the addresses asked for lie in different segments of the network"));
     }
     Ok(fitting)
+}
+
+/// Two interfaces with one Ethernet address would take each other's packets.
+fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAddr) -> Result<(), Error> {
+    let Some((_, other)) = cluster.endpoints_of(&network).find(|(_, endpoint)| endpoint.mac == mac) else {
+        return Ok(());
+    };
+    Err(Error::conflict(format!(
+        "the Ethernet address {mac} is in use by {} on node {}",
+        other.name, other.node
+    )))
 }
 
 fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {

@@ -53,6 +53,13 @@ pub struct JoinOptions {
     pub mac: Option<MacAddr>,
 }
 
+impl JoinOptions {
+    /// The addresses that are asked for.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.ipv4.map(IpAddr::V4).into_iter().chain(self.ipv6.map(IpAddr::V6))
+    }
+}
+
 /// A network namespace to put on a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attach {

@@ -58,6 +58,33 @@ async fn a_certain_address_is_honoured_or_refused_with_its_owner() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_certain_address_does_not_change_the_order_of_the_others() {
+    let (_store, nodes) = cluster(1).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].attach("overlay", "a").await.unwrap();
+    let at = JoinOptions { ipv4: Some("10.0.0.9".parse().unwrap()), ..JoinOptions::default() };
+    nodes[0].attach_with("overlay", "b", at).await.unwrap();
+    let next = nodes[0].attach("overlay", "c").await.unwrap();
+    assert_eq!(next.endpoint.ipv4, Some("10.0.0.3".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ethernet_address_is_had_once_on_a_network() {
+    let (_store, nodes) = cluster(2).await;
+    for name in ["overlay", "other"] {
+        nodes[0].core().create(network(name)).await.unwrap();
+        everywhere(&nodes, name).await;
+    }
+    let mac = JoinOptions { mac: Some("02:00:00:00:00:07".parse().unwrap()), ..JoinOptions::default() };
+    nodes[0].attach_with("overlay", "a", mac.clone()).await.unwrap();
+    let core = nodes[1].core();
+    eventually("it is seen", || core.known().all_endpoints().count() == 1).await;
+    let error = nodes[1].attach_with("overlay", "b", mac.clone()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the Ethernet address 02:00:00:00:00:07 is in use by a on node host1");
+    nodes[1].attach_with("other", "b", mac).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
     let (_store, nodes) = cluster(3).await;
     nodes[0].core().create(network_in("small", "10.5.0.0/28")).await.unwrap();
