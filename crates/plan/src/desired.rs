@@ -12,7 +12,7 @@ use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Protocol, Vni};
 /// The data plane this node should have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Desired {
-    /// The segments that this node has endpoints on.
+    /// The segments that this node has endpoints on, and those of their networks that they lead to.
     pub segments: BTreeMap<Vni, Segment>,
     /// This node's endpoints.
     pub attachments: BTreeMap<EndpointId, Attachment>,

@@ -34,7 +34,28 @@ pub(super) fn desired(
             segment.egress |= local.default_route || !local.ports.is_empty();
         }
     }
+    for (id, local) in endpoints.iter() {
+        if desired.attachments.get(id).is_some_and(|attachment| !attachment.default_via.is_empty()) {
+            desired.segments.extend(across(config, cluster, local, underlay_mtu, &desired.segments));
+        }
+    }
     desired
+}
+
+/// The segments of an endpoint's network that only other nodes have endpoints on. Its gateway leads there
+/// through this host, so they have to begin here.
+fn across(
+    config: &AgentConfig,
+    cluster: &Cluster,
+    local: &LocalEndpoint,
+    underlay_mtu: u32,
+    present: &BTreeMap<Vni, Segment>,
+) -> Vec<(Vni, Segment)> {
+    let absent = local.network.segments().into_iter().map(|s| s.vni).filter(|vni| !present.contains_key(vni));
+    absent
+        .map(|vni| (vni, Segment { egress: true, ..segment(config, cluster, local, vni, underlay_mtu) }))
+        .filter(|(_, segment)| !segment.remotes.is_empty())
+        .collect()
 }
 
 fn segment(
