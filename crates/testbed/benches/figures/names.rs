@@ -29,7 +29,7 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
     known_elsewhere(cluster, table);
     answered(two, table);
     for host in [one, two] {
-        host.run(&["weft", "detach", "--net", "bench", host.name()]);
+        host.run(&["weft", "detach", "--net", "bench", "--name", host.name()]);
         host.run(&["ip", "netns", "delete", "asker"]);
     }
     cluster.remove_network("bench");

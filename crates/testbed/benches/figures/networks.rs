@@ -17,8 +17,8 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
     let (mut written, mut noticed) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let name = format!("bench{round}");
-        created.push(create(here, &name));
         let start = Instant::now();
+        created.push(create(here, &name));
         until("the other host sees the network", SOON, || knows_network(there, &name));
         seen.push(milliseconds(start.elapsed()));
         removed.push(remove(here, &name));
@@ -27,9 +27,9 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
         noticed.push(see);
     }
     let put = Reference { value: median(written), what: "one PUT to Consul" };
-    let noticed = Reference { value: median(noticed), what: "a Consul key, by a blocking query" };
+    let noticed = Reference { value: median(noticed), what: "PUT and blocking query of Consul" };
     table.add("network create", (median(created), "ms"), Some(put), Must::Be(10.0));
-    table.add("… seen on the other host, after that", (median(seen), "ms"), Some(noticed), Must::Be(15.0));
+    table.add("network create → seen on the other host", (median(seen), "ms"), Some(noticed), Must::Be(15.0));
     table.add("network rm", (median(removed), "ms"), Some(put), Must::Be(10.0));
     embedded(table);
 }

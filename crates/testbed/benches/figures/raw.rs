@@ -22,8 +22,8 @@ pub(crate) fn connect(cluster: &Cluster, from: &Host) -> TcpStream {
     stream
 }
 
-/// How long one key takes to be written, and how long after that another host's query, held back until then,
-/// is answered; both in milliseconds.
+/// How long one key takes to be written, and until another host's query, held back until then, is answered;
+/// both in milliseconds.
 pub(crate) fn put_and_see(cluster: &Cluster, round: usize) -> (f64, f64) {
     let [here, there] = [1, 2].map(|number| connect(cluster, cluster.host(number)));
     let index = modify_index(cluster);
@@ -37,9 +37,9 @@ pub(crate) fn put_and_see(cluster: &Cluster, round: usize) -> (f64, f64) {
     is_asked.recv().expect("the question was sent");
     let start = Instant::now();
     request(here, "PUT", KEY, Some(&json!({"round": round}))).expect("Consul answers").json();
-    let written = Instant::now();
+    let written = milliseconds(start.elapsed());
     let seen = seeing.join().expect("the question is answered");
-    (milliseconds(written - start), milliseconds(seen.saturating_duration_since(written)))
+    (written, written.max(milliseconds(seen - start)))
 }
 
 fn modify_index(cluster: &Cluster) -> u64 {
