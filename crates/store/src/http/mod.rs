@@ -21,10 +21,11 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 /// The kernel repeats a lost SYN after one second (RFC 6298 section 2).
 const CONNECT_DEADLINES: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2500)];
 /// How long a silent connection is left alone before the other end is asked whether it is still there, and how
-/// long between the times it is asked. A watch waits for a minute on a connection that a firewall, a cable or
-/// a power failure may have cut without a word: this tells within nine seconds.
+/// long between the times it is asked.
 const KEEPALIVE: Duration = Duration::from_secs(3);
-const KEEPALIVES: u32 = 2;
+/// How long the other end may leave that, or anything else, unacknowledged (`TCP_USER_TIMEOUT`, tcp(7)). A watch
+/// waits for a minute on a connection that a firewall, a cable or a power failure may have cut without a word.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(9);
 /// The largest answer taken, in bytes: some 50,000 records.
 pub(crate) const MAX_ANSWER: usize = 64 << 20;
 
@@ -86,7 +87,7 @@ impl Http {
             .connect_timeout(CONNECT_DEADLINES[usize::from(servers.len() == 1)])
             .tcp_keepalive(KEEPALIVE)
             .tcp_keepalive_interval(KEEPALIVE)
-            .tcp_keepalive_retries(KEEPALIVES)
+            .tcp_user_timeout(UNACKNOWLEDGED)
             .pool_idle_timeout(Duration::from_secs(30))
             .tcp_nodelay(true);
         let client = tls::configure(builder, tls)?.build().map_err(HttpError::Client)?;
