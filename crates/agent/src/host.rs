@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
     collections::BTreeSet,
+    io,
     net::{SocketAddr, TcpListener, UdpSocket},
     path::Path,
 };
+use weft_model::PortMapping;
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
 #[async_trait]
@@ -43,6 +45,13 @@ pub(crate) trait Host: Send + Sync + 'static {
         netns: &Path,
         address: SocketAddr,
     ) -> Result<(UdpSocket, TcpListener), Error>;
+
+    /// Whether `port` of this host could lead to a container: no program here listens on it, and its address
+    /// is one of this host's.
+    ///
+    /// # Errors
+    /// As `bind` has them.
+    fn try_port(&self, port: &PortMapping) -> io::Result<()>;
 
     /// The text of this host's `resolv.conf`; empty if there is none.
     fn resolv_conf(&self) -> String;

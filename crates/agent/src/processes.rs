@@ -98,6 +98,10 @@ impl Processes {
                 other.record.id.short()
             )));
         }
+        if let Some(twice) = repeated(&record.ports) {
+            let message = format!("port {} of this host is asked for twice", twice.host_port);
+            return Err(Error::invalid(message));
+        }
         let running = all.values().filter(|known| !*known.over.borrow());
         for (port, other) in running.flat_map(|known| known.record.ports.iter().map(|p| (p, &known.record))) {
             if let Some(clash) = record.ports.iter().find(|p| clash(p, port)) {
@@ -192,6 +196,14 @@ impl Processes {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ProcessId, Known>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn repeated(ports: &[PortMapping]) -> Option<&PortMapping> {
+    ports
+        .iter()
+        .enumerate()
+        .find(|(n, port)| ports[..*n].iter().any(|other| clash(port, other)))
+        .map(|(_, p)| p)
 }
 
 fn clash(a: &PortMapping, b: &PortMapping) -> bool {

@@ -8,6 +8,7 @@ mod networks;
 mod nodes;
 mod patience;
 mod pools;
+mod ports;
 mod processes;
 mod report;
 mod request;

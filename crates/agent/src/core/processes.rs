@@ -12,10 +12,7 @@ impl Core {
     pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {
         let cluster = self.cluster().await?;
         let (network, record) = find(&cluster, &request.network)?;
-        if record.internal && !request.ports.is_empty() {
-            let message = format!("network {} is internal: no ports can be published from it", record.name);
-            return Err(Error::invalid(message));
-        }
+        request.ports.iter().try_for_each(|port| self.may_publish(record, port))?;
         let id = self.env.random(|rng| ProcessId::random(rng));
         // A process id's first digits are a name: letters and digits.
         let made_up = || id.short().parse().map_err(Error::invalid);

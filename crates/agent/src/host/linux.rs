@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
     thread,
 };
 use tokio::sync::oneshot;
 use weft_datapath::underlay;
+use weft_model::{PortMapping, Protocol};
 use weft_netlink::{
     Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named, delete_named,
     in_namespace,
@@ -91,6 +92,24 @@ impl Host for LinuxHost {
         let bind = move || -> io::Result<_> { Ok((UdpSocket::bind(address)?, TcpListener::bind(address)?)) };
         let sockets = in_namespace(netns, bind).await.map_err(|error| of_netns(&error))?;
         sockets.map_err(|error| Error::internal(&format!("cannot answer on {address}"), error))
+    }
+
+    fn try_port(&self, port: &PortMapping) -> io::Result<()> {
+        let bind = |ip: IpAddr| {
+            let address = SocketAddr::new(ip, port.host_port.get());
+            match port.protocol {
+                Protocol::Tcp => TcpListener::bind(address).map(drop),
+                Protocol::Udp => UdpSocket::bind(address).map(drop),
+            }
+        };
+        match port.host_ip {
+            Some(ip) => bind(ip),
+            // The first stands for both families, where the host has both.
+            None => match bind(Ipv6Addr::UNSPECIFIED.into()) {
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => bind(Ipv4Addr::UNSPECIFIED.into()),
+                result => result,
+            },
+        }
     }
 
     fn resolv_conf(&self) -> String {

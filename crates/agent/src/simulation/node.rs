@@ -18,7 +18,7 @@ use std::{
 };
 use tempfile::TempDir;
 use weft_datapath::Fake;
-use weft_model::{Keyspace, Timestamp};
+use weft_model::{Keyspace, PortMapping, Timestamp};
 use weft_plan::{Observed, Place};
 use weft_store::MemoryStore;
 
@@ -178,6 +178,10 @@ impl Host for FakeHost {
         sockets.0.set_nonblocking(true).unwrap();
         sockets.1.set_nonblocking(true).unwrap();
         Ok(sockets)
+    }
+
+    fn try_port(&self, _port: &PortMapping) -> std::io::Result<()> {
+        Ok(())
     }
 
     fn resolv_conf(&self) -> String {
