@@ -64,6 +64,5 @@ fn pings_all(host: &Host, name: &str, all: &str) {
             done
         done"#
     );
-    let output = host.output(&["weft", "exec", name, "--", "sh", "-c", &script]);
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+    host.run(&["weft", "exec", name, "--", "sh", "-c", &script]);
 }
