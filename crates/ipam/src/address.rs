@@ -74,6 +74,7 @@ mod tests {
             vni: weft_model::Vni::FIRST_AUTOMATIC,
             ip_range: range.map(|r| r.parse().unwrap()),
             aux_addresses: Default::default(),
+            extra: Default::default(),
         }
     }
 

@@ -53,6 +53,9 @@ pub struct Subnet {
     /// Addresses of the pool in use by something that is not a container, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aux_addresses: BTreeMap<String, IpAddr>,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// Why a subnet makes no sense.
@@ -103,6 +106,8 @@ struct UncheckedSubnet {
     ip_range: Option<IpNet>,
     #[serde(default)]
     aux_addresses: BTreeMap<String, IpAddr>,
+    #[serde(flatten)]
+    extra: Extra,
 }
 
 impl TryFrom<UncheckedSubnet> for Subnet {
@@ -114,6 +119,7 @@ impl TryFrom<UncheckedSubnet> for Subnet {
             vni: s.vni,
             ip_range: s.ip_range,
             aux_addresses: s.aux_addresses,
+            extra: s.extra,
         };
         subnet.check().map(|()| subnet)
     }

@@ -5,7 +5,7 @@ use crate::{cluster::Cluster, env::Env};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, random_ula};
-use weft_model::{Subnet, Vni};
+use weft_model::{Extra, Subnet, Vni};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
 const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
@@ -48,8 +48,8 @@ fn subnet(pool: IpNet, request: PoolRequest, vni: Vni) -> Result<Subnet, Error> 
         let aux: BTreeSet<IpAddr> = request.aux_addresses.values().copied().collect();
         pool.hosts().find(|host| *host >= first && !aux.contains(host)).unwrap_or(first)
     });
-    let subnet =
-        Subnet { pool, gateway, vni, ip_range: request.ip_range, aux_addresses: request.aux_addresses };
+    let PoolRequest { ip_range, aux_addresses, .. } = request;
+    let subnet = Subnet { pool, gateway, vni, ip_range, aux_addresses, extra: Extra::new() };
     subnet.check().map_err(Error::invalid)?;
     if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == gateway) {
         return Err(Error::invalid(format!("aux-address {name}={gateway} is the gateway's; choose another")));

@@ -10,6 +10,7 @@ fn endpoint(name: &str) -> LocalEndpoint {
         vni: Vni::FIRST_AUTOMATIC,
         ip_range: None,
         aux_addresses: BTreeMap::new(),
+        extra: Default::default(),
     };
     LocalEndpoint {
         network_id: NetworkId::random(&mut rand::rng()),

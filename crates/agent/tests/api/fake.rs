@@ -108,6 +108,7 @@ fn subnets(request: &CreateNetwork, nth: usize) -> Result<Vec<Subnet>, Error> {
             vni: Vni::FIRST_AUTOMATIC,
             ip_range: pool.ip_range,
             aux_addresses: pool.aux_addresses,
+            extra: Default::default(),
         };
         subnet.check().map_err(Error::invalid).map(|()| subnet)
     };
