@@ -97,3 +97,39 @@ fn an_installation_stays_itself_and_alone() {
     let second = Identity::open(dir.path(), &env).unwrap();
     assert_eq!((second.id(), second.session()), (id, session));
 }
+
+/// What an agent finds that is started in the place of another version: the files here must go on to be read.
+mod golden {
+    use super::*;
+    use crate::processes::Processes;
+    use serde_json::Value;
+
+    const ID: &str = "5f0c1e2d3a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5";
+
+    #[test]
+    fn an_endpoint() {
+        let golden = include_str!("golden/endpoint.json");
+        let endpoint: LocalEndpoint = serde_json::from_str(golden).unwrap();
+        assert_eq!(serde_json::to_value(&endpoint).unwrap(), serde_json::from_str::<Value>(golden).unwrap());
+    }
+
+    #[test]
+    fn a_node() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("node.json"), include_str!("golden/node.json")).unwrap();
+        let identity = Identity::open(dir.path(), &Env::system()).unwrap();
+        assert_eq!(identity.id().to_string(), ID);
+        assert_eq!(identity.session().unwrap().0, "6a1c9f0e-0000-4000-8000-000000000000");
+    }
+
+    #[test]
+    fn a_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("processes");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join(format!("{ID}.json")), include_str!("golden/process.json")).unwrap();
+        let known = Processes::open(dir.path()).unwrap().find("nginx_01").unwrap();
+        assert_eq!(known.id.to_string(), ID);
+        assert_eq!(known.ports[0].to_string(), "8080:80/tcp");
+    }
+}
