@@ -18,7 +18,10 @@ use std::{
     io,
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 use weft_model::{Endpoint, EndpointId, IfName, Network, NetworkId, PortMapping, ProcessId, Subnet, Vni};
@@ -69,6 +72,7 @@ pub(crate) type LocalEndpoints = Arc<BTreeMap<EndpointId, LocalEndpoint>>;
 pub(crate) struct Journal {
     directory: PathBuf,
     endpoints: watch::Sender<LocalEndpoints>,
+    removals: AtomicU64,
     writing: Mutex<()>,
 }
 
@@ -109,7 +113,7 @@ impl Journal {
             }
         }
         let (endpoints, _) = watch::channel(Arc::new(endpoints));
-        Ok(Self { directory, endpoints, writing: Mutex::new(()) })
+        Ok(Self { directory, endpoints, removals: AtomicU64::new(0), writing: Mutex::new(()) })
     }
 
     /// The endpoints as they are.
@@ -160,8 +164,19 @@ impl Journal {
         let _writing = self.lock();
         let path = self.path(id);
         remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
-        self.endpoints.send_if_modified(|all| Arc::make_mut(all).remove(id).is_some());
+        self.endpoints.send_if_modified(|all| {
+            let removed = Arc::make_mut(all).remove(id).is_some();
+            if removed {
+                self.removals.fetch_add(1, Ordering::SeqCst);
+            }
+            removed
+        });
         Ok(())
+    }
+
+    /// How many endpoints were removed. Whoever reads this and then the endpoints does not see any of those.
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::SeqCst)
     }
 
     fn path(&self, id: &EndpointId) -> PathBuf {

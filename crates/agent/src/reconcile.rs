@@ -28,6 +28,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use weft_datapath::Datapath;
+use weft_model::Vni;
 use weft_plan::{Place, Plan, Problem, Step, plan};
 
 /// How often to look without a reason: a foreign change is repaired within this.
@@ -95,10 +96,11 @@ impl Reconciler {
         let mut picture = self.picture.clone();
         let mut pause = RETRY;
         loop {
+            let removals = self.journal.removals();
             // Marked as seen before they are read: what changes from here on wakes the next round.
             let endpoints = Arc::clone(&journal.borrow_and_update());
             let now = picture.borrow_and_update().clone();
-            let complete = self.round(endpoints, &now).await;
+            let complete = self.round(endpoints, removals, &now).await;
             let wait = if complete { PERIOD } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
             // Each branch is cancel-safe: a watch keeps its change, a channel its message.
@@ -116,30 +118,27 @@ impl Reconciler {
     }
 
     /// One round. Returns whether everything is as it should be now.
-    async fn round(&mut self, endpoints: LocalEndpoints, picture: &Picture) -> bool {
+    async fn round(&mut self, endpoints: LocalEndpoints, removals: u64, picture: &Picture) -> bool {
         let began = Instant::now();
         let cluster = picture.cluster.clone().unwrap_or_default();
         self.names.update(&cluster, &endpoints);
         let outcome = match self.look(&endpoints, picture).await {
-            Ok((_, plan)) => self.apply(plan).await,
+            Ok(Some(plan)) => self.apply(plan).await,
+            Ok(None) => Outcome::default(),
             Err(error) => Outcome::failed(error),
         };
         let unresolved = self.resolvers.serve(&endpoints).await;
-        let report = Report { endpoints, outcome, unresolved, at: self.env.now(), took: began.elapsed() };
+        let report =
+            Report { endpoints, removals, outcome, unresolved, at: self.env.now(), took: began.elapsed() };
         let complete = report.is_complete();
         self.reports.send_replace(Some(Arc::new(report)));
         complete
     }
 
-    /// What should be, and the steps there.
-    async fn look(
-        &mut self,
-        endpoints: &LocalEndpoints,
-        picture: &Picture,
-    ) -> Result<(weft_plan::Desired, Plan), String> {
-        // Before the store was ever reached, nobody knows what is missing and what is too much: what an
-        // earlier agent left goes on carrying packets.
-        let Some(cluster) = &picture.cluster else { return Ok(Default::default()) };
+    /// The steps from what is to what should be. None before the store was ever reached: nobody knows what is
+    /// missing and what is too much then, and what an earlier agent left goes on carrying packets.
+    async fn look(&mut self, endpoints: &LocalEndpoints, picture: &Picture) -> Result<Option<Plan>, String> {
+        let Some(cluster) = &picture.cluster else { return Ok(None) };
         match self.host.underlay_mtu().await {
             Ok(mtu) => self.underlay_mtu = Some(mtu),
             Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
@@ -148,8 +147,7 @@ impl Reconciler {
         let underlay_mtu = self.underlay_mtu.unwrap_or(1500);
         let desired = desired(&self.config, cluster, endpoints, underlay_mtu);
         let observed = self.datapath.observe(&desired).await.map_err(|error| chain(&error))?;
-        let plan = plan(&desired, &observed);
-        Ok((desired, plan))
+        Ok(Some(plan(&desired, &observed)))
     }
 
     async fn apply(&self, plan: Plan) -> Outcome {
@@ -161,20 +159,34 @@ impl Reconciler {
             tracing::warn!(%failure, "a step failed; it is tried again");
         }
         let failures = report.failures.iter().map(|f| (place_of(&f.step), f.to_string())).collect();
+        // Of steps that were skipped it is not known which: any of them may be missing.
+        let failed = report.failures.iter().map(|failure| &failure.step);
+        let missing =
+            if report.skipped > 0 { plan.steps.iter().collect() } else { failed.collect::<Vec<_>>() };
+        let uncleared = Some(missing.into_iter().filter_map(cleared_by).collect());
         let problems = plan.problems.into_iter().map(|Problem { place, message }| (place, message)).collect();
-        Outcome { steps: report.done, failures, problems }
+        Outcome { steps: report.done, failures, problems, uncleared }
     }
 
     /// Says what a round would do now, without doing it.
     async fn answer(&mut self, request: Request) {
         let picture = self.picture.borrow().clone();
         let endpoints = self.journal.endpoints();
-        let plan = self.look(&endpoints, &picture).await.map(|(_, plan)| {
+        let plan = self.look(&endpoints, &picture).await.map(|plan| {
+            let plan = plan.unwrap_or_default();
             let steps = plan.steps.iter().map(ToString::to_string);
             steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
         });
         // Whoever asked may have given up.
         let _ = request.send(plan);
+    }
+}
+
+/// The segment that a step takes an endpoint, or all of them, out of.
+fn cleared_by(step: &Step) -> Option<Vni> {
+    match step {
+        Step::DeleteNamespace(vni) | Step::DeleteLink(Place::Segment(vni), _) => Some(*vni),
+        _ => None,
     }
 }
 

@@ -97,9 +97,16 @@ impl Core {
 
     /// Takes an endpoint of this node away. What is gone already is no error; the store may be told later.
     pub(crate) async fn leave(&self, id: EndpointId) -> Result<(), Error> {
+        let vni = self.journal.endpoints().get(&id).and_then(LocalEndpoint::vni);
         self.journal.remove(&id).map_err(|error| Error::internal("the endpoint stays", error))?;
+        if self.picture.borrow().cluster.is_none() {
+            let endpoint = id.short();
+            tracing::warn!(endpoint, "left; this host and the store follow once the store can be reached");
+            return Ok(());
+        }
+        let removals = self.journal.removals();
         // Its address may go to another only after the kernel has let go of it here.
-        self.rounds.after(DATA_PLANE_PATIENCE, |report| !report.endpoints.contains_key(&id)).await?;
+        self.rounds.after(DATA_PLANE_PATIENCE, |report| report.has_let_go(removals, vni)).await?;
         match self.release(id).await {
             Ok(()) => self.until(|cluster| cluster.endpoint(&id).is_none()).await,
             Err(error) if error.kind == Kind::Unavailable => {

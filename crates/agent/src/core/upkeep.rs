@@ -98,7 +98,7 @@ impl Core {
         let all: BTreeSet<EndpointId> = claimed.chain(written).collect();
         for id in all {
             let wanted = self.pending.is_in_the_making(&id) || self.journal.endpoints().contains_key(&id);
-            if !wanted && !report.endpoints.contains_key(&id) {
+            if !wanted && report.has_let_go(self.journal.removals(), None) {
                 tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
                 self.release(id).await?;
             }

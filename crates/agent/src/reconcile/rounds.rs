@@ -5,12 +5,12 @@ use crate::{
     journal::LocalEndpoints,
 };
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
 };
-use weft_model::EndpointId;
+use weft_model::{EndpointId, Vni};
 use weft_plan::Place;
 
 /// How long an endpoint's part of the kernel may go on failing before its request fails.
@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) failures: Vec<(Option<Place>, String)>,
     /// What stands in the way, and where.
     pub(super) problems: Vec<(Place, String)>,
+    /// The segments in which something may be left that should be gone; absent if nobody looked.
+    pub(super) uncleared: Option<BTreeSet<Vni>>,
 }
 
 impl Outcome {
@@ -42,6 +44,8 @@ impl Outcome {
 pub(crate) struct Report {
     /// What the journal said: the endpoints that should be.
     pub(crate) endpoints: LocalEndpoints,
+    /// [`Journal::removals`](crate::journal::Journal::removals) before it was read.
+    pub(super) removals: u64,
     pub(super) outcome: Outcome,
     /// Namespaces in which names cannot be served, and why.
     pub(super) unresolved: Vec<(Place, String)>,
@@ -54,6 +58,14 @@ pub(crate) struct Report {
 impl Report {
     pub(super) fn is_complete(&self) -> bool {
         self.outcome.failures.is_empty() && self.unresolved.is_empty()
+    }
+
+    /// Whether nothing is left in the kernel of the first `removals` endpoints that the journal forgot, of
+    /// those on the segment `vni`, or on any.
+    pub(crate) fn has_let_go(&self, removals: u64, vni: Option<Vni>) -> bool {
+        let Some(uncleared) = &self.outcome.uncleared else { return false };
+        let clear = vni.map_or(uncleared.is_empty(), |vni| !uncleared.contains(&vni));
+        clear && self.removals >= removals
     }
 
     /// Why an endpoint is not as it should be.

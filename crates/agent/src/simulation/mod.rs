@@ -7,6 +7,8 @@ mod faults;
 mod ipam;
 mod networks;
 mod node;
+mod random;
+mod witness;
 
 use crate::core::{CreateNetwork, PoolRequest};
 use node::Node;

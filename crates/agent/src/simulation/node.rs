@@ -1,5 +1,6 @@
 //! A node of the simulation.
 
+use super::witness::Witness;
 use crate::{
     assembly::{Agent, Ground},
     config::AgentConfig,
@@ -27,6 +28,8 @@ pub(super) struct Node {
     pub(super) config: Arc<AgentConfig>,
     pub(super) store: MemoryStore,
     pub(super) kernel: Arc<Fake>,
+    /// What its agent did that must not be.
+    pub(super) seen: Arc<Mutex<Vec<String>>>,
     host: Arc<FakeHost>,
     seed: u64,
     agent: Option<Agent>,
@@ -35,6 +38,11 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn new(number: usize, store: &MemoryStore) -> Self {
+        Self::seeded(number, store, 0)
+    }
+
+    /// A node whose choices a seed decides.
+    pub(super) fn seeded(number: usize, store: &MemoryStore, seed: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let kernel = Arc::new(Fake::new());
         let config = AgentConfig {
@@ -57,7 +65,8 @@ impl Node {
             store: store.another_way(),
             host: Arc::new(FakeHost { kernel: Arc::clone(&kernel), routes: Mutex::default() }),
             kernel,
-            seed: number as u64,
+            seen: Arc::default(),
+            seed: (seed << 16) + number as u64,
             agent: None,
             _directory: directory,
         }
@@ -69,13 +78,21 @@ impl Node {
         let clock = move || Timestamp::UNIX_EPOCH + began.elapsed();
         let agent = Agent::start(Ground {
             config: Arc::clone(&self.config),
-            store: Arc::new(self.store.clone()),
+            store: Arc::new(Witness {
+                store: self.store.clone(),
+                kernel: Arc::clone(&self.kernel),
+                seen: Arc::clone(&self.seen),
+            }),
             keyspace: Keyspace::new("weft"),
             env: Arc::new(Env::new(clock, StdRng::seed_from_u64(self.seed))),
             host: Arc::clone(&self.host) as Arc<dyn Host>,
             datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
         });
         self.agent = Some(agent.unwrap());
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.agent.is_some()
     }
 
     /// Stops the agent where it is.

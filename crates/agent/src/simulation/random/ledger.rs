@@ -1,0 +1,129 @@
+//! What was promised to those who asked.
+
+use crate::core::{EndpointView, Error, Kind};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::PathBuf,
+};
+use weft_model::{EndpointId, NetworkId};
+
+/// What should be, as far as anybody was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Acknowledged, and nobody did anything about it since.
+    Here,
+    /// Something was under way that may or may not have been carried out.
+    Unsure,
+    /// Acknowledged to be gone, or bound to go.
+    Gone,
+}
+
+/// An endpoint that was acknowledged.
+#[derive(Debug)]
+pub(super) struct Promise {
+    pub(super) node: usize,
+    pub(super) network: NetworkId,
+    pub(super) addresses: BTreeSet<IpAddr>,
+    pub(super) netns: PathBuf,
+    pub(super) fate: Fate,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) endpoints: BTreeMap<EndpointId, Promise>,
+    pub(super) networks: BTreeMap<NetworkId, Fate>,
+    /// Containers that ended.
+    ended: BTreeSet<(usize, PathBuf)>,
+    /// How often each node was given up, or began to be.
+    given_up: BTreeMap<usize, usize>,
+    pub(super) violations: Vec<String>,
+}
+
+impl Ledger {
+    pub(super) fn created(&mut self, network: NetworkId) {
+        self.networks.entry(network).or_insert(Fate::Here);
+    }
+
+    /// From now until it is answered nobody knows. Returns what was known before.
+    pub(super) fn removing(&mut self, network: NetworkId) -> Fate {
+        self.networks.insert(network, Fate::Unsure).unwrap_or(Fate::Unsure)
+    }
+
+    pub(super) fn removed(&mut self, network: NetworkId, before: Fate, result: &Result<(), Error>) {
+        match result {
+            Ok(()) => {
+                self.networks.insert(network, Fate::Gone);
+                let on_it = self.endpoints.iter().find(|(_, e)| e.network == network && e.fate == Fate::Here);
+                if let Some((id, _)) = on_it {
+                    self.violations.push(format!("{network} was removed, and {} is on it", id.short()));
+                }
+            }
+            // A refused request changes nothing. (Unless another one was under way.)
+            Err(error) if error.kind == Kind::Forbidden => {
+                self.networks.entry(network).and_modify(|fate| {
+                    if *fate == Fate::Unsure {
+                        *fate = before;
+                    }
+                });
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// What [`attached`](Self::attached) needs to know of when the request began.
+    pub(super) fn attaching(&self, node: usize) -> usize {
+        self.given_up.get(&node).copied().unwrap_or(0)
+    }
+
+    pub(super) fn attached(&mut self, node: usize, began: usize, netns: PathBuf, view: &EndpointView) {
+        if self.networks.get(&view.network) == Some(&Fate::Gone) {
+            self.violations.push(format!("{} joined a network that was removed", view.id.short()));
+        }
+        let addresses: BTreeSet<IpAddr> = view.endpoint.addresses().collect();
+        let other = |(id, e): &(&EndpointId, &Promise)| {
+            **id != view.id && e.network == view.network && e.fate == Fate::Here && {
+                !e.addresses.is_disjoint(&addresses)
+            }
+        };
+        if let Some((id, _)) = self.endpoints.iter().find(other) {
+            let (a, b) = (id.short(), view.id.short());
+            self.violations.push(format!("{a} and {b} have the same address, of {addresses:?}"));
+        }
+        let fate = match self.ended.contains(&(node, netns.clone())) {
+            true => Fate::Gone,
+            false if self.attaching(node) != began => Fate::Unsure,
+            false => Fate::Here,
+        };
+        let promise = Promise { node, network: view.network, addresses, netns, fate };
+        self.endpoints.entry(view.id).or_insert(promise);
+    }
+
+    pub(super) fn detaching(&mut self, id: EndpointId) {
+        self.endpoints.entry(id).and_modify(|e| {
+            if e.fate == Fate::Here {
+                e.fate = Fate::Unsure;
+            }
+        });
+    }
+
+    pub(super) fn detached(&mut self, id: EndpointId) {
+        self.endpoints.entry(id).and_modify(|e| e.fate = Fate::Gone);
+    }
+
+    /// A container ended: what it had goes.
+    pub(super) fn ended(&mut self, node: usize, netns: PathBuf) {
+        for promise in self.endpoints.values_mut().filter(|e| e.node == node && e.netns == netns) {
+            promise.fate = Fate::Gone;
+        }
+        self.ended.insert((node, netns));
+    }
+
+    /// A node is given up, or was: what it has may be taken by others.
+    pub(super) fn give_up(&mut self, node: usize) {
+        *self.given_up.entry(node).or_default() += 1;
+        for promise in self.endpoints.values_mut().filter(|e| e.node == node && e.fate == Fate::Here) {
+            promise.fate = Fate::Unsure;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Whether everything has come right.
+
+use super::{NODES, World, ledger::Fate, verbs::lock};
+use crate::{cluster::Cluster, journal::LocalEndpoints, simulation::Node};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+use weft_model::{EndpointId, Keyspace, NodeName};
+use weft_plan::{Link, Place};
+use weft_store::Store;
+
+/// How long it may take after the last fault: sessions, half-made removals and vanished containers are each
+/// waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+impl World {
+    /// Waits until journals, store and kernels agree, and every promise is kept.
+    pub(super) async fn settle(&mut self) {
+        self.eventually(async |world| {
+            let cluster = world.cluster().await?;
+            agrees_with_itself(&cluster)?;
+            world.keeps_its_promises(&cluster)?;
+            for node in &world.nodes {
+                node.agrees(&cluster).await?;
+            }
+            Ok(())
+        })
+        .await;
+        self.check();
+    }
+
+    /// Takes everything away: nothing may be left.
+    pub(super) async fn clear_up(&mut self) {
+        for node in &self.nodes {
+            for (id, local) in node.core().journal.endpoints().iter() {
+                let network = local.network_id.to_string();
+                node.core().detach_endpoint(&network, &id.to_string()).await.unwrap();
+            }
+        }
+        let networks: Vec<_> = self.cluster().await.unwrap().networks.into_keys().collect();
+        let bare = async |world: &Self| match world.nodes[0].core().known().endpoints.len() {
+            0 => Ok(()),
+            left => Err(format!("{left} networks have endpoints still, as host1 sees it")),
+        };
+        self.eventually(bare).await;
+        for id in networks {
+            self.nodes[0].core().remove(&id.to_string()).await.unwrap();
+        }
+        self.eventually(async |world| {
+            let expected: usize = 2 * NODES + 1; // nodes, who is up, the epoch
+            let keys = world.store.list("weft").await.map_err(|error| error.to_string())?.entries;
+            let keys: Vec<String> = keys.into_iter().map(|entry| entry.key).collect();
+            if keys.len() > expected {
+                return Err(format!("left in the store: {keys:?}"));
+            }
+            world.nodes.iter().try_for_each(Node::is_bare)
+        })
+        .await;
+        self.check();
+    }
+
+    async fn eventually(&self, holds: impl AsyncFn(&Self) -> Result<(), String>) {
+        let began = Instant::now();
+        while let Err(why) = holds(self).await {
+            assert!(began.elapsed() < PATIENCE, "still so after {PATIENCE:?}: {why}");
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    async fn cluster(&self) -> Result<Cluster, String> {
+        let listing = self.store.list("weft").await.map_err(|error| error.to_string())?;
+        Ok(Cluster::read(&Keyspace::new("weft"), &listing))
+    }
+
+    fn keeps_its_promises(&self, cluster: &Cluster) -> Result<(), String> {
+        let ledger = lock(&self.ledger);
+        for (id, fate) in &ledger.networks {
+            expect(*fate, cluster.networks.contains_key(id), || format!("network {}", id.short()))?;
+        }
+        for (id, promise) in &ledger.endpoints {
+            let (what, node) = (|| format!("endpoint {}", id.short()), &self.nodes[promise.node]);
+            let local = node.core().journal.endpoints().get(id).cloned();
+            expect(promise.fate, cluster.endpoint(id).is_some(), what)?;
+            expect(promise.fate, local.is_some_and(|local| local.fenced.is_none()), what)?;
+        }
+        Ok(())
+    }
+}
+
+fn expect(fate: Fate, there: bool, what: impl Fn() -> String) -> Result<(), String> {
+    match (fate, there) {
+        (Fate::Here, false) => Err(format!("{} was promised, and is not there", what())),
+        (Fate::Gone, true) => Err(format!("{} should be gone", what())),
+        _ => Ok(()),
+    }
+}
+
+/// Whether every key belongs to something, and nothing is half-done.
+fn agrees_with_itself(cluster: &Cluster) -> Result<(), String> {
+    let same = |what: &str, a: String, b: String| {
+        if a == b { Ok(()) } else { Err(format!("{what}: {a} and {b}")) }
+    };
+    let networks = || cluster.networks.iter();
+    let names: BTreeMap<_, _> = networks().map(|(id, n)| (n.name.clone(), *id)).collect();
+    same("names", format!("{names:?}"), format!("{:?}", cluster.names))?;
+    let vnis: BTreeMap<_, _> =
+        networks().flat_map(|(id, n)| n.subnets.iter().map(|s| (s.vni, *id))).collect();
+    same("VNIs", format!("{vnis:?}"), format!("{:?}", cluster.vnis))?;
+    if let Some(pool) = cluster.cursors.keys().find(|pool| !cluster.pools().contains(pool)) {
+        return Err(format!("the cursor of {pool} is left"));
+    }
+    if let Some((_, network)) = networks().find(|(_, network)| network.removing) {
+        return Err(format!("{} is half removed", network.name));
+    }
+    let of_endpoints: BTreeSet<_> =
+        cluster.all_endpoints().flat_map(|(_, id, e)| e.addresses().map(move |a| (a, *id))).collect();
+    let claimed: BTreeSet<_> =
+        cluster.claims.values().flatten().map(|(address, claim)| (*address, claim.endpoint)).collect();
+    same("addresses", format!("{of_endpoints:?}"), format!("{claimed:?}"))?;
+    same("unreadable", format!("{:?}", cluster.unreadable), "{}".to_owned())?;
+    same("nodes up", cluster.live.len().to_string(), NODES.to_string())
+}
+
+impl Node {
+    /// Whether journal, store and kernel of this node agree.
+    async fn agrees(&self, cluster: &Cluster) -> Result<(), String> {
+        let (core, name) = (self.core(), &self.config.node_name);
+        let out_of_reach = core.picture.borrow().error.clone();
+        if let Some(problem) = core.membership.borrow().clone().or(out_of_reach) {
+            return Err(format!("{name}: {problem}"));
+        }
+        let journal = core.journal.endpoints();
+        let own: BTreeSet<EndpointId> =
+            journal.iter().filter(|(_, local)| local.fenced.is_none()).map(|(id, _)| *id).collect();
+        let stored: BTreeSet<EndpointId> = endpoints_of(cluster, name);
+        let working = self.working();
+        if own != stored || own != working {
+            return Err(format!(
+                "{name}: in the journal {own:?}, in the store {stored:?}, in the kernel {working:?}"
+            ));
+        }
+        let plan = core.rounds.plan().await.map_err(|error| error.to_string())?;
+        if plan.is_empty() { self.has_no_other_segments(&journal) } else { Err(format!("{name}: {plan:?}")) }
+    }
+
+    fn has_no_other_segments(&self, journal: &LocalEndpoints) -> Result<(), String> {
+        let wanted: BTreeSet<Place> =
+            journal.values().filter_map(|local| local.vni()).map(Place::Segment).collect();
+        let there = self.segments();
+        if there == wanted { Ok(()) } else { Err(format!("segments: {there:?}, wanted: {wanted:?}")) }
+    }
+
+    fn segments(&self) -> BTreeSet<Place> {
+        let segment = |place: &&Place| matches!(place, Place::Segment(_));
+        self.kernel.kernel(|kernel| kernel.places.keys().filter(segment).cloned().collect())
+    }
+
+    /// The endpoints that can be used, as the kernel has it.
+    fn working(&self) -> BTreeSet<EndpointId> {
+        let id = |link: &Link| link.alias.as_deref()?.strip_prefix(weft_plan::ALIAS_PREFIX)?.parse().ok();
+        self.kernel.kernel(|kernel| {
+            let containers = kernel.places.iter().filter(|(place, _)| matches!(place, Place::Container(_)));
+            let links = containers.flat_map(|(_, namespace)| namespace.links.values());
+            links.filter(|link| link.up).filter_map(id).collect()
+        })
+    }
+
+    /// Whether nothing of weft's is left on this host.
+    fn is_bare(&self) -> Result<(), String> {
+        let (links, ruleset) = self.kernel.kernel(|kernel| {
+            let host = kernel.places[&Place::Host].links.len();
+            (host, kernel.ruleset.is_some())
+        });
+        let (segments, working) = (self.segments(), self.working());
+        let journal = std::fs::read_dir(self.config.data_dir.join("endpoints")).unwrap().count();
+        if segments.is_empty() && working.is_empty() && links == 0 && !ruleset && journal == 0 {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: left: {segments:?}, {working:?}, {links} links, {ruleset}, {journal} files",
+            self.config.node_name
+        ))
+    }
+}
+
+fn endpoints_of(cluster: &Cluster, node: &NodeName) -> BTreeSet<EndpointId> {
+    cluster.all_endpoints().filter(|(_, _, e)| e.node == *node).map(|(_, id, _)| *id).collect()
+}
