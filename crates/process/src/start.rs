@@ -14,7 +14,10 @@ use rustix::{
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, PipeReader, Read},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::{
+        fs::{DirBuilderExt, OpenOptionsExt},
+        process::CommandExt,
+    },
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -72,6 +75,7 @@ fn launch(dir: &Path, spec: &Spec, weft: &Path, lock: File) -> Result<u32, Start
     let shim_log = File::create(dir.join(SHIM_LOG)).map_err(StartError::io("create the shim's log"))?;
     let (report, reporter) = io::pipe().map_err(StartError::io("make a pipe"))?;
     let shim = Command::new(weft)
+        .arg0("weft")
         .args(["shim", "--dir"])
         .arg(dir)
         // It outlives the agent and needs none of the secrets in the agent's environment.

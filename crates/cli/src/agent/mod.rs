@@ -62,7 +62,8 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
         socket: settings.host.unwrap_or_default().path().to_owned(),
         node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
-        weft_binary: std::env::current_exe().context("cannot find out where weft itself is")?,
+        // Not its path: an upgrade may have put another version there, or nothing yet.
+        weft_binary: "/proc/self/exe".into(),
     })
 }
 

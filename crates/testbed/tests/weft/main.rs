@@ -9,3 +9,4 @@ mod networks;
 mod partition;
 mod refusals;
 mod survival;
+mod upgrade;
