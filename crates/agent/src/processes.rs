@@ -170,7 +170,10 @@ impl Processes {
         match (starting.next(), starting.next()) {
             (Some(known), None) => Ok(Arc::clone(&known.record)),
             (Some(_), Some(_)) => Err(Error::invalid(format!("several process ids start with {name}"))),
-            (None, _) => Err(Error::not_found("process", name)),
+            (None, _) => {
+                let message = format!("process {name} not found on this host; `weft ps -a` lists all it has");
+                Err(Error::new(Kind::NotFound, message))
+            }
         }
     }
 

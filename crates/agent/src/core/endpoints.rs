@@ -141,7 +141,8 @@ impl Core {
         let (network, _) = find(&cluster, network)?;
         let process = self.processes.find(container)?;
         self.processes.require_running(&process)?;
-        let holder = Holder { netns: process.netns(), process: Some(process.id), ports: Vec::new() };
+        let holder =
+            Holder { netns: process.netns(), process: Some(process.id), ports: process.ports.clone() };
         self.join(network, &process.name, &options, holder).await
     }
 
@@ -162,7 +163,7 @@ impl Core {
             .filter(|(id, e)| named(id, &e.name, e.container.as_deref()))
             .min_by_key(|(_, e)| e.node != self.config.node_name);
         let Some((id, endpoint)) = found else {
-            return Err(Error::not_found("container", &format!("{container} on network {}", record.name)));
+            return Err(Error::new(Kind::NotFound, format!("{container} is not on network {}", record.name)));
         };
         if endpoint.node == self.config.node_name {
             return self.leave(*id).await;

@@ -35,6 +35,10 @@ fn of_netns(error: &NamespaceError) -> Error {
     Error::new(Kind::Invalid, chain(error))
 }
 
+fn is_own(netns: &Path) -> Result<bool, NamespaceError> {
+    Ok(Namespace::open(netns)?.inode()? == Namespace::current()?.inode()?)
+}
+
 #[async_trait]
 impl Host for LinuxHost {
     async fn routes(&self) -> Result<Vec<IpNet>, Error> {
@@ -46,6 +50,10 @@ impl Host for LinuxHost {
     }
 
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
+        if is_own(netns).map_err(|error| of_netns(&error))? {
+            let message = format!("{} is this host's own network, not a container's", netns.display());
+            return Err(Error::invalid(message));
+        }
         let look = || -> Result<Inside, NetlinkError> {
             let mut socket = Socket::open()?;
             let foreign_default = |route: &Route| route.to.prefix_len() == 0 && route.protocol != PROTOCOL;

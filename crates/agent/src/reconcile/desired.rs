@@ -26,12 +26,10 @@ pub(super) fn desired(
         let Some(vni) = local.vni() else { continue };
         desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, underlay_mtu));
         desired.attachments.insert(*id, attachment(*id, local, vni, &ways_out));
-        if local.fenced.is_none() {
-            desired.publish.extend(local.ports.iter().flat_map(|port| publish(local, port)));
-        }
+        desired.publish.extend(publish(*id, local, &ways_out));
         // Whoever needs the way out makes it for the whole segment.
         if let Some(segment) = desired.segments.get_mut(&vni) {
-            segment.egress |= local.default_route || !local.ports.is_empty();
+            segment.egress |= local.default_route;
         }
     }
     for (id, local) in endpoints.iter() {
@@ -122,10 +120,13 @@ fn ways_out(endpoints: &LocalEndpoints) -> WaysOut<'_> {
     ways_out
 }
 
+fn leads_out(id: EndpointId, local: &LocalEndpoint, address: IpAddr, ways_out: &WaysOut<'_>) -> bool {
+    ways_out.get(&(&local.netns, address.is_ipv4())) == Some(&id)
+}
+
 fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOut<'_>) -> Attachment {
-    let leads_out = |address: IpAddr| ways_out.get(&(&local.netns, address.is_ipv4())) == Some(&id);
-    let gateways =
-        local.subnets().filter(|(address, _)| leads_out(*address)).map(|(_, subnet)| subnet.gateway);
+    let leading = local.subnets().filter(|(address, _)| leads_out(id, local, *address, ways_out));
+    let gateways = leading.map(|(_, subnet)| subnet.gateway);
     Attachment {
         vni,
         netns: local.netns.clone(),
@@ -137,13 +138,22 @@ fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOu
     }
 }
 
-/// A port leads to the endpoint's address of the same family: an IPv4 client to its IPv4 address.
-fn publish<'l>(local: &'l LocalEndpoint, port: &'l PortMapping) -> impl Iterator<Item = Publish> + 'l {
-    let same_family = |address: &IpAddr| port.host_ip.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
-    local.endpoint.addresses().filter(same_family).map(|address| Publish {
-        protocol: port.protocol,
-        host_ip: port.host_ip.filter(|ip| !ip.is_unspecified()),
-        host_port: port.host_port.get(),
-        target: SocketAddr::new(address, port.port.get()),
+/// A process is published where it leads out, one family by one: a client over IPv4 gets to an IPv4 address.
+fn publish<'l>(
+    id: EndpointId,
+    local: &'l LocalEndpoint,
+    ways_out: &'l WaysOut<'_>,
+) -> impl Iterator<Item = Publish> + 'l {
+    let addresses =
+        local.endpoint.addresses().filter(move |address| leads_out(id, local, *address, ways_out));
+    addresses.flat_map(|address| {
+        let same_family =
+            move |port: &&PortMapping| port.host_ip.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+        local.ports.iter().filter(same_family).map(move |port| Publish {
+            protocol: port.protocol,
+            host_ip: port.host_ip.filter(|ip| !ip.is_unspecified()),
+            host_port: port.host_port.get(),
+            target: SocketAddr::new(address, port.port.get()),
+        })
     })
 }

@@ -50,7 +50,7 @@ pub(crate) struct Disconnect {
     network: String,
     /// The process's name or id
     process: String,
-    /// Also if it is on another host
+    /// Also if it is on another host, which is down
     #[arg(short, long)]
     force: bool,
 }
