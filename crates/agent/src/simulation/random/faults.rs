@@ -1,8 +1,9 @@
 //! What goes wrong.
 
-use super::{World, verbs::lock};
+use super::{NODES, World, verbs::lock};
 use rand::RngExt;
 use std::time::Duration;
+use tokio::time::sleep;
 use weft_datapath::Faults;
 use weft_plan::{Observed, Place, Step};
 
@@ -31,6 +32,23 @@ impl World {
             *kernel = Observed::default();
             kernel.places.insert(Place::Host, Default::default());
         });
+    }
+
+    /// The node is cut off, given up, and others take the addresses it had; then it finds its way back.
+    pub(super) async fn lose_a_node(&mut self, node: usize) {
+        self.tell(format!("host{}: is cut off", node + 1));
+        self.nodes[node].store.faults().set_unavailable(true);
+        self.store.expire_all_sessions();
+        // The others join again.
+        sleep(Duration::from_secs(3)).await;
+        self.give_up_node(node);
+        sleep(Duration::from_secs(1)).await;
+        for _ in 0..12 {
+            self.attach((node + 1) % NODES);
+            sleep(Duration::from_millis(100)).await;
+        }
+        self.tell(format!("host{}: is back", node + 1));
+        self.nodes[node].store.faults().set_unavailable(false);
     }
 
     pub(super) fn disturb_store(&mut self, node: usize) {
