@@ -11,6 +11,7 @@ mod rounds;
 pub(crate) use rounds::{Report, Rounds};
 
 use crate::{
+    cluster::Cluster,
     config::AgentConfig,
     env::Env,
     error::chain,
@@ -29,7 +30,7 @@ use tokio::{
 };
 use weft_datapath::Datapath;
 use weft_model::Vni;
-use weft_plan::{Place, Plan, Problem, Step, plan};
+use weft_plan::{Desired, Place, Plan, Problem, Step, plan};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -50,6 +51,15 @@ pub(crate) struct Reconciler {
     requests: mpsc::Receiver<Request>,
     /// The last MTU of the underlay, which goes on to hold while it cannot be read.
     underlay_mtu: Option<u32>,
+    settled: Option<Settled>,
+}
+
+/// What a round made without a failure. Until the period is over the kernel is taken to be as it was left: most
+/// of what happens in a cluster changes nothing here, and to look at thousands of entries takes a while.
+struct Settled {
+    desired: Desired,
+    at: Instant,
+    outcome: Outcome,
 }
 
 /// What a reconciler is made of.
@@ -73,7 +83,7 @@ impl Reconciler {
         let Parts { config, env, host, datapath, journal, picture } = parts;
         let names = Names::default();
         let resolvers = Resolvers::start(Arc::clone(&host), &names)?;
-        let underlay_mtu = None;
+        let (underlay_mtu, settled) = (None, None);
         let reconciler = Self {
             config,
             env,
@@ -86,6 +96,7 @@ impl Reconciler {
             reports,
             requests,
             underlay_mtu,
+            settled,
         };
         Ok((reconciler, Rounds::new(seen, ask)))
     }
@@ -100,8 +111,8 @@ impl Reconciler {
             // Marked as seen before they are read: what changes from here on wakes the next round.
             let endpoints = Arc::clone(&journal.borrow_and_update());
             let now = picture.borrow_and_update().clone();
-            let complete = self.round(endpoints, removals, &now).await;
-            let wait = if complete { PERIOD } else { pause };
+            let complete = self.round(endpoints, removals, now).await;
+            let wait = if complete { self.until_due() } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
             // Each branch is cancel-safe: a watch keeps its change, a channel its message.
             let woken = async {
@@ -118,12 +129,14 @@ impl Reconciler {
     }
 
     /// One round. Returns whether everything is as it should be now.
-    async fn round(&mut self, endpoints: LocalEndpoints, removals: u64, picture: &Picture) -> bool {
+    async fn round(&mut self, endpoints: LocalEndpoints, removals: u64, picture: Picture) -> bool {
         let began = Instant::now();
-        let cluster = picture.cluster.clone().unwrap_or_default();
-        self.names.update(&cluster, &endpoints);
-        let outcome = match self.look(&endpoints, picture).await {
-            Ok(Some(plan)) => self.apply(plan).await,
+        self.names.update(picture.cluster.as_deref().unwrap_or(&Cluster::default()), &endpoints);
+        let wanted = self.wanted(&endpoints, &picture).await;
+        // Whoever changes the picture need not copy it while the kernel is at work.
+        drop(picture);
+        let outcome = match wanted {
+            Ok(Some(desired)) => self.bring_about(desired).await.unwrap_or_else(Outcome::failed),
             Ok(None) => Outcome::default(),
             Err(error) => Outcome::failed(error),
         };
@@ -135,9 +148,13 @@ impl Reconciler {
         complete
     }
 
-    /// The steps from what is to what should be. None before the store was ever reached: nobody knows what is
-    /// missing and what is too much then, and what an earlier agent left goes on carrying packets.
-    async fn look(&mut self, endpoints: &LocalEndpoints, picture: &Picture) -> Result<Option<Plan>, String> {
+    /// What should be. None before the store was ever reached: nobody knows what is missing and what is too much
+    /// then, and what an earlier agent left goes on carrying packets.
+    async fn wanted(
+        &mut self,
+        endpoints: &LocalEndpoints,
+        picture: &Picture,
+    ) -> Result<Option<Desired>, String> {
         let Some(cluster) = &picture.cluster else { return Ok(None) };
         match self.host.underlay_mtu().await {
             Ok(mtu) => self.underlay_mtu = Some(mtu),
@@ -145,9 +162,33 @@ impl Reconciler {
             Err(error) => tracing::warn!(%error, "the underlay's MTU cannot be read; keeping the last one"),
         }
         let underlay_mtu = self.underlay_mtu.unwrap_or(1500);
-        let desired = desired(&self.config, cluster, endpoints, underlay_mtu);
-        let observed = self.datapath.observe(&desired).await.map_err(|error| chain(&error))?;
-        Ok(Some(plan(&desired, &observed)))
+        Ok(Some(desired(&self.config, cluster, endpoints, underlay_mtu)))
+    }
+
+    /// The steps from what is to what should be.
+    async fn look(&self, desired: &Desired) -> Result<Plan, String> {
+        let observed = self.datapath.observe(desired).await.map_err(|error| chain(&error))?;
+        Ok(plan(desired, &observed))
+    }
+
+    async fn bring_about(&mut self, desired: Desired) -> Result<Outcome, String> {
+        let due = self.until_due().is_zero();
+        if let Some(settled) = self.settled.take_if(|settled| !due && settled.desired == desired) {
+            let outcome = Outcome { steps: 0, ..settled.outcome.clone() };
+            self.settled = Some(settled);
+            return Ok(outcome);
+        }
+        self.settled = None;
+        let outcome = self.apply(self.look(&desired).await?).await;
+        if outcome.failures.is_empty() {
+            self.settled = Some(Settled { desired, at: Instant::now(), outcome: outcome.clone() });
+        }
+        Ok(outcome)
+    }
+
+    /// How long until the kernel is to be looked at without a reason.
+    fn until_due(&self) -> Duration {
+        self.settled.as_ref().map_or(PERIOD, |settled| PERIOD.saturating_sub(settled.at.elapsed()))
     }
 
     async fn apply(&self, plan: Plan) -> Outcome {
@@ -172,8 +213,12 @@ impl Reconciler {
     async fn answer(&mut self, request: Request) {
         let picture = self.picture.borrow().clone();
         let endpoints = self.journal.endpoints();
-        let plan = self.look(&endpoints, &picture).await.map(|plan| {
-            let plan = plan.unwrap_or_default();
+        let plan = match self.wanted(&endpoints, &picture).await {
+            Ok(Some(desired)) => self.look(&desired).await,
+            Ok(None) => Ok(Plan::default()),
+            Err(error) => Err(error),
+        };
+        let plan = plan.map(|plan| {
             let steps = plan.steps.iter().map(ToString::to_string);
             steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
         });

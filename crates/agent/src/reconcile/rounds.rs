@@ -20,7 +20,7 @@ const FAILING_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) type Request = oneshot::Sender<Result<Vec<String>, String>>;
 
 /// What was done, and what was not.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Outcome {
     /// Steps taken.
     pub(super) steps: usize,
