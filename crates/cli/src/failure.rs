@@ -26,6 +26,14 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(error.downcast_ref::<Exit>().map_or(1, |exit| exit.code))
 }
 
+/// Writes what the user should know on standard error; nothing if it is empty.
+pub(crate) fn warn(warning: &str) {
+    if !warning.is_empty() {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {warning}");
+    }
+}
+
 fn is_broken_pipe(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::BrokenPipe
 }

@@ -22,7 +22,7 @@ pub use id::{EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use key::{InvalidKey, Key, Keyspace};
 pub use mac::{InvalidMac, MacAddr};
-pub use mtu::{InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, overlay_mtu};
+pub use mtu::{InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MTU_OPTIONS, overlay_mtu};
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Liveness, Node};

@@ -4,7 +4,7 @@ use crate::Network;
 use std::net::IpAddr;
 
 /// Options of a network that set its MTU: ours, and Docker's.
-const OPTIONS: [&str; 2] = ["mtu", "com.docker.network.driver.mtu"];
+pub const MTU_OPTIONS: [&str; 2] = ["mtu", "com.docker.network.driver.mtu"];
 
 /// Why a string is not an MTU.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +20,7 @@ impl Network {
     /// # Errors
     /// If it asks for one that its pools cannot work with.
     pub fn requested_mtu(&self) -> Result<Option<u32>, InvalidMtu> {
-        let Some(text) = OPTIONS.iter().find_map(|option| self.options.get(*option)) else {
+        let Some(text) = MTU_OPTIONS.iter().find_map(|option| self.options.get(*option)) else {
             return Ok(None);
         };
         let ipv6 = self.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv6());

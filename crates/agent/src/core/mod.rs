@@ -18,6 +18,7 @@ mod verbs;
 
 pub use crate::error::{Error, Kind};
 pub use door::Door;
+pub(crate) use pools::VNI_OPTIONS;
 pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};

@@ -8,7 +8,7 @@ use weft_ipam::{AddressPool, free_pool, free_vni, random_ula};
 use weft_model::{Extra, Subnet, Vni};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
-const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
+pub(crate) const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
 
 /// What the choice depends on besides the request.
 pub(super) struct Surroundings<'a> {

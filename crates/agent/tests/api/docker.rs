@@ -62,6 +62,24 @@ async fn a_network_is_created_listed_inspected_and_removed() {
 }
 
 #[tokio::test]
+async fn options_without_effect_are_named_and_encryption_is_not_pretended() {
+    let fake = Fake::new();
+    let warning = async |options: Value| {
+        let answer = create(&fake, json!({"Name": "overlay", "Options": options})).await.json();
+        delete(&fake, "/networks/overlay").await;
+        answer["Warning"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(warning(json!({"mtu": "1400", "vni": "300"})).await, "");
+    assert_eq!(warning(json!({"encrypted": "false"})).await, "options that have no effect here: encrypted");
+    assert_eq!(warning(json!({"mut": "1400"})).await, "options that have no effect here: mut");
+    for value in ["", "true", "1"] {
+        let body = json!({"Name": "secret", "Options": {"encrypted": value}});
+        assert!(create(&fake, body).await.error(400).contains("does not encrypt"));
+    }
+    assert_eq!(get(&fake, "/networks").await.json(), json!([]));
+}
+
+#[tokio::test]
 async fn everybody_on_a_network_is_shown() {
     let fake = Fake::new();
     create(&fake, json!({"Name": "overlay"})).await;

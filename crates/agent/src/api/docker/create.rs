@@ -1,8 +1,9 @@
 //! From the engine's create request to ours.
 
-use crate::core::{CreateNetwork, Error, Kind, PoolRequest};
+use crate::core::{CreateNetwork, Error, Kind, PoolRequest, VNI_OPTIONS};
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 use weft_api::docker;
+use weft_model::MTU_OPTIONS;
 
 /// The names of the networks that every engine has; one of ours of that name could not be made there.
 const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
@@ -19,6 +20,7 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
     }
     check_drivers(&body)?;
     check_kind(&body)?;
+    check_options(&body.options)?;
     let pools = body.ipam.config.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
     let has_ipv6_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()));
     if body.enable_ipv6 == Some(false) && has_ipv6_pool {
@@ -46,11 +48,34 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
 
 /// What of the request has no effect.
 pub(super) fn warning(body: &docker::CreateNetwork) -> String {
-    if body.ipam.options.is_empty() {
-        return String::new();
+    let unknown = body.options.keys().filter(|option| !is_known(option));
+    [
+        ("options", unknown.collect::<Vec<_>>()),
+        ("options of the address driver", body.ipam.options.keys().collect()),
+    ]
+    .into_iter()
+    .filter(|(_, names)| !names.is_empty())
+    .map(|(what, names)| {
+        let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+        format!("{what} that have no effect here: {}", names.join(", "))
+    })
+    .collect::<Vec<_>>()
+    .join("; ")
+}
+
+fn is_known(option: &str) -> bool {
+    MTU_OPTIONS.contains(&option) || VNI_OPTIONS.contains(&option)
+}
+
+/// Whoever asks for a secret network must not get an open one.
+fn check_options(options: &BTreeMap<String, String>) -> Result<(), Error> {
+    // Given alone, it means yes.
+    if options.get("encrypted").is_some_and(|value| value != "false") {
+        return Err(Error::invalid(
+            "weft does not encrypt: leave out the option \"encrypted\", and run it on a network that you trust",
+        ));
     }
-    let names: Vec<_> = body.ipam.options.keys().map(String::as_str).collect();
-    format!("options of the address driver have no effect: {}", names.join(", "))
+    Ok(())
 }
 
 fn check_drivers(body: &docker::CreateNetwork) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 mod pools;
 
-use crate::{client::Client, output::Out};
+use crate::{client::Client, failure, output::Out};
 use std::{net::IpAddr, process::ExitCode};
 use weft_api::docker;
 use weft_model::IpNet;
@@ -53,6 +53,7 @@ pub(crate) struct Create {
 impl Create {
     pub(super) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
         let created: docker::CreatedNetwork = client.post("/networks/create", &self.request()?).await?;
+        failure::warn(&created.warning);
         out.line(created.id)?;
         Ok(ExitCode::SUCCESS)
     }
