@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use weft_model::{EndpointId, EndpointName, IfName, NetworkId, PortMapping, ProcessId};
+use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping, ProcessId};
 
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
@@ -33,14 +33,6 @@ impl Core {
         }
         let cluster = self.cluster().await?;
         let (network, _) = find(&cluster, &request.network)?;
-        let known = self.journal.endpoints();
-        if let Some((id, local)) =
-            known.iter().find(|(_, e)| e.network_id == network && e.netns == request.netns)
-            && local.endpoint.name == request.name
-        {
-            // The same request again.
-            return Ok(view(*id, local));
-        }
         let holder = Holder { netns: request.netns, process: None, ports: Vec::new() };
         self.join(network, &request.name, &request.options, holder).await
     }
@@ -52,7 +44,11 @@ impl Core {
         options: &JoinOptions,
         holder: Holder,
     ) -> Result<EndpointView, Error> {
-        let _one_at_a_time = self.joining.lock(&holder.netns).await;
+        let _one_at_a_time = self.joining.lock(&holder.netns, network_id, name).await;
+        if let Some((id, local)) = self.same_again(network_id, name, options, &holder) {
+            self.rounds.made(DATA_PLANE_PATIENCE, &id).await?;
+            return Ok(view(id, &local));
+        }
         let inside = self.host.look_into(&holder.netns).await?;
         let known = self.journal.endpoints();
         refuse_twice(&known, network_id, name, &holder.netns)?;
@@ -90,6 +86,29 @@ impl Core {
         Ok(joined)
     }
 
+    /// The endpoint that the same request made before.
+    fn same_again(
+        &self,
+        network_id: NetworkId,
+        name: &EndpointName,
+        options: &JoinOptions,
+        holder: &Holder,
+    ) -> Option<(EndpointId, LocalEndpoint)> {
+        let same = |local: &LocalEndpoint| {
+            let endpoint = &local.endpoint;
+            local.network_id == network_id
+                && local.netns == holder.netns
+                && local.process == holder.process
+                && endpoint.name == *name
+                && endpoint.aliases == options.aliases
+                && options.ipv4.is_none_or(|asked| endpoint.ipv4 == Some(asked))
+                && options.ipv6.is_none_or(|asked| endpoint.ipv6 == Some(asked))
+                && options.mac.is_none_or(|asked| endpoint.mac == asked)
+        };
+        let known = self.journal.endpoints();
+        known.iter().find(|(_, local)| same(local)).map(|(id, local)| (*id, local.clone()))
+    }
+
     async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
         self.journal.put(id, local).map_err(|error| Error::internal("the endpoint was not made", error))?;
         self.rounds.made(DATA_PLANE_PATIENCE, &id).await
@@ -120,13 +139,8 @@ impl Core {
     pub(crate) async fn detach_endpoint(&self, network: &str, endpoint: &str) -> Result<(), Error> {
         let known = self.journal.endpoints();
         let network = find_local_network(&self.known(), &known, network)?;
-        let id = known
-            .iter()
-            .find(|(id, e)| {
-                let named = e.endpoint.name.as_str() == endpoint || id.to_string().starts_with(endpoint);
-                e.network_id == network && !endpoint.is_empty() && named
-            })
-            .map(|(id, _)| *id)
+        let on_it = known.iter().filter(|(_, local)| local.network_id == network);
+        let id = the_one(endpoint, on_it.map(|(id, local)| (*id, &local.endpoint)))?
             .ok_or_else(|| Error::not_found("endpoint", &format!("{endpoint} on this node")))?;
         self.leave(id).await
     }
@@ -154,19 +168,14 @@ impl Core {
     ) -> Result<(), Error> {
         let cluster = self.known();
         let (network_id, record) = find(&cluster, network)?;
-        let named = |id: &EndpointId, name: &EndpointName, of: Option<&str>| {
-            let starts = |text: &str| !container.is_empty() && text.starts_with(container);
-            name.as_str() == container || starts(&id.to_string()) || of.is_some_and(starts)
-        };
-        let found = cluster
-            .endpoints_of(&network_id)
-            .filter(|(id, e)| named(id, &e.name, e.container.as_deref()))
-            .min_by_key(|(_, e)| e.node != self.config.node_name);
-        let Some((id, endpoint)) = found else {
+        let on_it = || cluster.endpoints_of(&network_id).map(|(id, endpoint)| (*id, &**endpoint));
+        let here = the_one(container, on_it().filter(|(_, e)| e.node == self.config.node_name))?;
+        let found = here.map_or_else(|| the_one(container, on_it()), |id| Ok(Some(id)))?;
+        let Some((id, (_, endpoint))) = found.and_then(|id| Some((id, cluster.endpoint(&id)?))) else {
             return Err(Error::new(Kind::NotFound, format!("{container} is not on network {}", record.name)));
         };
         if endpoint.node == self.config.node_name {
-            return self.leave(*id).await;
+            return self.leave(id).await;
         }
         if cluster.is_up(&endpoint.node) || !force {
             return Err(Error::conflict(format!(
@@ -175,7 +184,7 @@ impl Core {
                 if cluster.is_up(&endpoint.node) { "" } else { ", or use --force, since that node is down" }
             )));
         }
-        self.release(*id).await
+        self.release(id).await
     }
 }
 
@@ -183,6 +192,27 @@ impl Core {
 fn find_local_network(cluster: &Cluster, known: &LocalEndpoints, name: &str) -> Result<NetworkId, Error> {
     let local = known.values().find(|e| e.network.name.as_str() == name).map(|e| e.network_id);
     local.map_or_else(|| find(cluster, name).map(|(id, _)| id), Ok)
+}
+
+/// The endpoint called `name`: by its name; otherwise by the start of its id, or of its container's, that
+/// only one has.
+fn the_one<'e>(
+    name: &str,
+    endpoints: impl Iterator<Item = (EndpointId, &'e Endpoint)>,
+) -> Result<Option<EndpointId>, Error> {
+    let endpoints: Vec<_> = endpoints.collect();
+    if let Some((id, _)) = endpoints.iter().find(|(_, endpoint)| endpoint.name.as_str() == name) {
+        return Ok(Some(*id));
+    }
+    let starts = |text: &str| !name.is_empty() && text.starts_with(name);
+    let mut starting = endpoints
+        .iter()
+        .filter(|(id, e)| starts(&id.to_string()) || e.container.as_deref().is_some_and(starts))
+        .map(|(id, _)| *id);
+    match (starting.next(), starting.next()) {
+        (Some(_), Some(_)) => Err(Error::invalid(format!("several endpoint ids start with {name}"))),
+        (found, _) => Ok(found),
+    }
 }
 
 fn refuse_twice(

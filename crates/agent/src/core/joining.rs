@@ -1,4 +1,5 @@
-//! One join at a time for each network namespace: two at once would choose the same interface name.
+//! One join at a time for each network namespace, since two at once would choose the same interface name; and
+//! one for each name on a network, since two at once would both find it free.
 
 use std::{
     collections::HashMap,
@@ -6,21 +7,45 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use weft_model::{EndpointName, NetworkId};
 
-/// The locks of the namespaces that are being joined to something.
+/// What only one request at a time may deal with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Matter {
+    Namespace(PathBuf),
+    Name(NetworkId, EndpointName),
+}
+
+/// The locks of what is being joined to something.
 #[derive(Default)]
 pub(crate) struct Joining {
-    locks: Mutex<HashMap<PathBuf, Arc<AsyncMutex<()>>>>,
+    locks: Mutex<HashMap<Matter, Arc<AsyncMutex<()>>>>,
 }
 
 impl Joining {
-    /// Waits until nobody else joins `netns` to a network.
-    pub(super) async fn lock(&self, netns: &Path) -> OwnedMutexGuard<()> {
+    /// Waits until nobody else joins `netns` to a network, or an endpoint called `name` to `network`.
+    pub(super) async fn lock(
+        &self,
+        netns: &Path,
+        network: NetworkId,
+        name: &EndpointName,
+    ) -> [OwnedMutexGuard<()>; 2] {
+        // Everybody takes them in this order, so nobody waits for one that waits for him.
+        let namespace = self.lock_namespace(netns).await;
+        [namespace, self.take(Matter::Name(network, name.clone())).await]
+    }
+
+    /// Waits until nobody joins `netns` to a network.
+    pub(super) async fn lock_namespace(&self, netns: &Path) -> OwnedMutexGuard<()> {
+        self.take(Matter::Namespace(netns.to_owned())).await
+    }
+
+    async fn take(&self, matter: Matter) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
             // What nobody holds or waits for has this one reference.
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(netns.to_owned()).or_default())
+            Arc::clone(locks.entry(matter).or_default())
         };
         lock.lock_owned().await
     }

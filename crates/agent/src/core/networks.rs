@@ -101,8 +101,11 @@ impl Core {
             if !on_it.is_empty() {
                 let unmarked = Network { removing: false, ..marked };
                 let txn = Txn::new().put(&key, unmarked.to_json(), Condition::Unchanged(entry.modified));
-                // If it changed again, whoever changed it is removing it too, and finds the same.
-                let _ = self.store.commit(txn).await;
+                // If it changed again, whoever changed it is removing it too, and finds the same. But as long as
+                // it is marked, it goes as soon as it can: that would not be a refusal.
+                if let Err(CommitError::Store(error)) = self.store.commit(txn).await {
+                    return Err(error.into());
+                }
                 let read =
                     on_it.iter().filter_map(|e| Endpoint::from_json(&e.value).ok()).collect::<Vec<_>>();
                 return refuse_if_used(&name, id, read.iter())

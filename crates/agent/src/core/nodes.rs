@@ -3,7 +3,7 @@
 use super::{Core, Error, NodeView};
 use crate::cluster::Cluster;
 use weft_model::{EndpointId, Key, NodeName};
-use weft_store::{CommitError, Condition, MAX_OPS, Op, Txn};
+use weft_store::{CommitError, Condition, MAX_OPS, Txn};
 
 impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
@@ -35,8 +35,9 @@ impl Core {
             if cluster.is_up(name) {
                 return Err(Error::conflict(format!("node {name} is up: stop its agent first")));
             }
-            let last =
-                Txn::new().delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
+            let last = self
+                .while_down(name)
+                .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
             let mut carried_out = true;
             for txn in self.leftovers(&cluster, name).into_iter().chain([last]) {
                 match self.store.commit(txn).await {
@@ -55,21 +56,25 @@ impl Core {
         Ok(())
     }
 
+    /// The start of a transaction on what a node has: it may have come back meanwhile, and keeps it then.
+    pub(super) fn while_down(&self, name: &NodeName) -> Txn {
+        Txn::new().check(self.path(&Key::Live(name.clone())), Condition::Absent)
+    }
+
     /// Transactions that take away everything a node has, as few as possible.
     fn leftovers(&self, cluster: &Cluster, name: &NodeName) -> Vec<Txn> {
         let endpoints = cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).map(|(_, id, _)| *id);
         let claims = cluster.claims.values().flat_map(|claims| claims.values());
         let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
         let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
-        let mut txns = vec![Txn::new()];
+        let mut txns: Vec<Txn> = Vec::new();
         for txn in all.into_iter().filter_map(|id| self.releasing(cluster, id)) {
             let room = txns.last().is_some_and(|last| last.weight() + txn.weight() <= MAX_OPS);
-            match txns.last_mut().filter(|_| room) {
-                Some(last) => last.ops.extend::<Vec<Op>>(txn.ops),
-                None => txns.push(txn),
+            if !room {
+                txns.push(self.while_down(name));
             }
+            txns.last_mut().into_iter().for_each(|last| last.ops.extend_from_slice(&txn.ops));
         }
-        txns.retain(|txn| !txn.ops.is_empty());
         txns
     }
 }

@@ -1,14 +1,16 @@
 //! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
 //! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
 
-use super::{Core, Error, networks::Known};
+use super::{Core, Error, Kind, networks::Known};
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
 };
+use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -30,15 +32,21 @@ struct Watched {
     without_netns: BTreeSet<EndpointId>,
 }
 
+/// Whether to go on with the next of its kind: what failed is tried again. Where the store is out of reach for
+/// one, it is for the others.
+fn goes_on(done: Result<(), Error>) -> bool {
+    let Err(error) = done else { return true };
+    tracing::debug!(%error, "not paid yet");
+    error.kind != Kind::Unavailable
+}
+
 impl Core {
     /// Keeps up for ever. Safe to cancel at any time.
     pub(crate) async fn keep_up(self: Arc<Self>) {
         let mut watched = Watched::default();
         let (mut picture, mut journal) = (self.picture.clone(), self.journal.changes());
         loop {
-            if let Err(error) = self.pay(&mut watched).await {
-                tracing::debug!(%error, "upkeep");
-            }
+            self.pay(&mut watched).await;
             let change = async {
                 tokio::select! {
                     _ = picture.changed() => {}
@@ -50,20 +58,22 @@ impl Core {
         }
     }
 
-    async fn pay(&self, watched: &mut Watched) -> Result<(), Error> {
-        self.drop_vanished(watched).await?;
-        let known = self.cluster().await?;
+    /// Does all there is to do. What fails keeps nothing else from being done, and is tried again.
+    async fn pay(&self, watched: &mut Watched) {
+        self.drop_vanished(watched).await;
+        // Without the store nothing else can be done; `status` says why.
+        let Ok(known) = self.cluster().await else { return };
         let me = &self.config.node_name;
         if known.nodes.get(me).is_some_and(|node| node.id == self.identity.id()) {
-            self.release_leftovers(&known).await?;
-            self.claim_again(&known).await?;
+            self.release_leftovers(&known).await;
+            self.claim_again(&known).await;
         }
-        self.finish_removals(&known, watched).await?;
-        self.mark_down(&known, watched).await
+        self.finish_removals(&known, watched).await;
+        self.mark_down(&known, watched).await;
     }
 
     /// Endpoints whose namespace somebody removed, seen twice: a container that is gone.
-    async fn drop_vanished(&self, watched: &mut Watched) -> Result<(), Error> {
+    async fn drop_vanished(&self, watched: &mut Watched) {
         let endpoints = self.journal.endpoints();
         let ownerless =
             |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.contains(&process));
@@ -81,17 +91,16 @@ impl Core {
                 netns,
                 "its network namespace is gone, and so is the endpoint"
             );
-            self.leave(*id).await?;
+            let _ = goes_on(self.leave(*id).await);
         }
         watched.without_netns = gone;
-        Ok(())
     }
 
     /// What the store has under this node's name and the journal does not know: left by a crash, or while the
     /// store was away. The kernel has let go of it: it does only what the journal says.
-    async fn release_leftovers(&self, known: &Known) -> Result<(), Error> {
+    async fn release_leftovers(&self, known: &Known) {
         let me = &self.config.node_name;
-        let Some(report) = self.rounds.last() else { return Ok(()) };
+        let Some(report) = self.rounds.last() else { return };
         let claims = known.claims.values().flat_map(|claims| claims.values());
         let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
@@ -100,31 +109,42 @@ impl Core {
             let wanted = self.pending.is_in_the_making(&id) || self.journal.endpoints().contains_key(&id);
             if !wanted && report.has_let_go(self.journal.removals(), None) {
                 tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
-                self.release(id).await?;
+                if !goes_on(self.release(id).await) {
+                    return;
+                }
             }
         }
-        Ok(())
     }
 
     /// What the journal has and the store lost: claimed again, or cut off if somebody else has it by now.
-    async fn claim_again(&self, known: &Known) -> Result<(), Error> {
+    async fn claim_again(&self, known: &Known) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
             let there = known.endpoints_of(&local.network_id).any(|(other, _)| other == id);
             if there && local.fenced.is_none() {
                 continue;
             }
-            let fenced = if there { None } else { self.claim_one_again(known, *id, local).await? };
-            if fenced != local.fenced {
-                if let Some(why) = &fenced {
-                    tracing::error!(endpoint = %local.endpoint.name, %why, "cut off");
-                }
-                self.journal
-                    .update(id, |local| local.fenced = fenced)
-                    .map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
+            let judged = if there { Ok(None) } else { self.claim_one_again(known, *id, local).await };
+            if !goes_on(judged.and_then(|fenced| self.set_fenced(id, local, fenced))) {
+                return;
             }
         }
-        Ok(())
+    }
+
+    fn set_fenced(
+        &self,
+        id: &EndpointId,
+        local: &LocalEndpoint,
+        fenced: Option<String>,
+    ) -> Result<(), Error> {
+        if fenced == local.fenced {
+            return Ok(());
+        }
+        if let Some(why) = &fenced {
+            tracing::error!(endpoint = %local.endpoint.name, %why, "cut off");
+        }
+        let update = self.journal.update(id, |local| local.fenced = fenced);
+        update.map_err(|error| Error::internal("cannot cut an endpoint off", error))
     }
 
     /// Why the endpoint must be cut off; `None` if it has its place back, or the next look will tell.
@@ -135,7 +155,11 @@ impl Core {
         local: &LocalEndpoint,
     ) -> Result<Option<String>, Error> {
         let Some(network) = known.networks.get(&local.network_id) else {
-            return Ok(Some("its network was removed while this node was away".into()));
+            // The picture may be older than the endpoint: nobody is cut off on the strength of that.
+            let key = self.path(&Key::Network(local.network_id));
+            let removed = self.store.get(&key).await?.is_none();
+            let why = || "its network was removed while this node was away".to_owned();
+            return Ok(if removed { Some(why()) } else { local.fenced.clone() });
         };
         let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
         let mut txn = Txn::new()
@@ -148,11 +172,7 @@ impl Core {
         for (address, subnet) in local.subnets() {
             match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
                 Some(owner) if owner.endpoint == id => {}
-                Some(owner) => {
-                    let why =
-                        format!("address {address} went to an endpoint of node {} meanwhile", owner.node);
-                    return Ok(Some(why));
-                }
+                Some(_) => return self.fence(id, local, address, subnet.pool).await,
                 None => {
                     let key = self.path(&Key::Claim(subnet.pool, address));
                     txn = txn.put(key, claim.to_json(), Condition::Absent);
@@ -169,30 +189,48 @@ impl Core {
         }
     }
 
+    /// Why the endpoint must be cut off, if somebody else has its address: as the store has it now, since the
+    /// picture may be older than the endpoint.
+    async fn fence(
+        &self,
+        id: EndpointId,
+        local: &LocalEndpoint,
+        address: IpAddr,
+        pool: IpNet,
+    ) -> Result<Option<String>, Error> {
+        let entry = self.store.get(&self.path(&Key::Claim(pool, address))).await?;
+        let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
+        let why = |o: Claim| format!("address {address} went to an endpoint of node {} meanwhile", o.node);
+        Ok(owner.map(why).or_else(|| local.fenced.clone()))
+    }
+
     /// Finishes removals whose node died half-way.
-    async fn finish_removals(&self, known: &Known, watched: &mut Watched) -> Result<(), Error> {
+    async fn finish_removals(&self, known: &Known, watched: &mut Watched) {
         watched.removing.retain(|id, _| known.networks.get(id).is_some_and(|network| network.removing));
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
             let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
-            if since.elapsed() > REMOVAL_PATIENCE {
-                self.remove_unused(*id, network.name.clone()).await?;
+            if since.elapsed() > REMOVAL_PATIENCE
+                && !goes_on(self.remove_unused(*id, network.name.clone()).await)
+            {
+                return;
             }
         }
-        Ok(())
     }
 
     /// Writes down since when nodes are down, and gives up those that have been for too long.
-    async fn mark_down(&self, known: &Known, watched: &mut Watched) -> Result<(), Error> {
+    async fn mark_down(&self, known: &Known, watched: &mut Watched) {
         watched.down.retain(|name, _| known.nodes.contains_key(name) && !known.is_up(name));
         for (name, node) in known.nodes.iter().filter(|(name, _)| !known.is_up(name)) {
             let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);
-            match node.down_since {
-                None => self.write_down_since(name, (node, node.modified)).await?,
-                Some(since) if self.has_expired(since, seen) => self.give_up_node(name).await?,
-                Some(_) => {}
+            let done = match node.down_since {
+                None => self.write_down_since(name, (node, node.modified)).await,
+                Some(since) if self.has_expired(since, seen) => self.give_up_node(name).await,
+                Some(_) => Ok(()),
+            };
+            if !goes_on(done) {
+                return;
             }
         }
-        Ok(())
     }
 
     async fn write_down_since(
@@ -202,7 +240,8 @@ impl Core {
     ) -> Result<(), Error> {
         let down = Node { down_since: Some(self.env.now()), ..node.clone() };
         let key = self.path(&Key::Node(name.clone()));
-        match self.store.commit(Txn::new().put(key, down.to_json(), Condition::Unchanged(modified))).await {
+        let txn = self.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
+        match self.store.commit(txn).await {
             Ok(()) => tracing::warn!(node = %name, "node is down"),
             // Somebody else wrote it, or it came back.
             Err(CommitError::Conflict { .. }) => {}

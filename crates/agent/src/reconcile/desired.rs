@@ -22,7 +22,10 @@ pub(super) fn desired(
 ) -> Desired {
     let mut desired = Desired::default();
     let ways_out = ways_out(endpoints);
-    for (id, local) in endpoints.iter() {
+    // One that is cut off comes last: its network may be gone, and its VNI another's.
+    let (cut_off, working): (Vec<_>, Vec<_>) =
+        endpoints.iter().partition(|(_, local)| local.fenced.is_some());
+    for (id, local) in working.into_iter().chain(cut_off) {
         let Some(vni) = local.vni() else { continue };
         desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, underlay_mtu));
         desired.attachments.insert(*id, attachment(*id, local, vni, &ways_out));

@@ -8,6 +8,7 @@ mod ipam;
 mod networks;
 mod node;
 mod random;
+mod requests;
 mod witness;
 
 use crate::core::{CreateNetwork, PoolRequest};
