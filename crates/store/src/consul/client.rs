@@ -1,8 +1,9 @@
 //! Questions to Consul, and what its answers mean.
 
+use super::{objects::Objects, wire::Pair};
 use crate::{
     StoreError,
-    http::{Answer, DEADLINE, Http, Question, Secret, Trouble},
+    http::{Answer, DEADLINE, Http, Question, Secret, Trouble, read_body, take_in},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
@@ -10,6 +11,7 @@ use reqwest::{
     header::{HeaderMap, HeaderValue},
 };
 use std::{error::Error, fmt, time::Duration};
+use tokio::time::Instant;
 
 /// What stands for itself in the path of a URL (RFC 3986, section 2.3), and the slash.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -41,22 +43,42 @@ impl Client {
         &self.name
     }
 
-    /// Asks something that changes nothing.
-    pub(super) async fn get(
+    /// Reads keys with `GET /v1/kv`, and hands each to `each` as it arrives, with the answer's index: all of them
+    /// can be many megabytes. Returns the index. A key or prefix that has nothing is 404.
+    pub(super) async fn read(
         &self,
         doing: &'static str,
         path: &str,
         deadline: Duration,
-    ) -> Result<Answer, StoreError> {
-        let answer = self.ask(Method::GET, path, Vec::new(), deadline).await;
-        let answer = answer.map_err(|trouble| match trouble {
+        mut each: impl FnMut(u64, Pair<'_>) -> Result<(), String>,
+    ) -> Result<u64, StoreError> {
+        let deadline = Instant::now() + deadline;
+        let troubled = |trouble| match trouble {
             Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.unavailable(doing, source),
             Trouble::Malformed(reason) => self.malformed(doing, reason),
-        })?;
-        match answer.status {
-            500.. => Err(self.unavailable(doing, answer.text().into())),
-            _ => self.unless_refused(doing, answer),
+        };
+        let question = self.question(Method::GET, path, Vec::new());
+        let response = self.http.open(&question, deadline).await.map_err(troubled)?;
+        let status = response.status().as_u16();
+        if !matches!(status, 200 | 404) {
+            let answer = take_in(response, deadline).await.map_err(troubled)?;
+            return Err(match status {
+                500.. => self.unavailable(doing, answer.text().into()),
+                _ => self.refusal(doing, &answer),
+            });
         }
+        let index = response.headers().get("x-consul-index");
+        let index = index.and_then(|index| index.to_str().ok()?.parse().ok()).ok_or_else(|| {
+            let reason = "it lacks X-Consul-Index; is this a Consul server?";
+            self.malformed(doing, format!("{reason} (status {status})"))
+        })?;
+        if status == 200 {
+            let mut objects = Objects::default();
+            let cut = |chunk: &[u8]| objects.push(chunk, |object| each(index, Pair::read(object)?));
+            read_body(response, deadline, cut).await.map_err(troubled)?;
+            objects.finish().map_err(|reason| self.malformed(doing, reason))?;
+        }
+        Ok(index)
     }
 
     /// Asks for a change. When the answer gets lost, nobody knows whether it was made.
@@ -66,7 +88,7 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Answer, StoreError> {
-        let answer = self.ask(Method::PUT, path, body, DEADLINE).await;
+        let answer = self.http.ask(&self.question(Method::PUT, path, body), DEADLINE).await;
         let answer = answer.map_err(|trouble| match trouble {
             Trouble::NotSent(source) => self.unavailable(doing, source),
             Trouble::NoAnswer(source) => self.unknown(doing, &source),
@@ -78,29 +100,23 @@ impl Client {
             }
             500.. if answer.text().contains("Invalid Session TTL") => Err(self.refused(doing, answer.text())),
             500.. => Err(self.unknown(doing, &answer.text())),
-            _ => self.unless_refused(doing, answer),
+            200 | 404 | 409 => Ok(answer),
+            _ => Err(self.refusal(doing, &answer)),
         }
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        body: Vec<u8>,
-        deadline: Duration,
-    ) -> Result<Answer, Trouble> {
-        let question = Question { method, path, headers: self.headers.clone(), body };
-        self.http.ask(&question, deadline).await
+    fn question<'a>(&self, method: Method, path: &'a str, body: Vec<u8>) -> Question<'a> {
+        Question { method, path, headers: self.headers.clone(), body }
     }
 
-    fn unless_refused(&self, doing: &'static str, answer: Answer) -> Result<Answer, StoreError> {
+    /// What a status that is none of those expected comes to.
+    fn refusal(&self, doing: &'static str, answer: &Answer) -> StoreError {
         match answer.status {
-            200 | 404 | 409 => Ok(answer),
-            401 | 403 => Err(self.refused(doing, format!("{}; check the token", answer.text()))),
-            400 | 405 | 413 => Err(self.refused(doing, answer.text())),
+            401 | 403 => self.refused(doing, format!("{}; check the token", answer.text())),
+            400 | 405 | 413 => self.refused(doing, answer.text()),
             // Too many requests: it was not looked at.
-            429 => Err(self.unavailable(doing, answer.text().into())),
-            status => Err(self.malformed(doing, format!("status {status}: {}", answer.text()))),
+            429 => self.unavailable(doing, answer.text().into()),
+            status => self.malformed(doing, format!("status {status}: {}", answer.text())),
         }
     }
 

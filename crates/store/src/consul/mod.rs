@@ -3,13 +3,14 @@
 //! Written for 1.8 and later; [`serve`](crate::serve) answers it too.
 
 mod client;
+mod objects;
 mod txn;
 mod watch;
 mod wire;
 
 use crate::{
     CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
-    http::{Answer, DEADLINE, Http, HttpError, Secret, TlsFiles},
+    http::{DEADLINE, Http, HttpError, Secret, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use client::{Client, encode};
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use txn::{Failure, Plan};
-use wire::{CreatedSession, NewSession, TxnAnswer};
+use wire::{CreatedSession, NewSession, Pair, TxnAnswer};
 
 /// Where a Consul is and how to speak to it.
 #[derive(Debug, Clone)]
@@ -51,19 +52,13 @@ impl ConsulStore {
     fn refused(&self, doing: &'static str, reason: String) -> StoreError {
         self.client.refused(doing, reason)
     }
-}
 
-/// Reads an answer of `GET /v1/kv`; a key or prefix that has nothing is 404.
-fn read_listing(client: &Client, doing: &'static str, answer: &Answer) -> Result<Listing, StoreError> {
-    let index = answer.headers.get("x-consul-index").and_then(|index| index.to_str().ok()?.parse().ok());
-    let Some(index) = index else {
-        let reason = "it lacks X-Consul-Index; is this a Consul server?";
-        return Err(client.malformed(doing, format!("{reason} (status {})", answer.status)));
-    };
-    if answer.status == 404 {
-        return Ok(Listing { entries: Vec::new(), revision: Revision(index) });
+    async fn listing(&self, doing: &'static str, path: &str) -> Result<Listing, StoreError> {
+        let mut entries = Vec::new();
+        let keep = |_, pair: Pair<'_>| pair.entry().map(|entry| entries.push(entry));
+        let index = self.client.read(doing, path, DEADLINE, keep).await?;
+        Ok(Listing { entries, revision: Revision(index) })
     }
-    wire::listing(&answer.body, index).map_err(|reason| client.malformed(doing, reason))
 }
 
 #[async_trait]
@@ -75,15 +70,15 @@ impl Store for ConsulStore {
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
         let path = format!("/v1/kv/{}?recurse&consistent", encode(prefix));
-        let answer = self.client.get("list", &path, DEADLINE).await?;
-        read_listing(&self.client, "list", &answer)
+        let mut listing = self.listing("list", &path).await?;
+        listing.entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(listing)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
         let path = format!("/v1/kv/{}?consistent", encode(key));
-        let answer = self.client.get("get", &path, DEADLINE).await?;
-        Ok(read_listing(&self.client, "get", &answer)?.entries.pop())
+        Ok(self.listing("get", &path).await?.entries.pop())
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

@@ -2,42 +2,176 @@
 
 use super::{
     client::{Client, encode},
-    read_listing,
+    wire::Pair,
 };
-use crate::{Listing, Revision, StoreError, Update};
+use crate::{Entry, Event, Listing, Revision, StoreError, Update};
 use futures::stream::BoxStream;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// How long Consul may hold a query back when nothing happens.
 const WAIT: Duration = Duration::from_secs(55);
 /// Consul adds up to a sixteenth to the wait, to spread its load; the rest is for the way.
 const MARGIN: Duration = Duration::from_secs(8);
 
-/// Each query that comes back with another index yields a snapshot: Consul does not say what changed.
+/// Each query that comes back has everything, since Consul does not say what changed: only what has another
+/// index than it had is looked at.
 pub(super) fn watch(
     client: Arc<Client>,
     prefix: &str,
     revision: Revision,
 ) -> BoxStream<'static, Result<Update, StoreError>> {
     let prefix = encode(prefix).to_string();
-    let mut index = revision.0;
+    let mut seen = Seen { index: revision.0, ..Seen::default() };
     Box::pin(async_stream::try_stream! {
         loop {
-            let listing = query(&client, &prefix, index).await?;
-            let Revision(next) = listing.revision;
-            // An index that went back means that Consul starts again (a restored snapshot, say): so do we.
-            // Zero would not block.
-            if next != index {
-                index = next.max(1);
-                yield Update::Snapshot(listing);
+            let before = seen.index;
+            // Index 0 answers at once.
+            let path = format!("/v1/kv/{prefix}?recurse&index={before}&wait={}s", WAIT.as_secs());
+            let mut changed = Vec::new();
+            let look = |index, pair: Pair<'_>| seen.look(index, pair).map(|entry| changed.extend(entry));
+            let index = client.read("watch", &path, WAIT + MARGIN, look).await?;
+            let update = seen.update(index, changed);
+            if index != before {
+                yield update;
             }
         }
     })
 }
 
-async fn query(client: &Client, prefix: &str, index: u64) -> Result<Listing, StoreError> {
-    // Index 0 answers at once.
-    let path = format!("/v1/kv/{prefix}?recurse&index={index}&wait={}s", WAIT.as_secs());
-    let answer = client.get("watch", &path, WAIT + MARGIN).await?;
-    read_listing(client, "watch", &answer)
+/// The keys that the answers had.
+#[derive(Debug, Default)]
+struct Seen {
+    keys: HashMap<Box<str>, Key>,
+    /// The index of the last answer.
+    index: u64,
+    /// The number of the answer that is being read, from 0.
+    answer: u64,
+}
+
+#[derive(Debug)]
+struct Key {
+    /// The index it has.
+    modified: u64,
+    /// The last answer that had it.
+    answer: u64,
+}
+
+impl Seen {
+    /// Looks at a key of an answer with this index; returns it if it is not as it was in the answer before.
+    fn look(&mut self, index: u64, pair: Pair<'_>) -> Result<Option<Entry>, String> {
+        self.start_again_if_behind(index);
+        let now = Key { modified: pair.modify_index, answer: self.answer };
+        match self.keys.get_mut(&*pair.key) {
+            Some(key) if key.modified == now.modified => {
+                *key = now;
+                return Ok(None);
+            }
+            Some(key) => *key = now,
+            None => drop(self.keys.insert((&*pair.key).into(), now)),
+        }
+        pair.entry().map(Some)
+    }
+
+    /// The answer is at its end: what it said that the one before did not. The first one is told whole.
+    fn update(&mut self, index: u64, changed: Vec<Entry>) -> Update {
+        self.start_again_if_behind(index);
+        let (revision, answer) = (Revision(index), self.answer);
+        // Zero would not block.
+        self.index = index.max(1);
+        self.answer += 1;
+        if answer == 0 {
+            let mut entries = changed;
+            entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            return Update::Snapshot(Listing { entries, revision });
+        }
+        let gone = self.keys.extract_if(|_, key| key.answer != answer);
+        let mut events: Vec<Event> = gone.map(|(key, _)| Event::Delete(key.into())).collect();
+        events.extend(changed.into_iter().map(Event::Put));
+        Update::Events { events, revision }
+    }
+
+    /// An index that went back means that Consul starts again (a restored snapshot, say), and that the index of
+    /// a key may have come to mean another value.
+    fn start_again_if_behind(&mut self, index: u64) {
+        if index < self.index {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    /// Keys with the index they changed at, as Consul lists them; the value says both.
+    type Keys = BTreeMap<String, u64>;
+
+    fn pair(key: &str, index: u64) -> Vec<u8> {
+        let value = BASE64_STANDARD.encode(format!("{key}@{index}"));
+        let pair = json!({"Key": key, "Value": value, "ModifyIndex": index, "Flags": 0});
+        serde_json::to_vec(&pair).unwrap()
+    }
+
+    fn put(keys: &mut Keys, entry: &crate::Entry) {
+        assert_eq!(entry.value, format!("{}@{}", entry.key, entry.modified.0).as_bytes());
+        keys.insert(entry.key.clone(), entry.modified.0);
+    }
+
+    /// What an answer with these keys comes to.
+    fn told(seen: &mut Seen, index: u64, keys: &Keys) -> Update {
+        let mut changed = Vec::new();
+        for (key, modified) in keys {
+            let pair = pair(key, *modified);
+            changed.extend(seen.look(index, Pair::read(&pair).unwrap()).unwrap());
+        }
+        seen.update(index, changed)
+    }
+
+    #[test]
+    fn the_first_answer_is_told_whole_and_what_stays_is_not_told_again() {
+        let keys = Keys::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        let mut seen = Seen::default();
+        let first = told(&mut seen, 9, &keys);
+        let Update::Snapshot(listing) = first else { panic!("{first:?}") };
+        assert_eq!((listing.entries.len(), listing.revision), (2, Revision(9)));
+        let update = told(&mut seen, 10, &keys);
+        assert_eq!(update, Update::Events { events: Vec::new(), revision: Revision(10) });
+        let restored = told(&mut seen, 3, &keys);
+        let Update::Snapshot(listing) = restored else { panic!("{restored:?}") };
+        assert_eq!((listing.entries.len(), listing.revision), (2, Revision(3)));
+    }
+
+    fn some_keys() -> impl Strategy<Value = Keys> {
+        prop::collection::btree_map("[a-d/é]{1,3}", 1_u64..4, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn who_follows_has_what_the_last_answer_has(answers in prop::collection::vec(some_keys(), 1..6)) {
+            let (mut followed, mut seen) = (Keys::new(), Seen::default());
+            for keys in &answers {
+                let before = followed.clone();
+                match told(&mut seen, 9, keys) {
+                    Update::Snapshot(listing) => {
+                        followed.clear();
+                        listing.entries.iter().for_each(|entry| put(&mut followed, entry));
+                    }
+                    Update::Events { events, .. } => for event in events {
+                        match event {
+                            Event::Put(entry) => {
+                                prop_assert_ne!(before.get(&entry.key), Some(&entry.modified.0));
+                                put(&mut followed, &entry);
+                            }
+                            Event::Delete(key) => prop_assert!(followed.remove(&key).is_some()),
+                        }
+                    },
+                }
+                prop_assert_eq!(&followed, keys);
+            }
+        }
+    }
 }

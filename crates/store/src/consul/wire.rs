@@ -1,33 +1,36 @@
 //! Consul's JSON: <https://developer.hashicorp.com/consul/api-docs>.
 
-use crate::{Entry, Listing, Revision, SessionId};
+use crate::{Entry, Revision, SessionId};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-/// A key as `GET /v1/kv` shows it.
+/// A key as `GET /v1/kv` shows it. It lies in the answer: of thousands, few are looked at closer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Pair {
-    key: String,
+pub(super) struct Pair<'a> {
+    #[serde(borrow)]
+    pub(super) key: Cow<'a, str>,
     /// Base64; absent or null for an empty value.
-    value: Option<String>,
-    modify_index: u64,
-    session: Option<String>,
+    #[serde(borrow)]
+    value: Option<Cow<'a, str>>,
+    pub(super) modify_index: u64,
+    #[serde(borrow)]
+    session: Option<Cow<'a, str>>,
 }
 
-/// Reads the answer of `GET /v1/kv`.
-pub(super) fn listing(body: &[u8], index: u64) -> Result<Listing, String> {
-    let pairs: Vec<Pair> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let mut entries = pairs.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-    entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-    Ok(Listing { entries, revision: Revision(index) })
-}
+impl<'a> Pair<'a> {
+    pub(super) fn read(object: &'a [u8]) -> Result<Self, String> {
+        serde_json::from_slice(object).map_err(|error| error.to_string())
+    }
 
-fn entry(pair: Pair) -> Result<Entry, String> {
-    let value = BASE64_STANDARD.decode(pair.value.unwrap_or_default());
-    let value = value.map_err(|error| format!("the value of {:?}: {error}", pair.key))?;
-    let session = pair.session.filter(|session| !session.is_empty()).map(SessionId);
-    Ok(Entry { key: pair.key, value, modified: Revision(pair.modify_index), session })
+    pub(super) fn entry(self) -> Result<Entry, String> {
+        let value = BASE64_STANDARD.decode(self.value.as_deref().unwrap_or_default());
+        let value = value.map_err(|error| format!("the value of {:?}: {error}", self.key))?;
+        let session = self.session.filter(|session| !session.is_empty());
+        let session = session.map(|session| SessionId(session.into_owned()));
+        Ok(Entry { key: self.key.into_owned(), value, modified: Revision(self.modify_index), session })
+    }
 }
 
 /// One operation of `PUT /v1/txn`.
@@ -98,17 +101,23 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_listing_of_consul_can_be_read() {
-        let body = br#"[{"LockIndex":1,"Key":"b","Flags":0,"Value":"dGVzdA==","CreateIndex":5,
-            "ModifyIndex":7,"Session":"adf4238a-882b-9ddc-4a9d-5b6758e4159e"},
-            {"LockIndex":0,"Key":"a/","Flags":0,"Value":null,"CreateIndex":6,"ModifyIndex":6}]"#;
-        let listing = listing(body, 9).unwrap();
-        assert_eq!(listing.revision, Revision(9));
-        assert_eq!(listing.entries[0].key, "a/");
-        assert_eq!(listing.entries[0].value, b"");
-        assert_eq!(listing.entries[0].session, None);
-        assert_eq!(listing.entries[1].value, b"test");
-        assert!(listing.entries[1].session.is_some());
+    fn a_pair_of_consul_can_be_read() {
+        let entry = |object: &str| Pair::read(object.as_bytes()).and_then(Pair::entry);
+        let bound = entry(
+            r#"{"LockIndex":1,"Key":"b","Flags":0,"Value":"dGVzdA==","CreateIndex":5,
+            "ModifyIndex":7,"Session":"adf4238a-882b-9ddc-4a9d-5b6758e4159e"}"#,
+        );
+        let bound = bound.unwrap();
+        assert_eq!(
+            (bound.key.as_str(), bound.value.as_slice(), bound.modified),
+            ("b", &b"test"[..], Revision(7))
+        );
+        assert!(bound.session.is_some());
+        let empty = entry(
+            r#"{"LockIndex":0,"Key":"a\u003c/","Flags":0,"Value":null,"CreateIndex":6,"ModifyIndex":6}"#,
+        );
+        let empty = empty.unwrap();
+        assert_eq!((empty.key.as_str(), empty.value.as_slice(), empty.session), ("a</", &b""[..], None));
     }
 
     #[test]
@@ -116,22 +125,21 @@ mod tests {
         for bad in [
             "",
             "null",
-            "{}",
-            "[1]",
-            r#"[{"Key":"a"}]"#,
-            r#"[{"Key":"a","Value":"%%%","ModifyIndex":1}]"#,
-            r#"[{"Key":"a","Value":7,"ModifyIndex":1}]"#,
-            r#"[{"Key":"a","Value":"","ModifyIndex":-1}]"#,
+            "[]",
+            r#"{"Key":"a"}"#,
+            r#"{"Key":"a","Value":"%%%","ModifyIndex":1}"#,
+            r#"{"Key":"a","Value":7,"ModifyIndex":1}"#,
+            r#"{"Key":"a","Value":"","ModifyIndex":-1}"#,
         ] {
-            assert!(listing(bad.as_bytes(), 1).is_err(), "{bad}");
+            assert!(Pair::read(bad.as_bytes()).and_then(Pair::entry).is_err(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn reading_anything_does_not_panic(body in any::<Vec<u8>>(), text in r#"[\[\]{}":,a-zA-Z0-9=]{0,80}"#) {
-            let _ = listing(&body, 1);
-            let _ = listing(text.as_bytes(), 1);
+            let _ = Pair::read(&body).and_then(Pair::entry);
+            let _ = Pair::read(text.as_bytes()).and_then(Pair::entry);
             let _ = serde_json::from_str::<TxnAnswer>(&text);
         }
     }

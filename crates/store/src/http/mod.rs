@@ -42,7 +42,6 @@ pub(crate) struct Http {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -102,11 +101,7 @@ impl Http {
     /// Asks one server after the other until one is there, and takes in its whole answer.
     pub(crate) async fn ask(&self, question: &Question<'_>, deadline: Duration) -> Result<Answer, Trouble> {
         let deadline = Instant::now() + deadline;
-        let response = self.open(question, deadline).await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = timeout_at(deadline, take_in(response)).await;
-        let body = body.map_err(|late| Trouble::NoAnswer(late.into()))??;
-        Ok(Answer { status, headers, body })
+        take_in(self.open(question, deadline).await?, deadline).await
     }
 
     /// Asks one server after the other until one is there, and leaves its answer to be read.
@@ -142,17 +137,36 @@ impl Http {
     }
 }
 
-async fn take_in(response: Response) -> Result<Vec<u8>, Trouble> {
+/// Takes in a whole answer.
+pub(crate) async fn take_in(response: Response, deadline: Instant) -> Result<Answer, Trouble> {
+    let status = response.status().as_u16();
     let mut body = Vec::new();
+    let keep = |chunk: &[u8]| {
+        body.extend_from_slice(chunk);
+        Ok(())
+    };
+    read_body(response, deadline, keep).await?;
+    Ok(Answer { status, body })
+}
+
+/// Hands the body of an answer to `each` as it arrives.
+pub(crate) async fn read_body(
+    response: Response,
+    deadline: Instant,
+    mut each: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), Trouble> {
     let mut chunks = response.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
+    let mut length = 0;
+    loop {
+        let chunk = timeout_at(deadline, chunks.next()).await;
+        let Some(chunk) = chunk.map_err(|late| Trouble::NoAnswer(late.into()))? else { return Ok(()) };
         let chunk = chunk.map_err(|error| Trouble::NoAnswer(error.into()))?;
-        if body.len() + chunk.len() > MAX_ANSWER {
+        length += chunk.len();
+        if length > MAX_ANSWER {
             return Err(Trouble::Malformed(format!("it is larger than {MAX_ANSWER} bytes")));
         }
-        body.extend_from_slice(&chunk);
+        each(&chunk).map_err(Trouble::Malformed)?;
     }
-    Ok(body)
 }
 
 /// Why a client cannot be made.
