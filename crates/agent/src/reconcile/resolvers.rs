@@ -94,8 +94,11 @@ impl Resolvers {
     }
 }
 
-/// Whom a container asks: its networks, and the host's name servers unless all of its networks are internal.
+/// Whom a container asks: its networks in the order in which it joined them, and the host's name servers
+/// unless all of its networks are internal.
 fn client(locals: &[(EndpointId, &LocalEndpoint)], upstream: &[SocketAddr]) -> Client {
+    let mut locals = locals.to_vec();
+    locals.sort_by_key(|(id, local)| (local.endpoint.created, *id));
     let internal = locals.iter().all(|(_, local)| local.network.internal);
     Client {
         networks: locals.iter().map(|(_, local)| local.network_id).collect(),
