@@ -5,8 +5,11 @@
 mod cluster;
 mod data_plane;
 mod embedded;
+mod names;
 mod networks;
 mod partition;
+mod publishing;
 mod refusals;
+mod subnets;
 mod survival;
 mod upgrade;

@@ -1,0 +1,103 @@
+//! Pools: what is asked for is kept, and all of a network reach each other wherever in it they are.
+
+use crate::cluster::{Cluster, SOON, addresses, exec, ping, sleeper};
+use weft_testbed::{Host, eventually};
+
+/// The addresses that a network's endpoints should have, by name, as a host sees them.
+#[track_caller]
+fn expect(host: &Host, network: &str, expected: &[(&str, &str)]) {
+    eventually(SOON, || {
+        let mut seen = addresses(host, network);
+        seen.sort();
+        let same = seen.iter().map(|(name, address)| (name.as_str(), address.as_str())).eq(expected.to_vec());
+        if same { Ok(()) } else { Err(format!("the addresses are {seen:?}")) }
+    });
+}
+
+#[test]
+fn subnets_of_one_network_reach_each_other_across_hosts() {
+    let Some(cluster) = Cluster::up(3) else { return };
+    cluster.create_network(&["--subnet", "10.50.0.0/24", "--subnet", "10.51.0.0/24", "wide"]);
+    // Each subnet on hosts of its own: none has both for its own sake.
+    sleeper(cluster.host(1), "wide", "one", &[]);
+    sleeper(cluster.host(2), "wide", "two", &["--ip", "10.51.0.2"]);
+    sleeper(cluster.host(3), "wide", "three", &["--ip", "10.51.0.3"]);
+    expect(
+        cluster.host(1),
+        "wide",
+        &[("one", "10.50.0.2/24"), ("three", "10.51.0.3/24"), ("two", "10.51.0.2/24")],
+    );
+    for (host, from, to) in [(1, "one", "two"), (1, "one", "three"), (2, "two", "one"), (3, "three", "two")] {
+        ping(cluster.host(host), from, to);
+    }
+    // The address is the sender's own, as within one subnet.
+    let two = cluster.host(2).spawn(&["weft", "exec", "two", "--", "iperf3", "-s", "-1", "--forceflush"]);
+    two.logs("listening", SOON);
+    exec(cluster.host(1), "one", &["iperf3", "-c", "two", "-n", "1M"]);
+    two.logs("Accepted connection from 10.50.0.2", SOON);
+}
+
+#[test]
+fn ranges_gateways_and_auxiliary_addresses_are_kept() {
+    let Some(cluster) = Cluster::up(2) else { return };
+    let pool = ["--subnet", "10.60.0.0/24", "--gateway", "10.60.0.254", "--ip-range", "10.60.0.16/30"];
+    let taken = ["--aux-address", "printer=10.60.0.17", "--aux-address", "router=10.60.0.1"];
+    cluster.create_network(&[&pool[..], &taken, &["kept"]].concat());
+    let inspected = cluster.host(2).json(&["weft", "network", "inspect", "kept"]);
+    assert_eq!(
+        inspected[0]["IPAM"]["Config"],
+        serde_json::json!([{
+            "Subnet": "10.60.0.0/24", "IPRange": "10.60.0.16/30", "Gateway": "10.60.0.254",
+            "AuxiliaryAddresses": {"printer": "10.60.0.17", "router": "10.60.0.1"},
+        }])
+    );
+    // Three of the range's four are free, and what is asked for may lie outside of it.
+    for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
+        sleeper(cluster.host(1 + number % 2), "kept", name, &[]);
+    }
+    sleeper(cluster.host(2), "kept", "d", &["--ip", "10.60.0.99"]);
+    expect(
+        cluster.host(1),
+        "kept",
+        &[("a", "10.60.0.16/24"), ("b", "10.60.0.18/24"), ("c", "10.60.0.19/24"), ("d", "10.60.0.99/24")],
+    );
+    let run = |options: &[&str]| {
+        let run = ["weft", "run", "-d", "--net", "kept", "--name", "e"];
+        cluster.host(1).refused(&[&run, options, &["--", "sleep", "infinity"]].concat())
+    };
+    for (options, reason) in [
+        (&[][..], "10.60.0.16/30"),
+        (&["--ip", "10.60.0.17"], "printer"),
+        (&["--ip", "10.60.0.254"], "gateway"),
+        (&["--ip", "10.60.0.255"], "broadcast"),
+        (&["--ip", "10.60.0.99"], "by d on node host2"),
+        (&["--ip6", "fd00::1"], "in no subnet"),
+        (&["--ip", "10.60.0.7", "--mac-address", "02:42:0a:3c:00:10"], "by a on node host1"),
+    ] {
+        let refusal = run(options);
+        assert!(refusal.contains(reason), "{options:?}: {refusal}");
+    }
+    assert_eq!(exec(cluster.host(1), "a", &["ip", "route", "show", "default"]).trim(), {
+        "default via 10.60.0.254 dev eth0 proto 119"
+    });
+}
+
+#[test]
+fn ipv6_alone() {
+    let Some(cluster) = Cluster::up(2) else { return };
+    let [one, two] = [cluster.host(1), cluster.host(2)];
+    cluster.create_network(&["--ipv4=false", "--subnet", "fd60::/64", "six"]);
+    sleeper(one, "six", "one", &[]);
+    sleeper(two, "six", "two", &[]);
+    // The last half of these is the same, and so would be an Ethernet address made of it.
+    sleeper(one, "six", "three", &["--ip6", "fd60::1:0:0:9"]);
+    sleeper(two, "six", "four", &["--ip6", "fd60::2:0:0:9"]);
+    for (host, from, to) in [(one, "one", "two"), (one, "three", "four"), (two, "four", "one")] {
+        ping(host, from, to);
+    }
+    assert_eq!(exec(one, "one", &["dig", "+short", "AAAA", "two"]).trim(), "fd60::3");
+    assert_eq!(exec(one, "one", &["dig", "+short", "-x", "fd60::3"]).trim(), "two.six.");
+    assert_eq!(exec(one, "one", &["dig", "+short", "A", "two"]).trim(), "");
+    // Out, masqueraded: the other host knows no way back to fd60::.
+    ping(one, "one", &two.address6().to_string());
+}
