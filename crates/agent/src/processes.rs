@@ -10,7 +10,7 @@ use crate::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -44,15 +44,37 @@ impl Record {
 
 struct Known {
     record: Arc<Record>,
-    /// True once the process has ended and its endpoints are gone.
-    over: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
+}
+
+/// How far the agent is with a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is being started, by this agent.
+    Starting,
+    /// It was started, or was not.
+    Begun,
+    /// It has ended, with this exit status if anybody saw it, and nothing of it is left on any network.
+    Over(Option<i32>),
+}
+
+impl Known {
+    fn is_over(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Over(_))
+    }
 }
 
 /// All processes of this node.
 pub(crate) struct Processes {
     directory: PathBuf,
     all: Mutex<BTreeMap<ProcessId, Known>>,
+    /// The exit statuses of those forgotten last, for whoever asks too late: a process may end, and be
+    /// forgotten, before the one who started it has come to ask.
+    forgotten: Mutex<VecDeque<(ProcessId, Option<i32>)>>,
 }
+
+/// How many forgotten processes are remembered.
+const FORGOTTEN: usize = 100;
 
 impl Processes {
     /// Reads what is known in `data_dir`.
@@ -71,13 +93,13 @@ impl Processes {
             match file::read_json::<Record>(&path) {
                 Ok(Some(record)) => {
                     let id = record.id;
-                    all.insert(id, Known { record: Arc::new(record), over: watch::channel(false).0 });
+                    all.insert(id, Known { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 });
                 }
                 Ok(None) => {}
                 Err(error) => file::set_aside(&path, &error),
             }
         }
-        Ok(Self { directory, all: Mutex::new(all) })
+        Ok(Self { directory, all: Mutex::new(all), forgotten: Mutex::default() })
     }
 
     /// Where a process's shim keeps its files.
@@ -102,7 +124,7 @@ impl Processes {
             let message = format!("port {} of this host is asked for twice", twice.host_port);
             return Err(Error::invalid(message));
         }
-        let running = all.values().filter(|known| !*known.over.borrow());
+        let running = all.values().filter(|known| !known.is_over());
         for (port, other) in running.flat_map(|known| known.record.ports.iter().map(|p| (p, &known.record))) {
             if let Some(clash) = record.ports.iter().find(|p| clash(p, port)) {
                 let message = format!("port {} of this host is published by {}", clash.host_port, other.name);
@@ -114,7 +136,7 @@ impl Processes {
             .map_err(JournalError::new("cannot write", &path))
             .map_err(|error| Error::internal("the process was not started", error))?;
         let record = Arc::new(record);
-        let known = Known { record: Arc::clone(&record), over: watch::channel(false).0 };
+        let known = Known { record: Arc::clone(&record), stage: watch::channel(Stage::Starting).0 };
         all.insert(record.id, known);
         Ok(record)
     }
@@ -126,25 +148,60 @@ impl Processes {
             .map_err(JournalError::new("cannot remove", &path))
             .map_err(|error| Error::internal("the process stays", error))?;
         if let Some(known) = self.lock().remove(id) {
-            known.over.send_replace(true);
+            let before = *known.stage.borrow();
+            let code = if let Stage::Over(code) = before { code } else { None };
+            let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+            forgotten.push_back((*id, code));
+            let surplus = forgotten.len().saturating_sub(FORGOTTEN);
+            forgotten.drain(..surplus);
+            known.stage.send_replace(Stage::Over(code));
         }
         Ok(())
     }
 
-    /// Says that a process has ended and nothing of it is left on any network.
-    pub(crate) fn set_over(&self, id: &ProcessId) {
+    /// The exit status of a process that was forgotten lately.
+    pub(crate) fn forgotten(&self, id: &str) -> Option<Option<i32>> {
+        let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        forgotten.iter().find(|(known, _)| known.to_string() == id).map(|(_, code)| *code)
+    }
+
+    /// Says that a process was started, or will not be.
+    pub(crate) fn set_begun(&self, id: &ProcessId) {
         if let Some(known) = self.lock().get(id) {
-            known.over.send_replace(true);
+            known.stage.send_replace(Stage::Begun);
         }
     }
 
-    /// Returns when the process has ended and nothing of it is left on any network.
-    pub(crate) async fn over(&self, id: &ProcessId) {
-        let over = self.lock().get(id).map(|known| known.over.subscribe());
-        if let Some(mut over) = over {
-            // An error means that it was forgotten, which happens after it has ended.
-            let _ = over.wait_for(|over| *over).await;
+    /// Returns when a process was started, or was not.
+    pub(crate) async fn begun(&self, id: &ProcessId) {
+        let stage = self.lock().get(id).map(|known| known.stage.subscribe());
+        if let Some(mut stage) = stage {
+            // An error means that it was forgotten.
+            let _ = stage.wait_for(|stage| *stage != Stage::Starting).await;
         }
+    }
+
+    /// Says that a process has ended and nothing of it is left on any network.
+    pub(crate) fn set_over(&self, id: &ProcessId, code: Option<i32>) {
+        if let Some(known) = self.lock().get(id) {
+            known.stage.send_replace(Stage::Over(code));
+        }
+    }
+
+    /// Whether there is a process `id` that has not ended.
+    pub(crate) fn is_alive(&self, id: &ProcessId) -> bool {
+        self.lock().get(id).is_some_and(|known| !known.is_over())
+    }
+
+    /// Returns when the process has ended and nothing of it is left on any network: its exit status, if
+    /// anybody saw it.
+    pub(crate) async fn over(&self, id: &ProcessId) -> Option<i32> {
+        let stage = self.lock().get(id).map(|known| known.stage.subscribe());
+        let Some(mut stage) = stage else { return self.forgotten(&id.to_string()).flatten() };
+        // The last value can be seen also when the process was forgotten.
+        let _ = stage.wait_for(|stage| matches!(stage, Stage::Over(_))).await;
+        let last = *stage.borrow();
+        if let Stage::Over(code) = last { code } else { None }
     }
 
     /// All of them, in the order they were started.

@@ -96,8 +96,11 @@ pub fn remove(dir: &Path, netns: &Path) -> io::Result<()> {
 
 /// Ends what a shim that is gone left running: nothing, unless it was killed. Blocks up to five seconds.
 pub(crate) fn end_leftovers(dir: &Path) -> io::Result<()> {
-    match files::read_json::<Spec>(dir, SPEC)? {
-        Some(spec) => sweep::empty_namespace(&spec.netns, GONE),
-        None => Ok(()),
+    match files::read_json::<Spec>(dir, SPEC) {
+        Ok(Some(spec)) => sweep::empty_namespace(&spec.netns, GONE),
+        Ok(None) => Ok(()),
+        // Cut short by a crash: then no shim came to read it, and nothing runs.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -49,6 +49,9 @@ impl Core {
             self.rounds.made(DATA_PLANE_PATIENCE, &id).await?;
             return Ok(view(id, &local));
         }
+        if holder.process.is_some_and(|process| !self.processes.is_alive(&process)) {
+            return Err(Error::conflict(format!("process {name} has ended")));
+        }
         let inside = self.host.look_into(&holder.netns).await?;
         let known = self.journal.endpoints();
         refuse_twice(&known, network_id, name, &holder.netns)?;

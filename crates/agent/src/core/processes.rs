@@ -8,6 +8,15 @@ use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId};
 use weft_process::{Mount, Signal, Spec, StartError, State};
 
+/// The first pause before a process that cannot be watched is looked at again, doubled after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a process may take to be on its network and started, with what is taken back if it fails.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long one that was killed may take to have ended and left its networks.
+const END_PATIENCE: Duration = Duration::from_secs(30);
+
 impl Core {
     pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {
         let cluster = self.cluster().await?;
@@ -27,10 +36,12 @@ impl Core {
         })?;
         match self.start_on(network, &process, &request).await {
             Ok(()) => {
+                self.processes.set_begun(&process.id);
                 self.watch(Arc::clone(&process));
                 self.process_view(&process)
             }
             Err(error) => {
+                self.processes.set_begun(&process.id);
                 self.clear(&process, true).await;
                 Err(error)
             }
@@ -99,6 +110,7 @@ impl Core {
 
     async fn ended(&self, id: &ProcessId) {
         let directory = self.processes.directory(id);
+        let mut pause = FIRST_PAUSE;
         loop {
             match weft_process::wait_handle(&directory) {
                 Ok(Some(ended)) => {
@@ -112,12 +124,17 @@ impl Core {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
                 Err(error) => tracing::warn!(process = id.short(), %error, "cannot watch a process"),
             }
-            sleep(Duration::from_millis(50)).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// Takes what has ended off its networks; forgets it, too, if it is to be, or never began.
     async fn clear(&self, process: &Record, forget: bool) {
+        // Nobody puts it on another network now, and whoever was about to has.
+        let _nobody_joins = self.joining.lock_namespace(&process.netns()).await;
+        let state = self.processes.state(&process.id);
+        let code = if let Ok(State::Exited { code, .. }) = state { code } else { None };
         let endpoints = self.journal.endpoints();
         let own: Vec<EndpointId> =
             endpoints.iter().filter(|(_, e)| e.process == Some(process.id)).map(|(id, _)| *id).collect();
@@ -129,13 +146,13 @@ impl Core {
         if let Err(error) = self.host.delete_netns(&process.netns_name()).await {
             tracing::warn!(process = %process.name, %error, "cannot remove the namespace of an ended process");
         }
-        let begun = matches!(self.processes.state(&process.id), Ok(State::Exited { .. }));
+        self.processes.set_over(&process.id, code);
+        let begun = matches!(state, Ok(State::Exited { .. }));
         if (forget || !begun)
             && let Err(error) = self.forget(process).await
         {
             tracing::warn!(process = %process.name, %error, "cannot forget an ended process");
         }
-        self.processes.set_over(&process.id);
         tracing::info!(process = %process.name, "ended");
     }
 
@@ -151,20 +168,55 @@ impl Core {
     pub(super) async fn stop_process(&self, name: &str, grace: Duration) -> Result<(), Error> {
         let process = self.processes.find(name)?;
         let directory = self.processes.directory(&process.id);
-        if matches!(self.processes.state(&process.id)?, State::Running { .. }) {
+        if matches!(self.settled(&process).await?, State::Running { .. }) {
             weft_process::signal(&directory, Signal::TERM)
                 .map_err(|error| Error::internal("cannot stop the process", error))?;
-            if timeout(grace, self.processes.over(&process.id)).await.is_err() {
-                weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
+            if timeout(grace, self.processes.over(&process.id)).await.is_ok() {
+                return Ok(());
             }
+            weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
         }
-        self.processes.over(&process.id).await;
-        Ok(())
+        self.until_over(&process).await
+    }
+
+    /// How a process is, once it has been started or has not.
+    async fn settled(&self, process: &Record) -> Result<State, Error> {
+        let settled = timeout(START_PATIENCE, async {
+            self.processes.begun(&process.id).await;
+            loop {
+                match self.processes.state(&process.id)? {
+                    // By an earlier agent: its shim is a few instructions old.
+                    State::Starting => sleep(FIRST_PAUSE).await,
+                    state => return Ok(state),
+                }
+            }
+        });
+        let stuck = || {
+            let (name, log) = (&process.name, self.processes.directory(&process.id).join("shim.log"));
+            Error::new(
+                Kind::Internal,
+                format!("process {name} is still being started: see {}", log.display()),
+            )
+        };
+        settled.await.unwrap_or_else(|_| Err(stuck()))
+    }
+
+    /// Waits for a process that was killed.
+    async fn until_over(&self, process: &Record) -> Result<(), Error> {
+        let over = timeout(END_PATIENCE, self.processes.over(&process.id)).await;
+        over.map(drop).map_err(|_| {
+            let message = format!(
+                "process {} was killed, and has not ended within {END_PATIENCE:?}: it waits for a device or a \
+                 file system",
+                process.name
+            );
+            Error::new(Kind::Internal, message)
+        })
     }
 
     pub(super) async fn remove_one(&self, name: &str, force: bool) -> Result<(), Error> {
         let process = self.processes.find(name)?;
-        if matches!(self.processes.state(&process.id)?, State::Running { .. }) {
+        if matches!(self.settled(&process).await?, State::Running { .. }) {
             if !force {
                 return Err(Error::conflict(format!(
                     "process {} is running: stop it with `weft stop {0}`, or use --force",
@@ -174,17 +226,16 @@ impl Core {
             let directory = self.processes.directory(&process.id);
             weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
         }
-        self.processes.over(&process.id).await;
+        self.until_over(&process).await?;
         if self.processes.contains(&process.id) { self.forget(&process).await } else { Ok(()) }
     }
 
     pub(super) async fn exit_status(&self, name: &str) -> Result<Option<i32>, Error> {
-        let process = self.processes.find(name)?;
-        self.ended(&process.id).await;
-        // Read before it is forgotten, if it is to be.
-        let state = self.processes.state(&process.id)?;
-        self.processes.over(&process.id).await;
-        Ok(if let State::Exited { code, .. } = state { code } else { None })
+        match (self.processes.find(name), self.processes.forgotten(name)) {
+            (Ok(process), _) => Ok(self.processes.over(&process.id).await),
+            (Err(_), Some(code)) => Ok(code),
+            (Err(error), None) => Err(error),
+        }
     }
 
     pub(super) fn directory_of(&self, name: &str) -> Result<PathBuf, Error> {

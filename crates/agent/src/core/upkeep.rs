@@ -76,7 +76,7 @@ impl Core {
     async fn drop_vanished(&self, watched: &mut Watched) {
         let endpoints = self.journal.endpoints();
         let ownerless =
-            |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.contains(&process));
+            |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.is_alive(&process));
         let gone: BTreeSet<EndpointId> = endpoints
             .iter()
             .filter(|(id, e)| {

@@ -64,7 +64,8 @@ fn trials() -> Vec<Trial> {
             signals_reach_the_command the_shims_signals_are_passed_on its_end_is_awaited
             output_is_kept_within_bounds output_may_be_closed the_shim_is_small_and_knows_no_secrets;
         failures: no_such_command not_executable no_such_directory the_hosts_network_is_refused
-            no_such_namespace a_directory_is_used_once a_broken_binary damaged_files_are_errors;
+            no_such_namespace a_directory_is_used_once a_broken_binary damaged_files_are_errors
+            files_cut_short_before_the_start_are_nothing;
         mounts: read_write_and_read_only read_only_reaches_what_is_mounted_below
             read_only_over_what_has_mounts_below missing_source
             missing_target sources_are_the_hosts other_networks_are_not_kept;
