@@ -1,8 +1,10 @@
 //! What the core asks of this host besides the data plane.
 
 mod linux;
+mod only;
 
 pub(crate) use linux::LinuxHost;
+pub(crate) use only::{NotTheOnly, OnlyAgent};
 
 use crate::error::Error;
 use async_trait::async_trait;

@@ -7,7 +7,7 @@ use crate::{
     core::Door,
     env::Env,
     error::Error,
-    host::LinuxHost,
+    host::{LinuxHost, NotTheOnly, OnlyAgent},
 };
 use std::{io, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,6 +25,9 @@ pub enum RunError {
     /// Its socket.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Another agent of this host.
+    #[error(transparent)]
+    NotTheOnly(#[from] NotTheOnly),
     /// Its store. Not being reachable is no reason.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -60,6 +63,7 @@ pub async fn run(config: AgentConfig) -> Result<(), RunError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     let listener = api::bind(&config.socket)?;
+    let _only = OnlyAgent::become_it()?;
     let embedded_path = embedded_store(&config.data_dir);
     let opened = connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());

@@ -22,16 +22,19 @@ fn an_agent_that_cannot_work_says_so_and_ends() {
     let _agent = host.agent(&["--cluster-advertise=eth0"]);
     let refusal = host.refused(&["weft", "agent", "--cluster-advertise=eth0"]);
     assert!(refusal.contains("/run/weft/weft.sock"), "{refusal}");
+    // A whole other agent would take this one's devices away.
+    let other = ["--host=unix:///run/second.sock", "--data-dir=/var/lib/second", "--node-name=second"];
+    let refusal = host.refused(&[&["weft", "agent", "--cluster-advertise=eth0"], &other[..]].concat());
+    assert!(refusal.contains("another agent runs on this host"), "{refusal}");
 }
 
 #[test]
 fn two_live_nodes_do_not_share_a_name() {
-    let Some(cluster) = Cluster::up(2) else { return };
-    let host = cluster.host(2);
+    let Some(mut cluster) = Cluster::up(2) else { return };
+    cluster.agents[1].stop();
     let store = format!("--cluster-store={}", cluster.store.url());
-    let elsewhere = ["--host=unix:///run/second.sock", "--data-dir=/var/lib/second", "--node-name=host1"];
-    let refusal =
-        host.refused(&[&["weft", "agent", &store, "--cluster-advertise=eth0"], &elsewhere[..]].concat());
+    let agent = ["weft", "agent", "--cluster-advertise=eth0", "--data-dir=/var/lib/second"];
+    let refusal = cluster.host(2).refused(&[&agent[..], &[&store, "--node-name=host1"]].concat());
     assert!(refusal.contains("host1"), "{refusal}");
 }
 

@@ -1,0 +1,76 @@
+//! One agent on each host: to two, whatever the other made is a leftover.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+use weft_netlink::{Namespace, NamespaceError};
+
+/// Where the locks are, whatever the agents' sockets and data directories.
+const DIRECTORY: &str = "/run/weft";
+
+/// Held by the one agent of this host's network namespace; until dropped, or the agent dies.
+#[derive(Debug)]
+pub(crate) struct OnlyAgent {
+    _lock: File,
+}
+
+/// Why this cannot be the agent of this host.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTheOnly {
+    /// There is one.
+    #[error("another agent runs on this host, and the two would remove each other's devices: stop it first")]
+    Another,
+    /// The kernel does not say which namespace this is.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// The lock cannot be had.
+    #[error("cannot lock {path}")]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl OnlyAgent {
+    /// Becomes it.
+    ///
+    /// # Errors
+    /// [`NotTheOnly::Another`], if there is one already.
+    pub(crate) fn become_it() -> Result<Self, NotTheOnly> {
+        Self::of(Path::new(DIRECTORY), Namespace::current()?.inode()?)
+    }
+
+    fn of(directory: &Path, namespace: u64) -> Result<Self, NotTheOnly> {
+        let path = directory.join(format!("net-{namespace}.lock"));
+        let failed = |source| NotTheOnly::Lock { path: path.clone(), source };
+        fs::create_dir_all(directory).map_err(failed)?;
+        // Only root can open it: whoever can read a file can lock it.
+        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let lock = open.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(NotTheOnly::Another),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_each_namespace() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = OnlyAgent::of(directory.path(), 7).unwrap();
+        assert!(matches!(OnlyAgent::of(directory.path(), 7), Err(NotTheOnly::Another)));
+        let _elsewhere = OnlyAgent::of(directory.path(), 8).unwrap();
+        drop(first);
+        OnlyAgent::of(directory.path(), 7).unwrap();
+    }
+}
