@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 
 mod cluster;
+mod crashes;
 mod data_plane;
 mod embedded;
 mod names;
