@@ -6,6 +6,7 @@ mod client;
 mod completion;
 mod endpoint;
 mod failure;
+mod inspect;
 mod network;
 mod node;
 mod output;

@@ -3,7 +3,8 @@
 use crate::{
     client::{Client, part},
     failure::each,
-    output::{Format, Listing, Out, ago},
+    inspect::inspect,
+    output::{Format, Listing, Out, since},
 };
 use clap::Subcommand;
 use std::{cell::RefCell, process::ExitCode};
@@ -31,16 +32,11 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+    pub(crate) async fn run(self, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
         match self {
             Self::Ls(listing) => ls(listing, client, out).await,
             Self::Inspect { nodes } => {
-                let mut found: Vec<v1::Node> = Vec::new();
-                for node in &nodes {
-                    found.push(client.get(&path(node)).await?);
-                }
-                out.json(&found)?;
-                Ok(ExitCode::SUCCESS)
+                inspect::<v1::Node>(client, out, nodes.iter().map(|node| path(node))).await
             }
             Self::Rm { nodes } => {
                 let out = RefCell::new(out);
@@ -75,7 +71,7 @@ async fn ls(listing: Listing, client: &Client, mut out: Out) -> anyhow::Result<E
 
 fn row(node: v1::Node) -> Vec<String> {
     let state = if node.up { "up" } else { "down" };
-    let since = node.since.map(|since| format!(", {}", ago(since))).unwrap_or_default();
+    let since = node.since.map(|then| format!(" {}", since(then))).unwrap_or_default();
     vec![
         format!("{}{}", node.name, if node.this { " *" } else { "" }),
         format!("{state}{since}"),

@@ -85,11 +85,16 @@ pub(crate) fn short(id: &str, whole: bool) -> String {
 
 /// How long ago `then` was, in one unit, as docker says it.
 pub(crate) fn ago(then: Timestamp) -> String {
-    format!("{} ago", lasted(Timestamp::now().duration_since(then).as_secs()))
+    format!("{} ago", since(then))
+}
+
+/// How long it has been so since `then`, in one unit.
+pub(crate) fn since(then: Timestamp) -> String {
+    lasted(Timestamp::now().duration_since(then).as_secs())
 }
 
 /// Seconds in the largest unit that fits twice.
-pub(crate) fn lasted(seconds: i64) -> String {
+fn lasted(seconds: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")];
     let unit = UNITS.iter().find(|(size, _)| seconds >= 2 * size);
     match unit {

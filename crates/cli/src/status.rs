@@ -2,7 +2,7 @@
 
 use crate::{
     client::Client,
-    output::{Format, Out, ago},
+    output::{Format, Out, ago, since},
 };
 use clap::builder::styling::{AnsiColor, Style};
 use std::process::ExitCode;
@@ -30,9 +30,9 @@ impl Status {
 
 fn write(status: &v1::Status, out: &mut Out) -> anyhow::Result<()> {
     let store = match &status.store.error {
-        None => format!("{}, in reach since {}", status.store.url, status.store.since),
+        None => format!("{}, in reach for {}", status.store.url, since(status.store.since)),
         Some(error) => {
-            format!("{}, out of reach since {}: {error}", status.store.url, status.store.since)
+            format!("{}, out of reach for {}: {error}", status.store.url, since(status.store.since))
         }
     };
     let mut pairs = vec![

@@ -1,6 +1,6 @@
 //! `weft network inspect`.
 
-use crate::{client::Client, failure, output::Out};
+use crate::{client::Client, inspect::inspect, output::Out};
 use std::process::ExitCode;
 use weft_api::docker::Network;
 
@@ -16,17 +16,7 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(super) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
-        let mut found: Vec<Network> = Vec::new();
-        let mut code = ExitCode::SUCCESS;
-        for network in &self.networks {
-            match client.get(&super::path(network)).await {
-                Ok(network) => found.push(network),
-                Err(error) => code = failure::report(&error.into()),
-            }
-        }
-        // As docker: what was found is shown also if something was not.
-        out.json(&found)?;
-        Ok(code)
+    pub(super) async fn run(self, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
+        inspect::<Network>(client, out, self.networks.iter().map(|network| super::path(network))).await
     }
 }

@@ -3,9 +3,8 @@
 use super::PATH;
 use crate::{
     client::Client,
-    output::{Format, Listing, Out, ago, lasted, short},
+    output::{Format, Listing, Out, ago, short, since},
 };
-use jiff::Timestamp;
 use std::{net::IpAddr, process::ExitCode};
 use weft_api::v1::{Process, ProcessState};
 use weft_model::PortMapping;
@@ -76,8 +75,7 @@ fn visible(c: char) -> impl Iterator<Item = char> {
 fn state(process: &Process) -> String {
     match process.state {
         ProcessState::Running { .. } => {
-            let up = Timestamp::now().duration_since(process.created).as_secs();
-            format!("up {}", lasted(up))
+            format!("up {}", since(process.created))
         }
         ProcessState::Exited { code: Some(code), at } => format!("exited ({code}) {}", ago(at)),
         ProcessState::Exited { code: None, at } => format!("ended {}", ago(at)),
