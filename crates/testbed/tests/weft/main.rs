@@ -3,12 +3,14 @@
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 
 mod cluster;
+mod commands;
 mod crashes;
 mod data_plane;
 mod embedded;
 mod names;
 mod networks;
 mod partition;
+mod processes;
 mod publishing;
 mod refusals;
 mod subnets;
