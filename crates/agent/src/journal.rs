@@ -11,7 +11,7 @@ mod identity;
 
 pub(crate) use identity::Identity;
 
-use file::{read_json, remove_file, write_json};
+use file::{remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -93,7 +93,7 @@ impl JournalError {
 }
 
 impl Journal {
-    /// Opens the journal in `data_dir`, making what is missing. A file that cannot be read is set aside with
+    /// Opens the journal in `data_dir`, making what is missing. A file that makes no sense is set aside with
     /// the ending `.unreadable`: the endpoint is then taken away like any that the journal does not know.
     ///
     /// # Errors
@@ -101,17 +101,8 @@ impl Journal {
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let directory = data_dir.join("endpoints");
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
-        let mut endpoints = BTreeMap::new();
-        let listing = std::fs::read_dir(&directory).map_err(JournalError::new("cannot read", &directory))?;
-        for item in listing {
-            let path = item.map_err(JournalError::new("cannot read", &directory))?.path();
-            let Some(id) = file::stem(&path, "json").and_then(|stem| stem.parse().ok()) else { continue };
-            match read_json(&path) {
-                Ok(Some(endpoint)) => drop(endpoints.insert(id, endpoint)),
-                Ok(None) => {}
-                Err(error) => file::set_aside(&path, &error),
-            }
-        }
+        let all = file::read_all(&directory)?.into_iter();
+        let endpoints = all.filter_map(|(name, endpoint)| Some((name.parse().ok()?, endpoint))).collect();
         let (endpoints, _) = watch::channel(Arc::new(endpoints));
         Ok(Self { directory, endpoints, removals: AtomicU64::new(0), writing: Mutex::new(()) })
     }

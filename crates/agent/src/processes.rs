@@ -33,13 +33,18 @@ pub(crate) struct Record {
 impl Record {
     /// The name of its network namespace.
     pub(crate) fn netns_name(&self) -> String {
-        format!("weft-run-{}", self.id.short())
+        netns_name(&self.id)
     }
 
     /// The path of its network namespace.
     pub(crate) fn netns(&self) -> PathBuf {
         Path::new("/run/netns").join(self.netns_name())
     }
+}
+
+/// The name of a process's network namespace.
+pub(crate) fn netns_name(id: &ProcessId) -> String {
+    format!("weft-run-{}", id.short())
 }
 
 struct Known {
@@ -84,22 +89,18 @@ impl Processes {
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let directory = data_dir.join("processes");
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
-        let mut all = BTreeMap::new();
-        for item in std::fs::read_dir(&directory).map_err(JournalError::new("cannot read", &directory))? {
-            let path = item.map_err(JournalError::new("cannot read", &directory))?.path();
-            if file::stem(&path, "json").is_none() {
-                continue;
-            }
-            match file::read_json::<Record>(&path) {
-                Ok(Some(record)) => {
-                    let id = record.id;
-                    all.insert(id, Known { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 });
-                }
-                Ok(None) => {}
-                Err(error) => file::set_aside(&path, &error),
-            }
-        }
+        let known = |record: Record| {
+            (record.id, Known { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 })
+        };
+        let all = file::read_all(&directory)?.into_iter().map(|(_, record)| known(record)).collect();
         Ok(Self { directory, all: Mutex::new(all), forgotten: Mutex::default() })
+    }
+
+    /// The processes whose records were damaged, and set aside: there are only their directories.
+    pub(crate) fn strays(&self) -> Vec<ProcessId> {
+        let Ok(listing) = std::fs::read_dir(&self.directory) else { return Vec::new() };
+        let names = listing.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok());
+        names.filter(|id| !self.contains(id)).collect()
     }
 
     /// Where a process's shim keeps its files.

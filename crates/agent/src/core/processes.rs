@@ -1,8 +1,15 @@
 //! Processes on networks: started, watched, stopped, forgotten.
 
 use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find};
-use crate::{error::chain, processes::Record};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use crate::{
+    error::chain,
+    processes::{Record, netns_name},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId};
@@ -96,6 +103,26 @@ impl Core {
     pub(crate) fn adopt(self: &Arc<Self>) {
         for process in self.processes.all() {
             self.watch(process);
+        }
+        for stray in self.processes.strays() {
+            let core = Arc::clone(self);
+            tokio::spawn(async move { core.clear_stray(stray).await });
+        }
+    }
+
+    /// Removes what is left of a process that nothing is known of any more, unless it runs.
+    async fn clear_stray(&self, id: ProcessId) {
+        let directory = self.processes.directory(&id);
+        if let Ok(State::Running { pid }) = self.processes.state(&id) {
+            let directory = directory.display();
+            tracing::error!(pid, %directory, "a process of weft's runs, but its record is damaged: end it yourself");
+            return;
+        }
+        let netns = Path::new("/run/netns").join(netns_name(&id));
+        let removed = tokio::task::spawn_blocking(move || weft_process::remove(&directory, &netns)).await;
+        let gone = self.host.delete_netns(&netns_name(&id)).await;
+        if !matches!((removed, gone), (Ok(Ok(())), Ok(()))) {
+            tracing::warn!(process = id.short(), "cannot remove what is left of a process");
         }
     }
 

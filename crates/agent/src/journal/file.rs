@@ -1,5 +1,6 @@
 //! Small JSON files, replaced whole.
 
+use super::JournalError;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -8,10 +9,39 @@ use std::{
     path::Path,
 };
 
+/// Reads every `<name>.json` of a directory. What a crash left half-written is removed; what makes no sense is
+/// set aside with the ending `.unreadable`.
+///
+/// # Errors
+/// If the directory or a file cannot be read: what cannot be read now may be read later.
+pub(crate) fn read_all<T: DeserializeOwned>(directory: &Path) -> Result<Vec<(String, T)>, JournalError> {
+    let mut all = Vec::new();
+    let listing = fs::read_dir(directory).map_err(JournalError::new("cannot read", directory))?;
+    for item in listing {
+        let path = item.map_err(JournalError::new("cannot read", directory))?.path();
+        if stem(&path, "tmp").is_some() {
+            remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
+        }
+        let Some(name) = stem(&path, "json") else { continue };
+        match read_json(&path) {
+            Ok(value) => all.extend(value.map(|value| (name.to_owned(), value))),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => set_aside(&path, &error),
+            Err(error) => return Err(JournalError::new("cannot read", &path)(error)),
+        }
+    }
+    Ok(all)
+}
+
 /// The file at `path`, or `None` if there is none.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] if it makes no sense.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Ok(bytes) => {
+            let read = serde_json::from_slice(&bytes);
+            read.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -19,21 +49,33 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T
 
 /// Replaces the file at `path`: whoever reads it, at any moment, finds the old one or the new one.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    write_through(path, value).map(drop)
+    write_through(path, value, |_| Ok(()))
 }
 
 /// As [`write_json`], and returns only when it would survive the machine.
 pub(crate) fn write_json_durably(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    write_through(path, value)?.sync_all()?;
+    // Before it takes the place of the old one, which would be lost otherwise.
+    write_through(path, value, File::sync_all)?;
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
-fn write_through(path: &Path, value: &impl Serialize) -> io::Result<File> {
+fn write_through(
+    path: &Path,
+    value: &impl Serialize,
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(&serde_json::to_vec_pretty(value)?)?;
-    fs::rename(&temporary, path)?;
-    Ok(file)
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(&serde_json::to_vec_pretty(value)?)?;
+        finish(&file)?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| {
+        // A full disk has no room for it either.
+        let _ = fs::remove_file(&temporary);
+    })
 }
 
 /// Removes a file that may be gone already.
@@ -55,7 +97,7 @@ pub(crate) fn stem<'p>(path: &'p Path, ending: &str) -> Option<&'p str> {
 }
 
 /// Keeps a file that cannot be read for somebody to look at, out of the way.
-pub(crate) fn set_aside(path: &Path, error: &io::Error) {
+fn set_aside(path: &Path, error: &io::Error) {
     tracing::error!(path = %path.display(), %error, "a file of the journal cannot be read; it is set aside");
     if let Err(error) = fs::rename(path, path.with_extension("unreadable")) {
         tracing::error!(path = %path.display(), %error, "nor can it be renamed");

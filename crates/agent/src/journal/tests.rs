@@ -75,6 +75,38 @@ fn a_damaged_file_is_set_aside() {
 }
 
 #[test]
+fn what_a_crash_left_half_written_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    Journal::open(dir.path()).unwrap();
+    let path = dir.path().join("endpoints/x.tmp");
+    std::fs::write(&path, "{").unwrap();
+    Journal::open(dir.path()).unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_cannot_be_read_now_is_not_taken_for_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = EndpointId::random(&mut rand::rng());
+    // What read(2) refuses also to root.
+    let path = dir.path().join(format!("endpoints/{id}.json"));
+    std::fs::create_dir_all(&path).unwrap();
+    let error = Journal::open(dir.path()).err().unwrap().to_string();
+    assert!(error.starts_with("cannot read /"), "{error}");
+    assert!(path.exists());
+}
+
+#[test]
+fn a_process_without_a_record_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = weft_model::ProcessId::random(&mut rand::rng());
+    std::fs::create_dir_all(dir.path().join(format!("processes/{id}"))).unwrap();
+    std::fs::write(dir.path().join(format!("processes/{id}.json")), "").unwrap();
+    let processes = crate::processes::Processes::open(dir.path()).unwrap();
+    assert_eq!(processes.strays(), [id]);
+}
+
+#[test]
 fn nothing_changes_when_the_disk_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path()).unwrap();
