@@ -26,8 +26,7 @@ impl Socket {
     /// # Errors
     /// When the kernel refuses, or does not let them be read in one piece.
     pub fn addresses(&mut self) -> Result<Vec<Address>, NetlinkError> {
-        let objects = self.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-        Ok(objects.into_iter().filter_map(address).collect())
+        self.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()), address)
     }
 }
 

@@ -176,8 +176,7 @@ impl Socket {
     pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
         let mut message = LinkMessage::default();
         message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-        let objects = self.dump(&RouteNetlinkMessage::GetLink(message))?;
-        Ok(objects.into_iter().filter_map(link).collect())
+        self.dump(&RouteNetlinkMessage::GetLink(message), link)
     }
 
     /// The number of the link called `name`.

@@ -39,8 +39,7 @@ impl Socket {
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, NetlinkError> {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Unspec;
-        let objects = self.dump(&RouteNetlinkMessage::GetNeighbour(message))?;
-        Ok(objects.into_iter().filter_map(neighbour).collect())
+        self.dump(&RouteNetlinkMessage::GetNeighbour(message), neighbour)
     }
 
     /// The static entries of bridges and VXLAN devices.
@@ -50,8 +49,7 @@ impl Socket {
     pub fn forwards(&mut self) -> Result<Vec<Forward>, NetlinkError> {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
-        let objects = self.dump(&RouteNetlinkMessage::GetNeighbour(message))?;
-        Ok(objects.into_iter().filter_map(forward).collect())
+        self.dump(&RouteNetlinkMessage::GetNeighbour(message), forward)
     }
 }
 

@@ -43,14 +43,14 @@ impl Socket {
             message.header.address_family = family;
             message.header.protocol = protocol.map_or(RouteProtocol::Unspec, RouteProtocol::from);
             message.attributes.push(RouteAttribute::Table(u32::from(RouteHeader::RT_TABLE_MAIN)));
-            let objects = match self.dump(&RouteNetlinkMessage::GetRoute(message)) {
-                Ok(objects) => objects,
-                // The family is switched off altogether (ipv6.disable=1), or its table has never been used.
-                Err(e) if matches!(e.errno(), Some(ENOENT | EOPNOTSUPP | EAFNOSUPPORT)) => continue,
-                Err(e) => return Err(e),
-            };
             let wanted = |route: &Route| protocol.is_none_or(|protocol| route.protocol == protocol);
-            routes.extend(objects.into_iter().filter_map(route).filter(wanted));
+            let read = |object| route(object).filter(wanted);
+            match self.dump(&RouteNetlinkMessage::GetRoute(message), read) {
+                Ok(found) => routes.extend(found),
+                // The family is switched off altogether (ipv6.disable=1), or its table has never been used.
+                Err(e) if matches!(e.errno(), Some(ENOENT | EOPNOTSUPP | EAFNOSUPPORT)) => {}
+                Err(e) => return Err(e),
+            }
         }
         Ok(routes)
     }

@@ -125,20 +125,22 @@ impl Socket {
         }
     }
 
-    /// Reads a table. Objects of a kind that this version cannot read are left out: none of ours is.
+    /// Reads a table, and keeps what `read` makes of each object as it comes: tables have thousands. Objects of a
+    /// kind that this version cannot read are left out: none of ours is.
     ///
     /// # Errors
     /// [`NetlinkError::Interrupted`] when the table changed during every attempt: what was read then could
     /// lack objects that are there.
-    pub(crate) fn dump(
+    pub(crate) fn dump<T>(
         &mut self,
         message: &RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, NetlinkError> {
+        read: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, NetlinkError> {
         for _ in 0..DUMP_ATTEMPTS {
             let mut bytes = Vec::new();
             self.append(&mut bytes, message.clone(), NLM_F_REQUEST | NLM_F_DUMP);
             self.transport.send(&bytes)?;
-            if let Some(objects) = self.collect()? {
+            if let Some(objects) = self.collect(&read)? {
                 return Ok(objects);
             }
         }
@@ -146,7 +148,10 @@ impl Socket {
     }
 
     /// The objects of one dump; nothing if it was interrupted.
-    fn collect(&mut self) -> Result<Option<Vec<RouteNetlinkMessage>>, NetlinkError> {
+    fn collect<T>(
+        &mut self,
+        read: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, NetlinkError> {
         let (mut objects, mut interrupted) = (Vec::new(), false);
         loop {
             for message in self.receive()? {
@@ -155,7 +160,7 @@ impl Socket {
                 }
                 interrupted |= message.header.flags & INTERRUPTED != 0;
                 match message.payload {
-                    NetlinkPayload::InnerMessage(inner) => objects.push(inner),
+                    NetlinkPayload::InnerMessage(inner) => objects.extend(read(inner)),
                     NetlinkPayload::Done(_) => return Ok((!interrupted).then_some(objects)),
                     NetlinkPayload::Error(error) => {
                         return refusal(&error).map_or(Ok(Some(objects)), Err);

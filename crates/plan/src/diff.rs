@@ -106,15 +106,16 @@ impl Diff {
     }
 
     fn links(&mut self) {
-        for (place, want) in self.want.places.clone() {
+        let places = std::mem::take(&mut self.want.places);
+        for (place, want) in &places {
             let known: Vec<IfName> =
-                self.have.get(&place).map_or_else(Vec::new, |h| h.links.keys().cloned().collect());
+                self.have.get(place).map_or_else(Vec::new, |h| h.links.keys().cloned().collect());
             for name in known.into_iter().filter(|name| !want.links.contains_key(name)) {
                 self.remove(&(place.clone(), name));
             }
-            for (name, link) in want.links {
-                let at = (place.clone(), name);
-                if !self.is_there(&at, &link) {
+            for (name, link) in &want.links {
+                let at = (place.clone(), name.clone());
+                if !self.is_there(&at, link) {
                     // Nobody can make one; every namespace is born with it.
                     if link.kind == Kind::Loopback {
                         continue;
@@ -122,10 +123,11 @@ impl Diff {
                     self.remove(&at);
                     self.create(&at, link.clone(), None);
                 }
-                self.settings(&at, &link);
-                self.holdings(&at, &link);
+                self.settings(&at, link);
+                self.holdings(&at, link);
             }
         }
+        self.want.places = places;
     }
 
     fn wanted(&self, (place, name): &(Place, IfName)) -> Option<Link> {
@@ -196,23 +198,26 @@ impl Diff {
     }
 
     fn routes(&mut self) {
-        for (place, want) in self.want.places.clone() {
-            let have = self.have.get(&place).map(|namespace| namespace.routes.clone()).unwrap_or_default();
-            for route in have.difference(&want.routes) {
-                self.step(Step::DeleteRoute(place.clone(), route.clone()));
-            }
-            for route in want.routes.difference(&have) {
-                self.step(Step::AddRoute(place.clone(), route.clone()));
-            }
+        let nothing = Namespace::default();
+        for (place, want) in &self.want.places {
+            let have = self.have.get(place).unwrap_or(&nothing);
+            let delete = have.routes.difference(&want.routes);
+            self.out.steps.extend(delete.map(|route| Step::DeleteRoute(place.clone(), route.clone())));
+            let add = want.routes.difference(&have.routes);
+            self.out.steps.extend(add.map(|route| Step::AddRoute(place.clone(), route.clone())));
         }
     }
 
     fn sysctls(&mut self) {
-        for (place, want) in self.want.places.clone() {
-            let have = self.have.get(&place).map(|namespace| namespace.sysctls.clone()).unwrap_or_default();
-            for (key, value) in want.sysctls.into_iter().filter(|(key, value)| have.get(key) != Some(value)) {
-                self.step(Step::SetSysctl { place: place.clone(), key, value });
-            }
+        let nothing = Namespace::default();
+        for (place, want) in &self.want.places {
+            let have = self.have.get(place).unwrap_or(&nothing);
+            let other = want.sysctls.iter().filter(|(key, value)| have.sysctls.get(*key) != Some(value));
+            self.out.steps.extend(other.map(|(key, value)| Step::SetSysctl {
+                place: place.clone(),
+                key: key.clone(),
+                value: value.clone(),
+            }));
         }
     }
 
