@@ -43,7 +43,12 @@ impl Node {
 
     /// A node whose choices a seed decides.
     pub(super) fn seeded(number: usize, store: &MemoryStore, seed: u64) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        // Where there is one in memory: nothing has to survive this machine.
+        let shared_memory = Path::new("/dev/shm");
+        let directory = match shared_memory.is_dir() {
+            true => tempfile::tempdir_in(shared_memory).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
         let kernel = Arc::new(Fake::new());
         let config = AgentConfig {
             node_name: format!("host{number}").parse().unwrap(),

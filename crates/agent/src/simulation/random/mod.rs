@@ -21,7 +21,7 @@ use tokio::{task::JoinSet, time::sleep};
 use weft_store::MemoryStore;
 
 /// The seeds that are tried when nobody says which.
-const SEEDS: Range<u64> = 0..250;
+const SEEDS: Range<u64> = 0..200;
 const NODES: usize = 3;
 /// How much happens in one history.
 const EVENTS: usize = 60;
