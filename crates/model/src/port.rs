@@ -1,6 +1,6 @@
 //! Ports of a host that lead to a container.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -27,12 +27,20 @@ pub struct PortMapping {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_ip: Option<IpAddr>,
     /// The host's port.
+    #[serde(deserialize_with = "port_number")]
     pub host_port: NonZeroU16,
     /// The container's port.
+    #[serde(deserialize_with = "port_number")]
     pub port: NonZeroU16,
     /// TCP or UDP.
     #[serde(default)]
     pub protocol: Protocol,
+}
+
+fn port_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU16, D::Error> {
+    let number = u16::deserialize(deserializer)?;
+    let zero = || D::Error::custom("port 0 cannot be published: expected a number from 1 to 65535");
+    NonZeroU16::new(number).ok_or_else(zero)
 }
 
 /// Why a string is not a [`PortMapping`].

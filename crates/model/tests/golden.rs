@@ -1,6 +1,8 @@
 //! The shapes that agents of different versions share through the store. A file here that has to change means
 //! that an agent of before and one of after can no longer live in one cluster.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use serde_json::Value;
 use weft_model::{Claim, Cursor, Endpoint, Epoch, Liveness, Network, NetworkId, Node, Record};
 
