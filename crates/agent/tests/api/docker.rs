@@ -52,6 +52,8 @@ async fn a_network_is_created_listed_inspected_and_removed() {
         assert_eq!(network["Id"], *id);
         assert_eq!((&network["Driver"], &network["Scope"]), (&json!("weft"), &json!("global")));
         assert_eq!(network["IPAM"]["Config"], json!([{"Subnet": "10.0.0.0/24", "Gateway": "10.0.0.1"}]));
+        let vnis = json!({"com.docker.network.driver.overlay.vxlanid_list": "256"});
+        assert_eq!(network["Options"], vnis);
     }
     let again = create(&fake, json!({"Name": "overlay"})).await;
     assert_eq!(again.error(409), "network with name overlay already exists");

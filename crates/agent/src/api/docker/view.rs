@@ -1,6 +1,6 @@
 //! Our networks in the engine's words.
 
-use crate::core::{NetworkView, NodeView};
+use crate::core::{NetworkView, NodeView, VNI_OPTIONS};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -31,7 +31,7 @@ pub(super) fn summary(view: &NetworkView) -> docker::Network {
         config_from: docker::ConfigReference::default(),
         config_only: false,
         containers: BTreeMap::new(),
-        options: network.options.clone(),
+        options: options(network),
         labels: network.labels.clone(),
         peers: Vec::new(),
     }
@@ -49,6 +49,16 @@ pub(super) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     let peers = nodes.iter().filter(|node| on_it.contains(&node.name));
     let peers = peers.map(|n| docker::Peer { name: n.name.to_string(), ip: n.node.advertise.to_string() });
     docker::Network { containers, peers: peers.collect(), ..summary(view) }
+}
+
+/// As given, and the VNIs: where Docker shows them, since the devices in the kernel are named after them.
+fn options(network: &Network) -> BTreeMap<String, String> {
+    let mut options = network.options.clone();
+    if !VNI_OPTIONS.iter().any(|option| options.contains_key(*option)) {
+        let vnis: Vec<_> = network.segments().iter().map(|segment| segment.vni.to_string()).collect();
+        options.insert(VNI_OPTIONS[1].to_owned(), vnis.join(","));
+    }
+    options
 }
 
 fn config(subnet: &Subnet) -> docker::IpamConfig {
