@@ -35,6 +35,10 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Whether there is a network namespace at `netns`.
     fn has_netns(&self, netns: &Path) -> bool;
 
+    /// What tells the network namespace at `netns` from another that may take its place; `None` if there is
+    /// none, or it cannot be told.
+    fn which_netns(&self, netns: &Path) -> Option<u64>;
+
     /// Makes the network namespace `/run/netns/<name>`, with its loopback device up.
     async fn create_netns(&self, name: &str) -> Result<(), Error>;
 

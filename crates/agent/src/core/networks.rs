@@ -41,7 +41,10 @@ impl Core {
                     break;
                 }
                 Err(CommitError::Store(error)) => return Err(error.into()),
-                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Conflict { keys }) => {
+                    refuse_unreadable(&cluster, &keys)?;
+                    attempts.again(&cluster).await?;
+                }
             }
         }
         self.until(|cluster| cluster.networks.contains_key(&id)).await;
@@ -93,11 +96,14 @@ impl Core {
                 attempts.again(&cluster).await?;
                 continue;
             }
-            let endpoints = self.endpoints_prefix(id);
-            let (entry, on_it) = tokio::join!(self.store.get(&key), self.store.list(&endpoints));
-            let Some(entry) = entry? else { break };
+            // In this order: who is not on it after it was marked cannot be on it until the mark changes.
+            let Some(entry) = self.store.get(&key).await? else { break };
             let marked = Network::from_json(&entry.value).map_err(|e| Error::internal("network", e))?;
-            let on_it = on_it?.entries;
+            if !marked.removing {
+                attempts.again(&cluster).await?;
+                continue;
+            }
+            let on_it = self.store.list(&self.endpoints_prefix(id)).await?.entries;
             if !on_it.is_empty() {
                 let unmarked = Network { removing: false, ..marked };
                 let txn = Txn::new().put(&key, unmarked.to_json(), Condition::Unchanged(entry.modified));
@@ -212,6 +218,16 @@ fn refuse_if_used<'e>(
 ) -> Result<(), Error> {
     let who: Vec<String> = endpoints.take(10).map(|e| format!("{} on {}", e.name, e.node)).collect();
     if who.is_empty() { Ok(()) } else { Err(in_use(name, id, &who.join(", "))) }
+}
+
+/// A race with a key that this version cannot read would go on for ever.
+fn refuse_unreadable(cluster: &Cluster, keys: &[String]) -> Result<(), Error> {
+    match keys.iter().find_map(|key| cluster.unreadable.get_key_value(key)) {
+        Some((key, why)) => Err(Error::conflict(format!(
+            "key {key} in the store is in the way, and cannot be read: {why}; remove it, or upgrade weft"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Worded as Docker words it, since scripts look for it.

@@ -71,6 +71,10 @@ impl Host for LinuxHost {
         !matches!(Namespace::open(netns), Err(error) if error.is_gone())
     }
 
+    fn which_netns(&self, netns: &Path) -> Option<u64> {
+        Namespace::open(netns).and_then(|namespace| namespace.inode()).ok()
+    }
+
     async fn create_netns(&self, name: &str) -> Result<(), Error> {
         let name = name.to_owned();
         let (tell, hear) = oneshot::channel();

@@ -28,8 +28,9 @@ pub(super) struct Resolvers {
 }
 
 struct Server {
-    /// The endpoints it was started for: a path may come to mean another namespace.
+    /// The endpoints it was started for, and the namespace: a path may come to mean another.
     endpoints: Vec<EndpointId>,
+    namespace: Option<u64>,
     client: Arc<ArcSwap<Client>>,
     _handle: ServerHandle,
 }
@@ -51,10 +52,11 @@ impl Resolvers {
             wanted.entry(&local.netns).or_default().push((*id, local));
         }
         self.running.retain(|netns, server| {
-            // Nothing of what it was started for is there any more: whatever is there now is another's.
-            wanted
-                .get(netns.as_path())
-                .is_some_and(|now| now.iter().any(|(id, _)| server.endpoints.contains(id)))
+            let for_them =
+                |now: &Vec<(EndpointId, _)>| now.iter().any(|(id, _)| server.endpoints.contains(id));
+            // Otherwise nothing of what it was started for is there: whatever is there now is another's.
+            wanted.get(netns.as_path()).is_some_and(for_them)
+                && self.host.which_netns(netns) == server.namespace
         });
         let upstream = ResolvConf::parse(&self.host.resolv_conf());
         let upstream = upstream.servers(|name| self.host.interface_index(name.as_str()));
@@ -84,13 +86,14 @@ impl Resolvers {
         client: Client,
     ) -> Result<Server, String> {
         let address = SocketAddr::from((SERVER, PORT));
+        let namespace = self.host.which_netns(netns);
         let no_names =
             |why: &dyn std::fmt::Display| format!("no names are served in {}: {why}", netns.display());
         let (udp, tcp) =
             self.host.resolver_sockets(netns, address).await.map_err(|error| no_names(&error))?;
         let client = Arc::new(ArcSwap::from_pointee(client));
         let handle = self.resolver.serve(udp, tcp, Arc::clone(&client)).map_err(|error| no_names(&error))?;
-        Ok(Server { endpoints, client, _handle: handle })
+        Ok(Server { endpoints, namespace, client, _handle: handle })
     }
 }
 

@@ -179,6 +179,10 @@ impl Host for FakeHost {
         self.kernel.kernel(|kernel| kernel.places.contains_key(&Place::Container(netns.to_owned())))
     }
 
+    fn which_netns(&self, netns: &Path) -> Option<u64> {
+        self.has_netns(netns).then_some(0)
+    }
+
     async fn create_netns(&self, name: &str) -> Result<(), Error> {
         self.kernel.add_container(format!("/run/netns/{name}"));
         Ok(())

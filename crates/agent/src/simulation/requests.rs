@@ -4,6 +4,7 @@ use super::{cluster, eventually, network};
 use crate::core::{Attach, JoinOptions, Kind};
 use std::time::Duration;
 use tokio::time::sleep;
+use weft_store::{Condition, Store, Txn};
 
 fn attach(netns: &str, name: &str) -> Attach {
     Attach {
@@ -94,4 +95,15 @@ async fn a_refused_removal_leaves_no_mark() {
     });
     let error = removed.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable, "it is not known what became of it: {error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_key_in_the_way_is_named() {
+    let (store, nodes) = cluster(1).await;
+    let garbage = Txn::new().put("weft/v1/vnis/256", "garbage", Condition::Always);
+    store.commit(garbage).await.unwrap();
+    eventually("it is seen", || !nodes[0].core().known().unreadable.is_empty()).await;
+    let error = nodes[0].core().create(network("overlay")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Conflict);
+    assert!(error.to_string().starts_with("key weft/v1/vnis/256 in the store is in the way"), "{error}");
 }

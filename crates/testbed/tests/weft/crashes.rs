@@ -162,6 +162,22 @@ fn a_host_that_lost_its_power_leaves_no_endpoints() {
     ping(&one, "one", "two");
 }
 
+#[test]
+fn a_namespace_made_anew_under_its_name_is_attached_again() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let host = cluster.host(1);
+    cluster.create_network(&["overlay"]);
+    sleeper(host, "overlay", "one", &[]);
+    host.run(&["ip", "netns", "add", "spare"]);
+    host.run(&["weft", "attach", "--netns", "/run/netns/spare", "--net", "overlay", "--name", "spare"]);
+    host.run(&["sh", "-c", "ip netns delete spare && ip netns add spare"]);
+    until("it reaches others, by their names", SOON, || {
+        let lookup = "ip netns exec spare dig +short +time=1 +tries=1 @127.0.0.11 one";
+        let reaches = "ip netns exec spare ping -c1 -W1 10.0.0.2";
+        host.output(&["sh", "-c", &format!("{lookup} | grep -q 10.0.0.2 && {reaches}")]).status.success()
+    });
+}
+
 /// The open files and the threads of an agent.
 fn held(agent: &Agent) -> [usize; 2] {
     ["fd", "task"]
