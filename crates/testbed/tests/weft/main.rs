@@ -6,6 +6,7 @@ mod cluster;
 mod commands;
 mod crashes;
 mod data_plane;
+mod disks;
 mod embedded;
 mod names;
 mod networks;
