@@ -84,6 +84,15 @@ fn what_others_break_is_mended() {
             assert!(!plan.steps.is_empty(), "nobody noticed `{sabotage}`");
             mend(&host, &wanted, sabotage);
         }
+        // There only where its module is loaded.
+        let netfilter = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+        if std::path::Path::new(netfilter).exists() {
+            let inside = format!("ip netns exec weft-256 sh -c 'read value <{netfilter}; test $value = 0'");
+            host.sh(&inside);
+            host.sh(&format!("ip netns exec weft-256 sh -c 'echo 1 >{netfilter}'"));
+            mend(&host, &wanted, "packet filter for bridges");
+            host.sh(&inside);
+        }
         for to in ["10.0.0.1", "fd00::1"] {
             assert!(host.ping("box", to), "{to} is not reached after all that");
         }

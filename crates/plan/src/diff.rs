@@ -1,8 +1,8 @@
 //! From what is to what should be.
 
 use crate::{
-    Change, Desired, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan, Ruleset, Step, Target, Thing,
-    target::sysctl_link,
+    BRIDGE_NETFILTER, Change, Desired, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan, Ruleset,
+    Step, Target, Thing, target::sysctl_link,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -212,7 +212,10 @@ impl Diff {
         let nothing = Namespace::default();
         for (place, want) in &self.want.places {
             let have = self.have.get(place).unwrap_or(&nothing);
-            let other = want.sysctls.iter().filter(|(key, value)| have.sysctls.get(*key) != Some(value));
+            let other = want.sysctls.iter().filter(|(key, value)| match have.sysctls.get(*key) {
+                Some(have) => have != *value,
+                None => !BRIDGE_NETFILTER.contains(&key.as_str()),
+            });
             self.out.steps.extend(other.map(|(key, value)| Step::SetSysctl {
                 place: place.clone(),
                 key: key.clone(),

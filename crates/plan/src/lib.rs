@@ -23,7 +23,7 @@ pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Kind, Link, Namespace, Observed, Port, Route};
 pub use place::Place;
 pub use step::{Change, Peer, Plan, Problem, Step, Thing};
-pub use target::{Pair, Target};
+pub use target::{BRIDGE_NETFILTER, Pair, Target};
 
 /// What every alias of ours starts with: it tells a device of ours from another's of the same name.
 pub const ALIAS_PREFIX: &str = "weft ";

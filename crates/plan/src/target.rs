@@ -161,6 +161,13 @@ impl Namespace {
     }
 }
 
+/// Kernel parameters that are 0 in a segment's namespace. Where Docker or Kubernetes run they are 1 in every new
+/// one, and each bridged frame takes the way of a routed packet (`br_nf_pre_routing`,
+/// `net/bridge/br_netfilter_hooks.c`) to meet rules that are not there. They come with a module that may not be
+/// loaded, or only later: what is not there need not be set.
+pub const BRIDGE_NETFILTER: [&str; 3] =
+    ["bridge/bridge-nf-call-arptables", "bridge/bridge-nf-call-ip6tables", "bridge/bridge-nf-call-iptables"];
+
 fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
     let mut namespace = Namespace::default();
     let alias = alias_of(&segment.network);
@@ -176,6 +183,7 @@ fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
         bridge.addresses.insert(link_local(BRIDGE_V6));
     }
     namespace.links.insert(IfName::bridge(), bridge);
+    namespace.sysctls.extend(BRIDGE_NETFILTER.map(|key| (key.to_owned(), "0".to_owned())));
 
     let kind = Kind::Vxlan { vni, vtep: segment.vtep, port: segment.port };
     let mut vxlan = Link::new(kind, alias, None, segment.mtu);

@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, net::IpAddr};
 use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
-    Attachment, Desired, Namespace, Observed, Place, Publish, Remote, Segment, Step, Thing, plan,
+    Attachment, BRIDGE_NETFILTER, Desired, Namespace, Observed, Place, Publish, Remote, Segment, Step, Thing,
+    plan,
 };
 
 fn vni() -> Vni {
@@ -162,6 +163,17 @@ fn a_deleted_namespace_is_made_again_with_all_that_was_in_it() {
     assert_eq!(plan.steps.iter().filter(|step| matches!(step, Step::CreateLink { .. })).count(), 4);
     plan.steps.iter().for_each(|step| kernel.take(step).unwrap());
     assert_eq!(kernel, reached(&desired()));
+}
+
+#[test]
+fn bridged_frames_meet_no_packet_filter_whenever_its_module_is_loaded() {
+    let mut kernel = reached(&desired());
+    let segment = kernel.places.get_mut(&Place::Segment(vni())).unwrap();
+    segment.sysctls.extend(BRIDGE_NETFILTER.map(|key| (key.to_owned(), "1".to_owned())));
+    let all = |value: &str| {
+        BRIDGE_NETFILTER.map(|key| format!("weft-256: set sysctl net.{} = {value}", key.replace('/', ".")))
+    };
+    assert_eq!(lines(&desired(), &kernel), all("0"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use weft_model::IfName;
 use weft_netlink::{
     BridgePort, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request, Socket,
 };
-use weft_plan::{Change, Kind, Peer, Place, Port, Step, Thing};
+use weft_plan::{BRIDGE_NETFILTER, Change, Kind, Peer, Place, Port, Step, Thing};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +121,7 @@ impl Kernel {
                 self.enter(&Place::Host)?;
                 // From here on the thread is in the new one, or in none that is known.
                 self.here = None;
-                weft_netlink::create_named(&name, || mark_namespace(&mark))?;
+                weft_netlink::create_named(&name, || prepare_namespace(&mark))?;
                 self.here = Some(Place::Segment(*vni));
             }
             Step::DeleteNamespace(vni) => {
@@ -240,7 +240,12 @@ fn open(place: &Place) -> Result<Namespace, NamespaceError> {
     }
 }
 
-fn mark_namespace(mark: &str) -> Result<(), Error> {
+/// Marks the namespace that the thread is in as ours. What a module that may be loaded has given it beyond that
+/// is taken back at once: otherwise only the next look would show it.
+fn prepare_namespace(mark: &str) -> Result<(), Error> {
+    for key in BRIDGE_NETFILTER.iter().filter(|key| sysctl::read(key).is_some()) {
+        sysctl::write(key, "0").map_err(Error::Other)?;
+    }
     let mut socket = Socket::open()?;
     let loopback = socket.link_index("lo")?;
     Ok(socket.request(weft_netlink::set_link(loopback, LinkSetting::Alias(mark.to_owned())))?)
