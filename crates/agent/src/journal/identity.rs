@@ -84,7 +84,7 @@ fn lock(data_dir: &Path) -> Result<File, JournalError> {
         std::fs::TryLockError::WouldBlock => JournalError {
             doing: "another agent uses this data directory; stop it, or choose another with --data-dir:",
             path: data_dir.to_owned(),
-            source: io::ErrorKind::WouldBlock.into(),
+            source: io::Error::new(io::ErrorKind::WouldBlock, "its file `lock` is held"),
         },
         std::fs::TryLockError::Error(source) => JournalError { doing: "cannot lock", path, source },
     })?;

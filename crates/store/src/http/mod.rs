@@ -106,7 +106,7 @@ impl Http {
 
     /// Asks one server after the other until one is there, and leaves its answer to be read.
     pub(crate) async fn open(&self, question: &Question<'_>, deadline: Instant) -> Result<Response, Trouble> {
-        let first = self.current.load(Ordering::Relaxed);
+        let (began, first) = (Instant::now(), self.current.load(Ordering::Relaxed));
         let mut trouble = Trouble::Malformed("no server is given".into());
         for turn in 0..self.bases.len() {
             let index = (first + turn) % self.bases.len();
@@ -118,7 +118,7 @@ impl Http {
                 }
                 Ok(Err(error)) if error.is_connect() => Trouble::NotSent(error.into()),
                 Ok(Err(error)) => return self.unanswered(index, error.into()),
-                Err(late) => return self.unanswered(index, late.into()),
+                Err(_) => return self.unanswered(index, too_late(began)),
             };
         }
         Err(trouble)
@@ -156,10 +156,10 @@ pub(crate) async fn read_body(
     mut each: impl FnMut(&[u8]) -> Result<(), String>,
 ) -> Result<(), Trouble> {
     let mut chunks = response.bytes_stream();
-    let mut length = 0;
+    let (began, mut length) = (Instant::now(), 0);
     loop {
         let chunk = timeout_at(deadline, chunks.next()).await;
-        let Some(chunk) = chunk.map_err(|late| Trouble::NoAnswer(late.into()))? else { return Ok(()) };
+        let Some(chunk) = chunk.map_err(|_| Trouble::NoAnswer(too_late(began)))? else { return Ok(()) };
         let chunk = chunk.map_err(|error| Trouble::NoAnswer(error.into()))?;
         length += chunk.len();
         if length > MAX_ANSWER {
@@ -167,6 +167,10 @@ pub(crate) async fn read_body(
         }
         each(&chunk).map_err(Trouble::Malformed)?;
     }
+}
+
+fn too_late(began: Instant) -> Box<dyn Error + Send + Sync> {
+    format!("no answer within {:.1?}", began.elapsed()).into()
 }
 
 /// Why a client cannot be made.
