@@ -54,6 +54,7 @@ impl Agent {
         let Ground { config, store, keyspace, env, host, datapath } = ground;
         let identity = Arc::new(Identity::open(&config.data_dir, &env)?);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
+        journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
         let (keeper, picture) = PictureKeeper::new(Arc::clone(&store), keyspace.clone(), Arc::clone(&env));
         let (reconciler, rounds) = Reconciler::new(Parts {

@@ -24,7 +24,9 @@ use std::{
     },
 };
 use tokio::sync::watch;
-use weft_model::{Endpoint, EndpointId, IfName, Network, NetworkId, PortMapping, ProcessId, Subnet, Vni};
+use weft_model::{
+    Endpoint, EndpointId, IfName, Network, NetworkId, NodeName, PortMapping, ProcessId, Subnet, Vni,
+};
 
 /// An endpoint of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +147,18 @@ impl Journal {
         write_json(&path, &endpoint).map_err(JournalError::new("cannot write", &path))?;
         self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(*id, endpoint)));
         Ok(())
+    }
+
+    /// Writes the node's name into its endpoints: it may have had another when they were made.
+    ///
+    /// # Errors
+    /// As [`put`](Journal::put); those that were written are.
+    pub(crate) fn name_node(&self, name: &NodeName) -> Result<(), JournalError> {
+        let all = self.endpoints();
+        let named_otherwise = all.iter().filter(|(_, local)| local.endpoint.node != *name);
+        named_otherwise
+            .into_iter()
+            .try_for_each(|(id, _)| self.update(id, |local| local.endpoint.node = name.clone()))
     }
 
     /// Forgets an endpoint. One that is not there is no error.

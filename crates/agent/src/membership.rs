@@ -93,7 +93,8 @@ impl Membership {
                 self.store.close_session(old).await?;
             }
         }
-        let session = self.session().await?;
+        let bound = held.and_then(|entry| entry.session);
+        let session = self.session(bound.as_ref()).await?;
         match self.store.commit(self.registration(&session).await?).await {
             Ok(()) => Ok(session),
             Err(CommitError::Conflict { .. }) => Err(Failure::Passing("its record changed meanwhile".into())),
@@ -101,12 +102,15 @@ impl Membership {
         }
     }
 
-    /// The session held last, if it is still open, so that a restart goes unnoticed; otherwise a new one.
-    async fn session(&self) -> Result<SessionId, Failure> {
-        if let Some(session) = self.identity.session()
-            && self.store.renew_session(&session).await?
-        {
-            return Ok(session);
+    /// The session held last, if it still says that this node is up, so that a restart goes unnoticed; otherwise
+    /// a new one. Renewed without that, it could go on saying so of the name that this node had before.
+    async fn session(&self, bound: Option<&SessionId>) -> Result<SessionId, Failure> {
+        if let Some(session) = self.identity.session() {
+            if bound != Some(&session) {
+                self.store.close_session(&session).await?;
+            } else if self.store.renew_session(&session).await? {
+                return Ok(session);
+            }
         }
         let session = self.store.open_session(self.config.session_ttl).await?;
         self.identity.set_session(Some(session.clone()));

@@ -120,7 +120,9 @@ impl Core {
     async fn claim_again(&self, known: &Known) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
-            let there = known.endpoints_of(&local.network_id).any(|(other, _)| other == id);
+            let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(id));
+            // Under another name, if that was this node's before.
+            let there = stored.is_some_and(|endpoint| endpoint.node == self.config.node_name);
             if there && local.fenced.is_none() {
                 continue;
             }
@@ -162,20 +164,20 @@ impl Core {
             return Ok(if removed { Some(why()) } else { local.fenced.clone() });
         };
         let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(&id));
+        let condition = stored.map_or(Condition::Absent, |stored| Condition::Unchanged(stored.modified));
         let mut txn = Txn::new()
             .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
-            .put(
-                self.path(&Key::Endpoint(local.network_id, id)),
-                local.endpoint.to_json(),
-                Condition::Absent,
-            );
+            .put(self.path(&Key::Endpoint(local.network_id, id)), local.endpoint.to_json(), condition);
         for (address, subnet) in local.subnets() {
             match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
-                Some(owner) if owner.endpoint == id => {}
-                Some(_) => return self.fence(id, local, address, subnet.pool).await,
-                None => {
+                Some(owner) if owner.endpoint != id => {
+                    return self.fence(id, local, address, subnet.pool).await;
+                }
+                claimed => {
                     let key = self.path(&Key::Claim(subnet.pool, address));
-                    txn = txn.put(key, claim.to_json(), Condition::Absent);
+                    let condition = claimed.map_or(Condition::Absent, |c| Condition::Unchanged(c.modified));
+                    txn = txn.put(key, claim.to_json(), condition);
                 }
             }
         }

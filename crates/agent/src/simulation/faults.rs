@@ -159,3 +159,29 @@ async fn a_name_that_is_taken_ends_the_agent() {
     let error = other.failure().await.to_string();
     assert!(error.starts_with("another live node at 192.168.77.11 has the name host1"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_may_get_another_name() {
+    let (_store, mut nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    let before = nodes[0].attach("overlay", "a").await.unwrap();
+    nodes[0].kill().await;
+    let renamed =
+        crate::config::AgentConfig { node_name: "renamed".parse().unwrap(), ..(*nodes[0].config).clone() };
+    nodes[0].config = std::sync::Arc::new(renamed);
+    nodes[0].start();
+    let core = nodes[1].core();
+    eventually("its endpoint goes by its new name", || {
+        let known = core.known();
+        let claims = known.claims.values().flat_map(|claims| claims.values());
+        known.endpoint(&before.id).is_some_and(|(_, endpoint)| endpoint.node.as_str() == "renamed")
+            && claims.map(|claim| claim.node.as_str()).eq(["renamed"])
+    })
+    .await;
+    // Nobody goes on saying that there is a node of the old name.
+    eventually("the old name is down", || core.known().live.len() == 2).await;
+    core.give_up_node(&"host1".parse().unwrap()).await.unwrap();
+    eventually("both are known", || nodes[0].core().known().nodes.len() == 2).await;
+    assert!(core.known().endpoint(&before.id).is_some());
+    assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
+}
