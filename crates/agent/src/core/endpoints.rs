@@ -193,7 +193,10 @@ impl Core {
 
 /// As [`find`], for networks this node is on also without the store.
 fn find_local_network(cluster: &Cluster, known: &LocalEndpoints, name: &str) -> Result<NetworkId, Error> {
-    let local = known.values().find(|e| e.network.name.as_str() == name).map(|e| e.network_id);
+    let by_name = known.values().find(|e| e.network.name.as_str() == name);
+    // Also the id of a network that was removed elsewhere, with what is cut off here.
+    let by_id = || known.values().find(|e| e.network_id.to_string() == name);
+    let local = by_name.or_else(by_id).map(|e| e.network_id);
     local.map_or_else(|| find(cluster, name).map(|(id, _)| id), Ok)
 }
 

@@ -40,13 +40,14 @@ impl World {
             }
         }
         let networks: Vec<_> = self.cluster().await.unwrap().networks.into_keys().collect();
-        let bare = async |world: &Self| match world.nodes[0].core().known().endpoints.len() {
-            0 => Ok(()),
-            left => Err(format!("{left} networks have endpoints still, as host1 sees it")),
-        };
-        self.eventually(bare).await;
         for id in networks {
-            self.nodes[0].core().remove(&id.to_string()).await.unwrap();
+            // The watches may have been slow until a moment ago: then it is not known yet, or who was on it.
+            self.eventually(async |world| {
+                let removed = world.nodes[0].core().remove(&id.to_string()).await;
+                let left = world.cluster().await?.networks.contains_key(&id);
+                if left { Err(format!("{removed:?}")) } else { Ok(()) }
+            })
+            .await;
         }
         self.eventually(async |world| {
             let expected: usize = 2 * NODES + 1; // nodes, who is up, the epoch
