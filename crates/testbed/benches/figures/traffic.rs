@@ -9,7 +9,7 @@ use serde_json::Value;
 use weft_testbed::{Host, until};
 
 /// How often each is measured, weft and raw in turn: neighbours on the machine disturb both alike.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 10;
 
 /// The two ends run on different cores, always: where they share one, a packet's way is shorter than it can be
 /// between two machines.
@@ -75,7 +75,7 @@ fn address_of(host: &Host, name: &str) -> String {
 }
 
 fn gigabits(host: &Host, prefix: &[&str], address: &str, streams: &str) -> f64 {
-    let command = [prefix, &["iperf3", "-c", address, "-P", streams, "-t", "2", "-J"]].concat();
+    let command = [prefix, &["iperf3", "-c", address, "-P", streams, "-t", "1", "-J"]].concat();
     let mut rate = None;
     // The server was just started, and takes one client at a time.
     until("iperf3 gets through", SOON, || {
@@ -87,7 +87,7 @@ fn gigabits(host: &Host, prefix: &[&str], address: &str, streams: &str) -> f64 {
 }
 
 fn round_trip(host: &Host, prefix: &[&str], address: &str) -> f64 {
-    let command = [prefix, &["sockperf", "ping-pong", "-i", address, "-p", "11111", "-t", "2"]].concat();
+    let command = [prefix, &["sockperf", "ping-pong", "-i", address, "-p", "11111", "-t", "1"]].concat();
     let report = host.run(&command);
     number_after(&report, "percentile 50.000").unwrap_or_else(|| panic!("sockperf said:\n{report}"))
 }
