@@ -71,6 +71,8 @@ impl fmt::Debug for Ruleset {
 
 /// The rules of each chain.
 struct Chains {
+    arriving: Vec<String>,
+    leaving: Vec<String>,
     dnat: Vec<String>,
     masquerade: Vec<String>,
     forward: Vec<String>,
@@ -87,7 +89,15 @@ impl Chains {
         }
         let ours = set(networks.values().flatten());
         let reachable = |publish: &&Publish| pools.iter().any(|(p, _)| p.contains(&publish.target.ip()));
+        // VXLAN packets are no connection: each host sends from its own ports to this one, and nothing comes back
+        // on them. Our translations would have the kernel follow them all the same, at a sixth of what they carry.
+        let ports: BTreeSet<u16> = desired.segments.values().map(|segment| segment.port).collect();
+        let untracked = |of_this_host| {
+            ports.iter().map(|port| format!("udp dport {port} {of_this_host}notrack")).collect()
+        };
         Self {
+            arriving: untracked("fib daddr type local "),
+            leaving: untracked(""),
             dnat: desired.publish.iter().filter(reachable).map(dnat).collect(),
             masquerade: masquerade(&ours, &pools),
             forward: forward(&ours, networks.values()),
@@ -95,15 +105,18 @@ impl Chains {
     }
 
     fn count(&self) -> usize {
+        let untracked = self.arriving.len() + self.leaving.len();
         // Prerouting and output each have the translations.
-        2 * self.dnat.len() + self.masquerade.len() + self.forward.len()
+        untracked + 2 * self.dnat.len() + self.masquerade.len() + self.forward.len()
     }
 }
 
 impl fmt::Display for Chains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // NF_IP_PRI_NAT_DST, _NAT_SRC and _FILTER; nft before 1.0.8 has no names for them on every hook.
+        // NF_IP_PRI_RAW, _NAT_DST, _NAT_SRC and _FILTER; nft before 1.0.8 has no names for them on every hook.
         for (name, hook, rules) in [
+            ("raw_prerouting", "type filter hook prerouting priority -300", &self.arriving),
+            ("raw_output", "type filter hook output priority -300", &self.leaving),
             ("prerouting", "type nat hook prerouting priority -100", &self.dnat),
             ("output", "type nat hook output priority -100", &self.dnat),
             ("postrouting", "type nat hook postrouting priority 100", &self.masquerade),
