@@ -13,6 +13,7 @@
 )]
 
 mod attach;
+mod by_hand;
 mod cluster;
 mod echo;
 mod endurance;

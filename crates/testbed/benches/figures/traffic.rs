@@ -1,6 +1,8 @@
-//! What the network carries, against the same tool between the hosts themselves.
+//! What the network carries, against the same tool between the hosts themselves, and against a VXLAN made by
+//! hand: what the kernel's encapsulation costs is not weft's to save.
 
 use crate::{
+    by_hand::HandMade,
     cluster::{Cluster, SOON},
     names::number_after,
     table::{Must, Reference, Table, median},
@@ -20,7 +22,11 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
     let [one, two] = [cluster.host(1), cluster.host(2)];
     cluster.create_network("bench");
     let tools: [&[&str]; 2] = [&["iperf3", "-s"], &["sockperf", "server", "-p", "11111"]];
-    let raw: Vec<_> = tools.iter().map(|tool| one.spawn(&[SERVER, tool].concat())).collect();
+    let by_hand = HandMade::up(one, two);
+    let bare: [&[&str]; 2] = [&[], &HandMade::INSIDE];
+    let servers =
+        bare.iter().flat_map(|prefix| tools.map(|tool| one.spawn(&[prefix, SERVER, tool].concat())));
+    let servers: Vec<_> = servers.collect();
     for tool in tools {
         let start = ["weft", "run", "-d", "--net", "bench", "--name", tool[0], "--"];
         one.run(&[&start, SERVER, tool].concat());
@@ -31,18 +37,18 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
 
     for (streams, must) in [("1", 0.90), ("4", 0.95)] {
         let ours = address_of(two, "iperf3");
-        let rates = in_turn([(&inside, &ours), (&[], &hosts)], |prefix, address| {
-            gigabits(two, &[prefix, CLIENT].concat(), address, streams)
-        });
-        compare(table, format!("TCP, {streams} stream(s)"), rates, "Gbit/s", Must::Carry(must));
+        let ways = [(&inside[..], &ours), (&[], &hosts), (&HandMade::INSIDE, &by_hand.address)];
+        let rates =
+            in_turn(ways, |prefix, address| gigabits(two, &[prefix, CLIENT].concat(), address, streams));
+        compare(table, &format!("TCP, {streams} stream(s)"), rates, "Gbit/s", Must::Carry(must));
     }
     let ours = address_of(two, "sockperf");
-    let times = in_turn([(&inside, &ours), (&[], &hosts)], |prefix, address| {
-        round_trip(two, &[prefix, CLIENT].concat(), address)
-    });
-    compare(table, "half a round trip, p50".to_owned(), times, "µs", Must::Cost(1.05));
+    let ways = [(&inside[..], &ours), (&[], &hosts), (&HandMade::INSIDE, &by_hand.address)];
+    let times = in_turn(ways, |prefix, address| round_trip(two, &[prefix, CLIENT].concat(), address));
+    compare(table, "half a round trip, p50", times, "µs", Must::Cost(1.05));
 
-    drop(raw);
+    drop(servers);
+    by_hand.down([one, two]);
     for tool in tools {
         one.run(&["weft", "rm", "-f", tool[0]]);
     }
@@ -50,23 +56,25 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
     cluster.remove_network("bench");
 }
 
-fn compare(table: &mut Table, what: String, (ours, raw): (f64, f64), unit: &str, must: Must) {
-    table.add(what, (ours, unit), Some(Reference { value: raw, what: "host to host" }), must);
+fn compare(table: &mut Table, what: &str, [ours, raw, by_hand]: [f64; 3], unit: &str, must: Must) {
+    let host_to_host = Reference { value: raw, what: "host to host" };
+    table.add(what, (ours, unit), Some(host_to_host), must);
+    let by_hand = Reference { value: by_hand, what: "over a VXLAN made by hand" };
+    table.add(format!("{what}, beside"), (ours, unit), Some(by_hand), Must::Inform);
 }
 
-/// Measures two ways in turn, and returns the median of each.
+/// Measures three ways in turn, and returns the median of each.
 fn in_turn<'w>(
-    ways: [(&'w [&'w str], &'w String); 2],
+    ways: [(&'w [&'w str], &'w String); 3],
     mut measure: impl FnMut(&[&str], &str) -> f64,
-) -> (f64, f64) {
-    let mut measured = [Vec::new(), Vec::new()];
+) -> [f64; 3] {
+    let mut measured = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         for (results, (prefix, address)) in measured.iter_mut().zip(ways) {
             results.push(measure(prefix, address));
         }
     }
-    let [ours, raw] = measured.map(median);
-    (ours, raw)
+    measured.map(median)
 }
 
 fn address_of(host: &Host, name: &str) -> String {
