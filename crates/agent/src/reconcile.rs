@@ -39,12 +39,7 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// What the loop works with.
 pub(crate) struct Reconciler {
-    pub(crate) config: Arc<AgentConfig>,
-    pub(crate) env: Arc<Env>,
-    pub(crate) host: Arc<dyn Host>,
-    pub(crate) datapath: Arc<dyn Datapath>,
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) picture: watch::Receiver<Picture>,
+    parts: Parts,
     names: Names,
     resolvers: Resolvers,
     reports: watch::Sender<Option<Arc<Report>>>,
@@ -80,34 +75,20 @@ impl Reconciler {
     pub(crate) fn new(parts: Parts) -> io::Result<(Self, Rounds)> {
         let (reports, seen) = watch::channel(None);
         let (ask, requests) = mpsc::channel(16);
-        let Parts { config, env, host, datapath, journal, picture } = parts;
         let names = Names::default();
-        let resolvers = Resolvers::start(Arc::clone(&host), &names)?;
+        let resolvers = Resolvers::start(Arc::clone(&parts.host), &names)?;
         let (underlay_mtu, settled) = (None, None);
-        let reconciler = Self {
-            config,
-            env,
-            host,
-            datapath,
-            journal,
-            picture,
-            names,
-            resolvers,
-            reports,
-            requests,
-            underlay_mtu,
-            settled,
-        };
+        let reconciler = Self { parts, names, resolvers, reports, requests, underlay_mtu, settled };
         Ok((reconciler, Rounds::new(seen, ask)))
     }
 
     /// Goes round for ever. Safe to cancel at any time: the next agent's first round goes on from there.
     pub(crate) async fn run(mut self) {
-        let mut journal = self.journal.changes();
-        let mut picture = self.picture.clone();
+        let mut journal = self.parts.journal.changes();
+        let mut picture = self.parts.picture.clone();
         let mut pause = RETRY;
         loop {
-            let removals = self.journal.removals();
+            let removals = self.parts.journal.removals();
             // Marked as seen before they are read: what changes from here on wakes the next round.
             let endpoints = Arc::clone(&journal.borrow_and_update());
             let now = picture.borrow_and_update().clone();
@@ -141,8 +122,14 @@ impl Reconciler {
             Err(error) => Outcome::failed(error),
         };
         let unresolved = self.resolvers.serve(&endpoints).await;
-        let report =
-            Report { endpoints, removals, outcome, unresolved, at: self.env.now(), took: began.elapsed() };
+        let report = Report {
+            endpoints,
+            removals,
+            outcome,
+            unresolved,
+            at: self.parts.env.now(),
+            took: began.elapsed(),
+        };
         let complete = report.is_complete();
         self.reports.send_replace(Some(Arc::new(report)));
         complete
@@ -156,18 +143,18 @@ impl Reconciler {
         picture: &Picture,
     ) -> Result<Option<Desired>, String> {
         let Some(cluster) = &picture.cluster else { return Ok(None) };
-        match self.host.underlay_mtu().await {
+        match self.parts.host.underlay_mtu().await {
             Ok(mtu) => self.underlay_mtu = Some(mtu),
             Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
             Err(error) => tracing::warn!(%error, "the underlay's MTU cannot be read; keeping the last one"),
         }
         let underlay_mtu = self.underlay_mtu.unwrap_or(1500);
-        Ok(Some(desired(&self.config, cluster, endpoints, underlay_mtu)))
+        Ok(Some(desired(&self.parts.config, cluster, endpoints, underlay_mtu)))
     }
 
     /// The steps from what is to what should be.
     async fn look(&self, desired: &Desired) -> Result<Plan, String> {
-        let observed = self.datapath.observe(desired).await.map_err(|error| chain(&error))?;
+        let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error))?;
         Ok(plan(desired, &observed))
     }
 
@@ -192,7 +179,7 @@ impl Reconciler {
     }
 
     async fn apply(&self, plan: Plan) -> Outcome {
-        let report = self.datapath.apply(&plan).await;
+        let report = self.parts.datapath.apply(&plan).await;
         for step in &plan.steps {
             tracing::debug!(%step, "step");
         }
@@ -211,8 +198,8 @@ impl Reconciler {
 
     /// Says what a round would do now, without doing it.
     async fn answer(&mut self, request: Request) {
-        let picture = self.picture.borrow().clone();
-        let endpoints = self.journal.endpoints();
+        let picture = self.parts.picture.borrow().clone();
+        let endpoints = self.parts.journal.endpoints();
         let plan = match self.wanted(&endpoints, &picture).await {
             Ok(Some(desired)) => self.look(&desired).await,
             Ok(None) => Ok(Plan::default()),
