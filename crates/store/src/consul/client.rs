@@ -3,14 +3,14 @@
 use super::{objects::Objects, wire::Pair};
 use crate::{
     StoreError,
-    http::{Answer, DEADLINE, Http, Question, Secret, Trouble, read_body, take_in},
+    http::{Answer, DEADLINE, Http, Named, Question, Secret, Trouble, read_body, take_in},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderValue},
 };
-use std::{error::Error, fmt, time::Duration};
+use std::{fmt, time::Duration};
 use tokio::time::Instant;
 
 /// What stands for itself in the path of a URL (RFC 3986, section 2.3), and the slash.
@@ -24,7 +24,7 @@ pub(super) fn encode(key: &str) -> impl fmt::Display {
 #[derive(Debug)]
 pub(super) struct Client {
     http: Http,
-    name: String,
+    pub(super) store: Named,
     headers: HeaderMap,
 }
 
@@ -36,11 +36,11 @@ impl Client {
             token.set_sensitive(true);
             headers.insert("x-consul-token", token);
         }
-        Self { http, name, headers }
+        Self { http, store: Named(name), headers }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.store.0
     }
 
     /// Reads keys with `GET /v1/kv`, and hands each to `each` as it arrives, with the answer's index: all of them
@@ -54,8 +54,8 @@ impl Client {
     ) -> Result<u64, StoreError> {
         let deadline = Instant::now() + deadline;
         let troubled = |trouble| match trouble {
-            Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.unavailable(doing, source),
-            Trouble::Malformed(reason) => self.malformed(doing, reason),
+            Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.store.unavailable(doing, source),
+            Trouble::Malformed(reason) => self.store.malformed(doing, reason),
         };
         let question = self.question(Method::GET, path, Vec::new());
         let response = self.http.open(&question, deadline).await.map_err(troubled)?;
@@ -63,20 +63,20 @@ impl Client {
         if !matches!(status, 200 | 404) {
             let answer = take_in(response, deadline).await.map_err(troubled)?;
             return Err(match status {
-                500.. => self.unavailable(doing, answer.text().into()),
+                500.. => self.store.unavailable(doing, answer.text().into()),
                 _ => self.refusal(doing, &answer),
             });
         }
         let index = response.headers().get("x-consul-index");
         let index = index.and_then(|index| index.to_str().ok()?.parse().ok()).ok_or_else(|| {
             let reason = "it lacks X-Consul-Index; is this a Consul server?";
-            self.malformed(doing, format!("{reason} (status {status})"))
+            self.store.malformed(doing, format!("{reason} (status {status})"))
         })?;
         if status == 200 {
             let mut objects = Objects::default();
             let cut = |chunk: &[u8]| objects.push(chunk, |object| each(index, Pair::read(object)?));
             read_body(response, deadline, cut).await.map_err(troubled)?;
-            objects.finish().map_err(|reason| self.malformed(doing, reason))?;
+            objects.finish().map_err(|reason| self.store.malformed(doing, reason))?;
         }
         Ok(index)
     }
@@ -90,16 +90,18 @@ impl Client {
     ) -> Result<Answer, StoreError> {
         let answer = self.http.ask(&self.question(Method::PUT, path, body), DEADLINE).await;
         let answer = answer.map_err(|trouble| match trouble {
-            Trouble::NotSent(source) => self.unavailable(doing, source),
-            Trouble::NoAnswer(source) => self.unknown(doing, &source),
-            Trouble::Malformed(reason) => self.malformed(doing, reason),
+            Trouble::NotSent(source) => self.store.unavailable(doing, source),
+            Trouble::NoAnswer(source) => self.store.unknown(doing, &source),
+            Trouble::Malformed(reason) => self.store.malformed(doing, reason),
         })?;
         match answer.status {
             500.. if was_not_carried_out(&answer.text()) => {
-                Err(self.unavailable(doing, answer.text().into()))
+                Err(self.store.unavailable(doing, answer.text().into()))
             }
-            500.. if answer.text().contains("Invalid Session TTL") => Err(self.refused(doing, answer.text())),
-            500.. => Err(self.unknown(doing, &answer.text())),
+            500.. if answer.text().contains("Invalid Session TTL") => {
+                Err(self.store.refused(doing, answer.text()))
+            }
+            500.. => Err(self.store.unknown(doing, &answer.text())),
             200 | 404 | 409 => Ok(answer),
             _ => Err(self.refusal(doing, &answer)),
         }
@@ -112,33 +114,12 @@ impl Client {
     /// What a status that is none of those expected comes to.
     fn refusal(&self, doing: &'static str, answer: &Answer) -> StoreError {
         match answer.status {
-            401 | 403 => self.refused(doing, format!("{}; check the token", answer.text())),
-            400 | 405 | 413 => self.refused(doing, answer.text()),
+            401 | 403 => self.store.refused(doing, format!("{}; check the token", answer.text())),
+            400 | 405 | 413 => self.store.refused(doing, answer.text()),
             // Too many requests: it was not looked at.
-            429 => self.unavailable(doing, answer.text().into()),
-            status => self.malformed(doing, format!("status {status}: {}", answer.text())),
+            429 => self.store.unavailable(doing, answer.text().into()),
+            status => self.store.malformed(doing, format!("status {status}: {}", answer.text())),
         }
-    }
-
-    pub(super) fn unavailable(
-        &self,
-        doing: &'static str,
-        source: Box<dyn Error + Send + Sync>,
-    ) -> StoreError {
-        StoreError::Unavailable { store: self.name.clone(), doing, source }
-    }
-
-    pub(super) fn refused(&self, doing: &'static str, reason: String) -> StoreError {
-        StoreError::Refused { store: self.name.clone(), doing, reason }
-    }
-
-    pub(super) fn malformed(&self, doing: &'static str, reason: String) -> StoreError {
-        StoreError::Malformed { store: self.name.clone(), doing, reason }
-    }
-
-    fn unknown(&self, doing: &'static str, source: &dyn fmt::Debug) -> StoreError {
-        tracing::debug!(store = %self.name, doing, ?source, "the answer to a change got lost");
-        StoreError::Unknown { store: self.name.clone(), doing, waited: DEADLINE }
     }
 }
 

@@ -50,7 +50,7 @@ impl ConsulStore {
     }
 
     fn refused(&self, doing: &'static str, reason: String) -> StoreError {
-        self.client.refused(doing, reason)
+        self.client.store.refused(doing, reason)
     }
 
     async fn listing(&self, doing: &'static str, path: &str) -> Result<Listing, StoreError> {
@@ -103,15 +103,15 @@ impl Store for ConsulStore {
             409 => {}
             status => {
                 let reason = format!("status {status}; is this a Consul server?");
-                return Err(self.client.malformed(DOING, reason).into());
+                return Err(self.client.store.malformed(DOING, reason).into());
             }
         }
         let answer: TxnAnswer = serde_json::from_slice(&answer.body)
-            .map_err(|error| self.client.malformed(DOING, error.to_string()))?;
+            .map_err(|error| self.client.store.malformed(DOING, error.to_string()))?;
         Err(match plan.failure(&answer.errors.unwrap_or_default()) {
             Failure::Conflict(keys) => CommitError::Conflict { keys },
             Failure::Refused(reason) => self.refused(DOING, reason).into(),
-            Failure::Malformed(reason) => self.client.malformed(DOING, reason).into(),
+            Failure::Malformed(reason) => self.client.store.malformed(DOING, reason).into(),
         })
     }
 
@@ -128,7 +128,7 @@ impl Store for ConsulStore {
         let body = serde_json::to_vec(&session).map_err(|error| self.refused(DOING, error.to_string()))?;
         let answer = self.client.put(DOING, "/v1/session/create", body).await?;
         let created: CreatedSession = serde_json::from_slice(&answer.body)
-            .map_err(|error| self.client.malformed(DOING, format!("{error}: {}", answer.text())))?;
+            .map_err(|error| self.client.store.malformed(DOING, format!("{error}: {}", answer.text())))?;
         Ok(SessionId(created.id))
     }
 
@@ -139,7 +139,7 @@ impl Store for ConsulStore {
         match answer.status {
             200 => Ok(true),
             404 => Ok(false),
-            status => Err(self.client.malformed(DOING, format!("status {status}: {}", answer.text()))),
+            status => Err(self.client.store.malformed(DOING, format!("status {status}: {}", answer.text()))),
         }
     }
 
@@ -149,7 +149,7 @@ impl Store for ConsulStore {
         let answer = self.client.put(DOING, &path, Vec::new()).await?;
         match answer.status {
             200 => Ok(()),
-            status => Err(self.client.malformed(DOING, format!("status {status}: {}", answer.text()))),
+            status => Err(self.client.store.malformed(DOING, format!("status {status}: {}", answer.text()))),
         }
     }
 }

@@ -3,14 +3,14 @@
 use super::wire::ErrorResponse;
 use crate::{
     StoreError,
-    http::{Answer, DEADLINE, Http, Question, Secret, Trouble},
+    http::{Answer, DEADLINE, Http, Named, Question, Secret, Trouble},
 };
 use reqwest::{
     Method, Response,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{error::Error, fmt, sync::PoisonError, sync::RwLock};
+use std::{sync::PoisonError, sync::RwLock};
 use tokio::time::Instant;
 
 /// gRPC's codes (`google.golang.org/grpc/codes`).
@@ -29,7 +29,7 @@ pub struct EtcdUser {
 #[derive(Debug)]
 pub(super) struct Client {
     http: Http,
-    name: String,
+    pub(super) store: Named,
     user: Option<EtcdUser>,
     /// What etcd gave the user; it ends after a while (`--auth-token-ttl`).
     token: RwLock<Option<HeaderValue>>,
@@ -58,11 +58,11 @@ impl From<StoreError> for Failure {
 
 impl Client {
     pub(super) fn new(http: Http, name: String, user: Option<EtcdUser>) -> Self {
-        Self { http, name, user, token: RwLock::new(None) }
+        Self { http, store: Named(name), user, token: RwLock::new(None) }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.store.0
     }
 
     /// Asks, once more with a new token if the one it has is not good any more.
@@ -72,7 +72,8 @@ impl Client {
         path: &str,
         question: &(impl Serialize + Sync),
     ) -> Result<T, Failure> {
-        let body = serde_json::to_vec(question).map_err(|error| self.refused(doing, error.to_string()))?;
+        let body =
+            serde_json::to_vec(question).map_err(|error| self.store.refused(doing, error.to_string()))?;
         self.log_in_if_needed(doing).await?;
         let mut answer = self.send(kind, doing, path, body.clone()).await?;
         if answer.status == 401 && self.user.is_some() {
@@ -85,10 +86,10 @@ impl Client {
         }
         // Serde would take a list for the fields in their order, too.
         if !answer.body.trim_ascii_start().starts_with(b"{") {
-            return Err(self.malformed(doing, format!("no JSON object: {}", answer.text())).into());
+            return Err(self.store.malformed(doing, format!("no JSON object: {}", answer.text())).into());
         }
         let parsed = serde_json::from_slice(&answer.body);
-        parsed.map_err(|error| self.malformed(doing, error.to_string()).into())
+        parsed.map_err(|error| self.store.malformed(doing, error.to_string()).into())
     }
 
     /// Opens a stream of answers.
@@ -98,7 +99,8 @@ impl Client {
         path: &str,
         question: &(impl Serialize + Sync),
     ) -> Result<Response, Failure> {
-        let body = serde_json::to_vec(question).map_err(|error| self.refused(doing, error.to_string()))?;
+        let body =
+            serde_json::to_vec(question).map_err(|error| self.store.refused(doing, error.to_string()))?;
         self.log_in_if_needed(doing).await?;
         let question = self.question(path, body);
         let response = self.http.open(&question, Instant::now() + DEADLINE).await;
@@ -108,7 +110,7 @@ impl Client {
             status => {
                 // The token may have ended: whoever watches again logs in again.
                 self.forget_token();
-                Err(self.malformed(doing, format!("status {status}; is this an etcd server?")).into())
+                Err(self.store.malformed(doing, format!("status {status}; is this an etcd server?")).into())
             }
         }
     }
@@ -146,7 +148,8 @@ impl Client {
             return Ok(());
         }
         let log_in = LogIn { name: &user.name, password: user.password.expose() };
-        let body = serde_json::to_vec(&log_in).map_err(|error| self.refused(doing, error.to_string()))?;
+        let body =
+            serde_json::to_vec(&log_in).map_err(|error| self.store.refused(doing, error.to_string()))?;
         let answer = self.send(Kind::Read, "log in", "/v3/auth/authenticate", body).await?;
         if answer.status != 200 {
             return Err(self.failure(Kind::Read, "log in", answer.status, &answer.body));
@@ -154,7 +157,7 @@ impl Client {
         let token = serde_json::from_slice::<LoggedIn>(&answer.body).ok();
         let token = token.and_then(|answer| HeaderValue::from_str(&answer.token).ok());
         let Some(mut token) = token else {
-            return Err(self.malformed("log in", "it has no token".into()).into());
+            return Err(self.store.malformed("log in", "it has no token".into()).into());
         };
         token.set_sensitive(true);
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
@@ -168,10 +171,10 @@ impl Client {
     fn trouble(&self, kind: Kind, doing: &'static str, trouble: Trouble) -> StoreError {
         match (trouble, kind) {
             (Trouble::NotSent(source), _) | (Trouble::NoAnswer(source), Kind::Read) => {
-                self.unavailable(doing, source)
+                self.store.unavailable(doing, source)
             }
-            (Trouble::NoAnswer(source), Kind::Write) => self.unknown(doing, &source),
-            (Trouble::Malformed(reason), _) => self.malformed(doing, reason),
+            (Trouble::NoAnswer(source), Kind::Write) => self.store.unknown(doing, &source),
+            (Trouble::Malformed(reason), _) => self.store.malformed(doing, reason),
         }
     }
 
@@ -185,40 +188,19 @@ impl Client {
         };
         match (status, kind) {
             (404, _) if error.code == NOT_FOUND => Failure::NotFound(reason),
-            (404, _) => self.malformed(doing, format!("{reason}; etcd 3.4 or later is needed")).into(),
-            (401 | 403, _) => self.refused(doing, format!("{reason}; check user and password")).into(),
+            (404, _) => self.store.malformed(doing, format!("{reason}; etcd 3.4 or later is needed")).into(),
+            (401 | 403, _) => self.store.refused(doing, format!("{reason}; check user and password")).into(),
             (400, _) if error.code == UNAUTHENTICATED || reason.contains("user name is empty") => {
-                self.refused(doing, format!("{reason}; give a user and a password file")).into()
+                self.store.refused(doing, format!("{reason}; give a user and a password file")).into()
             }
-            (400 | 413 | 429, _) => self.refused(doing, reason).into(),
-            (500.., Kind::Read) => self.unavailable(doing, reason.into()).into(),
+            (400 | 413 | 429, _) => self.store.refused(doing, reason).into(),
+            (500.., Kind::Read) => self.store.unavailable(doing, reason.into()).into(),
             (500.., Kind::Write) if was_not_carried_out(&reason) => {
-                self.unavailable(doing, reason.into()).into()
+                self.store.unavailable(doing, reason.into()).into()
             }
-            (500.., Kind::Write) => self.unknown(doing, &reason).into(),
-            _ => self.malformed(doing, reason).into(),
+            (500.., Kind::Write) => self.store.unknown(doing, &reason).into(),
+            _ => self.store.malformed(doing, reason).into(),
         }
-    }
-
-    pub(super) fn unavailable(
-        &self,
-        doing: &'static str,
-        source: Box<dyn Error + Send + Sync>,
-    ) -> StoreError {
-        StoreError::Unavailable { store: self.name.clone(), doing, source }
-    }
-
-    pub(super) fn refused(&self, doing: &'static str, reason: String) -> StoreError {
-        StoreError::Refused { store: self.name.clone(), doing, reason }
-    }
-
-    pub(super) fn malformed(&self, doing: &'static str, reason: String) -> StoreError {
-        StoreError::Malformed { store: self.name.clone(), doing, reason }
-    }
-
-    fn unknown(&self, doing: &'static str, source: &dyn fmt::Debug) -> StoreError {
-        tracing::debug!(store = %self.name, doing, ?source, "the answer to a change got lost");
-        StoreError::Unknown { store: self.name.clone(), doing, waited: DEADLINE }
     }
 }
 

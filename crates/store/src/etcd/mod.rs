@@ -71,7 +71,7 @@ impl EtcdStore {
     }
 
     fn refused(&self, doing: &'static str, reason: String) -> StoreError {
-        self.client.refused(doing, reason)
+        self.client.store.refused(doing, reason)
     }
 
     /// For calls that name nothing that might not exist.
@@ -176,7 +176,7 @@ impl Store for EtcdStore {
         let lease = self.client.ask((Kind::Write, DOING), "/v3/lease/grant", &grant).await;
         let lease: LeaseResponse = lease.map_err(|failure| self.store_error(DOING, failure))?;
         if lease.id.0 == 0 {
-            return Err(self.client.malformed(DOING, "it has no lease".into()));
+            return Err(self.client.store.malformed(DOING, "it has no lease".into()));
         }
         Ok(SessionId(lease.id.0.to_string()))
     }
@@ -191,9 +191,9 @@ impl Store for EtcdStore {
             Err(Failure::Store(error)) => return Err(error),
         };
         match renewed.error {
-            Some(error) => Err(self.client.unavailable(DOING, error.reason().into())),
+            Some(error) => Err(self.client.store.unavailable(DOING, error.reason().into())),
             None if renewed.result.id != id => {
-                Err(self.client.malformed(DOING, "it is not of this lease".into()))
+                Err(self.client.store.malformed(DOING, "it is not of this lease".into()))
             }
             None => Ok(renewed.result.ttl.0 > 0),
         }
@@ -205,7 +205,7 @@ impl Store for EtcdStore {
         let revoked = self.client.ask((Kind::Write, DOING), "/v3/lease/revoke", &Lease { id }).await;
         match revoked {
             Ok(serde_json::Value::Object(_)) | Err(Failure::NotFound(_)) => Ok(()),
-            Ok(other) => Err(self.client.malformed(DOING, other.to_string())),
+            Ok(other) => Err(self.client.store.malformed(DOING, other.to_string())),
             Err(Failure::Store(error)) => Err(error),
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn watch(
             // Silence ends the stream, and the next one takes up where it ended.
             while let Ok(line) = timeout(SILENCE, lines.next()).await {
                 let line = line.ok_or_else(|| {
-                    store.client.unavailable("watch", "the server ended the stream".into())
+                    store.client.store.unavailable("watch", "the server ended the stream".into())
                 })??;
                 match read(&store.client, &line)? {
                     Some(Heard::Events(events, at)) => {
@@ -77,14 +77,14 @@ async fn open<'a>(
     let request = WatchRequest { create_request: WatchCreate { key, range_end, start_revision } };
     let response = client.stream("watch", "/v3/watch", &request).await;
     let response = response.map_err(|failure| match failure {
-        Failure::NotFound(reason) => client.malformed("watch", reason),
+        Failure::NotFound(reason) => client.store.malformed("watch", reason),
         Failure::Store(error) => error,
     })?;
     let mut chunks = response.bytes_stream();
     Ok(async_stream::try_stream! {
         let mut pending = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| client.unavailable("watch", error.into()))?;
+            let chunk = chunk.map_err(|error| client.store.unavailable("watch", error.into()))?;
             pending.extend_from_slice(&chunk);
             // Only what just came can have the end of a line.
             let mut seen = pending.len() - chunk.len();
@@ -94,25 +94,25 @@ async fn open<'a>(
                 seen = 0;
             }
             if pending.len() > MAX_ANSWER {
-                Err(client.malformed("watch", format!("a message is larger than {MAX_ANSWER} bytes")))?;
+                Err(client.store.malformed("watch", format!("a message is larger than {MAX_ANSWER} bytes")))?;
             }
         }
     })
 }
 
 fn read(client: &Client, line: &[u8]) -> Result<Option<Heard>, StoreError> {
-    let malformed = |reason: String| client.malformed("watch", reason);
+    let malformed = |reason: String| client.store.malformed("watch", reason);
     let message: Streamed<WatchResponse> =
         serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
     if let Some(error) = message.error {
-        return Err(client.unavailable("watch", error.reason().into()));
+        return Err(client.store.unavailable("watch", error.reason().into()));
     }
     let response = message.result;
     if response.compact_revision.0 > 0 {
         return Ok(Some(Heard::Compacted));
     }
     if response.canceled {
-        return Err(client.refused("watch", response.cancel_reason));
+        return Err(client.store.refused("watch", response.cancel_reason));
     }
     let last = response.events.iter().map(|event| event.kv.mod_revision.revision()).max();
     let Some(last) = last else { return Ok(None) };

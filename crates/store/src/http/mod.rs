@@ -1,8 +1,10 @@
 //! Calls to stores over HTTP: deadlines, several servers, and answers of bounded size.
 
+mod named;
 mod secret;
 mod tls;
 
+pub(crate) use named::Named;
 pub use secret::{Secret, SecretError};
 pub use tls::{TlsError, TlsFiles};
 
