@@ -37,10 +37,13 @@ pub(crate) struct LocalEndpoint {
     pub(crate) network: Network,
     /// What the store says of it.
     pub(crate) endpoint: Endpoint,
-    /// The network namespace it is in.
+    /// The network namespace it is in, or will be when an engine has made it.
     pub(crate) netns: PathBuf,
-    /// The interface it has there.
+    /// The interface it has there; the one that an engine is given, in the host's namespace.
     pub(crate) ifname: IfName,
+    /// That it is a container engine's, which takes the interface from the host's namespace and sets it up.
+    #[serde(default)]
+    pub(crate) engine: Option<EngineEnd>,
     /// Whether the default routes of its namespace may lead through this network: those through the network
     /// joined first do.
     pub(crate) default_route: bool,
@@ -53,6 +56,13 @@ pub(crate) struct LocalEndpoint {
     /// Why it is cut off: another endpoint got its address while this node was away.
     #[serde(default)]
     pub(crate) fenced: Option<String>,
+}
+
+/// The end of an endpoint that a container engine takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EngineEnd {
+    /// Whether the engine was told of the interface: from then on it is the engine's, wherever it is.
+    pub(crate) handed_over: bool,
 }
 
 impl LocalEndpoint {

@@ -26,6 +26,11 @@ impl IfName {
         Self(format!("p{}", endpoint.short()))
     }
 
+    /// The end of an endpoint's veth pair that waits in the host's namespace for a container engine to take it.
+    pub fn for_engine(endpoint: &EndpointId) -> Self {
+        Self(format!("v{}", endpoint.short()))
+    }
+
     /// The `n`th interface of a container, counted from zero.
     pub fn container(n: u8) -> Self {
         Self(format!("eth{n}"))
@@ -100,7 +105,9 @@ mod tests {
     #[test]
     fn every_name_of_ours_is_valid() {
         let id = EndpointId::random(&mut rand::rng());
-        for name in [IfName::uplink(Vni::MAX), IfName::port(&id), IfName::container(255)] {
+        for name in
+            [IfName::uplink(Vni::MAX), IfName::port(&id), IfName::for_engine(&id), IfName::container(255)]
+        {
             assert_eq!(name.as_str().parse::<IfName>().unwrap(), name);
         }
     }

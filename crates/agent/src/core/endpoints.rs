@@ -74,6 +74,7 @@ impl Core {
             ifname,
             process: holder.process,
             ports: holder.ports,
+            engine: None,
             fenced: None,
         };
         let joined = view(id, &local);

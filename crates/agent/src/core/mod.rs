@@ -3,6 +3,7 @@
 mod claims;
 mod door;
 mod endpoints;
+mod engines;
 mod joining;
 mod networks;
 mod nodes;
@@ -18,6 +19,7 @@ mod verbs;
 
 pub use crate::error::{Error, Kind};
 pub use door::Door;
+pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub(crate) use pools::VNI_OPTIONS;
 pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointName, MacAddr, NetworkName, PortMapping};
+use weft_model::{EndpointName, MacAddr, NetworkId, NetworkName, PortMapping};
 
 /// A network to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct CreateNetwork {
     pub options: BTreeMap<String, String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// Its id, where an engine created it; otherwise a new one.
+    pub id: Option<NetworkId>,
 }
 
 /// A pool to create; what is absent is chosen.

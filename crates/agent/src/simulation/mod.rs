@@ -41,6 +41,7 @@ fn network(name: &str) -> CreateNetwork {
         internal: false,
         options: Default::default(),
         labels: Default::default(),
+        id: None,
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
         internal: body.internal,
         options: body.options,
         labels: body.labels,
+        id: None,
     })
 }
 

@@ -1,0 +1,99 @@
+//! What a container engine asks of its network driver: the two steps of Docker's protocol, a pool before its
+//! network and an address before its endpoint.
+
+use super::Error;
+use async_trait::async_trait;
+use ipnet::IpNet;
+use std::{net::IpAddr, path::PathBuf};
+use weft_model::{EndpointId, EndpointName, IfName, MacAddr};
+
+/// The verbs for engines, beside [`Verbs`](super::Verbs). All can be repeated, and all end by themselves.
+#[async_trait]
+pub trait EngineVerbs: Send + Sync + 'static {
+    /// Keeps a pool for a network that is about to be created: `pool`, or a free one. Asked again, another
+    /// free one, until they are given back. Unless a network is created of it soon, it is given back by itself.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) if it overlaps something, naming it.
+    async fn hold_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error>;
+
+    /// Gives back a pool of which no network was created. What is not held here is no error.
+    async fn release_pool(&self, pool: IpNet) -> Result<(), Error>;
+
+    /// Claims an address of a network's pool, `address` or a free one, for an endpoint that is about to join.
+    /// Unless it does so soon, the address is given back by itself. Returned with the pool's prefix length.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) if it is in use, saying by whom, or none is left.
+    async fn grant_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error>;
+
+    /// Gives back an address that was granted. One that an endpoint has, or that is not granted, is left alone.
+    async fn release_address(&self, pool: IpNet, address: IpAddr) -> Result<(), Error>;
+
+    /// Puts a container of an engine on a network, and leaves its interface to the engine.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) if an address is in use by another endpoint.
+    async fn join(&self, request: Join) -> Result<Joined, Error>;
+
+    /// Takes an endpoint of an engine off its network. One that is not there is no error.
+    async fn leave(&self, endpoint: EndpointId) -> Result<(), Error>;
+
+    /// Says what an endpoint of an engine is called from now on. One that is not there is no error.
+    async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error>;
+
+    /// The endpoints that engines have on this node, with their sandboxes.
+    fn engine_endpoints(&self) -> Vec<EngineEndpoint>;
+}
+
+/// A container of an engine, to be put on a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// The engine's id for the endpoint, and ours.
+    pub endpoint: EndpointId,
+    /// Its addresses, with the prefix lengths of their pools: they say which network.
+    pub addresses: Vec<IpNet>,
+    /// Its Ethernet address.
+    pub mac: MacAddr,
+    /// What it is called; none where the engine did not tell yet.
+    pub names: Option<Names>,
+    /// The container's network namespace; it may only come to be later.
+    pub sandbox: PathBuf,
+}
+
+/// What a container is called on one network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The container's id.
+    pub container: String,
+    /// Its name.
+    pub name: EndpointName,
+    /// More names.
+    pub aliases: Vec<EndpointName>,
+}
+
+/// An endpoint that was made for an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The interface in the host's namespace that the engine is to move into the container.
+    pub interface: IfName,
+    /// Where the network's other subnets are reached: each through a gateway of the endpoint's own.
+    pub routes: Vec<(IpNet, IpAddr)>,
+}
+
+/// An endpoint that an engine has on this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineEndpoint {
+    /// Its id, the engine's too.
+    pub id: EndpointId,
+    /// The network's name.
+    pub network: weft_model::NetworkName,
+    /// What it is called; only the name, which is its short id, until the engine told.
+    pub name: EndpointName,
+    /// More names.
+    pub aliases: Vec<EndpointName>,
+    /// The container's id, once the engine told.
+    pub container: Option<String>,
+    /// The container's network namespace.
+    pub sandbox: PathBuf,
+}
