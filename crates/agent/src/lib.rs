@@ -5,6 +5,7 @@ mod assembly;
 mod cluster;
 pub mod config;
 pub mod core;
+mod docker;
 mod env;
 mod error;
 mod host;

@@ -1,0 +1,119 @@
+//! What the door and the task that follows the engine tell each other.
+
+use crate::journal::{JournalError, file};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+use weft_model::{EndpointName, NetworkId, NetworkName};
+
+/// A network that the engine has with our driver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mapped {
+    /// The network of the cluster that it is; none while the engine has not told its name yet.
+    pub(crate) network: Option<NetworkId>,
+    /// Its pools.
+    pub(crate) pools: BTreeSet<IpNet>,
+}
+
+/// What the engine said of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Container {
+    /// Its name.
+    pub(crate) name: EndpointName,
+    /// Its aliases on each network.
+    pub(crate) aliases: BTreeMap<NetworkName, Vec<EndpointName>>,
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    path: PathBuf,
+    mapped: Mutex<BTreeMap<NetworkId, Mapped>>,
+    creating: Mutex<BTreeMap<NetworkId, BTreeSet<IpNet>>>,
+    containers: Mutex<BTreeMap<String, Container>>,
+    /// Wakes the task: something happened that the engine has to be asked about. A wake-up carries nothing else.
+    pub(crate) look: Notify,
+}
+
+impl Shared {
+    /// Reads what an earlier agent wrote down in `data_dir`.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
+        let path = data_dir.join("docker.json");
+        let mapped = file::read_json(&path).map_err(JournalError::new("cannot read", &path))?;
+        Ok(Self {
+            path,
+            mapped: Mutex::new(mapped.unwrap_or_default()),
+            creating: Mutex::default(),
+            containers: Mutex::default(),
+            look: Notify::new(),
+        })
+    }
+
+    /// The networks of the engine, by the engine's ids.
+    pub(crate) fn mapped(&self) -> BTreeMap<NetworkId, Mapped> {
+        lock(&self.mapped).clone()
+    }
+
+    /// Changes what is known of the engine's networks, on the disk first.
+    ///
+    /// # Errors
+    /// If it cannot be written; nothing has changed then.
+    pub(crate) fn update(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<NetworkId, Mapped>),
+    ) -> Result<(), JournalError> {
+        let mut mapped = lock(&self.mapped);
+        let mut changed = mapped.clone();
+        change(&mut changed);
+        if changed != *mapped {
+            file::write_json(&self.path, &changed).map_err(JournalError::new("cannot write", &self.path))?;
+            *mapped = changed;
+        }
+        Ok(())
+    }
+
+    /// Says that the task makes `network` in the engine now, until what it returns is dropped: the engine's
+    /// questions about these pools are ours.
+    pub(crate) fn creating(&self, network: NetworkId, pools: BTreeSet<IpNet>) -> Creating<'_> {
+        lock(&self.creating).insert(network, pools);
+        Creating { shared: self, network }
+    }
+
+    /// The network of the cluster with `pool`, if the task makes it in the engine now.
+    pub(crate) fn being_created(&self, pool: IpNet) -> Option<NetworkId> {
+        lock(&self.creating).iter().find(|(_, pools)| pools.contains(&pool)).map(|(id, _)| *id)
+    }
+
+    /// What the engine said of the container `id`.
+    pub(crate) fn container(&self, id: &str) -> Option<Container> {
+        lock(&self.containers).get(id).cloned()
+    }
+
+    /// Takes over what the engine said of its containers.
+    pub(crate) fn set_containers(&self, containers: BTreeMap<String, Container>) {
+        *lock(&self.containers) = containers;
+    }
+}
+
+/// See [`Shared::creating`].
+pub(crate) struct Creating<'s> {
+    shared: &'s Shared,
+    network: NetworkId,
+}
+
+impl Drop for Creating<'_> {
+    fn drop(&mut self) {
+        lock(&self.shared.creating).remove(&self.network);
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
