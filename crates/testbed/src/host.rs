@@ -2,7 +2,7 @@
 
 use crate::{
     agent::Agent,
-    need::{built_dir, tools_dir},
+    need::built_dir,
     service::{Service, wait},
     store::StoreServer,
 };
@@ -57,8 +57,7 @@ impl Host {
         u8::try_from(10 + self.number).expect("the lab has fewer than ten hosts")
     }
 
-    /// A command that runs `program` on this host, with the `weft` of this build and the unpacked tools first
-    /// on its `PATH`. Its working directory is `/`.
+    /// A command that runs `program` on this host, with the `weft` of this build first on its `PATH`. Its working directory is `/`.
     pub fn command(&self, program: &str) -> Command {
         let namespaces = self.namespaces();
         let mut command = Command::new("nsenter");
@@ -216,11 +215,10 @@ impl Host {
     }
 }
 
-/// The `PATH` of commands on a host.
+/// The `PATH` of commands on a host, where what was unpacked is installed.
 fn search_path() -> OsString {
     let inherited = env::var_os("PATH").unwrap_or_default();
     let mut directories = vec![built_dir()];
-    directories.extend(tools_dir());
     directories.extend(env::split_paths(&inherited));
     directories.extend(["/usr/sbin".into(), "/sbin".into()]);
     env::join_paths(directories).expect("no directory has a colon in its name")
