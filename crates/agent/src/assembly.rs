@@ -89,6 +89,7 @@ impl Agent {
             rounds,
             membership,
             pending: Default::default(),
+            grants: Default::default(),
             joining: Default::default(),
         });
         let mut tasks = JoinSet::new();

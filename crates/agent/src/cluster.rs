@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 use weft_model::{
-    Claim, Cursor, Endpoint, EndpointId, Epoch, Key, Keyspace, Liveness, Network, NetworkId, NetworkName,
-    Node, NodeName, Record, Vni,
+    Claim, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Liveness, Network, NetworkId,
+    NetworkName, Node, NodeName, Record, Vni,
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
@@ -51,7 +51,9 @@ pub(crate) struct Cluster {
     pub(crate) claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
     /// The address each pool handed out last.
     pub(crate) cursors: BTreeMap<IpNet, IpAddr>,
-    /// Changes whenever a network is created.
+    /// The pools that nodes keep for networks to come.
+    pub(crate) holds: BTreeMap<IpNet, Stored<Hold>>,
+    /// Changes whenever a pool is taken.
     pub(crate) epoch: Option<Stored<Epoch>>,
     /// Keys that cannot be read, and why.
     pub(crate) unreadable: BTreeMap<String, String>,
@@ -145,6 +147,10 @@ impl Cluster {
             Key::Cursor(pool) => {
                 self.cursors.insert(pool, Cursor::from_json(&entry.value)?.last);
             }
+            Key::Hold(pool) => {
+                let hold = stored(entry, before.holds.get(&pool))?;
+                self.holds.insert(pool, hold);
+            }
             Key::Endpoint(network, id) => {
                 let old = before.endpoints.get(&network).and_then(|network| network.get(&id));
                 let endpoint = stored(entry, old)?;
@@ -165,6 +171,7 @@ impl Cluster {
             Key::Name(name) => drop(self.names.remove(&name)),
             Key::Vni(vni) => drop(self.vnis.remove(&vni)),
             Key::Cursor(pool) => drop(self.cursors.remove(&pool)),
+            Key::Hold(pool) => drop(self.holds.remove(&pool)),
             Key::Epoch => self.epoch = None,
             Key::Claim(pool, address) => {
                 if let Some(claims) = self.claims.get_mut(&pool) {
@@ -213,9 +220,16 @@ impl Cluster {
         self.claims.get(&pool).is_some_and(|claims| claims.contains_key(&address))
     }
 
-    /// Every pool of every network.
+    /// Every pool of every network, and those that are kept for one.
     pub(crate) fn pools(&self) -> BTreeSet<IpNet> {
-        self.networks.values().flat_map(|network| network.subnets.iter().map(|subnet| subnet.pool)).collect()
+        let networks = self.networks.values().flat_map(|network| network.subnets.iter());
+        networks.map(|subnet| subnet.pool).chain(self.holds.keys().copied()).collect()
+    }
+
+    /// The network that has `pool`.
+    pub(crate) fn network_with(&self, pool: IpNet) -> Option<(NetworkId, &Stored<Network>)> {
+        let has = |network: &Network| network.subnets.iter().any(|subnet| subnet.pool == pool);
+        self.networks.iter().find(|(_, network)| has(network)).map(|(id, network)| (*id, network))
     }
 }
 

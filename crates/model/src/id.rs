@@ -100,6 +100,11 @@ id!(
     ProcessId,
     "process"
 );
+id!(
+    /// A container of an engine.
+    ContainerId,
+    "container"
+);
 
 #[cfg(test)]
 mod tests {

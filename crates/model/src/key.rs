@@ -21,6 +21,8 @@ pub enum Key {
     Claim(IpNet, IpAddr),
     /// `cursors/<pool>`: a [`Cursor`](crate::Cursor).
     Cursor(IpNet),
+    /// `holds/<pool>`: a [`Hold`](crate::Hold).
+    Hold(IpNet),
     /// `endpoints/<network-id>/<id>`: an [`Endpoint`](crate::Endpoint).
     Endpoint(NetworkId, EndpointId),
     /// `epoch`: an [`Epoch`](crate::Epoch).
@@ -67,6 +69,7 @@ impl Keyspace {
             Key::Vni(vni) => format!("{root}vnis/{vni}"),
             Key::Claim(pool, address) => format!("{}{address}", self.claims_of(*pool)),
             Key::Cursor(pool) => format!("{root}cursors/{}", segment(*pool)),
+            Key::Hold(pool) => format!("{root}holds/{}", segment(*pool)),
             Key::Endpoint(network, id) => format!("{}{id}", self.endpoints_of(*network)),
             Key::Epoch => format!("{root}epoch"),
         }
@@ -108,6 +111,7 @@ impl Keyspace {
             ("names", Some(name), None) => name.parse().ok().map(Key::Name),
             ("vnis", Some(vni), None) => vni.parse().ok().map(Key::Vni),
             ("cursors", Some(pool), None) => pool_of(pool).map(Key::Cursor),
+            ("holds", Some(pool), None) => pool_of(pool).map(Key::Hold),
             ("ipam", Some(pool), Some(address)) => {
                 let (pool, address) = (pool_of(pool)?, address.parse().ok()?);
                 pool.contains(&address).then_some(Key::Claim(pool, address))
@@ -150,6 +154,7 @@ mod tests {
             Key::Claim(pool, "10.0.0.2".parse().unwrap()),
             Key::Claim(pool6, "fd00::2".parse().unwrap()),
             Key::Cursor(pool),
+            Key::Hold(pool),
             Key::Endpoint(network, endpoint),
             Key::Epoch,
         ]

@@ -18,7 +18,7 @@ mod record;
 mod vni;
 
 pub use endpoint::Endpoint;
-pub use id::{EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
+pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use key::{InvalidKey, Key, Keyspace};
 pub use mac::{InvalidMac, MacAddr};
@@ -27,7 +27,7 @@ pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
-pub use record::{Claim, Cursor, Epoch, Extra, InvalidRecord, Record};
+pub use record::{Claim, Cursor, Epoch, Extra, Hold, InvalidRecord, Record};
 pub use vni::{InvalidVni, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

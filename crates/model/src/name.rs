@@ -1,5 +1,6 @@
 //! Names people choose: of networks, nodes and endpoints.
 
+use crate::EndpointId;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -100,6 +101,14 @@ name!(
     "endpoint",
     63
 );
+
+impl EndpointName {
+    /// What an endpoint is called until its engine tells: nobody else has it, or types it by accident.
+    pub fn provisional(id: &EndpointId) -> Self {
+        // Hexadecimal digits are a name.
+        Self(id.short())
+    }
+}
 
 #[cfg(test)]
 mod tests {

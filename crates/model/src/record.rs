@@ -2,6 +2,7 @@
 //! that an older agent's rewrite loses nothing a newer one wrote.
 
 use crate::{EndpointId, NodeName};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 
@@ -71,12 +72,29 @@ impl Record for Cursor {
     const WHAT: &'static str = "pool cursor";
 }
 
-/// Counts the changes to the set of networks: the value of [`Key::Epoch`](crate::Key::Epoch). Who creates a
-/// network changes it by compare-and-set, and so has seen every pool that existed: two creates at once
-/// cannot both take overlapping pools.
+/// A pool that a node keeps for a network which an engine is creating there: the value of a
+/// [`Key::Hold`](crate::Key::Hold). Engines ask for the pool before they tell of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The node that keeps it.
+    pub node: NodeName,
+    /// Since when.
+    pub created: Timestamp,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Hold {
+    const WHAT: &'static str = "pool hold";
+}
+
+/// Counts the changes to the set of pools: the value of [`Key::Epoch`](crate::Key::Epoch). Who takes a pool,
+/// for a network or to hold it, changes it by compare-and-set, and so has seen every pool that existed: two
+/// at once cannot both take overlapping pools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Networks created so far.
+    /// How often pools were taken so far.
     pub created: u64,
     /// Fields of later versions.
     #[serde(flatten)]

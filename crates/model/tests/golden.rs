@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
-use weft_model::{Claim, Cursor, Endpoint, Epoch, Liveness, Network, NetworkId, Node, Record};
+use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Liveness, Network, NetworkId, Node, Record};
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
 #[track_caller]
@@ -45,6 +45,7 @@ golden! {
     endpoint_with_everything: Endpoint, "endpoint-everything.json";
     claim: Claim, "ipam.json";
     cursor: Cursor, "cursor.json";
+    hold: Hold, "hold.json";
     epoch: Epoch, "epoch.json";
 }
 

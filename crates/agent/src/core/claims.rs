@@ -16,18 +16,21 @@ use weft_model::{
 };
 use weft_store::{CommitError, Condition, Txn};
 
+/// An address of a pool.
+pub(super) type ClaimKey = (IpNet, IpAddr);
+
 /// What is being claimed on this node right now: addresses that no other request should try, and endpoints
 /// that nobody should take for leftovers.
 #[derive(Default)]
 pub(crate) struct Pending {
-    addresses: Mutex<HashSet<(IpNet, IpAddr)>>,
+    addresses: Mutex<HashSet<ClaimKey>>,
     endpoints: Mutex<HashSet<EndpointId>>,
 }
 
 /// Addresses kept from other requests of this node until dropped.
-struct Held<'p> {
+pub(super) struct Held<'p> {
     pending: &'p Pending,
-    addresses: Vec<(IpNet, IpAddr)>,
+    pub(super) addresses: Vec<ClaimKey>,
 }
 
 impl Drop for Held<'_> {
@@ -116,7 +119,7 @@ impl Core {
         }
     }
 
-    fn endpoint(&self, joining: &Joining<'_>, addresses: &[(IpNet, IpAddr)]) -> Endpoint {
+    fn endpoint(&self, joining: &Joining<'_>, addresses: &[ClaimKey]) -> Endpoint {
         let ipv4 = addresses.iter().find_map(|(_, a)| if let IpAddr::V4(a) = a { Some(*a) } else { None });
         let ipv6 = addresses.iter().find_map(|(_, a)| if let IpAddr::V6(a) = a { Some(*a) } else { None });
         let first = ipv4.map(IpAddr::V4).or(ipv6.map(IpAddr::V6));
@@ -140,20 +143,13 @@ impl Core {
         network_id: NetworkId,
         network: &Stored<Network>,
         (joining, endpoint): (&Joining<'_>, &Endpoint),
-        addresses: &[(IpNet, IpAddr)],
+        addresses: &[ClaimKey],
     ) -> Result<Txn, Error> {
-        let node = &self.config.node_name;
-        let me = cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node));
-        let me = me.ok_or_else(|| {
-            let message = format!("node {node} has not joined the cluster yet; try again in a moment");
-            Error::new(Kind::Unavailable, message)
-        })?;
-        let claim = Claim { node: node.clone(), endpoint: joining.id, extra: Extra::new() };
-        // A network that is being removed, or a node that was given up, has changed.
-        let mut txn = Txn::new()
-            .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
-            .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
-            .put(self.path(&Key::Endpoint(network_id, joining.id)), endpoint.to_json(), Condition::Absent);
+        let node = self.config.node_name.clone();
+        let claim = Claim { node, endpoint: joining.id, extra: Extra::new() };
+        let key = self.path(&Key::Endpoint(network_id, joining.id));
+        let mut txn =
+            self.while_member(cluster, network_id, network)?.put(key, endpoint.to_json(), Condition::Absent);
         for (pool, address) in addresses {
             txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
             // What was asked for is out of order: the others go on where they were.
@@ -163,6 +159,45 @@ impl Core {
             }
         }
         Ok(txn)
+    }
+
+    /// The start of a transaction that gives this node something on `network`. A network that is being removed,
+    /// or a node that was given up, has changed.
+    pub(super) fn while_member(
+        &self,
+        cluster: &Cluster,
+        network_id: NetworkId,
+        network: &Stored<Network>,
+    ) -> Result<Txn, Error> {
+        let node = &self.config.node_name;
+        let me = cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node));
+        let me = me.ok_or_else(|| {
+            let message = format!("node {node} has not joined the cluster yet; try again in a moment");
+            Error::new(Kind::Unavailable, message)
+        })?;
+        Ok(Txn::new()
+            .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
+            .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified)))
+    }
+
+    /// Chooses one address of `pool`, which `network` has.
+    pub(super) fn choose_from(
+        &self,
+        cluster: &Cluster,
+        network: &Network,
+        pool: IpNet,
+        asked: Option<IpAddr>,
+        lost: &BTreeSet<IpAddr>,
+    ) -> Result<Held<'_>, Error> {
+        let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = |pool: IpNet, address: IpAddr| {
+            cluster.is_claimed(pool, address) || lost.contains(&address) || held.contains(&(pool, address))
+        };
+        let subnet = network.subnets.iter().find(|subnet| subnet.pool == pool);
+        let subnet = subnet.ok_or_else(|| Error::not_found("subnet", &pool.to_string()))?;
+        let key = (pool, self.choose_in(cluster, subnet, asked, &busy)?);
+        held.insert(key);
+        Ok(Held { pending: &self.pending, addresses: vec![key] })
     }
 
     /// Chooses addresses: in the segment that the asked ones lie in, or the first with room.
@@ -314,7 +349,7 @@ fn segments_for<'s, 'n>(
 }
 
 /// Two interfaces with one Ethernet address would take each other's packets.
-fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAddr) -> Result<(), Error> {
+pub(super) fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAddr) -> Result<(), Error> {
     let Some((_, other)) = cluster.endpoints_of(&network).find(|(_, endpoint)| endpoint.mac == mac) else {
         return Ok(());
     };
@@ -324,7 +359,7 @@ fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAddr) -> Resu
     )))
 }
 
-fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {
+pub(super) fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {
     let claim = cluster.claims.get(&pool).and_then(|claims| claims.get(&address));
     let Some(claim) = claim else { return String::new() };
     match cluster.endpoint(&claim.endpoint) {

@@ -1,12 +1,13 @@
 //! The verbs as the doors see them.
 
 use super::{
-    Attach, Core, CreateNetwork, EndpointView, Error, JoinOptions, NetworkView, NodeView, Process,
-    PruneFilter, Run, Status, Verbs,
+    Attach, Core, CreateNetwork, EndpointView, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions, Joined,
+    Names, NetworkView, NodeView, Process, PruneFilter, Run, Status, Verbs,
 };
 use async_trait::async_trait;
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
-use weft_model::{NetworkId, NetworkName, NodeName};
+use ipnet::IpNet;
+use std::{future::Future, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use weft_model::{EndpointId, NetworkId, NetworkName, NodeName};
 
 /// The core, behind its verbs. What changes something runs to its end also when whoever asked hangs up:
 /// nothing stays half-done for that.
@@ -121,5 +122,40 @@ impl Verbs for Door {
 
     async fn plan(&self) -> Result<Vec<String>, Error> {
         self.0.rounds.plan().await
+    }
+}
+
+#[async_trait]
+impl EngineVerbs for Door {
+    async fn hold_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
+        self.to_the_end(move |core| async move { core.hold(pool, ipv6).await }).await
+    }
+
+    async fn release_pool(&self, pool: IpNet) -> Result<(), Error> {
+        self.to_the_end(move |core| async move { core.let_go(pool).await }).await
+    }
+
+    async fn grant_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {
+        self.to_the_end(move |core| async move { core.grant(pool, address).await }).await
+    }
+
+    async fn release_address(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
+        self.to_the_end(move |core| async move { core.take_back(pool, address).await }).await
+    }
+
+    async fn join(&self, request: Join) -> Result<Joined, Error> {
+        self.to_the_end(move |core| async move { core.join_for_engine(request).await }).await
+    }
+
+    async fn leave(&self, endpoint: EndpointId) -> Result<(), Error> {
+        self.to_the_end(move |core| async move { core.leave_for_engine(endpoint).await }).await
+    }
+
+    async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error> {
+        self.to_the_end(move |core| async move { core.rename_for_engine(endpoint, names).await }).await
+    }
+
+    fn engine_endpoints(&self) -> Vec<EngineEndpoint> {
+        self.0.endpoints_of_engines()
     }
 }

@@ -113,7 +113,7 @@ impl Core {
         known.iter().find(|(_, local)| same(local)).map(|(id, local)| (*id, local.clone()))
     }
 
-    async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
+    pub(super) async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
         self.journal.put(id, local).map_err(|error| Error::internal("the endpoint was not made", error))?;
         self.rounds.made(DATA_PLANE_PATIENCE, &id).await
     }

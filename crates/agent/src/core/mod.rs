@@ -3,7 +3,10 @@
 mod claims;
 mod door;
 mod endpoints;
+mod engine_endpoints;
 mod engines;
+mod grants;
+mod holds;
 mod joining;
 mod networks;
 mod nodes;
@@ -56,6 +59,7 @@ pub struct Core {
     /// What keeps this node out of the cluster.
     pub(crate) membership: watch::Receiver<Option<String>>,
     pub(crate) pending: claims::Pending,
+    pub(crate) grants: grants::Grants,
     pub(crate) joining: joining::Joining,
 }
 

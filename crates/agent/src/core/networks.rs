@@ -3,16 +3,19 @@
 use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
 use crate::cluster::{Cluster, Stored};
 use std::sync::Arc;
-use weft_model::{Endpoint, Epoch, Extra, Key, Network, NetworkId, NetworkName, Record};
+use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record};
 use weft_store::{CommitError, Condition, StoreError, Txn};
 
 impl Core {
     pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
         let routes = self.host.routes().await?;
-        let id = self.env.random(|rng| NetworkId::random(rng));
+        let id = request.id.unwrap_or_else(|| self.env.random(|rng| NetworkId::random(rng)));
         let mut attempts = self.attempts();
         loop {
             let cluster = self.cluster().await?;
+            if cluster.networks.get(&id).is_some_and(|network| network.name == request.name) {
+                return Ok(id);
+            }
             if cluster.names.contains_key(&request.name) {
                 return Err(Error::conflict(format!("network with name {} already exists", request.name)));
             }
@@ -21,6 +24,7 @@ impl Core {
                 routes: &routes,
                 default_pools: &self.config.default_address_pools,
                 env: &self.env,
+                holder: request.id.map(|_| &self.config.node_name),
             };
             let network = Network {
                 name: request.name.clone(),
@@ -53,17 +57,15 @@ impl Core {
     }
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
-        let (epoch, condition) = match &cluster.epoch {
-            Some(epoch) => ((**epoch).clone(), Condition::Unchanged(epoch.modified)),
-            None => (Epoch::default(), Condition::Absent),
-        };
-        let epoch = Epoch { created: epoch.created + 1, ..epoch };
-        let mut txn = Txn::new()
-            .put(self.path(&Key::Epoch), epoch.to_json(), condition)
+        let mut txn = self
+            .next_epoch(cluster)
             .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
             .put(self.path(&Key::Network(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {
             txn = txn.put(self.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
+        }
+        for subnet in network.subnets.iter().filter(|subnet| cluster.holds.contains_key(&subnet.pool)) {
+            txn = txn.delete(self.path(&Key::Hold(subnet.pool)), Condition::Always);
         }
         txn
     }

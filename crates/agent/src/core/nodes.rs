@@ -68,7 +68,8 @@ impl Core {
         let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
         let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
         let mut txns: Vec<Txn> = Vec::new();
-        for txn in all.into_iter().filter_map(|id| self.releasing(cluster, id)) {
+        let holds = self.holds_of(cluster, name).map(|(_, txn)| txn);
+        for txn in all.into_iter().filter_map(|id| self.releasing(cluster, id)).chain(holds) {
             let room = txns.last().is_some_and(|last| last.weight() + txn.weight() <= MAX_OPS);
             if !room {
                 txns.push(self.while_down(name));

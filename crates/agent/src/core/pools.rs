@@ -5,7 +5,7 @@ use crate::{cluster::Cluster, env::Env};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, random_ula};
-use weft_model::{Extra, Subnet, Vni};
+use weft_model::{Extra, Hold, NodeName, Subnet, Vni};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
 pub(crate) const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
@@ -18,6 +18,8 @@ pub(super) struct Surroundings<'a> {
     /// Where default subnets come from.
     pub(super) default_pools: &'a [AddressPool],
     pub(super) env: &'a Env,
+    /// Whose holds the requested pools may come from.
+    pub(super) holder: Option<&'a NodeName>,
 }
 
 /// Chooses the subnets of a new network: what the request names, and free ones for the rest.
@@ -58,7 +60,11 @@ fn subnet(pool: IpNet, request: PoolRequest, vni: Vni) -> Result<Subnet, Error> 
 }
 
 impl Surroundings<'_> {
-    fn requested(&self, request: &PoolRequest, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
+    pub(super) fn requested(
+        &self,
+        request: &PoolRequest,
+        chosen: &[(IpNet, PoolRequest)],
+    ) -> Result<IpNet, Error> {
         let Some(pool) = request.subnet else {
             return Err(Error::invalid(
                 "a gateway, ip-range or aux-address needs the subnet it lies in: add --subnet",
@@ -77,6 +83,18 @@ impl Surroundings<'_> {
                 subnet.pool, network.name
             )));
         }
+        let held_for_it = |held: &IpNet, hold: &Hold| *held == pool && self.holder == Some(&hold.node);
+        let held = self.cluster.holds.iter().find(|(held, hold)| overlaps(held) && !held_for_it(held, hold));
+        if let Some((held, hold)) = held {
+            return Err(Error::conflict(format!(
+                "subnet {pool} overlaps {held}, of which node {} is creating a network; choose another",
+                hold.node
+            )));
+        }
+        if self.holder.is_some() {
+            // The engine has looked at the host's routes itself.
+            return Ok(pool);
+        }
         if let Some(route) = self.routes.iter().find(|route| overlaps(route)) {
             return Err(Error::conflict(format!(
                 "subnet {pool} overlaps {route}, which this host has a route to; choose another"
@@ -90,7 +108,7 @@ impl Surroundings<'_> {
         cluster.chain(self.routes.iter().copied()).chain(chosen.iter().map(|(pool, _)| *pool)).collect()
     }
 
-    fn free_ipv4(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
+    pub(super) fn free_ipv4(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
         let mut pools: Vec<AddressPool> =
             self.default_pools.iter().copied().filter(AddressPool::is_ipv4).collect();
         if pools.is_empty() {
@@ -99,7 +117,7 @@ impl Surroundings<'_> {
         free_pool(&pools, &self.taken(chosen)).map_err(Error::conflict)
     }
 
-    fn free_ipv6(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
+    pub(super) fn free_ipv6(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
         let pools: Vec<AddressPool> = self.default_pools.iter().copied().filter(|p| !p.is_ipv4()).collect();
         if pools.is_empty() {
             return Ok(self.env.random(|rng| random_ula(rng)));

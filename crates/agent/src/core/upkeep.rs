@@ -23,6 +23,9 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How long to leave a half-removed network to whoever is removing it.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long to hold a pool for a network that does not come.
+const HOLD_PATIENCE: Duration = Duration::from_secs(60);
+
 /// What has to be seen for a while before anything is done about it. Measured here, by a clock that cannot
 /// jump.
 #[derive(Default)]
@@ -30,6 +33,7 @@ struct Watched {
     removing: BTreeMap<NetworkId, Instant>,
     down: BTreeMap<NodeName, Instant>,
     without_netns: BTreeSet<EndpointId>,
+    held: BTreeMap<IpNet, Instant>,
 }
 
 /// Whether to go on with the next of its kind: what failed is tried again. Where the store is out of reach for
@@ -67,6 +71,7 @@ impl Core {
         if known.nodes.get(me).is_some_and(|node| node.id == self.identity.id()) {
             self.release_leftovers(&known).await;
             self.claim_again(&known).await;
+            self.let_go_of_pools(&known, watched).await;
         }
         self.finish_removals(&known, watched).await;
         self.mark_down(&known, watched).await;
@@ -80,7 +85,11 @@ impl Core {
         let gone: BTreeSet<EndpointId> = endpoints
             .iter()
             .filter(|(id, e)| {
-                ownerless(e) && !self.pending.is_in_the_making(id) && !self.host.has_netns(&e.netns)
+                // Of its own, an engine says when they go.
+                e.engine.is_none()
+                    && ownerless(e)
+                    && !self.pending.is_in_the_making(id)
+                    && !self.host.has_netns(&e.netns)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -106,7 +115,9 @@ impl Core {
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
         let all: BTreeSet<EndpointId> = claimed.chain(written).collect();
         for id in all {
-            let wanted = self.pending.is_in_the_making(&id) || self.journal.endpoints().contains_key(&id);
+            let wanted = self.pending.is_in_the_making(&id)
+                || self.grants.is_for(&id)
+                || self.journal.endpoints().contains_key(&id);
             if !wanted && report.has_let_go(self.journal.removals(), None) {
                 tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
                 if !goes_on(self.release(id).await) {
@@ -121,13 +132,25 @@ impl Core {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
             let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(id));
-            // Under another name, if that was this node's before.
-            let there = stored.is_some_and(|endpoint| endpoint.node == self.config.node_name);
+            // With another node's name, if that was this one's before, or what it was called before.
+            let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
             if there && local.fenced.is_none() {
                 continue;
             }
             let judged = if there { Ok(None) } else { self.claim_one_again(known, *id, local).await };
             if !goes_on(judged.and_then(|fenced| self.set_fenced(id, local, fenced))) {
+                return;
+            }
+        }
+    }
+
+    /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
+    async fn let_go_of_pools(&self, known: &Known, watched: &mut Watched) {
+        let own: Vec<IpNet> = self.holds_of(known, &self.config.node_name).map(|(pool, _)| pool).collect();
+        watched.held.retain(|pool, _| own.contains(pool));
+        for pool in own {
+            let since = *watched.held.entry(pool).or_insert_with(Instant::now);
+            if since.elapsed() > HOLD_PATIENCE && !goes_on(self.let_go(pool).await) {
                 return;
             }
         }

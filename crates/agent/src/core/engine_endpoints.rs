@@ -1,0 +1,215 @@
+//! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
+//! granted before, the engine sets the interface up, and the name may be learnt later.
+
+use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, claims, grants};
+use crate::{
+    cluster::{Cluster, Stored},
+    journal::{EngineEnd, LocalEndpoint},
+};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use weft_model::{Claim, Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
+use weft_store::{CommitError, Condition, Txn};
+
+impl Core {
+    pub(super) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
+        let id = request.endpoint;
+        let _one_at_a_time = self.joining.lock_namespace(&request.sandbox).await;
+        let before = self.journal.endpoints().get(&id).cloned();
+        if let Some(local) = before {
+            // The engine did not get the answer.
+            return self.hand_over(id, &local).await;
+        }
+        let _in_the_making = self.pending.make(id);
+        for address in &request.addresses {
+            self.see_grant((address.trunc(), address.addr())).await;
+        }
+        let (network_id, network, endpoint) = self.claim_for_engine(&request).await?;
+        let local = LocalEndpoint {
+            network_id,
+            network,
+            endpoint,
+            netns: request.sandbox,
+            ifname: IfName::for_engine(&id),
+            engine: Some(EngineEnd { handed_over: false }),
+            default_route: false,
+            process: None,
+            ports: Vec::new(),
+            fenced: None,
+        };
+        let made = match self.make(id, local.clone()).await {
+            Ok(()) => self.hand_over(id, &local).await,
+            Err(error) => Err(error),
+        };
+        if made.is_err()
+            && let Err(error) = self.leave(id).await
+        {
+            let endpoint = id.short();
+            tracing::warn!(endpoint, %error, "cannot take back an endpoint that was not made");
+        }
+        made
+    }
+
+    /// Notes that the interface is the engine's from now on.
+    async fn hand_over(&self, id: EndpointId, local: &LocalEndpoint) -> Result<Joined, Error> {
+        let hand_over = |local: &mut LocalEndpoint| local.engine = Some(EngineEnd { handed_over: true });
+        self.journal
+            .update(&id, hand_over)
+            .map_err(|error| Error::internal("cannot hand the interface over", error))?;
+        let name = &local.endpoint.name;
+        tracing::info!(endpoint = %name, network = %local.network.name, "joined");
+        Ok(Joined { interface: local.ifname.clone(), routes: routes(local) })
+    }
+
+    /// Writes the endpoint, in one transaction with the claims on its addresses.
+    async fn claim_for_engine(&self, request: &Join) -> Result<(NetworkId, Network, Endpoint), Error> {
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let (network_id, network) = network_of(&cluster, &request.addresses)?;
+            let endpoint = self.endpoint_for_engine(request);
+            claims::refuse_mac_twice(&cluster, network_id, endpoint.mac)?;
+            let txn = self.joining_for_engine(&cluster, (network_id, network), request, &endpoint)?;
+            match self.store.commit(txn).await {
+                Ok(()) => {
+                    for address in &request.addresses {
+                        self.grants.forget(&(address.trunc(), address.addr()));
+                    }
+                    return Ok((network_id, (**network).clone(), endpoint));
+                }
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn joining_for_engine(
+        &self,
+        cluster: &Cluster,
+        (network_id, network): (NetworkId, &Stored<Network>),
+        request: &Join,
+        endpoint: &Endpoint,
+    ) -> Result<Txn, Error> {
+        let id = request.endpoint;
+        let key = self.path(&Key::Endpoint(network_id, id));
+        let mut txn =
+            self.while_member(cluster, network_id, network)?.put(key, endpoint.to_json(), Condition::Absent);
+        let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        for address in &request.addresses {
+            let key = (address.trunc(), address.addr());
+            let condition = self.taking(cluster, id, key)?;
+            txn = txn.put(self.path(&Key::Claim(key.0, key.1)), claim.to_json(), condition);
+        }
+        Ok(txn)
+    }
+
+    fn endpoint_for_engine(&self, request: &Join) -> Endpoint {
+        let addresses = || request.addresses.iter().map(IpNet::addr);
+        let names = request.names.clone();
+        let (name, aliases, container) = match names {
+            Some(names) => (names.name, names.aliases, Some(names.container)),
+            None => (EndpointName::provisional(&request.endpoint), Vec::new(), None),
+        };
+        Endpoint {
+            name,
+            aliases,
+            ipv4: addresses().find_map(|a| if let IpAddr::V4(a) = a { Some(a) } else { None }),
+            ipv6: addresses().find_map(|a| if let IpAddr::V6(a) = a { Some(a) } else { None }),
+            mac: request.mac,
+            node: self.config.node_name.clone(),
+            container,
+            created: self.env.now(),
+            extra: Extra::new(),
+        }
+    }
+
+    pub(super) async fn leave_for_engine(&self, id: EndpointId) -> Result<(), Error> {
+        let Some(local) = self.journal.endpoints().get(&id).cloned() else { return Ok(()) };
+        for (address, subnet) in local.subnets() {
+            self.grants.note_return((subnet.pool, address));
+        }
+        self.leave(id).await
+    }
+
+    pub(super) async fn rename_for_engine(&self, id: EndpointId, names: Names) -> Result<(), Error> {
+        let renamed = |endpoint: &mut Endpoint| {
+            endpoint.name = names.name.clone();
+            endpoint.aliases.clone_from(&names.aliases);
+            endpoint.container = Some(names.container.clone());
+        };
+        let update = self.journal.update(&id, |local| renamed(&mut local.endpoint));
+        update.map_err(|error| Error::internal("an endpoint keeps its old name", error))?;
+        match self.write_again(id).await {
+            // Upkeep compares what is there with the journal.
+            Err(error) if error.kind == Kind::Unavailable => Ok(()),
+            written => written,
+        }
+    }
+
+    /// Writes into the store what the journal says of an endpoint that is there.
+    async fn write_again(&self, id: EndpointId) -> Result<(), Error> {
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let known = self.journal.endpoints();
+            let Some(local) = known.get(&id) else { return Ok(()) };
+            let Some((network, stored)) = cluster.endpoint(&id) else { return Ok(()) };
+            if **stored == local.endpoint {
+                return Ok(());
+            }
+            let key = self.path(&Key::Endpoint(*network, id));
+            let unchanged = Condition::Unchanged(stored.modified);
+            match self.store.commit(Txn::new().put(key, local.endpoint.to_json(), unchanged)).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    pub(super) fn endpoints_of_engines(&self) -> Vec<EngineEndpoint> {
+        let endpoints = self.journal.endpoints();
+        let of_engines = endpoints.iter().filter(|(_, local)| local.engine.is_some());
+        of_engines
+            .map(|(id, local)| EngineEndpoint {
+                id: *id,
+                network: local.network.name.clone(),
+                name: local.endpoint.name.clone(),
+                aliases: local.endpoint.aliases.clone(),
+                container: local.endpoint.container.clone(),
+                sandbox: local.netns.clone(),
+            })
+            .collect()
+    }
+}
+
+/// The network that all of the addresses are on.
+fn network_of<'c>(
+    cluster: &'c Cluster,
+    addresses: &[IpNet],
+) -> Result<(NetworkId, &'c Stored<Network>), Error> {
+    let Some(first) = addresses.first() else {
+        return Err(Error::invalid("the endpoint has no address"));
+    };
+    let (id, network) = grants::of_pool(cluster, first.trunc())?;
+    let elsewhere =
+        addresses.iter().find(|a| network.subnet_of(a.addr()).is_none_or(|s| s.pool != a.trunc()));
+    match elsewhere {
+        Some(address) => Err(Error::invalid(format!("address {address} is not of network {}", network.name))),
+        None => Ok((id, network)),
+    }
+}
+
+/// The ways to the other segments of the network, which begin at the gateway of the endpoint's own.
+fn routes(local: &LocalEndpoint) -> Vec<(IpNet, IpAddr)> {
+    if local.network.internal {
+        return Vec::new();
+    }
+    let own = local.vni();
+    let gateway = |ipv4: bool| {
+        let mut subnets = local.subnets().map(|(_, subnet)| subnet);
+        subnets.find(|subnet| subnet.gateway.is_ipv4() == ipv4).map(|subnet| subnet.gateway)
+    };
+    let others = local.network.subnets.iter().filter(|subnet| Some(subnet.vni) != own);
+    others.filter_map(|subnet| Some((subnet.pool, gateway(subnet.pool.addr().is_ipv4())?))).collect()
+}

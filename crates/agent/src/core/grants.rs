@@ -1,0 +1,195 @@
+//! Addresses that are granted before the endpoint is known that is to have them: the first step of the engines'
+//! protocol. A grant is a claim in the store for an endpoint that does not exist yet.
+
+use super::{Core, Error, Kind, claims::ClaimKey, networks::Known};
+use crate::cluster::{Cluster, Stored};
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+use weft_model::{Claim, Cursor, EndpointId, Extra, Key, Network, NetworkId, Record};
+use weft_store::{CommitError, Condition, Txn};
+
+/// How long a grant is kept for an endpoint that does not come.
+const GRANT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The grants of this node that no endpoint has taken yet. Only in memory: after a crash they are leftovers, and
+/// the engine's next step takes them over or claims them anew.
+#[derive(Default)]
+pub(crate) struct Grants {
+    granted: Mutex<HashMap<ClaimKey, (EndpointId, Instant)>>,
+    /// Addresses of endpoints that left: the engine gives each back once more.
+    returned: Mutex<HashMap<ClaimKey, Instant>>,
+}
+
+impl Grants {
+    /// Whether `id` stands for an endpoint to come.
+    pub(super) fn is_for(&self, id: &EndpointId) -> bool {
+        let mut granted = lock(&self.granted);
+        granted.retain(|_, (_, since)| since.elapsed() < GRANT_PATIENCE);
+        granted.values().any(|(endpoint, _)| endpoint == id)
+    }
+
+    fn get(&self, key: &ClaimKey) -> Option<EndpointId> {
+        lock(&self.granted).get(key).map(|(endpoint, _)| *endpoint)
+    }
+
+    fn put(&self, key: ClaimKey, endpoint: EndpointId) {
+        lock(&self.granted).insert(key, (endpoint, Instant::now()));
+    }
+
+    pub(super) fn forget(&self, key: &ClaimKey) {
+        lock(&self.granted).remove(key);
+    }
+
+    /// Says that an endpoint gave `key` back, which the engine is going to do as well.
+    pub(super) fn note_return(&self, key: ClaimKey) {
+        let mut returned = lock(&self.returned);
+        returned.retain(|_, at| at.elapsed() < GRANT_PATIENCE);
+        returned.insert(key, Instant::now());
+    }
+
+    fn take_return(&self, key: &ClaimKey) -> bool {
+        lock(&self.returned).remove(key).is_some_and(|at| at.elapsed() < GRANT_PATIENCE)
+    }
+}
+
+impl Core {
+    pub(super) async fn grant(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
+        let id = self.env.random(|rng| EndpointId::random(rng));
+        let mut lost = BTreeSet::new();
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster_with(pool).await?;
+            let (network_id, network) = of_pool(&cluster, pool)?;
+            let held = self.choose_from(&cluster, network, pool, asked, &lost)?;
+            let Some(&key @ (_, address)) = held.addresses.first() else { continue };
+            let _in_the_making = self.pending.make(id);
+            match self.store.commit(self.granting(&cluster, (network_id, network), key, id, asked)?).await {
+                Ok(()) => {
+                    self.grants.put(key, id);
+                    return IpNet::new(address, pool.prefix_len())
+                        .map_err(|error| Error::internal("the address has no prefix", error));
+                }
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Conflict { keys }) => {
+                    let faster = keys.contains(&self.path(&Key::Claim(pool, address)));
+                    // Somebody was faster: try the next address at once. Anything else: look again first.
+                    if faster && asked.is_none() && lost.insert(address) {
+                        attempts.at_once()?;
+                    } else {
+                        attempts.again(&cluster).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn granting(
+        &self,
+        cluster: &Cluster,
+        (network_id, network): (NetworkId, &Stored<Network>),
+        (pool, address): ClaimKey,
+        id: EndpointId,
+        asked: Option<IpAddr>,
+    ) -> Result<Txn, Error> {
+        let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        let txn = self.while_member(cluster, network_id, network)?.put(
+            self.path(&Key::Claim(pool, address)),
+            claim.to_json(),
+            Condition::Absent,
+        );
+        if asked.is_some() {
+            return Ok(txn);
+        }
+        let cursor = Cursor { last: address, extra: Extra::new() };
+        Ok(txn.put(self.path(&Key::Cursor(pool)), cursor.to_json(), Condition::Always))
+    }
+
+    /// The cluster, once it has a network of `pool`: an engine may ask for an address before it told of the
+    /// network.
+    async fn cluster_with(&self, pool: IpNet) -> Result<Known, Error> {
+        let cluster = self.cluster().await?;
+        if cluster.network_with(pool).is_some() || !cluster.holds.contains_key(&pool) {
+            return Ok(cluster);
+        }
+        self.until(|cluster| cluster.network_with(pool).is_some() || !cluster.holds.contains_key(&pool))
+            .await;
+        self.cluster().await
+    }
+
+    /// Gives back an address that was granted, and no other. Without the store, upkeep does it later.
+    pub(super) async fn take_back(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
+        let key = (pool, address);
+        if self.grants.take_return(&key) {
+            return Ok(());
+        }
+        let Some(id) = self.grants.get(&key) else { return Ok(()) };
+        self.grants.forget(&key);
+        match self.release(id).await {
+            Err(error) if error.kind == Kind::Unavailable => Ok(()),
+            released => released,
+        }
+    }
+
+    /// What an endpoint that is about to be written must do to the claim of one of its addresses: take over the
+    /// grant, or claim it anew.
+    pub(super) fn taking(
+        &self,
+        cluster: &Cluster,
+        id: EndpointId,
+        key: ClaimKey,
+    ) -> Result<Condition, Error> {
+        let (pool, address) = key;
+        let Some(claim) = cluster.claims.get(&pool).and_then(|claims| claims.get(&address)) else {
+            return Ok(Condition::Absent);
+        };
+        let granted = self.grants.get(&key) == Some(claim.endpoint);
+        let leftover = || {
+            let known = cluster.endpoint(&claim.endpoint).is_some()
+                || self.journal.endpoints().contains_key(&claim.endpoint);
+            claim.node == self.config.node_name
+                && !known
+                && !self.pending.is_in_the_making(&claim.endpoint)
+                && !self.grants.is_for(&claim.endpoint)
+        };
+        if claim.endpoint == id || granted || leftover() {
+            return Ok(Condition::Unchanged(claim.modified));
+        }
+        let owner = super::claims::owner(cluster, pool, address);
+        Err(Error::conflict(format!("address {address} is in use{owner}")))
+    }
+
+    /// Waits until the picture shows a grant, so that it can be taken over.
+    pub(super) async fn see_grant(&self, (pool, address): ClaimKey) {
+        if self.grants.get(&(pool, address)).is_some() {
+            self.until(|cluster| cluster.is_claimed(pool, address)).await;
+        }
+    }
+}
+
+/// The network of `pool`.
+pub(super) fn of_pool(cluster: &Cluster, pool: IpNet) -> Result<(NetworkId, &Stored<Network>), Error> {
+    let (id, network) = cluster.network_with(pool).ok_or_else(|| match cluster.holds.get(&pool) {
+        Some(_) => Error::new(
+            Kind::Unavailable,
+            format!("the network of subnet {pool} is still being created; try again in a moment"),
+        ),
+        None => Error::new(
+            Kind::NotFound,
+            format!("no network of the cluster has the subnet {pool}: its network was removed"),
+        ),
+    })?;
+    if network.removing {
+        return Err(Error::conflict(format!("network {} is being removed", network.name)));
+    }
+    Ok((id, network))
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}

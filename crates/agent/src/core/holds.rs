@@ -1,0 +1,96 @@
+//! Pools that are kept for networks to come: engines ask for the pool first, and tell of the network later.
+
+use super::{Core, Error, Kind, PoolRequest, pools::Surroundings};
+use crate::cluster::Cluster;
+use ipnet::IpNet;
+use weft_model::{Epoch, Extra, Hold, Key, NodeName, Record};
+use weft_store::{CommitError, Condition, Txn};
+
+impl Core {
+    pub(super) async fn hold(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
+        let routes = self.host.routes().await?;
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            // Asked again, or the engine did not get the answer.
+            if let Some(pool) = pool.filter(|pool| self.holds(&cluster, *pool)) {
+                return Ok(pool);
+            }
+            let around = Surroundings {
+                cluster: &cluster,
+                routes: &routes,
+                default_pools: &self.config.default_address_pools,
+                env: &self.env,
+                holder: None,
+            };
+            let chosen = match pool {
+                Some(_) => around.requested(&PoolRequest { subnet: pool, ..PoolRequest::default() }, &[])?,
+                None if ipv6 => around.free_ipv6(&[])?,
+                None => around.free_ipv4(&[])?,
+            };
+            match self.store.commit(self.holding(&cluster, chosen)).await {
+                Ok(()) => {
+                    self.until(|cluster| cluster.holds.contains_key(&chosen)).await;
+                    return Ok(chosen);
+                }
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn holding(&self, cluster: &Cluster, pool: IpNet) -> Txn {
+        let node = self.config.node_name.clone();
+        let hold = Hold { node, created: self.env.now(), extra: Extra::new() };
+        self.next_epoch(cluster).put(self.path(&Key::Hold(pool)), hold.to_json(), Condition::Absent)
+    }
+
+    /// The start of a transaction that takes pools: of two at once, one fails.
+    pub(super) fn next_epoch(&self, cluster: &Cluster) -> Txn {
+        let (epoch, condition) = match &cluster.epoch {
+            Some(epoch) => ((**epoch).clone(), Condition::Unchanged(epoch.modified)),
+            None => (Epoch::default(), Condition::Absent),
+        };
+        let epoch = Epoch { created: epoch.created + 1, ..epoch };
+        Txn::new().put(self.path(&Key::Epoch), epoch.to_json(), condition)
+    }
+
+    fn holds(&self, cluster: &Cluster, pool: IpNet) -> bool {
+        cluster.holds.get(&pool).is_some_and(|hold| hold.node == self.config.node_name)
+    }
+
+    /// Gives a pool back that is held here. What is not is no error; without the store, upkeep does it later.
+    pub(super) async fn let_go(&self, pool: IpNet) -> Result<(), Error> {
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = match self.cluster().await {
+                Err(error) if error.kind == Kind::Unavailable => return Ok(()),
+                cluster => cluster?,
+            };
+            let Some(hold) = cluster.holds.get(&pool).filter(|_| self.holds(&cluster, pool)) else {
+                return Ok(());
+            };
+            let key = self.path(&Key::Hold(pool));
+            match self.store.commit(Txn::new().delete(key, Condition::Unchanged(hold.modified))).await {
+                Ok(()) => {
+                    self.until(|cluster| !cluster.holds.contains_key(&pool)).await;
+                    return Ok(());
+                }
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(_)) => return Ok(()),
+            }
+        }
+    }
+
+    /// The keys of the holds of `node`.
+    pub(super) fn holds_of<'c>(
+        &'c self,
+        cluster: &'c Cluster,
+        node: &'c NodeName,
+    ) -> impl Iterator<Item = (IpNet, Txn)> + 'c {
+        cluster.holds.iter().filter(move |(_, hold)| hold.node == *node).map(|(pool, hold)| {
+            let key = self.path(&Key::Hold(*pool));
+            (*pool, Txn::new().delete(key, Condition::Unchanged(hold.modified)))
+        })
+    }
+}
