@@ -1,0 +1,137 @@
+//! Containers of an engine.
+
+use crate::lenient::{if_any, or_default};
+use serde::{Deserialize, Deserializer};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+};
+use weft_model::{ContainerId, EndpointId, EndpointName, MacAddr, NetworkId};
+
+/// A container of an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name; `None` if it is none that can be resolved: one longer than 63 bytes.
+    pub name: Option<EndpointName>,
+    /// Whether it runs.
+    pub state: ContainerState,
+    /// The networks it is on, or will be on when it starts, by name.
+    pub attachments: BTreeMap<String, Attachment>,
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerState {
+    /// Never started.
+    Created,
+    /// Running.
+    Running,
+    /// Frozen.
+    Paused,
+    /// Between two runs.
+    Restarting,
+    /// Going.
+    Removing,
+    /// Ended.
+    Exited,
+    /// Could not be removed.
+    Dead,
+    /// Something of later engines.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
+/// A container's place on a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Attachment {
+    /// The engine's id of the network, once the container has been started.
+    #[serde(rename = "NetworkID", default, deserialize_with = "lenient_id")]
+    pub network: Option<NetworkId>,
+    /// The endpoint, while there is one.
+    #[serde(rename = "EndpointID", default, deserialize_with = "if_any")]
+    pub endpoint: Option<EndpointId>,
+    /// Other names the user gave it there, as far as they can be resolved. Not in lists.
+    #[serde(rename = "Aliases", default, deserialize_with = "resolvable")]
+    pub aliases: Vec<EndpointName>,
+    /// All names that the engine itself answers for, where it shows them. Not in lists.
+    #[serde(rename = "DNSNames", default, deserialize_with = "resolvable")]
+    pub dns_names: Vec<EndpointName>,
+    /// Its IPv4 address.
+    #[serde(rename = "IPAddress", default, deserialize_with = "if_any")]
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its IPv6 address.
+    #[serde(rename = "GlobalIPv6Address", default, deserialize_with = "if_any")]
+    pub ipv6: Option<Ipv6Addr>,
+    /// Its Ethernet address.
+    #[serde(rename = "MacAddress", default, deserialize_with = "if_any")]
+    pub mac: Option<MacAddr>,
+}
+
+/// In a list `Names` and a `State` of one word; inspected `Name` and a `State` with details.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireContainer {
+    id: ContainerId,
+    #[serde(default, deserialize_with = "or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    names: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    state: WireState,
+    #[serde(default, deserialize_with = "or_default")]
+    network_settings: WireNetworkSettings,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WireState {
+    Word(ContainerState),
+    Details {
+        #[serde(rename = "Status", default)]
+        status: ContainerState,
+    },
+}
+
+#[derive(Default, Deserialize)]
+struct WireNetworkSettings {
+    #[serde(rename = "Networks", default, deserialize_with = "or_default")]
+    networks: BTreeMap<String, Attachment>,
+}
+
+impl Default for WireState {
+    fn default() -> Self {
+        Self::Word(ContainerState::Other)
+    }
+}
+
+impl<'de> Deserialize<'de> for Container {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = WireContainer::deserialize(deserializer)?;
+        // Further names have a second slash: they are links of other containers.
+        let own = |name: &&str| !name.is_empty() && !name.contains('/');
+        let all = wire.names.iter().chain([&wire.name]).filter_map(|name| name.strip_prefix('/'));
+        Ok(Self {
+            id: wire.id,
+            name: all.filter(own).find_map(|name| name.parse().ok()),
+            state: match wire.state {
+                WireState::Word(state) | WireState::Details { status: state } => state,
+            },
+            attachments: wire.network_settings.networks,
+        })
+    }
+}
+
+/// A network's id; nothing where it is one of Swarm's.
+fn lenient_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NetworkId>, D::Error> {
+    let text: String = or_default(deserializer)?;
+    Ok(text.parse().ok())
+}
+
+fn resolvable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EndpointName>, D::Error> {
+    let names: Vec<String> = or_default(deserializer)?;
+    Ok(names.into_iter().filter_map(|name| name.parse().ok()).collect())
+}

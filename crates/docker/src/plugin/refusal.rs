@@ -1,0 +1,55 @@
+//! How to say no.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+/// Which of the two protocols a call belongs to: they differ in how an error looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// The remote network driver's.
+    Network,
+    /// The remote IPAM driver's.
+    Ipam,
+}
+
+impl Protocol {
+    /// The protocol of a method, as `IpamDriver.RequestPool`.
+    pub fn of(method: &str) -> Self {
+        if method.starts_with("IpamDriver.") { Self::Ipam } else { Self::Network }
+    }
+}
+
+/// An answer that the user sees as `remote: <message>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    protocol: Protocol,
+    message: String,
+}
+
+impl Refusal {
+    /// The HTTP status to send it with: success. With any other, the engine puts the method's name in front
+    /// of the message, and shows an address driver's as JSON (`pkg/plugins/client.go`).
+    pub const STATUS: u16 = 200;
+
+    /// Says no to a call of `protocol`. An empty message would mean yes, so it is replaced.
+    pub fn new(protocol: Protocol, message: impl Into<String>) -> Self {
+        let message = Some(message.into()).filter(|message| !message.is_empty());
+        Self { protocol, message: message.unwrap_or_else(|| "refused, without a reason".to_owned()) }
+    }
+
+    /// The sentence for the user.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        let field = match self.protocol {
+            Protocol::Network => "Err",
+            Protocol::Ipam => "Error",
+        };
+        map.serialize_entry(field, &self.message)?;
+        map.end()
+    }
+}
