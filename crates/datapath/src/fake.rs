@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use weft_model::IfName;
 use weft_plan::{Desired, Namespace, Observed, Place, Plan, Step, Target};
 
 /// A kernel in memory that behaves as [`Observed::take`] says and fails when told to.
@@ -70,6 +71,17 @@ impl Fake {
             }
             kernel.places.remove(&place)
         });
+    }
+
+    /// Moves a link to another namespace, which must be there, and renames it, as an engine does that takes its
+    /// end of a pair into a container. Says whether there was one.
+    pub fn move_link(&self, from: (&Place, &IfName), to: (&Place, &IfName)) -> bool {
+        self.kernel(|kernel| {
+            let link = kernel.places.get_mut(from.0).and_then(|namespace| namespace.links.remove(from.1));
+            let place = kernel.places.get_mut(to.0);
+            let moved = link.zip(place).map(|(link, place)| place.links.insert(to.1.clone(), link));
+            moved.is_some()
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -56,19 +56,56 @@ pub struct Remote {
 pub struct Attachment {
     /// The segment it is on.
     pub vni: Vni,
-    /// The container's network namespace, as a path that can be opened.
-    pub netns: PathBuf,
-    /// The name of the interface in there.
-    pub ifname: IfName,
-    /// Its Ethernet address.
+    /// The Ethernet address of its outer end.
     pub mac: MacAddr,
-    /// Its addresses with the pools' prefix lengths.
-    pub addresses: Vec<IpNet>,
-    /// The gateways its default routes lead to; empty on internal networks, and where the container's
-    /// default routes lead elsewhere.
-    pub default_via: Vec<IpAddr>,
     /// Down while the endpoint is fenced.
     pub up: bool,
+    /// The end that is not in the segment.
+    pub outer: Outer,
+}
+
+/// The end of a veth pair that the endpoint's packets come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outer {
+    /// In a container's network namespace, set up there.
+    Container {
+        /// The namespace, as a path that can be opened.
+        netns: PathBuf,
+        /// The name of the interface in there.
+        ifname: IfName,
+        /// Its addresses with the pools' prefix lengths.
+        addresses: Vec<IpNet>,
+        /// The gateways its default routes lead to; empty on internal networks, and where the container's
+        /// default routes lead elsewhere.
+        default_via: Vec<IpAddr>,
+    },
+    /// In the host's namespace, for a container engine that takes it from there and sets it up.
+    Engine {
+        /// The name it waits under.
+        ifname: IfName,
+        /// Whether the engine was told of it. From then on it is the engine's, which moves and renames it, or
+        /// loses it with the container's namespace, and the inner end is all that is ours: it is not made
+        /// again, since the engine would not take another.
+        handed_over: bool,
+        /// Whether the engine was given routes through the gateway to the network's other segments.
+        routed: bool,
+    },
+}
+
+impl Attachment {
+    /// Whether it sends packets through the gateway of its segment.
+    pub fn uses_gateway(&self) -> bool {
+        match &self.outer {
+            Outer::Container { default_via, .. } => !default_via.is_empty(),
+            Outer::Engine { routed, .. } => *routed,
+        }
+    }
+
+    /// Whether the outer end is an engine's by now.
+    pub fn is_handed_over(&self) -> bool {
+        matches!(self.outer, Outer::Engine { handed_over: true, .. })
+    }
 }
 
 /// A port of this host that leads to an endpoint.

@@ -13,6 +13,7 @@ use weft_model::{IfName, Vni};
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut diff = Diff { want: Target::of(desired), have: observed.places.clone(), out: Plan::default() };
     diff.leave_blocked(&observed.blocked);
+    diff.leave_handed_over();
     diff.leave_foreign();
     diff.namespaces();
     diff.pairs();
@@ -130,7 +131,7 @@ impl Diff {
         self.want.places = places;
     }
 
-    fn wanted(&self, (place, name): &(Place, IfName)) -> Option<Link> {
+    pub(crate) fn wanted(&self, (place, name): &(Place, IfName)) -> Option<Link> {
         self.want.places.get(place)?.links.get(name).cloned()
     }
 
@@ -139,7 +140,7 @@ impl Diff {
     }
 
     /// Whether the link is there and can become `want` by changing its settings.
-    fn is_there(&self, at: &(Place, IfName), want: &Link) -> bool {
+    pub(crate) fn is_there(&self, at: &(Place, IfName), want: &Link) -> bool {
         // The two ends of a pair know each other by their alias.
         let same =
             |have: &Link| have.kind == want.kind && (want.kind != Kind::Veth || have.alias == want.alias);
@@ -226,8 +227,8 @@ impl Diff {
 
     /// The segments with a way to the host.
     fn uplinks(&self) -> BTreeSet<Vni> {
-        let vni = |pair: &Pair| match (&pair.inner.0, &pair.outer.0) {
-            (Place::Segment(vni), Place::Host) => Some(*vni),
+        let vni = |pair: &Pair| match &pair.inner {
+            (Place::Segment(vni), name) if *name == IfName::segment_uplink() => Some(*vni),
             _ => None,
         };
         self.want.pairs.iter().filter_map(vni).collect()

@@ -1,7 +1,7 @@
 //! What is not ours is left alone, and so is what hangs on it.
 
 use crate::{Namespace, Pair, Place, Problem, Route, diff::Diff};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
 impl Diff {
@@ -28,6 +28,26 @@ impl Diff {
         for (place, name) in left.iter().flat_map(|pair| [&pair.inner, &pair.outer]) {
             forget(&mut self.want.places, place, name);
             forget(&mut self.have, place, name);
+        }
+    }
+
+    /// Takes the ends of pairs that engines have for theirs, wherever they are. If our own end is gone, the pair
+    /// is, and another would be of no use to the engine.
+    pub(crate) fn leave_handed_over(&mut self) {
+        let handed_over = std::mem::take(&mut self.want.handed_over);
+        for inner in handed_over.iter().map(|pair| &pair.inner) {
+            if self.wanted(inner).is_some_and(|port| !self.is_there(inner, &port)) {
+                forget(&mut self.want.places, &inner.0, &inner.1);
+            }
+        }
+        let aliases: BTreeSet<String> = handed_over.into_iter().map(|pair| pair.alias).collect();
+        for (_, namespace) in self.have.iter_mut().filter(|(place, _)| !matches!(place, Place::Segment(_))) {
+            let Namespace { links, foreign_links, .. } = namespace;
+            links.retain(|name, link| {
+                let theirs = link.alias.as_ref().is_some_and(|alias| aliases.contains(alias));
+                foreign_links.extend(theirs.then(|| name.clone()));
+                !theirs
+            });
         }
     }
 

@@ -86,6 +86,9 @@ impl Observed {
         link: Link,
         peer: Option<&Peer>,
     ) -> Result<(), Refusal> {
+        if link.kind == Kind::Veth && peer.is_none() {
+            return Err(Refusal::Unsupported);
+        }
         // A VNI is unique among the devices whose sockets are in one namespace, wherever they are themselves
         // (`vxlan_vni_in_use`, `drivers/net/vxlan/vxlan_core.c`).
         let mut links = self.places.values().flat_map(|namespace| namespace.links.values());

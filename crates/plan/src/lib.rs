@@ -16,14 +16,14 @@ mod place;
 mod step;
 mod target;
 
-pub use desired::{Attachment, Desired, Publish, Remote, Segment};
+pub use desired::{Attachment, Desired, Outer, Publish, Remote, Segment};
 pub use diff::plan;
 pub use kernel::Refusal;
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Kind, Link, Namespace, Observed, Port, Route};
 pub use place::Place;
 pub use step::{Change, Peer, Plan, Problem, Step, Thing};
-pub use target::{BRIDGE_NETFILTER, Pair, Target};
+pub use target::{BRIDGE_NETFILTER, HandedOver, Pair, Target};
 
 /// What every alias of ours starts with: it tells a device of ours from another's of the same name.
 pub const ALIAS_PREFIX: &str = "weft ";

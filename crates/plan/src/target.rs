@@ -1,6 +1,6 @@
 //! What should be, spelled out as kernel objects.
 
-use crate::{ALIAS_PREFIX, Attachment, Desired, Kind, Link, Namespace, Place, Port, Route, Segment};
+use crate::{ALIAS_PREFIX, Attachment, Desired, Kind, Link, Namespace, Outer, Place, Port, Route, Segment};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +24,8 @@ pub struct Target {
     pub places: BTreeMap<Place, Namespace>,
     /// Which links are the two ends of a veth pair.
     pub pairs: Vec<Pair>,
+    /// Links whose other ends are engines' by now.
+    pub handed_over: Vec<HandedOver>,
 }
 
 /// A veth pair.
@@ -33,6 +35,15 @@ pub struct Pair {
     pub inner: (Place, IfName),
     /// The end in the host or a container.
     pub outer: (Place, IfName),
+}
+
+/// A veth pair of whose ends one is an engine's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedOver {
+    /// The end in the segment.
+    pub inner: (Place, IfName),
+    /// What both ends have as their alias, wherever the engine moves its own and whatever it calls it.
+    pub alias: String,
 }
 
 impl Target {
@@ -58,36 +69,50 @@ impl Target {
         self.places.entry(place.clone()).or_default()
     }
 
-    /// An endpoint: a veth pair between the segment's bridge and its container.
+    /// An endpoint: a port of the segment's bridge, and the other end of the pair where it belongs.
     fn attach(&mut self, id: &EndpointId, attachment: &Attachment, segment: &Segment) {
         let alias = alias_of(id);
         let mut port = Link::new(Kind::Veth, alias.clone(), None, segment.mtu);
-        port.up = true;
+        // An engine decides about its own end alone.
+        port.up = attachment.up || matches!(attachment.outer, Outer::Container { .. });
         port.port = Some(Port::CONTAINER);
         port.stations.insert(attachment.mac);
-
-        let mut eth = Link::new(Kind::Veth, alias, Some(attachment.mac), segment.mtu);
-        eth.up = attachment.up;
-        // A link that goes down loses its IPv6 addresses and all routes (`addrconf_ifdown`).
-        eth.addresses = attachment.addresses.iter().filter(|a| attachment.up || is_v4(a)).copied().collect();
-
         let inner = (Place::Segment(attachment.vni), IfName::port(id));
-        let outer = (Place::Container(attachment.netns.clone()), attachment.ifname.clone());
+
+        let mut far = Link::new(Kind::Veth, alias.clone(), Some(attachment.mac), segment.mtu);
+        let outer = match &attachment.outer {
+            Outer::Container { netns, ifname, addresses, default_via } => {
+                far.up = attachment.up;
+                // A link that goes down loses its IPv6 addresses and all routes (`addrconf_ifdown`).
+                far.addresses = addresses.iter().filter(|a| attachment.up || is_v4(a)).copied().collect();
+                let outer = (Place::Container(netns.clone()), ifname.clone());
+                self.prepare_container(&outer, &far, if attachment.up { default_via } else { &[] });
+                outer
+            }
+            Outer::Engine { ifname, handed_over: false, .. } => (Place::Host, ifname.clone()),
+            Outer::Engine { handed_over: true, .. } => {
+                self.at(&inner.0).links.insert(inner.1.clone(), port);
+                self.handed_over.push(HandedOver { inner, alias });
+                return;
+            }
+        };
+        self.insert_pair(inner, port, outer, far);
+    }
+
+    /// What the link `far` needs around it in a container.
+    fn prepare_container(&mut self, outer: &(Place, IfName), far: &Link, default_via: &[IpAddr]) {
         let container = self.places.entry(outer.0.clone()).or_insert_with(Namespace::of_container);
         container.links.entry(IfName::loopback()).and_modify(|loopback| loopback.up = true);
-        if attachment.up {
-            container.routes.extend(attachment.default_via.iter().map(|&via| Route {
-                to: default_route(via),
-                via,
-                dev: attachment.ifname.clone(),
-                onlink: false,
-            }));
-        }
-        if !eth.addresses.iter().all(is_v4) {
+        container.routes.extend(default_via.iter().map(|&via| Route {
+            to: default_route(via),
+            via,
+            dev: outer.1.clone(),
+            onlink: false,
+        }));
+        if !far.addresses.iter().all(is_v4) {
             // Engines switch IPv6 off in the containers they did not give such an address.
             container.sysctls.insert(link_sysctl("ipv6", &outer.1, "disable_ipv6"), "0".to_owned());
         }
-        self.insert_pair(inner, port, outer, eth);
     }
 
     /// The way out of a segment: a veth pair to the host, and routes over it on both sides.
@@ -197,13 +222,13 @@ fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
     namespace
 }
 
-/// The segments that need a way to the host: all of a network that has an endpoint here whose default route
-/// leads to its gateway. All, because its segments reach each other through the host.
+/// The segments that need a way to the host: all of a network that has an endpoint here which sends packets
+/// through its gateway. All, because its segments reach each other through the host.
 fn needs_uplink(desired: &Desired) -> BTreeSet<Vni> {
     let leaving: BTreeSet<NetworkId> = desired
         .attachments
         .values()
-        .filter(|attachment| !attachment.default_via.is_empty())
+        .filter(|attachment| attachment.uses_gateway())
         .filter_map(|attachment| desired.segments.get(&attachment.vni))
         .map(|segment| segment.network)
         .collect();

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, net::IpAddr};
 use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
-    Attachment, BRIDGE_NETFILTER, Desired, Namespace, Observed, Place, Publish, Remote, Segment, Step, Thing,
-    plan,
+    Attachment, BRIDGE_NETFILTER, Change, Desired, Namespace, Observed, Outer, Place, Plan, Publish, Remote,
+    Segment, Step, Thing, plan,
 };
 
 fn vni() -> Vni {
@@ -39,12 +39,14 @@ fn desired() -> Desired {
     };
     let attachment = Attachment {
         vni: vni(),
-        netns: "/run/netns/box".into(),
-        ifname: IfName::container(0),
         mac: MacAddr::for_ip(ip("10.0.0.2")),
-        addresses: vec!["10.0.0.2/24".parse().unwrap()],
-        default_via: vec![ip("10.0.0.1")],
         up: true,
+        outer: Outer::Container {
+            netns: "/run/netns/box".into(),
+            ifname: IfName::container(0),
+            addresses: vec!["10.0.0.2/24".parse().unwrap()],
+            default_via: vec![ip("10.0.0.1")],
+        },
     };
     Desired {
         segments: BTreeMap::from([(vni(), segment)]),
@@ -204,12 +206,97 @@ fn only_addresses_of_the_pool_are_taken_from_a_container() {
 #[test]
 fn a_way_out_exists_only_for_those_who_take_it() {
     let mut desired = desired();
-    desired.attachments.get_mut(&id()).unwrap().default_via.clear();
+    let Outer::Container { default_via, .. } = &mut desired.attachments.get_mut(&id()).unwrap().outer else {
+        panic!("not in a container");
+    };
+    default_via.clear();
     let text = plan(&desired, &empty()).to_string();
     assert!(
         !text.contains("uplink0") && !text.contains("ip_forward") && !text.contains("nftables"),
         "{text}"
     );
+}
+
+/// The same endpoint, left to an engine.
+fn for_engine(handed_over: bool) -> Desired {
+    let mut desired = desired();
+    let outer = Outer::Engine { ifname: IfName::for_engine(&id()), handed_over, routed: false };
+    desired.attachments.get_mut(&id()).unwrap().outer = outer;
+    desired
+}
+
+/// A kernel in which an engine took its end into the container, and called it `name`.
+fn taken(name: IfName) -> Observed {
+    let mut kernel = reached(&for_engine(false));
+    let host = kernel.places.get_mut(&Place::Host).unwrap();
+    let link = host.links.remove(&IfName::for_engine(&id())).unwrap();
+    kernel.places.get_mut(&container()).unwrap().links.insert(name, link);
+    kernel
+}
+
+#[test]
+fn an_engine_finds_its_end_in_the_host() {
+    let lines = lines(&for_engine(false), &empty());
+    let about = |name: &str| lines.iter().filter(|line| line.contains(name)).cloned().collect::<Vec<_>>();
+    assert_eq!(
+        about("veeeeeeeeeeee"),
+        ["weft-256: create veth peeeeeeeeeeee mtu 1450 peer veeeeeeeeeeee in host address 02:42:0a:00:00:02"]
+    );
+    assert_eq!(
+        about("peeeeeeeeeeee")[1..],
+        [
+            "weft-256: set peeeeeeeeeeee master br0 learning off flood off mcast_flood on bcast_flood on",
+            "weft-256: set fdb 02:42:0a:00:00:02 master static on peeeeeeeeeeee",
+            "weft-256: set peeeeeeeeeeee up",
+        ]
+    );
+    assert_eq!(about("uplink0"), [""; 0], "an engine has ways out of its own");
+    assert_eq!(about("/run/netns/box"), [""; 0]);
+}
+
+#[test]
+fn what_an_engine_has_is_left_to_it_wherever_it_is() {
+    let nothing: [Step; 0] = [];
+    // Not taken yet, or given back.
+    assert_eq!(plan(&for_engine(true), &reached(&for_engine(false))).steps, nothing);
+    for name in [IfName::container(0), IfName::uplink(vni()), IfName::for_engine(&id())] {
+        assert_eq!(plan(&for_engine(true), &taken(name)).steps, nothing);
+    }
+    // Gone, with the container's namespace.
+    let mut kernel = taken(IfName::container(0));
+    kernel.take(&Step::DeleteLink(container(), IfName::container(0))).unwrap();
+    assert_eq!(plan(&for_engine(true), &kernel), Plan::default());
+    // Before it is handed over, though, a pair is made whole.
+    let steps = lines(&for_engine(false), &kernel);
+    assert!(steps[0].starts_with("weft-256: create veth peeeeeeeeeeee"), "{steps:?}");
+}
+
+#[test]
+fn our_end_of_an_engines_pair_is_mended_and_goes_with_its_endpoint() {
+    let mut kernel = taken(IfName::container(0));
+    let port = |change| Step::SetLink(Place::Segment(vni()), IfName::port(&id()), change);
+    let mut fenced = for_engine(true);
+    fenced.attachments.get_mut(&id()).unwrap().up = false;
+    assert_eq!(plan(&fenced, &kernel).steps, [port(Change::Up(false))]);
+    kernel.take(&port(Change::Up(false))).unwrap();
+    assert_eq!(plan(&for_engine(true), &kernel).steps, [port(Change::Up(true))]);
+
+    let mut without = for_engine(true);
+    without.attachments.clear();
+    assert_eq!(lines(&without, &kernel), ["weft-256: delete link peeeeeeeeeeee"]);
+    let mut orphan = reached(&for_engine(false));
+    orphan.places.get_mut(&Place::Segment(vni())).unwrap().links.remove(&IfName::port(&id()));
+    assert_eq!(lines(&without, &orphan), ["host: delete link veeeeeeeeeeee"]);
+}
+
+#[test]
+fn an_engine_with_routes_to_other_segments_needs_the_way_there() {
+    let mut desired = for_engine(true);
+    let Outer::Engine { routed, .. } = &mut desired.attachments.get_mut(&id()).unwrap().outer else {
+        panic!("not an engine's");
+    };
+    *routed = true;
+    assert!(lines(&desired, &empty()).iter().any(|line| line.contains("uplink0")));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::{
 };
 use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
-    Attachment, Change, Desired, Kind, Namespace, Observed, Place, Port, Publish, Remote, RulesetMark,
-    Segment, Step, Thing, plan,
+    Attachment, Change, Desired, Kind, Link, Namespace, Observed, Outer, Place, Port, Publish, Remote,
+    RulesetMark, Segment, Step, Thing, plan,
 };
 
 const VNIS: [u32; 3] = [256, 257, 258];
@@ -72,28 +72,36 @@ fn segment(number: u32) -> impl Strategy<Value = Segment> {
         })
 }
 
-/// Two interfaces in each of three containers; a default route only through the first.
+fn endpoint(n: usize) -> EndpointId {
+    format!("{:0<64}", format!("e{n}")).parse().unwrap()
+}
+
+/// Two interfaces in each of three containers, or left to an engine; a default route only through the first.
 fn attachment(n: usize) -> impl Strategy<Value = (EndpointId, Attachment)> {
-    (select(&VNIS[..]), 0u8..2, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        move |(number, shift, v6, up, leaves)| {
+    (select(&VNIS[..]), 0u8..2, any::<bool>(), any::<bool>(), any::<bool>(), 0u8..4).prop_map(
+        move |(number, shift, v6, up, leaves, whose)| {
             let host = 2 + u8::try_from(n).unwrap() * 2 + shift;
             let v4 = address(number, host, false);
             let addresses = [Some(v4), v6.then(|| address(number, host, true))];
-            let id = format!("{:0<64}", format!("e{n}")).parse().unwrap();
-            let attachment = Attachment {
-                vni: vni(number),
-                netns: container(n / 2),
-                ifname: IfName::container(u8::try_from(n % 2).unwrap()),
-                mac: MacAddr::for_ip(v4.addr()),
-                addresses: addresses.into_iter().flatten().collect(),
-                default_via: if leaves && n.is_multiple_of(2) {
-                    vec![address(number, 1, false).addr()]
-                } else {
-                    vec![]
-                },
-                up,
+            let outer = if whose < 2 {
+                Outer::Engine {
+                    ifname: IfName::for_engine(&endpoint(n)),
+                    handed_over: whose == 0,
+                    routed: leaves,
+                }
+            } else {
+                Outer::Container {
+                    netns: container(n / 2),
+                    ifname: IfName::container(u8::try_from(n % 2).unwrap()),
+                    addresses: addresses.into_iter().flatten().collect(),
+                    default_via: if leaves && n.is_multiple_of(2) {
+                        vec![address(number, 1, false).addr()]
+                    } else {
+                        vec![]
+                    },
+                }
             };
-            (id, attachment)
+            (endpoint(n), Attachment { vni: vni(number), mac: MacAddr::for_ip(v4.addr()), up, outer })
         },
     )
 }
@@ -129,6 +137,8 @@ enum Meddling {
     ForeignLink(Place, IfName),
     ForeignRoute(Place, IpNet),
     LoseContainer(usize),
+    /// An engine takes what waits for it into a container, or gives it back.
+    Move(usize, Place, Place, IfName),
     Replace(Place, IfName),
     LeavePort(Place, IfName),
     LoseRoutes(Place),
@@ -149,7 +159,7 @@ fn link() -> impl Strategy<Value = IfName> {
     let mut names = vec![IfName::bridge(), IfName::vxlan(), IfName::segment_uplink(), IfName::loopback()];
     names.extend([IfName::container(0), IfName::container(1)]);
     names.extend(VNIS.map(|number| IfName::uplink(vni(number))));
-    names.extend((0..6).map(|n| IfName::port(&format!("{:0<64}", format!("e{n}")).parse().unwrap())));
+    names.extend((0..6).flat_map(|n| [IfName::port(&endpoint(n)), IfName::for_engine(&endpoint(n))]));
     select(names)
 }
 
@@ -187,6 +197,8 @@ fn meddling() -> impl Strategy<Value = Meddling> {
         (place(), select(&VNIS[..]))
             .prop_map(|(p, n)| Meddling::ForeignRoute(p, address(n, 1, false).trunc())),
         (0usize..3).prop_map(Meddling::LoseContainer),
+        (0usize..6, place(), place(), link())
+            .prop_map(|(n, from, to, name)| Meddling::Move(n, from, to, name)),
         (place(), link()).prop_map(|(p, l)| Meddling::Replace(p, l)),
         (place(), link()).prop_map(|(p, l)| Meddling::LeavePort(p, l)),
         place().prop_map(Meddling::LoseRoutes),
@@ -196,6 +208,24 @@ fn meddling() -> impl Strategy<Value = Meddling> {
         }),
         (place(), mac, vtep()).prop_map(|(p, m, v)| Meddling::Append(p, m, v)),
     ]
+}
+
+/// Moves the end of an endpoint's pair that is not in a segment, as engines do.
+fn move_link(kernel: &mut Observed, n: usize, from: &Place, to: Place, name: IfName) {
+    let alias = Some(format!("weft {}", endpoint(n)));
+    let is_taken = |namespace: &Namespace| namespace.links.contains_key(&name);
+    if [from, &to].iter().any(|place| matches!(place, Place::Segment(_)))
+        || kernel.places.get(&to).is_none_or(is_taken)
+    {
+        return;
+    }
+    let Some(namespace) = kernel.places.get_mut(from) else { return };
+    let old = namespace.links.iter().find(|(_, link)| link.alias == alias).map(|(old, _)| old.clone());
+    let link = old.and_then(|old| {
+        namespace.routes.retain(|route| route.dev != old);
+        namespace.links.remove(&old)
+    });
+    kernel.places.entry(to).or_default().links.extend(link.map(|link| (name, link)));
 }
 
 fn meddle(kernel: &mut Observed, meddling: Meddling) {
@@ -229,6 +259,7 @@ fn meddle(kernel: &mut Observed, meddling: Meddling) {
             }
             kernel.places.remove(&place);
         }
+        Meddling::Move(n, from, to, name) => move_link(kernel, n, &from, to, name),
         Meddling::Replace(place, link) => at(&place, &|namespace| {
             if matches!(link.as_str(), "br0" | "vxlan0")
                 && let Some(link) = namespace.links.get_mut(&link)
@@ -265,19 +296,44 @@ fn kernel() -> Observed {
 
 /// What the data plane observes: of containers, those that should be attached.
 fn observe(kernel: &Observed, desired: &Desired) -> Observed {
-    let wanted: BTreeSet<&PathBuf> =
-        desired.attachments.values().map(|attachment| &attachment.netns).collect();
+    let netns = |attachment: &'_ Attachment| match &attachment.outer {
+        Outer::Container { netns, .. } => Some(netns.clone()),
+        Outer::Engine { .. } => None,
+    };
+    let wanted: BTreeSet<PathBuf> = desired.attachments.values().filter_map(netns).collect();
     let mut observed = kernel.clone();
     observed.places.retain(|place, _| !matches!(place, Place::Container(path) if !wanted.contains(path)));
     observed
 }
 
+/// The ends that engines have, of the pairs whose other ends are where they should be.
+fn handed_over(kernel: &Observed, desired: &Desired) -> Vec<(Place, IfName, Link)> {
+    let of_alias = |place: &Place, id: &EndpointId| {
+        let links = kernel.places.get(place).into_iter().flat_map(|namespace| &namespace.links);
+        let alias = Some(format!("weft {id}"));
+        links.filter(move |(_, link)| link.alias == alias).map(|(name, link)| (name.clone(), link.clone()))
+    };
+    let mut all = Vec::new();
+    for (id, attachment) in desired.attachments.iter().filter(|(_, attachment)| attachment.is_handed_over()) {
+        let inner = of_alias(&Place::Segment(attachment.vni), id).any(|(name, _)| name == IfName::port(id));
+        if inner && desired.segments.contains_key(&attachment.vni) {
+            let outside = kernel.places.keys().filter(|place| !matches!(place, Place::Segment(_)));
+            all.extend(
+                outside.flat_map(|place| of_alias(place, id).map(|(name, link)| (place.clone(), name, link))),
+            );
+        }
+    }
+    all
+}
+
 fn reach(kernel: &mut Observed, desired: &Desired) -> Result<(), TestCaseError> {
+    let engines = handed_over(kernel, desired);
     let first = plan(desired, &observe(kernel, desired));
     for step in &first.steps {
         let result = kernel.take(step);
         prop_assert!(result.is_ok(), "{step}: {}\nin\n{first}", result.unwrap_err());
     }
+    prop_assert_eq!(handed_over(kernel, desired), engines, "after\n{}", first);
     let second = plan(desired, &observe(kernel, desired));
     prop_assert!(second.steps.is_empty(), "a second plan is not empty:\n{second}\nafter\n{first}");
     Ok(())

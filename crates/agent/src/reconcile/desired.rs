@@ -3,7 +3,7 @@
 use crate::{
     cluster::Cluster,
     config::AgentConfig,
-    journal::{LocalEndpoint, LocalEndpoints},
+    journal::{EngineEnd, LocalEndpoint, LocalEndpoints},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 use weft_model::{EndpointId, MacAddr, Network, PortMapping, Vni, overlay_mtu};
-use weft_plan::{Attachment, Desired, Publish, Remote, Segment};
+use weft_plan::{Attachment, Desired, Outer, Publish, Remote, Segment};
 
 /// The data plane for `endpoints`, with an underlay of MTU `underlay_mtu`.
 pub(super) fn desired(
@@ -32,11 +32,11 @@ pub(super) fn desired(
         desired.publish.extend(publish(*id, local, &ways_out));
         // Whoever needs the way out makes it for the whole segment.
         if let Some(segment) = desired.segments.get_mut(&vni) {
-            segment.egress |= local.default_route;
+            segment.egress |= local.default_route || is_routed(local);
         }
     }
     for (id, local) in endpoints.iter() {
-        if desired.attachments.get(id).is_some_and(|attachment| !attachment.default_via.is_empty()) {
+        if desired.attachments.get(id).is_some_and(Attachment::uses_gateway) {
             desired.segments.extend(across(config, cluster, local, underlay_mtu, &desired.segments));
         }
     }
@@ -130,15 +130,25 @@ fn leads_out(id: EndpointId, local: &LocalEndpoint, address: IpAddr, ways_out: &
 fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOut<'_>) -> Attachment {
     let leading = local.subnets().filter(|(address, _)| leads_out(id, local, *address, ways_out));
     let gateways = leading.map(|(_, subnet)| subnet.gateway);
-    Attachment {
-        vni,
-        netns: local.netns.clone(),
-        ifname: local.ifname.clone(),
-        mac: local.endpoint.mac,
-        addresses: local.subnets().map(|(address, subnet)| subnet.net_of(address)).collect(),
-        default_via: gateways.collect(),
-        up: local.fenced.is_none(),
-    }
+    let ifname = local.ifname.clone();
+    let outer = match &local.engine {
+        Some(EngineEnd { handed_over }) => {
+            Outer::Engine { ifname, handed_over: *handed_over, routed: is_routed(local) }
+        }
+        None => Outer::Container {
+            netns: local.netns.clone(),
+            ifname,
+            addresses: local.subnets().map(|(address, subnet)| subnet.net_of(address)).collect(),
+            default_via: gateways.collect(),
+        },
+    };
+    Attachment { vni, mac: local.endpoint.mac, up: local.fenced.is_none(), outer }
+}
+
+/// Whether an engine has set routes through its gateway. Its containers leave through another network of the
+/// engine's; here they only need to get to the network's other segments.
+fn is_routed(local: &LocalEndpoint) -> bool {
+    local.engine.is_some() && !local.network.internal && local.network.segments().len() > 1
 }
 
 /// A process is published where it leads out, one family by one: a client over IPv4 gets to an IPv4 address.

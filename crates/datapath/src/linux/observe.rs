@@ -125,19 +125,18 @@ fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
 /// its name and its alias.
 fn is_ours(place: &Place, link: &weft_netlink::Link) -> bool {
     let owner = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
+    let endpoint = owner.and_then(|owner| owner.parse::<EndpointId>().ok());
     match place {
         Place::Host => {
             let vni = link.name.strip_prefix("weft-").and_then(|vni| vni.parse::<Vni>().ok());
-            vni.is_some() && owner.is_some()
+            let waiting = endpoint.is_some_and(|id| link.name == IfName::for_engine(&id).as_str());
+            vni.is_some() && owner.is_some() || waiting
         }
         Place::Segment(_) => match link.name.as_str() {
             "br0" | "vxlan0" | "uplink0" => true,
             name => name.len() == 13 && name.starts_with('p') && link.kind == LinkKind::Veth,
         },
-        Place::Container(_) => {
-            let endpoint = owner.is_some_and(|owner| owner.parse::<EndpointId>().is_ok());
-            endpoint || link.kind == LinkKind::Loopback
-        }
+        Place::Container(_) => endpoint.is_some() || link.kind == LinkKind::Loopback,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Vni};
-use weft_plan::{Attachment, Desired, Remote, Segment};
+use weft_plan::{Attachment, Desired, Outer, Remote, Segment};
 
 /// A [`Desired`] that is built up.
 #[derive(Clone, Default)]
@@ -40,22 +40,39 @@ impl Wanted {
         let id: EndpointId = format!("{:0<64x}", self.0.attachments.len() + 0x100).parse().unwrap();
         let attachment = Attachment {
             vni: vni(number),
-            netns: PathBuf::from("/run/netns").join(container),
-            ifname: IfName::container(0),
             mac: mac(addresses[0].split_once('/').unwrap().0),
-            addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
-            default_via: Vec::new(),
             up: true,
+            outer: Outer::Container {
+                netns: PathBuf::from("/run/netns").join(container),
+                ifname: IfName::container(0),
+                addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
+                default_via: Vec::new(),
+            },
         };
         self.0.attachments.insert(id, attachment);
         id
+    }
+
+    /// An endpoint of this host with this address, left to an engine.
+    pub fn for_engine(&mut self, number: u32, address: &str) -> EndpointId {
+        let id = self.local(number, "nowhere", &[address]);
+        self.hand_over(id, false);
+        id
+    }
+
+    /// Says whether the engine was told of its end.
+    pub fn hand_over(&mut self, id: EndpointId, handed_over: bool) {
+        let outer = Outer::Engine { ifname: IfName::for_engine(&id), handed_over, routed: false };
+        self.0.attachments.get_mut(&id).unwrap().outer = outer;
     }
 
     /// An endpoint with a default route through the gateways of its segment.
     pub fn leaving(&mut self, number: u32, container: &str, addresses: &[&str]) -> EndpointId {
         let id = self.local(number, container, addresses);
         let gateways = self.0.segments[&vni(number)].gateways.iter().map(|g| g.addr()).collect();
-        self.0.attachments.get_mut(&id).unwrap().default_via = gateways;
+        if let Outer::Container { default_via, .. } = &mut self.0.attachments.get_mut(&id).unwrap().outer {
+            *default_via = gateways;
+        }
         id
     }
 
