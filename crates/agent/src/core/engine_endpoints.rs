@@ -12,7 +12,7 @@ use weft_model::{Claim, Endpoint, EndpointId, EndpointName, Extra, IfName, Key, 
 use weft_store::{CommitError, Condition, Txn};
 
 impl Core {
-    pub(super) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
+    pub(crate) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
         let id = request.endpoint;
         let _one_at_a_time = self.joining.lock_namespace(&request.sandbox).await;
         let before = self.journal.endpoints().get(&id).cloned();
@@ -73,7 +73,7 @@ impl Core {
             match self.store.commit(txn).await {
                 Ok(()) => {
                     for address in &request.addresses {
-                        self.grants.forget(&(address.trunc(), address.addr()));
+                        self.grants.take((address.trunc(), address.addr()));
                     }
                     return Ok((network_id, (**network).clone(), endpoint));
                 }
@@ -123,7 +123,7 @@ impl Core {
         }
     }
 
-    pub(super) async fn leave_for_engine(&self, id: EndpointId) -> Result<(), Error> {
+    pub(crate) async fn leave_for_engine(&self, id: EndpointId) -> Result<(), Error> {
         let Some(local) = self.journal.endpoints().get(&id).cloned() else { return Ok(()) };
         for (address, subnet) in local.subnets() {
             self.grants.note_return((subnet.pool, address));
@@ -131,7 +131,7 @@ impl Core {
         self.leave(id).await
     }
 
-    pub(super) async fn rename_for_engine(&self, id: EndpointId, names: Names) -> Result<(), Error> {
+    pub(crate) async fn rename_for_engine(&self, id: EndpointId, names: Names) -> Result<(), Error> {
         let renamed = |endpoint: &mut Endpoint| {
             endpoint.name = names.name.clone();
             endpoint.aliases.clone_from(&names.aliases);
@@ -167,7 +167,7 @@ impl Core {
         }
     }
 
-    pub(super) fn endpoints_of_engines(&self) -> Vec<EngineEndpoint> {
+    pub(crate) fn endpoints_of_engines(&self) -> Vec<EngineEndpoint> {
         let endpoints = self.journal.endpoints();
         let of_engines = endpoints.iter().filter(|(_, local)| local.engine.is_some());
         of_engines

@@ -21,28 +21,42 @@ const GRANT_PATIENCE: Duration = Duration::from_secs(60);
 /// the engine's next step takes them over or claims them anew.
 #[derive(Default)]
 pub(crate) struct Grants {
-    granted: Mutex<HashMap<ClaimKey, (EndpointId, Instant)>>,
+    granted: Mutex<HashMap<ClaimKey, Grant>>,
     /// Addresses of endpoints that left: the engine gives each back once more.
     returned: Mutex<HashMap<ClaimKey, Instant>>,
+}
+
+/// An address for an endpoint to come.
+struct Grant {
+    /// What the claim in the store says.
+    endpoint: EndpointId,
+    since: Instant,
+    /// Whether the endpoint has it: the claim is the endpoint's own then, but a stale picture does not show it.
+    taken: bool,
 }
 
 impl Grants {
     /// Whether `id` stands for an endpoint to come.
     pub(super) fn is_for(&self, id: &EndpointId) -> bool {
         let mut granted = lock(&self.granted);
-        granted.retain(|_, (_, since)| since.elapsed() < GRANT_PATIENCE);
-        granted.values().any(|(endpoint, _)| endpoint == id)
+        granted.retain(|_, grant| grant.since.elapsed() < GRANT_PATIENCE);
+        granted.values().any(|grant| grant.endpoint == *id)
     }
 
     fn get(&self, key: &ClaimKey) -> Option<EndpointId> {
-        lock(&self.granted).get(key).map(|(endpoint, _)| *endpoint)
+        lock(&self.granted).get(key).filter(|grant| !grant.taken).map(|grant| grant.endpoint)
     }
 
     fn put(&self, key: ClaimKey, endpoint: EndpointId) {
-        lock(&self.granted).insert(key, (endpoint, Instant::now()));
+        lock(&self.granted).insert(key, Grant { endpoint, since: Instant::now(), taken: false });
     }
 
-    pub(super) fn forget(&self, key: &ClaimKey) {
+    /// Says that an endpoint has the address now.
+    pub(super) fn take(&self, key: ClaimKey) {
+        lock(&self.granted).entry(key).and_modify(|grant| grant.taken = true);
+    }
+
+    fn forget(&self, key: &ClaimKey) {
         lock(&self.granted).remove(key);
     }
 
@@ -59,7 +73,7 @@ impl Grants {
 }
 
 impl Core {
-    pub(super) async fn grant(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
+    pub(crate) async fn grant(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
         let id = self.env.random(|rng| EndpointId::random(rng));
         let mut lost = BTreeSet::new();
         let mut attempts = self.attempts();
@@ -123,12 +137,13 @@ impl Core {
     }
 
     /// Gives back an address that was granted, and no other. Without the store, upkeep does it later.
-    pub(super) async fn take_back(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
+    pub(crate) async fn take_back(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
         let key = (pool, address);
         if self.grants.take_return(&key) {
             return Ok(());
         }
         let Some(id) = self.grants.get(&key) else { return Ok(()) };
+        self.see_grant(key).await;
         self.grants.forget(&key);
         match self.release(id).await {
             Err(error) if error.kind == Kind::Unavailable => Ok(()),

@@ -7,7 +7,7 @@ use weft_model::{Epoch, Extra, Hold, Key, NodeName, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 impl Core {
-    pub(super) async fn hold(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
+    pub(crate) async fn hold(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
         let routes = self.host.routes().await?;
         let mut attempts = self.attempts();
         loop {
@@ -60,7 +60,7 @@ impl Core {
     }
 
     /// Gives a pool back that is held here. What is not is no error; without the store, upkeep does it later.
-    pub(super) async fn let_go(&self, pool: IpNet) -> Result<(), Error> {
+    pub(crate) async fn let_go(&self, pool: IpNet) -> Result<(), Error> {
         let mut attempts = self.attempts();
         loop {
             let cluster = match self.cluster().await {

@@ -3,6 +3,7 @@
 //! The core, the loop, membership and upkeep are the real ones. What can only go wrong between nodes is
 //! tried here; what can only go wrong with a kernel or a store is tried on real ones, in `tests/`.
 
+mod engines;
 mod faults;
 mod ipam;
 mod networks;

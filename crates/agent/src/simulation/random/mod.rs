@@ -4,6 +4,7 @@
 //! `WEFT_SEEDS=17` tries one seed, `WEFT_SEEDS=0..10000` many. A seed decides what happens when; tasks that
 //! are ready in the same instant may still take turns differently.
 
+mod engine;
 mod faults;
 mod ledger;
 mod settled;
@@ -63,6 +64,7 @@ async fn history(seed: u64) {
         world.check();
     }
     world.calm().await;
+    world.clean_up_engines().await;
     world.settle().await;
     world.clear_up().await;
     world.history.clear();
@@ -87,8 +89,10 @@ impl World {
         let node = self.rng.random_range(0..NODES);
         match self.rng.random_range(0..100) {
             0..10 => self.create(node),
-            10..45 => self.attach(node),
-            45..60 => self.detach(node),
+            10..30 => self.attach(node),
+            30..45 => self.start_in_engine(node),
+            45..54 => self.detach(node),
+            54..60 => self.stop_in_engine(node),
             60..64 => self.remove_network(node),
             64..65 => self.give_up_node(node),
             65..67 => self.lose_a_node(node).await,

@@ -2,6 +2,7 @@
 
 use super::{
     VERB_DEADLINE, World,
+    engine::is_sandbox,
     ledger::{Fate, Ledger},
 };
 use crate::{
@@ -18,12 +19,12 @@ use weft_model::{EndpointId, NetworkId};
 use weft_plan::Place;
 
 /// Few, so that requests meet.
-const NETWORKS: usize = 3;
+pub(super) const NETWORKS: usize = 3;
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 impl World {
     /// Starts a verb on a node, unless its agent is not running.
-    fn ask<T, F>(
+    pub(super) fn ask<T, F>(
         &mut self,
         node: usize,
         verb: impl FnOnce(Arc<Core>) -> F,
@@ -138,7 +139,8 @@ impl World {
     }
 
     fn any_container(&mut self, node: usize) -> Option<PathBuf> {
-        let containers = self.nodes[node].containers();
+        let mut containers = self.nodes[node].containers();
+        containers.retain(|netns| !is_sandbox(netns));
         (!containers.is_empty()).then(|| containers[self.rng.random_range(0..containers.len())].clone())
     }
 
