@@ -9,6 +9,7 @@ mod docker;
 mod env;
 mod error;
 mod host;
+mod http;
 mod journal;
 mod membership;
 mod picture;

@@ -8,17 +8,19 @@ mod docker;
 mod extract;
 mod guard;
 mod reply;
-mod serve;
-mod socket;
 mod version;
 mod weft;
 
-pub use serve::serve;
-pub use socket::{BindError, bind};
+pub use crate::http::BindError;
 
-use crate::core::Verbs;
+use crate::{
+    core::Verbs,
+    http::{self, Manners, Terms},
+};
 use axum::{Router, extract::DefaultBodyLimit, middleware};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
 
 /// What every handler gets.
 type Core = Arc<dyn Verbs>;
@@ -26,6 +28,25 @@ type Core = Arc<dyn Verbs>;
 /// The largest body that is read, in bytes. The largest meaningful one, a network with hundreds of labels,
 /// has a tenth of it.
 const MAX_BODY: usize = 1 << 20;
+
+/// Who may connect, and what to do where the socket cannot be had.
+const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };
+
+/// Clients may wait for a process as long as it runs: when the agent stops, they are left soon.
+const MANNERS: Manners = Manners { keep_alive: true, end_within: Duration::from_secs(2) };
+
+/// Listens on `path`; root may connect, and group `weft`.
+///
+/// # Errors
+/// [`BindError`], and whatever listens on `path` already goes on.
+pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
+    http::bind(path, TERMS)
+}
+
+/// Answers on `listener` until `shutdown`, and then what has begun.
+pub async fn serve(listener: UnixListener, router: Router, shutdown: CancellationToken) {
+    http::serve(listener, router, MANNERS, shutdown).await;
+}
 
 /// Everything that is answered on the socket.
 pub fn router(core: Arc<dyn Verbs>) -> Router {

@@ -1,4 +1,4 @@
-//! The socket: one agent listens on it, and those of group `weft` may connect.
+//! Taking a socket's place: one agent listens on it.
 
 use rustix::{
     fs::{FlockOperation, Gid, Mode},
@@ -16,21 +16,37 @@ use std::{
 };
 use tokio::net::UnixListener;
 
-/// Who may connect besides root.
-const GROUP: &str = "weft";
-
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
+
+/// On which terms to listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Whose members may connect besides root, if there is such a group.
+    pub(crate) group: Option<&'static str>,
+    /// What to do where the socket cannot be had.
+    pub(crate) instead: &'static str,
+}
 
 /// Why there is nothing to listen on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another agent runs.
-    #[error("another agent listens on {0}: stop it, or give this one another --host")]
-    Taken(PathBuf),
+    #[error("another agent listens on {path}: stop it, or {instead}")]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+        /// What else to do.
+        instead: &'static str,
+    },
     /// Something that is not a socket is there.
-    #[error("{0} exists and is not a socket: remove it, or give another --host")]
-    NotASocket(PathBuf),
+    #[error("{path} exists and is not a socket: remove it, or {instead}")]
+    NotASocket {
+        /// The file.
+        path: PathBuf,
+        /// What else to do.
+        instead: &'static str,
+    },
     /// A step failed.
     #[error("cannot listen on {path}: {doing}")]
     Io {
@@ -43,14 +59,12 @@ pub enum BindError {
     },
 }
 
-/// Listens on `path`: makes the directory it is in, and takes the place of a socket that nobody listens on
-/// any more. Mode 0660, group `weft` if there is one.
+/// Listens on `path`, mode 0660: makes the directory it is in, and takes the place of a socket that nobody
+/// listens on any more. Whoever finds the new socket there can connect at once.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens on `path` already goes on.
-pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
-    let failed =
-        |doing| move |source: Errno| BindError::Io { path: path.to_owned(), doing, source: source.into() };
+pub(crate) fn bind(path: &Path, terms: Terms) -> Result<UnixListener, BindError> {
     let io_failed = |doing| move |source| BindError::Io { path: path.to_owned(), doing, source };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::DirBuilder::new()
@@ -60,41 +74,62 @@ pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
         .map_err(io_failed("making its directory"))?;
     // Two agents that start at once must not each take the other's new socket for a stale one.
     let _lock = lock(path).map_err(io_failed("locking it; is another agent starting?"))?;
-    remove_stale(path)?;
+    refuse_if_taken(path, terms)?;
+    let new = beside(path, ".new");
+    let listening = listen(&new, terms.group).and_then(|socket| {
+        rustix::fs::rename(&new, path).map_err(|error| ("putting it in its place", error))?;
+        Ok(socket)
+    });
+    let socket = listening.map_err(|(doing, errno)| {
+        // One that was not made is not there either.
+        let _ = std::fs::remove_file(&new);
+        io_failed(doing)(errno.into())
+    })?;
+    UnixListener::from_std(socket.into()).map_err(io_failed("registering with the event loop"))
+}
+
+fn listen(path: &Path, group: Option<&str>) -> Result<OwnedFd, (&'static str, Errno)> {
+    let failed = |doing| move |errno| (doing, errno);
+    // What an agent left that died right here.
+    let _ = std::fs::remove_file(path);
     let address = SocketAddrUnix::new(path).map_err(failed("its path is too long"))?;
     let socket = stream_socket().map_err(failed("making a socket"))?;
     rustix::net::bind(&socket, &address).map_err(failed("binding"))?;
     // Between bind and listen nobody can connect: there is no moment at which everybody may.
-    restrict(path).map_err(failed("setting its owner and mode"))?;
+    restrict(path, group).map_err(failed("setting its owner and mode"))?;
     rustix::net::listen(&socket, BACKLOG).map_err(failed("listening"))?;
-    UnixListener::from_std(socket.into()).map_err(io_failed("registering with the event loop"))
+    Ok(socket)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Held until it is dropped. Only root can open the file: anybody can lock a directory that they can read.
 fn lock(path: &Path) -> io::Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(name)?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(beside(path, ".lock"))?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }
 
-fn remove_stale(path: &Path) -> Result<(), BindError> {
+fn refuse_if_taken(path: &Path, Terms { instead, .. }: Terms) -> Result<(), BindError> {
     let failed = |doing| move |source| BindError::Io { path: path.to_owned(), doing, source };
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed("looking whether it exists")(error)),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(BindError::NotASocket(path.to_owned()));
+            return Err(BindError::NotASocket { path: path.to_owned(), instead });
         }
         Ok(_) => {}
     }
     match connect(path) {
-        Err(Errno::CONNREFUSED) => {
-            std::fs::remove_file(path).map_err(failed("removing what a dead agent left"))
-        }
+        // What a dead agent left.
+        Err(Errno::CONNREFUSED) => Ok(()),
         // An agent that is too busy to accept is one, too: connecting would wait for it (unix(7)).
-        Ok(()) | Err(Errno::AGAIN) => Err(BindError::Taken(path.to_owned())),
+        Ok(()) | Err(Errno::AGAIN) => Err(BindError::Taken { path: path.to_owned(), instead }),
         Err(error) => Err(failed("asking whether an agent listens on it")(error.into())),
     }
 }
@@ -109,10 +144,10 @@ fn stream_socket() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
-fn restrict(path: &Path) -> Result<(), Errno> {
+fn restrict(path: &Path, group: Option<&str>) -> Result<(), Errno> {
     rustix::fs::chmod(path, Mode::from_raw_mode(0o660))?;
     let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    match group_id(&groups, GROUP) {
+    match group.and_then(|group| group_id(&groups, group)) {
         Some(id) => rustix::fs::chown(path, None, Some(Gid::from_raw(id))),
         None => Ok(()),
     }
@@ -131,6 +166,10 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    fn bind(path: &Path) -> Result<UnixListener, BindError> {
+        super::bind(path, Terms { group: None, instead: "give another" })
+    }
+
     #[tokio::test]
     async fn takes_the_place_of_a_dead_agent_only() {
         let dir = tempfile::tempdir().unwrap();
@@ -138,10 +177,13 @@ mod tests {
         let first = bind(&path).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o660);
         let error = bind(&path).unwrap_err();
-        assert!(matches!(error, BindError::Taken(_)), "{error}");
+        assert!(matches!(error, BindError::Taken { .. }), "{error}");
         drop(first);
         assert!(path.exists());
-        bind(&path).unwrap();
+        let _second = bind(&path).unwrap();
+        connect(&path).unwrap();
+        let left: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 2, "the socket and its lock: {left:?}");
     }
 
     #[tokio::test]
@@ -154,7 +196,7 @@ mod tests {
         let waiting = stream_socket().unwrap();
         rustix::net::connect(&waiting, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         assert_eq!(connect(&path), Err(Errno::AGAIN));
-        assert!(matches!(bind(&path), Err(BindError::Taken(_))));
+        assert!(matches!(bind(&path), Err(BindError::Taken { .. })));
     }
 
     #[tokio::test]
@@ -162,7 +204,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, "mine").unwrap();
-        assert!(matches!(bind(&path), Err(BindError::NotASocket(_))));
+        assert!(matches!(bind(&path), Err(BindError::NotASocket { .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     }
 

@@ -1,6 +1,7 @@
 //! The loop that takes connections.
 
 use axum::Router;
+use futures::FutureExt;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -19,27 +20,43 @@ const MAX_CONNECTIONS: usize = 512;
 /// How long a client may take to send a request's headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long requests may take to end when the agent stops.
-const END_WITHIN: Duration = Duration::from_secs(2);
-
 /// How long to wait when the process has no file descriptor left for a connection.
 const RETRY_ACCEPT: Duration = Duration::from_millis(200);
 
-/// Answers on `listener` until `shutdown`, and then what has begun.
-pub async fn serve(listener: UnixListener, router: Router, shutdown: CancellationToken) {
+/// How to treat clients.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    /// Whether a connection may carry more than one request.
+    pub(crate) keep_alive: bool,
+    /// How long requests may take to end when the agent stops.
+    pub(crate) end_within: Duration,
+}
+
+/// Answers on `listener` until `shutdown`, and then what has begun, and whoever is connected already.
+pub(crate) async fn serve(
+    listener: UnixListener,
+    router: Router,
+    manners: Manners,
+    shutdown: CancellationToken,
+) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
-    // Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
-    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
-        let (stream, slot) = accepted;
+    let take_on = |(stream, slot)| {
         let (router, shutdown) = (router.clone(), shutdown.clone());
         connections.spawn(async move {
-            converse(stream, router, shutdown).await;
+            converse(stream, router, manners, shutdown).await;
             drop(slot);
         });
+    };
+    // Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
+    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
+        take_on(accepted);
+    }
+    while let Some(accepted) = accept(&listener, &slots).now_or_never() {
+        take_on(accepted);
     }
     connections.close();
-    if tokio::time::timeout(END_WITHIN, connections.wait()).await.is_err() {
+    if tokio::time::timeout(manners.end_within, connections.wait()).await.is_err() {
         tracing::info!(open = connections.len(), "left requests unanswered");
     }
 }
@@ -61,8 +78,9 @@ async fn accept(
     }
 }
 
-async fn converse(stream: UnixStream, router: Router, shutdown: CancellationToken) {
+async fn converse(stream: UnixStream, router: Router, manners: Manners, shutdown: CancellationToken) {
     let connection = http1::Builder::new()
+        .keep_alive(manners.keep_alive)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
