@@ -2,6 +2,7 @@
 
 use crate::{
     agent::Agent,
+    engine::{Engine, Release},
     need::built_dir,
     service::{Service, wait},
     store::StoreServer,
@@ -67,6 +68,11 @@ impl Host {
         }
         command.args(["--", program]).env("PATH", search_path()).stdin(Stdio::null());
         command
+    }
+
+    /// The process of the lab it is in.
+    pub(crate) fn lab(&self) -> u32 {
+        self.lab
     }
 
     /// The directory of its namespaces, as this machine can reach it.
@@ -178,6 +184,12 @@ impl Host {
     #[track_caller]
     pub fn etcd(&self) -> StoreServer {
         StoreServer::etcd(self)
+    }
+
+    /// Installs and starts Docker, and waits until it answers. Once a host.
+    #[track_caller]
+    pub fn engine(&self, release: Release) -> Engine {
+        Engine::start(self, release)
     }
 
     /// Writes a file, with the directories it is in, readable by its owner alone.
