@@ -135,6 +135,10 @@ impl EngineVerbs for Door {
         self.to_the_end(move |core| async move { core.let_go(pool).await }).await
     }
 
+    async fn check_network(&self, request: &CreateNetwork) -> Result<(), Error> {
+        self.0.check(request).await
+    }
+
     async fn grant_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {
         self.to_the_end(move |core| async move { core.grant(pool, address).await }).await
     }

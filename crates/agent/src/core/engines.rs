@@ -1,7 +1,7 @@
 //! What a container engine asks of its network driver: the two steps of Docker's protocol, a pool before its
 //! network and an address before its endpoint.
 
-use super::Error;
+use super::{CreateNetwork, Error};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf};
@@ -19,6 +19,13 @@ pub trait EngineVerbs: Send + Sync + 'static {
 
     /// Gives back a pool of which no network was created. What is not held here is no error.
     async fn release_pool(&self, pool: IpNet) -> Result<(), Error>;
+
+    /// Says whether a network of pools that are held here could be created as things are. Its name does not
+    /// matter: engines tell it only after the network was created there.
+    ///
+    /// # Errors
+    /// Those that [`create_network`](super::Verbs::create_network) would have.
+    async fn check_network(&self, request: &CreateNetwork) -> Result<(), Error>;
 
     /// Claims an address of a network's pool, `address` or a free one, for an endpoint that is about to join.
     /// Unless it does so soon, the address is given back by itself. Returned with the pool's prefix length.

@@ -24,6 +24,7 @@ pub use crate::error::{Error, Kind};
 pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub(crate) use pools::VNI_OPTIONS;
+pub(crate) use request::refuse_encryption;
 pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};

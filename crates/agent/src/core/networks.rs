@@ -2,6 +2,7 @@
 
 use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
 use crate::cluster::{Cluster, Stored};
+use ipnet::IpNet;
 use std::sync::Arc;
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record};
 use weft_store::{CommitError, Condition, StoreError, Txn};
@@ -19,24 +20,7 @@ impl Core {
             if cluster.names.contains_key(&request.name) {
                 return Err(Error::conflict(format!("network with name {} already exists", request.name)));
             }
-            let around = pools::Surroundings {
-                cluster: &cluster,
-                routes: &routes,
-                default_pools: &self.config.default_address_pools,
-                env: &self.env,
-                holder: request.id.map(|_| &self.config.node_name),
-            };
-            let network = Network {
-                name: request.name.clone(),
-                subnets: pools::choose(&request, &around)?,
-                internal: request.internal,
-                options: request.options.clone(),
-                labels: request.labels.clone(),
-                created: self.env.now(),
-                removing: false,
-                extra: Extra::new(),
-            };
-            network.requested_mtu().map_err(Error::invalid)?;
+            let network = self.draw_up(&request, &cluster, &routes)?;
             match self.store.commit(self.creation(&cluster, id, &network)).await {
                 Ok(()) => break,
                 // An answer that got lost: what was asked for may be there.
@@ -54,6 +38,41 @@ impl Core {
         self.until(|cluster| cluster.networks.contains_key(&id)).await;
         tracing::info!(network = %request.name, id = id.short(), "network created");
         Ok(id)
+    }
+
+    /// Whether the network could be created as things are. Its name does not matter yet.
+    pub(crate) async fn check(&self, request: &CreateNetwork) -> Result<(), Error> {
+        let routes = self.host.routes().await?;
+        let cluster = self.cluster().await?;
+        self.draw_up(request, &cluster, &routes).map(drop)
+    }
+
+    /// The network that is asked for.
+    fn draw_up(
+        &self,
+        request: &CreateNetwork,
+        cluster: &Cluster,
+        routes: &[IpNet],
+    ) -> Result<Network, Error> {
+        let around = pools::Surroundings {
+            cluster,
+            routes,
+            default_pools: &self.config.default_address_pools,
+            env: &self.env,
+            holder: request.id.map(|_| &self.config.node_name),
+        };
+        let network = Network {
+            name: request.name.clone(),
+            subnets: pools::choose(request, &around)?,
+            internal: request.internal,
+            options: request.options.clone(),
+            labels: request.labels.clone(),
+            created: self.env.now(),
+            removing: false,
+            extra: Extra::new(),
+        };
+        network.requested_mtu().map_err(Error::invalid)?;
+        Ok(network)
     }
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {

@@ -1,5 +1,6 @@
 //! What the doors ask of the core. Whatever came from outside has been parsed by now.
 
+use super::Error;
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
@@ -27,6 +28,17 @@ pub struct CreateNetwork {
     pub labels: BTreeMap<String, String>,
     /// Its id, where an engine created it; otherwise a new one.
     pub id: Option<NetworkId>,
+}
+
+/// Whoever asks for a secret network must not get an open one.
+pub(crate) fn refuse_encryption(options: &BTreeMap<String, String>) -> Result<(), Error> {
+    // Given alone, it means yes.
+    if options.get("encrypted").is_some_and(|value| value != "false") {
+        return Err(Error::invalid(
+            "weft does not encrypt: leave out the option \"encrypted\", and run it on a network that you trust",
+        ));
+    }
+    Ok(())
 }
 
 /// A pool to create; what is absent is chosen.

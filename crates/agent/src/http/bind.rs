@@ -109,8 +109,8 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Held until it is dropped. Only root can open the file: anybody can lock a directory that they can read.
 fn lock(path: &Path) -> io::Result<File> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(beside(path, ".lock"))?;
+    let path = beside(path, ".lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }

@@ -1,6 +1,6 @@
 //! From the engine's create request to ours.
 
-use crate::core::{CreateNetwork, Error, Kind, PoolRequest, VNI_OPTIONS};
+use crate::core::{CreateNetwork, Error, Kind, PoolRequest, VNI_OPTIONS, refuse_encryption};
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 use weft_api::docker;
 use weft_model::MTU_OPTIONS;
@@ -20,7 +20,7 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
     }
     check_drivers(&body)?;
     check_kind(&body)?;
-    check_options(&body.options)?;
+    refuse_encryption(&body.options)?;
     let pools = body.ipam.config.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
     let has_ipv6_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()));
     if body.enable_ipv6 == Some(false) && has_ipv6_pool {
@@ -66,17 +66,6 @@ pub(super) fn warning(body: &docker::CreateNetwork) -> String {
 
 fn is_known(option: &str) -> bool {
     MTU_OPTIONS.contains(&option) || VNI_OPTIONS.contains(&option)
-}
-
-/// Whoever asks for a secret network must not get an open one.
-fn check_options(options: &BTreeMap<String, String>) -> Result<(), Error> {
-    // Given alone, it means yes.
-    if options.get("encrypted").is_some_and(|value| value != "false") {
-        return Err(Error::invalid(
-            "weft does not encrypt: leave out the option \"encrypted\", and run it on a network that you trust",
-        ));
-    }
-    Ok(())
 }
 
 fn check_drivers(body: &docker::CreateNetwork) -> Result<(), Error> {
