@@ -19,10 +19,10 @@ use crate::{
     journal::{Journal, LocalEndpoints},
     picture::Picture,
 };
-use desired::desired;
+use desired::{desired, hand_over};
 use names::Names;
 use resolvers::Resolvers;
-use rounds::{Outcome, Request};
+use rounds::{Outcome, Request, Trouble};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
@@ -30,7 +30,7 @@ use tokio::{
 };
 use weft_datapath::Datapath;
 use weft_model::Vni;
-use weft_plan::{Desired, Place, Plan, Problem, Step, plan};
+use weft_plan::{Desired, Place, Plan, Step, plan};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -153,12 +153,18 @@ impl Reconciler {
     }
 
     /// The steps from what is to what should be.
-    async fn look(&self, desired: &Desired) -> Result<Plan, String> {
+    async fn look(&self, desired: &mut Desired) -> Result<Plan, String> {
         let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error))?;
+        // An engine may have taken its end by the time it was looked for, if it was told of it by then.
+        hand_over(desired, &self.parts.journal.endpoints());
         Ok(plan(desired, &observed))
     }
 
-    async fn bring_about(&mut self, desired: Desired) -> Result<Outcome, String> {
+    async fn bring_about(&mut self, mut desired: Desired) -> Result<Outcome, String> {
+        // To hand something over takes no step: what was settled before is settled after.
+        let endpoints = self.parts.journal.endpoints();
+        let known = self.settled.as_mut().map(|settled| &mut settled.desired);
+        known.into_iter().chain([&mut desired]).for_each(|desired| hand_over(desired, &endpoints));
         let due = self.until_due().is_zero();
         if let Some(settled) = self.settled.take_if(|settled| !due && settled.desired == desired) {
             let outcome = Outcome { steps: 0, ..settled.outcome.clone() };
@@ -166,7 +172,8 @@ impl Reconciler {
             return Ok(outcome);
         }
         self.settled = None;
-        let outcome = self.apply(self.look(&desired).await?).await;
+        let plan = self.look(&mut desired).await?;
+        let outcome = self.apply(plan).await;
         if outcome.failures.is_empty() {
             self.settled = Some(Settled { desired, at: Instant::now(), outcome: outcome.clone() });
         }
@@ -186,13 +193,13 @@ impl Reconciler {
         for failure in &report.failures {
             tracing::warn!(%failure, "a step failed; it is tried again");
         }
-        let failures = report.failures.iter().map(|f| (place_of(&f.step), f.to_string())).collect();
         // Of steps that were skipped it is not known which: any of them may be missing.
         let failed = report.failures.iter().map(|failure| &failure.step);
         let missing =
             if report.skipped > 0 { plan.steps.iter().collect() } else { failed.collect::<Vec<_>>() };
         let uncleared = Some(missing.into_iter().filter_map(cleared_by).collect());
-        let problems = plan.problems.into_iter().map(|Problem { place, message }| (place, message)).collect();
+        let failures = report.failures.iter().map(Trouble::from).collect();
+        let problems = plan.problems.into_iter().map(Trouble::from).collect();
         Outcome { steps: report.done, failures, problems, uncleared }
     }
 
@@ -201,7 +208,7 @@ impl Reconciler {
         let picture = self.parts.picture.borrow().clone();
         let endpoints = self.parts.journal.endpoints();
         let plan = match self.wanted(&endpoints, &picture).await {
-            Ok(Some(desired)) => self.look(&desired).await,
+            Ok(Some(mut desired)) => self.look(&mut desired).await,
             Ok(None) => Ok(Plan::default()),
             Err(error) => Err(error),
         };
@@ -218,21 +225,6 @@ impl Reconciler {
 fn cleared_by(step: &Step) -> Option<Vni> {
     match step {
         Step::DeleteNamespace(vni) | Step::DeleteLink(Place::Segment(vni), _) => Some(*vni),
-        _ => None,
-    }
-}
-
-fn place_of(step: &Step) -> Option<Place> {
-    match step {
-        Step::CreateNamespace(vni) | Step::DeleteNamespace(vni) => Some(Place::Segment(*vni)),
-        Step::CreateLink { place, .. }
-        | Step::DeleteLink(place, _)
-        | Step::SetLink(place, ..)
-        | Step::Add(place, ..)
-        | Step::Delete(place, ..)
-        | Step::AddRoute(place, _)
-        | Step::DeleteRoute(place, _)
-        | Step::SetSysctl { place, .. } => Some(place.clone()),
         _ => None,
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
 impl Diff {
-    fn problem(&mut self, place: &Place, message: String) {
-        self.out.problems.push(Problem { place: place.clone(), message });
+    fn problem(&mut self, place: &Place, link: Option<&IfName>, message: String) {
+        self.out.problems.push(Problem { place: place.clone(), link: link.cloned(), message });
     }
 
     /// Neither wants nor has what is in, or hangs on, a namespace that must be left alone: what cannot be
@@ -15,7 +15,7 @@ impl Diff {
         for (place, why) in blocked {
             self.have.remove(place);
             if self.want.places.remove(place).is_some() {
-                self.problem(place, why.clone());
+                self.problem(place, None, why.clone());
             }
             if let (Place::Segment(vni), Some(host)) = (place, self.have.get_mut(&Place::Host)) {
                 host.forget(&IfName::uplink(*vni));
@@ -59,12 +59,10 @@ impl Diff {
             let foreign = there.is_some_and(|namespace| namespace.foreign_links.contains(name));
             let gone = there.is_none() && matches!(place, Place::Container(_));
             if foreign {
-                self.problem(
-                    place,
-                    format!(
-                        "{place}: there is an interface {name} that weft did not make: remove or rename it"
-                    ),
+                let message = format!(
+                    "{place}: there is an interface {name} that weft did not make: remove or rename it"
                 );
+                self.problem(place, Some(name), message);
             }
             if foreign || gone {
                 for (place, name) in [&pair.inner, &pair.outer] {
@@ -109,5 +107,5 @@ fn routed_elsewhere(place: &Place, route: &Route, dev: &str) -> Problem {
         }
     };
     let message = format!("{place}: {} is routed through {dev} already: {effect}", route.destination());
-    Problem { place: place.clone(), message }
+    Problem { place: place.clone(), link: None, message }
 }

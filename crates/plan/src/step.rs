@@ -20,6 +20,8 @@ pub struct Plan {
 pub struct Problem {
     /// The namespace it concerns.
     pub place: Place,
+    /// The link in there, if it concerns one alone.
+    pub link: Option<IfName>,
     /// A sentence for a person: what, why, and what to do.
     pub message: String,
 }

@@ -43,6 +43,16 @@ pub(super) fn desired(
     desired
 }
 
+/// Takes what was handed over to engines, or is not wanted any more, since `desired` was made, for the engines'.
+pub(super) fn hand_over(desired: &mut Desired, endpoints: &LocalEndpoints) {
+    for (id, attachment) in &mut desired.attachments {
+        if let Outer::Engine { handed_over, .. } = &mut attachment.outer {
+            let now = endpoints.get(id).map(|local| &local.engine);
+            *handed_over |= !matches!(now, Some(Some(EngineEnd { handed_over: false })));
+        }
+    }
+}
+
 /// The segments of an endpoint's network that only other nodes have endpoints on. Its gateway leads there
 /// through this host, so they have to begin here.
 fn across(

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Kind},
-    journal::LocalEndpoints,
+    journal::{LocalEndpoint, LocalEndpoints},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -10,8 +10,9 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
 };
+use weft_datapath::Failure;
 use weft_model::{EndpointId, Vni};
-use weft_plan::Place;
+use weft_plan::{Place, Problem, Step};
 
 /// How long an endpoint's part of the kernel may go on failing before its request fails.
 const FAILING_PATIENCE: Duration = Duration::from_secs(2);
@@ -24,10 +25,10 @@ pub(super) type Request = oneshot::Sender<Result<Vec<String>, String>>;
 pub(super) struct Outcome {
     /// Steps taken.
     pub(super) steps: usize,
-    /// Steps that failed, and where.
-    pub(super) failures: Vec<(Option<Place>, String)>,
-    /// What stands in the way, and where.
-    pub(super) problems: Vec<(Place, String)>,
+    /// Steps that failed.
+    pub(super) failures: Vec<Trouble>,
+    /// What stands in the way.
+    pub(super) problems: Vec<Trouble>,
     /// The segments in which something may be left that should be gone; absent if nobody looked.
     pub(super) uncleared: Option<BTreeSet<Vni>>,
 }
@@ -35,7 +36,50 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Nothing could be done at all.
     pub(super) fn failed(why: String) -> Self {
-        Self { failures: vec![(None, why)], ..Self::default() }
+        Self { failures: vec![Trouble { place: None, link: None, why }], ..Self::default() }
+    }
+}
+
+/// Why something is not as it should be.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    /// The namespace it is in; everywhere if absent.
+    pub(super) place: Option<Place>,
+    /// The link it is about, if it is about one.
+    pub(super) link: Option<String>,
+    pub(super) why: String,
+}
+
+impl From<&Failure> for Trouble {
+    fn from(failure: &Failure) -> Self {
+        let step = &failure.step;
+        // Without the packet filter nothing is as it should be.
+        let everywhere = matches!(step, Step::SetRuleset(_) | Step::DeleteRuleset);
+        Self {
+            place: (!everywhere).then(|| step.place()),
+            link: step.link().map(ToOwned::to_owned),
+            why: failure.to_string(),
+        }
+    }
+}
+
+impl From<Problem> for Trouble {
+    fn from(Problem { place, link, message }: Problem) -> Self {
+        Self { place: Some(place), link: link.map(|link| link.to_string()), why: message }
+    }
+}
+
+impl Trouble {
+    fn concerns(&self, local: &LocalEndpoint) -> bool {
+        match &self.place {
+            None => true,
+            Some(Place::Segment(vni)) => local.vni() == Some(*vni),
+            Some(Place::Container(netns)) => *netns == local.netns,
+            // Of all that is in the host's namespace, an endpoint needs no more than the end that waits there.
+            Some(Place::Host) => {
+                local.engine.is_some() && self.link.as_deref() == Some(local.ifname.as_str())
+            }
+        }
     }
 }
 
@@ -71,18 +115,14 @@ impl Report {
     /// Why an endpoint is not as it should be.
     pub(crate) fn failure_of(&self, id: &EndpointId) -> Option<&str> {
         let local = self.endpoints.get(id)?;
-        let container = Place::Container(local.netns.clone());
-        let segment = local.vni().map(Place::Segment);
-        let concerns = |place: &Place| *place == container || Some(place) == segment.as_ref();
-        let failures = self.outcome.failures.iter().filter(|(place, _)| place.as_ref().is_none_or(concerns));
-        let problems = self.outcome.problems.iter().filter(|(place, _)| concerns(place));
-        let why = failures.map(|(_, why)| why).chain(problems.map(|(_, why)| why)).next();
-        why.map(String::as_str)
+        let mut troubles = self.outcome.failures.iter().chain(&self.outcome.problems);
+        troubles.find(|trouble| trouble.concerns(local)).map(|trouble| trouble.why.as_str())
     }
 
     /// What somebody should look at.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
-        self.failures().chain(self.outcome.problems.iter().chain(&self.unresolved).map(|(_, why)| why))
+        let problems = self.outcome.problems.iter().map(|trouble| &trouble.why);
+        self.failures().chain(problems).chain(self.unresolved.iter().map(|(_, why)| why))
     }
 
     /// How many steps were taken.
@@ -92,7 +132,7 @@ impl Report {
 
     /// The steps that failed, and why.
     pub(crate) fn failures(&self) -> impl Iterator<Item = &String> {
-        self.outcome.failures.iter().map(|(_, why)| why)
+        self.outcome.failures.iter().map(|trouble| &trouble.why)
     }
 }
 
