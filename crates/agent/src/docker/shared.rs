@@ -7,9 +7,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use weft_model::{EndpointName, NetworkId, NetworkName};
+
+/// How long an engine may go on to list a network that it is deleting.
+const DELETION: Duration = Duration::from_secs(10);
 
 /// A network that the engine has with our driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,7 @@ pub(crate) struct Container {
 pub(crate) struct Shared {
     path: PathBuf,
     mapped: Mutex<BTreeMap<NetworkId, Mapped>>,
+    forgotten: Mutex<BTreeMap<NetworkId, Instant>>,
     creating: Mutex<BTreeMap<NetworkId, BTreeSet<IpNet>>>,
     containers: Mutex<BTreeMap<String, Container>>,
     /// Wakes the task: something happened that the engine has to be asked about. A wake-up carries nothing else.
@@ -50,6 +55,7 @@ impl Shared {
         Ok(Self {
             path,
             mapped: Mutex::new(mapped.unwrap_or_default()),
+            forgotten: Mutex::default(),
             creating: Mutex::default(),
             containers: Mutex::default(),
             look: Notify::new(),
@@ -74,9 +80,19 @@ impl Shared {
         change(&mut changed);
         if changed != *mapped {
             file::write_json(&self.path, &changed).map_err(JournalError::new("cannot write", &self.path))?;
+            let forgotten = mapped.keys().filter(|id| !changed.contains_key(id));
+            lock(&self.forgotten).extend(forgotten.map(|id| (*id, Instant::now())));
             *mapped = changed;
         }
         Ok(())
+    }
+
+    /// Whether a network of the engine was taken out of [`mapped`](Self::mapped) a moment ago: the engine asked
+    /// for its deletion, and still lists it until that is done.
+    pub(crate) fn is_being_deleted(&self, network: &NetworkId) -> bool {
+        let mut forgotten = lock(&self.forgotten);
+        forgotten.retain(|_, since| since.elapsed() < DELETION);
+        forgotten.contains_key(network)
     }
 
     /// Says that the task makes `network` in the engine now, until what it returns is dropped: the engine's
