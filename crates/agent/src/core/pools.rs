@@ -92,7 +92,7 @@ impl Surroundings<'_> {
             )));
         }
         if self.holder.is_some() {
-            // The engine has looked at the host's routes itself.
+            // The host's routes were looked at when it was held.
             return Ok(pool);
         }
         if let Some(route) = self.routes.iter().find(|route| overlaps(route)) {

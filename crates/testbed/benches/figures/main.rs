@@ -15,6 +15,7 @@
 mod attach;
 mod by_hand;
 mod cluster;
+mod docker;
 mod echo;
 mod endurance;
 mod machine;
@@ -32,7 +33,7 @@ use table::Table;
 type Measure = fn(&Cluster, &mut Table);
 
 /// In this order: an agent that was just started is idle, and what is measured last fills the store.
-const GROUPS: [(&str, Measure); 7] = [
+const GROUPS: [(&str, Measure); 9] = [
     ("memory", endurance::idle),
     ("networks", networks::measure),
     ("attach", attach::measure),
@@ -40,6 +41,8 @@ const GROUPS: [(&str, Measure); 7] = [
     ("traffic", traffic::measure),
     ("endurance", endurance::measure),
     ("scale", scale::measure),
+    ("docker", docker::measure),
+    ("churn", docker::endure),
 ];
 
 fn main() {

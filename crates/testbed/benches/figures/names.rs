@@ -36,13 +36,7 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
 }
 
 fn known_elsewhere(cluster: &Cluster, table: &mut Table) {
-    let socket = cluster.host(2).inside(Some("asker"), || {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.connect(SERVER)?;
-        socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        Ok::<_, std::io::Error>(socket)
-    });
-    let socket = socket.expect("a container has a loopback");
+    let socket = asker(cluster.host(2));
     let (mut at_once, mut after) = (0_u32, Vec::new());
     for round in 0..ROUNDS {
         let name = format!("named{round}");
@@ -64,8 +58,19 @@ fn known_elsewhere(cluster: &Cluster, table: &mut Table) {
     table.add("… answered after that, at the latest", (worst(&after), "ms"), None, Must::Inform);
 }
 
+/// Where the host's namespace `asker` asks for names.
+pub(crate) fn asker(host: &Host) -> UdpSocket {
+    let socket = host.inside(Some("asker"), || {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(SERVER)?;
+        socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+        Ok::<_, std::io::Error>(socket)
+    });
+    socket.expect("a container has a loopback")
+}
+
 /// Whether the first question for an address is answered with one.
-fn is_known(socket: &UdpSocket, name: &str) -> bool {
+pub(crate) fn is_known(socket: &UdpSocket, name: &str) -> bool {
     let length = u8::try_from(name.len()).expect("a short name");
     // One question, recursion wanted; of class IN, for an A (RFC 1035, section 4.1).
     let head: &[u8] = &[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, length];
