@@ -17,6 +17,13 @@ pub fn embedded_store(data_dir: &Path) -> PathBuf {
     data_dir.join("store.redb")
 }
 
+/// The Docker engine that an agent is the driver of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DockerConfig {
+    /// The socket the engine answers on. It may come later, and go.
+    pub socket: PathBuf,
+}
+
 /// An agent's configuration.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -40,6 +47,8 @@ pub struct AgentConfig {
     pub data_dir: PathBuf,
     /// The socket it answers on.
     pub socket: PathBuf,
+    /// The engine; none: there is none, or it is to be left alone.
+    pub docker: Option<DockerConfig>,
     /// How long its session lasts without being renewed.
     pub session_ttl: Duration,
     /// How long after a node went down its endpoints are given up.

@@ -5,6 +5,7 @@ use crate::{
     assembly::{Agent, Ground, StartError},
     config::{AgentConfig, embedded_store},
     core::Door,
+    docker,
     env::Env,
     error::Error,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
@@ -22,7 +23,7 @@ use weft_store::{
 /// Why an agent did not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Its socket.
+    /// One of its sockets.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Another agent of this host.
@@ -46,6 +47,15 @@ pub enum RunError {
     /// It could not go on.
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+impl From<docker::StartError> for RunError {
+    fn from(error: docker::StartError) -> Self {
+        match error {
+            docker::StartError::Bind(error) => Self::Bind(error),
+            docker::StartError::Journal(error) => Self::Start(crate::error::chain(&error)),
+        }
+    }
 }
 
 impl From<StartError> for RunError {
@@ -79,8 +89,11 @@ pub async fn run(config: AgentConfig) -> Result<(), RunError> {
         datapath: Arc::new(Linux::new()),
         config: Arc::clone(&config),
     })?;
-    let router = api::router(Arc::new(Door::new(Arc::clone(&agent.core))));
-    tasks.spawn(api::serve(listener, router, stop.clone()));
+    let core = Arc::new(Door::new(Arc::clone(&agent.core)));
+    tasks.spawn(api::serve(listener, api::router(Arc::clone(&core) as _), stop.clone()));
+    if let Some(engine) = &config.docker {
+        docker::start(engine, &config, core, &tasks, &stop)?;
+    }
     tracing::info!(node = %config.node_name, advertise = %config.advertise, socket = %config.socket.display(), "agent started");
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -4,6 +4,44 @@
 //! the engine waits for an answer of ours. What its questions do not say, the names of networks and of
 //! containers, a task of its own ([`follow`]) learns from the engine's API.
 
+mod door;
 mod shared;
 
 pub(crate) use shared::{Container, Mapped, Shared};
+
+use crate::{
+    config::{AgentConfig, DockerConfig},
+    core::Door,
+    http::BindError,
+    journal::JournalError,
+};
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Why the engine cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The plugin socket cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// What an earlier agent wrote down cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Serves an engine, with tasks that end after `stop`.
+///
+/// # Errors
+/// If the plugin socket cannot be had, or the data directory cannot be read.
+pub(crate) fn start(
+    _docker: &DockerConfig,
+    config: &AgentConfig,
+    core: Arc<Door>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(), StartError> {
+    let shared = Arc::new(Shared::open(&config.data_dir)?);
+    let driver = Arc::new(door::Driver::new(core, shared));
+    tasks.spawn(door::serve(door::bind()?, driver, stop.clone()));
+    Ok(())
+}

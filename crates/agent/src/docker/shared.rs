@@ -45,13 +45,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Reads what an earlier agent wrote down in `data_dir`.
+    /// Reads what an earlier agent wrote down in `data_dir`. If that makes no sense, it is set aside: the engine
+    /// can be asked again.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let path = data_dir.join("docker.json");
-        let mapped = file::read_json(&path).map_err(JournalError::new("cannot read", &path))?;
+        let mapped = file::read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
         Ok(Self {
             path,
             mapped: Mutex::new(mapped.unwrap_or_default()),
@@ -105,6 +106,11 @@ impl Shared {
     /// The network of the cluster with `pool`, if the task makes it in the engine now.
     pub(crate) fn being_created(&self, pool: IpNet) -> Option<NetworkId> {
         lock(&self.creating).iter().find(|(_, pools)| pools.contains(&pool)).map(|(id, _)| *id)
+    }
+
+    /// Whether the engine has a network with `pool`.
+    pub(crate) fn has_pool(&self, pool: IpNet) -> bool {
+        lock(&self.mapped).values().any(|network| network.pools.contains(&pool))
     }
 
     /// What the engine said of the container `id`.

@@ -23,13 +23,24 @@ pub(crate) fn read_all<T: DeserializeOwned>(directory: &Path) -> Result<Vec<(Str
             remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
         }
         let Some(name) = stem(&path, "json") else { continue };
-        match read_json(&path) {
-            Ok(value) => all.extend(value.map(|value| (name.to_owned(), value))),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => set_aside(&path, &error),
-            Err(error) => return Err(JournalError::new("cannot read", &path)(error)),
-        }
+        let value = read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
+        all.extend(value.map(|value| (name.to_owned(), value)));
     }
     Ok(all)
+}
+
+/// The file at `path`, or `None` if there is none, or it made no sense and was set aside.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn read_or_set_aside<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    match read_json(path) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            set_aside(path, &error);
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
 /// The file at `path`, or `None` if there is none.

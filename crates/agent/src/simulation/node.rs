@@ -61,6 +61,7 @@ impl Node {
             default_address_pools: Vec::new(),
             data_dir: directory.path().to_owned(),
             socket: "/nonexistent".into(),
+            docker: None,
             session_ttl: Duration::from_secs(20),
             node_expiry: Duration::from_secs(3600),
             weft_binary: "/nonexistent".into(),

@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use weft_agent::config::DockerConfig;
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::StoreUrl;
@@ -58,6 +59,13 @@ pub(super) struct Settings {
     #[arg(long, value_name = "TIME")]
     #[serde(deserialize_with = "file::parsed")]
     pub(super) node_expiry: Option<Span>,
+    /// The socket of the Docker engine on this host, whose driver the agent is; `none`: leave it alone [default:
+    /// /var/run/docker.sock]
+    ///
+    /// There need not be an engine, and none has to be configured: it finds the agent by itself.
+    #[arg(long, value_name = "PATH|none")]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) docker_socket: Option<DockerSocket>,
     /// Where the agent keeps what it must remember [default: /var/lib/weft]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
@@ -83,10 +91,52 @@ impl Settings {
             node_name: self.node_name.or(others.node_name),
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
             node_expiry: self.node_expiry.or(others.node_expiry),
+            docker_socket: self.docker_socket.or(others.docker_socket),
             data_dir: self.data_dir.or(others.data_dir),
             log_level: self.log_level.or(others.log_level),
             host: self.host.or(others.host),
         }
+    }
+}
+
+/// Where an engine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum DockerSocket {
+    /// Nowhere.
+    None,
+    /// There.
+    At(PathBuf),
+}
+
+impl DockerSocket {
+    /// The engine there, if there is to be one.
+    pub(super) fn engine(self) -> Option<DockerConfig> {
+        match self {
+            Self::None => None,
+            Self::At(socket) => Some(DockerConfig { socket }),
+        }
+    }
+}
+
+impl Default for DockerSocket {
+    fn default() -> Self {
+        Self::At("/var/run/docker.sock".into())
+    }
+}
+
+impl FromStr for DockerSocket {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        // As DOCKER_HOST has it, too.
+        let path = text.strip_prefix("unix://").unwrap_or(text);
+        if path.starts_with('/') {
+            return Ok(Self::At(path.into()));
+        }
+        let shown: String = text.chars().take(80).collect();
+        Err(format!("{shown:?} is not an absolute path: write /var/run/docker.sock, or none"))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::*;
+use super::{settings::DockerSocket, *};
 use std::time::Duration;
 
 fn read(toml: &str) -> anyhow::Result<Settings> {
@@ -18,6 +18,7 @@ fn the_file_has_the_keys_of_the_flags() {
         vxlan-port = 4790
         default-address-pool = ["base=10.0.0.0/8,size=24", "base=172.30.0.0/16,size=24"]
         node-expiry = "30m"
+        docker-socket = "/srv/docker.sock"
         data-dir = "/srv/weft"
         log-level = "debug"
         host = "unix:///run/w.sock"
@@ -32,6 +33,7 @@ fn the_file_has_the_keys_of_the_flags() {
     assert_eq!(settings.default_address_pool.len(), 2);
     assert_eq!(settings.node_expiry.unwrap().0, Duration::from_secs(1800));
     assert_eq!(settings.cluster_store_opt, ["discovery.ttl=30", "token-file=/etc/weft/token"]);
+    assert_eq!(settings.docker_socket, Some(DockerSocket::At("/srv/docker.sock".into())));
     assert_eq!(settings.host.unwrap().path().to_str(), Some("/run/w.sock"));
 }
 
@@ -54,6 +56,7 @@ fn what_makes_no_sense_is_named() {
     assert!(why("vxlan-port = 70000").contains("70000"));
     assert!(why("node-expiry = \"soon\"").contains("30m"));
     assert!(why("default-address-pool = 7").contains("list of texts"));
+    assert!(why("docker-socket = \"docker.sock\"").contains("not an absolute path"));
     assert!(why("node-name = \"a b\"").contains("invalid node name"));
     assert!(why("[cluster-store-opt]\nkv.path = \"x\"").contains("\"kv.path\""));
     assert!(why("= nonsense").contains("line 1"));
@@ -92,4 +95,12 @@ fn a_store_is_not_served_to_everybody() {
     let address = "192.0.2.1:8500".parse().unwrap();
     let refused = serving(Some(address), &StoreUrl::Embedded(None), StoreOptions::default(), None);
     assert!(refused.unwrap_err().to_string().contains("without a token"));
+}
+
+#[test]
+fn docker_is_found_where_it_usually_is_unless_it_is_to_be_left_alone() {
+    let engine = |text: &str| text.parse::<DockerSocket>().unwrap().engine().map(|engine| engine.socket);
+    assert_eq!(engine("none"), None);
+    assert_eq!(engine("unix:///srv/docker.sock"), Some("/srv/docker.sock".into()));
+    assert_eq!(DockerSocket::default().engine().unwrap().socket.to_str(), Some("/var/run/docker.sock"));
 }

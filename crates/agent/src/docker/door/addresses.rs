@@ -1,0 +1,88 @@
+//! Pools and addresses.
+
+use super::Driver;
+use crate::core::Error;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use weft_docker::plugin::{DRIVER, PoolId, ReleaseAddress, ReleasePool, Reply, RequestAddress, RequestPool};
+use weft_model::Subnet;
+
+impl Driver {
+    pub(super) async fn request_pool(&self, request: RequestPool) -> Result<Reply, Error> {
+        let pool = request.pool.filter(|pool| !is_any(*pool));
+        check(&request, pool)?;
+        if let Some(pool) = pool.filter(|pool| self.shared.being_created(*pool).is_some()) {
+            return Ok(Reply::Pool(PoolId(pool)));
+        }
+        self.engines.hold_pool(pool, request.v6).await.map(|pool| Reply::Pool(PoolId(pool)))
+    }
+
+    pub(super) async fn release_pool(&self, request: ReleasePool) -> Result<Reply, Error> {
+        let PoolId(pool) = request.pool;
+        // The engine gives back the pools of a network first, and deletes it then: with that, they are let go.
+        // Until then this may be about another network, which was refused since this one has the pool.
+        if !self.shared.has_pool(pool) {
+            self.engines.release_pool(pool).await?;
+        }
+        Ok(Reply::Done)
+    }
+
+    /// An address that no endpoint is to have is not claimed: the network's record says whose it is. Should it
+    /// be an endpoint's after all, it is claimed when that joins.
+    pub(super) async fn request_address(&self, request: RequestAddress) -> Result<Reply, Error> {
+        let PoolId(pool) = request.pool;
+        if let Some(address) = request.address
+            && !pool.contains(&address)
+        {
+            return Err(Error::invalid(format!("address {address} is not in subnet {pool}")));
+        }
+        if request.is_gateway() {
+            let gateway = request.address.unwrap_or_else(|| Subnet::default_gateway(pool));
+            return Ok(Reply::Address(with_prefix(gateway, pool)));
+        }
+        match request.address {
+            // The auxiliary addresses of a network are asked for before the network is created.
+            Some(address) if !self.shared.has_pool(pool) => Ok(Reply::Address(with_prefix(address, pool))),
+            wanted => self.engines.grant_address(pool, wanted).await.map(Reply::Address),
+        }
+    }
+
+    pub(super) async fn release_address(&self, request: ReleaseAddress) -> Result<Reply, Error> {
+        let PoolId(pool) = request.pool;
+        self.engines.release_address(pool, request.address).await?;
+        Ok(Reply::Done)
+    }
+}
+
+/// `0.0.0.0/0` and `::/0`, which mean any pool to engines, too.
+fn is_any(pool: IpNet) -> bool {
+    pool.prefix_len() == 0 && pool.addr().is_unspecified()
+}
+
+fn check(request: &RequestPool, pool: Option<IpNet>) -> Result<(), Error> {
+    if !matches!(request.address_space.as_str(), "" | DRIVER) {
+        let space: String = request.address_space.chars().take(80).collect();
+        return Err(Error::invalid(format!("weft has no address space {space:?}, only {DRIVER:?}")));
+    }
+    let Some(pool) = pool else {
+        return match request.sub_pool {
+            Some(range) => {
+                Err(Error::invalid(format!("ip-range {range} needs the subnet it lies in: add --subnet")))
+            }
+            None => Ok(()),
+        };
+    };
+    if pool.addr().is_ipv6() != request.v6 {
+        let family = if request.v6 { "IPv6" } else { "IPv4" };
+        return Err(Error::invalid(format!("subnet {pool} is not one of {family}")));
+    }
+    match request.sub_pool.filter(|range| !pool.contains(range)) {
+        Some(range) => Err(Error::invalid(format!("ip-range {range} is not in subnet {pool}"))),
+        None => Ok(()),
+    }
+}
+
+fn with_prefix(address: IpAddr, pool: IpNet) -> IpNet {
+    // A prefix length taken from a pool of the same family is always in range.
+    IpNet::new(address, pool.prefix_len()).unwrap_or_else(|_| address.into())
+}

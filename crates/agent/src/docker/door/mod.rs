@@ -1,0 +1,81 @@
+//! The door for the engine: Docker's remote driver protocols, on a plugin socket.
+//!
+//! The engine waits for every answer, for as long as it takes, and holds locks meanwhile; so there is one to
+//! every call, soon, and nothing here asks the engine anything. All there is to remember is what the engine
+//! tells in one call and needs in the next: it is in [`Shared`] where it must outlive the agent, else in
+//! [`Endpoints`].
+
+mod addresses;
+mod answer;
+mod endpoints;
+mod networks;
+mod socket;
+
+pub(crate) use answer::router;
+pub(crate) use socket::{bind, serve};
+
+use super::Shared;
+use crate::core::{EngineVerbs, Error, Verbs};
+use endpoints::Endpoints;
+use std::sync::Arc;
+use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
+
+/// The network and address driver of the engine on this host.
+pub(crate) struct Driver {
+    verbs: Arc<dyn Verbs>,
+    engines: Arc<dyn EngineVerbs>,
+    shared: Arc<Shared>,
+    endpoints: Endpoints,
+}
+
+impl Driver {
+    /// A driver that carries out calls with the verbs of one core, and tells `shared` of them.
+    pub(crate) fn new(core: Arc<impl Verbs + EngineVerbs>, shared: Arc<Shared>) -> Self {
+        let verbs = Arc::clone(&core) as _;
+        Self { verbs, engines: core, shared, endpoints: Endpoints::default() }
+    }
+
+    async fn carry_out(&self, call: Call) -> Result<Reply, Error> {
+        match call {
+            Call::Activate => Ok(Reply::Activated),
+            Call::Network(call) => self.carry_out_network(call).await,
+            Call::Ipam(call) => self.carry_out_ipam(call).await,
+        }
+    }
+
+    async fn carry_out_network(&self, call: NetworkCall) -> Result<Reply, Error> {
+        match call {
+            NetworkCall::GetCapabilities => Ok(Reply::NetworkCapabilities),
+            NetworkCall::AllocateNetwork(_) | NetworkCall::FreeNetwork(_) => {
+                Err(Error::invalid("weft needs no Swarm, and makes no networks for it"))
+            }
+            NetworkCall::CreateNetwork(network) => self.create_network(network).await,
+            NetworkCall::DeleteNetwork(network) => self.delete_network(network).await,
+            NetworkCall::CreateEndpoint(endpoint) => self.create_endpoint(endpoint).await,
+            NetworkCall::Join(join) => self.join(join).await,
+            NetworkCall::DeleteEndpoint(endpoint) => self.delete_endpoint(endpoint).await,
+            NetworkCall::EndpointOperInfo(_) => Ok(Reply::EndpointInfo(Default::default())),
+            // Whoever leaves is deleted next. Ports are published on the engine's own gateway bridge. Who is in
+            // the cluster is the store's to say.
+            NetworkCall::Leave(_)
+            | NetworkCall::ProgramExternalConnectivity(_)
+            | NetworkCall::RevokeExternalConnectivity(_)
+            | NetworkCall::DiscoverNew(_)
+            | NetworkCall::DiscoverDelete(_) => Ok(Reply::Done),
+        }
+    }
+
+    async fn carry_out_ipam(&self, call: IpamCall) -> Result<Reply, Error> {
+        match call {
+            IpamCall::GetCapabilities => Ok(Reply::IpamCapabilities),
+            IpamCall::GetDefaultAddressSpaces => Ok(Reply::AddressSpaces),
+            IpamCall::RequestPool(request) => self.request_pool(request).await,
+            IpamCall::ReleasePool(request) => self.release_pool(request).await,
+            IpamCall::RequestAddress(request) => self.request_address(request).await,
+            IpamCall::ReleaseAddress(request) => self.release_address(request).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Networks, as one engine has them. Which network of the cluster each is, the task that follows the engine
+//! finds out.
+
+use super::Driver;
+use crate::{
+    core::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption},
+    docker::Mapped,
+};
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use weft_docker::plugin::{self, DRIVER, NetworkRef, Reply};
+use weft_model::NetworkId;
+
+impl Driver {
+    pub(super) async fn create_network(&self, request: plugin::CreateNetwork) -> Result<Reply, Error> {
+        require_own_addresses(&request)?;
+        let id = request.network;
+        let pools: BTreeSet<IpNet> = request.pools.iter().map(|data| data.pool).collect();
+        if !is_new(&self.shared.mapped(), id, &pools)? {
+            return Ok(Reply::Done);
+        }
+        let network = pools.iter().find_map(|pool| self.shared.being_created(*pool));
+        // What the cluster has was checked when it was created.
+        if network.is_none() {
+            self.engines.check_network(&to_create(request)?).await?;
+        }
+        let mut new = Ok(true);
+        self.remember(|mapped| {
+            new = is_new(mapped, id, &pools);
+            if new.as_ref().is_ok_and(|new| *new) {
+                mapped.insert(id, Mapped { network, pools });
+            }
+        })?;
+        new.map(|_| Reply::Done)
+    }
+
+    pub(super) async fn delete_network(&self, request: NetworkRef) -> Result<Reply, Error> {
+        let Some(mapped) = self.shared.mapped().remove(&request.network) else { return Ok(Reply::Done) };
+        match mapped.network {
+            // Whether anybody uses it, on any node, is seen there.
+            Some(network) => match self.verbs.remove_network(&network.to_string()).await {
+                Err(error) if error.kind != Kind::NotFound => return Err(error),
+                _ => {}
+            },
+            None => {
+                for pool in mapped.pools {
+                    self.engines.release_pool(pool).await?;
+                }
+            }
+        }
+        self.remember(|mapped| drop(mapped.remove(&request.network)))?;
+        Ok(Reply::Done)
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut BTreeMap<NetworkId, Mapped>)) -> Result<(), Error> {
+        self.shared.update(change).map_err(|error| Error::internal("the network is not remembered", error))
+    }
+}
+
+/// Whether the engine has not told of this network yet.
+fn is_new(
+    known: &BTreeMap<NetworkId, Mapped>,
+    id: NetworkId,
+    pools: &BTreeSet<IpNet>,
+) -> Result<bool, Error> {
+    if let Some(before) = known.get(&id) {
+        let same = before.pools == *pools;
+        let message = || format!("network {} is there already, with other subnets", id.short());
+        return if same { Ok(false) } else { Err(Error::conflict(message())) };
+    }
+    // The cluster's own are refused when the pool is requested.
+    let waiting = known.iter().filter(|(_, mapped)| mapped.network.is_none());
+    for (other, mapped) in waiting {
+        if let Some(pool) = mapped.pools.intersection(pools).next() {
+            let message =
+                format!("subnet {pool} is that of network {}, which was created before", other.short());
+            return Err(Error::conflict(message));
+        }
+    }
+    Ok(true)
+}
+
+/// Addresses of another driver would be unique on this host only, and soon two containers had the same.
+fn require_own_addresses(request: &plugin::CreateNetwork) -> Result<(), Error> {
+    let foreign = request.pools.iter().any(|data| data.address_space != DRIVER);
+    if foreign || request.pools.is_empty() {
+        return Err(Error::invalid(
+            "the addresses of a weft network are the whole cluster's: let weft hand them out, with \
+             `docker network create -d weft --ipam-driver weft NAME`, or `ipam: {driver: weft}` in a compose file",
+        ));
+    }
+    Ok(())
+}
+
+fn to_create(request: plugin::CreateNetwork) -> Result<CreateNetwork, Error> {
+    refuse_encryption(&request.options)?;
+    let id = request.network;
+    Ok(CreateNetwork {
+        name: id.short().parse().map_err(Error::invalid)?,
+        pools: request.pools.into_iter().map(pool).collect(),
+        ipv4: false,
+        ipv6: false,
+        internal: request.internal,
+        options: request.options,
+        labels: BTreeMap::new(),
+        id: Some(id),
+    })
+}
+
+fn pool(data: plugin::PoolData) -> PoolRequest {
+    PoolRequest {
+        subnet: Some(data.pool),
+        gateway: data.gateway,
+        ip_range: None,
+        aux_addresses: data.aux_addresses,
+    }
+}
