@@ -5,4 +5,4 @@ mod serve;
 
 pub use bind::BindError;
 pub(crate) use bind::{Terms, bind};
-pub(crate) use serve::{Manners, serve};
+pub(crate) use serve::{Manners, each_connection, serve};

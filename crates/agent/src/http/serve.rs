@@ -39,12 +39,27 @@ pub(crate) async fn serve(
     manners: Manners,
     shutdown: CancellationToken,
 ) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let converse = |stream| converse(stream, router.clone(), manners, shutdown.clone());
+    each_connection(listener, MAX_CONNECTIONS, manners.end_within, &shutdown, converse).await;
+}
+
+/// Does `converse` with whoever connects to `listener`, with `at_once` of them at a time, until `shutdown`. Then
+/// those that are connected already have `end_within` to come to their end.
+pub(crate) async fn each_connection<F>(
+    listener: UnixListener,
+    at_once: usize,
+    end_within: Duration,
+    shutdown: &CancellationToken,
+    converse: impl Fn(UnixStream) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(at_once));
     let connections = TaskTracker::new();
     let take_on = |(stream, slot)| {
-        let (router, shutdown) = (router.clone(), shutdown.clone());
+        let conversation = converse(stream);
         connections.spawn(async move {
-            converse(stream, router, manners, shutdown).await;
+            conversation.await;
             drop(slot);
         });
     };
@@ -56,7 +71,7 @@ pub(crate) async fn serve(
         take_on(accepted);
     }
     connections.close();
-    if tokio::time::timeout(manners.end_within, connections.wait()).await.is_err() {
+    if tokio::time::timeout(end_within, connections.wait()).await.is_err() {
         tracing::info!(open = connections.len(), "left requests unanswered");
     }
 }
