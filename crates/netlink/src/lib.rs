@@ -26,7 +26,7 @@ pub use neighbour::{
     Forward, Neighbour, delete_neighbour, delete_station, delete_vxlan_forward, set_neighbour, set_station,
     set_vxlan_forward,
 };
-pub use nft::{NftTable, nft_table};
+pub use nft::{NftTable, Redirect, Redirected, nft_table};
 pub use process::{enter, enter_network, unshare_mount_uts};
 pub use route::{PROTOCOL, Route, add_route, delete_route};
 pub use socket::{Request, Socket};

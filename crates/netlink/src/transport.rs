@@ -30,7 +30,7 @@ impl Transport {
         inner.set_cap_ack(true).map_err(failed("setsockopt"))?;
         // Filters of dumps are heeded from Linux 4.20 on; before, the whole table comes.
         let _ = inner.set_netlink_get_strict_chk(true);
-        Ok(Self { inner, buffer: Vec::with_capacity(LONGEST) })
+        Ok(Self { inner, buffer: Vec::new() })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), NetlinkError> {
@@ -43,9 +43,15 @@ impl Transport {
         }
     }
 
+    /// Gives back the memory for answers, until there are more.
+    pub(crate) fn rest(&mut self) {
+        self.buffer = Vec::new();
+    }
+
     /// The messages of the next datagram, each with its header.
     pub(crate) fn receive(&mut self) -> Result<Vec<&[u8]>, NetlinkError> {
         self.buffer.clear();
+        self.buffer.reserve(LONGEST);
         loop {
             match self.inner.recv(&mut self.buffer, 0) {
                 Ok(_) => break,
