@@ -48,7 +48,7 @@ impl Engine {
             Release::Newest => "newest",
         };
         lab(&["install", &host.lab().to_string(), host.name(), release]);
-        let containerd = host.spawn(&["containerd"]);
+        let containerd = host.spawn(&["containerd", "--log-level=warn"]);
         let mut engine =
             Self { host: host.clone(), dockerd: host.spawn(&["dockerd"]), _containerd: containerd };
         engine.wait_until_ready();
