@@ -88,6 +88,7 @@ impl Agent {
             processes,
             rounds,
             membership,
+            engine: watch::Sender::new(None),
             pending: Default::default(),
             grants: Default::default(),
             joining: Default::default(),

@@ -89,8 +89,8 @@ pub async fn run(config: AgentConfig) -> Result<(), RunError> {
         datapath: Arc::new(Linux::new()),
         config: Arc::clone(&config),
     })?;
-    let core = Arc::new(Door::new(Arc::clone(&agent.core)));
-    tasks.spawn(api::serve(listener, api::router(Arc::clone(&core) as _), stop.clone()));
+    let core = Arc::clone(&agent.core);
+    tasks.spawn(api::serve(listener, api::router(Arc::new(Door::new(Arc::clone(&core)))), stop.clone()));
     if let Some(engine) = &config.docker {
         docker::start(engine, &config, core, &tasks, &stop)?;
     }

@@ -80,6 +80,9 @@ fn a_status() {
         "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T12:00:00Z",
         "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "data_dir": "/var/lib/weft",
         "store": {"url": "consul://192.0.2.9:8500", "since": "2026-11-22T12:00:00Z", "error": "refused"},
+        "engine": {
+            "address": "/var/run/docker.sock", "since": "2026-11-22T12:00:00Z", "version": "28.5.2", "error": "down"
+        },
         "counts": {"networks": 1},
         "round": {"at": "2026-11-22T12:00:01Z", "took_us": 1200, "steps": 0, "failures": []},
         "problems": []

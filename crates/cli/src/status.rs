@@ -28,6 +28,15 @@ impl Status {
     }
 }
 
+fn docker(engine: &v1::Engine) -> String {
+    let (address, since) = (&engine.address, since(engine.since));
+    match (&engine.version, &engine.error) {
+        (Some(version), _) => format!("{version} at {address}, followed for {since}"),
+        (None, Some(error)) => format!("not there for {since}: {error}"),
+        (None, None) => format!("not there for {since}, at {address}"),
+    }
+}
+
 fn write(status: &v1::Status, out: &mut Out) -> anyhow::Result<()> {
     let store = match &status.store.error {
         None => format!("{}, in reach for {}", status.store.url, since(status.store.since)),
@@ -44,6 +53,9 @@ fn write(status: &v1::Status, out: &mut Out) -> anyhow::Result<()> {
         ("Data", status.data_dir.display().to_string()),
         ("Store", store),
     ];
+    if let Some(engine) = &status.engine {
+        pairs.push(("Docker", docker(engine)));
+    }
     if let Some(round) = &status.round {
         let failures = if round.failures.is_empty() { "" } else { ", with failures" };
         let took = std::time::Duration::from_micros(round.took_us);

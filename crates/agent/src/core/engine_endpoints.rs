@@ -173,6 +173,7 @@ impl Core {
         of_engines
             .map(|(id, local)| EngineEndpoint {
                 id: *id,
+                network_id: local.network_id,
                 network: local.network.name.clone(),
                 name: local.endpoint.name.clone(),
                 aliases: local.endpoint.aliases.clone(),

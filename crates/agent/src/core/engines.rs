@@ -5,7 +5,7 @@ use super::{CreateNetwork, Error};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf};
-use weft_model::{EndpointId, EndpointName, IfName, MacAddr};
+use weft_model::{EndpointId, EndpointName, IfName, MacAddr, NetworkId, NetworkName};
 
 /// The verbs for engines, beside [`Verbs`](super::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
@@ -93,8 +93,10 @@ pub struct Joined {
 pub struct EngineEndpoint {
     /// Its id, the engine's too.
     pub id: EndpointId,
+    /// The network.
+    pub network_id: NetworkId,
     /// The network's name.
-    pub network: weft_model::NetworkName,
+    pub network: NetworkName,
     /// What it is called; only the name, which is its short id, until the engine told.
     pub name: EndpointName,
     /// More names.

@@ -25,7 +25,7 @@ pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub(crate) use pools::VNI_OPTIONS;
 pub(crate) use request::refuse_encryption;
-pub use report::{EndpointView, NetworkView, NodeView, Round, Status, StoreStatus};
+pub use report::{EndpointView, EngineStatus, NetworkView, NodeView, Round, Status, StoreStatus};
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
@@ -59,6 +59,8 @@ pub struct Core {
     pub(crate) started: jiff::Timestamp,
     /// What keeps this node out of the cluster.
     pub(crate) membership: watch::Receiver<Option<String>>,
+    /// How the container engine is, as whoever follows it says.
+    pub(crate) engine: watch::Sender<Option<EngineStatus>>,
     pub(crate) pending: claims::Pending,
     pub(crate) grants: grants::Grants,
     pub(crate) joining: joining::Joining,

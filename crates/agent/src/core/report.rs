@@ -64,6 +64,9 @@ pub struct Status {
     pub data_dir: PathBuf,
     /// The store.
     pub store: StoreStatus,
+    /// The container engine whose driver this node is; absent before it was looked for, or if it is to be left
+    /// alone.
+    pub engine: Option<EngineStatus>,
     /// How much there is of what: "networks", "endpoints", "nodes", "processes" …
     pub counts: BTreeMap<&'static str, usize>,
     /// The last round of the loop; absent before the first.
@@ -82,6 +85,19 @@ pub struct StoreStatus {
     pub since: Timestamp,
     /// Why it is out of reach; absent while all is well.
     pub error: Option<String>,
+}
+
+/// How the container engine of this host is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineStatus {
+    /// Where it is asked.
+    pub address: String,
+    /// Its version, or why it does not answer.
+    pub version: Result<String, String>,
+    /// Since when it answers, or does not.
+    pub since: Timestamp,
+    /// What somebody should look at, one sentence each: a network that only one of engine and cluster has.
+    pub problems: Vec<String>,
 }
 
 /// One round of the loop.

@@ -23,6 +23,7 @@ impl Core {
                 since: picture.since,
                 error: picture.error.clone(),
             },
+            engine: self.engine.borrow().clone(),
             counts: BTreeMap::from([
                 ("networks", cluster.networks.len()),
                 ("nodes", cluster.nodes.len()),
@@ -48,7 +49,8 @@ impl Core {
         });
         let report = self.rounds.last();
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
-        membership.into_iter().chain(fenced).chain(kernel).chain(unreadable).collect()
+        let engine = self.engine.borrow().as_ref().map(|engine| engine.problems.clone()).unwrap_or_default();
+        membership.into_iter().chain(fenced).chain(kernel).chain(engine).chain(unreadable).collect()
     }
 }
 

@@ -5,16 +5,18 @@
 //! containers, a task of its own ([`follow`]) learns from the engine's API.
 
 mod door;
+mod follow;
 mod shared;
 
 pub(crate) use shared::{Container, Mapped, Shared};
 
 use crate::{
     config::{AgentConfig, DockerConfig},
-    core::Door,
+    core::{Core, Door},
     http::BindError,
     journal::JournalError,
 };
+use follow::{DockerSocket, Follower};
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -34,14 +36,17 @@ pub(crate) enum StartError {
 /// # Errors
 /// If the plugin socket cannot be had, or the data directory cannot be read.
 pub(crate) fn start(
-    _docker: &DockerConfig,
+    docker: &DockerConfig,
     config: &AgentConfig,
-    core: Arc<Door>,
+    core: Arc<Core>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), StartError> {
     let shared = Arc::new(Shared::open(&config.data_dir)?);
-    let driver = Arc::new(door::Driver::new(core, shared));
+    let driver = Arc::new(door::Driver::new(Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&shared)));
     tasks.spawn(door::serve(door::bind()?, driver, stop.clone()));
+    let engine = Arc::new(DockerSocket(docker.socket.clone()));
+    let follower = Follower { core, shared, engine };
+    tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()));
     Ok(())
 }

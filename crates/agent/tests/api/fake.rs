@@ -275,6 +275,7 @@ impl Verbs for Fake {
             vxlan_port: 4789,
             data_dir: PathBuf::from("/var/lib/weft"),
             store: StoreStatus { description: "embedded".to_owned(), since: Timestamp::now(), error: None },
+            engine: None,
             counts: BTreeMap::from([("networks", self.state().len())]),
             round: None,
             problems: vec!["the clock is off by an hour".to_owned()],

@@ -8,4 +8,4 @@ mod status;
 pub use endpoint::{Attach, Endpoint};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};
-pub use status::{Plan, Round, Status, Store};
+pub use status::{Engine, Plan, Round, Status, Store};

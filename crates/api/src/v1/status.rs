@@ -26,6 +26,10 @@ pub struct Status {
     pub data_dir: PathBuf,
     /// The store.
     pub store: Store,
+    /// The container engine whose driver the node is; absent before it was looked for, or if it is to be left
+    /// alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
     /// How much there is of what.
     pub counts: BTreeMap<String, usize>,
     /// The last time the data plane was looked at; absent before the first.
@@ -43,6 +47,21 @@ pub struct Store {
     /// Since when it is as it is.
     pub since: Timestamp,
     /// Why it is out of reach; absent while all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The container engine, as seen from the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Its socket.
+    pub address: String,
+    /// Since when it answers, or does not.
+    pub since: Timestamp,
+    /// Its version; absent while it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Why it does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

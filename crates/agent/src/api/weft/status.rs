@@ -30,6 +30,12 @@ fn report(status: Status) -> v1::Status {
             since: status.store.since,
             error: status.store.error,
         },
+        engine: status.engine.map(|engine| v1::Engine {
+            address: engine.address,
+            since: engine.since,
+            version: engine.version.as_ref().ok().cloned(),
+            error: engine.version.err(),
+        }),
         counts: status.counts.into_iter().map(|(what, count)| (what.to_owned(), count)).collect(),
         round: status.round.map(|round| v1::Round {
             at: round.at,

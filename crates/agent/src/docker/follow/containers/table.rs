@@ -1,0 +1,115 @@
+//! What the engine's containers are called.
+
+use crate::{
+    core::{EngineEndpoint, Names},
+    docker,
+};
+use std::collections::BTreeMap;
+use weft_docker::engine::{Container, Member};
+use weft_model::{ContainerId, EndpointId, EndpointName, NetworkName};
+
+/// The containers of the engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Table(BTreeMap<ContainerId, Known>);
+
+/// A container, as far as the engine told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    name: Option<EndpointName>,
+    /// By network; none before the container was inspected: lists leave them out.
+    aliases: Option<BTreeMap<NetworkName, Vec<EndpointName>>>,
+}
+
+impl Table {
+    /// Takes over a list of all containers.
+    pub(super) fn listed(&mut self, containers: &[Container]) {
+        let mut before = std::mem::take(&mut self.0);
+        self.0 = containers
+            .iter()
+            .map(|container| {
+                let aliases = before.remove(&container.id).and_then(|known| known.aliases);
+                (container.id, Known { name: container.name.clone(), aliases })
+            })
+            .collect();
+    }
+
+    /// Takes over what was said of one.
+    pub(super) fn inspected(&mut self, container: &Container) {
+        let aliases = container.attachments.iter().filter_map(|(network, attachment)| {
+            let names = attachment.aliases.iter().chain(&attachment.dns_names);
+            Some((network.parse().ok()?, aliases(container, names)))
+        });
+        let known = Known { name: container.name.clone(), aliases: Some(aliases.collect()) };
+        self.0.insert(container.id, known);
+    }
+
+    /// Forgets one that is gone.
+    pub(super) fn remove(&mut self, id: &ContainerId) {
+        self.0.remove(id);
+    }
+
+    /// Whether the aliases of a container are known.
+    pub(super) fn knows_aliases_of(&self, id: &ContainerId) -> bool {
+        self.0.get(id).is_some_and(|known| known.aliases.is_some())
+    }
+
+    /// For the door.
+    pub(super) fn shared(&self) -> BTreeMap<String, docker::Container> {
+        let shared = |(id, known): (&ContainerId, &Known)| {
+            let aliases = known.aliases.clone().unwrap_or_default();
+            Some((id.to_string(), docker::Container { name: known.name.clone()?, aliases }))
+        };
+        self.0.iter().filter_map(shared).collect()
+    }
+
+    /// What an endpoint should be called, if it is called otherwise; `None` too if the engine did not tell.
+    /// `member` is what the engine said of the endpoint itself.
+    pub(super) fn renamed(&self, endpoint: &EngineEndpoint, member: Option<&Member>) -> Option<Names> {
+        let id = self.container_of(endpoint, member)?;
+        let known = self.0.get(&id);
+        let said = || member.and_then(|member| member.name.parse().ok());
+        let name = known.and_then(|known| known.name.clone()).or_else(said);
+        let aliases = known.and_then(|known| known.aliases.as_ref());
+        let names = Names {
+            container: id.to_string(),
+            // One that is too long to be resolved leaves the endpoint with its provisional one.
+            name: name.unwrap_or_else(|| endpoint.name.clone()),
+            aliases: match aliases {
+                Some(aliases) => aliases.get(&endpoint.network).cloned().unwrap_or_default(),
+                None => endpoint.aliases.clone(),
+            },
+        };
+        let same = endpoint.container.as_ref() == Some(&names.container)
+            && endpoint.name == names.name
+            && endpoint.aliases == names.aliases;
+        (!same).then_some(names)
+    }
+
+    fn container_of(&self, endpoint: &EngineEndpoint, member: Option<&Member>) -> Option<ContainerId> {
+        let told = endpoint.container.as_ref().and_then(|id| id.parse().ok());
+        // Before a container has joined, the engine says only its name, which no other container has.
+        let by_name = |name: &str| {
+            self.0
+                .iter()
+                .find(|(_, c)| c.name.as_ref().is_some_and(|own| own.as_str() == name))
+                .map(|(id, _)| *id)
+        };
+        told.or_else(|| member.and_then(|member| member.container.or_else(|| by_name(&member.name))))
+    }
+}
+
+/// The names that are not the container's own. Its short id everybody answers to as it is.
+fn aliases<'c>(container: &'c Container, names: impl Iterator<Item = &'c EndpointName>) -> Vec<EndpointName> {
+    let short = container.id.short();
+    let mut aliases: Vec<EndpointName> = Vec::new();
+    for name in names {
+        let own = container.name.as_ref() == Some(name) || name.as_str() == short;
+        if !own && !aliases.contains(name) {
+            aliases.push(name.clone());
+        }
+    }
+    aliases
+}
+
+/// What the engine said of endpoints, by their ids.
+pub(super) type Members = BTreeMap<EndpointId, Member>;

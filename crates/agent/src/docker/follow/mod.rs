@@ -1,0 +1,95 @@
+//! Follows the engine on this host: its networks and the cluster's are kept the same, its containers' names are
+//! learnt, and what it has forgotten is taken away.
+//!
+//! The doctrine is that of [`reconcile`](crate::reconcile): an event, or a change of the picture, says "look
+//! again" and nothing more; a timer says so besides. Nothing here runs within a call of the engine's.
+
+mod attempts;
+mod containers;
+mod engine;
+mod missing;
+mod networks;
+mod news;
+mod report;
+
+pub(crate) use engine::DockerSocket;
+
+use super::Shared;
+use crate::{core::Core, error::chain};
+use containers::Containers;
+use engine::EngineAddress;
+use futures::{StreamExt, stream::BoxStream};
+use networks::Networks;
+use news::News;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::sleep;
+use weft_docker::engine::{EngineError, Event};
+
+/// The first pause when the engine does not answer, doubled after each further attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause: an engine that is back is noticed within this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// Follows one engine. Runs beside the core, and calls its verbs as a door does.
+pub(crate) struct Follower {
+    pub(crate) core: Arc<Core>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) engine: Arc<dyn EngineAddress>,
+}
+
+/// Why the engine is not followed any more.
+enum Lost {
+    /// It does not answer.
+    Error(EngineError),
+    /// It ended its events, as it does when it stops.
+    Closed,
+}
+
+impl From<EngineError> for Lost {
+    fn from(error: EngineError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Follower {
+    /// Follows the engine for ever, whenever there is one. Safe to cancel at any time.
+    pub(crate) async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.follow(&mut pause).await {
+                Ok(never) => match never {},
+                Err(Lost::Error(error)) => chain(&error),
+                Err(Lost::Closed) => "it is stopping".to_owned(),
+            };
+            self.lost(error);
+            sleep(self.core.env.jitter(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn follow(&self, pause: &mut Duration) -> Result<Infallible, Lost> {
+        let engine = self.engine.connect().await?;
+        // Before anything is listed, so that nothing happens unseen in between.
+        let events = engine.events().await?;
+        *pause = FIRST_PAUSE;
+        self.found(engine.version());
+        let news = News::default();
+        let networks = Networks::new(self, Arc::clone(&engine));
+        let containers = Containers::new(self, engine);
+        tokio::select! {
+            lost = listen(events, &news) => lost,
+            lost = networks.follow(&news.networks) => Ok(lost?),
+            lost = containers.follow(&news.containers) => Ok(lost?),
+        }
+    }
+}
+
+async fn listen(
+    mut events: BoxStream<'static, Result<Event, EngineError>>,
+    news: &News,
+) -> Result<Infallible, Lost> {
+    while let Some(event) = events.next().await {
+        news.note(&event?);
+    }
+    Err(Lost::Closed)
+}

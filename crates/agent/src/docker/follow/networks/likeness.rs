@@ -1,0 +1,96 @@
+//! One network as the engine describes it, and as the cluster does.
+
+use crate::core::{CreateNetwork, PoolRequest};
+use std::collections::BTreeSet;
+use weft_docker::{
+    engine::{self, ConfiguredPool, NewNetwork},
+    plugin::DRIVER,
+};
+use weft_model::{IpNet, Network};
+
+/// What to ask of the core so that the cluster gets a network of the engine.
+///
+/// # Errors
+/// Why it cannot.
+pub(super) fn adoption(network: &engine::Network) -> Result<CreateNetwork, String> {
+    if network.ipam.driver != DRIVER {
+        return Err(format!(
+            "its addresses are those of the driver {}: remove it, and create it with --ipam-driver {DRIVER}",
+            network.ipam.driver
+        ));
+    }
+    let pools = pools_of(network);
+    Ok(CreateNetwork {
+        name: network.name.clone(),
+        ipv4: pools.iter().any(|pool| pool.addr().is_ipv4()),
+        ipv6: pools.iter().any(|pool| pool.addr().is_ipv6()),
+        pools: network.ipam.pools.iter().map(request).collect(),
+        internal: network.internal,
+        options: network.options.clone(),
+        labels: network.labels.clone(),
+        id: Some(network.id),
+    })
+}
+
+/// What to ask of the engine so that it gets a network of the cluster.
+pub(super) fn creation(network: &Network) -> NewNetwork {
+    let pool = |subnet: &weft_model::Subnet| ConfiguredPool {
+        subnet: Some(subnet.pool),
+        ip_range: subnet.ip_range,
+        gateway: Some(subnet.gateway),
+        aux_addresses: subnet.aux_addresses.clone(),
+    };
+    NewNetwork {
+        name: network.name.clone(),
+        driver: DRIVER.to_owned(),
+        ipam_driver: DRIVER.to_owned(),
+        pools: network.subnets.iter().map(pool).collect(),
+        options: network.options.clone(),
+        labels: network.labels.clone(),
+        internal: network.internal,
+        attachable: false,
+    }
+}
+
+/// What keeps the two from being one network; `None` if nothing does. Options, labels and what addresses are
+/// handed out from are the cluster's business: that the engine has others changes nothing for containers.
+pub(super) fn difference(network: &engine::Network, cluster: &Network) -> Option<String> {
+    let (has, wanted) = (pools_of(network), subnets_of(cluster));
+    if has != wanted {
+        return Some(format!("it has {}, the cluster's {}", list(&has), list(&wanted)));
+    }
+    if network.internal != cluster.internal {
+        let word = |internal| if internal { "is internal" } else { "is not" };
+        return Some(format!("it {}, the cluster's {}", word(network.internal), word(cluster.internal)));
+    }
+    let gateway = |pool: &ConfiguredPool| {
+        let subnet = cluster.subnets.iter().find(|subnet| Some(subnet.pool) == pool.subnet)?;
+        let own = pool.gateway.filter(|own| *own != subnet.gateway)?;
+        Some(format!("its gateway is {own}, the cluster's {}", subnet.gateway))
+    };
+    network.ipam.pools.iter().find_map(gateway)
+}
+
+/// The pools of an engine's network.
+pub(super) fn pools_of(network: &engine::Network) -> BTreeSet<IpNet> {
+    network.ipam.pools.iter().filter_map(|pool| pool.subnet).collect()
+}
+
+/// The pools of a network of the cluster.
+pub(super) fn subnets_of(network: &Network) -> BTreeSet<IpNet> {
+    network.subnets.iter().map(|subnet| subnet.pool).collect()
+}
+
+fn request(pool: &ConfiguredPool) -> PoolRequest {
+    PoolRequest {
+        subnet: pool.subnet,
+        gateway: pool.gateway,
+        ip_range: pool.ip_range,
+        aux_addresses: pool.aux_addresses.clone(),
+    }
+}
+
+fn list(pools: &BTreeSet<IpNet>) -> String {
+    let pools: Vec<String> = pools.iter().map(ToString::to_string).collect();
+    if pools.is_empty() { "no subnet".to_owned() } else { pools.join(", ") }
+}
