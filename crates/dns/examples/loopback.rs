@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     thread,
 };
-use weft_dns::{Client, Host, Names, NetworkNames, Resolver};
+use weft_dns::{Client, Host, Names, NetworkNames, Resolver, Upstream};
 use weft_model::NetworkId;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hosts = hosts.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let network = NetworkNames::new(&"overlay".parse()?, ["10.0.0.0/16".parse()?], hosts);
     let id = NetworkId::random(&mut rand::rng());
-    let client = Client { networks: vec![id], upstream: Vec::new() };
+    let client = Client { networks: vec![id], upstream: Upstream::default() };
     let names = Names::new([(id, Arc::new(network))]);
     let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)))?;
     let _server = resolver.serve(

@@ -3,12 +3,14 @@
 //! Every container asks a server of its own, on 127.0.0.11 inside its network namespace:
 //! [`Resolver::serve`]. What its networks know is answered at once from [`Names`], an immutable snapshot that
 //! is swapped in whole: a lookup takes no lock and does no I/O. The rest is passed on to the host's name
-//! servers or, where there are none, does not exist.
+//! servers or, where a container engine has a resolver in the container already, to that one; where there are none,
+//! it does not exist.
 //!
 //! Queries are read and answers written by hand, in place: it takes two small files and allocates nothing. In
 //! the tests and in `fuzz/`, hickory-proto has to be able to read every answer.
 
 mod answer;
+mod engine;
 mod forward;
 mod names;
 mod query;
@@ -18,7 +20,8 @@ mod server;
 pub mod upstream;
 mod wire;
 
+pub use engine::{EngineResolver, Sockets};
 pub use names::{Host, Names, NetworkNames};
 pub use query::Request;
-pub use resolve::{Client, Outcome, Transport, respond};
+pub use resolve::{Client, Outcome, Transport, Upstream, respond};
 pub use server::{Resolver, ServerHandle};

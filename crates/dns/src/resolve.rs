@@ -2,6 +2,7 @@
 
 use crate::{
     answer::Answer,
+    engine::EngineResolver,
     names::{Names, NetworkNames},
     query::{Query, Request, Unusable},
     reverse,
@@ -19,8 +20,29 @@ const MAX_UDP: u16 = 4096;
 pub struct Client {
     /// The networks the container is on. The first one that knows a name answers.
     pub networks: Vec<NetworkId>,
-    /// Where everything else is asked. Empty: nothing else exists.
-    pub upstream: Vec<SocketAddr>,
+    /// Where everything else is asked.
+    pub upstream: Upstream,
+}
+
+/// Whom a question goes to that is not about the client's networks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upstream {
+    /// Name servers that this host reaches. None: nothing else exists.
+    Servers(Vec<SocketAddr>),
+    /// The resolver of the container's engine.
+    Engine(EngineResolver),
+}
+
+impl Upstream {
+    fn is_nobody(&self) -> bool {
+        matches!(self, Self::Servers(servers) if servers.is_empty())
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self::Servers(Vec::new())
+    }
 }
 
 /// What a query came over.
@@ -74,7 +96,7 @@ pub fn respond(
     } else if let Some(code) = own(&query, names, client, turn, &mut answer) {
         answer.authoritative();
         answer.finish(code);
-    } else if client.upstream.is_empty() {
+    } else if client.upstream.is_nobody() {
         // Said at once and without doubt, so that a resolver goes on to its next idea.
         answer.finish(rcode::NXDOMAIN);
     } else {

@@ -6,8 +6,10 @@ mod reply;
 use crate::{
     answer::Answer,
     query::Request,
+    resolve::Upstream,
     wire::{HEADER, OPT_LEN, PLAIN_UDP, SAFE_UDP, rcode},
 };
+use exchange::Origin;
 use reply::Reply;
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
@@ -33,36 +35,50 @@ impl Forwarder {
         Self { slots: Semaphore::new(MAX_IN_FLIGHT) }
     }
 
-    /// The answer for the client, after 4.2 seconds at most: that of the first of `upstream` that has one,
-    /// or SERVFAIL.
-    pub(crate) async fn ask(&self, upstream: &[SocketAddr], request: &Request) -> Vec<u8> {
+    /// The answer for the client, after 4.2 seconds at most: `upstream`'s, or SERVFAIL.
+    pub(crate) async fn ask(&self, upstream: &Upstream, request: &Request) -> Vec<u8> {
         let Ok(_slot) = self.slots.try_acquire() else {
             tracing::debug!(limit = MAX_IN_FLIGHT, "too many questions are waiting for name servers");
             return request.refusal(rcode::SERVFAIL);
         };
-        let mut last = None;
-        for &server in upstream.iter().cycle().take(TRIES) {
-            let asked = timeout(TRY, request.ask(server)).await;
-            match asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(reply) if reply.is_conclusive() => return reply.for_client(request),
-                Ok(reply) => last = Some(reply),
-                Err(error) => tracing::debug!(%server, %error, "a name server did not answer"),
-            }
-        }
-        last.map_or_else(|| request.refusal(rcode::SERVFAIL), |reply| reply.for_client(request))
+        let reply = match upstream {
+            Upstream::Servers(servers) => ask_in_turn(servers, request).await,
+            // Its address never changes, nothing is lost on the way, and it asks again by itself.
+            Upstream::Engine(engine) => ask_once(&Origin::Sandbox(engine), request, TRY * 3).await,
+        };
+        reply.map_or_else(|| request.refusal(rcode::SERVFAIL), |reply| reply.for_client(request))
     }
+}
+
+/// The reply of the first of `servers` that has a conclusive one, or of the last that has any.
+async fn ask_in_turn(servers: &[SocketAddr], request: &Request) -> Option<Reply> {
+    let mut last = None;
+    for &server in servers.iter().cycle().take(TRIES) {
+        match ask_once(&Origin::Host(server), request, TRY).await {
+            Some(reply) if reply.is_conclusive() => return Some(reply),
+            reply => last = reply.or(last),
+        }
+    }
+    last
+}
+
+async fn ask_once(origin: &Origin<'_>, request: &Request, patience: Duration) -> Option<Reply> {
+    let asked = timeout(patience, request.ask(origin)).await;
+    let asked = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let failed = |error| tracing::debug!(server = %origin.server(), %error, "a name server did not answer");
+    asked.map_err(failed).ok()
 }
 
 impl Request {
     /// Asks one name server: over UDP, and over TCP if there is more to say and the client can take it.
-    async fn ask(&self, server: SocketAddr) -> io::Result<Reply> {
+    async fn ask(&self, origin: &Origin<'_>) -> io::Result<Reply> {
         let id = rand::random();
         let query = self.encode(id);
-        let reply = exchange::udp(server, &query, |m| Reply::read(m, id, &self.question)).await?;
+        let reply = exchange::udp(origin, &query, |m| Reply::read(m, id, &self.question)).await?;
         if !reply.is_truncated() || self.limit <= self.udp_size().into() {
             return Ok(reply);
         }
-        exchange::tcp(server, &query, |m| Reply::read(m, id, &self.question)).await
+        exchange::tcp(origin, &query, |m| Reply::read(m, id, &self.question)).await
     }
 
     /// The query as it goes out. It is written anew, not passed on: EDNS options are between a client and

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use weft_dns::{Client, Host, Names, NetworkNames, Resolver, ServerHandle};
+use weft_dns::{Client, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream};
 use weft_model::NetworkId;
 
 /// Containers that share the alias `many`.
@@ -60,7 +60,7 @@ pub(crate) fn names() -> Names {
 
 /// A container on one network.
 pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> Client {
-    Client { networks: networks.to_vec(), upstream: upstream.to_vec() }
+    Client { networks: networks.to_vec(), upstream: Upstream::Servers(upstream.to_vec()) }
 }
 
 /// A query with EDNS if `udp_size` is given.

@@ -18,7 +18,9 @@ use std::{
 use weft_dns::Transport;
 
 /// Starts a name server that sends, for each query, what `answer` makes of it.
-fn upstream(answer: impl Fn(&Message, Transport) -> Vec<Message> + Send + Sync + 'static) -> SocketAddr {
+pub(crate) fn upstream(
+    answer: impl Fn(&Message, Transport) -> Vec<Message> + Send + Sync + 'static,
+) -> SocketAddr {
     let (udp, tcp) = sockets();
     let address = udp.local_addr().unwrap();
     let answer = Arc::new(answer);
@@ -43,7 +45,7 @@ fn upstream(answer: impl Fn(&Message, Transport) -> Vec<Message> + Send + Sync +
 }
 
 /// An answer with these addresses.
-fn reply(query: &Message, found: impl IntoIterator<Item = [u8; 4]>) -> Message {
+pub(crate) fn reply(query: &Message, found: impl IntoIterator<Item = [u8; 4]>) -> Message {
     let mut reply = query.clone();
     reply.metadata.message_type = MessageType::Response;
     let name = query.queries[0].name().clone();
@@ -58,7 +60,7 @@ fn refusal(query: &Message, code: ResponseCode) -> Message {
 }
 
 /// A port where nobody listens.
-fn nobody() -> SocketAddr {
+pub(crate) fn nobody() -> SocketAddr {
     sockets().0.local_addr().unwrap()
 }
 
@@ -172,7 +174,7 @@ fn a_lost_question_is_asked_again() {
 }
 
 /// A server that has 100 addresses for every name, and room for none of them over UDP.
-fn verbose() -> SocketAddr {
+pub(crate) fn verbose() -> SocketAddr {
     upstream(|query, transport| {
         let mut reply = reply(query, (0..100).map(|n| [192, 0, 2, n]));
         if transport == Transport::Udp {

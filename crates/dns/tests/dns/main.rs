@@ -5,5 +5,6 @@
 mod answers;
 mod common;
 mod dig;
+mod engine;
 mod forwarding;
 mod sockets;
