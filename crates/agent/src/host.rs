@@ -1,7 +1,9 @@
 //! What the core asks of this host besides the data plane.
 
+mod containers;
 mod linux;
 mod only;
+mod sandbox;
 
 pub(crate) use linux::LinuxHost;
 pub(crate) use only::{NotTheOnly, OnlyAgent};
@@ -15,6 +17,7 @@ use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     path::Path,
 };
+use weft_dns::EngineResolver;
 use weft_model::PortMapping;
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
@@ -52,6 +55,14 @@ pub(crate) trait Host: Send + Sync + 'static {
         address: SocketAddr,
     ) -> Result<(UdpSocket, TcpListener), Error>;
 
+    /// Takes over the names in the network namespace of an engine's container: from here on its questions get to
+    /// these sockets.
+    async fn take_over_names(&self, netns: &Path) -> Result<InSandbox, Error>;
+
+    /// The id of the container whose processes are in a network namespace; none if it has no process, or they are
+    /// not of a container's.
+    async fn container_in(&self, netns: &Path) -> Option<String>;
+
     /// Whether `port` of this host could lead to a container: no program here listens on it, and its address
     /// is one of this host's.
     ///
@@ -64,6 +75,18 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// The index of an interface of this host, for scoped addresses.
     fn interface_index(&self, name: &str) -> Option<u32>;
+}
+
+/// What it takes to answer before an engine's own resolver.
+pub(crate) struct InSandbox {
+    /// Where questions arrive that come in datagrams.
+    pub(crate) udp: UdpSocket,
+    /// Where the others do.
+    pub(crate) tcp: TcpListener,
+    /// The resolver that knows the rest.
+    pub(crate) engine: EngineResolver,
+    /// Dropped, it leaves all questions to that one. This takes tens of milliseconds, during which the thread blocks.
+    pub(crate) precedence: Box<dyn Send + Sync>,
 }
 
 /// What is in a network namespace.

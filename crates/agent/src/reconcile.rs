@@ -95,11 +95,12 @@ impl Reconciler {
             let complete = self.round(endpoints, removals, now).await;
             let wait = if complete { self.until_due() } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
-            // Each branch is cancel-safe: a watch keeps its change, a channel its message.
+            // Each branch is cancel-safe: a watch keeps its change, a channel its message, a sandbox is still there.
             let woken = async {
                 tokio::select! {
                     _ = journal.changed() => None,
                     _ = picture.changed() => None,
+                    () = self.resolvers.appeared() => None,
                     request = self.requests.recv() => request,
                 }
             };

@@ -1,6 +1,6 @@
 //! This host as it is.
 
-use super::{Host, Inside};
+use super::{Host, InSandbox, Inside, containers, sandbox};
 use crate::error::{Error, Kind, chain};
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -35,7 +35,8 @@ fn of_netns(error: &NamespaceError) -> Error {
     Error::new(Kind::Invalid, chain(error))
 }
 
-fn is_own(netns: &Path) -> Result<bool, NamespaceError> {
+/// Whether a path leads to the network namespace of this host.
+pub(super) fn is_own(netns: &Path) -> Result<bool, NamespaceError> {
     Ok(Namespace::open(netns)?.inode()? == Namespace::current()?.inode()?)
 }
 
@@ -104,6 +105,16 @@ impl Host for LinuxHost {
         let bind = move || -> io::Result<_> { Ok((UdpSocket::bind(address)?, TcpListener::bind(address)?)) };
         let sockets = in_namespace(netns, bind).await.map_err(|error| of_netns(&error))?;
         sockets.map_err(|error| Error::internal(&format!("cannot answer on {address}"), error))
+    }
+
+    async fn take_over_names(&self, netns: &Path) -> Result<InSandbox, Error> {
+        let taken = sandbox::take_over(netns).await;
+        taken.map_err(|error| Error::internal("cannot take over the names of a container", error))
+    }
+
+    async fn container_in(&self, netns: &Path) -> Option<String> {
+        let netns = netns.to_owned();
+        tokio::task::spawn_blocking(move || containers::container_in(&netns)).await.ok().flatten()
     }
 
     fn try_port(&self, port: &PortMapping) -> io::Result<()> {

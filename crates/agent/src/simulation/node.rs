@@ -6,30 +6,33 @@ use crate::{
     config::AgentConfig,
     core::{Attach, Core, EndpointView, Error, JoinOptions},
     env::Env,
-    host::{Host, Inside},
+    host::{Host, InSandbox, Inside},
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
+    io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tempfile::TempDir;
 use weft_datapath::Fake;
+use weft_dns::{EngineResolver, Sockets, Transport};
 use weft_model::{Keyspace, PortMapping, Timestamp};
 use weft_plan::{Observed, Place};
 use weft_store::MemoryStore;
 
 /// A host with an agent that can be killed and started again.
-pub(super) struct Node {
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) store: MemoryStore,
-    pub(super) kernel: Arc<Fake>,
+pub(crate) struct Node {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) store: MemoryStore,
+    pub(crate) kernel: Arc<Fake>,
     /// What its agent did that must not be.
-    pub(super) seen: Arc<Mutex<Vec<String>>>,
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
     host: Arc<FakeHost>,
     seed: u64,
     agent: Option<Agent>,
@@ -37,12 +40,12 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(number: usize, store: &MemoryStore) -> Self {
+    pub(crate) fn new(number: usize, store: &MemoryStore) -> Self {
         Self::seeded(number, store, 0)
     }
 
     /// A node whose choices a seed decides.
-    pub(super) fn seeded(number: usize, store: &MemoryStore, seed: u64) -> Self {
+    pub(crate) fn seeded(number: usize, store: &MemoryStore, seed: u64) -> Self {
         // Where there is one in memory: nothing has to survive this machine.
         let shared_memory = Path::new("/dev/shm");
         let directory = match shared_memory.is_dir() {
@@ -78,7 +81,7 @@ impl Node {
         }
     }
 
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let began = tokio::time::Instant::now();
         self.seed += 1000;
         let clock = move || Timestamp::UNIX_EPOCH + began.elapsed();
@@ -97,12 +100,12 @@ impl Node {
         self.agent = Some(agent.unwrap());
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.agent.is_some()
     }
 
     /// Stops the agent where it is.
-    pub(super) async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         let Some(agent) = self.agent.take() else { return };
         let core = Arc::downgrade(&agent.core);
         drop(agent);
@@ -111,17 +114,17 @@ impl Node {
     }
 
     /// Starts an agent that is expected to give up, and says why it did.
-    pub(super) async fn failure(&mut self) -> Error {
+    pub(crate) async fn failure(&mut self) -> Error {
         self.start();
         self.agent.as_mut().unwrap().failed().await
     }
 
-    pub(super) fn core(&self) -> Arc<Core> {
+    pub(crate) fn core(&self) -> Arc<Core> {
         Arc::clone(&self.agent.as_ref().unwrap().core)
     }
 
     /// Waits until the node is in, and sees `n` nodes up.
-    pub(super) async fn joined(&self, n: usize) {
+    pub(crate) async fn joined(&self, n: usize) {
         let core = self.core();
         super::eventually("the node joins", || {
             core.membership.borrow().is_none() && core.known().live.len() == n
@@ -129,15 +132,15 @@ impl Node {
         .await;
     }
 
-    pub(super) fn route(&self, to: &str) {
+    pub(crate) fn route(&self, to: &str) {
         self.host.routes.lock().unwrap().push(to.parse().unwrap());
     }
 
-    pub(super) async fn attach(&self, network: &str, name: &str) -> Result<EndpointView, Error> {
+    pub(crate) async fn attach(&self, network: &str, name: &str) -> Result<EndpointView, Error> {
         self.attach_with(network, name, JoinOptions::default()).await
     }
 
-    pub(super) async fn attach_with(
+    pub(crate) async fn attach_with(
         &self,
         network: &str,
         name: &str,
@@ -154,6 +157,17 @@ impl Node {
 struct FakeHost {
     kernel: Arc<Fake>,
     routes: Mutex<Vec<IpNet>>,
+}
+
+/// In a simulation engines have no resolvers.
+#[derive(Debug)]
+struct NoSockets;
+
+#[async_trait]
+impl Sockets for NoSockets {
+    async fn socket(&self, _transport: Transport) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 #[async_trait]
@@ -205,6 +219,16 @@ impl Host for FakeHost {
         sockets.0.set_nonblocking(true).unwrap();
         sockets.1.set_nonblocking(true).unwrap();
         Ok(sockets)
+    }
+
+    async fn take_over_names(&self, netns: &Path) -> Result<InSandbox, Error> {
+        let (udp, tcp) = self.resolver_sockets(netns, SocketAddr::from(([127, 0, 0, 11], 53))).await?;
+        let engine = EngineResolver { address: SocketAddr::from(([127, 0, 0, 1], 1)), sockets: Arc::new(NoSockets) };
+        Ok(InSandbox { udp, tcp, engine, precedence: Box::new(()) })
+    }
+
+    async fn container_in(&self, _netns: &Path) -> Option<String> {
+        None
     }
 
     fn try_port(&self, _port: &PortMapping) -> std::io::Result<()> {
