@@ -22,6 +22,8 @@ pub fn embedded_store(data_dir: &Path) -> PathBuf {
 pub struct DockerConfig {
     /// The socket the engine answers on. It may come later, and go.
     pub socket: PathBuf,
+    /// The socket on which weft passes on to the engine, and speaks for networks itself; none: nowhere.
+    pub proxy: Option<PathBuf>,
 }
 
 /// An agent's configuration.

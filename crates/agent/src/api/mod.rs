@@ -4,7 +4,7 @@
 //! Engine API for networks ([`docker`]), so that the stock docker command line works, and weft's own beside
 //! them ([`weft`]).
 
-mod docker;
+pub(crate) mod docker;
 mod extract;
 mod guard;
 mod reply;
@@ -12,6 +12,7 @@ mod version;
 mod weft;
 
 pub use crate::http::BindError;
+pub(crate) use reply::Failure;
 
 use crate::{
     core::Verbs,
@@ -27,7 +28,7 @@ type Core = Arc<dyn Verbs>;
 
 /// The largest body that is read, in bytes. The largest meaningful one, a network with hundreds of labels,
 /// has a tenth of it.
-const MAX_BODY: usize = 1 << 20;
+pub(crate) const MAX_BODY: usize = 1 << 20;
 
 /// Who may connect, and what to do where the socket cannot be had.
 const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };

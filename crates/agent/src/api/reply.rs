@@ -10,7 +10,7 @@ use weft_api::docker::ErrorBody;
 
 /// An answer that is not a success.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     status: StatusCode,
     body: ErrorBody,
 }
@@ -19,7 +19,7 @@ pub(super) struct Failure {
 pub(super) type Reply<T> = Result<T, Failure>;
 
 impl Failure {
-    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, body: ErrorBody { message: message.into(), exit_code: None } }
     }
 }

@@ -131,9 +131,14 @@ impl LabelFilter {
 impl PruneFilter {
     /// Whether it matches `network`, which nobody is on.
     pub fn matches(&self, network: &Network) -> bool {
-        self.labels.iter().all(|label| label.matches(&network.labels))
-            && !self.not_labels.iter().any(|label| label.matches(&network.labels))
-            && self.until.is_none_or(|until| network.created < until)
+        self.matches_one_with(&network.labels, network.created)
+    }
+
+    /// Whether it matches a network with these labels, created then, which nobody is on.
+    pub(crate) fn matches_one_with(&self, labels: &BTreeMap<String, String>, created: Timestamp) -> bool {
+        self.labels.iter().all(|label| label.matches(labels))
+            && !self.not_labels.iter().any(|label| label.matches(labels))
+            && self.until.is_none_or(|until| created < until)
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! The engine asks on a plugin socket ([`door`]), and never waits for itself: nothing here asks the engine while
 //! the engine waits for an answer of ours. What its questions do not say, the names of networks and of
-//! containers, a task of its own ([`follow`]) learns from the engine's API.
+//! containers, a task of its own ([`follow`]) learns from the engine's API. Where it is asked for, [`proxy`] stands
+//! before the engine's own socket.
 
 mod door;
 mod follow;
+mod proxy;
 mod shared;
 
 pub(crate) use shared::{Container, Mapped, Shared};
@@ -17,13 +19,14 @@ use crate::{
     journal::JournalError,
 };
 use follow::{DockerSocket, Follower};
+use proxy::Proxy;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Why the engine cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// The plugin socket cannot be had.
+    /// A socket cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// What an earlier agent wrote down cannot be read.
@@ -34,7 +37,7 @@ pub(crate) enum StartError {
 /// Serves an engine, with tasks that end after `stop`.
 ///
 /// # Errors
-/// If the plugin socket cannot be had, or the data directory cannot be read.
+/// If a socket cannot be had, or the data directory cannot be read.
 pub(crate) fn start(
     docker: &DockerConfig,
     config: &AgentConfig,
@@ -45,6 +48,11 @@ pub(crate) fn start(
     let shared = Arc::new(Shared::open(&config.data_dir)?);
     let driver = Arc::new(door::Driver::new(Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&shared)));
     tasks.spawn(door::serve(door::bind()?, driver, stop.clone()));
+    if let Some(path) = &docker.proxy {
+        let verbs = Arc::new(Door::new(Arc::clone(&core)));
+        let proxy = Proxy::new(docker.socket.clone(), verbs, Arc::clone(&shared));
+        tasks.spawn(proxy::serve(path.clone(), proxy::bind(path)?, proxy, stop.clone()));
+    }
     let engine = Arc::new(DockerSocket(docker.socket.clone()));
     let follower = Follower { core, shared, engine };
     tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()));

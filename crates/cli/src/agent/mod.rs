@@ -61,7 +61,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         default_address_pools,
         data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
         socket: settings.host.unwrap_or_default().path().to_owned(),
-        docker: settings.docker_socket.unwrap_or_default().engine(),
+        docker: settings.docker_socket.unwrap_or_default().engine(settings.docker_proxy)?,
         node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
         // Not its path: an upgrade may have put another version there, or nothing yet.
         weft_binary: "/proc/self/exe".into(),

@@ -2,6 +2,7 @@
 
 use super::{advertise::Advertise, file, log::Level};
 use crate::client::Host;
+use anyhow::bail;
 use clap::Args;
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -13,6 +14,9 @@ use weft_store::StoreUrl;
 
 /// How long after a node went down its endpoints are given up, if nothing else is said.
 pub(super) const NODE_EXPIRY: Duration = Duration::from_secs(3600);
+
+/// Where weft stands before the engine's socket, if nothing else is said.
+const DOCKER_PROXY: &str = "/run/weft/docker.sock";
 
 /// Everything that was said; what is absent has a default.
 #[derive(Debug, Default, Args, Deserialize)]
@@ -66,6 +70,14 @@ pub(super) struct Settings {
     #[arg(long, value_name = "PATH|none")]
     #[serde(deserialize_with = "file::parsed")]
     pub(super) docker_socket: Option<DockerSocket>,
+    /// Stand before the engine's socket, for scripts that say `-d overlay` and are given
+    /// DOCKER_HOST=unix://PATH [default where no PATH is given: /run/weft/docker.sock; otherwise off]
+    ///
+    /// Networks with driver overlay are weft's there; everything else goes on to the engine. Who may use the
+    /// engine's socket may use this one, and is as good as root, as with Docker's own.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = DOCKER_PROXY)]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) docker_proxy: Option<SocketPath>,
     /// Where the agent keeps what it must remember [default: /var/lib/weft]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
@@ -92,6 +104,7 @@ impl Settings {
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
             node_expiry: self.node_expiry.or(others.node_expiry),
             docker_socket: self.docker_socket.or(others.docker_socket),
+            docker_proxy: self.docker_proxy.or(others.docker_proxy),
             data_dir: self.data_dir.or(others.data_dir),
             log_level: self.log_level.or(others.log_level),
             host: self.host.or(others.host),
@@ -105,22 +118,35 @@ pub(super) enum DockerSocket {
     /// Nowhere.
     None,
     /// There.
-    At(PathBuf),
+    At(SocketPath),
 }
 
+/// An absolute path of a socket, also as DOCKER_HOST has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SocketPath(PathBuf);
+
 impl DockerSocket {
-    /// The engine there, if there is to be one.
-    pub(super) fn engine(self) -> Option<DockerConfig> {
-        match self {
-            Self::None => None,
-            Self::At(socket) => Some(DockerConfig { socket }),
+    /// The engine there, if there is to be one, with `proxy` before it.
+    ///
+    /// # Errors
+    /// If there is nothing for `proxy` to stand before.
+    pub(super) fn engine(self, proxy: Option<SocketPath>) -> anyhow::Result<Option<DockerConfig>> {
+        match (self, proxy) {
+            (Self::None, None) => Ok(None),
+            (Self::None, Some(_)) => bail!("--docker-proxy needs an engine: leave out --docker-socket=none"),
+            (Self::At(socket), Some(proxy)) if socket.is_as(&proxy) => {
+                bail!("--docker-proxy={} is the engine's own socket: give another path", proxy.0.display())
+            }
+            (Self::At(socket), proxy) => {
+                Ok(Some(DockerConfig { socket: socket.0, proxy: proxy.map(|path| path.0) }))
+            }
         }
     }
 }
 
 impl Default for DockerSocket {
     fn default() -> Self {
-        Self::At("/var/run/docker.sock".into())
+        Self::At(SocketPath("/var/run/docker.sock".into()))
     }
 }
 
@@ -130,13 +156,30 @@ impl FromStr for DockerSocket {
         if text == "none" {
             return Ok(Self::None);
         }
-        // As DOCKER_HOST has it, too.
+        text.parse().map(Self::At).map_err(|error: String| error + ", or none")
+    }
+}
+
+impl FromStr for SocketPath {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
         let path = text.strip_prefix("unix://").unwrap_or(text);
         if path.starts_with('/') {
-            return Ok(Self::At(path.into()));
+            return Ok(Self(path.into()));
         }
         let shown: String = text.chars().take(80).collect();
-        Err(format!("{shown:?} is not an absolute path: write /var/run/docker.sock, or none"))
+        Err(format!("{shown:?} is not an absolute path: write /var/run/docker.sock"))
+    }
+}
+
+impl SocketPath {
+    /// Whether both are the same place: /var/run is often /run.
+    fn is_as(&self, other: &Self) -> bool {
+        let place = |path: &Self| {
+            let directory = path.0.parent().map(|parent| parent.canonicalize().unwrap_or(parent.to_owned()));
+            (directory, path.0.file_name().map(ToOwned::to_owned))
+        };
+        place(self) == place(other)
     }
 }
 

@@ -19,6 +19,7 @@ fn the_file_has_the_keys_of_the_flags() {
         default-address-pool = ["base=10.0.0.0/8,size=24", "base=172.30.0.0/16,size=24"]
         node-expiry = "30m"
         docker-socket = "/srv/docker.sock"
+        docker-proxy = "/srv/weft.sock"
         data-dir = "/srv/weft"
         log-level = "debug"
         host = "unix:///run/w.sock"
@@ -33,7 +34,8 @@ fn the_file_has_the_keys_of_the_flags() {
     assert_eq!(settings.default_address_pool.len(), 2);
     assert_eq!(settings.node_expiry.unwrap().0, Duration::from_secs(1800));
     assert_eq!(settings.cluster_store_opt, ["discovery.ttl=30", "token-file=/etc/weft/token"]);
-    assert_eq!(settings.docker_socket, Some(DockerSocket::At("/srv/docker.sock".into())));
+    assert_eq!(settings.docker_socket, Some("/srv/docker.sock".parse().unwrap()));
+    assert_eq!(settings.docker_proxy, Some("/srv/weft.sock".parse().unwrap()));
     assert_eq!(settings.host.unwrap().path().to_str(), Some("/run/w.sock"));
 }
 
@@ -99,8 +101,28 @@ fn a_store_is_not_served_to_everybody() {
 
 #[test]
 fn docker_is_found_where_it_usually_is_unless_it_is_to_be_left_alone() {
-    let engine = |text: &str| text.parse::<DockerSocket>().unwrap().engine().map(|engine| engine.socket);
-    assert_eq!(engine("none"), None);
-    assert_eq!(engine("unix:///srv/docker.sock"), Some("/srv/docker.sock".into()));
-    assert_eq!(DockerSocket::default().engine().unwrap().socket.to_str(), Some("/var/run/docker.sock"));
+    let engine = |text: &str| text.parse::<DockerSocket>().unwrap().engine(None).unwrap();
+    let socket = |docker: Option<DockerConfig>| docker.map(|engine| engine.socket);
+    assert_eq!(socket(engine("none")), None);
+    assert_eq!(socket(engine("unix:///srv/docker.sock")), Some("/srv/docker.sock".into()));
+    let usual = DockerSocket::default().engine(None).unwrap();
+    assert_eq!(socket(usual), Some("/var/run/docker.sock".into()));
+}
+
+#[test]
+fn what_stands_before_the_engine_is_asked_for_and_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("run")).unwrap();
+    std::os::unix::fs::symlink("run", dir.path().join("var-run")).unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let engine = |proxy: Option<String>| {
+        let socket = at("var-run/docker.sock").parse::<DockerSocket>().unwrap();
+        socket.engine(proxy.map(|path| path.parse().unwrap()))
+    };
+    assert_eq!(engine(None).unwrap().unwrap().proxy, None);
+    let proxy = engine(Some(at("run/weft.sock"))).unwrap().unwrap().proxy;
+    assert_eq!(proxy, Some(at("run/weft.sock").into()));
+    assert!(engine(Some(at("run/docker.sock"))).unwrap_err().to_string().contains("engine's own socket"));
+    let error = DockerSocket::None.engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
+    assert!(error.to_string().contains("--docker-socket=none"));
 }

@@ -12,7 +12,7 @@ const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
 ///
 /// # Errors
 /// Says which field asks for something that is not weft's, or cannot be read.
-pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error> {
+pub(crate) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error> {
     let name = body.name.parse().map_err(Error::invalid)?;
     if PREDEFINED.contains(&body.name.as_str()) {
         let message = format!("operation is not permitted on predefined {name} network");
@@ -48,7 +48,7 @@ pub(super) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
 }
 
 /// What of the request has no effect.
-pub(super) fn warning(body: &docker::CreateNetwork) -> String {
+pub(crate) fn warning(body: &docker::CreateNetwork) -> String {
     let unknown = body.options.keys().filter(|option| !is_known(option));
     [
         ("options", unknown.collect::<Vec<_>>()),

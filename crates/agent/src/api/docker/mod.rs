@@ -1,11 +1,11 @@
 //! The Docker Engine API for networks.
 
 mod connect;
-mod create;
-mod networks;
-mod select;
+pub(crate) mod create;
+pub(crate) mod networks;
+pub(crate) mod select;
 mod system;
-mod view;
+pub(crate) mod view;
 
 use super::{Core, reply::Failure};
 use axum::{

@@ -16,13 +16,13 @@ use weft_api::docker;
 
 /// The query of lists and of prune.
 #[derive(Deserialize)]
-pub(super) struct Filtered {
+pub(crate) struct Filtered {
     #[serde(default)]
     filters: String,
 }
 
 impl Filtered {
-    fn parse(&self) -> Result<docker::Filters, Error> {
+    pub(crate) fn parse(&self) -> Result<docker::Filters, Error> {
         docker::Filters::parse(&self.filters).map_err(Error::invalid)
     }
 }
@@ -40,9 +40,16 @@ pub(super) async fn list(
 }
 
 #[derive(Deserialize)]
-pub(super) struct Scoped {
+pub(crate) struct Scoped {
     #[serde(default)]
     scope: String,
+}
+
+impl Scoped {
+    /// Whether networks of the whole cluster are meant, too.
+    pub(crate) fn includes_ours(&self) -> bool {
+        matches!(self.scope.as_str(), "" | "global" | "swarm")
+    }
 }
 
 pub(super) async fn inspect(
@@ -50,7 +57,7 @@ pub(super) async fn inspect(
     Path(network): Path<String>,
     Query(query): Query<Scoped>,
 ) -> Reply<axum::Json<docker::Network>> {
-    if !matches!(query.scope.as_str(), "" | "global" | "swarm") {
+    if !query.includes_ours() {
         return Err(Error::not_found("network", &network).into());
     }
     let found = core.network(&network)?;

@@ -7,7 +7,7 @@ use weft_api::docker::Filters;
 
 /// Which networks to list. Of one field any value has to match, except labels, of which all have to.
 #[derive(Debug, Default)]
-pub(super) struct Select {
+pub(crate) struct Select {
     names: Vec<Pattern>,
     ids: Vec<Pattern>,
     drivers: Vec<String>,
@@ -24,7 +24,7 @@ impl Select {
     ///
     /// # Errors
     /// Names the filter that does not exist, or whose value makes no sense.
-    pub(super) fn parse(filters: &Filters) -> Result<Self, Error> {
+    pub(crate) fn parse(filters: &Filters) -> Result<Self, Error> {
         let texts = |field| filters.get(field).map(str::to_owned).collect::<Vec<_>>();
         let mut select = Self::default();
         for field in filters.fields() {
@@ -43,7 +43,7 @@ impl Select {
     }
 
     /// Whether to list `view`.
-    pub(super) fn matches(&self, view: &NetworkView) -> bool {
+    pub(crate) fn matches(&self, view: &NetworkView) -> bool {
         let id = view.id.to_string();
         let any = |patterns: &[Pattern], text: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(text))
@@ -111,7 +111,7 @@ fn unknown_filter(field: &str) -> Error {
 ///
 /// # Errors
 /// Names the filter that does not exist, or whose value makes no sense.
-pub(super) fn prune(filters: &Filters, now: Timestamp) -> Result<PruneFilter, Error> {
+pub(crate) fn prune(filters: &Filters, now: Timestamp) -> Result<PruneFilter, Error> {
     let mut prune = PruneFilter::default();
     for field in filters.fields() {
         let labels = || filters.get(field).map(LabelFilter::parse).collect();

@@ -9,7 +9,7 @@ use weft_api::docker;
 use weft_model::{Endpoint, EndpointId, Network, Subnet};
 
 /// A network as lists show it: the engine leaves out who is on it there.
-pub(super) fn summary(view: &NetworkView) -> docker::Network {
+pub(crate) fn summary(view: &NetworkView) -> docker::Network {
     let network = &view.network;
     let has = |ipv4: bool| network.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv4() == ipv4);
     docker::Network {
@@ -38,7 +38,7 @@ pub(super) fn summary(view: &NetworkView) -> docker::Network {
 }
 
 /// A network with everybody on it, on any node.
-pub(super) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
+pub(crate) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     let mut containers = BTreeMap::new();
     for (id, endpoint) in &view.endpoints {
         let entry = network_endpoint(&view.network, id, endpoint);

@@ -1,0 +1,76 @@
+//! The engine's socket once more, with weft's networks in it: for people, scripts and tools that say
+//! `-d overlay` and mean what Docker's own overlays were.
+//!
+//! A request goes on to the engine as it came, and its answer comes back as it is: nothing is kept, nothing has
+//! to end, and a connection that the engine takes over becomes a [`tunnel`]. Only what is said about networks
+//! ([`route`]) is answered here ([`networks`]), of which the engine is asked for its part.
+//!
+//! Both sides are read by one parser and written anew, and nothing is spliced before the engine has agreed to it:
+//! there is no second way to read a request.
+
+mod connection;
+mod engine;
+mod forward;
+mod hang_up;
+mod networks;
+mod route;
+mod socket;
+mod tunnel;
+mod upload;
+
+pub(crate) use socket::{bind, serve};
+
+use super::Shared;
+use crate::{api::Failure, core::Verbs};
+use axum::{body::Body, http::Request, response::IntoResponse};
+use engine::{Engine, EngineError};
+use forward::{Reply, forward};
+use route::{Route, What};
+use std::{path::PathBuf, sync::Arc};
+
+/// What stands before the engine.
+pub(crate) struct Proxy {
+    engine: Engine,
+    verbs: Arc<dyn Verbs>,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// A proxy for the engine at `socket`, whose networks are those of `shared`.
+    pub(crate) fn new(socket: PathBuf, verbs: Arc<dyn Verbs>, shared: Arc<Shared>) -> Self {
+        Self { engine: Engine::new(socket), verbs, shared }
+    }
+
+    /// Answers a client.
+    async fn answer(&self, request: Request<Body>) -> Reply {
+        let what = format!("{} {}", request.method(), request.uri().path());
+        let reply = self.route(request).await;
+        tracing::debug!(what, "{}", if reply.is_ok() { "passed" } else { "refused" });
+        reply.unwrap_or_else(|failure| Reply::Answer(failure.into_response()))
+    }
+
+    async fn route(&self, request: Request<Body>) -> Result<Reply, Failure> {
+        let Route { version, what } = Route::of(request.method(), request.uri());
+        match what {
+            What::ListNetworks => self.list_networks(&version, request).await,
+            What::CreateNetwork => self.create_network(&version, request).await,
+            What::PruneNetworks => self.prune_networks(&version, request).await,
+            What::InspectNetwork(network) => self.inspect_network(&version, &network, request).await,
+            What::RemoveNetwork(network) => self.remove_network(&version, &network, request).await,
+            What::Connect(network) => self.connect(&version, &network, request).await,
+            What::Disconnect(network) => self.disconnect(&version, &network, request).await,
+            What::Hijack => self.pass(request, true).await,
+            What::Other => self.pass(request, false).await,
+        }
+    }
+
+    async fn pass(&self, request: Request<Body>, hijack: bool) -> Result<Reply, Failure> {
+        Ok(forward(&self.engine, request, hijack).await?)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::new(error.status(), crate::error::chain(&error))
+    }
+}

@@ -1,0 +1,58 @@
+//! `docker network create -d overlay`.
+
+use super::Look;
+use crate::{
+    api::{Failure, docker::create},
+    core::Error,
+    docker::proxy::{Proxy, forward::Reply},
+};
+use axum::{
+    Json,
+    body::Body,
+    http::{Request, StatusCode},
+    response::IntoResponse,
+};
+use weft_api::docker;
+
+impl Proxy {
+    pub(in crate::docker::proxy) async fn create_network(
+        &self,
+        version: &str,
+        request: Request<Body>,
+    ) -> Result<Reply, Failure> {
+        let request = super::whole(request).await?;
+        let Some(wanted) = serde_json::from_slice(request.body()).ok().filter(is_ours) else {
+            return self.pass(request.map(Body::from), false).await;
+        };
+        let mut warning = create::warning(&wanted);
+        let request = create::parse(wanted)?;
+        let name = request.name.clone();
+        // The cluster would have it, and this engine never could.
+        match self.look(version, name.as_str()).await? {
+            Look::Found(found) if found.name == name.as_str() && self.ours(&found).is_none() => {
+                return Err(Error::conflict(format!(
+                    "network with name {name} already exists: this host's engine has one with driver {}",
+                    found.driver
+                ))
+                .into());
+            }
+            Look::Found(_) | Look::Unknown => {}
+            Look::Refused(answer) => return Ok(answer.into()),
+        }
+        let id = self.verbs.create_network(request).await?;
+        let engines = self.until_engine_has(version, id).await;
+        if engines.is_none() {
+            let separator = if warning.is_empty() { "" } else { "; " };
+            warning += separator;
+            warning +=
+                "the network is created, but this host's engine does not have it yet: see `weft status`";
+        }
+        let created = docker::CreatedNetwork { id: engines.unwrap_or(id).to_string(), warning };
+        Ok((StatusCode::CREATED, Json(created)).into_response().into())
+    }
+}
+
+/// Whether a network is the cluster's to make: Swarm's own, and templates for networks of one host, are not.
+fn is_ours(wanted: &docker::CreateNetwork) -> bool {
+    matches!(wanted.driver.as_str(), "overlay" | "weft") && !wanted.ingress && !wanted.config_only
+}

@@ -1,0 +1,43 @@
+//! `docker network rm`.
+
+use super::Look;
+use crate::{
+    api::Failure,
+    core::{Error, Kind},
+    docker::proxy::{Proxy, forward::Reply},
+};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+    response::IntoResponse,
+};
+
+impl Proxy {
+    /// The engine would not ask whether a network is in use elsewhere, and would not listen to its driver either:
+    /// so the cluster removes it first, and the engine follows.
+    pub(in crate::docker::proxy) async fn remove_network(
+        &self,
+        version: &str,
+        network: &str,
+        request: Request<Body>,
+    ) -> Result<Reply, Failure> {
+        let (network, request) = self.translate(version, network, "", request);
+        let ours = match self.look(version, &network).await? {
+            Look::Found(found) => self.ours(&found),
+            Look::Refused(answer) => return Ok(answer.into()),
+            // What the cluster has and this engine does not can be removed, too.
+            Look::Unknown => {
+                self.verbs.remove_network(&network).await?;
+                return Ok(StatusCode::NO_CONTENT.into_response().into());
+            }
+        };
+        let Some(ours) = ours else { return self.pass(request, false).await };
+        match self.verbs.remove_network(&ours.name()).await {
+            // Somebody else did.
+            Err(Error { kind: Kind::NotFound, .. }) | Ok(()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.until_engine_lets_go(version, &ours).await?;
+        Ok(StatusCode::NO_CONTENT.into_response().into())
+    }
+}
