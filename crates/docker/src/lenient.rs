@@ -1,6 +1,7 @@
 //! What Go writes for "nothing": `null` for an empty map or list, `""` for an empty text, or no field at all.
 //! All functions are for `#[serde(default, deserialize_with = …)]`.
 
+use crate::brief::brief;
 use serde::{Deserialize, Deserializer, de::Error};
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
@@ -27,7 +28,5 @@ where
 
 /// Parses `text`, and repeats what cannot be parsed.
 pub(crate) fn parse<T: FromStr<Err: Display>, E: Error>(text: &str) -> Result<T, E> {
-    // A hostile text must not fill the log.
-    let shown = || text.chars().take(80).collect::<String>();
-    text.parse().map_err(|error| E::custom(format_args!("{:?}: {error}", shown())))
+    text.parse().map_err(|error| E::custom(format_args!("{:?}: {error}", brief(text))))
 }

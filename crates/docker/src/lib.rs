@@ -7,4 +7,5 @@
 pub mod engine;
 pub mod plugin;
 
+mod brief;
 mod lenient;

@@ -73,6 +73,9 @@ fn a_network_with_somebody_on_it() {
 
         let [member] = &network.members[..] else { panic!("one member") };
         assert_eq!(member.name, "nginx_01");
+        assert_eq!(member.mac, Some("02:42:0a:14:00:02".parse().unwrap()));
+        assert_eq!(member.ipv4, Some("10.20.0.2/24".parse().unwrap()));
+        assert_eq!(member.ipv6, Some("fd20::2/64".parse().unwrap()));
         let containers: Vec<Container> = answer(engine, "containers.json");
         let container = containers.iter().find(|c| c.name.as_ref().unwrap().as_str() == "nginx_01").unwrap();
         assert_eq!(member.container, Some(container.id));

@@ -4,6 +4,7 @@ use super::{
     ApiVersion, Container, EngineError, Events, Info, Network, NetworkList, NewNetwork, Result, Version,
     transport::{Question, Transport},
 };
+use crate::brief::brief;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::{Path, PathBuf};
 use weft_api::docker::{CreatedNetwork, Filters};
@@ -84,10 +85,7 @@ impl Engine {
         let question = Question::post(self.path("/networks/create"), &network.to_wire())?;
         let request = question.name();
         let created: CreatedNetwork = self.transport.ask(question).await?;
-        created
-            .id
-            .parse()
-            .map_err(|error| EngineError::Nonsense { request, source: serde::de::Error::custom(error) })
+        created.id.parse().map_err(|error| EngineError::Nonsense { request, why: brief(error) })
     }
 
     /// Removes a network, which includes calls of its driver's plugin.

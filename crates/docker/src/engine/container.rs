@@ -2,11 +2,8 @@
 
 use crate::lenient::{if_any, or_default};
 use serde::{Deserialize, Deserializer};
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, Ipv6Addr},
-};
-use weft_model::{ContainerId, EndpointId, EndpointName, MacAddr, NetworkId};
+use std::collections::BTreeMap;
+use weft_model::{ContainerId, EndpointId, EndpointName};
 
 /// A container of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +45,7 @@ pub enum ContainerState {
 /// A container's place on a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Attachment {
-    /// The engine's id of the network, once the container has been started.
-    #[serde(rename = "NetworkID", default, deserialize_with = "lenient_id")]
-    pub network: Option<NetworkId>,
-    /// The endpoint, while there is one.
+    /// The endpoint, while there is one. It may have failed to join: who is on a network, the network tells.
     #[serde(rename = "EndpointID", default, deserialize_with = "if_any")]
     pub endpoint: Option<EndpointId>,
     /// Other names the user gave it there, as far as they can be resolved. Not in lists.
@@ -60,15 +54,6 @@ pub struct Attachment {
     /// All names that the engine itself answers for, where it shows them. Not in lists.
     #[serde(rename = "DNSNames", default, deserialize_with = "resolvable")]
     pub dns_names: Vec<EndpointName>,
-    /// Its IPv4 address.
-    #[serde(rename = "IPAddress", default, deserialize_with = "if_any")]
-    pub ipv4: Option<Ipv4Addr>,
-    /// Its IPv6 address.
-    #[serde(rename = "GlobalIPv6Address", default, deserialize_with = "if_any")]
-    pub ipv6: Option<Ipv6Addr>,
-    /// Its Ethernet address.
-    #[serde(rename = "MacAddress", default, deserialize_with = "if_any")]
-    pub mac: Option<MacAddr>,
 }
 
 /// In a list `Names` and a `State` of one word; inspected `Name` and a `State` with details.
@@ -125,13 +110,45 @@ impl<'de> Deserialize<'de> for Container {
     }
 }
 
-/// A network's id; nothing where it is one of Swarm's.
-fn lenient_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NetworkId>, D::Error> {
-    let text: String = or_default(deserializer)?;
-    Ok(text.parse().ok())
-}
-
 fn resolvable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EndpointName>, D::Error> {
     let names: Vec<String> = or_default(deserializer)?;
     Ok(names.into_iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn container(mut json: Value) -> Container {
+        json["Id"] = "c".repeat(64).into();
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn its_own_name_is_not_that_of_a_link() {
+        let linked = container(json!({"Names": ["/other/alias", "/web"], "State": "running"}));
+        assert_eq!(linked.name.unwrap().as_str(), "web");
+        assert_eq!(container(json!({"Names": null, "Name": "/web"})).name.unwrap().as_str(), "web");
+        let long = format!("/{}", "x".repeat(64));
+        assert_eq!(container(json!({"Names": [long]})).name, None);
+    }
+
+    #[test]
+    fn its_state_is_a_word_or_more() {
+        assert_eq!(container(json!({"State": "paused"})).state, ContainerState::Paused);
+        assert_eq!(container(json!({"State": {"Status": "dead", "Pid": 0}})).state, ContainerState::Dead);
+        assert_eq!(container(json!({"State": "hibernating"})).state, ContainerState::Other);
+        assert_eq!(container(json!({"State": null})).state, ContainerState::Other);
+    }
+
+    #[test]
+    fn aliases_that_cannot_be_resolved_are_left_out() {
+        let networks =
+            json!({"n": {"Aliases": ["web", "", "with space"], "DNSNames": null, "EndpointID": ""}});
+        let container = container(json!({"NetworkSettings": {"Networks": networks}}));
+        let attachment = &container.attachments["n"];
+        assert_eq!(attachment.aliases, ["web".parse().unwrap()]);
+        assert_eq!(attachment.endpoint, None);
+    }
 }

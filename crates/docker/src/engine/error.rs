@@ -53,16 +53,16 @@ pub enum EngineError {
         limit: usize,
     },
     /// It said something that makes no sense.
-    #[error("the engine's answer to {request} cannot be understood")]
+    #[error("the engine's answer to {request} cannot be understood: {why}")]
     Nonsense {
         /// What was asked.
         request: String,
         /// What is wrong with it.
-        source: serde_json::Error,
+        why: String,
     },
     /// It does not speak a version of the API that weft speaks.
     #[error(
-        "the engine speaks versions {oldest} to {newest} of its API, weft speaks {} to {}: install Docker 20.10 or later",
+        "the engine speaks versions {oldest} to {newest} of its API, weft {} to {}: it needs Docker 20.10 or later, or a later weft",
         ApiVersion::OLDEST,
         ApiVersion::NEWEST
     )]

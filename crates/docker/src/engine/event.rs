@@ -1,7 +1,7 @@
 //! What happens in an engine, as it happens.
 
 use super::{EngineError, Result, transport::Transport};
-use crate::lenient::or_default;
+use crate::{brief::brief, lenient::or_default};
 use futures::{Stream, stream};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -108,7 +108,7 @@ impl Stream for Events {
 
 impl Events {
     pub(super) fn new(transport: Transport, request: String, body: Incoming) -> Self {
-        let source = Source { transport, request, body, unread: Vec::new(), ready: VecDeque::new() };
+        let source = Source { transport, request, body, unread: Vec::new(), lines: VecDeque::new() };
         // Cancel-safe: what was read is kept in the source.
         let events = stream::try_unfold(source, |mut source| async move {
             let event = source.next().await?;
@@ -122,16 +122,19 @@ struct Source {
     transport: Transport,
     request: String,
     body: Incoming,
+    /// What has come of a line that has not ended yet.
     unread: Vec<u8>,
-    ready: VecDeque<Event>,
+    lines: VecDeque<Vec<u8>>,
 }
 
 impl Source {
     /// `None` when the engine has closed the stream, as it does when it stops.
     async fn next(&mut self) -> Result<Option<Event>> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
+            if let Some(line) = self.lines.pop_front() {
+                let nonsense =
+                    |error| EngineError::Nonsense { request: self.request.clone(), why: brief(error) };
+                return Event::parse(&line).map(Some).map_err(nonsense);
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
             let frame = frame.map_err(|source| self.transport.lost(&self.request, source))?;
@@ -141,15 +144,17 @@ impl Source {
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        let nonsense = |source| EngineError::Nonsense { request: self.request.clone(), source };
-        self.unread.extend_from_slice(bytes);
-        while let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.unread.drain(..=end).collect();
+    /// One event is one line; a piece may end anywhere.
+    fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            self.unread.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            let line = std::mem::take(&mut self.unread);
             if !line.trim_ascii().is_empty() {
-                self.ready.push_back(Event::parse(&line).map_err(nonsense)?);
+                self.lines.push_back(line);
             }
         }
+        self.unread.extend_from_slice(bytes);
         if self.unread.len() > LONGEST {
             return Err(EngineError::TooLarge { request: self.request.clone(), limit: LONGEST });
         }
@@ -218,4 +223,35 @@ fn word<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
         serde::de::IntoDeserializer::into_deserializer(text);
     T::deserialize(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(kind: &str, action: &str, id: &str) -> Event {
+        let json = format!(r#"{{"Type":"{kind}","Action":"{action}","Actor":{{"ID":"{id}"}}}}"#);
+        Event::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_weft_has_nothing_to_do_with() {
+        let id = "a".repeat(64);
+        assert_eq!(parse("image", "pull", "busybox"), Event::Other);
+        assert_eq!(parse("network", "create", "x3mz9yjk0qn2bvw8dn4kq7c5t"), Event::Other, "Swarm's");
+        let Event::Container(event) = parse("container", "exec_create: sh", &id) else { panic!() };
+        assert_eq!(event.action, ContainerAction::Other);
+        let Event::Network(event) = parse("network", "update", &id) else { panic!() };
+        assert_eq!(event.action, NetworkAction::Other);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(body: Vec<u8>, text in "\\PC{0,60}") {
+            let _ = Event::parse(&body);
+            let _ = Event::parse(text.as_bytes());
+            let _ = Event::parse(format!(r#"{{"Type":"network","Action":"create","Actor":{text}}}"#).as_bytes());
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! Networks of an engine.
 
-use crate::lenient::{if_any, or_default};
-use serde::{Deserialize, Deserializer, de::Error};
+use crate::{
+    brief::brief,
+    lenient::{if_any, or_default, parse},
+};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::{collections::BTreeMap, net::IpAddr};
 use weft_api::docker::{CreateNetwork, Ipam, IpamConfig};
@@ -89,7 +92,7 @@ pub struct ConfiguredPool {
 pub struct Member {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// The container; `None` before it has joined.
+    /// The container; `None` before it has joined, and after it has left.
     pub container: Option<ContainerId>,
     /// The container's name.
     pub name: String,
@@ -162,7 +165,7 @@ impl<'de> Deserialize<'de> for NetworkList {
         for value in Vec::<Value>::deserialize(deserializer)? {
             match Network::deserialize(&value) {
                 Ok(network) => list.networks.push(network),
-                Err(why) => list.foreign.push(ForeignNetwork::new(&value, why.to_string())),
+                Err(why) => list.foreign.push(ForeignNetwork::new(&value, brief(why))),
             }
         }
         Ok(list)
@@ -182,7 +185,9 @@ impl NewNetwork {
             name: self.name.to_string(),
             check_duplicate: true,
             driver: self.driver.clone(),
-            enable_ipv6: Some(self.has_family(|subnet| subnet.addr().is_ipv6())),
+            // Engines add a pool of IPv4 where nobody says no; those before API 1.48 always do.
+            enable_ipv4: Some(self.has_pool(|subnet| subnet.addr().is_ipv4())).filter(|has| !has),
+            enable_ipv6: Some(self.has_pool(|subnet| subnet.addr().is_ipv6())),
             ipam: Ipam {
                 driver: self.ipam_driver.clone(),
                 options: BTreeMap::new(),
@@ -196,8 +201,8 @@ impl NewNetwork {
         }
     }
 
-    fn has_family(&self, family: impl Fn(&IpNet) -> bool) -> bool {
-        self.pools.iter().filter_map(|pool| pool.subnet.as_ref()).any(family)
+    fn has_pool(&self, which: impl Fn(IpNet) -> bool) -> bool {
+        self.pools.iter().filter_map(|pool| pool.subnet).any(which)
     }
 }
 
@@ -218,19 +223,97 @@ impl ConfiguredPool {
 fn gateway<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
     let text: String = or_default(deserializer)?;
     let address = text.split_once('/').map_or(text.as_str(), |(address, _)| address);
-    if address.is_empty() { Ok(None) } else { crate::lenient::parse(address).map(Some) }
+    if address.is_empty() { Ok(None) } else { parse(address).map(Some) }
 }
 
-/// By container id, or `ep-` and the endpoint's id before a container has joined it.
+/// By container id, or `ep-` and the endpoint's id where no container has joined.
 fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Member>, D::Error> {
     let members: BTreeMap<String, WireMember> = or_default(deserializer)?;
     let member = |(key, wire): (String, WireMember)| {
-        let container = match key.strip_prefix("ep-") {
-            Some(_) => None,
-            None => Some(crate::lenient::parse(&key)?),
-        };
         let WireMember { endpoint, name, mac, ipv4, ipv6 } = wire;
-        Ok(Member { endpoint, container, name, mac, ipv4, ipv6 })
+        Member { endpoint, container: key.parse().ok(), name, mac, ipv4, ipv6 }
     };
-    members.into_iter().map(member).collect::<Result<_, D::Error>>().map_err(D::Error::custom)
+    Ok(members.into_iter().map(member).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn listed(networks: &Value) -> NetworkList {
+        serde_json::from_value(networks.clone()).unwrap()
+    }
+
+    #[test]
+    fn one_odd_network_does_not_hide_the_others() {
+        let id = "a".repeat(64);
+        let list = listed(&json!([
+            {"Name": "ingress", "Id": "x3mz9yjk0qn2bvw8dn4kq7c5t", "Driver": "overlay", "Created": "2026-11-22T12:00:00Z"},
+            {"Name": "overlay", "Id": id, "Driver": "weft", "Created": "2026-11-22T12:00:00Z", "IPAM": null},
+            {"Name": "mine", "Id": id, "Driver": "weft", "Created": "2026-11-22T12:00:00Z",
+             "IPAM": {"Config": [{"Subnet": "10.0.0.0/33"}]}},
+            7
+        ]));
+        let names: Vec<&str> = list.networks.iter().map(|network| network.name.as_str()).collect();
+        assert_eq!(names, ["overlay"]);
+        let foreign: Vec<_> = list.foreign.iter().map(|f| (f.name.as_str(), f.driver.as_str())).collect();
+        assert_eq!(foreign, [("ingress", "overlay"), ("mine", "weft"), ("", "")]);
+        assert!(list.foreign[0].why.contains("invalid network id"), "{}", list.foreign[0].why);
+    }
+
+    #[test]
+    fn a_gateway_with_its_prefix_length_is_an_address() {
+        for text in ["fd00::1/64", "fd00::1"] {
+            let pool: ConfiguredPool =
+                serde_json::from_value(json!({"Subnet": "fd00::/64", "Gateway": text})).unwrap();
+            assert_eq!(pool.gateway, Some("fd00::1".parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_a_member_without_a_container() {
+        let id = "b".repeat(64);
+        let network: Network = serde_json::from_value(json!({
+            "Name": "n", "Id": "a".repeat(64), "Created": "2026-11-22T12:00:00Z",
+            "Containers": {(format!("ep-{id}")): {"Name": "web", "EndpointID": id, "MacAddress": ""}}
+        }))
+        .unwrap();
+        assert_eq!(network.members[0].container, None);
+        assert_eq!((network.members[0].endpoint.to_string(), network.members[0].name.as_str()), (id, "web"));
+    }
+
+    #[test]
+    fn what_is_sent_to_create_one() {
+        let router = "10.0.0.5".parse().unwrap();
+        let pool = ConfiguredPool {
+            subnet: Some("10.0.0.0/24".parse().unwrap()),
+            ip_range: Some("10.0.0.128/25".parse().unwrap()),
+            gateway: Some("10.0.0.1".parse().unwrap()),
+            aux_addresses: [("router".to_owned(), router)].into(),
+        };
+        let mut network = NewNetwork {
+            name: "overlay".parse().unwrap(),
+            driver: "weft".to_owned(),
+            ipam_driver: "weft".to_owned(),
+            pools: vec![pool],
+            options: [("vni".to_owned(), "300".to_owned())].into(),
+            labels: BTreeMap::new(),
+            internal: true,
+            attachable: false,
+        };
+        let expected = json!({
+            "Name": "overlay", "CheckDuplicate": true, "Driver": "weft", "EnableIPv6": false,
+            "IPAM": {"Driver": "weft", "Options": {}, "Config": [{
+                "Subnet": "10.0.0.0/24", "IPRange": "10.0.0.128/25", "Gateway": "10.0.0.1",
+                "AuxiliaryAddresses": {"router": "10.0.0.5"}
+            }]},
+            "Internal": true, "Attachable": false, "Ingress": false, "ConfigOnly": false,
+            "Options": {"vni": "300"}, "Labels": {}
+        });
+        assert_eq!(serde_json::to_value(network.to_wire()).unwrap(), expected);
+        network.pools[0] = ConfiguredPool { subnet: "fd00::/64".parse().ok(), ..ConfiguredPool::default() };
+        let wire = network.to_wire();
+        assert_eq!((wire.enable_ipv4, wire.enable_ipv6), (Some(false), Some(true)));
+    }
 }

@@ -1,6 +1,7 @@
 //! HTTP over the engine's socket. Every request has a connection of its own and a deadline.
 
 use super::{EngineError, Result};
+use crate::brief::brief;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response,
@@ -70,7 +71,7 @@ impl Transport {
     pub(super) async fn ask<T: DeserializeOwned>(&self, question: Question) -> Result<T> {
         let request = question.name();
         let body = self.whole(question).await?;
-        serde_json::from_slice(&body).map_err(|source| EngineError::Nonsense { request, source })
+        serde_json::from_slice(&body).map_err(|error| EngineError::Nonsense { request, why: brief(error) })
     }
 
     /// Asks for something that has no answer but success.
@@ -103,7 +104,7 @@ impl Transport {
         }
         let body = self.collect(&request, answer).await?;
         let message = match serde_json::from_slice::<Message>(&body) {
-            Ok(body) => body.message,
+            Ok(body) => brief(body.message),
             Err(_) => format!("status {status}"),
         };
         Err(EngineError::Refused { request, status: status.as_u16(), message })

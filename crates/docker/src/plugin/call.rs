@@ -4,6 +4,7 @@ use super::{
     CreateEndpoint, CreateNetwork, Discovery, EndpointRef, Join, NetworkRef, Protocol, Refusal,
     ReleaseAddress, ReleasePool, RequestAddress, RequestPool, SwarmNetwork,
 };
+use crate::brief::brief;
 use serde::de::DeserializeOwned;
 
 /// What an engine asks of its driver.
@@ -84,12 +85,12 @@ pub enum InvalidCall {
         method: String,
     },
     /// Not what engines send.
-    #[error("{method} cannot be understood: {source}")]
+    #[error("{method} cannot be understood: {why}")]
     Malformed {
         /// The method.
         method: String,
         /// What is wrong, and where.
-        source: serde_json::Error,
+        why: String,
     },
 }
 
@@ -181,11 +182,152 @@ impl Message<'_> {
             return Err(InvalidCall::Empty { method: method() });
         }
         serde_json::from_slice(self.body)
-            .map_err(|source| InvalidCall::Malformed { method: method(), source })
+            .map_err(|error| InvalidCall::Malformed { method: method(), why: brief(error) })
     }
 }
 
 fn unknown(method: &str) -> InvalidCall {
-    // A hostile path must not fill the log.
-    InvalidCall::Unknown { method: method.chars().take(80).collect() }
+    InvalidCall::Unknown { method: brief(method) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const METHODS: [&str; 21] = [
+        "Plugin.Activate",
+        "NetworkDriver.GetCapabilities",
+        "NetworkDriver.AllocateNetwork",
+        "NetworkDriver.FreeNetwork",
+        "NetworkDriver.CreateNetwork",
+        "NetworkDriver.DeleteNetwork",
+        "NetworkDriver.CreateEndpoint",
+        "NetworkDriver.EndpointOperInfo",
+        "NetworkDriver.DeleteEndpoint",
+        "NetworkDriver.Join",
+        "NetworkDriver.Leave",
+        "NetworkDriver.DiscoverNew",
+        "NetworkDriver.DiscoverDelete",
+        "NetworkDriver.ProgramExternalConnectivity",
+        "NetworkDriver.RevokeExternalConnectivity",
+        "IpamDriver.GetCapabilities",
+        "IpamDriver.GetDefaultAddressSpaces",
+        "IpamDriver.RequestPool",
+        "IpamDriver.ReleasePool",
+        "IpamDriver.RequestAddress",
+        "IpamDriver.ReleaseAddress",
+    ];
+
+    fn why(method: &str, body: &str) -> String {
+        Call::parse(method, body.as_bytes()).unwrap_err().to_string()
+    }
+
+    fn json(refusal: &Refusal) -> String {
+        serde_json::to_string(refusal).unwrap()
+    }
+
+    #[test]
+    fn knows_every_method() {
+        for method in METHODS {
+            let unknown = matches!(Call::parse(method, b"{}"), Err(InvalidCall::Unknown { .. }));
+            assert!(!unknown, "{method}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_method_is_not_supported() {
+        for method in
+            ["", "Join", "NetworkDriver.", "NetworkDriver.join", "Plugin.Deactivate", "IpamDriver.Join"]
+        {
+            let error = Call::parse(method, b"{}").unwrap_err();
+            assert_eq!(error.status(), 404, "{method}");
+            assert!(json(&error.refusal()).starts_with(r#"{"Err":"weft does not know the method"#));
+        }
+    }
+
+    #[test]
+    fn a_repeated_call_without_its_body_is_refused() {
+        let error = Call::parse("IpamDriver.RequestAddress", b" \n").unwrap_err();
+        assert_eq!(error.status(), 200);
+        assert!(
+            json(&error.refusal()).starts_with(r#"{"Error":"IpamDriver.RequestAddress came without a body"#)
+        );
+        let error = Call::parse("NetworkDriver.Join", b"").unwrap_err();
+        assert!(json(&error.refusal()).starts_with(r#"{"Err":"NetworkDriver.Join came without a body"#));
+        // These never have one.
+        let activate = Call::parse("Plugin.Activate", b"").unwrap();
+        assert_eq!(activate, Call::Activate);
+        let capabilities = Call::parse("IpamDriver.GetCapabilities", b"").unwrap();
+        assert_eq!(capabilities, Call::Ipam(IpamCall::GetCapabilities));
+    }
+
+    #[test]
+    fn what_may_be_left_out() {
+        let id = "a".repeat(64);
+        let whole = format!(r#"{{"NetworkID":"{id}","EndpointID":"{id}","Interface":null,"Options":null}}"#);
+        let short = format!(r#"{{"NetworkID":"{id}","EndpointID":"{id}","Tomorrow":[1]}}"#);
+        let empty = format!(
+            r#"{{"NetworkID":"{id}","EndpointID":"{id}","Interface":{{"Address":"","MacAddress":null}}}}"#
+        );
+        let parsed = [whole, short, empty].map(|body| {
+            Call::parse("NetworkDriver.CreateEndpoint", body.as_bytes()).map_err(|error| error.to_string())
+        });
+        assert!(parsed[0].is_ok());
+        assert!(parsed.iter().all(|call| *call == parsed[0]), "{parsed:?}");
+    }
+
+    #[test]
+    fn a_long_story_is_cut_short() {
+        let long = "x".repeat(100_000);
+        assert!(why(&long, "{}").len() < 1000);
+        let body = format!(r#"{{"AddressSpace":"weft","V6":"{long}"}}"#);
+        assert!(why("IpamDriver.RequestPool", &body).len() < 1000);
+        let body = format!(r#"{{"AddressSpace":"weft","Pool":"{long}"}}"#);
+        assert!(why("IpamDriver.RequestPool", &body).len() < 1000);
+    }
+
+    #[test]
+    fn what_must_make_sense() {
+        let short = why("NetworkDriver.DeleteNetwork", r#"{"NetworkID":"a"}"#);
+        assert!(
+            short.starts_with("NetworkDriver.DeleteNetwork cannot be understood: invalid network id"),
+            "{short}"
+        );
+        assert!(why("NetworkDriver.Leave", "{").contains("EOF"));
+        assert!(
+            why("IpamDriver.ReleasePool", r#"{"PoolID":"10.0.0.0/24"}"#).contains("is not a pool of weft")
+        );
+        let no_address = r#"{"PoolID":"weft/10.0.0.0/24","Address":"10.0.0"}"#;
+        assert!(why("IpamDriver.RequestAddress", no_address).contains(r#""10.0.0": invalid IP address"#));
+        let id = "a".repeat(64);
+        let six_among_four = format!(r#"{{"NetworkID":"{id}","IPv4Data":[{{"Pool":"fd00::/64"}}]}}"#);
+        assert!(why("NetworkDriver.CreateNetwork", &six_among_four).contains("of the other family"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(method in proptest::sample::select(&METHODS[..]), body: Vec<u8>, text in "\\PC{0,60}") {
+            for body in [&body[..], text.as_bytes()] {
+                if let Err(error) = Call::parse(method, body) {
+                    prop_assert!(json(&error.refusal()).len() < 2000);
+                }
+            }
+        }
+
+        #[test]
+        fn nor_does_json_of_another_shape(
+            method in proptest::sample::select(&METHODS[..]),
+            field in proptest::sample::select(
+                &["NetworkID", "EndpointID", "Interface", "Options", "IPv4Data", "SandboxKey", "PoolID", "Pool",
+                  "Address", "V6", "DiscoveryType"][..]
+            ),
+            value in proptest::sample::select(
+                &["null", "7", "-1", "1e400", "true", "\"\"", "[]", "{}", "[null]", "{\"\":null}", "\"10.0.0.0/33\""][..]
+            ),
+        ) {
+            let body = format!("{{\"{field}\":{value}}}");
+            let _ = Call::parse(method, body.as_bytes());
+        }
+    }
 }

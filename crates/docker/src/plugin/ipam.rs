@@ -4,7 +4,7 @@ use super::DRIVER;
 use crate::lenient::{if_any, or_default};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
-use weft_model::{IpNet, MacAddr};
+use weft_model::IpNet;
 
 /// What a pool is called between the engine and weft: `weft/10.0.0.0/24`. Engines keep it for as long as the
 /// network exists, so all there is to know is in it.
@@ -55,19 +55,14 @@ pub struct RequestAddress {
     /// A certain address, or `None` for any.
     #[serde(rename = "Address", default, deserialize_with = "if_any")]
     pub address: Option<IpAddr>,
-    /// What it is for.
     #[serde(rename = "Options", default, deserialize_with = "or_default")]
-    pub options: AddressOptions,
+    options: AddressOptions,
 }
 
-/// What an address is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct AddressOptions {
+struct AddressOptions {
     #[serde(rename = "RequestAddressType", default, deserialize_with = "or_default")]
     kind: String,
-    /// The Ethernet address of the endpoint, if it is known and the driver asked to be told.
-    #[serde(rename = "com.docker.network.endpoint.macaddress", default, deserialize_with = "if_any")]
-    pub mac: Option<MacAddr>,
 }
 
 /// `ReleaseAddress`.
@@ -99,6 +94,8 @@ impl FromStr for PoolId {
     fn from_str(text: &str) -> Result<Self, InvalidPoolId> {
         let pool = text.strip_prefix(DRIVER).and_then(|rest| rest.strip_prefix('/'));
         pool.and_then(|pool| pool.parse().ok())
+            // A pool has one id.
+            .filter(|pool: &IpNet| *pool == pool.trunc())
             .map(Self)
             .ok_or_else(|| InvalidPoolId(text.chars().take(80).collect()))
     }
@@ -114,5 +111,39 @@ impl TryFrom<String> for PoolId {
 impl From<PoolId> for String {
     fn from(id: PoolId) -> String {
         id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_and_back(address: IpAddr, prefix in 0..=128u8) {
+            let prefix = if address.is_ipv6() { prefix } else { prefix % 33 };
+            let pool = IpNet::new(address, prefix).unwrap().trunc();
+            let id = PoolId(pool);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"weft/{pool}\""));
+        }
+
+        #[test]
+        fn nothing_else_is_an_id(text in "\\PC{0,40}", pool in "weft/?[0-9a-f.:]{0,20}/?[0-9]{0,4}") {
+            for text in [&text, &pool] {
+                if let Ok(id) = text.parse::<PoolId>() {
+                    prop_assert_eq!(id.0, id.0.trunc());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn says_what_an_id_looks_like() {
+        for bad in ["", "weft", "weft/", "weft10.0.0.0/24", "LocalDefault/10.0.0.0/24", "weft/10.0.0.1/24"] {
+            let error = bad.parse::<PoolId>().unwrap_err().to_string();
+            assert!(error.ends_with("expected one such as weft/10.0.0.0/24"), "{error}");
+        }
     }
 }

@@ -53,3 +53,20 @@ impl Serialize for Refusal {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_protocol_has_its_own_shape() {
+        let json = |method: &str| serde_json::to_string(&Refusal::new(Protocol::of(method), "no")).unwrap();
+        assert_eq!(json("NetworkDriver.Join"), r#"{"Err":"no"}"#);
+        assert_eq!(json("IpamDriver.RequestPool"), r#"{"Error":"no"}"#);
+    }
+
+    #[test]
+    fn no_is_never_taken_for_yes() {
+        assert!(!Refusal::new(Protocol::Ipam, "").message().is_empty());
+    }
+}

@@ -136,3 +136,37 @@ impl Serialize for Reply {
 fn as_text<S: Serializer>(name: &IfName, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // The others are in the golden files.
+    #[test]
+    fn a_way_out_and_routes() {
+        let kind = RouteKind::NextHop([10, 0, 0, 1].into());
+        let joined = Joined {
+            interface_name: InterfaceName { src_name: "w1".parse().unwrap(), dst_prefix: "eth" },
+            gateway: Some([10, 0, 0, 1].into()),
+            gateway_ipv6: Some("fd00::1".parse().unwrap()),
+            static_routes: vec![StaticRoute { destination: "10.0.1.0/24".parse().unwrap(), kind }],
+            disable_gateway_service: true,
+        };
+        let expected = json!({
+            "InterfaceName": {"SrcName": "w1", "DstPrefix": "eth"},
+            "Gateway": "10.0.0.1",
+            "GatewayIPv6": "fd00::1",
+            "StaticRoutes": [{"Destination": "10.0.1.0/24", "RouteType": 0, "NextHop": "10.0.0.1"}],
+            "DisableGatewayService": true
+        });
+        assert_eq!(serde_json::to_value(Reply::Joined(joined)).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_to_add_is_nothing() {
+        let reply = serde_json::to_value(Reply::Endpoint(Interface::default())).unwrap();
+        assert_eq!(reply, json!({"Interface": {}}));
+        assert_eq!(serde_json::to_value(Reply::Done).unwrap(), json!({}));
+    }
+}
