@@ -1,8 +1,8 @@
 //! The commands.
 
 use crate::{
-    agent, client::Client, client::Host, completion, endpoint, network, node, output::Out, plan, process,
-    shim, status, store, version,
+    agent, client::Client, client::Host, completion, endpoint, manual, network, node, output::Out, plan,
+    process, setup, shim, status, store, version,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -56,12 +56,18 @@ enum Command {
     /// Serve the embedded store to other hosts, or copy one store to another
     #[command(subcommand)]
     Store(store::Store),
+    /// Check this host, and say what mends it
+    #[command(subcommand)]
+    Setup(setup::Setup),
     /// Show what the agent would change on this host now: normally nothing
     Plan(plan::Plan),
     /// The versions of this command and of the agent
     Version(version::Version),
     /// Write a shell's completion script
     Completion(completion::Completion),
+    /// Write the manual pages; packages are made with this
+    #[command(hide = true)]
+    Manual(manual::Manual),
     /// Look after a process; the agent runs this
     #[command(hide = true)]
     Shim(shim::Shim),
@@ -89,9 +95,11 @@ impl Cli {
             Command::Attach(attach) => wait_for(attach.run(&client, out)),
             Command::Detach(detach) => wait_for(detach.run(&client)),
             Command::Store(store) => wait_for(store.run(out)),
+            Command::Setup(setup) => wait_for(setup.run(&client, out)),
             Command::Plan(plan) => wait_for(plan.run(&client, out)),
             Command::Version(version) => wait_for(version.run(&client, out)),
             Command::Completion(completion) => completion.run(out),
+            Command::Manual(manual) => manual.run(),
         }
     }
 }

@@ -35,6 +35,11 @@ impl AddressPool {
         Self { base: Ipv4Net::new_assert([10, 0, 0, 0].into(), 8).into(), size: 24 }
     }
 
+    /// What its subnets are cut out of.
+    pub fn base(&self) -> IpNet {
+        self.base
+    }
+
     /// Whether its subnets are IPv4.
     pub fn is_ipv4(&self) -> bool {
         self.base.addr().is_ipv4()

@@ -27,7 +27,7 @@ pub use neighbour::{
     set_vxlan_forward,
 };
 pub use nft::{NftTable, Redirect, Redirected, nft_table};
-pub use process::{enter, enter_network, unshare_mount_uts};
+pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};
 pub use route::{PROTOCOL, Route, add_route, delete_route};
 pub use socket::{Request, Socket};
 pub use transport::DEADLINE;

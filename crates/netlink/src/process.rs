@@ -15,6 +15,18 @@ pub fn unshare_mount_uts() -> io::Result<()> {
     Ok(())
 }
 
+/// Gives the calling thread a network namespace of its own, which ends with it and all that is in it. For a
+/// thread that is thrown away.
+///
+/// # Errors
+/// When this process may not (EPERM).
+pub fn unshare_network() -> io::Result<()> {
+    // SAFETY: without CLONE_FILES the descriptor table stays shared; nothing else is asked of the caller.
+    #[allow(unsafe_code)]
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }?;
+    Ok(())
+}
+
 /// Moves the calling thread into the network, mount and UTS namespaces of the process behind `pidfd`, all or
 /// none. For a process with one thread: the kernel refuses the mount namespace to others (EINVAL).
 ///

@@ -15,7 +15,7 @@ pub use create::{CreateNetwork, CreatedNetwork, PrunedNetworks};
 pub use error::ErrorBody;
 pub use filters::{Filters, InvalidFilters};
 pub use network::{ConfigReference, Ipam, IpamConfig, Network, NetworkEndpoint, Peer};
-pub use system::{Component, Info, Platform, Plugins, Swarm, Version};
+pub use system::{Component, EngineAddressPool, Info, Platform, Plugins, Swarm, Version};
 
 /// The newest version of the API that the agent speaks.
 pub const API_VERSION: &str = "1.50";

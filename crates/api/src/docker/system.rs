@@ -102,6 +102,19 @@ pub struct Info {
     /// What somebody should look at.
     #[serde(deserialize_with = "or_default")]
     pub warnings: Vec<String>,
+    /// Where an engine takes subnets for its bridges from, if it was told. Not weft's to say.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub default_address_pools: Vec<EngineAddressPool>,
+}
+
+/// Where an engine takes subnets for its bridges from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EngineAddressPool {
+    /// A prefix, as `172.30.0.0/16`.
+    pub base: String,
+    /// The bits of the prefix of each subnet.
+    pub size: u8,
 }
 
 /// The drivers served, by kind.

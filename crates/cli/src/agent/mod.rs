@@ -45,10 +45,6 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
     let store_token = token_from_environment()?;
     let options = StoreOptions::parse(&settings.cluster_store_opt)?;
     let (store_serve, store_options) = serving(settings.store_serve, &store, options, store_token.as_ref())?;
-    let default_address_pools = match settings.default_address_pool.as_slice() {
-        [] => vec![AddressPool::default_ipv4()],
-        pools => pools.to_vec(),
-    };
     Ok(AgentConfig {
         node_name: settings.node_name.map_or_else(host_name, Ok)?,
         store,
@@ -58,7 +54,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default().resolve()?,
         vxlan_port: settings.vxlan_port.unwrap_or(4789),
-        default_address_pools,
+        default_address_pools: address_pools(&settings.default_address_pool),
         data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
         socket: settings.host.unwrap_or_default().path().to_owned(),
         docker: settings.docker_socket.unwrap_or_default().engine(settings.docker_proxy)?,
@@ -66,6 +62,16 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         // Not its path: an upgrade may have put another version there, or nothing yet.
         weft_binary: "/proc/self/exe".into(),
     })
+}
+
+/// Where networks without a subnet of their own take theirs from, as far as the configuration file says.
+pub(crate) fn configured_address_pools() -> Vec<AddressPool> {
+    // An agent that cannot read its file does not start, and says why.
+    address_pools(&file::read(None).unwrap_or_default().default_address_pool)
+}
+
+fn address_pools(given: &[AddressPool]) -> Vec<AddressPool> {
+    if given.is_empty() { vec![AddressPool::default_ipv4()] } else { given.to_vec() }
 }
 
 /// How to serve the store, and the options that are left for opening it: what clients have to know is said in

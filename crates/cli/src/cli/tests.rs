@@ -38,7 +38,9 @@ fn the_guides_lines_are_understood() {
         "weft -H /run/other.sock status --format json",
         "weft store copy embedded consul://192.168.77.11:8500 --to-opt token-file=/t",
         "weft store serve --listen 127.0.0.1:8501",
+        "weft setup docker --apply --format json --docker-socket /run/docker.sock",
         "weft completion bash",
+        "weft manual /usr/share/man/man1",
         "weft shim --dir /var/lib/weft/processes/x",
     ] {
         if let Err(error) = parse(line) {

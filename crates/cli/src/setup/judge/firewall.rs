@@ -1,0 +1,252 @@
+//! What packet filters do to weft's packets.
+
+use super::as_root;
+use crate::setup::{
+    facts::{Facts, Reach, Underlay},
+    filter::{Fate, Filter, Hook, Packet, Place, Tool},
+    finding::{CommandLine, Finding, Mend},
+};
+use std::net::IpAddr;
+
+/// The interfaces that packets leave weft's networks by (`IfName::uplink`).
+const UPLINKS: &str = "weft-";
+/// Where rules are kept.
+const NFTABLES: &str = "write the same into /etc/nftables.conf";
+const IPTABLES: &str = "keep it as this host keeps its rules, with iptables-persistent for one";
+
+/// VXLAN, in and out; and the ways of those of weft's containers that are not Docker's.
+pub(super) fn firewall(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "firewall";
+    match &facts.filter {
+        Ok(filter) => vec![vxlan(facts, filter), others(facts, filter)],
+        Err(why) => vec![Finding::warning(CHECK, format!("the rules cannot be read: {why}"), as_root(facts))],
+    }
+}
+
+/// The UDP port of VXLAN.
+fn port(facts: &Facts) -> u16 {
+    match &facts.agent {
+        Reach::Here(agent) => agent.status.vxlan_port,
+        _ => 4789,
+    }
+}
+
+/// VXLAN packets of this node or to it, from one peer, or to it.
+fn vxlan_packet<'a>(facts: &'a Facts, peer: Option<IpAddr>) -> Packet<'a> {
+    let interface = facts.underlay.as_ref().map(|underlay| underlay.interface.as_str());
+    let own = facts.underlay.as_ref().map(|underlay| underlay.address);
+    Packet {
+        ipv4: own.or(peer).is_none_or(|address| address.is_ipv4()),
+        protocol: "udp",
+        port: port(facts),
+        from_interface: interface,
+        to_interface: interface,
+        source: peer,
+        destination: own,
+        destination_kind: "local",
+        // weft has them left untracked, once it has networks here.
+        states: &["new", "untracked"],
+        translated: false,
+    }
+}
+
+fn vxlan(facts: &Facts, filter: &Filter) -> Finding {
+    const CHECK: &str = "vxlan";
+    let peers: Vec<Option<IpAddr>> = match &facts.agent {
+        Reach::Here(agent) if !agent.peers.is_empty() => agent.peers.iter().copied().map(Some).collect(),
+        _ => vec![None],
+    };
+    let mut worst = Fate::Passes;
+    for peer in &peers {
+        let arriving = vxlan_packet(facts, *peer);
+        let source = arriving.destination;
+        let leaving = Packet { source, destination: *peer, destination_kind: "unicast", ..arriving.clone() };
+        for (hooks, packet) in
+            [([Hook::Prerouting, Hook::Input], arriving), ([Hook::Output, Hook::Postrouting], leaving)]
+        {
+            match (&worst, filter.fate(&hooks, &packet)) {
+                (Fate::Passes, fate) | (Fate::Perhaps(_), fate @ Fate::Dropped(_)) => worst = fate,
+                _ => {}
+            }
+        }
+    }
+    let port = port(facts);
+    match worst {
+        Fate::Passes => Finding::ok(
+            CHECK,
+            format!(
+                "{port}/udp is open to the other hosts, as far as this one is concerned; 7946 is not used"
+            ),
+        ),
+        Fate::Perhaps(place) => Finding::warning(
+            CHECK,
+            format!("{} drops {port}/udp, unless a rule before it is for the other hosts", name(&place)),
+            open(facts, filter, &place),
+        ),
+        Fate::Dropped(place) => Finding::missing(
+            CHECK,
+            format!("{} drops {port}/udp: nothing on the other hosts can be reached", name(&place)),
+            open(facts, filter, &place),
+        ),
+    }
+}
+
+/// What lets VXLAN through, said to whoever looks after the rules.
+fn open(facts: &Facts, filter: &Filter, place: &Place) -> Vec<Mend> {
+    let port = port(facts);
+    let interface = facts.underlay.as_ref().map(|Underlay { interface, .. }| interface.as_str());
+    match manager(filter, place) {
+        Manager::Firewalld => {
+            let zone =
+                facts.firewalld_zone.as_ref().map(|zone| format!(" --zone={zone}")).unwrap_or_default();
+            vec![
+                Mend::command(&format!("firewall-cmd{zone} --add-port={port}/udp")),
+                Mend::command(&format!("firewall-cmd --permanent{zone} --add-port={port}/udp")),
+            ]
+        }
+        Manager::Ufw => {
+            let on = interface.map(|name| format!(" in on {name}")).unwrap_or_default();
+            vec![Mend::command(&format!("ufw allow{on} to any port {port} proto udp"))]
+        }
+        Manager::Nobody if place.tool == Tool::Nft => {
+            let way = if outward(place) { "oifname" } else { "iifname" };
+            let on = interface.map(|name| format!("{way} \"{name}\" ")).unwrap_or_default();
+            vec![insert(place, &format!("{on}udp dport {port} accept")), keep(NFTABLES)]
+        }
+        Manager::Nobody => {
+            let way = if outward(place) { "-o" } else { "-i" };
+            let on = interface.map(|name| format!(" {way} {name}")).unwrap_or_default();
+            let (program, base) = (place.tool.program(), &place.base);
+            let table = if place.table == "filter" { String::new() } else { format!(" -t {}", place.table) };
+            let rule = format!("{program}{table} -I {base}{on} -p udp --dport {port} -j ACCEPT");
+            vec![Mend::command(&rule), keep(IPTABLES)]
+        }
+    }
+}
+
+/// What weft's own containers send out, and what is published of theirs. Docker's are not concerned: their way
+/// out is the engine's own.
+fn others(facts: &Facts, filter: &Filter) -> Finding {
+    const CHECK: &str = "forward";
+    let places: Vec<Place> =
+        [true, false].iter().filter_map(|&ipv4| forwarding_stops(facts, filter, ipv4)).collect();
+    let Some(first) = places.first() else {
+        return Finding::ok(CHECK, "what weft forwards for containers that are not Docker's passes");
+    };
+    let mut mends: Vec<Mend> = Vec::new();
+    for mend in places.iter().flat_map(|place| forward(filter, place)) {
+        if !mends.contains(&mend) {
+            mends.push(mend);
+        }
+    }
+    Finding::warning(
+        CHECK,
+        format!(
+            "{} drops what containers that are not Docker's (weft run, weft attach) send out or publish",
+            name(first)
+        ),
+        mends,
+    )
+}
+
+/// Where one of the packets is dropped that a container of weft's own sends out, or gets from outside.
+fn forwarding_stops(facts: &Facts, filter: &Filter, ipv4: bool) -> Option<Place> {
+    let outside = facts.underlay.as_ref().map_or("eth0", |underlay| underlay.interface.as_str());
+    let uplink = format!("{UPLINKS}256");
+    let out = Packet {
+        ipv4,
+        protocol: "tcp",
+        port: 443,
+        from_interface: Some(&uplink),
+        to_interface: Some(outside),
+        source: None,
+        destination: None,
+        destination_kind: "unicast",
+        states: &["new"],
+        translated: false,
+    };
+    let back = Packet {
+        from_interface: Some(outside),
+        to_interface: Some(&uplink),
+        states: &["established"],
+        ..out.clone()
+    };
+    let published = Packet { states: &["new"], translated: true, ..back.clone() };
+    let hooks = [Hook::Forward, Hook::Postrouting];
+    [out, back, published].iter().find_map(|packet| match filter.fate(&hooks, packet) {
+        Fate::Dropped(place) => Some(place),
+        _ => None,
+    })
+}
+
+/// What lets weft's uplinks through. Who may reach whom there, weft's own rules say.
+fn forward(filter: &Filter, place: &Place) -> Vec<Mend> {
+    const USER: &str = "DOCKER-USER";
+    if place.tool != Tool::Nft && filter.has_chain(place.tool, USER) {
+        let rule =
+            |way| Mend::command(&format!("{} -I {USER} {way} {UPLINKS}+ -j ACCEPT", place.tool.program()));
+        return vec![rule("-i"), rule("-o"), keep(IPTABLES)];
+    }
+    match manager(filter, place) {
+        // The zone that accepts everything would open the host itself to containers, too.
+        Manager::Firewalld => vec![Mend::by_hand(format!(
+            "firewall-cmd --permanent --zone=trusted --add-interface={UPLINKS}+, which lets containers reach every \
+             port of this host"
+        ))],
+        Manager::Ufw => vec![
+            Mend::command(&format!("ufw route allow in on {UPLINKS}+")),
+            Mend::command(&format!("ufw route allow out on {UPLINKS}+")),
+        ],
+        Manager::Nobody if place.tool == Tool::Nft => vec![
+            insert(place, &format!("iifname \"{UPLINKS}*\" accept")),
+            insert(place, &format!("oifname \"{UPLINKS}*\" accept")),
+            keep(NFTABLES),
+        ],
+        Manager::Nobody => {
+            let (program, base) = (place.tool.program(), &place.base);
+            let rule = |way| Mend::command(&format!("{program} -I {base} {way} {UPLINKS}+ -j ACCEPT"));
+            vec![rule("-i"), rule("-o"), keep(IPTABLES)]
+        }
+    }
+}
+
+/// Who looks after rules, and would undo what others add.
+enum Manager {
+    Firewalld,
+    Ufw,
+    Nobody,
+}
+
+fn manager(filter: &Filter, place: &Place) -> Manager {
+    // Its tables in nftables have its name; where it uses iptables, its chains do.
+    if place.table == "firewalld" || filter.has_chain(place.tool, "INPUT_ZONES") {
+        Manager::Firewalld
+    } else if ["ufw-user-input", "ufw6-user-input"].iter().any(|chain| filter.has_chain(place.tool, chain)) {
+        Manager::Ufw
+    } else {
+        Manager::Nobody
+    }
+}
+
+fn outward(place: &Place) -> bool {
+    matches!(place.hook, Hook::Output | Hook::Postrouting)
+}
+
+/// A rule before all others of the chain that the kernel enters.
+fn insert(place: &Place, rule: &str) -> Mend {
+    let Place { family, table, base, .. } = place;
+    Mend::Command(CommandLine(vec!["nft".to_owned(), format!("insert rule {family} {table} {base} {rule}")]))
+}
+
+/// Rules are gone with the next start of the host, where nobody keeps them.
+fn keep(place: &str) -> Mend {
+    Mend::by_hand(format!("until the next start of this host: for good, {place}"))
+}
+
+/// `the chain INPUT of iptables`
+fn name(place: &Place) -> String {
+    match place.tool {
+        Tool::Nft => format!("the chain {} of nftables' table {} {}", place.chain, place.family, place.table),
+        tool => format!("the chain {} of {}", place.chain, tool.program()),
+    }
+}

@@ -1,0 +1,102 @@
+//! Who listens on the sockets.
+
+use super::PLUGIN_SOCKET;
+use crate::{
+    client::{Client, ClientError, Host},
+    setup::facts::{Agent, Engine, Reach},
+};
+use serde::Deserialize;
+use serde_json::json;
+use std::{error::Error, io};
+use weft_api::{docker, v1};
+use weft_docker::engine::{self, EngineError};
+use weft_model::IpNet;
+
+/// The driver whose networks are not counted among an engine's own.
+const OURS: &str = "weft";
+
+pub(super) async fn engine(socket: &Host) -> Reach<Engine> {
+    ask_engine(socket).await.unwrap_or_else(|error| match &error {
+        EngineError::Connect { source, .. } => unreachable(source, &error),
+        _ => Reach::Failed(chain(&error)),
+    })
+}
+
+async fn ask_engine(socket: &Host) -> Result<Reach<Engine>, EngineError> {
+    let engine = engine::Engine::connect(socket.path()).await?;
+    let info = engine.info().await?;
+    let list = engine.networks().await?;
+    let theirs = list.networks.into_iter().filter(|network| network.driver != OURS);
+    let networks = theirs.map(|network| {
+        let subnets = network.ipam.pools.iter().filter_map(|pool| pool.subnet);
+        (network.name.to_string(), subnets.collect())
+    });
+    let pools = info.default_address_pools.iter().filter_map(|pool| pool.base.parse().ok());
+    let version = engine.version();
+    Ok(Reach::Here(Engine {
+        version: version.version.clone(),
+        components: version.components.iter().map(|component| component.name.clone()).collect(),
+        networks: networks.collect(),
+        address_pools: pools.collect(),
+        operating_system: info.operating_system,
+    }))
+}
+
+pub(super) async fn agent(client: &Client) -> Reach<Agent> {
+    ask_agent(client).await.unwrap_or_else(reach)
+}
+
+async fn ask_agent(client: &Client) -> Result<Reach<Agent>, ClientError> {
+    let status: v1::Status = client.get("/weft/v1/status").await?;
+    let nodes: Vec<v1::Node> = client.get("/weft/v1/nodes").await?;
+    let networks: Vec<docker::Network> = client.get("/networks").await?;
+    let subnets = |network: docker::Network| {
+        let subnets = network.ipam.config.iter().filter_map(|config| config.subnet.parse::<IpNet>().ok());
+        (network.name, subnets.collect())
+    };
+    Ok(Reach::Here(Agent {
+        status,
+        peers: nodes.into_iter().filter(|node| !node.this).map(|node| node.vtep).collect(),
+        networks: networks.into_iter().map(subnets).collect(),
+    }))
+}
+
+/// The answer to an engine's first call of a plugin (moby, `pkg/plugins/plugins.go`).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Activated {
+    implements: Vec<String>,
+}
+
+/// Asks what the engine asks first, which changes nothing.
+pub(super) async fn plugin() -> Reach<Vec<String>> {
+    let Ok(socket) = PLUGIN_SOCKET.parse() else { return Reach::Absent };
+    let answer = Client::new(socket).post::<Activated>("/Plugin.Activate", &json!({})).await;
+    answer.map_or_else(reach, |activated| Reach::Here(activated.implements))
+}
+
+fn reach<T>(error: ClientError) -> Reach<T> {
+    match &error {
+        ClientError::Connect { cause, .. } => unreachable(cause, &error),
+        _ => Reach::Failed(chain(&error)),
+    }
+}
+
+fn unreachable<T>(cause: &io::Error, error: &dyn Error) -> Reach<T> {
+    match cause.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Reach::Absent,
+        io::ErrorKind::PermissionDenied => Reach::Denied,
+        _ => Reach::Failed(chain(error)),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,65 @@
+//! Gathering the facts. Changes nothing.
+
+mod boot;
+mod doors;
+mod filter;
+mod kernel;
+mod network;
+pub(super) mod program;
+
+use super::facts::{Facts, Reach};
+use crate::{
+    agent,
+    client::{Client, Host},
+};
+use std::{fs, path::Path};
+
+/// Where an engine listens unless told otherwise.
+pub(super) const DOCKER_SOCKET: &str = "unix:///var/run/docker.sock";
+/// Where engines find the drivers of the agent.
+pub(super) const PLUGIN_SOCKET: &str = "/run/docker/plugins/weft.sock";
+
+/// Everything there is to know here.
+pub(super) async fn look(client: &Client, docker_socket: &Host) -> Facts {
+    let root = rustix::process::geteuid().is_root();
+    let engine = doors::engine(docker_socket).await;
+    let agent = doors::agent(client).await;
+    let vtep = match &agent {
+        Reach::Here(agent) => Some(agent.status.vtep),
+        _ => None,
+    };
+    let underlay = network::underlay(vtep);
+    let firewalld_zone = filter::firewalld_zone(underlay.as_ref()).await;
+    Facts {
+        root,
+        distribution: distribution(),
+        docker_socket: docker_socket.to_string(),
+        plugin: doors::plugin().await,
+        boot: boot::boot().await,
+        kernel: if root { kernel::try_out() } else { Vec::new() },
+        forwards_ipv4: sysctl("ipv4/ip_forward"),
+        filters_bridges: sysctl("bridge/bridge-nf-call-iptables"),
+        filter: filter::read().await,
+        firewalld_zone,
+        routes: network::routes(),
+        address_pools: agent::configured_address_pools(),
+        engine,
+        agent,
+        underlay,
+    }
+}
+
+/// Whether a parameter of this network namespace is 1; one that is not there is not.
+fn sysctl(key: &str) -> bool {
+    fs::read_to_string(Path::new("/proc/sys/net").join(key)).is_ok_and(|value| value.trim() == "1")
+}
+
+/// `ID` and `ID_LIKE` of os-release(5).
+fn distribution() -> String {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let values = release.lines().filter_map(|line| {
+        let value = line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE="))?;
+        Some(value.trim_matches(['"', '\'']))
+    });
+    values.collect::<Vec<_>>().join(" ")
+}

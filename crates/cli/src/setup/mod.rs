@@ -1,0 +1,31 @@
+//! `weft setup`: what a host lacks for weft to work on it, and what mends that.
+//!
+//! [`look`] gathers facts, [`judge`] makes findings of them without looking at anything else, and what mends them
+//! is carried out only by [`docker`], and only if asked to.
+
+mod docker;
+mod facts;
+mod filter;
+mod finding;
+mod judge;
+mod look;
+mod mend;
+
+use crate::{client::Client, output::Out};
+use clap::Subcommand;
+use std::process::ExitCode;
+
+/// Check this host, and say what mends it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Setup {
+    /// Check what Docker's containers on weft's networks need here. Fails if something is missing
+    Docker(docker::Docker),
+}
+
+impl Setup {
+    pub(crate) async fn run(self, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Docker(docker) => docker.run(client, out).await,
+        }
+    }
+}
