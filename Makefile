@@ -4,6 +4,9 @@ SHELL := /bin/bash -euo pipefail
 STORE ?= embedded
 KEEP ?=
 SECONDS_EACH ?= 60
+# What to pack, if not target/release/weft.
+BINARY ?=
+MUSL := $(shell uname -m)-unknown-linux-musl
 
 export WEFT_TOOLS := $(CURDIR)/target/tools
 
@@ -16,7 +19,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test bench lint audit fuzz static tools
+.PHONY: help build demo demo-down test bench lint audit fuzz static deb rpm tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,8 +58,16 @@ fuzz: ## each fuzz target in turn (SECONDS_EACH=60)
 	    cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	        -max_total_time=$(SECONDS_EACH); done
 
-static: ## one file without any library, for any Linux: needs the musl target and musl-tools
-	CC=gcc cargo build --release --locked --package weft --target $$(uname -m)-unknown-linux-musl
+static: ## one file without any library, for any Linux: target/*-musl/release/weft
+	@[[ -d $$(rustc --print target-libdir --target $(MUSL)) ]] || { \
+	    echo 'Rust has no $(MUSL) here: rustup target add $(MUSL)' >&2; exit 1; }
+	CC=gcc cargo build --release --locked --package weft --target $(MUSL)
+
+deb: $(if $(BINARY),,build) ## a Debian package of target/release/weft (or BINARY=): target/packages
+	@scripts/package deb $(BINARY)
+
+rpm: $(if $(BINARY),,build) ## the same for Fedora, RHEL, openSUSE
+	@scripts/package rpm $(BINARY)
 
 tools: # what tests and demo need; at once when it is there
 	@scripts/tools
