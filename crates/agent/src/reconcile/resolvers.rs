@@ -209,3 +209,6 @@ fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &[SocketAdd
     };
     Client { networks: locals.iter().map(|(_, local)| local.network_id).collect(), upstream }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::{
     table::answers,
 };
 use crate::{NetlinkError, transport::Transport};
-use netlink_packet_core::NLM_F_CREATE;
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use rustix::io::Errno;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -72,8 +72,8 @@ impl Redirect<'_> {
             (NFT_MSG_DELTABLE, 0, table.clone()),
             (NFT_MSG_NEWTABLE, NLM_F_CREATE, table.clone().number(2, flags)),
             (NFT_MSG_NEWCHAIN, NLM_F_CREATE, self.chain()),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(IPPROTO_UDP)),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(IPPROTO_TCP)),
+            (NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, self.rule(IPPROTO_UDP)),
+            (NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, self.rule(IPPROTO_TCP)),
         ]))?;
         answers(&mut transport, false, |_, _| {})?;
         transport.rest();
