@@ -1,0 +1,93 @@
+//! What is refused says why, and leaves nothing behind.
+
+use crate::cluster::{CREATE, Cluster, SOON, has_network, waiter};
+use std::time::Instant;
+use weft_testbed::{Release, eventually};
+
+#[test]
+fn networks_that_cannot_be() {
+    let Some(cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
+    cluster.create_network("--subnet 10.7.0.0/24 there");
+    let before = cluster.keys();
+    for engine in &cluster.engines {
+        let refusal = engine.refused("network create -d weft overlay");
+        // With the command to type.
+        assert!(refusal.contains("--ipam-driver weft"), "{refusal}");
+        let refusal = engine.refused("network create -d weft --subnet 10.8.0.0/24 overlay");
+        assert!(refusal.contains("--ipam-driver weft"), "{refusal}");
+        for (options, reason) in [
+            ("--subnet 10.7.0.0/24", "10.7.0.0/24"),
+            ("--subnet 10.7.0.128/25", "10.7.0.0/24"),
+            ("--subnet 10.0.0.0/7", "10.7.0.0/24"),
+            ("--subnet 192.168.77.0/24", "192.168.77.0/24"),
+            ("--subnet 10.8.0.0/24 --gateway 10.9.0.1", "10.9.0.1"),
+            ("-o mtu=12", "MTU"),
+            ("-o mtu=many", "MTU"),
+            ("-o vni=0", "VNI"),
+            ("-o vni=16777216", "VNI"),
+        ] {
+            let refusal = engine.refused(&format!("{CREATE} {options} overlay"));
+            assert!(refusal.contains(reason), "{options}: {refusal}");
+        }
+        assert!(!has_network(engine, "overlay"));
+        // The engine's own check: it has the name already.
+        engine.refused(&format!("{CREATE} there"));
+    }
+    assert_eq!(cluster.keys(), before, "a refused request changes nothing");
+    cluster.engines[1].docker("network rm there");
+    cluster.is_empty_soon();
+}
+
+#[test]
+fn containers_that_cannot_start() {
+    let Some(cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
+    cluster.create_network("--subnet 10.7.0.0/24 overlay");
+    waiter(&cluster.engines[0], "overlay", "holder", "--ip 10.7.0.50");
+    waiter(&cluster.engines[0], "overlay", "other", "");
+    let before = cluster.keys();
+    for engine in &cluster.engines {
+        for (options, reason) in [
+            ("--ip 10.7.0.50 busybox", "10.7.0.50"),
+            ("--ip 10.7.0.1 busybox", "10.7.0.1"),
+            ("--ip 10.8.0.2 busybox", "10.8.0.2"),
+            ("busybox no-such-command", "no-such-command"),
+            ("-v /srv:/etc/passwd busybox", "/etc/passwd"),
+        ] {
+            let refusal = engine.refused(&format!("run --net overlay --name broken {options}"));
+            assert!(refusal.contains(reason), "{options}: {refusal}");
+            engine.docker("rm -f broken");
+        }
+    }
+    eventually(SOON, || match cluster.keys() {
+        keys if keys == before => Ok(()),
+        keys => Err(format!("{before:?} became {keys:?}")),
+    });
+    cluster.engines[0].docker("rm -f holder other");
+    cluster.engines[1].docker("network rm overlay");
+    cluster.is_empty_soon();
+}
+
+/// What needs no decision goes on without the store; what does fails soon and says why.
+#[test]
+fn a_dead_store() {
+    let Some(mut cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
+    cluster.create_network("overlay");
+    for (index, engine) in cluster.engines.iter().enumerate() {
+        waiter(engine, "overlay", &format!("c{index}"), "");
+    }
+    cluster.store.kill9();
+    let [one, two] = [0, 1].map(|index| &cluster.engines[index]);
+    one.docker("exec c0 ping -c1 -W2 c1");
+    two.docker("exec c1 ping -c1 -W2 c0");
+    for (engine, container) in [(one, "c0"), (two, "c1")] {
+        let start = Instant::now();
+        let refusal = engine.refused("run --rm --net overlay busybox true");
+        assert!(refusal.contains("store") || refusal.contains("8500"), "{refusal}");
+        let refusal = engine.refused(&format!("{CREATE} another"));
+        assert!(refusal.contains("store") || refusal.contains("8500"), "{refusal}");
+        // Two refusals, of three seconds each at most.
+        assert!(start.elapsed().as_secs() < 10, "took {:?}", start.elapsed());
+        // Endings need nobody's consent.
+        engine.docker(&format!("rm -f {container}"));
+    }
+}
