@@ -17,6 +17,11 @@ impl Core {
         let _one_at_a_time = self.joining.lock_namespace(&request.sandbox).await;
         let before = self.journal.endpoints().get(&id).cloned();
         if let Some(local) = before {
+            let own: Vec<IpAddr> = local.endpoint.addresses().collect();
+            if request.addresses.iter().map(IpNet::addr).ne(own) {
+                let message = format!("endpoint {} is there already, with other addresses", id.short());
+                return Err(Error::conflict(message));
+            }
             // The engine did not get the answer.
             return self.hand_over(id, &local).await;
         }

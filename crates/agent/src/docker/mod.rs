@@ -46,7 +46,8 @@ pub(crate) fn start(
     stop: &CancellationToken,
 ) -> Result<(), StartError> {
     let shared = Arc::new(Shared::open(&config.data_dir)?);
-    let driver = Arc::new(door::Driver::new(Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&shared)));
+    let (verbs, host) = (Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host));
+    let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared)));
     tasks.spawn(door::serve(door::bind()?, driver, stop.clone()));
     if let Some(path) = &docker.proxy {
         let verbs = Arc::new(Door::new(Arc::clone(&core)));

@@ -12,13 +12,14 @@ mod random;
 mod requests;
 mod witness;
 
+pub(crate) use node::Node;
+
 use crate::core::{CreateNetwork, PoolRequest};
-use node::Node;
 use std::time::Duration;
 use weft_store::MemoryStore;
 
 /// A cluster of `n` nodes, all of them up.
-async fn cluster(n: usize) -> (MemoryStore, Vec<Node>) {
+pub(crate) async fn cluster(n: usize) -> (MemoryStore, Vec<Node>) {
     let store = MemoryStore::new();
     let mut nodes = Vec::new();
     for number in 1..=n {
@@ -33,7 +34,7 @@ async fn cluster(n: usize) -> (MemoryStore, Vec<Node>) {
 }
 
 /// A network called `name` in the first free pool.
-fn network(name: &str) -> CreateNetwork {
+pub(crate) fn network(name: &str) -> CreateNetwork {
     CreateNetwork {
         name: name.parse().unwrap(),
         pools: Vec::new(),
@@ -47,13 +48,13 @@ fn network(name: &str) -> CreateNetwork {
 }
 
 /// A network called `name` in a certain pool.
-fn network_in(name: &str, pool: &str) -> CreateNetwork {
+pub(crate) fn network_in(name: &str, pool: &str) -> CreateNetwork {
     let pools = vec![PoolRequest { subnet: Some(pool.parse().unwrap()), ..PoolRequest::default() }];
     CreateNetwork { pools, ..network(name) }
 }
 
 /// Waits, in virtual time, until `condition` holds.
-async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(120), async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
+    collections::BTreeMap,
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     os::fd::OwnedFd,
@@ -72,7 +73,11 @@ impl Node {
         Self {
             config: Arc::new(config),
             store: store.another_way(),
-            host: Arc::new(FakeHost { kernel: Arc::clone(&kernel), routes: Mutex::default() }),
+            host: Arc::new(FakeHost {
+                kernel: Arc::clone(&kernel),
+                routes: Mutex::default(),
+                containers: Mutex::default(),
+            }),
             kernel,
             seen: Arc::default(),
             seed: (seed << 16) + number as u64,
@@ -136,6 +141,11 @@ impl Node {
         self.host.routes.lock().unwrap().push(to.parse().unwrap());
     }
 
+    /// Has a process of the container `id` in the namespace at `netns`.
+    pub(crate) fn run_container(&self, netns: &str, id: &str) {
+        self.host.containers.lock().unwrap().insert(netns.into(), id.to_owned());
+    }
+
     pub(crate) async fn attach(&self, network: &str, name: &str) -> Result<EndpointView, Error> {
         self.attach_with(network, name, JoinOptions::default()).await
     }
@@ -157,6 +167,8 @@ impl Node {
 struct FakeHost {
     kernel: Arc<Fake>,
     routes: Mutex<Vec<IpNet>>,
+    /// The containers whose processes are in namespaces.
+    containers: Mutex<BTreeMap<PathBuf, String>>,
 }
 
 /// In a simulation engines have no resolvers.
@@ -223,12 +235,13 @@ impl Host for FakeHost {
 
     async fn take_over_names(&self, netns: &Path) -> Result<InSandbox, Error> {
         let (udp, tcp) = self.resolver_sockets(netns, SocketAddr::from(([127, 0, 0, 11], 53))).await?;
-        let engine = EngineResolver { address: SocketAddr::from(([127, 0, 0, 1], 1)), sockets: Arc::new(NoSockets) };
+        let engine =
+            EngineResolver { address: SocketAddr::from(([127, 0, 0, 1], 1)), sockets: Arc::new(NoSockets) };
         Ok(InSandbox { udp, tcp, engine, precedence: Box::new(()) })
     }
 
-    async fn container_in(&self, _netns: &Path) -> Option<String> {
-        None
+    async fn container_in(&self, netns: &Path) -> Option<String> {
+        self.containers.lock().unwrap().get(netns).cloned()
     }
 
     fn try_port(&self, _port: &PortMapping) -> std::io::Result<()> {

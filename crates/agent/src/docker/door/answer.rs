@@ -1,6 +1,7 @@
 //! From HTTP to a call, and from what came of it to HTTP. There always is an answer.
 
 use super::Driver;
+use crate::core::Error;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -74,13 +75,25 @@ async fn read(method: &str, body: Body) -> Result<Call, Answer> {
 }
 
 impl Driver {
-    /// Carries out a call, and gives up waiting for it in time. It goes on to its end then: what is half-done
-    /// would have to be repaired, and what the engine asks next of the same endpoint waits for it.
     async fn attend(self: &Arc<Self>, method: &str, call: Call) -> Answer {
         let (patience, tells) = (patience(&call), is_news(&call));
         let driver = Arc::clone(self);
-        let task = tokio::spawn(async move { driver.carry_out(call).await });
-        let answer = match timeout(patience, task).await {
+        let answer = self.settle(method, patience, async move { driver.carry_out(call).await }).await;
+        if tells {
+            self.shared.look.notify_one();
+        }
+        answer
+    }
+
+    /// What came of carrying out a call. If that takes too long, it goes on to its end: what is half-done would
+    /// have to be repaired, and what the engine asks next of the same endpoint waits for it.
+    pub(super) async fn settle(
+        &self,
+        method: &str,
+        patience: Duration,
+        carrying_out: impl Future<Output = Result<Reply, Error>> + Send + 'static,
+    ) -> Answer {
+        match timeout(patience, tokio::spawn(carrying_out)).await {
             Ok(Ok(Ok(reply))) => (StatusCode::OK, Ok(reply)),
             Ok(Ok(Err(error))) => refused(method, error.message),
             Ok(Err(error)) => {
@@ -88,11 +101,7 @@ impl Driver {
                 refused(method, "it failed inside the agent: please report this with the agent's log")
             }
             Err(_) => refused(method, self.overdue(patience)),
-        };
-        if tells {
-            self.shared.look.notify_one();
         }
-        answer
     }
 
     /// Why a call was not carried out in time.

@@ -46,6 +46,11 @@ impl Endpoints {
         };
         entry.lock_owned().await
     }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 /// Whether nobody uses an entry, and nobody will. Those that may begin to wait for it first.
@@ -99,17 +104,24 @@ impl Driver {
             );
             return Err(Error::new(Kind::NotFound, message));
         };
-        let addresses = addresses(interface);
-        let mac = self.check(request.network, interface).map(|mac| interface.mac.unwrap_or(mac))?;
-        let names = self.names(request.network, &request.sandbox).await;
+        let derived = self.check(request.network, interface)?;
+        let (addresses, mac) = (addresses(interface), interface.mac.unwrap_or(derived));
+        let names = match addresses.first() {
+            Some(address) => self.names(&request.sandbox, address.trunc()).await,
+            None => None,
+        };
         let sandbox = request.sandbox;
         let joined = self.engines.join(core::Join { endpoint: id, addresses, mac, names, sandbox }).await?;
         Ok(Reply::Joined(to_engine(joined)))
     }
 
-    /// What a container is called on a network, as far as that is known here.
-    async fn names(&self, _network: NetworkId, _sandbox: &Path) -> Option<Names> {
-        None
+    /// What the container in a sandbox is called, as far as that is known yet.
+    async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<Names> {
+        let container = self.host.container_in(sandbox).await?;
+        let known = self.shared.container(&container)?;
+        let network = self.engines.network_with(pool)?;
+        let aliases = known.aliases.get(&network).cloned().unwrap_or_default();
+        Some(Names { container, name: known.name, aliases })
     }
 
     pub(super) async fn delete_endpoint(&self, request: EndpointRef) -> Result<Reply, Error> {

@@ -15,7 +15,10 @@ pub(crate) use answer::router;
 pub(crate) use socket::{bind, serve};
 
 use super::Shared;
-use crate::core::{EngineVerbs, Error, Verbs};
+use crate::{
+    core::{EngineVerbs, Error, Verbs},
+    host::Host,
+};
 use endpoints::Endpoints;
 use std::sync::Arc;
 use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
@@ -24,18 +27,19 @@ use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
 pub(crate) struct Driver {
     verbs: Arc<dyn Verbs>,
     engines: Arc<dyn EngineVerbs>,
+    host: Arc<dyn Host>,
     shared: Arc<Shared>,
     endpoints: Endpoints,
 }
 
 impl Driver {
     /// A driver that carries out calls with the verbs of one core, and tells `shared` of them.
-    pub(crate) fn new(core: Arc<impl Verbs + EngineVerbs>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(core: Arc<impl Verbs + EngineVerbs>, host: Arc<dyn Host>, shared: Arc<Shared>) -> Self {
         let verbs = Arc::clone(&core) as _;
-        Self { verbs, engines: core, shared, endpoints: Endpoints::default() }
+        Self { verbs, engines: core, host, shared, endpoints: Endpoints::default() }
     }
 
-    async fn carry_out(&self, call: Call) -> Result<Reply, Error> {
+    pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {
         match call {
             Call::Activate => Ok(Reply::Activated),
             Call::Network(call) => self.carry_out_network(call).await,

@@ -36,16 +36,16 @@ impl Driver {
 
     pub(super) async fn delete_network(&self, request: NetworkRef) -> Result<Reply, Error> {
         let Some(mapped) = self.shared.mapped().remove(&request.network) else { return Ok(Reply::Done) };
-        match mapped.network {
-            // Whether anybody uses it, on any node, is seen there.
-            Some(network) => match self.verbs.remove_network(&network.to_string()).await {
-                Err(error) if error.kind != Kind::NotFound => return Err(error),
-                _ => {}
-            },
-            None => {
-                for pool in mapped.pools {
-                    self.engines.release_pool(pool).await?;
-                }
+        // One that is not known to be in the cluster may be on its way there, under the engine's id.
+        let network = mapped.network.unwrap_or(request.network);
+        // Whether anybody uses it, on any node, is seen there.
+        match self.verbs.remove_network(&network.to_string()).await {
+            Err(error) if error.kind != Kind::NotFound => return Err(error),
+            _ => {}
+        }
+        if mapped.network.is_none() {
+            for pool in mapped.pools {
+                self.engines.release_pool(pool).await?;
             }
         }
         self.remember(|mapped| drop(mapped.remove(&request.network)))?;
