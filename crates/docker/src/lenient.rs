@@ -3,7 +3,7 @@
 
 use crate::brief::brief;
 use serde::{Deserialize, Deserializer, de::Error};
-use std::{borrow::Cow, fmt::Display, str::FromStr};
+use std::{fmt::Display, str::FromStr};
 
 /// Reads `null` as the default value.
 pub(crate) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
@@ -20,7 +20,7 @@ where
     T: FromStr<Err: Display>,
     D: Deserializer<'de>,
 {
-    match Option::<Cow<'de, str>>::deserialize(deserializer)?.as_deref() {
+    match Option::<String>::deserialize(deserializer)?.as_deref() {
         None | Some("") => Ok(None),
         Some(text) => parse(text).map(Some),
     }

@@ -1,8 +1,8 @@
 //! Networks, as the network driver is told about them.
 
-use crate::lenient::{or_default, parse};
-use serde::{Deserialize, Deserializer, de::Error};
-use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
+use crate::lenient::{if_any, or_default};
+use serde::{Deserialize, Deserializer};
+use std::{collections::BTreeMap, net::IpAddr};
 use weft_model::{IpNet, NetworkId};
 
 /// `CreateNetwork`: neither its name nor its labels are told.
@@ -97,13 +97,13 @@ impl TryFrom<WireCreateNetwork> for CreateNetwork {
 
 /// `10.0.0.1/24`: the prefix length is the pool's.
 fn address_of_net<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
-    crate::lenient::if_any::<IpNet, D>(deserializer).map(|net| net.map(|net| net.addr()))
+    let net: Option<IpNet> = if_any(deserializer)?;
+    Ok(net.map(|net| net.addr()))
 }
 
 fn addresses_of_nets<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, IpAddr>, D::Error> {
-    let texts: BTreeMap<String, Cow<'de, str>> = or_default(deserializer)?;
-    let address = |(name, text): (_, Cow<'_, str>)| Ok((name, parse::<IpNet, D::Error>(&text)?.addr()));
-    texts.into_iter().map(address).collect::<Result<_, D::Error>>().map_err(D::Error::custom)
+    let nets: BTreeMap<String, IpNet> = or_default(deserializer)?;
+    Ok(nets.into_iter().map(|(name, net)| (name, net.addr())).collect())
 }
