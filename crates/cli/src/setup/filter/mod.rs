@@ -3,11 +3,11 @@
 //! Rules can ask more than can be known here (who belongs to a set, which mark another rule left), so an answer
 //! to "does this rule match" is yes, no or perhaps, and so is what follows from it.
 
-mod fate;
 mod iptables;
 mod nft;
+mod obstacle;
 
-pub(super) use fate::Fate;
+pub(super) use obstacle::Obstacle;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

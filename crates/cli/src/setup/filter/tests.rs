@@ -52,9 +52,27 @@ fn input(policy: &str, rules: &[&str]) -> Filter {
     iptables(&format!("*filter\n:INPUT {policy} [0:0]\n:mine - [0:0]\n{rules}COMMIT\n"))
 }
 
+/// What becomes of a packet.
+#[derive(Debug, PartialEq)]
+enum Fate {
+    Passes,
+    Perhaps,
+    DroppedIn(String),
+}
+
+impl Filter {
+    fn fate(&self, hooks: &[Hook], packet: &Packet<'_>) -> Fate {
+        match self.obstacles(hooks, packet).pop() {
+            None => Fate::Passes,
+            Some(Obstacle { certain: false, .. }) => Fate::Perhaps,
+            Some(Obstacle { place, .. }) => Fate::DroppedIn(place.chain),
+        }
+    }
+}
+
 fn dropped_in(fate: Fate) -> Option<String> {
     match fate {
-        Fate::Dropped(place) => Some(place.chain),
+        Fate::DroppedIn(chain) => Some(chain),
         _ => None,
     }
 }
@@ -134,7 +152,7 @@ fn what_cannot_be_known_is_not_certain() {
         "INPUT -m mark --mark 0x1 -j mine",
         "INPUT -m conntrack --ctstate NEW -j ACCEPT",
     ] {
-        assert!(matches!(fate(&[perhaps, "mine -j ACCEPT"]), Fate::Perhaps(_)), "{perhaps}");
+        assert_eq!(fate(&[perhaps, "mine -j ACCEPT"]), Fate::Perhaps, "{perhaps}");
     }
     // With the other host's address known, it is.
     let from = |source: &str| Packet { source: Some(source.parse().unwrap()), ..VXLAN };
@@ -189,7 +207,7 @@ fn chains_that_go_in_circles_end() {
     let many: Vec<String> =
         (0..200).map(|_| "mine -j mine".to_owned()).chain(["INPUT -j mine".to_owned()]).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    assert!(matches!(input("DROP", &many).fate(&IN, &VXLAN), Fate::Perhaps(_)));
+    assert_eq!(input("DROP", &many).fate(&IN, &VXLAN), Fate::Perhaps);
 }
 
 #[test]

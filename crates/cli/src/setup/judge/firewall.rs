@@ -3,7 +3,7 @@
 use super::as_root;
 use crate::setup::{
     facts::{Facts, Reach, Underlay},
-    filter::{Fate, Filter, Hook, Packet, Place, Tool},
+    filter::{Filter, Hook, Obstacle, Packet, Place, Tool},
     finding::{CommandLine, Finding, Mend},
 };
 use std::net::IpAddr;
@@ -52,43 +52,40 @@ fn vxlan_packet<'a>(facts: &'a Facts, peer: Option<IpAddr>) -> Packet<'a> {
 
 fn vxlan(facts: &Facts, filter: &Filter) -> Finding {
     const CHECK: &str = "vxlan";
+    let port = port(facts);
+    let obstacles = vxlan_obstacles(facts, filter);
+    let certain: Vec<&Place> = places(&obstacles, true);
+    if !certain.is_empty() {
+        let what = format!("{} drops {port}/udp: nothing on the other hosts can be reached", names(&certain));
+        return Finding::missing(CHECK, what, mends(&certain, |place| open(facts, filter, place)));
+    }
+    let perhaps = places(&obstacles, false);
+    if !perhaps.is_empty() {
+        let what =
+            format!("{} drops {port}/udp, unless a rule before it is for the other hosts", names(&perhaps));
+        return Finding::warning(CHECK, what, mends(&perhaps, |place| open(facts, filter, place)));
+    }
+    Finding::ok(
+        CHECK,
+        format!("{port}/udp is open to the other hosts, as far as this one is concerned; 7946 is not used"),
+    )
+}
+
+/// What drops VXLAN packets from any of the other nodes, or to it.
+fn vxlan_obstacles(facts: &Facts, filter: &Filter) -> Vec<Obstacle> {
     let peers: Vec<Option<IpAddr>> = match &facts.agent {
         Reach::Here(agent) if !agent.peers.is_empty() => agent.peers.iter().copied().map(Some).collect(),
         _ => vec![None],
     };
-    let mut worst = Fate::Passes;
-    for peer in &peers {
+    let of_peer = |peer: &Option<IpAddr>| {
         let arriving = vxlan_packet(facts, *peer);
         let source = arriving.destination;
         let leaving = Packet { source, destination: *peer, destination_kind: "unicast", ..arriving.clone() };
-        for (hooks, packet) in
-            [([Hook::Prerouting, Hook::Input], arriving), ([Hook::Output, Hook::Postrouting], leaving)]
-        {
-            match (&worst, filter.fate(&hooks, &packet)) {
-                (Fate::Passes, fate) | (Fate::Perhaps(_), fate @ Fate::Dropped(_)) => worst = fate,
-                _ => {}
-            }
-        }
-    }
-    let port = port(facts);
-    match worst {
-        Fate::Passes => Finding::ok(
-            CHECK,
-            format!(
-                "{port}/udp is open to the other hosts, as far as this one is concerned; 7946 is not used"
-            ),
-        ),
-        Fate::Perhaps(place) => Finding::warning(
-            CHECK,
-            format!("{} drops {port}/udp, unless a rule before it is for the other hosts", name(&place)),
-            open(facts, filter, &place),
-        ),
-        Fate::Dropped(place) => Finding::missing(
-            CHECK,
-            format!("{} drops {port}/udp: nothing on the other hosts can be reached", name(&place)),
-            open(facts, filter, &place),
-        ),
-    }
+        let mut obstacles = filter.obstacles(&[Hook::Prerouting, Hook::Input], &arriving);
+        obstacles.extend(filter.obstacles(&[Hook::Output, Hook::Postrouting], &leaving));
+        obstacles
+    };
+    peers.iter().flat_map(of_peer).collect()
 }
 
 /// What lets VXLAN through, said to whoever looks after the rules.
@@ -128,29 +125,24 @@ fn open(facts: &Facts, filter: &Filter, place: &Place) -> Vec<Mend> {
 /// out is the engine's own.
 fn others(facts: &Facts, filter: &Filter) -> Finding {
     const CHECK: &str = "forward";
-    let places: Vec<Place> =
-        [true, false].iter().filter_map(|&ipv4| forwarding_stops(facts, filter, ipv4)).collect();
-    let Some(first) = places.first() else {
+    let obstacles: Vec<Obstacle> =
+        [true, false].iter().flat_map(|&ipv4| forwarding_obstacles(facts, filter, ipv4)).collect();
+    let places = places(&obstacles, true);
+    if places.is_empty() {
         return Finding::ok(CHECK, "what weft forwards for containers that are not Docker's passes");
-    };
-    let mut mends: Vec<Mend> = Vec::new();
-    for mend in places.iter().flat_map(|place| forward(filter, place)) {
-        if !mends.contains(&mend) {
-            mends.push(mend);
-        }
     }
     Finding::warning(
         CHECK,
         format!(
             "{} drops what containers that are not Docker's (weft run, weft attach) send out or publish",
-            name(first)
+            names(&places)
         ),
-        mends,
+        mends(&places, |place| forward(filter, place)),
     )
 }
 
-/// Where one of the packets is dropped that a container of weft's own sends out, or gets from outside.
-fn forwarding_stops(facts: &Facts, filter: &Filter, ipv4: bool) -> Option<Place> {
+/// What drops packets that a container of weft's own sends out, or gets from outside.
+fn forwarding_obstacles(facts: &Facts, filter: &Filter, ipv4: bool) -> Vec<Obstacle> {
     let outside = facts.underlay.as_ref().map_or("eth0", |underlay| underlay.interface.as_str());
     let uplink = format!("{UPLINKS}256");
     let out = Packet {
@@ -173,10 +165,7 @@ fn forwarding_stops(facts: &Facts, filter: &Filter, ipv4: bool) -> Option<Place>
     };
     let published = Packet { states: &["new"], translated: true, ..back.clone() };
     let hooks = [Hook::Forward, Hook::Postrouting];
-    [out, back, published].iter().find_map(|packet| match filter.fate(&hooks, packet) {
-        Fate::Dropped(place) => Some(place),
-        _ => None,
-    })
+    [out, back, published].iter().flat_map(|packet| filter.obstacles(&hooks, packet)).collect()
 }
 
 /// What lets weft's uplinks through. Who may reach whom there, weft's own rules say.
@@ -243,10 +232,33 @@ fn keep(place: &str) -> Mend {
     Mend::by_hand(format!("until the next start of this host: for good, {place}"))
 }
 
+/// The places, each once, of those obstacles that are certain, or of those that are not.
+fn places(obstacles: &[Obstacle], certain: bool) -> Vec<&Place> {
+    let mut places = Vec::new();
+    for Obstacle { place, .. } in obstacles.iter().filter(|obstacle| obstacle.certain == certain) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+/// What mends all of them, each once.
+fn mends(places: &[&Place], of: impl Fn(&Place) -> Vec<Mend>) -> Vec<Mend> {
+    let mut mends = Vec::new();
+    for mend in places.iter().flat_map(|place| of(place)) {
+        if !mends.contains(&mend) {
+            mends.push(mend);
+        }
+    }
+    mends
+}
+
 /// `the chain INPUT of iptables`
-fn name(place: &Place) -> String {
-    match place.tool {
+fn names(places: &[&Place]) -> String {
+    let name = |place: &&Place| match place.tool {
         Tool::Nft => format!("the chain {} of nftables' table {} {}", place.chain, place.family, place.table),
         tool => format!("the chain {} of {}", place.chain, tool.program()),
-    }
+    };
+    places.iter().map(name).collect::<Vec<_>>().join(", and ")
 }

@@ -1,17 +1,15 @@
-//! What becomes of a packet.
+//! What drops a packet.
 
 use super::{Asks, Chain, Filter, Hook, Match, Packet, Place, Rule, Table, Verdict};
 use std::{net::IpAddr, ops::BitAnd};
 use weft_model::IpNet;
 
-/// What becomes of it.
+/// Something that drops it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) enum Fate {
-    Passes,
-    /// For certain.
-    Dropped(Place),
-    /// Unless a rule that cannot be judged from here lets it pass before.
-    Perhaps(Place),
+pub(in super::super) struct Obstacle {
+    pub(in super::super) place: Place,
+    /// If not, a rule that cannot be judged from here may let it pass before.
+    pub(in super::super) certain: bool,
 }
 
 /// How far chains may lead to each other: nft's own limit (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
@@ -41,14 +39,11 @@ impl From<bool> for So {
 }
 
 impl Filter {
-    /// What becomes of `packet` on its way through `hooks`. One drop is enough, whatever other chains say.
-    pub(in super::super) fn fate(&self, hooks: &[Hook], packet: &Packet<'_>) -> Fate {
+    /// What drops `packet` on its way through `hooks`. Tables do not know of each other: that one accepts it does
+    /// not help where another drops it.
+    pub(in super::super) fn obstacles(&self, hooks: &[Hook], packet: &Packet<'_>) -> Vec<Obstacle> {
         let tables = self.tables.iter().filter(|table| table.sees(packet.ipv4));
-        let fates = tables.flat_map(|table| table.fates(hooks, packet));
-        fates.fold(Fate::Passes, |worst, fate| match (&worst, &fate) {
-            (Fate::Dropped(_), _) | (Fate::Perhaps(_), Fate::Passes | Fate::Perhaps(_)) => worst,
-            _ => fate,
-        })
+        tables.flat_map(|table| table.obstacles(hooks, packet)).collect()
     }
 }
 
@@ -57,18 +52,17 @@ impl Table {
         self.family == "inet" || self.family == if ipv4 { "ip" } else { "ip6" }
     }
 
-    fn fates(&self, hooks: &[Hook], packet: &Packet<'_>) -> impl Iterator<Item = Fate> {
+    fn obstacles(&self, hooks: &[Hook], packet: &Packet<'_>) -> impl Iterator<Item = Obstacle> {
         let entered = self.chains.iter().filter_map(|(name, chain)| {
             let hook = chain.hook.filter(|hook| hooks.contains(hook))?;
             Some((name, chain, hook))
         });
-        entered.map(|(name, chain, hook)| {
+        entered.filter_map(|(name, chain, hook)| {
             let mut walk = Walk { table: self, packet, perhaps_accepted: false, patience: PATIENCE };
             let dropped_in = match walk.chain(chain, name, So::Yes, DEPTH) {
-                End::Accepted => return Fate::Passes,
                 End::Dropped(chain) => chain,
                 End::FellThrough if chain.drops => name.clone(),
-                End::FellThrough => return Fate::Passes,
+                End::FellThrough | End::Accepted => return None,
             };
             let place = Place {
                 tool: self.tool,
@@ -78,7 +72,7 @@ impl Table {
                 hook,
                 chain: dropped_in,
             };
-            if walk.perhaps_accepted { Fate::Perhaps(place) } else { Fate::Dropped(place) }
+            Some(Obstacle { place, certain: !walk.perhaps_accepted })
         })
     }
 }
