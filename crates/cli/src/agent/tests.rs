@@ -1,5 +1,6 @@
 use super::{settings::DockerSocket, *};
 use std::time::Duration;
+use weft_agent::config::DockerConfig;
 
 fn read(toml: &str) -> anyhow::Result<Settings> {
     let file = tempfile::NamedTempFile::new().unwrap();
