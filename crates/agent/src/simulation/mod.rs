@@ -10,9 +10,11 @@ mod networks;
 mod node;
 mod random;
 mod requests;
+mod seeds;
 mod witness;
 
 pub(crate) use node::Node;
+pub(crate) use seeds::{Replay, seeds};
 
 use crate::core::{CreateNetwork, PoolRequest};
 use std::time::Duration;

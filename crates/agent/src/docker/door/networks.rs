@@ -35,20 +35,25 @@ impl Driver {
     }
 
     pub(super) async fn delete_network(&self, request: NetworkRef) -> Result<Reply, Error> {
-        let Some(mapped) = self.shared.mapped().remove(&request.network) else { return Ok(Reply::Done) };
-        // One that is not known to be in the cluster may be on its way there, under the engine's id.
-        let network = mapped.network.unwrap_or(request.network);
-        // Whether anybody uses it, on any node, is seen there.
-        match self.verbs.remove_network(&network.to_string()).await {
-            Err(error) if error.kind != Kind::NotFound => return Err(error),
-            _ => {}
-        }
-        if mapped.network.is_none() {
-            for pool in mapped.pools {
-                self.engines.release_pool(pool).await?;
+        let id = request.network;
+        // Once more if it turned out meanwhile which network of the cluster it is.
+        while let Some(known) = self.shared.mapped().remove(&id) {
+            // One that is not known to be in the cluster may be on its way there, under the engine's id.
+            let network = known.network.unwrap_or(id);
+            // Whether anybody uses it, on any node, is seen there.
+            match self.verbs.remove_network(&network.to_string()).await {
+                Err(error) if error.kind != Kind::NotFound => return Err(error),
+                _ => {}
             }
+            for pool in known.pools.iter().filter(|_| known.network.is_none()) {
+                self.engines.release_pool(*pool).await?;
+            }
+            self.remember(|mapped| {
+                if mapped.get(&id) == Some(&known) {
+                    mapped.remove(&id);
+                }
+            })?;
         }
-        self.remember(|mapped| drop(mapped.remove(&request.network)))?;
         Ok(Reply::Done)
     }
 

@@ -93,3 +93,6 @@ async fn listen(
     }
     Err(Lost::Closed)
 }
+
+#[cfg(test)]
+mod simulation;

@@ -10,7 +10,7 @@ mod ledger;
 mod settled;
 mod verbs;
 
-use super::Node;
+use super::{Node, Replay, seeds};
 use ledger::Ledger;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
@@ -44,10 +44,10 @@ struct World {
 
 #[test]
 fn whatever_happens_it_comes_right() {
-    for seed in seeds() {
+    for seed in seeds(SEEDS) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let _replay = Replay(seed);
+        let _replay = Replay { seed, test: "whatever_happens_it_comes_right" };
         runtime.block_on(history(seed));
     }
 }
@@ -120,26 +120,6 @@ impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{:#?}", self.history);
-        }
-    }
-}
-
-fn seeds() -> Range<u64> {
-    let Ok(text) = std::env::var("WEFT_SEEDS") else { return SEEDS };
-    let number = |text: &str| text.parse::<u64>().expect("WEFT_SEEDS is a number or a range of them");
-    match text.split_once("..") {
-        Some((from, to)) => number(from)..number(to),
-        None => number(&text)..number(&text) + 1,
-    }
-}
-
-/// Says how to see a failure again.
-struct Replay(u64);
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("again: WEFT_SEEDS={} cargo test -p weft-agent whatever_happens", self.0);
         }
     }
 }

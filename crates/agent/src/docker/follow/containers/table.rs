@@ -113,3 +113,6 @@ fn aliases<'c>(container: &'c Container, names: impl Iterator<Item = &'c Endpoin
 
 /// What the engine said of endpoints, by their ids.
 pub(super) type Members = BTreeMap<EndpointId, Member>;
+
+#[cfg(test)]
+mod tests;

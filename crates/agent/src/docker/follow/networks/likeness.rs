@@ -55,6 +55,9 @@ pub(super) fn creation(network: &Network) -> NewNetwork {
 /// What keeps the two from being one network; `None` if nothing does. Options, labels and what addresses are
 /// handed out from are the cluster's business: that the engine has others changes nothing for containers.
 pub(super) fn difference(network: &engine::Network, cluster: &Network) -> Option<String> {
+    if network.name != cluster.name {
+        return Some(format!("the cluster calls it {}", cluster.name));
+    }
     let (has, wanted) = (pools_of(network), subnets_of(cluster));
     if has != wanted {
         return Some(format!("it has {}, the cluster's {}", list(&has), list(&wanted)));

@@ -13,11 +13,14 @@ use likeness::{adoption, creation, pools_of, subnets_of};
 use plan::{Because, Scene, Step, plan};
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
-use weft_docker::engine::{self, EngineError, ForeignNetwork};
+use weft_docker::engine::{self, ApiVersion, EngineError, ForeignNetwork};
 use weft_model::{Key, NetworkId};
 
 /// How often to look at all networks without a reason. Also how long one has to be missing to be forgotten.
 const PERIOD: Duration = Duration::from_secs(10);
+
+/// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
+const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };
 
 /// See the module.
 pub(super) struct Networks<'f> {
@@ -177,18 +180,29 @@ impl<'f> Networks<'f> {
     async fn adopt(&mut self, id: NetworkId) -> Result<(), String> {
         let Some(network) = self.known.get(&id) else { return Ok(()) };
         let name = network.name.clone();
+        let mapped = Mapped { network: Some(id), pools: pools_of(network) };
         self.follower.core.create(adoption(network)?).await.map_err(|error| error.to_string())?;
-        if self.follower.shared.is_being_deleted(&id) {
+        let mut deleted = false;
+        self.remember(|all| {
+            deleted = self.follower.shared.is_being_deleted(&id);
+            if !deleted {
+                all.insert(id, mapped);
+            }
+        });
+        if deleted {
             // Nobody could know yet that this is what the engine is deleting.
             return self.follower.core.remove(&id.to_string()).await.map_err(|error| error.to_string());
         }
-        self.map(id, id);
         tracing::info!(network = %name, id = id.short(), "network of Docker is in the cluster");
         Ok(())
     }
 
     async fn create(&mut self, network: NetworkId, cluster: &Cluster) -> Result<(), String> {
         let Some(wanted) = cluster.networks.get(&network) else { return Ok(()) };
+        if self.engine.api() < WITHOUT_IPV4 && !wanted.subnets.iter().any(|s| s.pool.addr().is_ipv4()) {
+            let version = self.engine.version();
+            return Err(format!("{version} cannot have networks without IPv4 addresses, 28.0 and later can"));
+        }
         let made = {
             let _ours = self.follower.shared.creating(network, subnets_of(wanted));
             self.engine.create_network(&creation(wanted)).await

@@ -194,3 +194,6 @@ impl Planning<'_, '_> {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,441 @@
+//! Random histories: what users do with three engines and the cluster, and what goes wrong meanwhile, in an order
+//! that a seed decides. When the faults stop, every engine and the cluster must agree by themselves.
+//!
+//! `WEFT_SEEDS=17` tries one seed, `WEFT_SEEDS=0..1000` many.
+
+use super::{Host, users::of_weft};
+use crate::{
+    cluster::Cluster,
+    simulation::{Replay, network, network_in, seeds},
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use weft_docker::engine::{ContainerState, NewNetwork};
+use weft_model::{ContainerId, EndpointId, Keyspace};
+use weft_store::{MemoryStore, Store};
+
+/// The seeds that are tried when nobody says which.
+const SEEDS: Range<u64> = 0..60;
+const HOSTS: usize = 3;
+/// How much happens in one history.
+const EVENTS: usize = 60;
+/// How long it may take after the last fault.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Few, so that requests meet.
+const NETWORKS: [&str; 4] = ["a", "b", "c", "d"];
+
+struct World {
+    rng: StdRng,
+    store: MemoryStore,
+    hosts: Vec<Host>,
+    /// What users are waiting for.
+    requests: JoinSet<()>,
+    containers: usize,
+    history: Vec<String>,
+}
+
+#[test]
+fn whatever_happens_engines_and_cluster_agree() {
+    for seed in seeds(SEEDS) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let _replay = Replay { seed, test: "engines_and_cluster_agree" };
+        runtime.block_on(history(seed));
+    }
+}
+
+async fn history(seed: u64) {
+    let store = MemoryStore::new();
+    let mut world = World {
+        rng: StdRng::seed_from_u64(seed),
+        hosts: (1..=HOSTS).map(|number| Host::new(number, &store, seed)).collect(),
+        store,
+        requests: JoinSet::new(),
+        containers: 0,
+        history: Vec::new(),
+    };
+    world.hosts.iter_mut().for_each(Host::start);
+    for _ in 0..EVENTS {
+        world.event().await;
+        let pause = world.rng.random_range(0..1000);
+        sleep(Duration::from_millis(pause * pause / 500)).await;
+    }
+    world.calm().await;
+    world.eventually(World::agrees).await;
+    world.clear_up().await;
+    world.eventually(World::is_bare).await;
+    world.history.clear();
+}
+
+impl World {
+    fn tell(&mut self, host: usize, what: &str) {
+        self.history.push(format!("host{}: {what}", host + 1));
+    }
+
+    async fn event(&mut self) {
+        let host = self.rng.random_range(0..HOSTS);
+        match self.rng.random_range(0..100) {
+            0..14 => self.create_in_engine(host),
+            14..22 => self.remove_in_engine(host),
+            22..28 => self.create_in_cluster(host),
+            28..32 => self.remove_in_cluster(host),
+            32..50 => self.start_container(host),
+            50..60 => self.change_container(host),
+            60..72 => self.kill_or_start_engine(host).await,
+            72..82 => self.kill_or_start_agent(host).await,
+            82..92 => self.disturb_engine(host),
+            _ => self.disturb_store(host),
+        }
+    }
+
+    fn any_network(&mut self) -> &'static str {
+        NETWORKS[self.rng.random_range(0..NETWORKS.len())]
+    }
+
+    /// A subnet of the network's own, or whatever is free.
+    fn any_pool(&mut self, name: &str) -> Option<String> {
+        let range = usize::from(name.as_bytes()[0]) - usize::from(b'a');
+        let subnet = self.rng.random_range(0..4);
+        self.rng.random_bool(0.4).then(|| format!("10.{}.{subnet}.0/24", 100 + range))
+    }
+
+    fn create_in_engine(&mut self, host: usize) {
+        let name = self.any_network();
+        let pool = self.any_pool(name);
+        self.tell(host, &format!("docker network create {name}, subnet {pool:?}"));
+        let wanted = match self.rng.random_bool(0.05) {
+            true => NewNetwork {
+                driver: "bridge".to_owned(),
+                ipam_driver: "default".to_owned(),
+                ..of_weft(name, Some("172.18.0.0/16"))
+            },
+            false => of_weft(name, pool.as_deref()),
+        };
+        let engine = Arc::clone(&self.hosts[host].engine);
+        self.requests.spawn(async move { drop(engine.create_network(&wanted).await) });
+    }
+
+    fn remove_in_engine(&mut self, host: usize) {
+        let name = self.any_network();
+        self.tell(host, &format!("docker network rm {name}"));
+        let engine = Arc::clone(&self.hosts[host].engine);
+        let Some(id) = engine.state().named(name).map(|network| network.id) else { return };
+        self.requests.spawn(async move { drop(engine.remove_network(id).await) });
+    }
+
+    fn create_in_cluster(&mut self, host: usize) {
+        if !self.hosts[host].node.is_running() {
+            return;
+        }
+        let name = self.any_network();
+        let pool = self.any_pool(name);
+        self.tell(host, &format!("weft network create {name}, subnet {pool:?}"));
+        let core = self.hosts[host].core();
+        let request = pool.map_or_else(|| network(name), |pool| network_in(name, &pool));
+        let node_lives = self.hosts[host].lives();
+        self.requests.spawn(async move {
+            tokio::select! {
+                _ = core.create(request) => {}
+                () = node_lives => {}
+            }
+        });
+    }
+
+    fn remove_in_cluster(&mut self, host: usize) {
+        if !self.hosts[host].node.is_running() {
+            return;
+        }
+        let name = self.any_network();
+        self.tell(host, &format!("weft network rm {name}"));
+        let core = self.hosts[host].core();
+        let node_lives = self.hosts[host].lives();
+        self.requests.spawn(async move {
+            tokio::select! {
+                _ = core.remove(name) => {}
+                () = node_lives => {}
+            }
+        });
+    }
+
+    fn start_container(&mut self, host: usize) {
+        self.containers += 1;
+        let (name, network) = (format!("c{}", self.containers), self.any_network());
+        self.tell(host, &format!("docker run --name {name} --net {network}"));
+        let engine = Arc::clone(&self.hosts[host].engine);
+        if !engine.state().up {
+            return;
+        }
+        let id = engine.create_container(&name, network, "alias");
+        self.requests.spawn(async move { drop(engine.start_container(id).await) });
+    }
+
+    fn change_container(&mut self, host: usize) {
+        let engine = Arc::clone(&self.hosts[host].engine);
+        let containers: Vec<ContainerId> = engine.state().containers.keys().copied().collect();
+        if containers.is_empty() || !engine.state().up {
+            return;
+        }
+        let id = containers[self.rng.random_range(0..containers.len())];
+        match self.rng.random_range(0..4) {
+            0 => {
+                self.tell(host, &format!("docker stop {}", id.short()));
+                self.requests.spawn(async move { engine.stop_container(id).await });
+            }
+            1 => {
+                self.tell(host, &format!("docker rm -f {}", id.short()));
+                self.requests.spawn(async move { engine.remove_container(id).await });
+            }
+            2 => {
+                self.tell(host, &format!("docker start {}", id.short()));
+                self.requests.spawn(async move { drop(engine.start_container(id).await) });
+            }
+            _ => {
+                self.containers += 1;
+                self.tell(host, &format!("docker rename {} c{}", id.short(), self.containers));
+                engine.rename_container(id, &format!("c{}", self.containers));
+            }
+        }
+    }
+
+    async fn kill_or_start_engine(&mut self, host: usize) {
+        let engine = Arc::clone(&self.hosts[host].engine);
+        let up = engine.state().up;
+        if up {
+            self.tell(host, "the engine is killed");
+            engine.kill();
+            if self.rng.random_bool(0.1) {
+                self.tell(host, "the engine's files are removed");
+                engine.wipe();
+            }
+        } else {
+            let live_restore = self.rng.random_bool(0.5);
+            self.tell(host, &format!("the engine starts, live-restore {live_restore}"));
+            engine.start(live_restore).await;
+        }
+    }
+
+    async fn kill_or_start_agent(&mut self, host: usize) {
+        if self.hosts[host].node.is_running() {
+            self.tell(host, "the agent is killed");
+            self.hosts[host].kill().await;
+        } else {
+            self.tell(host, "the agent starts");
+            self.hosts[host].start();
+        }
+    }
+
+    fn disturb_engine(&mut self, host: usize) {
+        let number = self.rng.random_range(1..6);
+        let engine = Arc::clone(&self.hosts[host].engine);
+        match self.rng.random_range(0..3) {
+            0 => {
+                self.tell(host, &format!("{number} events are lost"));
+                engine.state().lost_events = number;
+            }
+            1 => {
+                self.tell(host, &format!("{number} questions are refused"));
+                engine.state().refusals = number;
+            }
+            _ => {
+                self.tell(host, "the events break");
+                engine.break_events();
+            }
+        }
+    }
+
+    fn disturb_store(&mut self, host: usize) {
+        let delay = Duration::from_millis(self.rng.random_range(0..5000));
+        let faults = self.hosts[host].node.store.faults();
+        let what = match self.rng.random_range(0..6) {
+            0 => {
+                faults.set_unavailable(true);
+                "the store is out of reach".to_owned()
+            }
+            1 => {
+                faults.set_unavailable(false);
+                faults.set_delay(Duration::ZERO);
+                faults.set_watch_delay(Duration::ZERO);
+                "the store is as it should be".to_owned()
+            }
+            2 => {
+                faults.set_delay(delay);
+                format!("the store takes {delay:?}")
+            }
+            3 => {
+                faults.set_watch_delay(delay);
+                format!("watches take {delay:?}")
+            }
+            4 => {
+                faults.lose_answers(2);
+                "answers get lost".to_owned()
+            }
+            _ => {
+                faults.break_watches();
+                "the watches break".to_owned()
+            }
+        };
+        self.tell(host, &what);
+    }
+
+    /// Nothing goes wrong any more, and whatever was asked is answered.
+    async fn calm(&mut self) {
+        self.history.push("all faults end".to_owned());
+        for host in &mut self.hosts {
+            let faults = host.node.store.faults();
+            faults.set_unavailable(false);
+            faults.set_delay(Duration::ZERO);
+            faults.set_watch_delay(Duration::ZERO);
+            faults.lose_answers(0);
+            if !host.node.is_running() {
+                host.start();
+            }
+            host.engine.start(true).await;
+            let mut state = host.engine.state();
+            (state.lost_events, state.refusals) = (0, 0);
+        }
+        while self.requests.join_next().await.is_some() {}
+    }
+
+    async fn eventually(&self, holds: impl AsyncFn(&Self) -> Result<(), String>) {
+        let began = Instant::now();
+        while let Err(why) = holds(self).await {
+            assert!(began.elapsed() < PATIENCE, "still so after {PATIENCE:?}: {why}");
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    async fn cluster(&self) -> Result<Cluster, String> {
+        let listing = self.store.list("weft").await.map_err(|error| error.to_string())?;
+        Ok(Cluster::read(&Keyspace::new("weft"), &listing))
+    }
+
+    async fn agrees(&self) -> Result<(), String> {
+        let cluster = self.cluster().await?;
+        for host in &self.hosts {
+            let name = &host.node.config.node_name;
+            host.agrees_on_networks()
+                .and_then(|()| host.agrees_on_endpoints(&cluster))
+                .map_err(|why| format!("{name}: {why}; problems: {:?}", host.problems()))?;
+        }
+        Ok(())
+    }
+
+    /// Users take everything away.
+    async fn clear_up(&mut self) {
+        for host in &self.hosts {
+            let containers: Vec<ContainerId> = host.engine.state().containers.keys().copied().collect();
+            for id in containers {
+                host.engine.remove_container(id).await;
+            }
+        }
+        self.eventually(async |world| {
+            for host in &world.hosts {
+                let networks: Vec<_> = host.engine.state().networks.keys().copied().collect();
+                for id in networks {
+                    // It may have gone with another host's.
+                    let _ = host.engine.remove_network(id).await;
+                }
+            }
+            world.is_bare().await
+        })
+        .await;
+    }
+
+    async fn is_bare(&self) -> Result<(), String> {
+        let cluster = self.cluster().await?;
+        for host in &self.hosts {
+            let mapped = host.shared.as_ref().map(|shared| shared.mapped()).unwrap_or_default();
+            let networks = host.engine.state().networks.len();
+            if networks > 0 || !mapped.is_empty() {
+                return Err(format!("{networks} networks are left, and {mapped:?}"));
+            }
+        }
+        let left =
+            (cluster.networks.len(), cluster.holds.len(), cluster.claims.len(), cluster.endpoints.len());
+        if left == (0, 0, 0, 0) {
+            Ok(())
+        } else {
+            Err(format!("networks, holds, claims, endpoints: {left:?}"))
+        }
+    }
+}
+
+impl Host {
+    /// Ends when the agent that runs now is killed.
+    fn lives(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = self.shared.as_ref().map(Arc::downgrade);
+        async move {
+            while shared.as_ref().is_some_and(|shared| shared.strong_count() > 0) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// Whether engine and cluster have the same networks, but for what is said, and it is noted which is which.
+    fn agrees_on_networks(&self) -> Result<(), String> {
+        let (engine, cluster, problems) = (self.in_engine(), self.in_cluster(), self.problems());
+        let said = |name: &str| problems.iter().any(|problem| problem.contains(&format!("network {name} ")));
+        let names: BTreeSet<&String> = engine.keys().chain(cluster.keys()).collect();
+        if let Some(name) =
+            names.into_iter().find(|name| engine.get(*name) != cluster.get(*name) && !said(name))
+        {
+            return Err(format!(
+                "{name} in the engine: {:?}, in the cluster: {:?}",
+                engine.get(name),
+                cluster.get(name)
+            ));
+        }
+        let known = self.core().known();
+        let state = self.engine.state();
+        let right = state
+            .networks
+            .values()
+            .filter(|network| !said(network.name.as_str()))
+            .filter_map(|network| Some((network.id, known.names.get(&network.name).copied()?)));
+        let right: BTreeMap<_, _> = right.collect();
+        let mapped = self.shared.as_ref().map(|shared| shared.mapped()).unwrap_or_default();
+        let noted = mapped.iter().filter(|(id, _)| right.contains_key(*id));
+        let noted: BTreeMap<_, _> = noted.filter_map(|(id, mapped)| Some((*id, mapped.network?))).collect();
+        if noted == right { Ok(()) } else { Err(format!("noted {noted:?}, but it is {right:?}")) }
+    }
+
+    /// Whether journal and store have the engine's endpoints, under the names of their containers.
+    fn agrees_on_endpoints(&self, cluster: &Cluster) -> Result<(), String> {
+        let state = self.engine.state();
+        let running =
+            state.containers.values().filter(|container| container.state == ContainerState::Running);
+        let attachments = running.flat_map(|c| c.attachments.values().map(move |attachment| (c, attachment)));
+        let in_engine: BTreeMap<EndpointId, (String, String)> = attachments
+            .filter_map(|(c, a)| {
+                let aliases = a.aliases.iter().map(ToString::to_string).collect();
+                Some((a.endpoint?, (c.name.as_ref()?.to_string(), aliases)))
+            })
+            .collect();
+        let of_node = |(_, _, e): &(_, _, &crate::cluster::Stored<weft_model::Endpoint>)| {
+            e.node == self.node.config.node_name
+        };
+        let in_cluster: BTreeMap<EndpointId, (String, String)> = cluster
+            .all_endpoints()
+            .filter(of_node)
+            .map(|(_, id, e)| {
+                let aliases = e.aliases.iter().map(ToString::to_string).collect();
+                (*id, (e.name.to_string(), aliases))
+            })
+            .collect();
+        let here: BTreeSet<EndpointId> = self.core().endpoints_of_engines().iter().map(|e| e.id).collect();
+        let same = in_engine == in_cluster && here.iter().eq(in_engine.keys());
+        if same {
+            return Ok(());
+        }
+        Err(format!("endpoints in the engine: {in_engine:?}, in the store: {in_cluster:?}, here: {here:?}"))
+    }
+}
