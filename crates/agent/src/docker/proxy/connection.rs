@@ -9,7 +9,10 @@ use super::{
 use crate::error::chain;
 use axum::{
     body::Body,
-    http::{Request, Response},
+    http::{
+        HeaderMap, Request, Response,
+        header::{CONNECTION, CONTENT_TYPE, UPGRADE},
+    },
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,16 +27,6 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may take to send a request's headers, and to think before it: as the engine lets it
 /// (moby, `cmd/dockerd/daemon.go`).
 const HEADERS_WITHIN: Duration = Duration::from_secs(5 * 60);
-
-/// How the engine answers who did not ask for an upgrade when it hands a connection over (moby,
-/// `daemon/server/router/container`).
-const RAW_STREAM: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
-
-/// The engine's end of a connection that is no longer HTTP, and what is to be said to the client first.
-struct Takeover {
-    engine: End,
-    first: &'static [u8],
-}
 
 /// The connection is not ours any more: what an answer would be is the engine's to say.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +61,7 @@ pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: Ca
     };
     let taken = takeover.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (taken, ended) {
-        (Some(Takeover { mut engine, first }), _) => {
-            engine.said = [first, &engine.said].concat().into();
+        (Some(engine), _) => {
             let parts = connection.into_parts();
             let client = End { stream: parts.io.into_inner(), said: parts.read_buf };
             tunnel::join(client, engine).await;
@@ -83,20 +75,42 @@ pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: Ca
 async fn answer(
     request: Request<Incoming>,
     proxy: Arc<Proxy>,
-    takeover: Arc<Mutex<Option<Takeover>>>,
+    takeover: Arc<Mutex<Option<End>>>,
 ) -> Result<Response<Body>, HandedOver> {
-    let take_over = |engine, first| {
-        *takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(Takeover { engine, first });
-    };
+    let take_over = |engine| *takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
     match proxy.answer(request.map(Body::new)).await {
         Reply::Answer(response) => Ok(response),
         Reply::Switch(response, engine) => {
-            take_over(engine, b"");
+            take_over(engine);
             Ok(response)
         }
-        Reply::Hijack(engine) => {
-            take_over(engine, RAW_STREAM);
+        Reply::Hijack(response, mut engine) => {
+            engine.said = [&raw_stream(response.headers()), &engine.said[..]].concat().into();
+            take_over(engine);
             Err(HandedOver)
         }
     }
+}
+
+/// How the engine answers who did not ask for an upgrade: it just goes on (moby,
+/// `daemon/server/router/container`).
+fn raw_stream(headers: &HeaderMap) -> Vec<u8> {
+    let mut head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n".to_vec();
+    for (name, value) in headers {
+        if ![CONTENT_TYPE, CONNECTION, UPGRADE].contains(name) {
+            head.extend(title_case(name.as_str()).bytes());
+            head.extend([b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+    }
+    head.extend(b"\r\n");
+    head
+}
+
+/// As Go writes names of headers.
+fn title_case(name: &str) -> String {
+    let mut first = true;
+    let shown = |letter: char| {
+        if std::mem::replace(&mut first, letter == '-') { letter.to_ascii_uppercase() } else { letter }
+    };
+    name.chars().map(shown).collect()
 }

@@ -20,8 +20,8 @@ pub(super) enum Reply {
     Answer(Response<Body>),
     /// An answer, after which the connection is the engine's.
     Switch(Response<Body>, End),
-    /// The connection is the engine's at once, since the client knows no answer that says so.
-    Hijack(End),
+    /// The same where the client does not know that such an answer exists.
+    Hijack(Response<Body>, End),
 }
 
 impl<T: Into<Body>> From<Response<T>> for Reply {
@@ -63,7 +63,7 @@ pub(super) async fn forward(
     response.headers_mut().clone_from(head.headers());
     response.extensions_mut().clone_from(head.extensions());
     let end = answer.into_end().await.ok_or_else(wrong)?;
-    Ok(if asked_to_switch { Reply::Switch(response, end) } else { Reply::Hijack(end) })
+    Ok(if asked_to_switch { Reply::Switch(response, end) } else { Reply::Hijack(response, end) })
 }
 
 /// Makes of a request to us one to the engine.

@@ -22,23 +22,31 @@ pub(crate) use socket::{bind, serve};
 
 use super::Shared;
 use crate::{api::Failure, core::Verbs};
-use axum::{body::Body, http::Request, response::IntoResponse};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode},
+    response::IntoResponse,
+};
 use engine::{Engine, EngineError};
 use forward::{Reply, forward};
 use route::{Route, What};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// What stands before the engine.
 pub(crate) struct Proxy {
     engine: Engine,
     verbs: Arc<dyn Verbs>,
     shared: Arc<Shared>,
+    /// How long the engine may take to follow the cluster before a client is answered without it.
+    patience: Duration,
 }
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Proxy {
     /// A proxy for the engine at `socket`, whose networks are those of `shared`.
     pub(crate) fn new(socket: PathBuf, verbs: Arc<dyn Verbs>, shared: Arc<Shared>) -> Self {
-        Self { engine: Engine::new(socket), verbs, shared }
+        Self { engine: Engine::new(socket), verbs, shared, patience: PATIENCE }
     }
 
     /// Answers a client.
@@ -50,6 +58,10 @@ impl Proxy {
     }
 
     async fn route(&self, request: Request<Body>) -> Result<Reply, Failure> {
+        if request.method() == Method::CONNECT {
+            // It would be a way past everything here.
+            return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not possible here"));
+        }
         let Route { version, what } = Route::of(request.method(), request.uri());
         match what {
             What::ListNetworks => self.list_networks(&version, request).await,
@@ -74,3 +86,6 @@ impl From<EngineError> for Failure {
         Self::new(error.status(), crate::error::chain(&error))
     }
 }
+
+#[cfg(test)]
+mod tests;

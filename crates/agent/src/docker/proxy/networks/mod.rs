@@ -24,9 +24,6 @@ use weft_api::docker;
 use weft_docker::plugin::DRIVER;
 use weft_model::NetworkId;
 
-/// How long the engine may take to follow the cluster before a client is answered without it.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// The pause between looks whether it has. What is looked at is in memory, until it has.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -138,7 +135,7 @@ impl Proxy {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::time::timeout(PATIENCE, has).await.ok()
+        tokio::time::timeout(self.patience, has).await.ok()
     }
 
     /// Waits until the engine has let go of a network, by its own id.
@@ -153,12 +150,12 @@ impl Proxy {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::time::timeout(PATIENCE, gone).await.map_err(|_| {
+        tokio::time::timeout(self.patience, gone).await.map_err(|_| {
             let message = format!(
                 "network {} is removed from the cluster, but this host's engine has not let go of it for {} s, \
                  and goes on trying: see `weft status`",
                 view_name(network),
-                PATIENCE.as_secs()
+                self.patience.as_secs()
             );
             Failure::new(StatusCode::GATEWAY_TIMEOUT, message)
         })

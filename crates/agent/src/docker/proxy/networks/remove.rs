@@ -26,10 +26,11 @@ impl Proxy {
             Look::Found(found) => self.ours(&found),
             Look::Refused(answer) => return Ok(answer.into()),
             // What the cluster has and this engine does not can be removed, too.
-            Look::Unknown => {
-                self.verbs.remove_network(&network).await?;
-                return Ok(StatusCode::NO_CONTENT.into_response().into());
-            }
+            Look::Unknown => match self.verbs.remove_network(&network).await {
+                Ok(()) => return Ok(StatusCode::NO_CONTENT.into_response().into()),
+                Err(Error { kind: Kind::NotFound, .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
         };
         let Some(ours) = ours else { return self.pass(request, false).await };
         match self.verbs.remove_network(&ours.name()).await {
