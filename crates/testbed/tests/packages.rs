@@ -1,0 +1,133 @@
+//! What `make deb` and `make rpm` make: installed, upgraded and removed on a host.
+
+use std::path::PathBuf;
+use weft_testbed::{Host, World, need, tool};
+
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const PACKAGES: &str = "/var/tmp/packages";
+const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/weft.service");
+
+/// Packs the weft of this build on `host`, without what makes debug builds large.
+#[track_caller]
+fn pack(host: &Host, kind: &str) -> String {
+    let script = format!(
+        "strip -o /var/tmp/weft \"$(command -v weft)\" && \
+         PACKAGES={PACKAGES} DPKG_DEB_COMPRESSOR_LEVEL=0 SOURCE_DATE_EPOCH=1700000000 \
+         {CHECKOUT}/scripts/package {kind} /var/tmp/weft"
+    );
+    host.run(&["bash", "-euc", &script]).trim().to_owned()
+}
+
+fn exists(host: &Host, path: &str) -> bool {
+    host.output(&["test", "-e", path]).status.success()
+}
+
+#[test]
+fn a_debian_package_comes_and_goes() {
+    if !need("dpkg-gencontrol, of the package dpkg-dev", tool("dpkg-gencontrol").is_some()) {
+        return;
+    }
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    let package = pack(host, "deb");
+    host.run(&["dpkg", "--install", &package]);
+    assert_eq!(host.run(&["/usr/bin/weft", "--version"]), format!("weft {}\n", env!("CARGO_PKG_VERSION")));
+    host.run(&["getent", "group", "weft"]);
+    for file in [
+        "/etc/systemd/system/multi-user.target.wants/weft.service",
+        "/usr/share/bash-completion/completions/weft",
+        "/usr/share/man/man1/weft-network-create.1.gz",
+        "/usr/share/doc/weft/copyright",
+    ] {
+        assert!(exists(host, file), "{file}");
+    }
+    let agent = host.spawn(&["/usr/bin/weft", "agent", "--cluster-advertise=eth0"]);
+    weft_testbed::until("the packed agent answers", std::time::Duration::from_secs(20), || {
+        host.output(&["/usr/bin/weft", "status"]).status.success()
+    });
+    drop(agent);
+
+    // What the administrator says stays, whatever comes.
+    host.write("/etc/weft/weft.toml", "log-level = \"debug\"\n");
+    host.run(&["dpkg", "--install", &package]);
+    assert_eq!(host.run(&["cat", "/etc/weft/weft.toml"]), "log-level = \"debug\"\n");
+    host.run(&["dpkg", "--remove", "weft"]);
+    assert!(!exists(host, "/usr/bin/weft") && exists(host, "/etc/weft/weft.toml"));
+    assert!(exists(host, "/var/lib/weft/node.json"), "its memory stays, too");
+    host.run(&["dpkg", "--purge", "weft"]);
+    let left = host.run(&["find", "/etc", "/var/lib", "-name", "*weft*"]);
+    assert_eq!(left, "", "nothing is left");
+}
+
+#[test]
+fn an_rpm_has_what_the_debian_package_has() {
+    if !need("rpmbuild, of the package rpm", tool("rpmbuild").is_some()) {
+        return;
+    }
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    let package = pack(host, "rpm");
+    let asked = |what: &str| host.run(&["rpm", "--query", "--package", what, &package]);
+    let files = asked("--list");
+    for file in [
+        "/etc/weft/weft.toml",
+        "/usr/bin/weft",
+        "/usr/lib/systemd/system/weft.service",
+        "/usr/share/man/man1/weft-network-create.1.gz",
+        "/usr/share/zsh/site-functions/_weft",
+    ] {
+        assert!(files.lines().any(|line| line == file), "{file} is not in\n{files}");
+    }
+    assert_eq!(asked("--configfiles").trim(), "/etc/weft/weft.toml");
+    assert!(asked("--requires").lines().any(|line| line == "nftables"));
+    let root = "/var/tmp/root";
+    host.run(&["rpm", "--install", "--nodeps", "--noscripts", "--root", root, &package]);
+    host.run(&[&format!("{root}/usr/bin/weft"), "--version"]);
+    host.run(&["rpm", "--erase", "--nodeps", "--noscripts", "--root", root, "weft"]);
+    assert!(!exists(host, &format!("{root}/usr/bin/weft")));
+}
+
+#[test]
+fn the_unit_is_one_that_systemd_takes() {
+    if !need("systemd-analyze, of the package systemd", tool("systemd-analyze").is_some()) {
+        return;
+    }
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    host.run(&["bash", "-c", "install -D \"$(command -v weft)\" /usr/bin/weft"]);
+    let verified = host.output(&["systemd-analyze", "verify", "--man=no", UNIT]);
+    assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
+    host.run(&["systemd-analyze", "security", "--offline=yes", "--threshold=75", UNIT]);
+}
+
+/// The namespaces that the agent makes are kept by mounts. With a mount namespace of its own, they would be
+/// nobody else's, and gone with the agent.
+#[test]
+fn the_unit_gives_no_mount_namespace() {
+    let unit = std::fs::read_to_string(PathBuf::from(UNIT)).expect("it is in the checkout");
+    // All of systemd.exec(5) whose text says "mount namespace" or "file system namespace".
+    let options = [
+        "Private",
+        "Protect",
+        "ReadOnlyPaths",
+        "ReadWritePaths",
+        "InaccessiblePaths",
+        "ExecPaths",
+        "NoExecPaths",
+        "BindPaths",
+        "BindReadOnlyPaths",
+        "TemporaryFileSystem",
+        "RootDirectory",
+        "RootImage",
+        "MountImages",
+        "ExtensionImages",
+        "MountFlags",
+        "DynamicUser",
+        "LoadCredential",
+        "SetCredential",
+        "LogNamespace",
+    ];
+    for line in unit.lines() {
+        assert!(!options.iter().any(|option| line.starts_with(option)), "{line}");
+    }
+}
