@@ -96,10 +96,11 @@ fn remains(host: &Host) -> String {
     commands.map(|command| host.run(command)).concat()
 }
 
-/// Whether an engine lists a network.
+/// Whether an engine has a network of weft's.
 #[track_caller]
 pub(crate) fn has_network(engine: &Engine, name: &str) -> bool {
-    !engine.docker(&format!("network ls -q -f driver=weft -f name=^{name}$")).is_empty()
+    let answer = engine.request("GET", &format!("/networks/{name}"), None);
+    answer.status == 200 && answer.json()["Driver"] == "weft"
 }
 
 /// Starts a shell that waits, on a network, under `name`; `options` are the network's or docker's.
