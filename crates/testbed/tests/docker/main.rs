@@ -12,4 +12,5 @@ mod engines;
 mod guide;
 mod kills;
 mod networks;
+mod proxy;
 mod refusals;
