@@ -159,6 +159,10 @@ impl EngineVerbs for Door {
         self.to_the_end(move |core| async move { core.rename_for_engine(endpoint, names).await }).await
     }
 
+    async fn named(&self, endpoint: EndpointId) {
+        self.0.until_named(endpoint).await;
+    }
+
     fn network_with(&self, pool: IpNet) -> Option<NetworkName> {
         self.0.known().network_with(pool).map(|(_, network)| network.name.clone())
     }

@@ -7,9 +7,13 @@ use crate::{
     journal::{EngineEnd, LocalEndpoint},
 };
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
+use tokio::time::timeout;
 use weft_model::{Claim, Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
 use weft_store::{CommitError, Condition, Txn};
+
+/// How long the start of a container may wait for its name: without, it starts, too.
+const NAMING_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Core {
     pub(crate) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
@@ -148,6 +152,16 @@ impl Core {
             // Upkeep compares what is there with the journal.
             Err(error) if error.kind == Kind::Unavailable => Ok(()),
             written => written,
+        }
+    }
+
+    /// Waits a moment until the store has the name of an endpoint. Without the engine nobody will tell it.
+    pub(super) async fn until_named(&self, id: EndpointId) {
+        let told = || self.engine.borrow().as_ref().is_some_and(|engine| engine.version.is_ok());
+        let here = self.journal.endpoints().contains_key(&id);
+        if here && told() {
+            let named = |cluster: &Cluster| cluster.endpoint(&id).is_some_and(|(_, e)| e.container.is_some());
+            let _ = timeout(NAMING_PATIENCE, self.until(named)).await;
         }
     }
 

@@ -49,6 +49,9 @@ pub trait EngineVerbs: Send + Sync + 'static {
     /// Says what an endpoint of an engine is called from now on. One that is not there is no error.
     async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error>;
 
+    /// Waits a moment until the cluster knows what an endpoint is called, if anybody can find out.
+    async fn named(&self, endpoint: EndpointId);
+
     /// The name of the network that has `pool`.
     fn network_with(&self, pool: IpNet) -> Option<NetworkName>;
 

@@ -23,8 +23,9 @@ const MAX_BODY: usize = 1 << 20;
 /// How long a call may take that waits for the store at most, its body included.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long one may take that waits for the kernel, too.
-pub(super) const LONGEST: Duration = Duration::from_secs(6);
+/// How long one may take that waits for the kernel, too, which may have a lot to do. The core ends it before that,
+/// and takes back what it did.
+pub(super) const LONGEST: Duration = Duration::from_secs(15);
 
 /// Answers an engine's calls: each is posted to the path of its name.
 pub(crate) fn router(driver: Arc<Driver>) -> Router {

@@ -124,6 +124,13 @@ impl Driver {
         Some(Names { container, name: known.name, aliases })
     }
 
+    /// Engines of today ask this between `Join` and the first instruction of the container, and wait for it, though
+    /// there is nothing to tell: so the container has its name on all hosts before it runs.
+    pub(super) async fn endpoint_info(&self, request: EndpointRef) -> Reply {
+        self.engines.named(request.endpoint).await;
+        Reply::EndpointInfo(BTreeMap::new())
+    }
+
     pub(super) async fn delete_endpoint(&self, request: EndpointRef) -> Result<Reply, Error> {
         // One that is still joining, since the engine was answered that it took too long, joins first.
         let mut made = self.endpoints.turn(request.endpoint).await;

@@ -58,7 +58,7 @@ impl Driver {
             NetworkCall::CreateEndpoint(endpoint) => self.create_endpoint(endpoint).await,
             NetworkCall::Join(join) => self.join(join).await,
             NetworkCall::DeleteEndpoint(endpoint) => self.delete_endpoint(endpoint).await,
-            NetworkCall::EndpointOperInfo(_) => Ok(Reply::EndpointInfo(Default::default())),
+            NetworkCall::EndpointOperInfo(endpoint) => Ok(self.endpoint_info(endpoint).await),
             // Whoever leaves is deleted next. Ports are published on the engine's own gateway bridge. Who is in
             // the cluster is the store's to say.
             NetworkCall::Leave(_)

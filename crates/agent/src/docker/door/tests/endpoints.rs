@@ -1,7 +1,11 @@
 //! Endpoints, from the engine's first word of them to its last.
 
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
-use crate::{docker::Container, simulation::eventually};
+use crate::{
+    core::{EngineStatus, Names},
+    docker::Container,
+    simulation::eventually,
+};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -55,6 +59,35 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     engine.start(2).await.unwrap();
     assert_eq!((name(2).name.as_str(), &name(2).container), ("nginx_01", &Some(id)));
     assert_eq!(name(2).aliases, ["www".parse().unwrap()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_a_container_runs_its_name_is_waited_for() {
+    let engine = Engine::with_network().await;
+    engine.start(1).await.unwrap();
+    let core = engine.node.core();
+    let info = async || {
+        let asked = Instant::now();
+        engine.ok("NetworkDriver.EndpointOperInfo", endpoint_ref(1)).await;
+        asked.elapsed()
+    };
+    assert_eq!(info().await, Duration::ZERO, "nobody follows the engine");
+    core.engine.send_replace(Some(EngineStatus {
+        address: "/run/docker.sock".to_owned(),
+        version: Ok("28.5.2".to_owned()),
+        since: core.env.now(),
+        problems: Vec::new(),
+    }));
+    assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
+    let name = "nginx_01".parse().unwrap();
+    let names = Names { container: "c".repeat(64), name, aliases: Vec::new() };
+    let rename = async {
+        sleep(Duration::from_millis(20)).await;
+        core.rename_for_engine(endpoint(1), names).await.unwrap();
+    };
+    let (took, ()) = tokio::join!(info(), rename);
+    assert!((20..100).contains(&took.as_millis()), "{took:?}");
+    assert_eq!(info().await, Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +212,7 @@ async fn a_join_that_takes_too_long_is_said_in_time_and_undone_by_what_follows()
     engine.node.kernel.fail(weft_datapath::Faults { observe: 1000, ..Default::default() });
     let asked = Instant::now();
     let why = engine.refused("NetworkDriver.Join", join(1)).await;
-    assert!(asked.elapsed() <= Duration::from_secs(6), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() <= Duration::from_secs(15), "{:?}", asked.elapsed());
     assert!(why.contains("kernel") || why.contains("store"), "{why}");
     engine.node.store.faults().set_delay(Duration::ZERO);
     engine.node.kernel.fail(weft_datapath::Faults::default());

@@ -78,7 +78,13 @@ impl<'f> Containers<'f> {
             tokio::select! {
                 Ok(()) = journal.changed() => {}
                 () = self.follower.shared.look.notified() => {}
-                containers = news.take() => self.curious.extend(containers),
+                containers = news.take() => {
+                    // Unlike an inspection, a list does not wait while one of them starts, and has its name.
+                    if !containers.iter().all(|id| self.table.knows(id)) {
+                        next_list = Instant::now();
+                    }
+                    self.curious.extend(containers);
+                }
                 Some(Ok((id, result))) = self.inspections.join_next() => self.inspected(id, result)?,
                 () = sleep_until(due) => if Instant::now() >= next_list {
                     next_list = self.list().await?;

@@ -48,6 +48,11 @@ impl Table {
         self.0.remove(id);
     }
 
+    /// Whether a container is known, by its name at least.
+    pub(super) fn knows(&self, id: &ContainerId) -> bool {
+        self.0.contains_key(id)
+    }
+
     /// Whether the aliases of a container are known.
     pub(super) fn knows_aliases_of(&self, id: &ContainerId) -> bool {
         self.0.get(id).is_some_and(|known| known.aliases.is_some())
