@@ -80,6 +80,9 @@ async fn accept(
     listener: &UnixListener,
     slots: &Arc<Semaphore>,
 ) -> (UnixStream, Option<OwnedSemaphorePermit>) {
+    if slots.available_permits() == 0 {
+        tracing::warn!("as many connections as there may be; more have to wait");
+    }
     // The semaphore is never closed, so there always is a permit in the end.
     let slot = Arc::clone(slots).acquire_owned().await.ok();
     loop {

@@ -5,6 +5,7 @@ use crate::http::{self, BindError, Terms};
 use rustix::{
     fs::{Gid, Mode, Uid, chmod, chown},
     io::Errno,
+    process::{Resource, getrlimit},
 };
 use std::{
     fs,
@@ -19,9 +20,12 @@ use tokio_util::sync::CancellationToken;
 /// Only root, until the engine's socket has been seen.
 const TERMS: Terms = Terms { group: None, instead: "give another --docker-proxy" };
 
-/// Connections at once; more wait. One that streams takes four file descriptors, of the 65,536 that the agent's
-/// unit has.
+/// Connections at once; more wait.
 const MAX_CONNECTIONS: usize = 4096;
+
+/// Of how many file descriptors of the agent's there may be one connection: it takes four at most, and half of all
+/// are for something else.
+const DESCRIPTORS_EACH: u64 = 8;
 
 /// How long requests may take to end when the agent stops.
 const END_WITHIN: Duration = Duration::from_secs(2);
@@ -45,10 +49,15 @@ pub(crate) async fn serve(path: PathBuf, listener: UnixListener, proxy: Proxy, s
     let proxy = Arc::new(proxy);
     let admit = shutdown.run_until_cancelled(keep_admitting(&path, proxy.engine.socket()));
     let converse = |stream| converse(stream, Arc::clone(&proxy), shutdown.clone());
-    let answer = http::each_connection(listener, MAX_CONNECTIONS, END_WITHIN, &shutdown, converse);
+    let answer = http::each_connection(listener, connections_at_once(), END_WITHIN, &shutdown, converse);
     tokio::join!(admit, answer);
     // One that is left behind is recognised as such by the next agent.
     let _ = fs::remove_file(&path);
+}
+
+fn connections_at_once() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(descriptors / DESCRIPTORS_EACH).unwrap_or(MAX_CONNECTIONS).clamp(1, MAX_CONNECTIONS)
 }
 
 /// Who may use a socket: owner, group, and mode.

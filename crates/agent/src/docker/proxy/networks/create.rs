@@ -52,7 +52,9 @@ impl Proxy {
     }
 }
 
-/// Whether a network is the cluster's to make: Swarm's own, and templates for networks of one host, are not.
+/// Whether a network is the cluster's to make: what can only be Swarm's, and templates for networks of one host,
+/// are not.
 fn is_ours(wanted: &docker::CreateNetwork) -> bool {
-    matches!(wanted.driver.as_str(), "overlay" | "weft") && !wanted.ingress && !wanted.config_only
+    let swarms = wanted.ingress || wanted.scope == "swarm";
+    matches!(wanted.driver.as_str(), "overlay" | "weft") && !swarms && !wanted.config_only
 }

@@ -19,8 +19,8 @@ use axum::{
     http::{Method, Request, Response, StatusCode},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use std::time::Duration;
-use weft_api::docker;
 use weft_docker::plugin::DRIVER;
 use weft_model::NetworkId;
 
@@ -38,10 +38,20 @@ struct Ours {
     view: NetworkView,
 }
 
+/// What is read of a network of the engine's: enough to know whether it is one of ours. Whatever else there is,
+/// and whatever it looks like, is between engine and client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Seen {
+    id: String,
+    name: String,
+    driver: String,
+}
+
 /// What the engine says when it is asked for a network.
 enum Look {
     /// It has it.
-    Found(Box<docker::Network>),
+    Found(Seen),
     /// It does not.
     Unknown,
     /// Something else, which is what the client is to be told.
@@ -66,17 +76,13 @@ impl Proxy {
         let answer = self.engine.ask(Method::GET, &path(version, network, "")).await?;
         Ok(match answer.status() {
             StatusCode::NOT_FOUND => Look::Unknown,
-            StatusCode::OK => match serde_json::from_slice(answer.body()) {
-                Ok(found) => Look::Found(Box::new(found)),
-                // Some network of a kind that weft has never heard of; not one of ours.
-                Err(_) => Look::Refused(answer),
-            },
+            StatusCode::OK => Look::Found(serde_json::from_slice(answer.body()).unwrap_or_default()),
             _ => Look::Refused(answer),
         })
     }
 
     /// The network of the cluster that `network` of the engine is.
-    fn ours(&self, network: &docker::Network) -> Option<Ours> {
+    fn ours(&self, network: &Seen) -> Option<Ours> {
         if network.driver != DRIVER {
             return None;
         }

@@ -1,6 +1,6 @@
 //! `docker network prune`.
 
-use super::Ours;
+use super::{Ours, show::Element};
 use crate::{
     api::{
         Failure,
@@ -40,12 +40,13 @@ impl Proxy {
         if answer.status() != StatusCode::OK {
             return Ok(answer.into());
         }
-        let listed: Vec<docker::Network> = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let listed: Vec<Element> = serde_json::from_slice(answer.body()).unwrap_or_default();
         let (mut ours, mut others) = (Vec::new(), Vec::new());
-        for network in listed {
-            match self.ours(&network) {
+        for element in &listed {
+            match self.as_ours(element) {
                 Some(known) => ours.push(known),
-                None => others.push(network),
+                // What cannot be read is not known to match.
+                None => others.extend(serde_json::from_str::<docker::Network>(element.get())),
             }
         }
         let mut networks_deleted = self.prune_others(version, &others, &filter).await?;

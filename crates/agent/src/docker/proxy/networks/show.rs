@@ -25,7 +25,7 @@ use weft_api::docker;
 use weft_docker::plugin::DRIVER;
 
 /// An element of a list: the engine's own as it is, to the byte.
-type Element = Box<RawValue>;
+pub(super) type Element = Box<RawValue>;
 
 impl Proxy {
     pub(in crate::docker::proxy) async fn list_networks(
@@ -95,7 +95,7 @@ impl Proxy {
         }
     }
 
-    fn as_ours(&self, element: &Element) -> Option<Ours> {
+    pub(super) fn as_ours(&self, element: &Element) -> Option<Ours> {
         self.ours(&serde_json::from_str(element.get()).ok()?)
     }
 

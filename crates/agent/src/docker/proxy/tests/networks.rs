@@ -266,7 +266,15 @@ async fn what_the_engine_says_of_others_is_not_touched() {
     let (status, body) = host.raw("POST", "/v1.50/networks/create", wanted).await;
     assert_eq!((status, body.as_str()), (201, r#"{"Id":"made by the engine"}"#));
     assert_eq!(host.engine.told(), ["POST /v1.50/networks/create", wanted]);
-    for body in ["", "{", "[]", "null", r#"{"Driver":7}"#, r#"{"Driver":"overlay","Ingress":true}"#] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        r#"{"Driver":7}"#,
+        r#"{"Driver":"overlay","Ingress":true}"#,
+        r#"{"Driver":"overlay","Scope":"swarm"}"#,
+    ] {
         assert_eq!(host.raw("POST", "/networks/create", body).await.0, 201, "{body}");
         assert_eq!(host.engine.told().last().unwrap(), body);
     }
