@@ -30,7 +30,7 @@ use tokio::{
 };
 use weft_datapath::Datapath;
 use weft_model::Vni;
-use weft_plan::{Desired, Place, Plan, Step, plan};
+use weft_plan::{Desired, Observed, Place, Plan, Step, Target, plan};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -49,12 +49,20 @@ pub(crate) struct Reconciler {
     settled: Option<Settled>,
 }
 
-/// What a round made without a failure. Until the period is over the kernel is taken to be as it was left: most
-/// of what happens in a cluster changes nothing here, and to look at thousands of entries takes a while.
+/// What rounds made without a failure since the kernel was looked at. Until the period is over it is taken to be as
+/// they left it: most of what happens in a cluster changes little here, and to look at thousands of entries takes a
+/// while, in which containers wait for their start.
 struct Settled {
     desired: Desired,
-    at: Instant,
+    kernel: Observed,
+    seen_at: Instant,
     outcome: Outcome,
+}
+
+impl Settled {
+    fn is_due(&self) -> bool {
+        self.seen_at.elapsed() >= PERIOD
+    }
 }
 
 /// What a reconciler is made of.
@@ -153,41 +161,51 @@ impl Reconciler {
         Ok(Some(desired(&self.parts.config, cluster, endpoints, underlay_mtu)))
     }
 
-    /// The steps from what is to what should be.
-    async fn look(&self, desired: &mut Desired) -> Result<Plan, String> {
+    /// What is, and the steps from there to what should be.
+    async fn look(&self, desired: &mut Desired) -> Result<(Observed, Plan), String> {
         let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error))?;
         // An engine may have taken its end by the time it was looked for, if it was told of it by then.
         hand_over(desired, &self.parts.journal.endpoints());
-        Ok(plan(desired, &observed))
+        let plan = plan(desired, &observed);
+        Ok((observed, plan))
     }
 
     async fn bring_about(&mut self, mut desired: Desired) -> Result<Outcome, String> {
+        let mut settled = self.settled.take().filter(|settled| !settled.is_due());
         // To hand something over takes no step: what was settled before is settled after.
         let endpoints = self.parts.journal.endpoints();
-        let known = self.settled.as_mut().map(|settled| &mut settled.desired);
+        let known = settled.as_mut().map(|settled| &mut settled.desired);
         known.into_iter().chain([&mut desired]).for_each(|desired| hand_over(desired, &endpoints));
-        let due = self.until_due().is_zero();
-        if let Some(settled) = self.settled.take_if(|settled| !due && settled.desired == desired) {
+        if let Some(settled) = settled.take_if(|settled| settled.desired == desired) {
             let outcome = Outcome { steps: 0, ..settled.outcome.clone() };
             self.settled = Some(settled);
             return Ok(outcome);
         }
-        self.settled = None;
-        let plan = self.look(&mut desired).await?;
-        let outcome = self.apply(plan).await;
-        if outcome.failures.is_empty() {
-            self.settled = Some(Settled { desired, at: Instant::now(), outcome: outcome.clone() });
+        let now = Instant::now();
+        let (mut kernel, plan, seen_at) = match settled {
+            Some(Settled { kernel, seen_at, .. }) if kernel.suffices_for(&Target::of(&desired)) => {
+                let plan = plan(&desired, &kernel);
+                (kernel, plan, seen_at)
+            }
+            _ => {
+                let (kernel, plan) = self.look(&mut desired).await?;
+                (kernel, plan, now)
+            }
+        };
+        let outcome = self.apply(&plan).await;
+        if outcome.failures.is_empty() && plan.steps.iter().all(|step| kernel.take(step).is_ok()) {
+            self.settled = Some(Settled { desired, kernel, seen_at, outcome: outcome.clone() });
         }
         Ok(outcome)
     }
 
     /// How long until the kernel is to be looked at without a reason.
     fn until_due(&self) -> Duration {
-        self.settled.as_ref().map_or(PERIOD, |settled| PERIOD.saturating_sub(settled.at.elapsed()))
+        self.settled.as_ref().map_or(PERIOD, |settled| PERIOD.saturating_sub(settled.seen_at.elapsed()))
     }
 
-    async fn apply(&self, plan: Plan) -> Outcome {
-        let report = self.parts.datapath.apply(&plan).await;
+    async fn apply(&self, plan: &Plan) -> Outcome {
+        let report = self.parts.datapath.apply(plan).await;
         for step in &plan.steps {
             tracing::debug!(%step, "step");
         }
@@ -200,7 +218,7 @@ impl Reconciler {
             if report.skipped > 0 { plan.steps.iter().collect() } else { failed.collect::<Vec<_>>() };
         let uncleared = Some(missing.into_iter().filter_map(cleared_by).collect());
         let failures = report.failures.iter().map(Trouble::from).collect();
-        let problems = plan.problems.into_iter().map(Trouble::from).collect();
+        let problems = plan.problems.iter().map(Trouble::from).collect();
         Outcome { steps: report.done, failures, problems, uncleared }
     }
 
@@ -209,7 +227,7 @@ impl Reconciler {
         let picture = self.parts.picture.borrow().clone();
         let endpoints = self.parts.journal.endpoints();
         let plan = match self.wanted(&endpoints, &picture).await {
-            Ok(Some(mut desired)) => self.look(&mut desired).await,
+            Ok(Some(mut desired)) => self.look(&mut desired).await.map(|(_, plan)| plan),
             Ok(None) => Ok(Plan::default()),
             Err(error) => Err(error),
         };

@@ -77,3 +77,35 @@ fn an_attach_and_an_idle_round() {
         );
     });
 }
+
+#[test]
+fn an_engines_container_joins_among_many() {
+    isolated(|| {
+        for others in [0, 99, 999] {
+            let host = Host::new(u8::try_from(1 + others % 7).unwrap());
+            let mut wanted = Wanted::default();
+            wanted.segment(256, host.ip, &["10.0.0.1/16"]);
+            for n in 0..others {
+                wanted.for_engine(256, &format!("{}/16", address(n)));
+            }
+            host.reach(&wanted);
+            let ids: Vec<_> = wanted.0.attachments.keys().copied().collect();
+            ids.into_iter().for_each(|id| wanted.hand_over(id, true));
+            let id = wanted.for_engine(256, "10.0.200.1/16");
+            let port = format!("p{}", id.short());
+            let (mut plans, mut applies) = (Vec::new(), Vec::new());
+            for _ in 0..10 {
+                let start = Instant::now();
+                let plan = host.plan(&wanted.0);
+                plans.push(start.elapsed());
+                let start = Instant::now();
+                assert!(host.apply(&plan).is_complete());
+                applies.push(start.elapsed());
+                host.sh(&format!("ip -n weft-256 link delete {port}"));
+            }
+            let (plan, apply) = (plans.iter().min().unwrap(), applies.iter().min().unwrap());
+            eprintln!("with {others} others: looked at and planned in {plan:?}, joined in {apply:?}");
+            assert!(*plan + *apply < Duration::from_millis(200), "{plan:?}, {apply:?}");
+        }
+    });
+}

@@ -1,6 +1,6 @@
 //! What is in the kernel that is ours, or stands in our way.
 
-use crate::{ALIAS_PREFIX, Place, RulesetMark};
+use crate::{ALIAS_PREFIX, BRIDGE_NETFILTER, Place, RulesetMark, Target};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -19,6 +19,24 @@ pub struct Observed {
     pub blocked: BTreeMap<Place, String>,
     /// The nftables table of ours in the host.
     pub ruleset: Option<RulesetMark>,
+}
+
+impl Observed {
+    /// Whether it shows all that a plan for `target` has to know, though it may have been read for another: every
+    /// namespace, and whether others have what is wanted of routes and kernel parameters. A link of another's that
+    /// stands in the way only shows when ours is to be made.
+    pub fn suffices_for(&self, target: &Target) -> bool {
+        let shown = |(place, want): (&Place, &Namespace)| {
+            let Some(have) = self.places.get(place) else { return self.blocked.contains_key(place) };
+            let known =
+                |route: &Route| have.routes.contains(route) || have.foreign_routes.contains_key(&route.to);
+            // These may be missing from the kernel as well.
+            let optional = |key: &String| BRIDGE_NETFILTER.contains(&key.as_str());
+            want.routes.iter().all(known)
+                && want.sysctls.keys().all(|key| optional(key) || have.sysctls.contains_key(key))
+        };
+        target.places.iter().all(shown)
+    }
 }
 
 /// The objects in one network namespace.

@@ -10,7 +10,7 @@ use std::{
 use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
     Attachment, Change, Desired, Kind, Link, Namespace, Observed, Outer, Place, Port, Publish, Remote,
-    RulesetMark, Segment, Step, Thing, plan,
+    RulesetMark, Segment, Step, Target, Thing, plan,
 };
 
 const VNIS: [u32; 3] = [256, 257, 258];
@@ -306,6 +306,18 @@ fn observe(kernel: &Observed, desired: &Desired) -> Observed {
     observed
 }
 
+/// What the data plane sees when it looks for `desired`: of others' routes and of kernel parameters what is needed.
+fn seen(kernel: &Observed, desired: &Desired) -> Observed {
+    let mut seen = observe(kernel, desired);
+    let target = Target::of(desired);
+    for (place, namespace) in &mut seen.places {
+        let want = target.places.get(place).cloned().unwrap_or_default();
+        namespace.foreign_routes.retain(|to, _| want.routes.iter().any(|route| route.to == *to));
+        namespace.sysctls.retain(|key, _| want.sysctls.contains_key(key));
+    }
+    seen
+}
+
 /// The ends that engines have, of the pairs whose other ends are where they should be.
 fn handed_over(kernel: &Observed, desired: &Desired) -> Vec<(Place, IfName, Link)> {
     let of_alias = |place: &Place, id: &EndpointId| {
@@ -366,6 +378,22 @@ proptest! {
             prop_assert_eq!((ours, namespace.routes.len()), (0, 0), "in {}", place);
         }
         prop_assert_eq!(kernel.ruleset, None);
+    }
+
+    #[test]
+    fn what_was_seen_for_one_suffices_for_another_or_does_not(
+        before in desired(), after in desired(), foreign in vec((place(), select(&VNIS[..])), 0..3),
+    ) {
+        let mut kernel = kernel();
+        for (place, number) in foreign {
+            meddle(&mut kernel, Meddling::ForeignRoute(place, address(number, 1, false).trunc()));
+        }
+        reach(&mut kernel, &before)?;
+        let seen = seen(&kernel, &before);
+        if seen.suffices_for(&Target::of(&after)) {
+            prop_assert_eq!(plan(&after, &seen).steps, plan(&after, &kernel).steps);
+        }
+        prop_assert!(seen.suffices_for(&Target::of(&before)));
     }
 
     #[test]

@@ -63,9 +63,10 @@ impl From<&Failure> for Trouble {
     }
 }
 
-impl From<Problem> for Trouble {
-    fn from(Problem { place, link, message }: Problem) -> Self {
-        Self { place: Some(place), link: link.map(|link| link.to_string()), why: message }
+impl From<&Problem> for Trouble {
+    fn from(Problem { place, link, message }: &Problem) -> Self {
+        let link = link.as_ref().map(ToString::to_string);
+        Self { place: Some(place.clone()), link, why: message.clone() }
     }
 }
 
