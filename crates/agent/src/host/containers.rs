@@ -1,10 +1,11 @@
 //! Which container the processes in a network namespace are of.
 
 use std::{
+    cmp::Reverse,
     fs::{self, File},
     io::Read,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use weft_netlink::Namespace;
@@ -19,9 +20,9 @@ const LONGEST: u64 = 64 << 10;
 pub(super) fn container_in(netns: &Path) -> Option<String> {
     let deadline = Instant::now() + DEADLINE;
     let namespace = Namespace::open(netns).and_then(|namespace| namespace.inode()).ok()?;
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes
-        .map(|entry| entry.path())
+    newest_first()
+        .into_iter()
+        .map(|process| PathBuf::from(format!("/proc/{process}")))
         .take_while(|_| Instant::now() < deadline)
         // Processes end while they are looked at.
         .filter(|path| fs::metadata(path.join("ns/net")).is_ok_and(|network| network.ino() == namespace))
@@ -30,6 +31,15 @@ pub(super) fn container_in(netns: &Path) -> Option<String> {
             File::open(path.join("cgroup")).ok()?.take(LONGEST).read_to_end(&mut groups).ok()?;
             container_of(&String::from_utf8_lossy(&groups))
         })
+}
+
+/// The processes of this host. Those of a container that is being started are the newest.
+fn newest_first() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut processes: Vec<u32> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    processes.sort_unstable_by_key(|process| Reverse(*process));
+    processes
 }
 
 /// The container that a process is of, by its control groups as cgroups(7) has them: `4:memory:/docker/<id>`,
