@@ -54,7 +54,7 @@ fn vxlan(facts: &Facts, filter: &Filter) -> Finding {
     const CHECK: &str = "vxlan";
     let port = port(facts);
     let obstacles = vxlan_obstacles(facts, filter);
-    let certain: Vec<&Place> = places(&obstacles, true);
+    let certain = places(&obstacles, true);
     if !certain.is_empty() {
         let what = format!("{} drops {port}/udp: nothing on the other hosts can be reached", names(&certain));
         return Finding::missing(CHECK, what, mends(&certain, |place| open(facts, filter, place)));
@@ -102,8 +102,9 @@ fn open(facts: &Facts, filter: &Filter, place: &Place) -> Vec<Mend> {
             ]
         }
         Manager::Ufw => {
-            let on = interface.map(|name| format!(" in on {name}")).unwrap_or_default();
-            vec![Mend::command(&format!("ufw allow{on} to any port {port} proto udp"))]
+            let way = if outward(place) { "out" } else { "in" };
+            let on = interface.map(|name| format!(" on {name}")).unwrap_or_default();
+            vec![Mend::command(&format!("ufw allow {way}{on} to any port {port} proto udp"))]
         }
         Manager::Nobody if place.tool == Tool::Nft => {
             let way = if outward(place) { "oifname" } else { "iifname" };
@@ -171,7 +172,8 @@ fn forwarding_obstacles(facts: &Facts, filter: &Filter, ipv4: bool) -> Vec<Obsta
 /// What lets weft's uplinks through. Who may reach whom there, weft's own rules say.
 fn forward(filter: &Filter, place: &Place) -> Vec<Mend> {
     const USER: &str = "DOCKER-USER";
-    if place.tool != Tool::Nft && filter.has_chain(place.tool, USER) {
+    // The engine has the kernel look there before anything else that forwards.
+    if place.hook == Hook::Forward && place.tool != Tool::Nft && filter.has_chain(place.tool, USER) {
         let rule =
             |way| Mend::command(&format!("{} -I {USER} {way} {UPLINKS}+ -j ACCEPT", place.tool.program()));
         return vec![rule("-i"), rule("-o"), keep(IPTABLES)];
