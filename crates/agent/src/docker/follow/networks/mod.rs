@@ -2,25 +2,21 @@
 
 mod likeness;
 mod plan;
+mod steps;
 
 use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news::Marks};
 use crate::{
     cluster::Cluster,
     docker::{Mapped, Shared},
-    error::chain,
 };
-use likeness::{adoption, creation, pools_of, subnets_of};
-use plan::{Because, Scene, Step, plan};
+use plan::{Scene, Step, plan};
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
-use weft_docker::engine::{self, ApiVersion, EngineError, ForeignNetwork};
-use weft_model::{Key, NetworkId};
+use weft_docker::engine::{self, EngineError, ForeignNetwork};
+use weft_model::NetworkId;
 
 /// How often to look at all networks without a reason. Also how long one has to be missing to be forgotten.
 const PERIOD: Duration = Duration::from_secs(10);
-
-/// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
-const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };
 
 /// See the module.
 pub(super) struct Networks<'f> {
@@ -83,7 +79,9 @@ impl<'f> Networks<'f> {
         self.foreign = list.foreign;
         let unlisted = before.into_keys().filter(|id| !self.known.contains_key(id));
         let gone = self.unlisted.look(unlisted, PERIOD);
-        self.remember(|mapped| mapped.retain(|id, _| !gone.contains(id)));
+        if let Err(why) = self.remember(|mapped| mapped.retain(|id, _| !gone.contains(id))) {
+            tracing::error!("{why}");
+        }
         Ok(())
     }
 
@@ -122,106 +120,6 @@ impl<'f> Networks<'f> {
             foreign: &self.foreign,
             mapped,
             going: self.known.keys().filter(|id| shared.is_being_deleted(id)).copied().collect(),
-        }
-    }
-
-    async fn carry_out(&mut self, step: &Step, cluster: &Cluster) -> Result<(), String> {
-        match step {
-            Step::Remove { id, because, .. } => self.remove(*id, because).await.map_err(|why| {
-                let name = self.known.get(id).map_or_else(|| id.short(), |network| network.name.to_string());
-                match because {
-                    Because::Removed(_) => {
-                        format!("network {name} was removed from the cluster, but Docker keeps it: {why}")
-                    }
-                    Because::NameTaken => {
-                        format!("Docker's network {name} is another than the cluster's, and stays: {why}")
-                    }
-                }
-            }),
-            Step::Map { id, network } => {
-                self.map(*id, *network);
-                Ok(())
-            }
-            Step::Adopt { id, name } => self
-                .adopt(*id)
-                .await
-                .map_err(|why| format!("Docker's network {name} is not in the cluster: {why}")),
-            Step::Create { network, name } => self
-                .create(*network, cluster)
-                .await
-                .map_err(|why| format!("the cluster's network {name} is not in Docker: {why}")),
-        }
-    }
-
-    async fn remove(&mut self, id: NetworkId, because: &Because) -> Result<(), String> {
-        if let Because::Removed(network) = because
-            && self.is_in_store(*network).await?
-        {
-            return Ok(());
-        }
-        match self.engine.remove_network(&id).await {
-            Err(error) if !error.is_not_found() => return Err(chain(&error)),
-            Ok(()) | Err(_) => {}
-        }
-        self.known.remove(&id);
-        self.remember(|mapped| drop(mapped.remove(&id)));
-        tracing::info!(network = id.short(), "network removed from Docker");
-        Ok(())
-    }
-
-    /// Whether the cluster has a network. The picture may be older than the network: nothing is removed on the
-    /// strength of that.
-    async fn is_in_store(&self, network: NetworkId) -> Result<bool, String> {
-        let core = &self.follower.core;
-        let entry = core.store.get(&core.keyspace.path(&Key::Network(network))).await;
-        entry.map(|entry| entry.is_some()).map_err(|error| chain(&error))
-    }
-
-    async fn adopt(&mut self, id: NetworkId) -> Result<(), String> {
-        let Some(network) = self.known.get(&id) else { return Ok(()) };
-        let name = network.name.clone();
-        let mapped = Mapped { network: Some(id), pools: pools_of(network) };
-        self.follower.core.create(adoption(network)?).await.map_err(|error| error.to_string())?;
-        let mut deleted = false;
-        self.remember(|all| {
-            deleted = self.follower.shared.is_being_deleted(&id);
-            if !deleted {
-                all.insert(id, mapped);
-            }
-        });
-        if deleted {
-            // Nobody could know yet that this is what the engine is deleting.
-            return self.follower.core.remove(&id.to_string()).await.map_err(|error| error.to_string());
-        }
-        tracing::info!(network = %name, id = id.short(), "network of Docker is in the cluster");
-        Ok(())
-    }
-
-    async fn create(&mut self, network: NetworkId, cluster: &Cluster) -> Result<(), String> {
-        let Some(wanted) = cluster.networks.get(&network) else { return Ok(()) };
-        if self.engine.api() < WITHOUT_IPV4 && !wanted.subnets.iter().any(|s| s.pool.addr().is_ipv4()) {
-            let version = self.engine.version();
-            return Err(format!("{version} cannot have networks without IPv4 addresses, 28.0 and later can"));
-        }
-        let made = {
-            let _ours = self.follower.shared.creating(network, subnets_of(wanted));
-            self.engine.create_network(&creation(wanted)).await
-        };
-        let id = made.map_err(|error| chain(&error))?;
-        self.look_at(id).await.map_err(|error| chain(&error))?;
-        self.map(id, network);
-        tracing::info!(network = %wanted.name, id = id.short(), "network of the cluster is in Docker");
-        Ok(())
-    }
-
-    fn map(&self, id: NetworkId, network: NetworkId) {
-        let Some(pools) = self.known.get(&id).map(pools_of) else { return };
-        self.remember(|mapped| drop(mapped.insert(id, Mapped { network: Some(network), pools })));
-    }
-
-    fn remember(&self, change: impl FnOnce(&mut BTreeMap<NetworkId, Mapped>)) {
-        if let Err(error) = self.follower.shared.update(change) {
-            tracing::error!(error = chain(&error), "cannot remember which network of Docker is which");
         }
     }
 }
