@@ -1,5 +1,7 @@
 //! `weft setup docker`: finds what a host lacks, changes nothing unasked, and mends it when asked.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests")]
+
 use serde_json::Value;
 use std::time::Duration;
 use weft_testbed::{Host, Release, World, until};

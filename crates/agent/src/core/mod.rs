@@ -24,8 +24,8 @@ pub use crate::error::{Error, Kind};
 pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub(crate) use pools::VNI_OPTIONS;
-pub(crate) use request::refuse_encryption;
 pub use report::{EndpointView, EngineStatus, NetworkView, NodeView, Round, Status, StoreStatus};
+pub(crate) use request::refuse_encryption;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
