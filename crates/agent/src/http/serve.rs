@@ -105,7 +105,9 @@ async fn converse(stream: UnixStream, router: Router, manners: Manners, shutdown
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = shutdown.cancelled() => {
+        // Hyper closes a connection then on which no request has begun. One that carries a single request ends
+        // with that.
+        () = shutdown.cancelled(), if manners.keep_alive => {
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
         }
@@ -113,5 +115,43 @@ async fn converse(stream: UnixStream, router: Router, manners: Manners, shutdown
     if let Err(error) = result {
         // A client that goes away in the middle of an answer is none of ours to repair.
         tracing::debug!(error = crate::error::chain(&error), "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Terms, bind};
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: weft\r\n\r\n";
+
+    #[tokio::test]
+    async fn whoever_is_connected_when_the_agent_stops_is_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = bind(&path, Terms { group: None, instead: "give another" }).unwrap();
+        let manners = Manners { keep_alive: false, end_within: Duration::from_secs(10) };
+        let router = Router::new().route("/", get(async || "here"));
+        let stop = CancellationToken::new();
+        let mut early = UnixStream::connect(&path).await.unwrap();
+        let server = tokio::spawn(serve(listener, router, manners, stop.clone()));
+        early.write_all(b"GET / HT").await.unwrap();
+        // Nobody has accepted this one before the end: this is a runtime of one thread.
+        tokio::task::yield_now().await;
+        let mut late = UnixStream::connect(&path).await.unwrap();
+        stop.cancel();
+        tokio::task::yield_now().await;
+        early.write_all(&REQUEST[b"GET / HT".len()..]).await.unwrap();
+        late.write_all(REQUEST).await.unwrap();
+        for mut connection in [early, late] {
+            let mut answer = String::new();
+            let reading = connection.read_to_string(&mut answer);
+            tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("here"), "{answer:?}");
+            assert!(answer.contains("connection: close"), "{answer}");
+        }
+        server.await.unwrap();
     }
 }
