@@ -152,6 +152,16 @@ async fn lost_events_cost_a_delay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_picture_that_is_behind_removes_nothing() {
+    let (_store, hosts) = hosts(1).await;
+    hosts[0].node.store.faults().set_watch_delay(Duration::from_secs(5));
+    let id = hosts[0].engine.create_network(&of_weft("overlay", None)).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(hosts[0].engine.state().named("overlay").map(|network| network.id), Some(id));
+    assert!(hosts[0].agrees() && hosts[0].problems().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn removed_at_once_it_does_not_come_back() {
     for delay in 0..12 {
         let (_store, hosts) = hosts(2).await;

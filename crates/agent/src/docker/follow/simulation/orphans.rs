@@ -32,6 +32,8 @@ async fn what_a_killed_engine_dropped_is_gone_within_seconds() {
     host.kill().await;
     host.engine.start(false).await;
     host.start();
+    host.node.joined(1).await;
+    assert_eq!(endpoints(&host), 1, "one look proves nothing");
     let began = Instant::now();
     eventually("it is gone", || endpoints(&host) == 0).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
@@ -53,6 +55,7 @@ async fn an_engine_with_live_restore_loses_nothing() {
         host.engine.start(true).await;
         if agent_dies {
             host.start();
+            host.node.joined(1).await;
         }
         sleep(Duration::from_secs(60)).await;
         assert_eq!(endpoints(&host), 1);
@@ -72,6 +75,13 @@ async fn one_of_two_lists_is_enough() {
         weft_docker::engine::ContainerState::Created;
     sleep(Duration::from_secs(60)).await;
     assert_eq!(endpoints(&host), 1, "its network has it");
+    // For a moment it is in neither, just when somebody looks.
+    host.engine.state().blind = true;
+    host.engine.break_events();
+    sleep(Duration::from_secs(2)).await;
+    host.engine.state().blind = false;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(endpoints(&host), 1, "one look proves nothing");
 }
 
 #[tokio::test(start_paused = true)]
