@@ -64,7 +64,7 @@ pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: Ca
         (Some(engine), _) => {
             let parts = connection.into_parts();
             let client = End { stream: parts.io.into_inner(), said: parts.read_buf };
-            tunnel::join(client, engine).await;
+            tunnel::join(client, &hang_up, engine).await;
         }
         // A client that goes away in the middle of an answer is none of ours to repair.
         (None, Err(error)) => tracing::debug!(error = chain(&error), "a client's connection broke"),

@@ -3,11 +3,17 @@
 use super::hang_up::HangUp;
 use axum::body::Bytes;
 use rustix::net::Shutdown;
-use std::io::{self, ErrorKind};
+use std::{
+    io::{self, ErrorKind},
+    time::Duration,
+};
 use tokio::{net::UnixStream, task::coop::consume_budget};
 
 /// How much is read at once, in bytes: as Go's `io.Copy`, which is on both sides of us.
 const CHUNK: usize = 32 << 10;
+
+/// How long the engine may take to read what a client said before it went.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// One end of a tunnel.
 pub(super) struct End {
@@ -17,29 +23,38 @@ pub(super) struct End {
     pub(super) said: Bytes,
 }
 
-/// Joins two ends until both directions have ended, or one side has gone that the other had nothing to say to
-/// any more.
+/// Joins two ends until both directions have ended, or one side has gone that has said all. `client_gone` tells
+/// that the client has.
 ///
 /// Each direction ends by itself: a client that has sent all its input still waits for the output, and output
-/// may still come from an engine that reads no more.
-pub(super) async fn join(client: End, engine: End) {
+/// may still come from an engine that reads no more. But a side that has gone must be noticed when it goes, and
+/// not at the next byte for it, which may never come.
+pub(super) async fn join(client: End, client_gone: &HangUp, engine: End) {
     let mut up = std::pin::pin!(copy(client.said, &client.stream, &engine.stream));
     let mut down = std::pin::pin!(copy(engine.said, &engine.stream, &client.stream));
-    // A side that has gone must be noticed when it goes, and not at the next byte for it, which may never come.
+    let all_is_said = async {
+        tokio::select! {
+            () = &mut up => tokio::select! {
+                () = &mut down => {}
+                () = client_gone.wait() => {}
+            },
+            () = &mut down => {
+                let engine_gone = HangUp::of(&engine.stream);
+                tokio::select! {
+                    () = &mut up => {}
+                    () = engine_gone.wait() => {}
+                }
+            }
+        }
+    };
+    let nobody_listens = async {
+        client_gone.wait().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
     tokio::select! {
-        () = &mut up => tokio::select! {
-            () = &mut down => {}
-            () = gone(&client.stream) => {}
-        },
-        () = &mut down => tokio::select! {
-            () = &mut up => {}
-            () = gone(&engine.stream) => {}
-        },
+        () = all_is_said => {}
+        () = nobody_listens => {}
     }
-}
-
-async fn gone(stream: &UnixStream) {
-    HangUp::of(stream).wait().await;
 }
 
 /// Copies until one side ends or breaks, and tells both that nothing more is carried this way.

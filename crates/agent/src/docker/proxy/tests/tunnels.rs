@@ -140,6 +140,18 @@ async fn one_that_has_gone_is_not_taken_for_one_that_is_done() {
 }
 
 #[tokio::test]
+async fn one_that_has_gone_is_not_waited_for_by_what_it_said() {
+    let stand = Stand::up().await;
+    let engine = stand.engine();
+    let (mut client, wire) = attached(&stand, &engine).await;
+    client.flood(&[b'x'; 4096], 64 << 20).await;
+    drop(client);
+    // The engine reads none of it, and says nothing.
+    let (_wire, hang_up) = wire.watched();
+    super::soon(hang_up.wait()).await;
+}
+
+#[tokio::test]
 async fn output_arrives_after_the_input_is_refused() {
     let stand = Stand::up().await;
     let engine = stand.engine();
