@@ -113,6 +113,14 @@ impl Shared {
         lock(&self.mapped).values().any(|network| network.pools.contains(&pool))
     }
 
+    /// The other pools, of the same family, of the engine's network with `pool`.
+    pub(crate) fn pools_beside(&self, pool: IpNet) -> Vec<IpNet> {
+        let mapped = lock(&self.mapped);
+        let network = mapped.values().find(|network| network.pools.contains(&pool));
+        let beside = |other: &&IpNet| **other != pool && other.addr().is_ipv4() == pool.addr().is_ipv4();
+        network.into_iter().flat_map(|network| network.pools.iter().filter(beside)).copied().collect()
+    }
+
     /// What the engine said of the container `id`.
     pub(crate) fn container(&self, id: &str) -> Option<Container> {
         lock(&self.containers).get(id).cloned()

@@ -1,7 +1,7 @@
 //! Pools and addresses.
 
 use super::Driver;
-use crate::core::Error;
+use crate::core::{Error, Kind};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_docker::plugin::{DRIVER, PoolId, ReleaseAddress, ReleasePool, Reply, RequestAddress, RequestPool};
@@ -43,13 +43,30 @@ impl Driver {
         match request.address {
             // The auxiliary addresses of a network are asked for before the network is created.
             Some(address) if !self.shared.has_pool(pool) => Ok(Reply::Address(with_prefix(address, pool))),
-            wanted => self.engines.grant_address(pool, wanted).await.map(Reply::Address),
+            wanted => self.grant(pool, wanted).await.map(Reply::Address),
         }
     }
 
+    /// Engines go on to a network's next pool when one is full, but not if it is another's to say so: then they
+    /// take whatever address they are given.
+    async fn grant(&self, pool: IpNet, wanted: Option<IpAddr>) -> Result<IpNet, Error> {
+        let full = match self.engines.grant_address(pool, wanted).await {
+            Err(error) if error.kind == Kind::Conflict && wanted.is_none() => error,
+            result => return result,
+        };
+        for other in self.shared.pools_beside(pool) {
+            if let Ok(address) = self.engines.grant_address(other, None).await {
+                return Ok(address);
+            }
+        }
+        Err(full)
+    }
+
     pub(super) async fn release_address(&self, request: ReleaseAddress) -> Result<Reply, Error> {
-        let PoolId(pool) = request.pool;
-        self.engines.release_address(pool, request.address).await?;
+        let (PoolId(pool), address) = (request.pool, request.address);
+        let beside = || self.shared.pools_beside(pool).into_iter().find(|other| other.contains(&address));
+        let pool = if pool.contains(&address) { pool } else { beside().unwrap_or(pool) };
+        self.engines.release_address(pool, address).await?;
         Ok(Reply::Done)
     }
 }

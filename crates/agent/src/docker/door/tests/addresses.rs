@@ -83,6 +83,31 @@ async fn an_endpoints_address_is_claimed_until_it_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_a_pool_is_full_the_networks_next_has_room() {
+    let engine = Engine::new().await;
+    let pools = ["10.0.0.0/29", "10.0.1.0/29"];
+    for pool in pools {
+        engine.ok("IpamDriver.RequestPool", request_pool(pool)).await;
+    }
+    let mut body = create_network(1, pools[0]);
+    body["IPv4Data"] = json!(pools.map(|pool| json!({"AddressSpace": "weft", "Pool": pool})));
+    engine.ok("NetworkDriver.CreateNetwork", body).await;
+    engine.adopt(1, "overlay").await.unwrap();
+    let ask = async || engine.call("IpamDriver.RequestAddress", request_address(pools[0], "")).await;
+    let mut addresses = Vec::new();
+    for _ in 0..10 {
+        addresses.push(ask().await.unwrap()["Address"].as_str().unwrap().to_owned());
+    }
+    assert_eq!((addresses[4].as_str(), addresses[5].as_str()), ("10.0.0.6/29", "10.0.1.2/29"));
+    assert!(ask().await.unwrap_err().contains("no free address left in 10.0.0.0/29"));
+    for address in &addresses {
+        let body = json!({"PoolID": pool_id(pools[0]), "Address": address.split_once('/').unwrap().0});
+        engine.ok("IpamDriver.ReleaseAddress", body).await;
+    }
+    assert!(engine.node.core().known().claims.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_container_may_be_started_before_the_networks_name_is_known() {
     let engine = Engine::new().await;
     engine.create(1, "10.0.0.0/24").await.unwrap();

@@ -9,9 +9,9 @@ mod sequences;
 
 use super::{Driver, router};
 use crate::{
-    core::{CreateNetwork, Door, Error},
+    core::{CreateNetwork, Door, Error, PoolRequest},
     docker::Shared,
-    simulation::{Node, cluster, network_in},
+    simulation::{self, Node, cluster},
 };
 use axum::{Router, body::Body, extract::Request, http::StatusCode};
 use serde_json::{Value, json};
@@ -88,7 +88,8 @@ impl Engine {
     async fn adopt(&self, number: u8, name: &str) -> Result<NetworkId, Error> {
         let id = network(number);
         let pools = self.shared.mapped()[&id].pools.clone();
-        let request = CreateNetwork { id: Some(id), ..network_in(name, &pools.first().unwrap().to_string()) };
+        let pools = pools.into_iter().map(|pool| PoolRequest { subnet: Some(pool), ..Default::default() });
+        let request = CreateNetwork { id: Some(id), pools: pools.collect(), ..simulation::network(name) };
         let adopted = self.node.core().create(request).await?;
         self.shared.update(|all| all.get_mut(&id).unwrap().network = Some(adopted)).unwrap();
         Ok(adopted)
