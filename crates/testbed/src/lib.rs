@@ -18,6 +18,7 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "for tests: a panic is how they fail")]
 
 mod agent;
+mod counts;
 mod engine;
 mod host;
 mod http;
@@ -28,6 +29,7 @@ mod wait;
 mod world;
 
 pub use agent::Agent;
+pub use counts::Counts;
 pub use engine::{Engine, Release};
 pub use host::Host;
 pub use http::{Answer, request};

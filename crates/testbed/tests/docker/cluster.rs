@@ -1,7 +1,7 @@
 //! What most tests start from.
 
 use std::{thread, time::Duration};
-use weft_testbed::{Agent, Engine, Host, Release, StoreServer, World, eventually, until};
+use weft_testbed::{Agent, Engine, Host, Release, StoreServer, World, until};
 
 /// How long something may take that usually takes milliseconds.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -51,49 +51,12 @@ impl Cluster {
             until("the network is in every engine", SOON, || has_network(engine, name));
         }
     }
-
-    /// The keys in the store, of networks and everything that belongs to them.
-    #[track_caller]
-    pub(crate) fn keys(&self) -> Vec<String> {
-        let listed = self.world.host(1).run(&["consul", "kv", "get", "-keys", "-separator=", "weft/v1/"]);
-        // Nodes stay, and the epoch is a counter.
-        let others = ["weft/v1/nodes/", "weft/v1/live/", "weft/v1/epoch"];
-        let of_networks = listed.lines().filter(|key| !others.iter().any(|other| key.starts_with(other)));
-        of_networks.map(ToOwned::to_owned).collect()
-    }
-
-    /// Waits until nothing is left of any network, neither in the store nor on the hosts.
-    #[track_caller]
-    pub(crate) fn is_empty_soon(&self) {
-        eventually(SOON, || match self.keys() {
-            keys if keys.is_empty() => Ok(()),
-            keys => Err(format!("still in the store: {keys:?}")),
-        });
-        for engine in &self.engines {
-            let host = engine.host();
-            eventually(SOON, || match remains(host) {
-                remains if remains.is_empty() => Ok(()),
-                remains => Err(format!("still on {}:\n{remains}", host.name())),
-            });
-            assert_eq!(engine.docker("network ls -q -f driver=weft"), "");
-        }
-    }
 }
 
 /// An agent as the guide starts it. It is told nothing about Docker.
 #[track_caller]
 pub(crate) fn start_agent(host: &Host, store: &StoreServer) -> Agent {
     host.agent(&["--cluster-advertise=eth0", &format!("--cluster-store={}", store.url())])
-}
-
-/// What weft has made on a host for networks and their containers.
-fn remains(host: &Host) -> String {
-    let commands: [&[&str]; 3] = [
-        &["sh", "-c", "ip netns | grep weft- || true"],
-        &["sh", "-c", "ip -oneline link | grep -i 'weft\\|vxlan' || true"],
-        &["sh", "-c", "nft list tables | grep weft || true"],
-    ];
-    commands.map(|command| host.run(command)).concat()
 }
 
 /// Whether an engine has a network of weft's.

@@ -2,15 +2,14 @@
 
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 
-mod churn;
 mod cluster;
 mod compose;
 mod containers;
-mod crowd;
 mod engine_ends;
 mod engines;
 mod guide;
-mod kills;
+#[allow(dead_code, reason = "what other tests share, too")]
+mod leftovers;
 mod networks;
 mod proxy;
 mod refusals;

@@ -135,7 +135,7 @@ fn everything_else_is_the_engines(release: Release) {
     let Some(world) = World::up(1) else { return };
     let host = world.host(1);
     let engine = host.engine(release);
-    let _agent = host.agent(&["--cluster-advertise=eth0", "--docker-proxy"]);
+    let agent = host.agent(&["--cluster-advertise=eth0", "--docker-proxy"]);
     background(host, "box", "echo started; while sleep 1; do :; done");
     host.run(&["sh", "-c", "mkdir -p /root/work && head -c 20000000 /dev/urandom >/root/work/file"]);
     host.write("/root/work/Dockerfile", "FROM busybox\nCOPY file /file\nCMD [\"md5sum\", \"/file\"]\n");
@@ -149,6 +149,8 @@ fn everything_else_is_the_engines(release: Release) {
             [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.code(), stdout, stderr)
     };
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", agent.pid())).expect("the agent runs").count();
+    let open_before = open();
     for line in LINES {
         assert_eq!(
             shell(PROXY, line),
@@ -157,6 +159,7 @@ fn everything_else_is_the_engines(release: Release) {
         );
     }
     streams_flow(&engine);
+    until("no connection is left", SOON, || open() <= open_before);
     the_same_may_use_it(host);
 }
 

@@ -6,37 +6,11 @@ use crate::{
     table::{Must, Reference, Table, median},
 };
 use serde_json::json;
-use std::fs;
-use weft_testbed::eventually;
+use weft_testbed::{Counts, eventually};
 
 const CYCLES: usize = 10_000;
 /// A plain bridge beside it, every so many.
 const BESIDE: usize = 10;
-
-/// What should not be more afterwards.
-#[derive(Debug)]
-struct Counts([(&'static str, usize); 6]);
-
-impl Counts {
-    fn of(hosts: &Hosts) -> Self {
-        let host = hosts.host(1);
-        let lines = |command: &[&str]| host.run(command).lines().count();
-        let descriptors = |pid: u32| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-        let inside = ["docker", "exec", "moves", "ls", "/sys/class/net"];
-        Self([
-            ("… file descriptors of the agent", descriptors(hosts.agents[0].pid())),
-            ("… network devices of the host", lines(&["ip", "-oneline", "link"])),
-            ("… network devices of the container", lines(&inside)),
-            ("… network namespaces", lines(&["ip", "netns"])),
-            ("… lines of nftables rules", lines(&["nft", "list", "ruleset"])),
-            ("… keys in the store", hosts.store_keys()),
-        ])
-    }
-
-    fn within(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).all(|((_, one), (_, other))| one <= other)
-    }
-}
 
 pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
     let engine = &hosts.engines[0];
@@ -45,8 +19,12 @@ pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
     engine.docker("run -d --name moves busybox sleep 86400");
     let cycle = |network: &str| connect(engine, network, "moves") + disconnect(engine, network, "moves");
     // The first ones fill caches.
-    (0..50).for_each(|_| drop((cycle("bench"), cycle("plain"))));
-    let (before, memory_before) = (Counts::of(hosts), memory(&hosts.agents[0]));
+    for network in ["bench", "plain"].repeat(50) {
+        cycle(network);
+    }
+    let agent = &hosts.agents[0];
+    let counts = || (Counts::of(agent, engine, "moves"), hosts.store_keys());
+    let ((before, keys_before), memory_before) = (counts(), memory(agent));
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for round in 0..CYCLES {
         ours.push(cycle("bench"));
@@ -54,21 +32,21 @@ pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
             plain.push(cycle("plain"));
         }
     }
-    let mut after = None;
-    eventually(SOON, || {
-        let counts = Counts::of(hosts);
-        let (within, grown) = (counts.within(&before), format!("{before:?} became {counts:?}"));
-        after = Some(counts);
-        if within { Ok(()) } else { Err(grown) }
+    let (after, keys) = eventually(SOON, || match counts() {
+        (after, keys) if after.grown_since(&before).is_empty() && keys <= keys_before => Ok((after, keys)),
+        (after, keys) => Err(format!("{:?}; {keys_before} keys became {keys}", after.grown_since(&before))),
     });
     let plain = Reference { value: median(plain), what: "a plain bridge" };
     let what = format!("docker: one of {CYCLES} connect/disconnect");
     table.add(what, (median(ours), "ms"), Some(plain), Must::Inform);
-    let before_it = |value| Some(Reference { value, what: "before them" });
-    let memory = memory(&hosts.agents[0]);
-    table.add("… memory of the agent", (memory, "MiB"), before_it(memory_before), Must::Cost(1.1));
-    for ((what, after), (_, before)) in after.iter().flat_map(|after| after.0).zip(before.0) {
-        table.add(what, (after as f64, ""), before_it(before as f64), Must::Cost(1.0));
+    let mut must = |what: String, (now, unit), before, factor| {
+        let before = Reference { value: before, what: "before them" };
+        table.add(what, (now, unit), Some(before), Must::Cost(factor));
+    };
+    must("… memory of the agent".to_owned(), (memory(agent), "MiB"), memory_before, 1.1);
+    must("… keys in the store".to_owned(), (keys as f64, ""), keys_before as f64, 1.0);
+    for ((what, after), (_, before)) in after.each().zip(before.each()) {
+        must(format!("… {what}"), (after as f64, ""), before as f64, 1.0);
     }
     engine.docker("rm -f moves");
 }
