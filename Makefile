@@ -1,7 +1,8 @@
 # What a developer does with this checkout. Everything is built and unpacked under target/.
 
 SHELL := /bin/bash -euo pipefail
-STORE ?= embedded
+DOCKER ?=
+STORE ?= $(if $(DOCKER),consul,embedded)
 KEEP ?=
 SECONDS_EACH ?= 60
 # What to pack, if not target/release/weft.
@@ -28,8 +29,8 @@ help: ## this list
 build: ## the release binary: target/release/weft
 	cargo build --release --locked --package weft
 
-demo: tools build ## two hosts on this machine, step by step (STORE=consul; KEEP=1 leaves them up)
-	@$(SUDO) STORE=$(STORE) KEEP=$(KEEP) scripts/demo
+demo: tools build ## two hosts on this machine, step by step (DOCKER=1; STORE=consul; KEEP=1 leaves them up)
+	@$(SUDO) DOCKER=$(DOCKER) STORE=$(STORE) KEEP=$(KEEP) scripts/demo
 
 demo-down: ## ends what `make demo KEEP=1` left up
 	@$(SUDO) scripts/demo down
