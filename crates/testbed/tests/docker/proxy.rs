@@ -23,7 +23,7 @@ const LINES: [&str; 27] = [
     "docker run --rm busybox sh -c 'head -c 50000000 /dev/zero' | md5sum",
     "docker exec box sh -c 'echo inside; exit 5'",
     "echo input | docker exec --interactive box tr a-z A-Z",
-    "script --quiet --return --command \"docker exec -it box sh -c 'test -t 0 && echo a terminal'\" /dev/null </dev/null",
+    "script --quiet --return --command \"docker exec -it box sh -c 'test -t 0 && echo a terminal'\" /dev/null < <(sleep 5)",
     "(sleep 0.5; echo exit 4) | script --quiet --return --command 'docker exec -it box sh' /dev/null >/dev/null",
     "docker exec --detach box true",
     "docker logs box",
