@@ -6,6 +6,7 @@ use crate::{
     journal::{LocalEndpoint, LocalEndpoints},
 };
 use arc_swap::ArcSwap;
+use futures::StreamExt;
 use std::{
     collections::BTreeMap,
     io,
@@ -28,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked for: an engine makes it some milliseconds after it said so, and starts a process in it
 /// soon. To look takes microseconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// How many servers are started at once.
+const AT_ONCE: usize = 16;
 
 /// The name servers, by the namespace they are in.
 pub(super) struct Resolvers {
@@ -79,13 +83,16 @@ impl Resolvers {
 
         let upstream = ResolvConf::parse(&self.host.resolv_conf());
         let upstream = upstream.servers(|name| self.host.interface_index(name.as_str()));
-        let mut failed = Vec::new();
+        let mut missing = Vec::new();
         for (netns, locals) in wanted {
-            if let Some(server) = self.running.get_mut(netns) {
-                server.follow(&locals, &upstream);
-                continue;
+            match self.running.get_mut(netns) {
+                Some(server) => server.follow(&locals, &upstream),
+                None => missing.push((netns, locals)),
             }
-            match self.start_in(netns, &locals, &upstream).await {
+        }
+        let mut failed = Vec::new();
+        for (netns, started) in self.start_all(missing, &upstream).await {
+            match started {
                 Ok(server) => drop(self.running.insert(netns.to_owned(), server)),
                 Err(why) => {
                     let why = format!("no names are served in {}: {why}", netns.display());
@@ -94,6 +101,17 @@ impl Resolvers {
             }
         }
         failed
+    }
+
+    /// Starts servers, some at a time: in each namespace the kernel takes its while.
+    async fn start_all<'e>(
+        &self,
+        missing: Vec<(&'e Path, Locals<'e>)>,
+        upstream: &[SocketAddr],
+    ) -> Vec<(&'e Path, Result<Server, String>)> {
+        let start = |(netns, locals)| async move { (netns, self.start_in(netns, &locals, upstream).await) };
+        let starting: Vec<_> = missing.into_iter().map(start).collect();
+        futures::stream::iter(starting).buffer_unordered(AT_ONCE).collect().await
     }
 
     /// The endpoints by their namespaces, as far as these are there. A resolver's socket would keep one alive that
