@@ -42,7 +42,7 @@ pub(crate) struct LocalEndpoint {
     /// The interface it has there; the one that an engine is given, in the host's namespace.
     pub(crate) ifname: IfName,
     /// That it is a container engine's, which takes the interface from the host's namespace and sets it up.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) engine: Option<EngineEnd>,
     /// Whether the default routes of its namespace may lead through this network: those through the network
     /// joined first do.

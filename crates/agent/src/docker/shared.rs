@@ -147,3 +147,52 @@ impl Drop for Creating<'_> {
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// What an agent finds that is started in the place of another version: it must go on to be read.
+    #[test]
+    fn what_an_earlier_agent_wrote_down() {
+        let golden = include_str!("golden/docker.json");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("docker.json");
+        std::fs::write(&file, golden).unwrap();
+        let shared = Shared::open(directory.path()).unwrap();
+        let [adopted, new] = shared.mapped().into_values().collect::<Vec<_>>().try_into().unwrap();
+        assert!(adopted.network.is_some() && adopted.pools.len() == 2 && new.network.is_none());
+        shared.update(|mapped| drop(mapped.pop_last())).unwrap();
+        let Value::Object(mut wanted) = serde_json::from_str(golden).unwrap() else { unreachable!() };
+        wanted.retain(|_, mapped| !mapped["network"].is_null());
+        let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(written, Value::Object(wanted));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_taken_out_is_being_deleted_for_a_while() {
+        let directory = tempfile::tempdir().unwrap();
+        let shared = Shared::open(directory.path()).unwrap();
+        let [kept, deleted] = ["1", "2"].map(|digit| digit.repeat(64).parse::<NetworkId>().unwrap());
+        let mapped = || Mapped { network: None, pools: BTreeSet::new() };
+        shared.update(|all| all.extend([(kept, mapped()), (deleted, mapped())])).unwrap();
+        shared.update(|all| drop(all.remove(&deleted))).unwrap();
+        assert!(shared.is_being_deleted(&deleted) && !shared.is_being_deleted(&kept));
+        tokio::time::advance(DELETION).await;
+        assert!(!shared.is_being_deleted(&deleted));
+    }
+
+    #[test]
+    fn pools_are_ours_while_their_network_is_created() {
+        let directory = tempfile::tempdir().unwrap();
+        let shared = Shared::open(directory.path()).unwrap();
+        let network: NetworkId = "1".repeat(64).parse().unwrap();
+        let pool: IpNet = "10.0.0.0/24".parse().unwrap();
+        let creating = shared.creating(network, BTreeSet::from([pool]));
+        assert_eq!(shared.being_created(pool), Some(network));
+        assert_eq!(shared.being_created("10.0.1.0/24".parse().unwrap()), None);
+        drop(creating);
+        assert_eq!(shared.being_created(pool), None);
+    }
+}

@@ -141,9 +141,13 @@ mod golden {
 
     #[test]
     fn an_endpoint() {
-        let golden = include_str!("golden/endpoint.json");
-        let endpoint: LocalEndpoint = serde_json::from_str(golden).unwrap();
-        assert_eq!(serde_json::to_value(&endpoint).unwrap(), serde_json::from_str::<Value>(golden).unwrap());
+        let of_netns = include_str!("golden/endpoint.json");
+        let of_engine = include_str!("golden/endpoint_of_engine.json");
+        for golden in [of_netns, of_engine] {
+            let endpoint: LocalEndpoint = serde_json::from_str(golden).unwrap();
+            let again = serde_json::to_value(&endpoint).unwrap();
+            assert_eq!(again, serde_json::from_str::<Value>(golden).unwrap());
+        }
     }
 
     #[test]
