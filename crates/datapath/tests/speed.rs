@@ -105,7 +105,7 @@ fn an_engines_container_joins_among_many() {
             }
             let (plan, apply) = (plans.iter().min().unwrap(), applies.iter().min().unwrap());
             eprintln!("with {others} others: looked at and planned in {plan:?}, joined in {apply:?}");
-            assert!(*plan + *apply < Duration::from_millis(200), "{plan:?}, {apply:?}");
+            assert!(*plan + *apply < Duration::from_secs(2), "{plan:?}, {apply:?}");
         }
     });
 }
