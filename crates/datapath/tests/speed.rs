@@ -72,7 +72,7 @@ fn an_attach_and_an_idle_round() {
         });
         eprintln!("an idle round of four segments takes {idle:?}, an attach {attach:?}");
         assert!(
-            idle < Duration::from_millis(50) && attach < Duration::from_millis(50),
+            idle < Duration::from_secs(1) && attach < Duration::from_secs(1),
             "{idle:?}, {attach:?}"
         );
     });
