@@ -15,7 +15,7 @@ const ROUNDS: usize = 20;
 
 pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
     let [here, there] = &hosts.engines;
-    hosts.create_network_and_use_it("bench");
+    hosts.create_network_and_use_it("started");
     let pid = there.docker("inspect -f {{.State.Pid}} asker");
     there.host().run(&["ip", "netns", "attach", "asker", &pid]);
     let socket = asker(there.host());
@@ -24,7 +24,7 @@ pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
     let mut at_once = 0_u32;
     for round in 0..ROUNDS {
         let name = format!("named{round}");
-        here.docker(&format!("create --net bench --name {name} busybox sleep 86400"));
+        here.docker(&format!("create --net started --name {name} busybox sleep 86400"));
         started.push(timed(here, "POST", &format!("/containers/{name}/start"), None));
         let start = Instant::now();
         let mut asked = 0_u32;
@@ -43,7 +43,7 @@ pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
     for engine in &hosts.engines {
         engine.docker("rm -f asker");
     }
-    ok(&here.request("DELETE", "/networks/bench", None));
+    ok(&here.request("DELETE", "/networks/started", None));
     let of = |figure| hosts.kind.of(figure);
     let plain = Some(Reference { value: median(started_plain), what: "a plain bridge" });
     table.add(of("start a container"), (median(started), "ms"), plain, Must::Inform);
