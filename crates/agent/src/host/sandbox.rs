@@ -1,11 +1,11 @@
 //! Names in the network namespaces that container engines make, where a resolver of the engine's is at home.
 //!
-//! The engine has its containers ask 127.0.0.11, and translates that to a port of its resolver's choice, at the
-//! usual priority (libnetwork, `resolver_unix.go`). Ours answers at another port of that address, and is put before
-//! it by a translation that comes earlier; what ours asks the engine's comes from another address, and is left to
-//! the engine's translation. Nobody has port 53 itself: a container may run a name server.
+//! The engine has its containers ask 127.0.0.11, and translates that to a port of its resolver's choice (libnetwork,
+//! `resolver_unix.go`). Ours answers at another port of that address, and is put before it by a redirection that comes
+//! earlier; what ours asks the engine's comes from another address, and is left to the engine's translation. Nobody
+//! has port 53 itself: a container may run a name server.
 //!
-//! The translation ends with the agent, however it ends (before Linux 5.12 only if it was not killed): the engine's
+//! The redirection ends with the agent, however it ends (before Linux 5.12 only if it was not killed): the engine's
 //! resolver then answers as if there had been no other, and an agent that starts takes its place again.
 
 use super::{InSandbox, linux::is_own};
@@ -24,18 +24,12 @@ use weft_dns::{
 };
 use weft_netlink::{NamespaceError, NetlinkError, Redirect, Redirected, in_namespace};
 
-/// The port ours answers at, if it is free: one that stays the same suits who goes on asking from the socket of his
-/// first question, which the kernel goes on translating as it did.
-const OUR_PORT: u16 = 30053;
-/// How many other ports are tried.
+/// How many ports are tried that are free for UDP, until one is free for TCP too.
 const ATTEMPTS: usize = 16;
 /// Where questions to the engine's resolver come from.
 const OUR_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 12);
 /// The name of the nftables table.
 const TABLE: &str = "weft";
-/// Before NF_IP_PRI_NAT_DST, -100, where the engine's translation is.
-const PRIORITY: i32 = -150;
-
 /// Why names cannot be answered in a sandbox.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SandboxError {
@@ -75,24 +69,19 @@ pub(super) async fn take_over(netns: &Path) -> Result<InSandbox, SandboxError> {
 
 /// A port where ours can be asked over UDP and TCP.
 fn listen() -> io::Result<(UdpSocket, TcpListener, u16)> {
-    let at = |port: u16| -> io::Result<_> {
-        let udp = UdpSocket::bind((SERVER, port))?;
+    let attempt = || {
+        let udp = UdpSocket::bind((SERVER, 0))?;
         let port = udp.local_addr()?.port();
         Ok((udp, TcpListener::bind((SERVER, port))?, port))
     };
-    let mut result = at(OUR_PORT);
-    for _ in 0..ATTEMPTS {
-        match result {
-            Err(ref error) if error.kind() == io::ErrorKind::AddrInUse => result = at(0),
-            result => return result,
-        }
-    }
-    result
+    let is_taken =
+        |result: &io::Result<_>| result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+    let mut attempts = std::iter::repeat_with(attempt).take(ATTEMPTS);
+    attempts.find(|result| !is_taken(result)).unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))
 }
 
-fn redirect(port: u16) -> Result<Redirected, NetlinkError> {
-    let (from, to) = (SocketAddrV4::new(SERVER, PORT), SocketAddrV4::new(SERVER, port));
-    Redirect { table: TABLE, priority: PRIORITY, from, to, except: OUR_ADDRESS }.put()
+fn redirect(to: u16) -> Result<Redirected, NetlinkError> {
+    Redirect { table: TABLE, address: SERVER, from: PORT, to, except: OUR_ADDRESS }.put()
 }
 
 /// Sockets that the engine's resolver is asked from.

@@ -50,6 +50,12 @@ impl Attributes {
         const NLA_F_NESTED: u16 = 1 << 15;
         self.bytes(kind | NLA_F_NESTED, &inner.0)
     }
+
+    /// Elements of a list.
+    pub(super) fn elements<const N: usize>(self, elements: [Self; N]) -> Self {
+        const NFTA_LIST_ELEM: u16 = 1;
+        elements.iter().fold(self, |list, element| list.nest(NFTA_LIST_ELEM, element))
+    }
 }
 
 /// A message with its `struct nlmsghdr` and `struct nfgenmsg`. Nobody sends two requests at once, and so none needs

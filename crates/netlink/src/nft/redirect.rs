@@ -1,37 +1,38 @@
-//! An nftables table that sends what is for one address to another, for as long as somebody keeps it.
+//! An nftables table that sends what is for one port to another, for as long as somebody keeps it.
 
 use super::{
-    message::{
-        Attributes, NFPROTO_IPV4, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWTABLE,
-        batch,
-    },
+    message::{Attributes, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWTABLE, batch},
     table::answers,
 };
 use crate::{NetlinkError, transport::Transport};
-use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
+use netlink_packet_core::NLM_F_CREATE;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use rustix::io::Errno;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
 const NF_INET_LOCAL_OUT: u32 = 3;
 /// The kernel removes such a table when the socket that made it is closed, by whatever end of its process (since
 /// Linux 5.12).
 const NFT_TABLE_F_OWNER: u32 = 2;
 const CHAIN: &str = "output";
-const IPPROTO_TCP: u8 = 6;
-const IPPROTO_UDP: u8 = 17;
+/// NF_IP_PRI_RAW: before connections are tracked (include/uapi/linux/netfilter_ipv4.h).
+const PRIORITY: i32 = -300;
 
-/// Packets that this network namespace sends to one address and port, over TCP or UDP, and where they go instead.
+/// Packets to one port of one address of this network namespace, over TCP or UDP, and the port they go to instead.
+///
+/// The answers seem to come from the port that was asked. All this happens to each packet by itself, and no connection
+/// is tracked: other translations do not get to see the packets, and when it begins or ends it does so for everybody
+/// at once, also for who goes on asking from the same socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redirect<'t> {
     /// The name of the table, of the family `ip`.
     pub table: &'t str,
-    /// When among other translations, which happen at -100: the first one counts.
-    pub priority: i32,
-    /// Where they are sent to.
-    pub from: SocketAddrV4,
-    /// Where they go.
-    pub to: SocketAddrV4,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The port they are sent to.
+    pub from: u16,
+    /// The port they go to.
+    pub to: u16,
     /// Whose packets are left alone.
     pub except: Ipv4Addr,
 }
@@ -72,8 +73,10 @@ impl Redirect<'_> {
             (NFT_MSG_DELTABLE, 0, table.clone()),
             (NFT_MSG_NEWTABLE, NLM_F_CREATE, table.clone().number(2, flags)),
             (NFT_MSG_NEWCHAIN, NLM_F_CREATE, self.chain()),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, self.rule(IPPROTO_UDP)),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, self.rule(IPPROTO_TCP)),
+            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.there(UDP))),
+            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.there(TCP))),
+            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(UDP))),
+            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(TCP))),
         ]))?;
         answers(&mut transport, false, |_, _| {})?;
         transport.rest();
@@ -81,31 +84,33 @@ impl Redirect<'_> {
         Ok(Redirected { transport, removal })
     }
 
-    /// `type nat hook output priority <priority>`.
+    /// `type filter hook output priority raw`.
     fn chain(&self) -> Attributes {
-        let hook =
-            Attributes::default().number(1, NF_INET_LOCAL_OUT).number(2, self.priority.cast_unsigned());
-        Attributes::default().text(1, self.table).text(3, CHAIN).nest(4, &hook).text(7, "nat")
+        let hook = Attributes::default().number(1, NF_INET_LOCAL_OUT).number(2, PRIORITY.cast_unsigned());
+        Attributes::default().text(1, self.table).text(3, CHAIN).nest(4, &hook).text(7, "filter")
     }
 
-    /// `ip daddr <from> <protocol> dport <from> ip saddr != <except> dnat to <to>`.
-    fn rule(&self, protocol: u8) -> Attributes {
-        const NETWORK: u32 = 1;
-        const TRANSPORT: u32 = 2;
-        let (equal, unequal) = (0, 1);
-        let expressions = Attributes::default()
-            .nest(1, &payload(NETWORK, 16, 4))
-            .nest(1, &compare(equal, &self.from.ip().octets()))
-            .nest(1, &payload(NETWORK, 9, 1))
-            .nest(1, &compare(equal, &[protocol]))
-            .nest(1, &payload(TRANSPORT, 2, 2))
-            .nest(1, &compare(equal, &self.from.port().to_be_bytes()))
-            .nest(1, &payload(NETWORK, 12, 4))
-            .nest(1, &compare(unequal, &self.except.octets()))
-            .nest(1, &immediate(1, &self.to.ip().octets()))
-            .nest(1, &immediate(2, &self.to.port().to_be_bytes()))
-            .nest(1, &destination_nat());
-        Attributes::default().text(1, self.table).text(2, CHAIN).nest(4, &expressions)
+    /// `ip daddr <address> <protocol> dport <from> ip saddr != <except> notrack <protocol> dport set <to>`.
+    fn there(&self, protocol: Protocol) -> Attributes {
+        Attributes::default()
+            .elements(matches(DESTINATION, EQUAL, &self.address.octets()))
+            .elements(matches(PROTOCOL, EQUAL, &[protocol.number]))
+            .elements(matches(DESTINATION_PORT, EQUAL, &self.from.to_be_bytes()))
+            .elements(matches(SOURCE, UNEQUAL, &self.except.octets()))
+            .elements(set_port(DESTINATION_PORT, protocol, self.to))
+    }
+
+    /// `ip saddr <address> <protocol> sport <to> notrack <protocol> sport set <from>`.
+    fn back(&self, protocol: Protocol) -> Attributes {
+        Attributes::default()
+            .elements(matches(SOURCE, EQUAL, &self.address.octets()))
+            .elements(matches(PROTOCOL, EQUAL, &[protocol.number]))
+            .elements(matches(SOURCE_PORT, EQUAL, &self.to.to_be_bytes()))
+            .elements(set_port(SOURCE_PORT, protocol, self.from))
+    }
+
+    fn rule(&self, expressions: &Attributes) -> Attributes {
+        Attributes::default().text(1, self.table).text(2, CHAIN).nest(4, expressions)
     }
 }
 
@@ -123,31 +128,58 @@ fn is_unknown_flag(error: &NetlinkError) -> bool {
     error.errno().is_some_and(|errno| unknown.contains(&errno))
 }
 
+/// A part of a packet: from where it counts (NFT_PAYLOAD_NETWORK_HEADER, …TRANSPORT_HEADER), how far, how long.
+#[derive(Clone, Copy)]
+struct Field(u32, u32, u32);
+
+const PROTOCOL: Field = Field(1, 9, 1);
+const SOURCE: Field = Field(1, 12, 4);
+const DESTINATION: Field = Field(1, 16, 4);
+const SOURCE_PORT: Field = Field(2, 0, 2);
+const DESTINATION_PORT: Field = Field(2, 2, 2);
+
+impl Field {
+    fn attributes(self, register: u16) -> Attributes {
+        Attributes::default().number(register, 1).number(2, self.0).number(3, self.1).number(4, self.2)
+    }
+}
+
+/// A protocol with ports, and where in its header the checksum is.
+#[derive(Clone, Copy)]
+struct Protocol {
+    number: u8,
+    checksum: u32,
+}
+
+const TCP: Protocol = Protocol { number: 6, checksum: 16 };
+const UDP: Protocol = Protocol { number: 17, checksum: 6 };
+
+// NFT_CMP_EQ, NFT_CMP_NEQ.
+const EQUAL: u32 = 0;
+const UNEQUAL: u32 = 1;
+
 fn expression(name: &str, data: &Attributes) -> Attributes {
     Attributes::default().text(1, name).nest(2, data)
 }
 
-/// Loads `length` bytes of a header into the first register.
-fn payload(base: u32, offset: u32, length: u32) -> Attributes {
-    let data = Attributes::default().number(1, 1).number(2, base).number(3, offset).number(4, length);
-    expression("payload", &data)
-}
-
-/// Goes on to the next rule unless the first register holds `value`, or something else.
-fn compare(operator: u32, value: &[u8]) -> Attributes {
+/// Goes on to the next rule unless a part of the packet is `value`, or something else.
+fn matches(field: Field, operator: u32, value: &[u8]) -> [Attributes; 2] {
     let value = Attributes::default().bytes(1, value);
-    expression("cmp", &Attributes::default().number(1, 1).number(2, operator).nest(3, &value))
+    let compare = Attributes::default().number(1, 1).number(2, operator).nest(3, &value);
+    [expression("payload", &field.attributes(1)), expression("cmp", &compare)]
 }
 
-fn immediate(register: u32, value: &[u8]) -> Attributes {
-    let value = Attributes::default().bytes(1, value);
-    expression("immediate", &Attributes::default().number(1, register).nest(2, &value))
-}
-
-/// `dnat to` the address in the first register and the port in the second.
-fn destination_nat() -> Attributes {
-    let data = Attributes::default().number(1, 1).number(2, NFPROTO_IPV4.into()).number(3, 1).number(5, 2);
-    expression("nat", &data)
+/// Writes a port, without tracking the packet.
+fn set_port(field: Field, protocol: Protocol, port: u16) -> [Attributes; 3] {
+    const NFT_PAYLOAD_CSUM_INET: u32 = 1;
+    let value = Attributes::default().bytes(1, &port.to_be_bytes());
+    let load = Attributes::default().number(1, 1).nest(2, &value);
+    let write = field.attributes(5).number(6, NFT_PAYLOAD_CSUM_INET).number(7, protocol.checksum);
+    [
+        expression("notrack", &Attributes::default()),
+        expression("immediate", &load),
+        expression("payload", &write),
+    ]
 }
 
 #[cfg(test)]

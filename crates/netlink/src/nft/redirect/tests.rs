@@ -12,9 +12,9 @@ const THEIRS: &str = "127.0.0.11:40000";
 
 const REDIRECT: Redirect<'_> = Redirect {
     table: "weft-test",
-    priority: -150,
-    from: SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 11), 53),
-    to: SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 11), 30053),
+    address: Ipv4Addr::new(127, 0, 0, 11),
+    from: 53,
+    to: 30053,
     except: Ipv4Addr::new(127, 0, 0, 12),
 };
 
@@ -78,15 +78,23 @@ impl Answering {
     }
 }
 
-/// Who answers over UDP and over TCP, whoever asks under the address `from`.
-fn who_answers(from: &str) -> [String; 2] {
+fn asking(from: &str) -> UdpSocket {
     let socket = UdpSocket::bind((from, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     socket.connect(ASKED).unwrap();
+    socket
+}
+
+fn answer(socket: &UdpSocket) -> String {
     socket.send(b"who?").unwrap();
     let mut buffer = [0; 64];
     let length = socket.recv(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
 
+/// Who answers over UDP and over TCP, whoever asks under the address `from`.
+fn who_answers(from: &str) -> [String; 2] {
+    let over_udp = answer(&asking(from));
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
     let stream = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
     let stream = stream.unwrap();
@@ -94,11 +102,11 @@ fn who_answers(from: &str) -> [String; 2] {
     rustix::net::connect(&stream, &address(ASKED)).unwrap();
     let mut text = String::new();
     TcpStream::from(stream).read_to_string(&mut text).unwrap();
-    [String::from_utf8_lossy(&buffer[..length]).into_owned(), text]
+    [over_udp, text]
 }
 
 #[test]
-fn the_first_translation_counts_until_it_is_dropped() {
+fn it_comes_before_other_translations_until_it_is_dropped() {
     // As newer kernels do it, and as older ones have to.
     for flags in [NFT_TABLE_F_OWNER, 0] {
         in_sandbox(move || {
@@ -120,4 +128,17 @@ fn the_first_translation_counts_until_it_is_dropped() {
             assert_eq!(who_answers("127.0.0.1"), [theirs.is_at(), theirs.is_at()]);
         });
     }
+}
+
+#[test]
+fn who_goes_on_asking_is_redirected_at_once_too() {
+    in_sandbox(|| {
+        let (ours, theirs) = (Answering::at(OURS), Answering::at(THEIRS));
+        let socket = asking("127.0.0.1");
+        assert_eq!(answer(&socket), theirs.is_at());
+        let redirected = REDIRECT.put().unwrap();
+        assert_eq!(answer(&socket), ours.is_at());
+        drop(redirected);
+        assert_eq!(answer(&socket), theirs.is_at());
+    });
 }
