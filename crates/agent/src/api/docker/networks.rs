@@ -46,6 +46,11 @@ pub(crate) struct Scoped {
 }
 
 impl Scoped {
+    /// Whether it says anything.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.scope.is_empty()
+    }
+
     /// Whether networks of the whole cluster are meant, too.
     pub(crate) fn includes_ours(&self) -> bool {
         matches!(self.scope.as_str(), "" | "global" | "swarm")

@@ -1,9 +1,12 @@
 //! The engine behind the proxy.
 
-use super::tunnel::End;
+use super::{hops, tunnel::End};
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderValue, Method, Request, Response, StatusCode, header::HOST},
+    http::{
+        HeaderValue, Method, Request, Response, StatusCode,
+        header::{HOST, TRANSFER_ENCODING},
+    },
 };
 use hyper::{
     body::{Frame, Incoming, SizeHint},
@@ -142,7 +145,10 @@ impl Answer {
     /// The answer, whose connection ends with it: also when nobody wants to read it any more, and before the
     /// engine has something to say that could not be delivered.
     pub(super) fn into_response(self) -> Response<Body> {
-        let Self { response, connection } = self;
+        let Self { mut response, connection } = self;
+        hops::strip(response.headers_mut());
+        // Whether the body is sent in chunks is decided anew.
+        response.headers_mut().remove(TRANSFER_ENCODING);
         response.map(|body| Body::new(Connected { body, _connection: connection }))
     }
 

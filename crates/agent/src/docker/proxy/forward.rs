@@ -2,14 +2,15 @@
 
 use super::{
     engine::{Engine, EngineError},
+    hops,
     tunnel::End,
     upload,
 };
 use axum::{
     body::Body,
     http::{
-        HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
-        header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE},
+        HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
+        header::{CONNECTION, HOST, UPGRADE},
         request::Parts,
     },
 };
@@ -47,10 +48,7 @@ pub(super) async fn forward(
     let (request, sent) = upload::watch(Request::from_parts(parts, body));
     let answer = engine.send(request).await?;
     if answer.head().status() != StatusCode::SWITCHING_PROTOCOLS {
-        let mut response = answer.into_response();
-        strip(response.headers_mut());
-        response.headers_mut().remove(TRANSFER_ENCODING);
-        return Ok(Reply::Answer(response));
+        return Ok(Reply::Answer(answer.into_response()));
     }
     // What is left of a request must not be taken for what comes after it.
     let wrong = || EngineError::Switched(engine.socket().to_owned());
@@ -69,7 +67,7 @@ pub(super) async fn forward(
 /// Makes of a request to us one to the engine.
 fn outgoing(parts: &mut Parts) {
     let upgrade: Vec<_> = parts.headers.get_all(UPGRADE).iter().cloned().collect();
-    strip(&mut parts.headers);
+    hops::strip(&mut parts.headers);
     if !upgrade.is_empty() {
         switch_to(&mut parts.headers, &upgrade);
     }
@@ -84,27 +82,6 @@ fn outgoing(parts: &mut Parts) {
     if let Some(path) = parts.uri.path_and_query().cloned() {
         parts.uri = Uri::from(path);
     }
-}
-
-/// Takes off what is said from hop to hop (RFC 9110 §7.6.1). How the body is framed stays: of two ways to say it,
-/// only one has been let in.
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| name != TRANSFER_ENCODING)
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in [CONNECTION, TE, UPGRADE] {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
 }
 
 fn switch_to(headers: &mut HeaderMap, protocols: &[HeaderValue]) {

@@ -12,6 +12,7 @@ mod connection;
 mod engine;
 mod forward;
 mod hang_up;
+mod hops;
 mod networks;
 mod route;
 mod socket;

@@ -160,16 +160,12 @@ impl Proxy {
             let message = format!(
                 "network {} is removed from the cluster, but this host's engine has not let go of it for {} s, \
                  and goes on trying: see `weft status`",
-                view_name(network),
+                network.view.network.name,
                 self.patience.as_secs()
             );
             Failure::new(StatusCode::GATEWAY_TIMEOUT, message)
         })
     }
-}
-
-fn view_name(network: &Ours) -> &str {
-    network.view.network.name.as_str()
 }
 
 fn path(version: &str, network: &str, ending: &str) -> String {

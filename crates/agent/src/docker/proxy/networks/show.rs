@@ -16,11 +16,15 @@ use crate::{
 use axum::{
     body::{Body, Bytes},
     extract::Query,
-    http::{Method, Request, Response, StatusCode, Uri, header::CONTENT_LENGTH},
+    http::{
+        HeaderValue, Method, Request, Response, StatusCode, Uri,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use std::ops::ControlFlow;
 use weft_api::docker;
 use weft_docker::plugin::DRIVER;
 
@@ -35,8 +39,8 @@ impl Proxy {
     ) -> Result<Reply, Failure> {
         let select = select(request.uri());
         let answer = match self.read(self.pass(request, false).await?).await? {
-            Ok(answer) => answer,
-            Err(reply) => return Ok(reply),
+            ControlFlow::Continue(answer) => answer,
+            ControlFlow::Break(reply) => return Ok(reply),
         };
         let Ok(listed) = serde_json::from_slice::<Vec<Element>>(answer.body()) else {
             return Ok(answer.into());
@@ -58,25 +62,21 @@ impl Proxy {
         network: &str,
         request: Request<Body>,
     ) -> Result<Reply, Failure> {
-        let scope = Query::<Scoped>::try_from_uri(request.uri());
-        let global = scope.is_ok_and(|Query(scope)| scope.includes_ours());
-        let scoped = request.uri().query().is_some_and(|query| query.contains("scope="));
+        let scope = Query::<Scoped>::try_from_uri(request.uri()).ok().filter(|scope| scope.is_given());
         let (network, request) = self.translate(version, network, "", request);
         // To the engine ours are local.
-        if scoped
+        if let Some(scope) = scope
             && let Look::Found(found) = self.look(version, &network).await?
             && let Some(ours) = self.ours(&found)
         {
-            let found = Response::new(Bytes::new());
-            return if global {
-                Ok(self.full(found, &ours))
-            } else {
-                Err(Error::not_found("network", &network).into())
-            };
+            if !scope.includes_ours() {
+                return Err(Error::not_found("network", &network).into());
+            }
+            return Ok(self.full(Response::default(), &ours));
         }
         let answer = match self.read(self.pass(request, false).await?).await? {
-            Ok(answer) => answer,
-            Err(reply) => return Ok(reply),
+            ControlFlow::Continue(answer) => answer,
+            ControlFlow::Break(reply) => return Ok(reply),
         };
         let found = serde_json::from_slice(answer.body()).ok();
         Ok(match found.and_then(|found| self.ours(&found)) {
@@ -86,12 +86,12 @@ impl Proxy {
     }
 
     /// Reads a success whole; everything else is for the client.
-    async fn read(&self, reply: Reply) -> Result<Result<Response<Bytes>, Reply>, Failure> {
+    async fn read(&self, reply: Reply) -> Result<ControlFlow<Reply, Response<Bytes>>, Failure> {
         match reply {
             Reply::Answer(answer) if answer.status() == StatusCode::OK => {
-                Ok(Ok(self.engine.read(answer).await?))
+                Ok(ControlFlow::Continue(self.engine.read(answer).await?))
             }
-            reply => Ok(Err(reply)),
+            reply => Ok(ControlFlow::Break(reply)),
         }
     }
 
@@ -142,5 +142,6 @@ fn as_overlay(network: docker::Network) -> docker::Network {
 fn with_body(answer: Response<Bytes>, body: &impl Serialize) -> Reply {
     let (mut parts, _) = answer.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Response::from_parts(parts, serde_json::to_vec(body).unwrap_or_default()).into()
 }

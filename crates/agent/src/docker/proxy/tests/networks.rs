@@ -294,6 +294,10 @@ async fn lists_are_filtered_by_what_is_shown() {
     assert_eq!(host.names(json!({"driver": ["overlay"], "id": [id[..12]]})).await, ["overlay"]);
     assert_eq!(host.names(json!({"driver": ["overlay"], "dangling": ["false"]})).await, ["other"]);
     assert_eq!(host.names(json!({"driver": ["overlay"], "label": ["for=other"]})).await, ["other"]);
+    let (overlay, scope) = ("/networks/overlay", json!({}));
+    assert_eq!(host.get(&format!("{overlay}?scope=global")).await["Id"], *id);
+    assert!(host.refused(404, "GET", &format!("{overlay}?scope=local"), scope).await.contains("not found"));
+    assert_eq!(host.get("/networks/mine?scope=local").await["Name"], "mine");
     let local = host.names(json!({"scope": ["local"]})).await;
     assert!(!local.contains(&"overlay".to_owned()), "{local:?}");
 }
