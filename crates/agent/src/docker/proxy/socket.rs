@@ -47,12 +47,14 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, BindError> {
 /// Answers on `listener`, whose socket is `path`, until `shutdown`, and then what has begun.
 pub(crate) async fn serve(path: PathBuf, listener: UnixListener, proxy: Proxy, shutdown: CancellationToken) {
     let proxy = Arc::new(proxy);
-    let admit = shutdown.run_until_cancelled(keep_admitting(&path, proxy.engine.socket()));
+    let admit = async {
+        shutdown.run_until_cancelled(keep_admitting(&path, proxy.engine.socket())).await;
+        // While it is still ours. One that is left behind is recognised as such by the next agent.
+        let _ = fs::remove_file(&path);
+    };
     let converse = |stream| converse(stream, Arc::clone(&proxy), shutdown.clone());
     let answer = http::each_connection(listener, connections_at_once(), END_WITHIN, &shutdown, converse);
     tokio::join!(admit, answer);
-    // One that is left behind is recognised as such by the next agent.
-    let _ = fs::remove_file(&path);
 }
 
 fn connections_at_once() -> usize {

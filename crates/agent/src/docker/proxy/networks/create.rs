@@ -13,6 +13,7 @@ use axum::{
     response::IntoResponse,
 };
 use weft_api::docker;
+use weft_docker::plugin::DRIVER;
 
 impl Proxy {
     pub(in crate::docker::proxy) async fn create_network(
@@ -29,13 +30,14 @@ impl Proxy {
         let name = request.name.clone();
         // The cluster would have it, and this engine never could.
         match self.look(version, name.as_str()).await? {
-            Look::Found(found) if found.name == name.as_str() && self.ours(&found).is_none() => {
+            Look::Found(found) if found.name == name.as_str() && found.driver != DRIVER => {
                 return Err(Error::conflict(format!(
                     "network with name {name} already exists: this host's engine has one with driver {}",
                     found.driver
                 ))
                 .into());
             }
+            // Of ours the cluster decides; one that it has no more, the engine is about to let go of.
             Look::Found(_) | Look::Unknown => {}
             Look::Refused(answer) => return Ok(answer.into()),
         }

@@ -328,6 +328,15 @@ async fn a_refused_create_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_network_that_the_engine_is_about_to_let_go_of_is_not_in_the_way() {
+    let host = Host::up().await;
+    host.engine.add(&"7".repeat(64), "overlay", "weft");
+    let id = host.overlay("overlay").await;
+    assert_ne!(id, "7".repeat(64));
+    assert_eq!(host.cluster(), ["overlay"]);
+}
+
+#[tokio::test]
 async fn an_engine_that_does_not_follow_is_said_to() {
     let mut host = Host::up().await;
     host.follows = None;
