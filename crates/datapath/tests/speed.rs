@@ -71,10 +71,7 @@ fn an_attach_and_an_idle_round() {
             took
         });
         eprintln!("an idle round of four segments takes {idle:?}, an attach {attach:?}");
-        assert!(
-            idle < Duration::from_secs(1) && attach < Duration::from_secs(1),
-            "{idle:?}, {attach:?}"
-        );
+        assert!(idle < Duration::from_secs(1) && attach < Duration::from_secs(1), "{idle:?}, {attach:?}");
     });
 }
 
