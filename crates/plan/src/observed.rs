@@ -22,14 +22,12 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Whether it shows all that a plan for `target` has to know, though it may have been read for another: the
-    /// containers, and whether others have what is wanted of routes and kernel parameters. Segments are all shown that
-    /// there are. A link of another's that stands in the way only shows when ours is to be made.
+    /// Whether it shows all that a plan for `target` has to know, though it may have been read for another: every
+    /// namespace, and whether others have what is wanted of routes and kernel parameters. A link of another's that
+    /// stands in the way only shows when ours is to be made.
     pub fn suffices_for(&self, target: &Target) -> bool {
         let shown = |(place, want): (&Place, &Namespace)| {
-            let Some(have) = self.places.get(place) else {
-                return matches!(place, Place::Segment(_)) || self.blocked.contains_key(place);
-            };
+            let Some(have) = self.places.get(place) else { return self.blocked.contains_key(place) };
             let known =
                 |route: &Route| have.routes.contains(route) || have.foreign_routes.contains_key(&route.to);
             // These may be missing from the kernel as well.
