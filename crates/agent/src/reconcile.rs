@@ -152,10 +152,15 @@ impl Reconciler {
         picture: &Picture,
     ) -> Result<Option<Desired>, String> {
         let Some(cluster) = &picture.cluster else { return Ok(None) };
-        match self.parts.host.underlay_mtu().await {
-            Ok(mtu) => self.underlay_mtu = Some(mtu),
-            Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
-            Err(error) => tracing::warn!(%error, "the underlay's MTU cannot be read; keeping the last one"),
+        // Like the kernel as a whole: it takes a list of all links.
+        if self.settled.as_ref().is_none_or(Settled::is_due) {
+            match self.parts.host.underlay_mtu().await {
+                Ok(mtu) => self.underlay_mtu = Some(mtu),
+                Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
+                Err(error) => {
+                    tracing::warn!(%error, "the underlay's MTU cannot be read; keeping the last one")
+                }
+            }
         }
         let underlay_mtu = self.underlay_mtu.unwrap_or(1500);
         Ok(Some(desired(&self.parts.config, cluster, endpoints, underlay_mtu)))

@@ -193,6 +193,31 @@ impl Socket {
         }
     }
 
+    /// Deletes the links with these numbers together, in a namespace where nobody else uses groups: to delete one
+    /// the kernel waits some milliseconds for those who use it, and for many it waits once. Links that are gone are
+    /// no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses; then all may be there, or none.
+    pub fn delete_links(&mut self, indexes: &[u32]) -> Result<(), NetlinkError> {
+        /// Any but 0, in which links are born.
+        const DOOMED: u32 = 1;
+        let to_group = |index: &u32| {
+            let mut message = LinkMessage::default();
+            message.header.index = *index;
+            message.attributes.push(LinkAttribute::Group(DOOMED));
+            Request::new(RouteNetlinkMessage::SetLink(message), 0)
+        };
+        let gone = |e: &NetlinkError| e.errno() == Some(rustix::io::Errno::NODEV.raw_os_error());
+        for result in self.batch(indexes.iter().map(to_group).collect()) {
+            result.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })?;
+        }
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::Group(DOOMED));
+        let result = self.request(Request::new(RouteNetlinkMessage::DelLink(message), 0));
+        result.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })
+    }
+
     /// The number that this socket's namespace knows `namespace` by, given to it if it has none.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::{
     BRIDGE_NETFILTER, Change, Desired, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan, Ruleset,
-    Step, Target, Thing, target::sysctl_link,
+    Step, Target, Thing, kernel::forget_peer, target::sysctl_link,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     diff.leave_handed_over();
     diff.leave_foreign();
     diff.namespaces();
+    diff.surplus();
     diff.pairs();
     diff.links();
     diff.routes();
@@ -82,11 +83,21 @@ impl Diff {
         let surplus = self.have.keys().filter(|place| !self.want.places.contains_key(place));
         for vni in surplus.filter_map(segment).collect::<Vec<_>>() {
             let place = Place::Segment(vni);
-            for name in self.have.remove(&place).unwrap_or_default().links.into_keys() {
-                self.step(Step::DeleteLink(place.clone(), name));
-            }
+            self.remove_all(&place, |_| true);
+            self.have.remove(&place);
             self.step(Step::DeleteNamespace(vni));
         }
+    }
+
+    /// Links that nothing wants. Of pairs the end in the segment, where many go at once, and with it the other.
+    fn surplus(&mut self) {
+        let places = std::mem::take(&mut self.want.places);
+        let is_segment = |(place, _): &(&Place, &Namespace)| matches!(place, Place::Segment(_));
+        let (segments, others): (Vec<_>, Vec<_>) = places.iter().partition(is_segment);
+        for (place, want) in segments.into_iter().chain(others) {
+            self.remove_all(place, |name| !want.links.contains_key(name));
+        }
+        self.want.places = places;
     }
 
     /// A veth pair is there with both of its ends or not at all: one that is not whole is made anew.
@@ -109,11 +120,6 @@ impl Diff {
     fn links(&mut self) {
         let places = std::mem::take(&mut self.want.places);
         for (place, want) in &places {
-            let known: Vec<IfName> =
-                self.have.get(place).map_or_else(Vec::new, |h| h.links.keys().cloned().collect());
-            for name in known.into_iter().filter(|name| !want.links.contains_key(name)) {
-                self.remove(&(place.clone(), name));
-            }
             for (name, link) in &want.links {
                 let at = (place.clone(), name.clone());
                 if !self.is_there(&at, link) {
@@ -147,12 +153,20 @@ impl Diff {
         self.existing(at).is_some_and(same)
     }
 
-    fn remove(&mut self, at: &(Place, IfName)) {
-        if self.existing(at).is_none_or(|link| link.kind == Kind::Loopback) {
-            return;
+    fn remove_all(&mut self, place: &Place, surplus: impl Fn(&IfName) -> bool) {
+        let known = self.have.get(place).into_iter().flat_map(|namespace| namespace.links.keys());
+        for name in known.filter(|name| surplus(name)).cloned().collect::<Vec<_>>() {
+            self.remove(&(place.clone(), name));
         }
+    }
+
+    fn remove(&mut self, at: &(Place, IfName)) {
+        let Some(link) = self.existing(at).filter(|link| link.kind != Kind::Loopback).cloned() else {
+            return;
+        };
         self.step(Step::DeleteLink(at.0.clone(), at.1.clone()));
         self.have.entry(at.0.clone()).or_default().forget(&at.1);
+        forget_peer(&mut self.have, &link);
     }
 
     fn create(&mut self, at: &(Place, IfName), want: Link, peer: Option<Peer>) {

@@ -3,7 +3,7 @@
 //! The model refuses what the kernel refuses: a plan with its steps in the wrong order fails on it.
 
 use crate::{Change, Kind, Link, Namespace, Observed, Peer, Place, Route, Step, Thing};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
 /// Why the kernel refuses a step, as it would say it.
@@ -43,7 +43,7 @@ impl Observed {
             Step::DeleteNamespace(vni) => {
                 let place = Place::Segment(*vni);
                 for link in self.places.remove(&place).unwrap_or_default().links.into_values() {
-                    self.remove_peer(&link);
+                    forget_peer(&mut self.places, &link);
                 }
             }
             Step::CreateLink { place, name, kind, alias, mac, mtu, peer } => {
@@ -113,20 +113,7 @@ impl Observed {
         let Some(namespace) = self.places.get_mut(place) else { return };
         let Some(link) = namespace.links.get(name).cloned() else { return };
         namespace.forget(name);
-        self.remove_peer(&link);
-    }
-
-    /// The other end of a veth pair goes with the first. Ends know each other by their alias.
-    fn remove_peer(&mut self, end: &Link) {
-        if end.kind != Kind::Veth {
-            return;
-        }
-        for namespace in self.places.values_mut() {
-            let peer = |link: &Link| link.kind == Kind::Veth && link.alias == end.alias;
-            let names: Vec<IfName> =
-                namespace.links.iter().filter(|(_, l)| peer(l)).map(|(name, _)| name.clone()).collect();
-            names.iter().for_each(|name| namespace.forget(name));
-        }
+        forget_peer(&mut self.places, &link);
     }
 
     fn set_link(&mut self, place: &Place, name: &IfName, change: &Change) -> Result<(), Refusal> {
@@ -170,6 +157,19 @@ impl Observed {
 impl Namespace {
     fn has(&self, link: &str) -> bool {
         self.links.keys().chain(&self.foreign_links).any(|name| name.as_str() == link)
+    }
+}
+
+/// The other end of a veth pair goes with the first. Ends know each other by their alias.
+pub(crate) fn forget_peer(places: &mut BTreeMap<Place, Namespace>, end: &Link) {
+    if end.kind != Kind::Veth {
+        return;
+    }
+    for namespace in places.values_mut() {
+        let peer = |link: &Link| link.kind == Kind::Veth && link.alias == end.alias;
+        let names: Vec<IfName> =
+            namespace.links.iter().filter(|(_, l)| peer(l)).map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| namespace.forget(name));
     }
 }
 

@@ -22,17 +22,22 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Whether it shows all that a plan for `target` has to know, though it may have been read for another: every
-    /// namespace, and whether others have what is wanted of routes and kernel parameters. A link of another's that
-    /// stands in the way only shows when ours is to be made.
+    /// Whether it shows all that a plan for `target` has to know, though it may have been read for another.
+    ///
+    /// It shows all segments that there are. A link of another's that stands in the way in the host shows when ours is
+    /// to be made; but in a container nothing is made unseen, since another may have come under its path.
     pub fn suffices_for(&self, target: &Target) -> bool {
         let shown = |(place, want): (&Place, &Namespace)| {
-            let Some(have) = self.places.get(place) else { return self.blocked.contains_key(place) };
+            let Some(have) = self.places.get(place) else {
+                return matches!(place, Place::Segment(_)) || self.blocked.contains_key(place);
+            };
+            let made = |link: &IfName| !matches!(place, Place::Container(_)) || have.links.contains_key(link);
             let known =
                 |route: &Route| have.routes.contains(route) || have.foreign_routes.contains_key(&route.to);
             // These may be missing from the kernel as well.
             let optional = |key: &String| BRIDGE_NETFILTER.contains(&key.as_str());
-            want.routes.iter().all(known)
+            want.links.keys().all(made)
+                && want.routes.iter().all(known)
                 && want.sysctls.keys().all(|key| optional(key) || have.sysctls.contains_key(key))
         };
         target.places.iter().all(shown)

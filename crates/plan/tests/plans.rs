@@ -150,7 +150,6 @@ fn a_segment_nobody_wants_goes_device_by_device() {
             "weft-256: delete link peeeeeeeeeeee",
             "weft-256: delete link uplink0",
             "weft-256: delete link vxlan0",
-            "host: delete link weft-256",
             "weft-256: delete the namespace",
             "host: delete nftables table inet weft",
         ]

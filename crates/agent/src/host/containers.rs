@@ -27,7 +27,8 @@ pub(super) fn container_in(netns: &Path) -> Option<String> {
         // Processes end while they are looked at.
         .filter(|path| fs::metadata(path.join("ns/net")).is_ok_and(|network| network.ino() == namespace))
         .find_map(|path| {
-            let mut groups = Vec::new();
+            // All of it in one read, as a rule.
+            let mut groups = Vec::with_capacity(4096);
             File::open(path.join("cgroup")).ok()?.take(LONGEST).read_to_end(&mut groups).ok()?;
             container_of(&String::from_utf8_lossy(&groups))
         })

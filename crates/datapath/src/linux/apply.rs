@@ -7,7 +7,7 @@ use super::{
 use crate::Report;
 use rustix::io::Errno;
 use weft_netlink::NetlinkError;
-use weft_plan::{Kind, Step};
+use weft_plan::{Kind, Place, Step};
 
 /// Takes steps in their order. Leaves the calling thread in another network namespace.
 pub(crate) fn apply(steps: &[Step]) -> Report {
@@ -21,13 +21,15 @@ pub(crate) fn apply(steps: &[Step]) -> Report {
             return report;
         }
     };
-    // What links hold comes by the thousands, and goes to the kernel at once.
-    let together = |a: &Step, b: &Step| is_entry(a) && is_entry(b) && a.place() == b.place();
+    // What links hold comes by the thousands, and goes to the kernel at once. So do links of ours that are deleted.
+    let alike = |a: &Step, b: &Step| is_entry(a) && is_entry(b) || is_removal(a) && is_removal(b);
+    let together = |a: &Step, b: &Step| alike(a, b) && a.place() == b.place();
     for steps in steps.chunk_by(together) {
         let (doomed, steps): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| kernel.is_doomed(step));
         report.skipped += doomed.len();
         let results = match steps.as_slice() {
             [step] if !is_entry(step) => vec![kernel.take(step)],
+            [first, _, ..] if is_removal(first) => kernel.delete_links(&steps),
             entries => kernel.entries(entries),
         };
         for (step, result) in steps.into_iter().zip(results) {
@@ -45,6 +47,11 @@ pub(crate) fn apply(steps: &[Step]) -> Report {
 
 fn is_entry(step: &Step) -> bool {
     matches!(step, Step::Add(..) | Step::Delete(..))
+}
+
+/// Whether it deletes a link where all links are ours.
+fn is_removal(step: &Step) -> bool {
+    matches!(step, Step::DeleteLink(Place::Segment(_), _))
 }
 
 /// Whether a step failed to delete what is not there.

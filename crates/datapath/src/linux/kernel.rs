@@ -38,11 +38,15 @@ struct Open {
 
 impl Open {
     fn link(&mut self, name: &IfName) -> Result<u32, NetlinkError> {
-        if let Some(index) = self.links.get(name.as_str()) {
+        self.index(name.as_str())
+    }
+
+    fn index(&mut self, name: &str) -> Result<u32, NetlinkError> {
+        if let Some(index) = self.links.get(name) {
             return Ok(*index);
         }
-        let index = self.socket.link_index(name.as_str())?;
-        self.links.insert(name.to_string(), index);
+        let index = self.socket.link_index(name)?;
+        self.links.insert(name.to_owned(), index);
         Ok(index)
     }
 
@@ -210,6 +214,28 @@ impl Kernel {
             // A step that failed has been reported.
             let _ = self.at(&place).map(|at| at.socket.link_index(name.as_str()));
         }
+    }
+
+    /// Deletes links of one segment's namespace, in one go if the kernel can.
+    pub(super) fn delete_links(&mut self, steps: &[&Step]) -> Vec<Result<(), Error>> {
+        if self.delete_together(steps).is_ok() {
+            return steps.iter().map(|_| Ok(())).collect();
+        }
+        steps.iter().map(|step| self.take(step)).collect()
+    }
+
+    fn delete_together(&mut self, steps: &[&Step]) -> Result<(), Error> {
+        let Some(first) = steps.first() else { return Ok(()) };
+        let at = self.at(&first.place())?;
+        let mut indexes = Vec::with_capacity(steps.len());
+        for link in steps.iter().filter_map(|step| step.link()) {
+            match at.index(link) {
+                Err(NetlinkError::NoLink(_)) => {}
+                index => indexes.push(index?),
+            }
+            at.links.remove(link);
+        }
+        Ok(at.socket.delete_links(&indexes)?)
     }
 
     /// What links of one namespace hold, in one go.
