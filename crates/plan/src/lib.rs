@@ -8,6 +8,7 @@
 
 mod desired;
 mod diff;
+mod differences;
 mod foreign;
 mod kernel;
 mod nft;
@@ -18,6 +19,7 @@ mod target;
 
 pub use desired::{Attachment, Desired, Outer, Publish, Remote, Segment};
 pub use diff::plan;
+pub use differences::{Differences, differences};
 pub use kernel::Refusal;
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Kind, Link, Namespace, Observed, Port, Route};

@@ -142,6 +142,24 @@ impl Step {
         }
     }
 
+    /// What is done, in a word or two: for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Step::CreateNamespace(_) => "create_namespace",
+            Step::DeleteNamespace(_) => "delete_namespace",
+            Step::CreateLink { .. } => "create_link",
+            Step::DeleteLink(..) => "delete_link",
+            Step::SetLink(..) => "set_link",
+            Step::Add(..) => "add_entry",
+            Step::Delete(..) => "delete_entry",
+            Step::AddRoute(..) => "add_route",
+            Step::DeleteRoute(..) => "delete_route",
+            Step::SetSysctl { .. } => "set_sysctl",
+            Step::SetRuleset(_) => "set_ruleset",
+            Step::DeleteRuleset => "delete_ruleset",
+        }
+    }
+
     /// The link it is about, if it is about one.
     pub fn link(&self) -> Option<&str> {
         match self {
