@@ -137,14 +137,14 @@ fn everything_else_is_the_engines(release: Release) {
     let engine = host.engine(release);
     let agent = host.agent(&["--cluster-advertise=eth0", "--docker-proxy"]);
     background(host, "box", "echo started; while sleep 1; do :; done");
-    host.run(&["sh", "-c", "mkdir -p /root/work && head -c 20000000 /dev/urandom >/root/work/file"]);
-    host.write("/root/work/Dockerfile", "FROM busybox\nCOPY file /file\nCMD [\"md5sum\", \"/file\"]\n");
-    host.write("/root/work/compose.yaml", COMPOSE);
+    host.run(&["sh", "-c", "mkdir /run/home/work && head -c 20000000 /dev/urandom >/run/home/work/file"]);
+    host.write("/run/home/work/Dockerfile", "FROM busybox\nCOPY file /file\nCMD [\"md5sum\", \"/file\"]\n");
+    host.write("/run/home/work/compose.yaml", COMPOSE);
     until("the container has begun", SOON, || engine.docker("logs box") == "started");
 
     let shell = |socket: &str, line: &str| {
         let output =
-            host.output(&["env", "-C", "/root", &format!("DOCKER_HOST={socket}"), "bash", "-c", line]);
+            host.output(&["env", "-C", "/run/home", &format!("DOCKER_HOST={socket}"), "bash", "-c", line]);
         let [stdout, stderr] =
             [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.code(), stdout, stderr)
