@@ -1,17 +1,10 @@
 //! The agent of a host.
 
-use crate::{
-    host::Host,
-    http::{self, Answer},
-    service::Service,
-    wait::eventually,
-};
+use crate::{host::Host, http::Answer, service::Service, wait::eventually};
 use serde_json::Value;
 use std::{
     io,
     ops::{Deref, DerefMut},
-    os::unix::net::UnixStream,
-    path::PathBuf,
     time::Duration,
 };
 
@@ -55,20 +48,12 @@ impl Agent {
         self.wait_until_ready();
     }
 
-    /// Its socket, as this machine can reach it.
-    pub fn socket(&self) -> PathBuf {
-        format!("/proc/{}/root/run/weft/weft.sock", self.service.pid()).into()
-    }
-
-    /// Asks it something over its socket, past the command line: for latencies, and for what no client of ours
-    /// would send.
+    /// As [`Host::ask`], with patience.
     ///
     /// # Errors
     /// When it does not answer.
     pub fn try_request(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
-        let stream = UnixStream::connect(self.socket())?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        http::request(stream, method, path, body)
+        self.host.ask(method, path, body, ANSWER)
     }
 
     /// As [`try_request`](Self::try_request), of an agent that should answer.

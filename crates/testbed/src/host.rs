@@ -3,18 +3,20 @@
 use crate::{
     agent::Agent,
     engine::{Engine, Release},
+    http::{self, Answer},
     need::built_dir,
     service::{Service, wait},
     store::StoreServer,
 };
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use serde_json::Value;
 use std::{
     env,
     ffi::OsString,
     fs::File,
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     net::{Ipv4Addr, Ipv6Addr},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::net::UnixStream},
     path::PathBuf,
     process::{Command, Output, Stdio},
     thread,
@@ -58,7 +60,8 @@ impl Host {
         u8::try_from(10 + self.number).expect("the lab has fewer than ten hosts")
     }
 
-    /// A command that runs `program` on this host, with the `weft` of this build first on its `PATH`. Its working directory is `/`.
+    /// A command that runs `program` on this host, with the `weft` of this build first on its `PATH`. Its working
+    /// directory is `/`, its home the host's own, `/run/home`.
     pub fn command(&self, program: &str) -> Command {
         let namespaces = self.namespaces();
         let mut command = Command::new("nsenter");
@@ -66,7 +69,11 @@ impl Host {
         {
             command.arg(format!("--{option}={namespaces}/{file}"));
         }
-        command.args(["--", program]).env("PATH", search_path()).stdin(Stdio::null());
+        command
+            .args(["--", program])
+            .env("PATH", search_path())
+            .env("HOME", "/run/home")
+            .stdin(Stdio::null());
         command
     }
 
@@ -145,7 +152,7 @@ impl Host {
 
     /// Runs a command that should succeed, and parses what it printed as JSON.
     #[track_caller]
-    pub fn json(&self, command: &[&str]) -> serde_json::Value {
+    pub fn json(&self, command: &[&str]) -> Value {
         let printed = self.run(command);
         serde_json::from_str(&printed)
             .unwrap_or_else(|error| panic!("`{}`: {error} in:\n{printed}", command.join(" ")))
@@ -168,6 +175,30 @@ impl Host {
         Service::start(self, command)
     }
 
+    /// The socket of its agent, as this machine can reach it, whether or not the agent runs.
+    pub fn socket(&self) -> PathBuf {
+        format!("{}/../root/run/weft/weft.sock", self.namespaces()).into()
+    }
+
+    /// Asks its agent something over its socket, past the command line: for latencies, and for what no client of
+    /// ours would send.
+    ///
+    /// # Errors
+    /// When the agent does not answer within `patience`. `NotConnected`: it was not asked, since it is not there.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> io::Result<Answer> {
+        let stream = UnixStream::connect(self.socket());
+        let stream = stream.map_err(|error| io::Error::new(io::ErrorKind::NotConnected, error))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        http::request(stream, method, path, body)
+    }
+
     /// Starts `weft agent` with these arguments, and waits until it answers.
     #[track_caller]
     pub fn agent(&self, arguments: &[&str]) -> Agent {
@@ -178,6 +209,12 @@ impl Host {
     #[track_caller]
     pub fn consul(&self) -> StoreServer {
         StoreServer::consul(self)
+    }
+
+    /// Starts this host's server of a Consul on `hosts`, which is ready when they all are.
+    #[track_caller]
+    pub fn consul_among(&self, hosts: &[&Self]) -> StoreServer {
+        StoreServer::consul_among(self, hosts)
     }
 
     /// Starts an etcd server, alone, and waits until it is healthy.
@@ -205,18 +242,6 @@ impl Host {
         stdin.write_all(contents.as_bytes()).expect("cat reads it");
         drop(stdin);
         assert!(child.wait().expect("cat ends").success(), "{}: cannot write {path}", self.name);
-    }
-
-    /// Pulls the plug: every process of this host ends, and its network is gone.
-    pub fn power_off(&self) {
-        let script = format!("ip link delete {0}; kill -KILL \"$(cat /run/lab/{0}/process)\"", self.name);
-        let lab = format!("/proc/{}/ns", self.lab);
-        let status = Command::new("nsenter")
-            .args([format!("--net={lab}/net"), format!("--mount={lab}/mnt")])
-            .arg(format!("--pid={lab}/pid_for_children"))
-            .args(["--", "sh", "-c", &script])
-            .status();
-        assert!(status.expect("nsenter can be run").success(), "{}: cannot be powered off", self.name);
     }
 
     /// A file for the log of something that runs here, which goes with the world.

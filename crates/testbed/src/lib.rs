@@ -18,23 +18,34 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "for tests: a panic is how they fail")]
 
 mod agent;
+mod container;
 mod counts;
+mod cut;
 mod engine;
+mod history;
 mod host;
 mod http;
 mod need;
+mod pings;
+mod power;
 mod service;
 mod store;
+mod stream;
 mod wait;
 mod world;
 
 pub use agent::Agent;
+pub use container::Container;
 pub use counts::Counts;
+pub use cut::Way;
 pub use engine::{Engine, Release};
+pub use history::{Claimed, History, Ticket, Verdict};
 pub use host::Host;
 pub use http::{Answer, request};
-pub use need::{need, tool};
+pub use need::{checkout, need, tool};
+pub use pings::{Counted, Pings};
 pub use service::Service;
 pub use store::StoreServer;
-pub use wait::{eventually, until};
+pub use stream::{Carried, Stream};
+pub use wait::{eventually, eventually_every, until};
 pub use world::World;

@@ -43,7 +43,7 @@ pub(crate) fn tools_dir() -> Option<PathBuf> {
 }
 
 /// The top directory of the checkout.
-pub(crate) fn checkout() -> &'static Path {
+pub fn checkout() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 

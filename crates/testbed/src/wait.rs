@@ -14,13 +14,26 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// # Panics
 /// When `deadline` has passed, with the last attempt's reason.
 #[track_caller]
-pub fn eventually<T, E: Display>(deadline: Duration, mut attempt: impl FnMut() -> Result<T, E>) -> T {
+pub fn eventually<T, E: Display>(deadline: Duration, attempt: impl FnMut() -> Result<T, E>) -> T {
+    eventually_every(INTERVAL, deadline, attempt)
+}
+
+/// As [`eventually`], for what is not to be looked at all the time: `interval` is between two looks.
+///
+/// # Panics
+/// When `deadline` has passed, with the last attempt's reason.
+#[track_caller]
+pub fn eventually_every<T, E: Display>(
+    interval: Duration,
+    deadline: Duration,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> T {
     let start = Instant::now();
     loop {
         match attempt() {
             Ok(value) => return value,
             Err(reason) if start.elapsed() > deadline => panic!("after {deadline:?}: {reason}"),
-            Err(_) => thread::sleep(INTERVAL),
+            Err(_) => thread::sleep(interval),
         }
     }
 }

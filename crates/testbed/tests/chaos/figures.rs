@@ -1,0 +1,105 @@
+//! What is measured while something breaks, and what it must not exceed.
+
+use std::collections::BTreeMap;
+
+/// Something that is measured in every scenario, or where it makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Measure {
+    /// Packets lost between containers that the fault is none of the business of.
+    Lost,
+    /// Connections broken between the same.
+    Resets,
+    /// Addresses that two owned at once.
+    Duplicates,
+    /// Addresses that were granted and are gone, or belong to nobody.
+    Astray,
+    /// Seconds until all agents agree and can decide again, after what was broken works again.
+    CaughtUp,
+    /// Seconds until a request is refused that cannot be granted.
+    Refused,
+    /// The part of a core that an agent takes while its store is dead, in percent.
+    Cpu,
+    /// Seconds until a dead host's names are answered no more.
+    Forgotten,
+}
+
+impl Measure {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Lost,
+        Self::Resets,
+        Self::Duplicates,
+        Self::Astray,
+        Self::CaughtUp,
+        Self::Refused,
+        Self::Cpu,
+        Self::Forgotten,
+    ];
+
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Self::Lost => "lost packets",
+            Self::Resets => "resets",
+            Self::Duplicates => "duplicates",
+            Self::Astray => "astray",
+            Self::CaughtUp => "caught up",
+            Self::Refused => "refused in",
+            Self::Cpu => "CPU",
+            Self::Forgotten => "out of names",
+        }
+    }
+
+    /// The most it may be.
+    pub(crate) fn bound(self) -> f64 {
+        match self {
+            Self::Lost | Self::Resets | Self::Duplicates | Self::Astray => 0.0,
+            Self::CaughtUp | Self::Cpu => 5.0,
+            Self::Refused => 3.0,
+            Self::Forgotten => 45.0,
+        }
+    }
+
+    pub(crate) fn show(self, value: f64) -> String {
+        match self {
+            Self::Lost | Self::Resets | Self::Duplicates | Self::Astray => format!("{value:.0}"),
+            Self::CaughtUp | Self::Refused => format!("{value:.2} s"),
+            Self::Forgotten => format!("{value:.1} s"),
+            Self::Cpu => format!("{value:.1} %"),
+        }
+    }
+}
+
+/// What was measured in one scenario, and what else was not as it should be.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    worst: BTreeMap<Measure, f64>,
+    wrong: Vec<String>,
+}
+
+impl Figures {
+    /// Of several measurements, the worst counts.
+    pub(crate) fn measure(&mut self, what: Measure, value: f64) {
+        let worst = self.worst.entry(what).or_insert(value);
+        *worst = worst.max(value);
+    }
+
+    /// Says what is not as it should be.
+    pub(crate) fn wrong(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        eprintln!("WRONG: {what}");
+        self.wrong.push(what);
+    }
+
+    /// What was measured, if it was.
+    pub(crate) fn of(&self, what: Measure) -> Option<f64> {
+        self.worst.get(&what).copied()
+    }
+
+    /// Everything that is not as it should be, a sentence each.
+    pub(crate) fn all_wrong(&self) -> Vec<String> {
+        let exceeded = self.worst.iter().filter(|(what, value)| **value > what.bound());
+        let sentence = |(what, value): (&Measure, &f64)| {
+            format!("{}: {}, and at most {}", what.heading(), what.show(*value), what.show(what.bound()))
+        };
+        exceeded.map(sentence).chain(self.wrong.iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! What is measured on the way, and judged in the end.
+
+use crate::{
+    figures::Measure,
+    records,
+    stage::{LOOK, NETWORK, SOON, Stage},
+    views::{self, Which},
+};
+use serde_json::json;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+use weft_testbed::{Answer, Host, Ticket, eventually_every};
+
+/// Longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Stage<'_> {
+    /// Waits until all agents agree on what lasts.
+    #[track_caller]
+    pub(crate) fn agree(&self) {
+        eventually_every(LOOK, SOON, || self.agreed(Which::Lasting));
+    }
+
+    /// Whether they agree, and nothing that was deleted is back.
+    fn agreed(&self, which: Which) -> Result<(), String> {
+        let view = views::agreed(&self.hosts(), which)?;
+        let is_of = |line: &str, name: &String| line.split(' ').any(|word| word == name);
+        let back = view.iter().find(|line| self.deleted.iter().any(|name| is_of(line, name)));
+        back.map_or(Ok(()), |line| Err(format!("deleted, and back: {line}")))
+    }
+
+    /// Measures how long it takes, since what was broken works again, until all agree and can decide.
+    #[track_caller]
+    pub(crate) fn catches_up(&mut self, since: Instant) {
+        self.agree();
+        for host in self.hosts() {
+            let ticket = eventually_every(LOOK, SOON, || self.decides(host));
+            self.history.letting_go(ticket);
+            host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(host)]);
+            self.history.gone(ticket);
+            host.run(&["ip", "netns", "delete", &probe(host)]);
+        }
+        self.figures.measure(Measure::CaughtUp, since.elapsed().as_secs_f64());
+    }
+
+    /// Attaches something on a host.
+    fn decides(&self, host: &Host) -> Result<Ticket, String> {
+        match self.try_attach(host) {
+            (ticket, Ok(answer)) if answer.status == 201 => {
+                let address = answer.json()["ipv4"].as_str().and_then(|address| address.parse().ok());
+                self.history.granted(ticket, address.ok_or("an endpoint without an address")?);
+                Ok(ticket)
+            }
+            (_, other) => Err(format!("{}: cannot attach: {other:?}", host.name())),
+        }
+    }
+
+    /// Has a host without a store attach something: it must refuse soon, naming the store, and say since when.
+    #[track_caller]
+    pub(crate) fn refuses(&mut self, number: usize) {
+        let host = self.host(number).clone();
+        let began = Instant::now();
+        let (ticket, answer) = self.try_attach(&host);
+        self.figures.measure(Measure::Refused, began.elapsed().as_secs_f64());
+        let server = self.servers[0].url().split("://").nth(1).unwrap_or_default().to_owned();
+        match answer {
+            Ok(answer)
+                if answer.status == 503 && answer.body.contains(&server) && answer.body.contains("since") =>
+            {
+                self.history.refused(ticket);
+                self.heard.push_str(&answer.body);
+            }
+            other => self.figures.wrong(format!("{}: not refused as it should be: {other:?}", host.name())),
+        }
+    }
+
+    /// Asks for an endpoint that is there for that.
+    fn try_attach(&self, host: &Host) -> (Ticket, io::Result<Answer>) {
+        let name = probe(host);
+        host.output(&["ip", "netns", "add", &name]);
+        let ticket = self.history.ask(host.name(), &name);
+        let body = json!({"network": NETWORK, "name": name, "netns": format!("/run/netns/{name}")});
+        (ticket, host.ask("POST", "/weft/v1/endpoints", Some(&body), PATIENCE))
+    }
+
+    /// The names of the containers of all hosts are answered, on all hosts.
+    #[track_caller]
+    pub(crate) fn names_are_answered(&mut self) {
+        let hosts = self.hosts().into_iter().map(|host| host.name().to_owned()).collect::<Vec<_>>();
+        let web: Vec<_> =
+            self.web.iter().filter(|one| hosts.iter().any(|host| host == one.host().name())).collect();
+        let mut wrong = Vec::new();
+        for asker in &web {
+            for other in &web {
+                let answer = asker.resolve(other.name());
+                if answer != [other.address()] {
+                    wrong.push(format!("{} gets {answer:?} for {}", asker.name(), other.name()));
+                }
+            }
+        }
+        wrong.into_iter().for_each(|what| self.figures.wrong(what));
+    }
+
+    /// Has something last, and measures what the agents cost meanwhile.
+    pub(crate) fn lasts_with_cpu(&mut self, time: Duration) {
+        let before: Vec<_> = self.agents.iter().map(weft_testbed::Agent::cpu_time).collect();
+        let began = Instant::now();
+        self.lasts(time);
+        for (agent, before) in self.agents.iter().zip(before) {
+            let part = (agent.cpu_time() - before).as_secs_f64() / began.elapsed().as_secs_f64();
+            self.figures.measure(Measure::Cpu, 100.0 * part);
+        }
+    }
+
+    /// Keeps what `weft status` says on a host.
+    pub(crate) fn look_at_status(&mut self, number: usize) {
+        let output = self.host(number).output(&["weft", "status"]);
+        self.heard.push_str(&String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// Everything comes to rest, and is judged.
+    #[track_caller]
+    pub(crate) fn end(&mut self) {
+        let unsettled = self.load.take().map(crate::load::Load::settle).unwrap_or_default();
+        unsettled.into_iter().for_each(|what| self.figures.wrong(what));
+        let rested = eventually_or(SOON, || {
+            self.agreed(Which::All)?;
+            let verdict = self.history.judge(&records::claimed(&self.servers[0]));
+            let wrong: Vec<_> = verdict.lost.into_iter().chain(verdict.left_over).collect();
+            if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+        });
+        rested.unwrap_or_else(|why| self.figures.wrong(why));
+        if let Some(traffic) = self.traffic.take() {
+            traffic.count(self.figures);
+        }
+        let verdict = self.history.judge(&records::claimed(&self.servers[0]));
+        let astray = verdict.lost.len() + verdict.left_over.len();
+        for (what, count) in [(Measure::Duplicates, verdict.duplicates.len()), (Measure::Astray, astray)] {
+            self.figures.measure(what, f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+        }
+        verdict.duplicates.into_iter().for_each(|what| self.figures.wrong(what));
+        (1..=self.agents.len()).for_each(|number| self.hear(number));
+        for text in self.says.iter().filter(|text| !self.heard.contains(**text)) {
+            self.figures.wrong(format!("nowhere it said {text:?}"));
+        }
+        eprintln!("{} addresses were granted", self.history.grants());
+    }
+}
+
+/// The name of what is attached only to see whether it can be.
+fn probe(host: &Host) -> String {
+    format!("probe-{}", host.name())
+}
+
+/// Tries until `attempt` succeeds, or returns why it does not.
+fn eventually_or(deadline: Duration, mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(_) if start.elapsed() < deadline => std::thread::sleep(LOOK),
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Faults of a store that is one server.
+
+use crate::{
+    scenario::{Kept, Scenario},
+    stage::Stage,
+};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+/// How long a store is away: longer than it takes a session to end.
+const AWAY: Duration = Duration::from_secs(45);
+
+/// What is to be read where a store is out of reach.
+const OUT_OF_REACH: &[&str] =
+    &["store out of reach, retrying", "store reached", "the store is out of reach since", "out of reach for"];
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "store-killed",
+        fault: "the store killed, and started again after 45 s",
+        says: OUT_OF_REACH,
+        play: killed,
+        ..Scenario::USUAL
+    },
+    Scenario {
+        name: "store-stopped",
+        fault: "the store takes connections and answers nothing for 45 s",
+        says: OUT_OF_REACH,
+        play: stopped,
+        ..Scenario::USUAL
+    },
+    Scenario {
+        name: "etcd-killed",
+        fault: "etcd killed, and started again after 45 s",
+        store: Kept::Etcd,
+        says: OUT_OF_REACH,
+        play: killed,
+        ..Scenario::USUAL
+    },
+    Scenario {
+        name: "etcd-stopped",
+        fault: "etcd takes connections and answers nothing for 45 s",
+        always: false,
+        store: Kept::Etcd,
+        says: OUT_OF_REACH,
+        play: stopped,
+        ..Scenario::USUAL
+    },
+];
+
+fn killed(stage: &mut Stage<'_>) {
+    stage.servers[0].kill9();
+    goes_on_without_store(stage);
+    stage.servers[0].restart();
+    let back = Instant::now();
+    stage.catches_up(back);
+}
+
+fn stopped(stage: &mut Stage<'_>) {
+    stage.servers[0].signal(Signal::STOP);
+    goes_on_without_store(stage);
+    stage.servers[0].signal(Signal::CONT);
+    let back = Instant::now();
+    stage.catches_up(back);
+}
+
+/// What runs goes on, what is new is refused, and it costs little.
+#[track_caller]
+pub(crate) fn goes_on_without_store(stage: &mut Stage<'_>) {
+    (1..=stage.agents.len()).for_each(|number| stage.refuses(number));
+    stage.names_are_answered();
+    stage.lasts_with_cpu(AWAY);
+    stage.names_are_answered();
+    (1..=stage.agents.len()).for_each(|number| stage.refuses(number));
+    stage.look_at_status(1);
+}
