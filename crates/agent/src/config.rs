@@ -17,6 +17,12 @@ pub fn embedded_store(data_dir: &Path) -> PathBuf {
     data_dir.join("store.redb")
 }
 
+/// Lets this process open as many files as it may at most. Returns how many it could open so far, for
+/// [`AgentConfig::open_files`].
+pub fn raise_open_files() -> Option<u64> {
+    crate::open_files::raise()
+}
+
 /// The Docker engine that an agent is the driver of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DockerConfig {
@@ -55,6 +61,8 @@ pub struct AgentConfig {
     pub session_ttl: Duration,
     /// How long after a node went down its endpoints are given up.
     pub node_expiry: Duration,
+    /// How many files a process of `weft run` may have open at first (the soft limit); none: as many as the agent.
+    pub open_files: Option<u64>,
     /// The program that processes are started with: `weft` itself.
     pub weft_binary: PathBuf,
 }

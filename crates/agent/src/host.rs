@@ -73,6 +73,11 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// The text of this host's `resolv.conf`; empty if there is none.
     fn resolv_conf(&self) -> String;
 
+    /// What the agent has run out of here, and what to do.
+    fn shortage(&self) -> Option<String> {
+        None
+    }
+
     /// The index of an interface of this host, for scoped addresses.
     fn interface_index(&self, name: &str) -> Option<u32>;
 }

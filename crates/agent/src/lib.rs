@@ -12,6 +12,7 @@ mod host;
 mod http;
 mod journal;
 mod membership;
+mod open_files;
 mod picture;
 mod processes;
 mod reconcile;

@@ -32,6 +32,9 @@ pub struct Spec {
     pub resolv_conf: String,
     /// What it sees as `/etc/hosts`.
     pub hosts: String,
+    /// How many files it may have open (the soft limit; it can raise that itself); none: as many as whoever starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
 }
 
 /// A file or directory of this host, with all that is mounted below it, seen in another place.
@@ -154,6 +157,7 @@ mod tests {
             mounts: Vec::new(),
             resolv_conf: String::new(),
             hosts: String::new(),
+            open_files: None,
         }
     }
 

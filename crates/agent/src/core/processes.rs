@@ -84,6 +84,7 @@ impl Core {
                 .collect(),
             resolv_conf: ResolvConf::parse(&self.host.resolv_conf()).for_container(),
             hosts,
+            open_files: self.config.open_files,
         };
         let (directory, weft) = (self.processes.directory(&process.id), self.config.weft_binary.clone());
         tokio::task::spawn_blocking(move || weft_process::start(&directory, &spec, &weft))

@@ -50,7 +50,8 @@ impl Core {
         let report = self.rounds.last();
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let engine = self.engine.borrow().as_ref().map(|engine| engine.problems.clone()).unwrap_or_default();
-        membership.into_iter().chain(fenced).chain(kernel).chain(engine).chain(unreadable).collect()
+        let here = membership.into_iter().chain(self.host.shortage()).chain(fenced);
+        here.chain(kernel).chain(engine).chain(unreadable).collect()
     }
 }
 

@@ -1,7 +1,10 @@
 //! This host as it is.
 
 use super::{Host, InSandbox, Inside, containers, sandbox};
-use crate::error::{Error, Kind, chain};
+use crate::{
+    error::{Error, Kind, chain},
+    open_files,
+};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -138,6 +141,10 @@ impl Host for LinuxHost {
     fn resolv_conf(&self) -> String {
         // None is what most hosts without names have; whatever it is, containers still have their own.
         std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+    }
+
+    fn shortage(&self) -> Option<String> {
+        open_files::shortage()
     }
 
     fn interface_index(&self, name: &str) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! The loop that takes connections.
 
+use crate::open_files;
 use axum::Router;
 use futures::FutureExt;
 use hyper::server::conn::http1;
@@ -7,7 +8,12 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -20,7 +26,7 @@ const MAX_CONNECTIONS: usize = 512;
 /// How long a client may take to send a request's headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long to wait when the process has no file descriptor left for a connection.
+/// How long to wait when a connection cannot be accepted.
 const RETRY_ACCEPT: Duration = Duration::from_millis(200);
 
 /// How to treat clients.
@@ -54,7 +60,7 @@ pub(crate) async fn each_connection<F>(
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(at_once));
+    let mut queue = Queue::of(listener, at_once);
     let connections = TaskTracker::new();
     let take_on = |(stream, slot)| {
         let conversation = converse(stream);
@@ -63,11 +69,10 @@ pub(crate) async fn each_connection<F>(
             drop(slot);
         });
     };
-    // Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
-    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
+    while let Some(accepted) = shutdown.run_until_cancelled(queue.accept()).await {
         take_on(accepted);
     }
-    while let Some(accepted) = accept(&listener, &slots).now_or_never() {
+    while let Some(accepted) = queue.accept().now_or_never() {
         take_on(accepted);
     }
     connections.close();
@@ -76,22 +81,59 @@ pub(crate) async fn each_connection<F>(
     }
 }
 
-async fn accept(
-    listener: &UnixListener,
-    slots: &Arc<Semaphore>,
-) -> (UnixStream, Option<OwnedSemaphorePermit>) {
-    if slots.available_permits() == 0 {
-        tracing::warn!("as many connections as there may be; more have to wait");
+/// Who waits to be served.
+struct Queue {
+    listener: UnixListener,
+    slots: Arc<Semaphore>,
+    /// A file descriptor that is given up for a connection when there is no other: one at a time is served even
+    /// then, and can ask what is wrong.
+    spare: Option<OwnedFd>,
+    /// Whether it was said that nobody can be accepted.
+    stuck: bool,
+}
+
+impl Queue {
+    fn of(listener: UnixListener, at_once: usize) -> Self {
+        let mut queue =
+            Self { listener, slots: Arc::new(Semaphore::new(at_once)), spare: None, stuck: false };
+        queue.keep_a_spare();
+        queue
     }
-    // The semaphore is never closed, so there always is a permit in the end.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(RETRY_ACCEPT).await;
+
+    fn keep_a_spare(&mut self) {
+        if self.spare.is_none() {
+            self.spare = self.listener.as_fd().try_clone_to_owned().ok();
+        }
+    }
+
+    /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
+    async fn accept(&mut self) -> (UnixStream, Option<OwnedSemaphorePermit>) {
+        if self.slots.available_permits() == 0 {
+            tracing::warn!("as many connections as there may be; more have to wait");
+        }
+        // The semaphore is never closed, so there always is a permit in the end.
+        let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
+        loop {
+            self.keep_a_spare();
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    self.stuck = self.spare.is_none();
+                    return (stream, slot);
+                }
+                Err(error) => self.make_room(&error).await,
             }
+        }
+    }
+
+    /// Does what can be done for the next attempt to succeed.
+    async fn make_room(&mut self, error: &io::Error) {
+        if !self.stuck {
+            self.stuck = true;
+            tracing::warn!(%error, "cannot accept connections as they come");
+            open_files::shortage().iter().for_each(|why| tracing::warn!("{why}"));
+        }
+        if self.spare.take().is_none() {
+            tokio::time::sleep(RETRY_ACCEPT).await;
         }
     }
 }

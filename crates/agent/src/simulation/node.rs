@@ -68,6 +68,7 @@ impl Node {
             docker: None,
             session_ttl: Duration::from_secs(20),
             node_expiry: Duration::from_secs(3600),
+            open_files: None,
             weft_binary: "/nonexistent".into(),
         };
         Self {

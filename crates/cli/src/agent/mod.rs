@@ -9,7 +9,7 @@ use crate::client::Host;
 use anyhow::{Context, bail};
 use settings::Settings;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
-use weft_agent::config::{AgentConfig, DATA_DIR};
+use weft_agent::config::{AgentConfig, DATA_DIR, raise_open_files};
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
@@ -33,7 +33,7 @@ impl Agent {
         if !rustix::process::geteuid().is_root() {
             bail!("the agent makes network devices and namespaces: run it as root");
         }
-        let config = config(settings)?;
+        let config = AgentConfig { open_files: raise_open_files(), ..config(settings)? };
         tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -59,6 +59,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         socket: settings.host.unwrap_or_default().path().to_owned(),
         docker: settings.docker_socket.unwrap_or_default().engine(settings.docker_proxy)?,
         node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
+        open_files: None,
         // Not its path: an upgrade may have put another version there, or nothing yet.
         weft_binary: "/proc/self/exe".into(),
     })

@@ -23,11 +23,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(listener: TcpListener, server: Arc<Server>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut stuck = false;
     // The semaphore is never closed.
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, peer)) => {
+                stuck = false;
                 let server = Arc::clone(&server);
                 connections.spawn(async move {
                     let _slot = slot;
@@ -37,7 +39,10 @@ pub(super) async fn serve(listener: TcpListener, server: Arc<Server>) {
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept DNS connections");
+                // Once: there is a server for each container, and none of them has a descriptor then.
+                if !std::mem::replace(&mut stuck, true) {
+                    tracing::warn!(%error, "cannot accept DNS connections");
+                }
                 sleep(PAUSE).await;
             }
         }

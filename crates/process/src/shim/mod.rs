@@ -17,6 +17,10 @@ use crate::{
     files::{self, Exit, SPEC, STARTED, Started},
     spec::Spec,
 };
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use serde::{Deserialize, Serialize};
 use std::{io::Write, path::Path, process::ExitCode};
 
@@ -73,7 +77,16 @@ fn prepare(here: &Path) -> Result<run::Running, Failure> {
     let spec: Spec = files::read_json(here, SPEC)
         .map_err(Failure::because("read spec.json"))?
         .ok_or_else(|| Failure::new("there is no spec.json"))?;
+    limit_open_files(&spec).map_err(Failure::because("limit the number of open files"))?;
     let network = namespaces::enter(&spec)?;
     let etc = mounts::apply(&spec)?;
     run::Running::start(&spec, network, etc)
+}
+
+/// The agent has raised its own.
+fn limit_open_files(spec: &Spec) -> Result<(), Errno> {
+    let Some(wanted) = spec.open_files else { return Ok(()) };
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let current = Some(maximum.map_or(wanted, |maximum| wanted.min(maximum)));
+    setrlimit(Resource::Nofile, Rlimit { current, maximum })
 }

@@ -61,6 +61,7 @@ fn trials() -> Vec<Trial> {
     }
     trials! {
         run: ends_with_the_commands_status sees_its_own_namespaces has_its_environment_and_directory
+             may_open_as_many_files_as_it_is_told
             signals_reach_the_command the_shims_signals_are_passed_on its_end_is_awaited
             output_is_kept_within_bounds output_may_be_closed the_shim_is_small_and_knows_no_secrets;
         failures: no_such_command not_executable no_such_directory the_hosts_network_is_refused

@@ -51,6 +51,14 @@ pub(crate) fn has_its_environment_and_directory() {
     assert_eq!(lines[3].trim(), "GREETING HOME HOSTNAME PATH PWD");
 }
 
+pub(crate) fn may_open_as_many_files_as_it_is_told() {
+    let place = Place::new();
+    let mut spec = place.spec("ulimit -Sn; ulimit -Hn");
+    spec.open_files = Some(77);
+    let most = run("ulimit -Hn").stdout;
+    assert_eq!(place.finish(&spec).1, format!("77\n{}", String::from_utf8(most).unwrap()));
+}
+
 pub(crate) fn signals_reach_the_command() {
     let place = Place::new();
     place.sh("trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done");

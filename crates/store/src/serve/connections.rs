@@ -26,12 +26,14 @@ const UNREAD_DEADLINE_MS: u32 = 30_000;
 pub(super) async fn accept(listener: TcpListener, router: Router) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut stuck = false;
     loop {
         // Those who come when it is full wait in the kernel's queue.
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
+                stuck = false;
                 let router = router.clone();
                 connections.spawn(async move {
                     serve(stream, router).await;
@@ -40,7 +42,9 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
             }
             Err(error) => {
                 // Out of file descriptors, or the client gave up: neither is the listener's end.
-                tracing::warn!(%error, "cannot take a connection to the store");
+                if !std::mem::replace(&mut stuck, true) {
+                    tracing::warn!(%error, "cannot take connections to the store");
+                }
                 sleep(Duration::from_millis(100)).await;
             }
         }
