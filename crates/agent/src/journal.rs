@@ -90,7 +90,7 @@ pub(crate) struct Journal {
 
 /// A journal that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} {path}")]
+#[error("{doing} {path}: {source}{}", advice(source))]
 pub(crate) struct JournalError {
     doing: &'static str,
     path: PathBuf,
@@ -101,6 +101,15 @@ impl JournalError {
     pub(crate) fn new(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { doing, path, source }
+    }
+}
+
+/// What to do about it.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space there",
+        io::ErrorKind::ReadOnlyFilesystem => "; mount it writable again (`dmesg` may say why it is not)",
+        _ => "",
     }
 }
 

@@ -20,7 +20,10 @@ pub(crate) fn read_all<T: DeserializeOwned>(directory: &Path) -> Result<Vec<(Str
     for item in listing {
         let path = item.map_err(JournalError::new("cannot read", directory))?.path();
         if stem(&path, "tmp").is_some() {
-            remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
+            // It says nothing; where it cannot be removed now, it is later.
+            if let Err(error) = remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove what was half-written");
+            }
         }
         let Some(name) = stem(&path, "json") else { continue };
         let value = read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;

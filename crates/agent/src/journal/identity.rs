@@ -74,12 +74,12 @@ impl Identity {
 
 fn lock(data_dir: &Path) -> Result<File, JournalError> {
     let path = data_dir.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(JournalError::new("cannot open", &path))?;
+    let file = match File::options().create(true).truncate(false).write(true).open(&path) {
+        // To go on with what there is takes no writing, and a file can be locked in any case (flock(2)).
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(&path),
+        opened => opened,
+    };
+    let file = file.map_err(JournalError::new("cannot open", &path))?;
     file.try_lock().map_err(|error| match error {
         std::fs::TryLockError::WouldBlock => JournalError {
             doing: "another agent uses this data directory; stop it, or choose another with --data-dir:",
