@@ -9,7 +9,7 @@
 pub(crate) mod file;
 mod identity;
 
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Identity, Saved};
 
 use file::{remove_file, write_json};
 use serde::{Deserialize, Serialize};

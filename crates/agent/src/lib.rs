@@ -8,6 +8,8 @@ pub mod core;
 mod docker;
 mod env;
 mod error;
+#[doc(hidden)]
+pub mod fuzzed;
 mod host;
 mod http;
 mod journal;

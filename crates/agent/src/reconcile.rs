@@ -4,10 +4,12 @@
 //! is, and takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
 
 mod desired;
+mod fuzzed;
 mod names;
 mod resolvers;
 mod rounds;
 
+pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{Report, Rounds};
 
 use crate::{

@@ -1,31 +1,5 @@
-//! `weft`: the agent that runs on every host, and the command line that talks to it.
+//! `weft`.
 
-mod agent;
-mod cli;
-mod client;
-mod completion;
-mod endpoint;
-mod failure;
-mod inspect;
-mod manual;
-mod network;
-mod node;
-mod output;
-mod patience;
-mod plan;
-mod process;
-mod setup;
-mod shim;
-mod status;
-mod store;
-mod version;
-
-use clap::Parser;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
-        Ok(code) => code,
-        Err(error) => failure::report(&error),
-    }
+fn main() -> std::process::ExitCode {
+    weft::main()
 }

@@ -5,6 +5,8 @@
 
 mod error;
 mod fake;
+#[doc(hidden)]
+pub mod fuzzed;
 mod linux;
 pub mod underlay;
 

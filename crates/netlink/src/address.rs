@@ -56,7 +56,7 @@ fn message(link: u32, net: IpNet) -> AddressMessage {
     message
 }
 
-fn address(message: RouteNetlinkMessage) -> Option<Address> {
+pub(crate) fn address(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else { return None };
     let (mut local, mut address): (Option<IpAddr>, Option<IpAddr>) = (None, None);
     for attribute in message.attributes {

@@ -6,6 +6,8 @@
 
 mod address;
 mod error;
+#[doc(hidden)]
+pub mod fuzzed;
 mod link;
 mod namespace;
 mod neighbour;

@@ -289,7 +289,7 @@ pub fn set_link(index: u32, setting: LinkSetting) -> Request {
     Request::new(RouteNetlinkMessage::SetLink(message), 0)
 }
 
-fn link(message: RouteNetlinkMessage) -> Option<Link> {
+pub(crate) fn link(message: RouteNetlinkMessage) -> Option<Link> {
     let RouteNetlinkMessage::NewLink(message) = message else { return None };
     let flags = message.header.flags;
     let kind =

@@ -118,7 +118,7 @@ fn station_message(port: u32, mac: MacAddr) -> NeighbourMessage {
     bridge_message(port, mac, NeighbourFlags::Controller)
 }
 
-fn neighbour(message: RouteNetlinkMessage) -> Option<Neighbour> {
+pub(crate) fn neighbour(message: RouteNetlinkMessage) -> Option<Neighbour> {
     let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
     if message.header.state != NeighbourState::Permanent {
         return None;
@@ -134,7 +134,7 @@ fn neighbour(message: RouteNetlinkMessage) -> Option<Neighbour> {
     Some(Neighbour { link: message.header.ifindex, ip: ip?, mac: mac? })
 }
 
-fn forward(message: RouteNetlinkMessage) -> Option<Forward> {
+pub(crate) fn forward(message: RouteNetlinkMessage) -> Option<Forward> {
     let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
     let state = u16::from(message.header.state);
     let (mut vtep, mut mac) = (None, None);

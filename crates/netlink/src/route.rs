@@ -121,7 +121,7 @@ fn ip(address: RouteAddress) -> Option<IpAddr> {
     }
 }
 
-fn route(message: RouteNetlinkMessage) -> Option<Route> {
+pub(crate) fn route(message: RouteNetlinkMessage) -> Option<Route> {
     let RouteNetlinkMessage::NewRoute(message) = message else { return None };
     let header = message.header;
     let (mut to, mut via, mut link, mut table) = (None, None, None, u32::from(header.table));

@@ -187,13 +187,17 @@ impl Socket {
 
     /// The messages of one datagram, without objects that have an attribute the library cannot read.
     fn receive(&mut self) -> Result<Vec<NetlinkMessage<RouteNetlinkMessage>>, NetlinkError> {
-        let messages = self.transport.receive()?;
-        Ok(messages.into_iter().filter_map(|message| NetlinkMessage::deserialize(message).ok()).collect())
+        Ok(parse(self.transport.receive()?))
     }
 }
 
+/// Messages without those that the library cannot read.
+pub(crate) fn parse(messages: Vec<&[u8]>) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
+    messages.into_iter().filter_map(|message| NetlinkMessage::deserialize(message).ok()).collect()
+}
+
 /// What the kernel says was wrong; nothing if it was an acknowledgement.
-fn refusal(error: &netlink_packet_core::ErrorMessage) -> Option<NetlinkError> {
+pub(crate) fn refusal(error: &netlink_packet_core::ErrorMessage) -> Option<NetlinkError> {
     let errno = error.code?.get().saturating_neg();
     // The request's header comes first, then attributes (NETLINK_CAP_ACK cuts its payload off).
     let message = error.header.get(16..).and_then(sentence);

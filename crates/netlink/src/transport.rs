@@ -62,20 +62,24 @@ impl Transport {
                 Err(e) => return Err(failed("receive")(e)),
             }
         }
-        let mut messages = Vec::new();
-        let mut rest = self.buffer.as_slice();
-        while let Some((length, _)) = rest.split_first_chunk::<4>() {
-            let length = u32::from_ne_bytes(*length) as usize;
-            let message = rest.get(..length).filter(|message| message.len() >= HEADER);
-            messages.push(
-                message.ok_or_else(|| {
-                    NetlinkError::Malformed("a message longer than its datagram".to_owned())
-                })?,
-            );
-            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        }
-        Ok(messages)
+        messages(&self.buffer)
     }
+}
+
+/// The messages in a datagram, each with its header.
+pub(crate) fn messages(datagram: &[u8]) -> Result<Vec<&[u8]>, NetlinkError> {
+    let mut messages = Vec::new();
+    let mut rest = datagram;
+    while let Some((length, _)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_ne_bytes(*length) as usize;
+        let message = rest.get(..length).filter(|message| message.len() >= HEADER);
+        messages.push(
+            message
+                .ok_or_else(|| NetlinkError::Malformed("a message longer than its datagram".to_owned()))?,
+        );
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(messages)
 }
 
 /// The length of a message's header (`struct nlmsghdr`) in bytes.

@@ -10,6 +10,7 @@ mod follow;
 mod proxy;
 mod shared;
 
+pub(crate) use proxy::serve_one as proxy_for_one;
 pub(crate) use shared::{Container, Mapped, Shared};
 
 use crate::{

@@ -15,8 +15,9 @@ use std::{
 use weft_model::NodeId;
 use weft_store::SessionId;
 
-#[derive(Serialize, Deserialize)]
-struct Saved {
+/// What the file says.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Saved {
     id: NodeId,
     session: Option<SessionId>,
 }

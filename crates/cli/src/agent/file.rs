@@ -18,7 +18,12 @@ pub(super) fn read(path: Option<&Path>) -> anyhow::Result<Settings> {
         Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => return Ok(Settings::default()),
         text => text.with_context(|| format!("cannot read {}", at.display()))?,
     };
-    toml::from_str(&text).with_context(|| format!("{} makes no sense", at.display()))
+    parse(&text).with_context(|| format!("{} makes no sense", at.display()))
+}
+
+/// Reads the text of such a file.
+pub(super) fn parse(text: &str) -> Result<Settings, toml::de::Error> {
+    toml::from_str(text)
 }
 
 /// A value that flags and file write as the same text.

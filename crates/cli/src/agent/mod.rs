@@ -65,6 +65,11 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
     })
 }
 
+/// Reads the text of a configuration file, and forgets it.
+pub(crate) fn parse_file(text: &str) -> anyhow::Result<()> {
+    Ok(file::parse(text).map(drop)?)
+}
+
 /// Where networks without a subnet of their own take theirs from, as far as the configuration file says.
 pub(crate) fn configured_address_pools() -> Vec<AddressPool> {
     // An agent that cannot read its file does not start, and says why.

@@ -7,9 +7,12 @@ mod docker;
 mod facts;
 mod filter;
 mod finding;
+mod fuzzed;
 mod judge;
 mod look;
 mod mend;
+
+pub(crate) use fuzzed::judge_filter;
 
 use crate::{client::Client, output::Out};
 use clap::Subcommand;

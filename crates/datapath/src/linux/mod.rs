@@ -6,6 +6,8 @@ mod netfilter;
 mod observe;
 mod sysctl;
 
+pub(crate) use observe::interpret;
+
 use crate::{Datapath, DatapathError, Failure, Report};
 use async_trait::async_trait;
 use std::{io, sync::Arc, time::Duration};

@@ -4,11 +4,13 @@ use super::{chain, mark, netfilter, sysctl, unreadable};
 use crate::DatapathError;
 use ipnet::IpNet;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 use weft_model::{EndpointId, IfName, Vni};
-use weft_netlink::{LinkKind, NamespaceError, NetlinkError, PROTOCOL, Socket};
+use weft_netlink::{
+    Address, Forward, LinkKind, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
+};
 use weft_plan::{ALIAS_PREFIX, Kind, Link, Namespace, Observed, Place, Port, Route, Target};
 
 /// Reads everything of ours, and what `target` needs to know of others'. Leaves the calling thread in another
@@ -91,13 +93,58 @@ fn segment(place: &Place, name: &str, ours: &str, want: &Namespace) -> Result<Op
 /// Reads the namespace that the calling thread is in.
 fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
     let mut socket = Socket::open()?;
+    let (mut namespace, known) = links(place, want, socket.links()?);
+    addresses(&mut namespace, &known, want, socket.addresses()?);
+    if matches!(place, Place::Segment(_)) {
+        forwards(&mut namespace, &known, socket.forwards()?);
+    }
+    // In a container they are its own business.
+    if !matches!(place, Place::Container(_)) && !known.ours.is_empty() {
+        neighbours(&mut namespace, &known, socket.neighbours()?);
+    }
+    routes(&mut namespace, &known, socket.routes(Some(PROTOCOL))?);
+    foreign_routes(&mut namespace, &known, want, &mut socket)?;
+    for key in want.sysctls.keys() {
+        namespace.sysctls.extend(sysctl::read(key).map(|value| (key.clone(), value)));
+    }
+    Ok(namespace)
+}
+
+/// What a namespace is of which the kernel says this.
+pub(crate) fn interpret(place: &Place, want: &Namespace, heard: Heard) -> Namespace {
+    let (mut namespace, known) = links(place, want, heard.links);
+    addresses(&mut namespace, &known, want, heard.addresses);
+    forwards(&mut namespace, &known, heard.forwards);
+    neighbours(&mut namespace, &known, heard.neighbours);
+    routes(&mut namespace, &known, heard.routes);
+    namespace
+}
+
+/// The links of a namespace by their numbers, for what comes in other tables.
+struct Known {
+    ours: HashMap<u32, IfName>,
+    names: HashMap<u32, String>,
+}
+
+impl Known {
+    /// The link of ours with this number.
+    fn of<'n>(&self, namespace: &'n mut Namespace, index: u32) -> Option<&'n mut Link> {
+        namespace.links.get_mut(self.ours.get(&index)?)
+    }
+
+    /// The name of the link that a route leads through.
+    fn name(&self, route: &weft_netlink::Route) -> Option<&String> {
+        self.names.get(&route.link?)
+    }
+}
+
+/// A namespace with its links alone.
+fn links(place: &Place, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Namespace, Known) {
     let mut namespace = Namespace::default();
-    let links = socket.links()?;
-    let bridge = links.iter().find(|link| link.name == IfName::bridge().as_str()).map(|link| link.index);
-    // Ours by their numbers, for what comes in other tables.
-    let mut ours: HashMap<u32, IfName> = HashMap::new();
-    let names: HashMap<u32, String> = links.iter().map(|link| (link.index, link.name.clone())).collect();
-    for found in links {
+    let bridge = found.iter().find(|link| link.name == IfName::bridge().as_str()).map(|link| link.index);
+    let names = found.iter().map(|link| (link.index, link.name.clone())).collect();
+    let mut ours = HashMap::new();
+    for found in found {
         let Ok(name) = found.name.parse::<IfName>() else { continue };
         if is_ours(place, &found) {
             ours.insert(found.index, name.clone());
@@ -106,19 +153,7 @@ fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
             namespace.foreign_links.insert(name);
         }
     }
-    addresses(&mut socket, &mut namespace, &ours, want)?;
-    if matches!(place, Place::Segment(_)) {
-        forwards(&mut socket, &mut namespace, &ours)?;
-    }
-    // In a container they are its own business.
-    if !matches!(place, Place::Container(_)) && !ours.is_empty() {
-        neighbours(&mut socket, &mut namespace, &ours)?;
-    }
-    routes(&mut socket, &mut namespace, &names, want)?;
-    for key in want.sysctls.keys() {
-        namespace.sysctls.extend(sysctl::read(key).map(|value| (key.clone(), value)));
-    }
-    Ok(namespace)
+    (namespace, Known { ours, names })
 }
 
 /// Whether weft made a link: in a segment's namespace, which is marked as a whole, by its name; elsewhere by
@@ -173,14 +208,9 @@ fn kind(found: LinkKind) -> Kind {
     }
 }
 
-fn addresses(
-    socket: &mut Socket,
-    namespace: &mut Namespace,
-    ours: &HashMap<u32, IfName>,
-    want: &Namespace,
-) -> Result<(), NetlinkError> {
-    for address in socket.addresses()? {
-        let Some(name) = ours.get(&address.link) else { continue };
+fn addresses(namespace: &mut Namespace, known: &Known, want: &Namespace, found: Vec<Address>) {
+    for address in found {
+        let Some(name) = known.ours.get(&address.link) else { continue };
         let wanted = want.links.get(name).is_some_and(|link| link.addresses.contains(&address.net));
         if (wanted || !is_link_local(&address.net))
             && let Some(link) = namespace.links.get_mut(name)
@@ -188,7 +218,6 @@ fn addresses(
             link.addresses.insert(address.net);
         }
     }
-    Ok(())
 }
 
 /// The kernel gives IPv6 links such an address by itself.
@@ -196,15 +225,9 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-fn forwards(
-    socket: &mut Socket,
-    namespace: &mut Namespace,
-    ours: &HashMap<u32, IfName>,
-) -> Result<(), NetlinkError> {
-    for entry in socket.forwards()? {
-        let Some(link) = ours.get(&entry.link).and_then(|name| namespace.links.get_mut(name)) else {
-            continue;
-        };
+fn forwards(namespace: &mut Namespace, known: &Known, found: Vec<Forward>) {
+    for entry in found {
+        let Some(link) = known.of(namespace, entry.link) else { continue };
         match entry.vtep {
             Some(vtep) => {
                 link.fdb.entry(entry.mac).or_default().insert(vtep);
@@ -214,46 +237,42 @@ fn forwards(
             }
         }
     }
-    Ok(())
 }
 
-fn neighbours(
-    socket: &mut Socket,
-    namespace: &mut Namespace,
-    ours: &HashMap<u32, IfName>,
-) -> Result<(), NetlinkError> {
-    for entry in socket.neighbours()? {
-        if let Some(link) = ours.get(&entry.link).and_then(|name| namespace.links.get_mut(name)) {
+fn neighbours(namespace: &mut Namespace, known: &Known, found: Vec<Neighbour>) {
+    for entry in found {
+        if let Some(link) = known.of(namespace, entry.link) {
             link.neighbours.insert(entry.ip, entry.mac);
         }
     }
-    Ok(())
 }
 
-fn routes(
-    socket: &mut Socket,
-    namespace: &mut Namespace,
-    names: &HashMap<u32, String>,
-    want: &Namespace,
-) -> Result<(), NetlinkError> {
-    let name = |route: &weft_netlink::Route| route.link.and_then(|link| names.get(&link)).cloned();
-    for route in socket.routes(Some(PROTOCOL))? {
-        let dev = name(&route).and_then(|name| name.parse().ok());
+fn routes(namespace: &mut Namespace, known: &Known, found: Vec<weft_netlink::Route>) {
+    for route in found {
+        let dev = known.name(&route).and_then(|name| name.parse().ok());
         if let (Some(dev), Some(via)) = (dev, route.via) {
             namespace.routes.insert(Route { to: route.to, via, dev, onlink: route.onlink });
         }
     }
+}
+
+/// Asks for the routes of others that stand where ones of ours are missing.
+fn foreign_routes(
+    namespace: &mut Namespace,
+    known: &Known,
+    want: &Namespace,
+    socket: &mut Socket,
+) -> Result<(), NetlinkError> {
     let missing: BTreeSet<IpNet> = want.routes.difference(&namespace.routes).map(|route| route.to).collect();
-    let mut foreign = BTreeMap::new();
     for to in missing {
         if let Some(route) = socket.route_to(inside(&to))?
             && route.to == to
             && route.protocol != PROTOCOL
         {
-            foreign.insert(to, name(&route).unwrap_or_else(|| "another link".to_owned()));
+            let name = known.name(&route).cloned().unwrap_or_else(|| "another link".to_owned());
+            namespace.foreign_routes.insert(to, name);
         }
     }
-    namespace.foreign_routes = foreign;
     Ok(())
 }
 

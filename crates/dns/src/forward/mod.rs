@@ -81,6 +81,13 @@ impl Request {
         exchange::tcp(origin, &query, |m| Reply::read(m, id, &self.question)).await
     }
 
+    /// What the client is told if a name server that was asked under `id` says this; nothing if it is no answer to
+    /// the question.
+    #[doc(hidden)]
+    pub fn relay(&self, message: Vec<u8>, id: u16) -> Option<Vec<u8>> {
+        Reply::read(message, id, &self.question).map(|reply| reply.for_client(self))
+    }
+
     /// The query as it goes out. It is written anew, not passed on: EDNS options are between a client and
     /// its server (RFC 6891 section 6), and nothing else a container sends has any business outside.
     fn encode(&self, id: u16) -> Vec<u8> {

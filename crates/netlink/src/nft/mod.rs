@@ -5,4 +5,5 @@ mod redirect;
 mod table;
 
 pub use redirect::{Redirect, Redirected};
+pub(crate) use table::comment;
 pub use table::{NftTable, nft_table};

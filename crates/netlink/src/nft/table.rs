@@ -37,8 +37,7 @@ pub fn nft_table(name: &str) -> Result<Option<NftTable>, NetlinkError> {
     let mut comment = None;
     if let Err(e) = answers(&mut transport, false, |kind, body| {
         if kind == NFT_MSG_NEWTABLE {
-            let data = attributes(body).find(|(kind, _)| *kind == NFTA_TABLE_USERDATA);
-            comment = Some(data.and_then(|(_, data)| comment_of(data)).unwrap_or_default());
+            comment = Some(comment_in(body));
         }
     }) {
         return if e.errno() == Some(rustix::io::Errno::NOENT.raw_os_error()) { Ok(None) } else { Err(e) };
@@ -58,22 +57,50 @@ pub(super) fn answers(
 ) -> Result<(), NetlinkError> {
     loop {
         for message in transport.receive()? {
-            let kind = u16::from_ne_bytes([message[4], message[5]]);
-            let body = message.get(HEADER..).unwrap_or_default();
-            match kind {
-                NLMSG_DONE => return Ok(()),
-                NLMSG_ERROR => {
-                    let errno = body.first_chunk::<4>().map_or(0, |code| i32::from_ne_bytes(*code));
-                    let refused = NetlinkError::Refused { errno: errno.saturating_neg(), message: None };
-                    return if errno == 0 { Ok(()) } else { Err(refused) };
-                }
-                _ => object(kind, body.get(GENERIC..).unwrap_or_default()),
+            match read(message) {
+                Answer::End(result) => return result,
+                Answer::Object(kind, body) => object(kind, body),
             }
             if !dump {
                 return Ok(());
             }
         }
     }
+}
+
+enum Answer<'m> {
+    /// There is no more.
+    End(Result<(), NetlinkError>),
+    /// A message of this kind, with these attributes.
+    Object(u16, &'m [u8]),
+}
+
+/// Reads a message, which has a header.
+fn read(message: &[u8]) -> Answer<'_> {
+    let kind = u16::from_ne_bytes([message[4], message[5]]);
+    let body = message.get(HEADER..).unwrap_or_default();
+    match kind {
+        NLMSG_DONE => Answer::End(Ok(())),
+        NLMSG_ERROR => {
+            let errno = body.first_chunk::<4>().map_or(0, |code| i32::from_ne_bytes(*code));
+            let refused = NetlinkError::Refused { errno: errno.saturating_neg(), message: None };
+            Answer::End(if errno == 0 { Ok(()) } else { Err(refused) })
+        }
+        _ => Answer::Object(kind, body.get(GENERIC..).unwrap_or_default()),
+    }
+}
+
+/// The comment of the table that a message is about; nothing if it is about none.
+pub(crate) fn comment(message: &[u8]) -> Option<String> {
+    match read(message) {
+        Answer::Object(NFT_MSG_NEWTABLE, body) => Some(comment_in(body)),
+        _ => None,
+    }
+}
+
+fn comment_in(table: &[u8]) -> String {
+    let data = attributes(table).find(|(kind, _)| *kind == NFTA_TABLE_USERDATA);
+    data.and_then(|(_, data)| comment_of(data)).unwrap_or_default()
 }
 
 /// The comment among a table's user data: entries of a byte for the kind, a byte for the length, and the

@@ -32,6 +32,8 @@ use engine::{Engine, EngineError};
 use forward::{Reply, forward};
 use route::{Route, What};
 use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
 
 /// What stands before the engine.
 pub(crate) struct Proxy {
@@ -80,6 +82,17 @@ impl Proxy {
     async fn pass(&self, request: Request<Body>, hijack: bool) -> Result<Reply, Failure> {
         Ok(forward(&self.engine, request, hijack).await?)
     }
+}
+
+/// Serves one client, until it goes. For `fuzz/`.
+pub(crate) async fn serve_one(
+    client: UnixStream,
+    engine: PathBuf,
+    verbs: Arc<dyn Verbs>,
+    shared: Arc<Shared>,
+) {
+    let proxy = Arc::new(Proxy::new(engine, verbs, shared));
+    connection::converse(client, proxy, CancellationToken::new()).await;
 }
 
 impl From<EngineError> for Failure {

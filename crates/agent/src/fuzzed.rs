@@ -1,0 +1,109 @@
+//! What the targets in `fuzz/` need of what is private otherwise.
+
+use crate::{
+    cluster::Cluster,
+    config::AgentConfig,
+    core::Verbs,
+    docker::{self, Shared},
+    journal::{LocalEndpoint, Saved},
+    processes, reconcile,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::UnixStream;
+use weft_ipam::AddressPool;
+use weft_model::{EndpointId, Keyspace, NodeName};
+use weft_plan::{Desired, Observed};
+use weft_store::{Entry, Listing, Revision, StoreOptions, StoreUrl};
+
+/// Reads a file of the journal, of whichever kind it may be. Whether all that was read survives being written.
+pub fn journal_survives(file: &[u8]) -> bool {
+    survives::<LocalEndpoint>(file) && survives::<processes::Record>(file) && survives::<Saved>(file)
+}
+
+fn survives<T: DeserializeOwned + Serialize + PartialEq>(file: &[u8]) -> bool {
+    let Ok(read) = serde_json::from_slice::<T>(file) else { return true };
+    let written = serde_json::to_vec(&read).unwrap_or_default();
+    serde_json::from_slice::<T>(&written).is_ok_and(|again| again == read)
+}
+
+/// What a node makes of keys and values in the store, and of the files of its journal: the data plane it should
+/// have. Names are made on the way.
+pub struct NodeView {
+    config: AgentConfig,
+}
+
+impl NodeView {
+    /// The view of the node of this name.
+    pub fn of(node_name: NodeName) -> Self {
+        let config = AgentConfig {
+            node_name,
+            store: StoreUrl::Embedded(None),
+            store_options: StoreOptions::default(),
+            store_token: None,
+            store_serve: None,
+            advertise: Ipv4Addr::new(192, 0, 2, 1).into(),
+            vxlan_port: 4789,
+            default_address_pools: vec![AddressPool::default_ipv4()],
+            data_dir: PathBuf::new(),
+            socket: PathBuf::new(),
+            docker: None,
+            session_ttl: Duration::from_secs(20),
+            node_expiry: Duration::from_secs(3600),
+            open_files: None,
+            weft_binary: PathBuf::new(),
+        };
+        Self { config }
+    }
+
+    /// What there should be.
+    pub fn desired(&self, store: &[(&str, &[u8])], journal: &[&[u8]]) -> Desired {
+        let entry = |(path, value): &(&str, &[u8])| Entry {
+            key: (*path).to_owned(),
+            value: value.to_vec(),
+            modified: Revision(1),
+            session: None,
+        };
+        let listing = Listing { entries: store.iter().map(entry).collect(), revision: Revision(1) };
+        let cluster = Cluster::read(&Keyspace::new("weft"), &listing);
+        let files = journal.iter().filter_map(|file| serde_json::from_slice::<LocalEndpoint>(file).ok());
+        // Files are named by their endpoints' ids; any will do here.
+        let id = |number: usize| format!("{number:064x}").parse::<EndpointId>().ok();
+        let endpoints = files.enumerate().filter_map(|(n, endpoint)| Some((id(n)?, endpoint))).collect();
+        reconcile::first_sight(&self.config, &cluster, &Arc::new(endpoints))
+    }
+}
+
+/// A host on which there is nothing but the containers that should be attached.
+pub fn fresh_host(desired: &Desired) -> Observed {
+    use weft_plan::{Namespace, Place, Target};
+    let mut host = Observed::default();
+    host.places.insert(Place::Host, Namespace::default());
+    for place in Target::of(desired).places.into_keys() {
+        if matches!(place, Place::Container(_)) {
+            host.places.insert(place, Namespace::of_container());
+        }
+    }
+    host
+}
+
+/// Serves a client of the Docker proxy, in front of the engine at `engine`, until the client goes. `dir` is for what
+/// the proxy knows of networks: nothing.
+///
+/// # Errors
+/// If `dir` cannot be used.
+pub async fn docker_proxy(
+    client: UnixStream,
+    engine: &Path,
+    dir: &Path,
+    verbs: Arc<dyn Verbs>,
+) -> Result<(), String> {
+    let shared = Shared::open(dir).map_err(|error| crate::error::chain(&error))?;
+    docker::proxy_for_one(client, engine.to_owned(), verbs, Arc::new(shared)).await;
+    Ok(())
+}

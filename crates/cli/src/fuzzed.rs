@@ -1,0 +1,28 @@
+//! What the targets in `fuzz/` need of what is private otherwise.
+
+use crate::{agent, cli::Cli, setup};
+use clap::Parser;
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// Says what makes no sense.
+pub fn configuration(text: &str) -> Result<(), String> {
+    agent::parse_file(text).map_err(|error| format!("{error:#}"))
+}
+
+/// Reads a command line, with the program's name first.
+///
+/// # Errors
+/// Says what makes no sense, or what was asked to be said: the help, the version.
+pub fn command_line(words: &[&str]) -> Result<(), String> {
+    Cli::try_parse_from(words).map(drop).map_err(|error| error.to_string())
+}
+
+/// What `weft setup docker` finds on a host whose programs print this of its packet filter, as JSON.
+///
+/// # Errors
+/// Says what of nft's makes no sense.
+pub fn packet_filter(iptables: &str, nft: &str) -> Result<String, String> {
+    setup::judge_filter(iptables, nft)
+}

@@ -1,0 +1,10 @@
+//! What the targets in `fuzz/` need of what is private otherwise.
+
+use crate::linux;
+use weft_netlink::fuzzed::Heard;
+use weft_plan::{Namespace, Place};
+
+/// What the namespace `place`, in which there should be `want`, is taken for where the kernel says this of it.
+pub fn interpret(place: &Place, want: &Namespace, heard: Heard) -> Namespace {
+    linux::interpret(place, want, heard)
+}

@@ -1,0 +1,53 @@
+//! What the targets in `fuzz/` need of what is private otherwise: the kernel's answers, read without a socket.
+
+use crate::{
+    Address, Forward, Link, Neighbour, NetlinkError, Route, address, link, neighbour, nft, route,
+    socket::{parse, refusal},
+    transport::messages,
+};
+use netlink_packet_core::NetlinkPayload;
+
+/// Everything that can be read of a datagram, by whoever might have asked for it.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// As a dump of links.
+    pub links: Vec<Link>,
+    /// As one of addresses.
+    pub addresses: Vec<Address>,
+    /// As one of routes.
+    pub routes: Vec<Route>,
+    /// As one of neighbours.
+    pub neighbours: Vec<Neighbour>,
+    /// As one of forwarding databases.
+    pub forwards: Vec<Forward>,
+    /// As what the kernel says when it refuses.
+    pub refusals: Vec<String>,
+    /// As the comments of nftables' tables.
+    pub comments: Vec<String>,
+}
+
+/// Reads a datagram of the kernel's.
+///
+/// # Errors
+/// [`NetlinkError::Malformed`] if a message is longer than it.
+pub fn hear(datagram: &[u8]) -> Result<Heard, NetlinkError> {
+    let messages = messages(datagram)?;
+    let mut heard =
+        Heard { comments: messages.iter().filter_map(|m| nft::comment(m)).collect(), ..Heard::default() };
+    for message in parse(messages) {
+        match message.payload {
+            NetlinkPayload::InnerMessage(message) => {
+                heard.links.extend(link::link(message.clone()));
+                heard.addresses.extend(address::address(message.clone()));
+                heard.routes.extend(route::route(message.clone()));
+                heard.neighbours.extend(neighbour::neighbour(message.clone()));
+                heard.forwards.extend(neighbour::forward(message));
+            }
+            NetlinkPayload::Error(error) => {
+                heard.refusals.extend(refusal(&error).map(|refused| refused.to_string()));
+            }
+            _ => {}
+        }
+    }
+    Ok(heard)
+}
