@@ -17,6 +17,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Agent {
     host: Host,
+    program: String,
     arguments: Vec<String>,
     service: Service,
 }
@@ -25,15 +26,16 @@ impl Agent {
     #[track_caller]
     pub(crate) fn start(host: &Host, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let service = Self::spawn(host, &arguments);
-        let mut agent = Self { host: host.clone(), arguments, service };
+        let program = "weft".to_owned();
+        let service = Self::spawn(host, &program, &arguments);
+        let mut agent = Self { host: host.clone(), program, arguments, service };
         agent.wait_until_ready();
         agent
     }
 
     #[track_caller]
-    fn spawn(host: &Host, arguments: &[String]) -> Service {
-        let mut command = vec!["weft", "agent"];
+    fn spawn(host: &Host, program: &str, arguments: &[String]) -> Service {
+        let mut command = vec![program, "agent"];
         command.extend(arguments.iter().map(String::as_str));
         host.spawn(&command)
     }
@@ -44,8 +46,15 @@ impl Agent {
         if self.service.ended().is_none() {
             self.service.stop();
         }
-        self.service = Self::spawn(&self.host, &self.arguments);
+        self.service = Self::spawn(&self.host, &self.program, &self.arguments);
         self.wait_until_ready();
+    }
+
+    /// Stops it, and starts another program with the arguments it had, as an upgrade does.
+    #[track_caller]
+    pub fn upgrade(&mut self, program: &str) {
+        program.clone_into(&mut self.program);
+        self.restart();
     }
 
     /// As [`Host::ask`], with patience.

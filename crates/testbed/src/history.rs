@@ -97,6 +97,11 @@ impl History {
         self.lock().iter_mut().filter(|record| record.host == host).for_each(|record| record.end(false));
     }
 
+    /// A host has nothing any more of what it had, and nothing may be left of it in the end.
+    pub fn gone_with(&self, host: &str) {
+        self.lock().iter_mut().filter(|record| record.host == host).for_each(|record| record.end(true));
+    }
+
     /// How many were granted.
     pub fn grants(&self) -> usize {
         self.lock().iter().filter(|record| record.granted.is_some()).count()

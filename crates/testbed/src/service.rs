@@ -76,6 +76,17 @@ impl Service {
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         kill_process(self.process, signal).expect("the process is there");
+        self.resume(signal);
+    }
+
+    /// nsenter stops when its process does, as a shell's job would (util-linux, `sys-utils/nsenter.c`), and has to be
+    /// told when that goes on, or ends.
+    fn resume(&self, signal: Signal) {
+        if signal != Signal::STOP
+            && let Some(entered) = i32::try_from(self.entered.id()).ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process(entered, Signal::CONT);
+        }
     }
 
     /// Asks it to end, and waits for it.
@@ -109,6 +120,7 @@ impl Drop for Service {
     fn drop(&mut self) {
         if self.ended().is_none() {
             let _ = kill_process(self.process, Signal::KILL);
+            self.resume(Signal::KILL);
             let _ = self.entered.wait();
         }
         if thread::panicking() {

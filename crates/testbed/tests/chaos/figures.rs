@@ -69,13 +69,18 @@ impl Measure {
 }
 
 /// What was measured in one scenario, and what else was not as it should be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Figures {
+    scenario: &'static str,
     worst: BTreeMap<Measure, f64>,
     wrong: Vec<String>,
 }
 
 impl Figures {
+    pub(crate) fn of_scenario(scenario: &'static str) -> Self {
+        Self { scenario, worst: BTreeMap::new(), wrong: Vec::new() }
+    }
+
     /// Of several measurements, the worst counts.
     pub(crate) fn measure(&mut self, what: Measure, value: f64) {
         let worst = self.worst.entry(what).or_insert(value);
@@ -85,7 +90,7 @@ impl Figures {
     /// Says what is not as it should be.
     pub(crate) fn wrong(&mut self, what: impl Into<String>) {
         let what = what.into();
-        eprintln!("WRONG: {what}");
+        eprintln!("{}: WRONG: {what}", self.scenario);
         self.wrong.push(what);
     }
 

@@ -11,10 +11,12 @@ use std::{
     io,
     time::{Duration, Instant},
 };
-use weft_testbed::{Answer, Host, Ticket, eventually_every};
+use weft_testbed::{Agent, Answer, Host, Pings, Ticket, eventually_every};
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What a refusal says where the store is known to be away.
+const OUT_OF_REACH: &str = "the store is out of reach since";
 
 impl Stage<'_> {
     /// Waits until all agents agree on what lasts.
@@ -35,13 +37,7 @@ impl Stage<'_> {
     #[track_caller]
     pub(crate) fn catches_up(&mut self, since: Instant) {
         self.agree();
-        for host in self.hosts() {
-            let ticket = eventually_every(LOOK, SOON, || self.decides(host));
-            self.history.letting_go(ticket);
-            host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(host)]);
-            self.history.gone(ticket);
-            host.run(&["ip", "netns", "delete", &probe(host)]);
-        }
+        self.all_decide();
         self.figures.measure(Measure::CaughtUp, since.elapsed().as_secs_f64());
     }
 
@@ -57,22 +53,34 @@ impl Stage<'_> {
         }
     }
 
-    /// Has a host without a store attach something: it must refuse soon, naming the store, and say since when.
+    /// Has a host without a store attach something: it must refuse soon, naming the store, and say since when it is
+    /// out of reach.
     #[track_caller]
     pub(crate) fn refuses(&mut self, number: usize) {
+        self.refuses_saying(number, &[OUT_OF_REACH]);
+    }
+
+    /// As [`refuses`](Self::refuses), where the store has just fallen silent, and nobody knows more than that.
+    #[track_caller]
+    pub(crate) fn refuses_after_silence(&mut self, number: usize) {
+        self.refuses_saying(number, &["did not say within", OUT_OF_REACH]);
+    }
+
+    #[track_caller]
+    fn refuses_saying(&mut self, number: usize, texts: &[&str]) {
         let host = self.host(number).clone();
+        let server = self.servers[0].url().split("://").nth(1).unwrap_or_default().to_owned();
         let began = Instant::now();
         let (ticket, answer) = self.try_attach(&host);
         self.figures.measure(Measure::Refused, began.elapsed().as_secs_f64());
-        let server = self.servers[0].url().split("://").nth(1).unwrap_or_default().to_owned();
         match answer {
-            Ok(answer)
-                if answer.status == 503 && answer.body.contains(&server) && answer.body.contains("since") =>
+            Ok(Answer { status: 503, body })
+                if body.contains(&server) && texts.iter().any(|text| body.contains(text)) =>
             {
                 self.history.refused(ticket);
-                self.heard.push_str(&answer.body);
+                self.heard.push_str(&body);
             }
-            other => self.figures.wrong(format!("{}: not refused as it should be: {other:?}", host.name())),
+            other => self.figures.wrong(format!("{}: not refused with {texts:?}: {other:?}", host.name())),
         }
     }
 
@@ -88,24 +96,59 @@ impl Stage<'_> {
     /// The names of the containers of all hosts are answered, on all hosts.
     #[track_caller]
     pub(crate) fn names_are_answered(&mut self) {
-        let hosts = self.hosts().into_iter().map(|host| host.name().to_owned()).collect::<Vec<_>>();
-        let web: Vec<_> =
-            self.web.iter().filter(|one| hosts.iter().any(|host| host == one.host().name())).collect();
-        let mut wrong = Vec::new();
-        for asker in &web {
-            for other in &web {
+        let here = |number: &usize| !self.away.contains(number);
+        let hosts: Vec<_> = (1..=self.agents.len()).filter(here).collect();
+        self.answers(&hosts, &hosts);
+    }
+
+    /// Containers on hosts `askers` are told the addresses of those on hosts `asked`.
+    #[track_caller]
+    pub(crate) fn answers(&mut self, askers: &[usize], asked: &[usize]) {
+        for asker in askers {
+            for other in asked {
+                let (asker, other) = (&self.web[asker - 1], &self.web[other - 1]);
                 let answer = asker.resolve(other.name());
                 if answer != [other.address()] {
-                    wrong.push(format!("{} gets {answer:?} for {}", asker.name(), other.name()));
+                    self.figures.wrong(format!("{} gets {answer:?} for {}", asker.name(), other.name()));
                 }
             }
         }
-        wrong.into_iter().for_each(|what| self.figures.wrong(what));
+    }
+
+    /// Waits until the name of the container on a host is answered no more on the first, and measures how long it
+    /// takes since `dead`.
+    #[track_caller]
+    pub(crate) fn is_forgotten(&mut self, number: usize, dead: Instant) {
+        let name = self.web[number - 1].name();
+        eventually_every(LOOK, 2 * SOON, || match self.web[0].resolve(name) {
+            none if none.is_empty() => Ok(()),
+            some => Err(format!("{name} is still {some:?}")),
+        });
+        self.figures.measure(Measure::Forgotten, dead.elapsed().as_secs_f64());
+    }
+
+    /// Waits until every host can decide, which it could not since something broke that others make up for.
+    #[track_caller]
+    pub(crate) fn all_decide(&self) {
+        for host in self.hosts() {
+            let ticket = eventually_every(LOOK, SOON, || self.decides(host));
+            self.history.letting_go(ticket);
+            host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(host)]);
+            self.history.gone(ticket);
+            host.run(&["ip", "netns", "delete", &probe(host)]);
+        }
+    }
+
+    /// Containers on two hosts, which could not, reach each other.
+    #[track_caller]
+    pub(crate) fn reach_each_other(&self, one: usize, other: usize) {
+        let (one, other) = (&self.web[one - 1], &self.web[other - 1]);
+        drop([Pings::start(one, other), Pings::start(other, one)].map(Pings::count));
     }
 
     /// Has something last, and measures what the agents cost meanwhile.
     pub(crate) fn lasts_with_cpu(&mut self, time: Duration) {
-        let before: Vec<_> = self.agents.iter().map(weft_testbed::Agent::cpu_time).collect();
+        let before: Vec<_> = self.agents.iter().map(Agent::cpu_time).collect();
         let began = Instant::now();
         self.lasts(time);
         for (agent, before) in self.agents.iter().zip(before) {
@@ -145,7 +188,6 @@ impl Stage<'_> {
         for text in self.says.iter().filter(|text| !self.heard.contains(**text)) {
             self.figures.wrong(format!("nowhere it said {text:?}"));
         }
-        eprintln!("{} addresses were granted", self.history.grants());
     }
 }
 

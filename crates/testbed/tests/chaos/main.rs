@@ -11,11 +11,15 @@
 )]
 
 mod agents;
+mod cuts;
 mod figures;
+mod hosts;
 mod judging;
 mod load;
+mod page;
 mod records;
 mod scenario;
+mod servers;
 mod stage;
 mod stores;
 mod table;
@@ -34,8 +38,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let table = Arc::new(Table::default());
-    let scenarios = [agents::SCENARIOS, stores::SCENARIOS].concat();
-    let trials = scenarios.into_iter().map(|scenario| scenario.trial(&table)).collect();
+    let scenarios =
+        [agents::SCENARIOS, stores::SCENARIOS, servers::SCENARIOS, cuts::SCENARIOS, hosts::SCENARIOS]
+            .concat();
+    let page = page::trial(&scenarios);
+    let played = scenarios.into_iter().map(|scenario| scenario.trial(&table));
+    let trials = [page].into_iter().chain(played).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     print!("{table}");
     conclusion.exit_code()

@@ -69,7 +69,7 @@ impl Scenario {
     }
 
     fn run(&self, table: &Table) -> Result<(), Failed> {
-        let mut figures = Figures::default();
+        let mut figures = Figures::of_scenario(self.name);
         let played = catch_unwind(AssertUnwindSafe(|| self.play(&mut figures)));
         // What all that is wrong together is, was thrown only for the logs to be shown.
         let mut wrong = figures.all_wrong();

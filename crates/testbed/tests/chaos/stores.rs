@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const AWAY: Duration = Duration::from_secs(45);
 
 /// What is to be read where a store is out of reach.
-const OUT_OF_REACH: &[&str] =
+pub(crate) const OUT_OF_REACH: &[&str] =
     &["store out of reach, retrying", "store reached", "the store is out of reach since", "out of reach for"];
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -50,6 +50,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 fn killed(stage: &mut Stage<'_>) {
     stage.servers[0].kill9();
+    (1..=stage.agents.len()).for_each(|number| stage.refuses(number));
     goes_on_without_store(stage);
     stage.servers[0].restart();
     let back = Instant::now();
@@ -58,6 +59,7 @@ fn killed(stage: &mut Stage<'_>) {
 
 fn stopped(stage: &mut Stage<'_>) {
     stage.servers[0].signal(Signal::STOP);
+    (1..=stage.agents.len()).for_each(|number| stage.refuses_after_silence(number));
     goes_on_without_store(stage);
     stage.servers[0].signal(Signal::CONT);
     let back = Instant::now();
@@ -67,7 +69,6 @@ fn stopped(stage: &mut Stage<'_>) {
 /// What runs goes on, what is new is refused, and it costs little.
 #[track_caller]
 pub(crate) fn goes_on_without_store(stage: &mut Stage<'_>) {
-    (1..=stage.agents.len()).for_each(|number| stage.refuses(number));
     stage.names_are_answered();
     stage.lasts_with_cpu(AWAY);
     stage.names_are_answered();
