@@ -17,11 +17,11 @@ use std::{
 };
 use tokio::time::{Instant, timeout_at};
 
-/// How long an ordinary call may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
+/// How long an ordinary call may take. Whoever waits for it is to be told within three seconds.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(2500);
 /// How long a connection may take to come about where there is another server to try, and where there is not.
 /// The kernel repeats a lost SYN after one second (RFC 6298 section 2).
-const CONNECT_DEADLINES: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2500)];
+const CONNECT_DEADLINES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 /// How long a silent connection is left alone before the other end is asked whether it is still there, and how
 /// long between the times it is asked.
 const KEEPALIVE: Duration = Duration::from_secs(3);
