@@ -113,8 +113,8 @@ impl Queue {
         }
         // The semaphore is never closed, so there always is a permit in the end.
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
+        self.keep_a_spare();
         loop {
-            self.keep_a_spare();
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     self.stuck = self.spare.is_none();
@@ -132,8 +132,10 @@ impl Queue {
             tracing::warn!(%error, "cannot accept connections as they come");
             open_files::shortage().iter().for_each(|why| tracing::warn!("{why}"));
         }
+        // Dropped, it leaves its place to the connection.
         if self.spare.take().is_none() {
             tokio::time::sleep(RETRY_ACCEPT).await;
+            self.keep_a_spare();
         }
     }
 }
