@@ -1,9 +1,11 @@
 //! A store in memory, for tests and simulations: it forgets everything with its last handle, lives on the
 //! runtime's clock (a paused one too), and fails on demand.
 
+mod backup;
 mod faults;
 
-pub use faults::Faults;
+pub use backup::Backup;
+pub use faults::{Faults, Silence};
 
 use crate::{
     CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update, limits,
@@ -36,6 +38,8 @@ struct Shared {
     state: Mutex<State>,
     /// The revision, for those who wait for another.
     revision: watch::Sender<u64>,
+    /// How often it was replaced by another: whoever was connected to the one before is not to this one.
+    replaced: AtomicU64,
     sessions_opened: AtomicU64,
 }
 
@@ -52,6 +56,7 @@ impl MemoryStore {
         let shared = Shared {
             revision: watch::Sender::new(state.revision),
             state: Mutex::new(state),
+            replaced: AtomicU64::new(0),
             sessions_opened: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), faults: Arc::default() }
@@ -80,6 +85,25 @@ impl MemoryStore {
         }
     }
 
+    /// A copy of all it has.
+    pub fn backup(&self) -> Backup {
+        Backup::of(&self.shared.state())
+    }
+
+    /// Goes back to what it had when `backup` was made, as if it had been stopped, and another one started with that
+    /// in its place.
+    pub fn restore(&self, backup: &Backup) {
+        let mut state = self.shared.state();
+        *state = backup.restored(Instant::now().into_std());
+        self.shared.replaced.fetch_add(1, Ordering::Relaxed);
+        self.shared.revision.send_replace(state.revision);
+    }
+
+    /// Loses all it has.
+    pub fn wipe(&self) {
+        self.restore(&Backup::empty());
+    }
+
     /// Forgets what happened, as if history had been compacted: every watch yields a snapshot.
     pub fn compact(&self) {
         let mut state = self.shared.state();
@@ -104,6 +128,11 @@ impl Shared {
         state
     }
 
+    fn since(&self, prefix: &str, revision: Revision) -> Seen {
+        let state = self.state();
+        (state.since(prefix, revision), Revision(state.revision), state.next_deadline())
+    }
+
     fn change<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> T) -> T {
         let mut state = self.state();
         let mut draft = Draft::new(&state, Instant::now().into_std());
@@ -114,6 +143,9 @@ impl Shared {
         result
     }
 }
+
+/// What a watch is told, up to when, and when it has to look again.
+type Seen = (Option<Update>, Revision, Option<std::time::Instant>);
 
 fn end(draft: &mut Draft<'_>, session: &SessionId) {
     let _: Result<(), ()> = draft.attempt(|draft| {
@@ -141,18 +173,22 @@ impl Store for MemoryStore {
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
         let (shared, faults) = (Arc::clone(&self.shared), Arc::clone(&self.faults));
         let (prefix, mut revision) = (prefix.to_owned(), revision);
+        let connected_to = shared.replaced.load(Ordering::Relaxed);
         Box::pin(async_stream::try_stream! {
             limits::check_prefix(&prefix).map_err(|reason| limits::refused(NAME, "watch", reason))?;
             let mut changed = shared.revision.subscribe();
-            let mut broken = faults.broken();
+            let mut ears = faults.listen();
             loop {
-                faults.watch(&mut broken).await?;
+                faults.watch(&mut ears).await?;
+                if shared.replaced.load(Ordering::Relaxed) != connected_to {
+                    Err(faults::unavailable("watch"))?;
+                }
                 changed.mark_unchanged();
-                let (update, seen, deadline) = {
-                    let state = shared.state();
-                    (state.since(&prefix, revision), state.revision, state.next_deadline())
+                let (update, seen, deadline) = match faults.behind() {
+                    Some(behind) => behind.since(&prefix, revision),
+                    None => shared.since(&prefix, revision),
                 };
-                revision = Revision(seen);
+                revision = seen;
                 if let Some(update) = update {
                     yield update;
                     continue;
@@ -167,7 +203,7 @@ impl Store for MemoryStore {
                 tokio::select! {
                     _ = changed.changed() => {}
                     () = next_end => {}
-                    _ = broken.changed() => {}
+                    () = ears.changed() => {}
                 }
             }
         })
