@@ -12,6 +12,7 @@ use crate::{
     processes::Processes,
     reconcile::{Parts, Reconciler},
 };
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use tokio::{sync::watch, task::JoinSet};
 use weft_datapath::Datapath;
@@ -39,18 +40,20 @@ pub(crate) enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// An agent that is running. Dropped, it stops where it is, as if it had been killed.
-pub(crate) struct Agent {
+/// An agent that does nothing yet.
+pub(crate) struct Assembly {
     pub(crate) core: Arc<Core>,
-    tasks: JoinSet<Error>,
+    /// What it does, all at once. None of it ends but with the reason why the agent cannot go on; each can be
+    /// dropped wherever it is.
+    pub(crate) parts: Vec<BoxFuture<'static, Error>>,
 }
 
-impl Agent {
-    /// Starts an agent, or goes on where an earlier one stopped.
+impl Assembly {
+    /// Puts an agent together, to go on where an earlier one stopped.
     ///
     /// # Errors
     /// If the data directory cannot be used, or the kernel gives no thread.
-    pub(crate) fn start(ground: Ground) -> Result<Self, StartError> {
+    pub(crate) fn new(ground: Ground) -> Result<Self, StartError> {
         let Ground { config, store, keyspace, env, host, datapath } = ground;
         let identity = Arc::new(Identity::open(&config.data_dir, &env)?);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
@@ -93,12 +96,31 @@ impl Agent {
             grants: Default::default(),
             joining: Default::default(),
         });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(endless(keeper.run()));
-        tasks.spawn(endless(reconciler.run()));
-        let upkeep = Arc::clone(&core);
-        tasks.spawn(endless(upkeep.keep_up()));
-        tasks.spawn(member.run());
+        let upkeep = Arc::clone(&core).keep_up();
+        let parts: Vec<BoxFuture<'static, Error>> = vec![
+            Box::pin(endless(keeper.run())),
+            Box::pin(endless(reconciler.run())),
+            Box::pin(endless(upkeep)),
+            Box::pin(member.run()),
+        ];
+        Ok(Self { core, parts })
+    }
+}
+
+/// An agent that is running. Dropped, it stops where it is, as if it had been killed.
+pub(crate) struct Agent {
+    pub(crate) core: Arc<Core>,
+    tasks: JoinSet<Error>,
+}
+
+impl Agent {
+    /// Starts an agent, or goes on where an earlier one stopped.
+    ///
+    /// # Errors
+    /// As [`Assembly::new`].
+    pub(crate) fn start(ground: Ground) -> Result<Self, StartError> {
+        let Assembly { core, parts } = Assembly::new(ground)?;
+        let tasks = parts.into_iter().collect();
         core.adopt();
         Ok(Self { core, tasks })
     }

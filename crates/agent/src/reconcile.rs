@@ -106,12 +106,15 @@ impl Reconciler {
             let wait = if complete { self.until_due() } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
             // Each branch is cancel-safe: a watch keeps its change, a channel its message, a sandbox is still there.
+            // In this order, so that the same happens when the same happens (`simulation`). None keeps another
+            // waiting: a round comes after each of them.
             let woken = async {
                 tokio::select! {
+                    biased;
+                    request = self.requests.recv() => request,
                     _ = journal.changed() => None,
                     _ = picture.changed() => None,
                     () = self.resolvers.appeared() => None,
-                    request = self.requests.recv() => request,
                 }
             };
             if let Ok(Some(request)) = timeout(wait, woken).await {

@@ -52,7 +52,9 @@ impl Core {
         loop {
             self.pay(&mut watched).await;
             let change = async {
+                // In this order, so that the same happens when the same happens (`simulation`).
                 tokio::select! {
+                    biased;
                     _ = picture.changed() => {}
                     _ = journal.changed() => {}
                 }

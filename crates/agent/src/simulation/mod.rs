@@ -3,17 +3,24 @@
 //! The core, the loop, membership and upkeep are the real ones. What can only go wrong between nodes is
 //! tried here; what can only go wrong with a kernel or a store is tried on real ones, in `tests/`.
 
+mod clock;
+mod disk;
 mod engines;
 mod faults;
+mod host;
 mod ipam;
+mod life;
 mod networks;
 mod node;
 mod random;
+mod record;
 mod requests;
 mod seeds;
+mod turns;
 mod witness;
 
 pub(crate) use node::Node;
+pub(crate) use record::Record;
 pub(crate) use seeds::{Replay, seeds};
 
 use crate::core::{CreateNetwork, PoolRequest};

@@ -1,8 +1,10 @@
 //! A way to the store that watches what its node asks of it.
 
+use super::{life::Life, record::Record, turns};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::{
+    fmt::Debug,
     net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -11,17 +13,45 @@ use weft_datapath::Fake;
 use weft_model::{Key, Keyspace};
 use weft_plan::{Link, Place};
 use weft_store::{
-    CommitError, Entry, Listing, MemoryStore, Op, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Condition, Entry, Listing, MemoryStore, Op, Revision, SessionId, Store, StoreError, Txn,
+    Update,
 };
 
-/// A node's way to the store. It notes every address that the node gives back while its kernel still has it.
+/// A node's way to the store. It notes what is asked, and every address that the node gives back while its kernel
+/// still has it. The agent may die of any call, before it is made or before the answer is heard.
 pub(super) struct Witness {
+    pub(super) node: String,
     pub(super) store: MemoryStore,
     pub(super) kernel: Arc<Fake>,
+    pub(super) life: Arc<Life>,
+    pub(super) record: Record,
     pub(super) seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Witness {
+    async fn ask<T: Debug, E: Debug>(
+        &self,
+        what: impl Fn() -> String,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.survive().await;
+        let answer = call.await;
+        self.record.tell_in_full(|| match &answer {
+            Ok(answer) => format!("{}: {}: {answer:?}", self.node, what()),
+            Err(error) => format!("{}: {}: {error:?}", self.node, what()),
+        });
+        self.survive().await;
+        answer
+    }
+
+    /// Does not return if the agent's life is over by now.
+    async fn survive(&self) {
+        if self.life.passes() {
+            turns::bury(&self.life);
+            std::future::pending().await
+        }
+    }
+
     fn look_at(&self, txn: &Txn) {
         for op in &txn.ops {
             if let Op::Delete { key, .. } = op
@@ -45,6 +75,23 @@ pub(super) fn holds(kernel: &Fake, address: IpAddr) -> bool {
     })
 }
 
+/// A transaction in a line: what is checked, written and deleted.
+fn show(txn: &Txn) -> String {
+    let ops = txn.ops.iter().map(|op| {
+        let (verb, value) = match op {
+            Op::Check { .. } => ("check", String::new()),
+            Op::Put { value, .. } => ("put", format!(" = {}", String::from_utf8_lossy(value))),
+            Op::Delete { .. } => ("delete", String::new()),
+        };
+        let condition = match op.condition() {
+            Condition::Always => String::new(),
+            condition => format!(" if {condition:?}"),
+        };
+        format!("{verb} {}{value}{condition}", op.key())
+    });
+    ops.collect::<Vec<_>>().join("; ")
+}
+
 #[async_trait]
 impl Store for Witness {
     fn describe(&self) -> String {
@@ -52,11 +99,12 @@ impl Store for Witness {
     }
 
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
-        self.store.list(prefix).await
+        let list = async { self.store.list(prefix).await.map(Brief) };
+        self.ask(|| format!("list {prefix}"), list).await.map(|Brief(listing)| listing)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
-        self.store.get(key).await
+        self.ask(|| format!("get {key}"), self.store.get(key)).await
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
@@ -65,18 +113,27 @@ impl Store for Witness {
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
         self.look_at(&txn);
-        self.store.commit(txn).await
+        self.ask(|| show(&txn), self.store.commit(txn.clone())).await
     }
 
     async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
-        self.store.open_session(ttl).await
+        self.ask(|| "open a session".to_owned(), self.store.open_session(ttl)).await
     }
 
     async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
-        self.store.renew_session(session).await
+        self.ask(|| format!("renew {session}"), self.store.renew_session(session)).await
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
-        self.store.close_session(session).await
+        self.ask(|| format!("close {session}"), self.store.close_session(session)).await
+    }
+}
+
+/// A listing that shows itself by its revision.
+struct Brief(Listing);
+
+impl Debug for Brief {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} keys as of {}", self.0.entries.len(), self.0.revision.0)
     }
 }

@@ -1,6 +1,7 @@
 //! What goes wrong.
 
 use super::{NODES, World, verbs::lock};
+use jiff::SignedDuration;
 use rand::RngExt;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -12,7 +13,7 @@ impl World {
     pub(super) async fn kill_or_start(&mut self, node: usize) {
         if self.nodes[node].is_running() {
             self.tell(format!("host{}: killed", node + 1));
-            self.verbs[node].shutdown().await;
+            self.verbs[node].clear();
             self.nodes[node].kill().await;
         } else {
             self.tell(format!("host{}: started", node + 1));
@@ -23,7 +24,7 @@ impl World {
     /// The host loses its power, and comes back without its agent: the disk is as it was, the kernel new.
     pub(super) async fn reboot(&mut self, node: usize) {
         self.tell(format!("host{}: loses its power", node + 1));
-        self.verbs[node].shutdown().await;
+        self.verbs[node].clear();
         self.nodes[node].kill().await;
         for netns in self.nodes[node].containers() {
             lock(&self.ledger).ended(node, netns);
@@ -51,50 +52,28 @@ impl World {
         self.nodes[node].store.faults().set_unavailable(false);
     }
 
-    pub(super) fn disturb_store(&mut self, node: usize) {
-        let number = self.rng.random_range(1..4);
-        let faults = self.nodes[node].store.faults();
-        let what = match self.rng.random_range(0..9) {
-            0 => {
-                faults.set_unavailable(true);
-                "the store is out of reach"
-            }
-            1 => {
-                faults.set_unavailable(false);
-                faults.set_delay(Duration::ZERO);
-                faults.set_watch_delay(Duration::ZERO);
-                "the store is as it should be"
-            }
-            2 => {
-                faults.set_delay(Duration::from_millis(self.rng.random_range(0..5000)));
-                "the store is slow"
-            }
-            3 => {
-                faults.set_watch_delay(Duration::from_millis(self.rng.random_range(0..5000)));
-                "watches are slow"
-            }
-            4 => {
-                faults.lose_answers(number);
-                "answers get lost"
-            }
-            5 => {
-                faults.lose_changes(number);
-                "changes get lost"
-            }
-            6 => {
-                faults.break_watches();
-                "the watches break"
-            }
-            7 => {
-                self.store.compact();
-                "the store forgets its history"
-            }
-            _ => {
-                self.store.expire_all_sessions();
-                "all sessions end"
-            }
-        };
-        self.tell(format!("host{}: {what}", node + 1));
+    /// Has an agent die a little later, in the middle of something.
+    pub(super) fn kill_soon(&mut self, node: usize) {
+        if self.nodes[node].is_running() {
+            let points = self.rng.random_range(0..60);
+            self.tell(format!("host{}: dies {points} points from now", node + 1));
+            self.nodes[node].kill_after(points);
+        }
+    }
+
+    /// Puts a node's clock forwards, or backwards, by anything from a second to a month.
+    pub(super) fn move_clock(&mut self, node: usize) {
+        let magnitude = self.rng.random_range(0.0..(30.0 * 86400.0_f64).ln()).exp();
+        let seconds = if self.rng.random_bool(0.5) { magnitude } else { -magnitude };
+        self.tell(format!("host{}: its clock jumps by {seconds:.0} s", node + 1));
+        self.nodes[node].clock.jump(SignedDuration::from_secs_f64(seconds));
+    }
+
+    /// A node's disk is full, or has room again.
+    pub(super) fn fill_disk(&mut self, node: usize) {
+        let full = self.rng.random_bool(0.5);
+        self.tell(format!("host{}: its disk {}", node + 1, if full { "is full" } else { "has room" }));
+        self.nodes[node].disk.set_full(full);
     }
 
     pub(super) fn disturb_kernel(&mut self, node: usize) {
@@ -137,19 +116,18 @@ impl World {
     pub(super) async fn calm(&mut self) {
         self.tell("all faults end".to_owned());
         for node in &mut self.nodes {
-            let faults = node.store.faults();
-            faults.set_unavailable(false);
-            faults.set_delay(Duration::ZERO);
-            faults.set_watch_delay(Duration::ZERO);
-            faults.lose_answers(0);
-            faults.lose_changes(0);
+            node.store.faults().heal();
             node.kernel.fail(Faults::default());
+            node.disk.set_full(false);
+            node.spare();
             if !node.is_running() {
                 node.start();
             }
         }
         for verbs in &mut self.verbs {
-            while verbs.join_next().await.is_some() {}
+            for verb in verbs.drain(..) {
+                verb.await;
+            }
         }
         self.check();
     }

@@ -38,7 +38,7 @@ impl World {
         }
         let verb = verb(self.nodes[node].core());
         let ledger = Arc::clone(&self.ledger);
-        self.verbs[node].spawn(async move {
+        let verb = self.nodes[node].spawn(async move {
             let result = timeout(VERB_DEADLINE, verb).await;
             let mut ledger = lock(&ledger);
             match result {
@@ -46,6 +46,7 @@ impl World {
                 Err(_) => ledger.violations.push(format!("a verb took longer than {VERB_DEADLINE:?}")),
             }
         });
+        self.verbs[node].push(verb);
     }
 
     pub(super) fn create(&mut self, node: usize) {

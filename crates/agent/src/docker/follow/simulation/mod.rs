@@ -12,7 +12,7 @@ use super::Follower;
 use crate::{
     core::{Core, Door},
     docker::{Shared, door::Driver},
-    simulation::Node,
+    simulation::{Node, Record},
 };
 use engine::{FakeAddress, FakeEngine};
 use std::{
@@ -34,7 +34,7 @@ struct Host {
 
 impl Host {
     fn new(number: usize, store: &MemoryStore, seed: u64) -> Self {
-        let node = Node::seeded(number, store, seed);
+        let node = Node::seeded(number, store, seed, &Record::new(false));
         let engine = FakeEngine::new((seed << 8) + number as u64);
         Self { node, engine, shared: None, follower: None }
     }

@@ -1,0 +1,65 @@
+//! A node's disk.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+use tempfile::TempDir;
+
+/// Where a file is written before it takes its place: in the way of that, nothing can be written.
+const IN_THE_WAY: [&str; 2] = ["node.tmp", "cluster.tmp"];
+
+/// A data directory that can be read, and as long as the disk is full not written to.
+pub(crate) struct Disk {
+    directory: TempDir,
+    full: AtomicBool,
+}
+
+impl Disk {
+    pub(crate) fn new() -> Self {
+        // Where there is one in memory: nothing has to survive this machine.
+        let shared_memory = Path::new("/dev/shm");
+        let directory = match shared_memory.is_dir() {
+            true => tempfile::tempdir_in(shared_memory).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
+        Self { directory, full: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Makes every attempt to write fail, or none. Root may write where nobody may, so it is done with things that are
+    /// in the way: a file where the directory of the endpoints should be, and directories where files should.
+    pub(crate) fn set_full(&self, full: bool) {
+        if self.full.swap(full, Ordering::Relaxed) == full {
+            return;
+        }
+        let (endpoints, kept) = (self.at("endpoints"), self.at("endpoints.kept"));
+        if full {
+            fs::create_dir_all(&endpoints).unwrap();
+            fs::rename(&endpoints, kept).unwrap();
+            fs::write(endpoints, "").unwrap();
+            IN_THE_WAY.iter().for_each(|name| fs::create_dir(self.at(name)).unwrap());
+        } else {
+            fs::remove_file(&endpoints).unwrap();
+            fs::rename(kept, endpoints).unwrap();
+            IN_THE_WAY.iter().for_each(|name| fs::remove_dir(self.at(name)).unwrap());
+        }
+    }
+
+    /// Does something for which it must be possible to open the directory, as it is where the disk is full.
+    pub(crate) fn while_readable<T>(&self, work: impl FnOnce() -> T) -> T {
+        let full = self.full.load(Ordering::Relaxed);
+        self.set_full(false);
+        let result = work();
+        self.set_full(full);
+        result
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+}

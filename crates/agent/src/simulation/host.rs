@@ -1,0 +1,114 @@
+//! What a node of the simulation has besides a kernel.
+
+use crate::{
+    core::Error,
+    host::{Host, InSandbox, Inside},
+};
+use async_trait::async_trait;
+use ipnet::IpNet;
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{SocketAddr, TcpListener, UdpSocket},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+use weft_datapath::Fake;
+use weft_dns::{EngineResolver, Sockets, Transport};
+use weft_model::PortMapping;
+use weft_plan::{Observed, Place};
+
+/// A host whose namespaces are those of a fake kernel.
+pub(super) struct FakeHost {
+    pub(super) kernel: Arc<Fake>,
+    pub(super) routes: Mutex<Vec<IpNet>>,
+    /// The containers whose processes are in namespaces.
+    pub(super) containers: Mutex<BTreeMap<PathBuf, String>>,
+}
+
+/// In a simulation engines have no resolvers.
+#[derive(Debug)]
+struct NoSockets;
+
+#[async_trait]
+impl Sockets for NoSockets {
+    async fn socket(&self, _transport: Transport) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+#[async_trait]
+impl Host for FakeHost {
+    async fn routes(&self) -> Result<Vec<IpNet>, Error> {
+        Ok(self.routes.lock().unwrap().clone())
+    }
+
+    async fn underlay_mtu(&self) -> Result<u32, Error> {
+        Ok(1500)
+    }
+
+    async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
+        let place = Place::Container(netns.to_owned());
+        let names = |kernel: &mut Observed| {
+            kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
+        };
+        let not_one = || Error::invalid(format!("{} is not a network namespace", netns.display()));
+        let interfaces = self.kernel.kernel(names).ok_or_else(not_one)?;
+        Ok(Inside { interfaces, has_default_route: false })
+    }
+
+    fn has_netns(&self, netns: &Path) -> bool {
+        self.kernel.kernel(|kernel| kernel.places.contains_key(&Place::Container(netns.to_owned())))
+    }
+
+    fn which_netns(&self, netns: &Path) -> Option<u64> {
+        self.has_netns(netns).then_some(0)
+    }
+
+    async fn create_netns(&self, name: &str) -> Result<(), Error> {
+        self.kernel.add_container(format!("/run/netns/{name}"));
+        Ok(())
+    }
+
+    async fn delete_netns(&self, name: &str) -> Result<(), Error> {
+        self.kernel.remove_container(format!("/run/netns/{name}"));
+        Ok(())
+    }
+
+    async fn resolver_sockets(
+        &self,
+        _netns: &Path,
+        _address: SocketAddr,
+    ) -> Result<(UdpSocket, TcpListener), Error> {
+        let bind =
+            || Ok::<_, std::io::Error>((UdpSocket::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?));
+        let sockets = bind().map_err(|error| Error::internal("binding", error))?;
+        sockets.0.set_nonblocking(true).unwrap();
+        sockets.1.set_nonblocking(true).unwrap();
+        Ok(sockets)
+    }
+
+    async fn take_over_names(&self, netns: &Path) -> Result<InSandbox, Error> {
+        let (udp, tcp) = self.resolver_sockets(netns, SocketAddr::from(([127, 0, 0, 11], 53))).await?;
+        let engine =
+            EngineResolver { address: SocketAddr::from(([127, 0, 0, 1], 1)), sockets: Arc::new(NoSockets) };
+        Ok(InSandbox { udp, tcp, engine, precedence: Box::new(()) })
+    }
+
+    async fn container_in(&self, netns: &Path) -> Option<String> {
+        self.containers.lock().unwrap().get(netns).cloned()
+    }
+
+    fn try_port(&self, _port: &PortMapping) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn resolv_conf(&self) -> String {
+        String::new()
+    }
+
+    fn interface_index(&self, _name: &str) -> Option<u32> {
+        None
+    }
+}

@@ -1,0 +1,118 @@
+//! What goes wrong with the store, and on the way to it.
+
+use super::{NODES, World};
+use rand::RngExt;
+use std::time::Duration;
+use tokio::time::Instant;
+use weft_store::memory::Silence;
+
+/// How the way to the store can be cut.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// Nobody answers, and it is known at once.
+    Refused,
+    Silent(Silence),
+}
+
+impl World {
+    pub(super) fn disturb_store(&mut self, node: usize) {
+        let number = self.rng.random_range(1..4);
+        let delay = Duration::from_millis(self.rng.random_range(0..5000));
+        let faults = self.nodes[node].store.faults();
+        let what = match self.rng.random_range(0..10) {
+            0..2 => {
+                faults.heal();
+                "the store is as it should be".to_owned()
+            }
+            2 => {
+                faults.set_delay(delay);
+                format!("the store takes {delay:?}")
+            }
+            3 => {
+                faults.set_watch_delay(delay);
+                format!("watches take {delay:?}")
+            }
+            4 => {
+                faults.lose_answers(number);
+                format!("{number} answers get lost")
+            }
+            5 => {
+                faults.lose_changes(number);
+                format!("{number} changes get lost")
+            }
+            6 => {
+                faults.break_watches();
+                "the watches break".to_owned()
+            }
+            7 => {
+                self.store.compact();
+                "the store forgets its history".to_owned()
+            }
+            8 => self.expire_session(node),
+            _ => self.fall_behind(node),
+        };
+        self.tell(format!("host{}: {what}", node + 1));
+    }
+
+    /// A session ends before its time, or all of them.
+    fn expire_session(&mut self, node: usize) -> String {
+        if self.rng.random_bool(0.3) {
+            self.store.expire_all_sessions();
+            return "all sessions end".to_owned();
+        }
+        let session = self.nodes[node].is_running().then(|| self.nodes[node].core().identity.session());
+        let Some(session) = session.flatten() else { return "has no session to lose".to_owned() };
+        self.store.expire_session(&session);
+        "its session ends".to_owned()
+    }
+
+    /// Whoever answers the node's watches lags behind the others.
+    fn fall_behind(&mut self, node: usize) -> String {
+        let backup = match self.backups.is_empty() {
+            true => self.store.backup(),
+            false => self.backups[self.rng.random_range(0..self.backups.len())].clone(),
+        };
+        self.nodes[node].store.faults().set_behind(Some(backup));
+        "its watches are answered by somebody who is behind".to_owned()
+    }
+
+    /// Cuts some nodes off, or all, for a while.
+    pub(super) fn partition(&mut self) {
+        let cut = match self.rng.random_range(0..3) {
+            0 => Cut::Refused,
+            1 => Cut::Silent(Silence::Requests),
+            _ => Cut::Silent(Silence::Answers),
+        };
+        let nodes: Vec<usize> = (0..NODES).filter(|_| self.rng.random_bool(0.5)).collect();
+        let for_long = self.rng.random_bool(0.3);
+        let seconds = self.rng.random_range(1..if for_long { 100 } else { 10 });
+        let until = Instant::now() + Duration::from_secs(seconds);
+        self.tell(format!(
+            "cut off for {seconds} s, {cut:?}: {:?}",
+            nodes.iter().map(|n| n + 1).collect::<Vec<_>>()
+        ));
+        for node in nodes {
+            let faults = self.nodes[node].store.faults();
+            match cut {
+                Cut::Refused => faults.set_unavailable(true),
+                Cut::Silent(silence) => faults.set_silence(Some(silence)),
+            }
+            self.cut_until[node] = Some(until);
+        }
+    }
+
+    /// Opens the ways that were cut for long enough.
+    pub(super) fn open_ways(&mut self) {
+        for node in 0..NODES {
+            if self.cut_until[node].take_if(|until| *until <= Instant::now()).is_some() {
+                self.tell(format!("host{}: reaches the store again", node + 1));
+                self.nodes[node].store.faults().heal();
+            }
+        }
+    }
+
+    /// Keeps a copy of the store, to come back to.
+    pub(super) fn remember(&mut self) {
+        self.backups.push(self.store.backup());
+    }
+}
