@@ -131,6 +131,15 @@ impl NewLink<'_> {
         Request::new(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
+    /// A device of any kind that takes no settings, as the kernel calls it: for tests, which ask for what does not exist.
+    #[doc(hidden)]
+    pub fn of_kind(&self, kind: &str) -> Request {
+        let mut message = self.message();
+        let kind = InfoKind::Other(kind.to_owned());
+        message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+        Request::new(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
     /// A bridge without STP and multicast snooping: it forwards at once, and what it forwards is decided by
     /// its table alone.
     pub fn bridge(&self) -> Request {

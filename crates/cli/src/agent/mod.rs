@@ -7,6 +7,7 @@ mod settings;
 
 use crate::client::Host;
 use anyhow::{Context, bail};
+use rustix::thread::{CapabilitySet, capabilities};
 use settings::Settings;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use weft_agent::config::{AgentConfig, DATA_DIR, raise_open_files};
@@ -33,10 +34,27 @@ impl Agent {
         if !rustix::process::geteuid().is_root() {
             bail!("the agent makes network devices and namespaces: run it as root");
         }
+        check_capabilities()?;
         let config = AgentConfig { open_files: raise_open_files(), ..config(settings)? };
         tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Root, too, may lack what it takes: a unit can drop it, and a container usually does.
+fn check_capabilities() -> anyhow::Result<()> {
+    let effective = capabilities(None).context("cannot read the capabilities of this process")?.effective;
+    for (needed, name) in
+        [(CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"), (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN")]
+    {
+        if !effective.contains(needed) {
+            bail!(
+                "the agent makes network devices and namespaces, for which this process lacks {name}: have it in \
+                 CapabilityBoundingSet= of its unit, or give it to the container with --cap-add"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Checks everything together, and fills in what is not given.

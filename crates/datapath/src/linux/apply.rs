@@ -6,8 +6,9 @@ use super::{
 };
 use crate::Report;
 use rustix::io::Errno;
+use weft_model::IfName;
 use weft_netlink::NetlinkError;
-use weft_plan::{Kind, Place, Step};
+use weft_plan::{Change, Kind, Place, Step};
 
 /// Takes steps in their order. Leaves the calling thread in another network namespace.
 pub(crate) fn apply(steps: &[Step]) -> Report {
@@ -66,13 +67,87 @@ fn is_gone_anyway(step: &Step, error: &Error) -> bool {
         }
 }
 
+/// Why a step failed, and where that is known, what to do.
 fn explain(step: &Step, error: &Error) -> String {
-    let exists = matches!(error, Error::Netlink(e) if e.errno() == Some(Errno::EXIST.raw_os_error()));
+    let is = |errno: Errno| matches!(error, Error::Netlink(e) if e.errno() == Some(errno.raw_os_error()));
     match step {
-        Step::CreateLink { kind: Kind::Vxlan { vni, port, .. }, .. } if exists => format!(
+        Step::CreateLink { kind: Kind::Vxlan { vni, port, .. }, .. } if is(Errno::EXIST) => format!(
             "another device of this host has VNI {vni} on UDP port {port}. If it is weft's own, the kernel is \
              still removing it, and the next attempt succeeds; if not, give the network another VNI"
         ),
+        Step::CreateLink { kind, .. } if is(Errno::OPNOTSUPP) => match module(kind) {
+            Some(module) => format!(
+                "this kernel has no {module} ({}): load it with `modprobe {module}`, or boot a kernel that has it",
+                chain(error)
+            ),
+            None => chain(error),
+        },
+        Step::SetLink(_, name, Change::Up(true)) if *name == IfName::vxlan() && is(Errno::ADDRINUSE) => {
+            "another program of this host has the UDP port of VXLAN: see which with `ss -lunp`, and stop it, or give \
+             all agents another --vxlan-port"
+                .to_owned()
+        }
+        _ if is(Errno::PERM) => format!("{}: the agent needs CAP_NET_ADMIN over this host's network", chain(error)),
         _ => chain(error),
+    }
+}
+
+/// The kernel's module for a kind of link that weft makes.
+fn module(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Bridge => Some("bridge"),
+        Kind::Vxlan { .. } => Some("vxlan"),
+        Kind::Veth => Some("veth"),
+        Kind::Loopback | Kind::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use weft_netlink::{NewLink, Socket};
+    use weft_plan::Place;
+
+    fn create(kind: Kind) -> Step {
+        let (mtu, alias) = (1450, String::new());
+        Step::CreateLink {
+            place: Place::Host,
+            name: IfName::vxlan(),
+            kind,
+            alias,
+            mac: None,
+            mtu,
+            peer: None,
+        }
+    }
+
+    /// As the kernel refuses a kind that it does not have.
+    #[test]
+    fn a_kernel_that_lacks_something_is_named() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: the kernel tells root only what it lacks");
+            return;
+        }
+        let ask = || {
+            weft_netlink::unshare_network().unwrap();
+            let link = NewLink { name: "none0", mac: None, mtu: 1450 };
+            Socket::open().unwrap().request(link.of_kind("nosuchkind")).unwrap_err()
+        };
+        let refused = std::thread::spawn(ask).join().unwrap();
+        assert_eq!(refused.errno(), Some(Errno::OPNOTSUPP.raw_os_error()), "{refused}");
+        let vxlan = Kind::Vxlan { vni: "256".parse().unwrap(), vtep: Ipv4Addr::LOCALHOST.into(), port: 4789 };
+        let said = explain(&create(vxlan), &Error::Netlink(refused));
+        assert!(said.contains("no vxlan") && said.contains("modprobe vxlan"), "{said}");
+    }
+
+    #[test]
+    fn a_port_that_is_anothers_is_named() {
+        let refused = || {
+            Error::Netlink(NetlinkError::Refused { errno: Errno::ADDRINUSE.raw_os_error(), message: None })
+        };
+        let up = |name| Step::SetLink(Place::Host, name, Change::Up(true));
+        assert!(explain(&up(IfName::vxlan()), &refused()).contains("--vxlan-port"));
+        assert!(!explain(&up(IfName::bridge()), &refused()).contains("--vxlan-port"));
     }
 }

@@ -1,5 +1,6 @@
 //! The packet filter, set by `nft`, which alone knows how to compile rules for each kernel.
 
+use rustix::io::Errno;
 use std::{io, process::Stdio, time::Duration};
 use tokio::{io::AsyncWriteExt, process::Command};
 use weft_netlink::NetlinkError;
@@ -57,7 +58,11 @@ pub(crate) fn observe() -> Result<Option<RulesetMark>, NetlinkError> {
     match weft_netlink::nft_table("weft") {
         Ok(table) => Ok(table.map(|t| RulesetMark { comment: t.comment, rules: t.rules })),
         // A kernel without nftables has no table of ours. Setting one will say so.
-        Err(NetlinkError::Socket { .. }) => Ok(None),
+        Err(NetlinkError::Socket { source, .. })
+            if source.raw_os_error() == Some(Errno::PROTONOSUPPORT.raw_os_error()) =>
+        {
+            Ok(None)
+        }
         Err(error) if error.errno().is_some() => Ok(None),
         Err(error) => Err(error),
     }
