@@ -8,6 +8,7 @@ mod crashes;
 mod data_plane;
 mod disks;
 mod embedded;
+mod exhausted;
 mod names;
 mod networks;
 mod partition;
