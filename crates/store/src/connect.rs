@@ -3,6 +3,7 @@
 use crate::{
     ConsulConfig, ConsulStore, EmbeddedStore, EtcdConfig, EtcdStore, EtcdUser, HttpError, Secret,
     SecretError, Store, StoreOptions, StoreUrl, TlsFiles, embedded::OpenError, url::Remote,
+    vigilant::Vigilant,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -87,7 +88,7 @@ pub fn connect(
         StoreUrl::Consul(remote) => {
             let token = options.token_file.as_deref().map(secret).transpose()?.or(token);
             let config = ConsulConfig { servers: remote.servers.clone(), tls: tls(remote, options), token };
-            (Arc::new(ConsulStore::new(&config).map_err(http)?), remote.prefix.clone())
+            (Arc::new(Vigilant::new(ConsulStore::new(&config).map_err(http)?)), remote.prefix.clone())
         }
         StoreUrl::Etcd(remote) => {
             let user = match (&options.user, &options.password_file) {
@@ -95,7 +96,7 @@ pub fn connect(
                 _ => None,
             };
             let config = EtcdConfig { servers: remote.servers.clone(), tls: tls(remote, options), user };
-            (Arc::new(EtcdStore::new(&config).map_err(http)?), remote.prefix.clone())
+            (Arc::new(Vigilant::new(EtcdStore::new(&config).map_err(http)?)), remote.prefix.clone())
         }
         StoreUrl::Embedded(path) => {
             let store = EmbeddedStore::open(path.as_deref().unwrap_or(embedded_path))?;

@@ -31,6 +31,7 @@ mod state;
 mod txn;
 mod types;
 mod url;
+mod vigilant;
 
 pub use connect::{ConnectError, Opened, connect};
 pub use consul::{ConsulConfig, ConsulStore};
