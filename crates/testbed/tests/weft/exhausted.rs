@@ -89,7 +89,7 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
     let inside = format!("ip netns exec {} ", netns(&host));
     let dig = inside.clone() + "dig +short +time=1 +tries=1 @127.0.0.11 two";
     assert_eq!(host.run(&["sh", "-c", &dig]).trim(), "10.0.0.3");
-    host.run(&["sh", "-c", &(inside.clone() + "ping -c3 -i0.3 -W2 10.0.0.3")]);
+    host.run(&["sh", "-c", &(inside + "ping -c3 -i0.3 -W2 10.0.0.3")]);
     ping(&far, "two", "one");
     // The driver answers an engine, as everybody: one at a time.
     let plugin = ["curl", "-sS", "-m5", "-d{}", "--unix-socket", "/run/docker/plugins/weft.sock"];
