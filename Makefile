@@ -20,7 +20,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test bench lint audit fuzz static deb rpm tools
+.PHONY: help build demo demo-down test chaos bench lint audit fuzz static deb rpm tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +38,10 @@ demo-down: ## ends what `make demo KEEP=1` left up
 test: tools ## all tests, on real namespaces and stores
 	cargo build --workspace --locked
 	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
+
+chaos: tools ## everything that can break, broken under load on real hosts and stores; prints a table
+	cargo build --workspace --locked
+	WEFT_REQUIRE_TOOLS=1 cargo test --locked --package weft-testbed --test chaos -- --include-ignored
 
 bench: tools build ## the figures, each beside its reference from the same run
 	cargo bench --locked --package weft-testbed --bench figures

@@ -13,7 +13,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "agent-stopped",
-        fault: "an agent does nothing for 50 s (SIGSTOP)",
+        fault: "an agent does nothing for 42 s (SIGSTOP)",
         says: &["node is down"],
         play: stopped,
         ..Scenario::USUAL
@@ -53,7 +53,7 @@ fn stopped(stage: &mut Stage<'_>) {
     stage.change();
     stage.is_forgotten(3, stopped);
     stage.answers(&[1, 2], &[1, 2]);
-    stage.lasts(Duration::from_secs(50).saturating_sub(stopped.elapsed()));
+    stage.lasts(Duration::from_secs(42).saturating_sub(stopped.elapsed()));
     stage.change();
     stage.agent(3).signal(Signal::CONT);
     let goes_on = Instant::now();

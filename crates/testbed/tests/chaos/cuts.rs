@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use weft_testbed::{Host, Way};
 
 /// How long a cut lasts: longer than it takes a session to end, whatever the store takes to notice.
-const CUT: Duration = Duration::from_secs(50);
+const CUT: Duration = Duration::from_secs(42);
 /// Between hosts: nobody waits for a session to end.
 const BRIEF: Duration = Duration::from_secs(20);
 
@@ -24,14 +24,14 @@ const CUT_OFF: &[&str] = &[
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "store-cut-off",
-        fault: "a host cannot reach the store for 50 s",
+        fault: "a host cannot reach the store for 42 s",
         says: CUT_OFF,
         play: |stage| from_store(stage, &[Way::In, Way::Out]),
         ..Scenario::USUAL
     },
     Scenario {
         name: "store-deaf",
-        fault: "what a host says does not reach the store for 50 s",
+        fault: "what a host says does not reach the store for 42 s",
         always: false,
         says: CUT_OFF,
         play: |stage| from_store(stage, &[Way::Out]),
@@ -39,7 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "store-mute",
-        fault: "what the store says does not reach a host for 50 s",
+        fault: "what the store says does not reach a host for 42 s",
         says: CUT_OFF,
         play: |stage| from_store(stage, &[Way::In]),
         ..Scenario::USUAL
@@ -61,7 +61,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "partition",
-        fault: "two of five hosts on one side, three and the store on the other, for 50 s",
+        fault: "two of five hosts without the others and the store for 42 s",
         hosts: 5,
         store: Kept::Consuls,
         spared: &[(1, 2), (1, 3), (4, 5)],
@@ -72,7 +72,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "server-cut-off",
-        fault: "a server of the store cannot reach the others for 35 s",
+        fault: "a server of the store cannot reach the others for 30 s",
         always: false,
         store: Kept::Consuls,
         play: server_cut_off,
@@ -143,7 +143,7 @@ fn server_cut_off(stage: &mut Stage<'_>) {
     let cut = Instant::now();
     stage.all_decide();
     stage.change();
-    stage.lasts(Duration::from_secs(35).saturating_sub(cut.elapsed()));
+    stage.lasts(Duration::from_secs(30).saturating_sub(cut.elapsed()));
     stage.names_are_answered();
     stage.world.heal();
     let healed = Instant::now();

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
-    io,
+    io, thread,
     time::{Duration, Instant},
 };
 use weft_testbed::{Agent, Answer, Host, Pings, Ticket, eventually_every};
@@ -37,8 +37,37 @@ impl Stage<'_> {
     #[track_caller]
     pub(crate) fn catches_up(&mut self, since: Instant) {
         self.agree();
-        self.all_decide();
+        let probes = self.all_attach();
         self.figures.measure(Measure::CaughtUp, since.elapsed().as_secs_f64());
+        self.detach_all(probes);
+    }
+
+    /// Waits until every host can decide, which it could not since something broke that others make up for.
+    #[track_caller]
+    pub(crate) fn all_decide(&self) {
+        self.detach_all(self.all_attach());
+    }
+
+    /// Attaches something on each host, as soon as it can.
+    #[track_caller]
+    fn all_attach(&self) -> Vec<(Host, Ticket)> {
+        thread::scope(|scope| {
+            let attach = |host| {
+                scope.spawn(move || (Host::clone(host), eventually_every(LOOK, SOON, || self.decides(host))))
+            };
+            let attaching: Vec<_> = self.hosts().into_iter().map(attach).collect();
+            attaching.into_iter().map(|one| one.join().expect("every host decides")).collect()
+        })
+    }
+
+    #[track_caller]
+    fn detach_all(&self, probes: Vec<(Host, Ticket)>) {
+        for (host, ticket) in probes {
+            self.history.letting_go(ticket);
+            host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(&host)]);
+            self.history.gone(ticket);
+            host.run(&["ip", "netns", "delete", &probe(&host)]);
+        }
     }
 
     /// Attaches something on a host.
@@ -63,7 +92,7 @@ impl Stage<'_> {
     /// As [`refuses`](Self::refuses), where the store has just fallen silent, and nobody knows more than that.
     #[track_caller]
     pub(crate) fn refuses_after_silence(&mut self, number: usize) {
-        self.refuses_saying(number, &["did not say within", OUT_OF_REACH]);
+        self.refuses_saying(number, &["did not say within", "is unavailable", OUT_OF_REACH]);
     }
 
     #[track_caller]
@@ -125,18 +154,6 @@ impl Stage<'_> {
             some => Err(format!("{name} is still {some:?}")),
         });
         self.figures.measure(Measure::Forgotten, dead.elapsed().as_secs_f64());
-    }
-
-    /// Waits until every host can decide, which it could not since something broke that others make up for.
-    #[track_caller]
-    pub(crate) fn all_decide(&self) {
-        for host in self.hosts() {
-            let ticket = eventually_every(LOOK, SOON, || self.decides(host));
-            self.history.letting_go(ticket);
-            host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(host)]);
-            self.history.gone(ticket);
-            host.run(&["ip", "netns", "delete", &probe(host)]);
-        }
     }
 
     /// Containers on two hosts, which could not, reach each other.

@@ -10,40 +10,40 @@ use std::time::{Duration, Instant};
 use weft_testbed::eventually_every;
 
 /// How long a server is away: until the others have long gone on without it.
-const AWAY: Duration = Duration::from_secs(35);
+const AWAY: Duration = Duration::from_secs(30);
 
 const THREE: Scenario = Scenario { store: Kept::Consuls, ..Scenario::USUAL };
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "leader-killed",
-        fault: "the store's leader killed; back after 35 s",
+        fault: "the store's leader killed; back after 30 s",
         play: |stage| killed(stage, leader(stage)),
         ..THREE
     },
     Scenario {
         name: "leader-stopped",
-        fault: "the store's leader answers nothing for 35 s",
+        fault: "the store's leader answers nothing for 30 s",
         play: |stage| stopped(stage, leader(stage)),
         ..THREE
     },
     Scenario {
         name: "follower-killed",
-        fault: "a server that follows killed; back after 35 s",
+        fault: "a server that follows killed; back after 30 s",
         always: false,
         play: |stage| killed(stage, follower(stage)),
         ..THREE
     },
     Scenario {
         name: "follower-stopped",
-        fault: "a server that follows answers nothing for 35 s",
+        fault: "a server that follows answers nothing for 30 s",
         always: false,
         play: |stage| stopped(stage, follower(stage)),
         ..THREE
     },
     Scenario {
         name: "servers-killed",
-        fault: "all three servers killed; back after 45 s",
+        fault: "all three servers killed; back after 30 s",
         always: false,
         says: OUT_OF_REACH,
         play: all_killed,

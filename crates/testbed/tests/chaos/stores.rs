@@ -7,8 +7,8 @@ use crate::{
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// How long a store is away: longer than it takes a session to end.
-const AWAY: Duration = Duration::from_secs(45);
+/// How long a store is away: longer than a session lasts, and than anybody's patience.
+const AWAY: Duration = Duration::from_secs(30);
 
 /// What is to be read where a store is out of reach.
 pub(crate) const OUT_OF_REACH: &[&str] =
@@ -17,21 +17,21 @@ pub(crate) const OUT_OF_REACH: &[&str] =
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "store-killed",
-        fault: "the store killed, and started again after 45 s",
+        fault: "the store killed, and started again after 30 s",
         says: OUT_OF_REACH,
         play: killed,
         ..Scenario::USUAL
     },
     Scenario {
         name: "store-stopped",
-        fault: "the store takes connections and answers nothing for 45 s",
+        fault: "the store takes connections and answers nothing for 30 s",
         says: OUT_OF_REACH,
         play: stopped,
         ..Scenario::USUAL
     },
     Scenario {
         name: "etcd-killed",
-        fault: "etcd killed, and started again after 45 s",
+        fault: "etcd killed, and started again after 30 s",
         store: Kept::Etcd,
         says: OUT_OF_REACH,
         play: killed,
@@ -39,7 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "etcd-stopped",
-        fault: "etcd takes connections and answers nothing for 45 s",
+        fault: "etcd takes connections and answers nothing for 30 s",
         always: false,
         store: Kept::Etcd,
         says: OUT_OF_REACH,

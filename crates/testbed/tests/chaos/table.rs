@@ -35,6 +35,9 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.cells.is_empty() {
+            return Ok(());
+        }
         let mut heading = vec!["scenario".to_owned(), "fault".to_owned()];
         heading.extend(Measure::ALL.map(|what| what.heading().to_owned()));
         heading.push("verdict".to_owned());
