@@ -8,6 +8,7 @@ use crate::{
     host::Host,
     journal::{Identity, Journal, JournalError},
     membership::Membership,
+    memory::Memory,
     picture::PictureKeeper,
     processes::Processes,
     reconcile::{Parts, Reconciler},
@@ -59,7 +60,15 @@ impl Assembly {
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
-        let (keeper, picture) = PictureKeeper::new(Arc::clone(&store), keyspace.clone(), Arc::clone(&env));
+        let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), &keyspace)?;
+        let memory = Arc::new(memory);
+        let (keeper, picture) = PictureKeeper::new(
+            Arc::clone(&store),
+            keyspace.clone(),
+            Arc::clone(&env),
+            (Arc::clone(&memory), remembered),
+            config.store_rebuild,
+        );
         let (reconciler, rounds) = Reconciler::new(Parts {
             config: Arc::clone(&config),
             env: Arc::clone(&env),
@@ -88,6 +97,7 @@ impl Assembly {
             picture,
             identity,
             journal,
+            memory,
             processes,
             rounds,
             membership,
@@ -97,10 +107,14 @@ impl Assembly {
             joining: Default::default(),
         });
         let upkeep = Arc::clone(&core).keep_up();
+        let rebuild = Arc::clone(&core).rebuild();
+        let memory = Arc::clone(&core).remember();
         let parts: Vec<BoxFuture<'static, Error>> = vec![
             Box::pin(endless(keeper.run())),
             Box::pin(endless(reconciler.run())),
             Box::pin(endless(upkeep)),
+            Box::pin(endless(rebuild)),
+            Box::pin(endless(memory)),
             Box::pin(member.run()),
         ];
         Ok(Self { core, parts })

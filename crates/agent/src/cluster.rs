@@ -9,7 +9,7 @@ use std::{
 };
 use weft_model::{
     Claim, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Liveness, Network, NetworkId,
-    NetworkName, Node, NodeName, Record, Vni,
+    NetworkName, Node, NodeName, Rebuilt, Record, Vni,
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
@@ -55,6 +55,8 @@ pub(crate) struct Cluster {
     pub(crate) holds: BTreeMap<IpNet, Stored<Hold>>,
     /// Changes whenever a pool is taken.
     pub(crate) epoch: Option<Stored<Epoch>>,
+    /// That the store lost something, and was rebuilt.
+    pub(crate) rebuilt: Option<Stored<Rebuilt>>,
     /// Keys that cannot be read, and why.
     pub(crate) unreadable: BTreeMap<String, String>,
     /// The moment.
@@ -85,7 +87,11 @@ impl Cluster {
                 self.revision = revision;
             }
             Update::Snapshot(listing) => {
-                let before = std::mem::take(self);
+                let mut before = std::mem::take(self);
+                if listing.revision < before.revision {
+                    // A store that went back may call other values by the same revision.
+                    before = Self::default();
+                }
                 self.revision = listing.revision;
                 for entry in &listing.entries {
                     self.put(keyspace, entry, &before);
@@ -157,6 +163,7 @@ impl Cluster {
                 Arc::make_mut(self.endpoints.entry(network).or_default()).insert(id, endpoint);
             }
             Key::Epoch => self.epoch = Some(stored(entry, before.epoch.as_ref())?),
+            Key::Rebuilt => self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?),
         }
         Ok(())
     }
@@ -173,6 +180,7 @@ impl Cluster {
             Key::Cursor(pool) => drop(self.cursors.remove(&pool)),
             Key::Hold(pool) => drop(self.holds.remove(&pool)),
             Key::Epoch => self.epoch = None,
+            Key::Rebuilt => self.rebuilt = None,
             Key::Claim(pool, address) => {
                 if let Some(claims) = self.claims.get_mut(&pool) {
                     claims.remove(&address);
@@ -226,6 +234,16 @@ impl Cluster {
         networks.map(|subnet| subnet.pool).chain(self.holds.keys().copied()).collect()
     }
 
+    /// How often pools were taken: never less than before, unless the store lost something.
+    pub(crate) fn pools_taken(&self) -> u64 {
+        self.epoch.as_ref().map_or(0, |epoch| epoch.created)
+    }
+
+    /// How often the store was rebuilt.
+    pub(crate) fn times_rebuilt(&self) -> u64 {
+        self.rebuilt.as_ref().map_or(0, |rebuilt| rebuilt.times)
+    }
+
     /// The network that has `pool`.
     pub(crate) fn network_with(&self, pool: IpNet) -> Option<(NetworkId, &Stored<Network>)> {
         let has = |network: &Network| network.subnets.iter().any(|subnet| subnet.pool == pool);
@@ -248,6 +266,8 @@ fn same(a: &Endpoints, b: &Endpoints) -> bool {
     let revisions = |e: &Endpoints| e.iter().map(|(id, e)| (*id, e.modified)).collect::<Vec<_>>();
     a.len() == b.len() && revisions(a) == revisions(b)
 }
+
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,8 @@ pub struct AgentConfig {
     pub store_options: StoreOptions,
     /// The token for the store where the options name no file: `CONSUL_HTTP_TOKEN`.
     pub store_token: Option<Secret>,
+    /// Whether what the store loses is put back; otherwise it is gone.
+    pub store_rebuild: bool,
     /// Where to serve the embedded store to other nodes.
     pub store_serve: Option<ServeConfig>,
     /// The address of this host that other nodes reach it by; VXLAN packets come from it, too.

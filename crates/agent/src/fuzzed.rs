@@ -46,6 +46,7 @@ impl NodeView {
             store: StoreUrl::Embedded(None),
             store_options: StoreOptions::default(),
             store_token: None,
+            store_rebuild: true,
             store_serve: None,
             advertise: Ipv4Addr::new(192, 0, 2, 1).into(),
             vxlan_port: 4789,

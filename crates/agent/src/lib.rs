@@ -14,6 +14,7 @@ mod host;
 mod http;
 mod journal;
 mod membership;
+mod memory;
 mod open_files;
 mod picture;
 mod processes;

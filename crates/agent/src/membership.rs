@@ -11,7 +11,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 use weft_model::{Extra, Key, Keyspace, Liveness, Node, Record};
 use weft_store::{CommitError, Condition, SessionId, Store, StoreError, Txn};
@@ -67,7 +67,11 @@ impl Membership {
                 Err(Failure::Taken(error)) => self.say(error.to_string()),
                 Err(Failure::Passing(why)) => self.say(format!("not in the cluster: {why}")),
             }
-            sleep(self.env.jitter(pause)).await;
+            // A store that is back is no reason to wait any longer.
+            let mut picture = self.picture.clone();
+            let out_of_reach = picture.borrow().in_store().is_none();
+            let back = picture.wait_for(|picture| out_of_reach && picture.in_store().is_some());
+            let _ = timeout(self.env.jitter(pause), back).await;
             pause = (pause * 2).min(self.config.session_ttl / 4);
         }
     }
@@ -120,6 +124,8 @@ impl Membership {
     async fn registration(&self, session: &SessionId) -> Result<Txn, Failure> {
         let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
         let before = self.store.get(&key).await?;
+        let earlier = before.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
+        self.identity.set_given_up(earlier.as_ref().is_none_or(|node| node.id != self.identity.id()));
         let condition = before.as_ref().map_or(Condition::Absent, |e| Condition::Unchanged(e.modified));
         let node = Node {
             id: self.identity.id(),
@@ -128,10 +134,7 @@ impl Membership {
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             down_since: None,
-            extra: before
-                .as_ref()
-                .and_then(|entry| Node::from_json(&entry.value).ok())
-                .map_or_else(Extra::new, |node| node.extra),
+            extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };
         let live = Liveness { id: self.identity.id(), since: self.env.now(), extra: Extra::new() };
         let live_key = self.keyspace.path(&Key::Live(self.config.node_name.clone()));
@@ -165,7 +168,7 @@ impl Membership {
         // The picture may still be older than the registration: what it lacks now proves nothing yet.
         let _ = timeout(period, picture.wait_for(|picture| self.is_in(picture))).await;
         loop {
-            let gone = picture.wait_for(|picture| picture.error.is_none() && !self.is_in(picture));
+            let gone = picture.wait_for(|picture| picture.in_store().is_some() && !self.is_in(picture));
             if let Ok(Ok(_)) = timeout(period, gone).await {
                 tracing::warn!(node = %self.config.node_name, "this node's keys are gone from the store; writing them again");
                 return;
@@ -191,6 +194,6 @@ impl Membership {
             cluster.nodes.get(name).is_some_and(|node| node.id == self.identity.id())
                 && cluster.live.get(name).is_some_and(|(live, _)| live.id == self.identity.id())
         };
-        picture.cluster.as_ref().is_some_and(|cluster| own(cluster))
+        picture.in_store().is_some_and(|cluster| own(cluster))
     }
 }

@@ -1,27 +1,44 @@
 //! Keeps the picture of the cluster: reads all of it once, then follows the store's watch.
+//!
+//! A store can lose what it had: it is wiped, or brought back from a backup. Then the picture stays as it was, and
+//! what the store still says is shown beside it, until [`rebuild`](crate::core) has put back what is missing.
 
-use crate::{cluster::Cluster, env::Env, error::chain};
+use crate::{cluster::Cluster, env::Env, error::chain, memory::Memory};
 use futures::StreamExt;
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
-use weft_model::Keyspace;
-use weft_store::{Store, StoreError};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::Instant};
+use weft_model::{Epoch, Key, Keyspace, NetworkId, Rebuilt, Record};
+use weft_store::{Event, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between attempts to reach the store.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What is wrong with a store that has less than it had.
+const LOST: &str = "the store lost what it had, or was brought back from a backup; this node is putting back what is missing";
 
 /// What is known of the cluster, and whether the store still stands behind it.
 #[derive(Debug, Clone)]
 pub(crate) struct Picture {
-    /// The cluster; `None` until the store was reached for the first time.
+    /// The cluster to go by: what the store says, or said last; `None` if it never said anything.
     pub(crate) cluster: Option<Arc<Cluster>>,
-    /// Why the store is out of reach; `None` while all is well.
+    /// Whether that is what an earlier run of this agent remembered: it may have seen more than it wrote down.
+    pub(crate) remembered: bool,
+    /// What the store says while it has lost something.
+    pub(crate) remains: Option<Arc<Cluster>>,
+    /// Why the store is out of reach, or cannot be gone by; `None` while all is well.
     pub(crate) error: Option<String>,
     /// Since when it is as it is.
     pub(crate) since: Timestamp,
+}
+
+impl Picture {
+    /// What the store says now, as far as it can be reached.
+    pub(crate) fn in_store(&self) -> Option<&Arc<Cluster>> {
+        self.remains.as_ref().or(self.cluster.as_ref().filter(|_| self.error.is_none()))
+    }
 }
 
 /// The sending half: the task that keeps the picture.
@@ -29,29 +46,41 @@ pub(crate) struct PictureKeeper {
     store: Arc<dyn Store>,
     keyspace: Keyspace,
     env: Arc<Env>,
+    memory: Arc<Memory>,
+    /// Whether what the store loses is put back; otherwise what it says is true, whatever it said before.
+    rebuild: bool,
     picture: watch::Sender<Picture>,
 }
 
 impl PictureKeeper {
-    /// A keeper that has not looked yet, and where its picture can be seen.
+    /// A keeper that has not looked yet, and where its picture can be seen; at first what is `remembered`.
     pub(crate) fn new(
         store: Arc<dyn Store>,
         keyspace: Keyspace,
         env: Arc<Env>,
+        (memory, remembered): (Arc<Memory>, Option<Cluster>),
+        rebuild: bool,
     ) -> (Self, watch::Receiver<Picture>) {
         let error = Some(format!("store {} has not answered yet", store.describe()));
-        let (picture, seen) = watch::channel(Picture { cluster: None, error, since: env.now() });
-        (Self { store, keyspace, env, picture }, seen)
+        let (picture, seen) = watch::channel(Picture {
+            remembered: remembered.is_some(),
+            cluster: remembered.map(Arc::new),
+            remains: None,
+            error,
+            since: env.now(),
+        });
+        (Self { store, keyspace, env, memory, rebuild, picture }, seen)
     }
 
     /// Keeps the picture for ever. Safe to cancel at any time.
     pub(crate) async fn run(self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let seen = self.picture.borrow().cluster.as_ref().map(|cluster| cluster.revision);
+            let began = Instant::now();
             let error = self.follow().await;
             self.failed(&error);
-            if self.picture.borrow().cluster.as_ref().map(|cluster| cluster.revision) != seen {
+            // Long enough that it was no failure to reach it.
+            if began.elapsed() > LONGEST_PAUSE * 5 {
                 pause = FIRST_PAUSE;
             }
             tokio::time::sleep(self.env.jitter(pause)).await;
@@ -67,18 +96,20 @@ impl PictureKeeper {
             Err(error) => return error,
         };
         let mut updates = self.store.watch(root, listing.revision);
-        self.publish(Cluster::read(&self.keyspace, &listing));
+        let mut dealt_with = self.memory.dealt_with();
+        self.begin(Cluster::read(&self.keyspace, &listing));
         drop(listing);
-        while let Some(update) = updates.next().await {
-            match update {
-                Ok(update) => self.picture.send_modify(|picture| {
-                    if let Some(cluster) = &mut picture.cluster {
-                        let known = cluster.unreadable.len();
-                        Arc::make_mut(cluster).advance(&self.keyspace, update);
-                        warn_of_unreadable(cluster, known);
-                    }
-                }),
-                Err(error) => return error,
+        loop {
+            // Both are cancel-safe: a stream keeps its update, a watch its change.
+            tokio::select! {
+                update = updates.next() => match update {
+                    Some(Ok(update)) => self.go_on(update),
+                    Some(Err(error)) => return error,
+                    None => break,
+                },
+                Ok(()) = dealt_with.changed() => {
+                    self.picture.send_if_modified(|picture| self.is_found_again(picture));
+                }
             }
         }
         StoreError::Unavailable {
@@ -88,20 +119,85 @@ impl PictureKeeper {
         }
     }
 
-    fn publish(&self, cluster: Cluster) {
+    /// Shows what the store says, after it could not be asked for a while.
+    fn begin(&self, cluster: Cluster) {
         warn_of_unreadable(&cluster, 0);
         self.picture.send_modify(|picture| {
-            if picture.error.take().is_some() {
-                tracing::info!(store = self.store.describe(), "store reached");
-                picture.since = self.env.now();
+            picture.remains = Some(Arc::new(cluster));
+            if !self.is_found_again(picture) {
+                self.has_lost(picture);
             }
-            picture.cluster = Some(Arc::new(cluster));
         });
+    }
+
+    fn go_on(&self, update: Update) {
+        self.picture.send_modify(|picture| {
+            if self.loses(picture, &update) {
+                picture.remains.clone_from(&picture.cluster);
+                self.has_lost(picture);
+            }
+            let Picture { remains, cluster, .. } = picture;
+            let lost = remains.is_some();
+            let Some(shown) = remains.as_mut().or(cluster.as_mut()) else { return };
+            let (known, networks) = (shown.unreadable.len(), networks(shown));
+            Arc::make_mut(shown).advance(&self.keyspace, update);
+            warn_of_unreadable(shown, known);
+            if !lost {
+                self.memory.removed(networks.into_iter().filter(|id| !shown.networks.contains_key(id)));
+            }
+            self.is_found_again(picture);
+        });
+    }
+
+    /// Whether the store has everything again that it had: then the picture is what the store says.
+    fn is_found_again(&self, picture: &mut Picture) -> bool {
+        let Some(remains) = &picture.remains else { return false };
+        let times = remains.times_rebuilt();
+        if self.memory.dealt_with().borrow().is_none() || !self.rebuild {
+            self.memory.has_dealt_with(times);
+        }
+        let less = picture.cluster.as_ref().is_some_and(|known| remains.pools_taken() < known.pools_taken());
+        if self.rebuild && (less || *self.memory.dealt_with().borrow() != Some(times)) {
+            return false;
+        }
+        if let Some(known) = &picture.cluster {
+            self.memory.removed(networks(known).into_iter().filter(|id| !remains.networks.contains_key(id)));
+        }
+        if picture.error.take().is_some() {
+            tracing::info!(store = self.store.describe(), "store reached");
+            picture.since = self.env.now();
+        }
+        picture.remembered = false;
+        picture.cluster = picture.remains.take();
+        true
+    }
+
+    fn has_lost(&self, picture: &mut Picture) {
+        if picture.error.as_deref() != Some(LOST) {
+            tracing::warn!(store = self.store.describe(), "{LOST}");
+            picture.since = self.env.now();
+            picture.error = Some(LOST.to_owned());
+        }
+    }
+
+    /// Whether `update` would take away from the picture what must be put back.
+    fn loses(&self, picture: &Picture, update: &Update) -> bool {
+        let Some(cluster) = picture.cluster.as_ref().filter(|_| self.rebuild && picture.remains.is_none())
+        else {
+            return false;
+        };
+        let taken = |json: &[u8]| Epoch::from_json(json).map_or(0, |epoch| epoch.created);
+        let times = |json: &[u8]| Rebuilt::from_json(json).map_or(0, |rebuilt| rebuilt.times);
+        let after = |key: Key| value_after(update, &self.keyspace.path(&key));
+        after(Key::Epoch).is_some_and(|value| value.map_or(0, taken) < cluster.pools_taken())
+            || after(Key::Rebuilt).is_some_and(|value| value.map_or(0, times) != cluster.times_rebuilt())
     }
 
     fn failed(&self, error: &StoreError) {
         let error = chain(error);
         self.picture.send_modify(|picture| {
+            // What it said meanwhile is old by the time it answers again.
+            picture.remains = None;
             if picture.error.is_none() || picture.cluster.is_none() && picture.error.as_ref() != Some(&error)
             {
                 tracing::warn!(%error, "store out of reach, retrying");
@@ -110,6 +206,23 @@ impl PictureKeeper {
             picture.error = Some(error);
         });
     }
+}
+
+/// What `update` makes of the value of `key`: absent if it says nothing of it, `None` in it if it is gone.
+fn value_after<'u>(update: &'u Update, key: &str) -> Option<Option<&'u [u8]>> {
+    match update {
+        Update::Snapshot(listing) => {
+            Some(listing.entries.iter().find(|entry| entry.key == key).map(|entry| &*entry.value))
+        }
+        Update::Events { events, .. } => events.iter().rev().find_map(|event| match event {
+            Event::Put(entry) => (entry.key == key).then_some(Some(&*entry.value)),
+            Event::Delete(gone) => (gone == key).then_some(None),
+        }),
+    }
+}
+
+fn networks(cluster: &Cluster) -> BTreeSet<NetworkId> {
+    cluster.networks.keys().copied().collect()
 }
 
 /// Says once of each key that it cannot be read: `known` of them were said before.

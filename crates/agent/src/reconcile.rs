@@ -32,7 +32,7 @@ use tokio::{
 };
 use weft_datapath::Datapath;
 use weft_model::Vni;
-use weft_plan::{Desired, Observed, Place, Plan, Step, Target, plan};
+use weft_plan::{Desired, Observed, Place, Plan, Step, Target, Thing, plan};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -128,10 +128,11 @@ impl Reconciler {
         let began = Instant::now();
         self.names.update(picture.cluster.as_deref().unwrap_or(&Cluster::default()), &endpoints);
         let wanted = self.wanted(&endpoints, &picture).await;
+        let remembered = picture.remembered;
         // Whoever changes the picture need not copy it while the kernel is at work.
         drop(picture);
         let outcome = match wanted {
-            Ok(Some(desired)) => self.bring_about(desired).await.unwrap_or_else(Outcome::failed),
+            Ok(Some(desired)) => self.bring_about(desired, remembered).await.unwrap_or_else(Outcome::failed),
             Ok(None) => Outcome::default(),
             Err(error) => Outcome::failed(error),
         };
@@ -180,7 +181,7 @@ impl Reconciler {
         Ok((observed, plan))
     }
 
-    async fn bring_about(&mut self, mut desired: Desired) -> Result<Outcome, String> {
+    async fn bring_about(&mut self, mut desired: Desired, remembered: bool) -> Result<Outcome, String> {
         let mut settled = self.settled.take().filter(|settled| !settled.is_due());
         // To hand something over takes no step: what was settled before is settled after.
         let endpoints = self.parts.journal.endpoints();
@@ -202,6 +203,9 @@ impl Reconciler {
                 (kernel, plan, now)
             }
         };
+        if remembered {
+            return Ok(self.apply(&beside_what_is_there(plan)).await);
+        }
         let outcome = self.apply(&plan).await;
         if outcome.failures.is_empty() && plan.steps.iter().all(|step| kernel.take(step).is_ok()) {
             self.settled = Some(Settled { desired, kernel, seen_at, outcome: outcome.clone() });
@@ -248,6 +252,22 @@ impl Reconciler {
         // Whoever asked may have given up.
         let _ = request.send(plan);
     }
+}
+
+/// What an agent remembers of the others is older than what it last did: on a segment that is there it changes
+/// nothing of theirs.
+fn beside_what_is_there(plan: Plan) -> Plan {
+    let made = |place: &Place| {
+        plan.steps.iter().any(|step| matches!(step, Step::CreateNamespace(_)) && step.place() == *place)
+    };
+    let of_others = |step: &&Step| match step {
+        Step::Add(place, _, thing) | Step::Delete(place, _, thing) => {
+            matches!(thing, Thing::Fdb(..) | Thing::Neighbour(..)) && !made(place)
+        }
+        _ => false,
+    };
+    let steps = plan.steps.iter().filter(|step| !of_others(step)).cloned().collect();
+    Plan { steps, ..plan }
 }
 
 /// The segment that a step takes an endpoint, or all of them, out of.

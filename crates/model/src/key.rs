@@ -27,6 +27,8 @@ pub enum Key {
     Endpoint(NetworkId, EndpointId),
     /// `epoch`: an [`Epoch`](crate::Epoch).
     Epoch,
+    /// `rebuilt`: a [`Rebuilt`](crate::Rebuilt); absent as long as the store never lost anything.
+    Rebuilt,
 }
 
 /// A key under the prefix that this version has no record for.
@@ -72,6 +74,7 @@ impl Keyspace {
             Key::Hold(pool) => format!("{root}holds/{}", segment(*pool)),
             Key::Endpoint(network, id) => format!("{}{id}", self.endpoints_of(*network)),
             Key::Epoch => format!("{root}epoch"),
+            Key::Rebuilt => format!("{root}rebuilt"),
         }
     }
 
@@ -105,6 +108,7 @@ impl Keyspace {
         }
         match (kind, first, second) {
             ("epoch", None, None) => Some(Key::Epoch),
+            ("rebuilt", None, None) => Some(Key::Rebuilt),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
             ("live", Some(name), None) => name.parse().ok().map(Key::Live),
             ("networks", Some(id), None) => id.parse().ok().map(Key::Network),
@@ -157,6 +161,7 @@ mod tests {
             Key::Hold(pool),
             Key::Endpoint(network, endpoint),
             Key::Epoch,
+            Key::Rebuilt,
         ]
     }
 

@@ -27,7 +27,7 @@ pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
-pub use record::{Claim, Cursor, Epoch, Extra, Hold, InvalidRecord, Record};
+pub use record::{Claim, Cursor, Epoch, Extra, Hold, InvalidRecord, Rebuilt, Record};
 pub use vni::{InvalidVni, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -43,9 +43,17 @@ pub struct Claim {
     pub node: NodeName,
     /// The endpoint it is for.
     pub endpoint: EndpointId,
+    /// The last [`Rebuilt`] its node had dealt with when it wrote this: where there was another since, it may be
+    /// what the store had before, and somebody else's by now.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub rebuilt: u64,
     /// Fields of later versions.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+fn is_never(times: &u64) -> bool {
+    *times == 0
 }
 
 impl Record for crate::NetworkId {
@@ -103,4 +111,22 @@ pub struct Epoch {
 
 impl Record for Epoch {
     const WHAT: &'static str = "epoch";
+}
+
+/// That the store lost something, and the nodes put it back: the value of [`Key::Rebuilt`](crate::Key::Rebuilt).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuilt {
+    /// How often that happened so far.
+    pub times: u64,
+    /// The node that noticed.
+    pub by: NodeName,
+    /// When it did.
+    pub at: Timestamp,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Rebuilt {
+    const WHAT: &'static str = "mark of a rebuild";
 }

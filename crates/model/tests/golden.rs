@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
-use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Liveness, Network, NetworkId, Node, Record};
+use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Liveness, Network, NetworkId, Node, Rebuilt, Record};
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
 #[track_caller]
@@ -44,9 +44,11 @@ golden! {
     endpoint: Endpoint, "endpoint.json";
     endpoint_with_everything: Endpoint, "endpoint-everything.json";
     claim: Claim, "ipam.json";
+    claim_after_a_rebuild: Claim, "ipam-rebuilt.json";
     cursor: Cursor, "cursor.json";
     hold: Hold, "hold.json";
     epoch: Epoch, "epoch.json";
+    rebuilt: Rebuilt, "rebuilt.json";
 }
 
 #[test]

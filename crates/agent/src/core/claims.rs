@@ -145,8 +145,7 @@ impl Core {
         (joining, endpoint): (&Joining<'_>, &Endpoint),
         addresses: &[ClaimKey],
     ) -> Result<Txn, Error> {
-        let node = self.config.node_name.clone();
-        let claim = Claim { node, endpoint: joining.id, extra: Extra::new() };
+        let claim = self.own_claim(joining.id);
         let key = self.path(&Key::Endpoint(network_id, joining.id));
         let mut txn =
             self.while_member(cluster, network_id, network)?.put(key, endpoint.to_json(), Condition::Absent);
@@ -159,6 +158,16 @@ impl Core {
             }
         }
         Ok(txn)
+    }
+
+    /// What is written under an address of this node's endpoint `id`.
+    pub(super) fn own_claim(&self, id: EndpointId) -> Claim {
+        Claim {
+            node: self.config.node_name.clone(),
+            endpoint: id,
+            rebuilt: self.memory.dealt_with().borrow().unwrap_or_default(),
+            extra: Extra::new(),
+        }
     }
 
     /// The start of a transaction that gives this node something on `network`. A network that is being removed,

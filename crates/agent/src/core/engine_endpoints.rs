@@ -9,7 +9,7 @@ use crate::{
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
-use weft_model::{Claim, Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
+use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long the start of a container may wait for its name: without, it starts, too.
@@ -103,7 +103,7 @@ impl Core {
         let key = self.path(&Key::Endpoint(network_id, id));
         let mut txn =
             self.while_member(cluster, network_id, network)?.put(key, endpoint.to_json(), Condition::Absent);
-        let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        let claim = self.own_claim(id);
         for address in &request.addresses {
             let key = (address.trunc(), address.addr());
             let condition = self.taking(cluster, id, key)?;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weft_model::{Claim, Cursor, EndpointId, Extra, Key, Network, NetworkId, Record};
+use weft_model::{Cursor, EndpointId, Extra, Key, Network, NetworkId, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long a grant is kept for an endpoint that does not come.
@@ -111,7 +111,7 @@ impl Core {
         id: EndpointId,
         asked: Option<IpAddr>,
     ) -> Result<Txn, Error> {
-        let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        let claim = self.own_claim(id);
         let txn = self.while_member(cluster, network_id, network)?.put(
             self.path(&Key::Claim(pool, address)),
             claim.to_json(),

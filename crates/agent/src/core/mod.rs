@@ -14,6 +14,7 @@ mod patience;
 mod pools;
 mod ports;
 mod processes;
+mod rebuild;
 mod report;
 mod request;
 mod status;
@@ -35,6 +36,7 @@ use crate::{
     env::Env,
     host::Host,
     journal::{Identity, Journal},
+    memory::Memory,
     picture::Picture,
     processes::Processes,
     reconcile::Rounds,
@@ -54,6 +56,7 @@ pub struct Core {
     pub(crate) picture: watch::Receiver<Picture>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) processes: Processes,
     pub(crate) rounds: Rounds,
     pub(crate) started: jiff::Timestamp,

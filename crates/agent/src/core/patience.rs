@@ -29,14 +29,12 @@ impl Core {
             return Ok(Arc::clone(cluster));
         }
         let picture = self.picture.borrow();
-        let why = picture.error.as_deref().unwrap_or("it has not answered yet");
-        Err(Error::new(
-            Kind::Unavailable,
-            format!(
-                "the store is out of reach since {:.0}: {why}. Running containers are not affected",
-                picture.since
-            ),
-        ))
+        let (why, since) = (picture.error.as_deref().unwrap_or("it has not answered yet"), picture.since);
+        let message = match picture.remains {
+            Some(_) => format!("{why}, since {since:.0}: try again in a moment"),
+            None => format!("the store is out of reach since {since:.0}: {why}"),
+        };
+        Err(Error::new(Kind::Unavailable, format!("{message}. Running containers are not affected")))
     }
 
     /// Waits a moment for the picture to show what was just written, so that whoever asks next sees it.

@@ -1,7 +1,7 @@
 //! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
 //! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
 
-use super::{Core, Error, Kind, networks::Known};
+use super::{Core, Error, Kind, claims::ClaimKey, networks::Known};
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
@@ -10,12 +10,11 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
-use weft_model::{Claim, EndpointId, Extra, Key, NetworkId, Node, NodeName, Record};
+use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How often to look without a reason.
@@ -107,26 +106,30 @@ impl Core {
         watched.without_netns = gone;
     }
 
+    async fn release_leftovers(&self, known: &Known) {
+        for id in self.leftovers_here(known) {
+            tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
+            if !goes_on(self.release(id).await) {
+                return;
+            }
+        }
+    }
+
     /// What the store has under this node's name and the journal does not know: left by a crash, or while the
     /// store was away. The kernel has let go of it: it does only what the journal says.
-    async fn release_leftovers(&self, known: &Known) {
+    pub(super) fn leftovers_here(&self, known: &Cluster) -> BTreeSet<EndpointId> {
         let me = &self.config.node_name;
-        let Some(report) = self.rounds.last() else { return };
+        let Some(report) = self.rounds.last() else { return BTreeSet::new() };
         let claims = known.claims.values().flat_map(|claims| claims.values());
         let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
-        let all: BTreeSet<EndpointId> = claimed.chain(written).collect();
-        for id in all {
-            let wanted = self.pending.is_in_the_making(&id)
-                || self.grants.is_for(&id)
-                || self.journal.endpoints().contains_key(&id);
-            if !wanted && report.has_let_go(self.journal.removals(), None) {
-                tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
-                if !goes_on(self.release(id).await) {
-                    return;
-                }
-            }
-        }
+        let unwanted = |id: &EndpointId| {
+            !(self.pending.is_in_the_making(id)
+                || self.grants.is_for(id)
+                || self.journal.endpoints().contains_key(id))
+        };
+        let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
+        claimed.chain(written).filter(unwanted).filter(let_go).collect()
     }
 
     /// What the journal has and the store lost: claimed again, or cut off if somebody else has it by now.
@@ -188,7 +191,7 @@ impl Core {
             let why = || "its network was removed while this node was away".to_owned();
             return Ok(if removed { Some(why()) } else { local.fenced.clone() });
         };
-        let claim = Claim { node: self.config.node_name.clone(), endpoint: id, extra: Extra::new() };
+        let claim = self.own_claim(id);
         let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(&id));
         let condition = stored.map_or(Condition::Absent, |stored| Condition::Unchanged(stored.modified));
         let mut txn = Txn::new()
@@ -197,7 +200,7 @@ impl Core {
         for (address, subnet) in local.subnets() {
             match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
                 Some(owner) if owner.endpoint != id => {
-                    return self.fence(id, local, address, subnet.pool).await;
+                    return self.fence(known, (id, local), (subnet.pool, address)).await;
                 }
                 claimed => {
                     let key = self.path(&Key::Claim(subnet.pool, address));
@@ -220,15 +223,19 @@ impl Core {
     /// picture may be older than the endpoint.
     async fn fence(
         &self,
-        id: EndpointId,
-        local: &LocalEndpoint,
-        address: IpAddr,
-        pool: IpNet,
+        known: &Cluster,
+        (id, local): (EndpointId, &LocalEndpoint),
+        (pool, address): ClaimKey,
     ) -> Result<Option<String>, Error> {
         let entry = self.store.get(&self.path(&Key::Claim(pool, address))).await?;
         let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
-        let why = |o: Claim| format!("address {address} went to an endpoint of node {} meanwhile", o.node);
-        Ok(owner.map(why).or_else(|| local.fenced.clone()))
+        let Some(owner) = owner else { return Ok(local.fenced.clone()) };
+        if self.config.store_rebuild && local.fenced.is_none() && !self.identity.was_given_up() {
+            // Nobody takes from a node what it has: the store went back to what it had before.
+            self.mark_loss(known).await?;
+            return Ok(None);
+        }
+        Ok(Some(format!("address {address} went to an endpoint of node {} meanwhile", owner.node)))
     }
 
     /// Finishes removals whose node died half-way.

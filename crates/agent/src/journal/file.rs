@@ -4,7 +4,7 @@ use super::JournalError;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
+    io::{self, BufWriter},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
@@ -81,9 +81,10 @@ fn write_through(
     let temporary = path.with_extension("tmp");
     let write = || {
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(&serde_json::to_vec_pretty(value)?)?;
-        finish(&file)?;
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut writer = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut writer, value)?;
+        finish(&writer.into_inner()?)?;
         fs::rename(&temporary, path)
     };
     write().inspect_err(|_| {

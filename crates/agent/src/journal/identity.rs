@@ -10,7 +10,10 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use weft_model::NodeId;
 use weft_store::SessionId;
@@ -27,6 +30,7 @@ pub(crate) struct Saved {
 pub(crate) struct Identity {
     path: PathBuf,
     saved: Mutex<Saved>,
+    given_up: AtomicBool,
     _lock: File,
 }
 
@@ -49,7 +53,7 @@ impl Identity {
                 saved
             }
         };
-        Ok(Self { path, saved: Mutex::new(saved), _lock: lock })
+        Ok(Self { path, saved: Mutex::new(saved), given_up: AtomicBool::new(false), _lock: lock })
     }
 
     /// The installation.
@@ -70,6 +74,16 @@ impl Identity {
         if let Err(error) = write_json_durably(&self.path, &*saved) {
             tracing::warn!(path = %self.path.display(), %error, "cannot remember the session");
         }
+    }
+
+    /// Whether the cluster had no such node when it last joined: what it had may be others' by now.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Notes that.
+    pub(crate) fn set_given_up(&self, given_up: bool) {
+        self.given_up.store(given_up, Ordering::Relaxed);
     }
 }
 

@@ -13,6 +13,7 @@ mod life;
 mod networks;
 mod node;
 mod random;
+mod rebuild;
 mod record;
 mod requests;
 mod seeds;

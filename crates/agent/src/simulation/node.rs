@@ -63,6 +63,7 @@ impl Node {
             store: weft_store::StoreUrl::Embedded(None),
             store_options: Default::default(),
             store_token: None,
+            store_rebuild: true,
             store_serve: None,
             advertise: IpAddr::from([192, 168, 77, 10 + u8::try_from(number).unwrap()]),
             vxlan_port: 4789,

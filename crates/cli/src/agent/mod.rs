@@ -8,7 +8,7 @@ mod settings;
 use crate::client::Host;
 use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
-use settings::Settings;
+use settings::{Settings, Switch};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use weft_agent::config::{AgentConfig, DATA_DIR, raise_open_files};
 use weft_ipam::AddressPool;
@@ -69,6 +69,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         session_ttl: store_options.session_ttl,
         store_options,
         store_token,
+        store_rebuild: settings.store_rebuild.is_none_or(|switch| switch == Switch::On),
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default().resolve()?,
         vxlan_port: settings.vxlan_port.unwrap_or(4789),

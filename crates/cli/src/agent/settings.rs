@@ -3,7 +3,7 @@
 use super::{advertise::Advertise, file, log::Level};
 use crate::client::Host;
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -42,6 +42,12 @@ pub(super) struct Settings {
     #[arg(long, value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "file::pairs")]
     pub(super) cluster_store_opt: Vec<String>,
+    /// Whether the agents put back what the store lost, when it was wiped or brought back from a backup [default: on]
+    ///
+    /// With `off`, what the store says is true, whatever it said before: networks that it does not have any more
+    /// are gone, and containers on them are cut off. Say the same on all hosts.
+    #[arg(long, value_enum, value_name = "on|off")]
+    pub(super) store_rebuild: Option<Switch>,
     /// Serve the embedded store to other hosts, which give --cluster-store=consul://ADDRESS:PORT
     ///
     /// It needs a token, --cluster-store-opt token-file=FILE, unless the address is a loopback one.
@@ -99,6 +105,7 @@ impl Settings {
             cluster_store_opt: [others.cluster_store_opt, self.cluster_store_opt].concat(),
             cluster_store: self.cluster_store.or(others.cluster_store),
             cluster_advertise: self.cluster_advertise.or(others.cluster_advertise),
+            store_rebuild: self.store_rebuild.or(others.store_rebuild),
             store_serve: self.store_serve.or(others.store_serve),
             node_name: self.node_name.or(others.node_name),
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
@@ -110,6 +117,16 @@ impl Settings {
             host: self.host.or(others.host),
         }
     }
+}
+
+/// Whether to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Switch {
+    /// Do it.
+    On,
+    /// Leave it.
+    Off,
 }
 
 /// Where an engine is.

@@ -107,7 +107,7 @@ fn records(network: NetworkId) -> Vec<(String, Vec<u8>)> {
             created: Timestamp::now(),
             extra: Extra::new(),
         };
-        let claim = Claim { node: endpoint.node.clone(), endpoint: id, extra: Extra::new() };
+        let claim = Claim { node: endpoint.node.clone(), endpoint: id, rebuilt: 0, extra: Extra::new() };
         records.push((keyspace.path(&Key::Endpoint(network, id)), endpoint.to_json()));
         records.push((keyspace.path(&Key::Claim(pool, address.into())), claim.to_json()));
     }

@@ -1,0 +1,143 @@
+//! What this node remembers of the cluster, on its own disk: what to go by until the store answers, and what to
+//! put back if the store has lost it.
+
+use crate::{
+    cluster::Cluster,
+    journal::{JournalError, file},
+};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+use weft_model::{Keyspace, NetworkId};
+use weft_store::{Entry, Listing, Revision};
+
+/// How many removed networks are remembered.
+const REMOVED: usize = 1000;
+
+/// The memory of one cluster in one store.
+pub(crate) struct Memory {
+    path: PathBuf,
+    /// Whose it is: another store is another cluster.
+    store: String,
+    keyspace: Keyspace,
+    /// The last rebuild of the store that this node has done its part of; absent before the store was first seen.
+    dealt_with: watch::Sender<Option<u64>>,
+    /// The networks that were seen to be removed, the latest last.
+    removed: Mutex<VecDeque<NetworkId>>,
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    store: String,
+    dealt_with: Option<u64>,
+    #[serde(default)]
+    removed: VecDeque<NetworkId>,
+    cluster: std::collections::BTreeMap<String, Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Saving<'m> {
+    store: &'m str,
+    dealt_with: Option<u64>,
+    removed: &'m VecDeque<NetworkId>,
+    #[serde(serialize_with = "records")]
+    cluster: (&'m Keyspace, &'m Cluster),
+}
+
+impl Memory {
+    /// Opens the memory in `data_dir`, and says what it remembers of the cluster in `store`. A file that makes no
+    /// sense is set aside.
+    ///
+    /// # Errors
+    /// If it cannot be read: what cannot be read now may be read later.
+    pub(crate) fn open(
+        data_dir: &Path,
+        store: &str,
+        keyspace: &Keyspace,
+    ) -> Result<(Self, Option<Cluster>), JournalError> {
+        let path = data_dir.join("cluster.json");
+        let saved = file::read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
+        let store = format!("{store} {}", keyspace.root());
+        let saved = saved.filter(|saved: &Saved| saved.store == store);
+        let cluster = saved.as_ref().map(|saved| read(keyspace, saved));
+        let (dealt_with, removed) = saved.map_or_else(Default::default, |s| (s.dealt_with, s.removed));
+        let memory = Self {
+            path,
+            store,
+            keyspace: keyspace.clone(),
+            dealt_with: watch::Sender::new(dealt_with),
+            removed: Mutex::new(removed),
+        };
+        Ok((memory, cluster))
+    }
+
+    /// Writes down how the cluster is.
+    ///
+    /// # Errors
+    /// If it cannot be written: what was remembered before still is.
+    pub(crate) fn save(&self, cluster: &Cluster) -> Result<(), JournalError> {
+        let removed = self.lock().clone();
+        let saving = Saving {
+            store: &self.store,
+            dealt_with: *self.dealt_with.borrow(),
+            removed: &removed,
+            cluster: (&self.keyspace, cluster),
+        };
+        file::write_json_durably(&self.path, &saving).map_err(JournalError::new("cannot write", &self.path))
+    }
+
+    /// Which rebuild of the store this node has dealt with, and when that changes.
+    pub(crate) fn dealt_with(&self) -> watch::Receiver<Option<u64>> {
+        self.dealt_with.subscribe()
+    }
+
+    /// This node has done its part of a rebuild.
+    pub(crate) fn has_dealt_with(&self, times: u64) {
+        self.dealt_with.send_replace(Some(times));
+    }
+
+    /// Networks were seen to be removed.
+    pub(crate) fn removed(&self, networks: impl IntoIterator<Item = NetworkId>) {
+        let mut removed = self.lock();
+        removed.extend(networks);
+        let surplus = removed.len().saturating_sub(REMOVED);
+        removed.drain(..surplus);
+    }
+
+    /// Whether a network was seen to be removed.
+    pub(crate) fn was_removed(&self, network: &NetworkId) -> bool {
+        self.lock().contains(network)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<NetworkId>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(keyspace: &Keyspace, saved: &Saved) -> Cluster {
+    let entry = |key: &String, value: &RawValue| Entry {
+        key: key.clone(),
+        value: value.get().as_bytes().to_vec(),
+        modified: Revision::default(),
+        session: None,
+    };
+    let entries = saved.cluster.iter().map(|(key, value)| entry(key, value)).collect();
+    Cluster::read(keyspace, &Listing { entries, revision: Revision::default() })
+}
+
+fn records<S: Serializer>(
+    (keyspace, cluster): &(&Keyspace, &Cluster),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let raw = |json: Vec<u8>| String::from_utf8(json).ok().and_then(|json| RawValue::from_string(json).ok());
+    serializer
+        .collect_map(cluster.records().filter_map(|(key, json)| Some((keyspace.path(&key), raw(json)?))))
+}
+
+#[cfg(test)]
+mod tests;

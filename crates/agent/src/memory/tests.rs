@@ -1,0 +1,93 @@
+use super::*;
+use std::{collections::BTreeMap, fs};
+use tempfile::TempDir;
+use weft_model::{Key, Vni};
+
+fn keyspace() -> Keyspace {
+    Keyspace::new("weft")
+}
+
+/// One record of every kind but those of endpoints, as the model's golden files have them.
+fn cluster() -> Cluster {
+    let (node, network) = ("host1".parse().unwrap(), NetworkId::random(&mut rand::rng()));
+    let pool = "10.0.0.0/24".parse().unwrap();
+    let id = serde_json::to_string(&network).unwrap();
+    let golden = [
+        (Key::Node(node), include_str!("../../../model/tests/golden/node.json")),
+        (Key::Network(network), include_str!("../../../model/tests/golden/network.json")),
+        (Key::Name("overlay".parse().unwrap()), &id),
+        (Key::Vni(Vni::FIRST_AUTOMATIC), &id),
+        (
+            Key::Claim(pool, "10.0.0.2".parse().unwrap()),
+            include_str!("../../../model/tests/golden/ipam.json"),
+        ),
+        (Key::Cursor(pool), include_str!("../../../model/tests/golden/cursor.json")),
+        (Key::Hold("10.0.9.0/24".parse().unwrap()), include_str!("../../../model/tests/golden/hold.json")),
+        (Key::Epoch, include_str!("../../../model/tests/golden/epoch.json")),
+        (Key::Rebuilt, include_str!("../../../model/tests/golden/rebuilt.json")),
+    ];
+    let entry = |(key, json): (Key, &str)| Entry {
+        key: keyspace().path(&key),
+        value: json.into(),
+        modified: Revision(7),
+        session: None,
+    };
+    Cluster::read(&keyspace(), &Listing { entries: golden.map(entry).into(), revision: Revision(7) })
+}
+
+fn written(cluster: &Cluster) -> BTreeMap<String, String> {
+    let text = |json: Vec<u8>| String::from_utf8(json).unwrap();
+    cluster.records().map(|(key, json)| (keyspace().path(&key), text(json))).collect()
+}
+
+fn open(directory: &TempDir, store: &str) -> (Memory, Option<Cluster>) {
+    Memory::open(directory.path(), store, &keyspace()).unwrap()
+}
+
+#[test]
+fn what_is_saved_is_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let (memory, nothing) = open(&directory, "consul://one");
+    assert!(nothing.is_none() && memory.dealt_with().borrow().is_none());
+    let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
+    assert_eq!(written(&cluster).len(), 9, "{:?}", cluster.unreadable);
+    memory.has_dealt_with(3);
+    memory.removed([gone]);
+    memory.save(&cluster).unwrap();
+
+    let (memory, remembered) = open(&directory, "consul://one");
+    assert_eq!(written(&remembered.unwrap()), written(&cluster));
+    assert_eq!(*memory.dealt_with().borrow(), Some(3));
+    assert!(memory.was_removed(&gone));
+}
+
+#[test]
+fn another_store_is_another_cluster() {
+    let directory = tempfile::tempdir().unwrap();
+    open(&directory, "consul://one").0.save(&cluster()).unwrap();
+    let (memory, remembered) = open(&directory, "consul://two");
+    assert!(remembered.is_none() && memory.dealt_with().borrow().is_none());
+}
+
+#[test]
+fn what_makes_no_sense_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    for nonsense in ["", "{", "[]", "{\"store\":\"s\",\"cluster\":{\"weft/v1/epoch\":", "\0\0"] {
+        fs::write(directory.path().join("cluster.json"), nonsense).unwrap();
+        assert!(open(&directory, "consul://one").1.is_none(), "{nonsense}");
+    }
+    // A key or a record of another version is left out, like one in the store.
+    let odd = r#"{"store":"s weft/v1/","dealt_with":null,"cluster":{"weft/v1/x":1,"weft/v1/epoch":"?"}}"#;
+    fs::write(directory.path().join("cluster.json"), odd).unwrap();
+    let remembered = open(&directory, "s").1.unwrap();
+    assert_eq!(remembered.unreadable.len(), 2);
+}
+
+#[test]
+fn only_so_many_removed_networks_are_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let (memory, _) = open(&directory, "consul://one");
+    let ids: Vec<NetworkId> = (0..REMOVED + 5).map(|_| NetworkId::random(&mut rand::rng())).collect();
+    memory.removed(ids.iter().copied());
+    assert!(!memory.was_removed(&ids[4]) && memory.was_removed(&ids[5]));
+}
