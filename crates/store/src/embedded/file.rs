@@ -7,7 +7,7 @@ use crate::{
 };
 use redb::{
     Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
-    backends::FileBackend,
+    TableError, backends::FileBackend,
 };
 use std::{
     collections::BTreeMap,
@@ -56,25 +56,16 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
 
 /// Reads all of it.
 pub(super) fn load(database: &Database, now: Instant) -> Result<State, redb::Error> {
-    // Makes the tables of a new file.
-    let write = database.begin_write()?;
-    let format = {
-        write.open_table(RECORDS)?;
-        write.open_table(SESSIONS)?;
-        let mut meta = write.open_table(META)?;
-        let format = meta.get("format")?.map(|format| format.value());
-        if format.is_none() {
-            meta.insert("format", FORMAT)?;
-        }
-        format.unwrap_or(FORMAT)
-    };
+    // A full disk has no room to write what is there already.
+    if is_new(database)? {
+        make_tables(database)?;
+    }
+    let read = database.begin_read()?;
+    let format = read.open_table(META)?.get("format")?.map_or(FORMAT, |format| format.value());
     if format != FORMAT {
         let reason = format!("its format is {format}, and this version of weft reads {FORMAT}");
         return Err(redb::Error::Corrupted(reason));
     }
-    write.commit()?;
-
-    let read = database.begin_read()?;
     let mut records = BTreeMap::new();
     for row in read.open_table(RECORDS)?.iter()? {
         let (key, row) = row?;
@@ -94,6 +85,22 @@ pub(super) fn load(database: &Database, now: Instant) -> Result<State, redb::Err
     }
     let revision = read.open_table(META)?.get("revision")?.map_or(1, |revision| revision.value());
     Ok(State::new(records, sessions, revision))
+}
+
+fn is_new(database: &Database) -> Result<bool, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(true),
+        table => Ok(table.map(|_| false)?),
+    }
+}
+
+/// All at once: a file has all of them, or none.
+fn make_tables(database: &Database) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    write.open_table(RECORDS)?;
+    write.open_table(SESSIONS)?;
+    write.open_table(META)?.insert("format", FORMAT)?;
+    Ok(write.commit()?)
 }
 
 /// Writes changes, and returns when they are on the disk.

@@ -127,10 +127,7 @@ impl Thread {
                 continue;
             }
             let (changes, answers) = self.draft(jobs);
-            let saved = self.save(&changes);
-            if saved.is_ok() {
-                self.shared.update(|state| state.absorb(changes));
-            }
+            let saved = self.save(changes);
             for answer in answers {
                 answer(saved.clone());
             }
@@ -162,21 +159,35 @@ impl Thread {
         (draft.finish(), answers)
     }
 
-    fn save(&mut self, changes: &Changes) -> Result<(), Failure> {
+    /// Writes changes, and shows them to readers.
+    fn save(&mut self, changes: Changes) -> Result<(), Failure> {
         if !changes.matter() {
+            self.shared.update(|state| state.absorb(changes));
             return Ok(());
         }
         let Some(database) = &self.database else { return Err(Failure::Unsure) };
-        file::save(database, changes).map_err(|error| {
-            self.database = None;
-            match error {
-                SaveError::NotWritten(error) => self.not_written(&error),
-                SaveError::Unsure(error) => {
-                    tracing::error!(path = %self.path.display(), %error, "the store's disk failed");
-                    Failure::Unsure
-                }
+        match file::save(database, &changes) {
+            Ok(()) => {
+                self.shared.update(|state| state.absorb(changes));
+                Ok(())
             }
-        })
+            Err(SaveError::NotWritten(error)) => {
+                self.database = None;
+                Err(self.not_written(&error))
+            }
+            Err(SaveError::Unsure(error)) => {
+                tracing::error!(path = %self.path.display(), %error, "the store's disk failed");
+                self.database = None;
+                self.find_out(&changes, &error)
+            }
+        }
+    }
+
+    /// Whether changes are in the file after all, which cannot always be read.
+    fn find_out(&mut self, changes: &Changes, error: &redb::Error) -> Result<(), Failure> {
+        self.reopen().map_err(|_| Failure::Unsure)?;
+        let written = self.shared.read().revision == changes.revision;
+        if written { Ok(()) } else { Err(self.not_written(error)) }
     }
 
     /// Reads the file anew after an error: what is in there is the truth.
