@@ -31,6 +31,8 @@ pub(super) fn start(level: Level) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Else it says on standard error that it cannot write there, and panics since it cannot.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // The journal notes the time itself (systemd.exec(5), JOURNAL_STREAM).

@@ -199,3 +199,14 @@ fn a_store_on_a_full_disk_goes_on_to_be_read_and_takes_changes_again() {
         host.run(&["weft", "network", "ls"]).contains("after") && resolves(host, "one")
     });
 }
+
+#[test]
+fn a_log_that_cannot_be_written_keeps_no_agent_from_working() {
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    let mut agent = host.spawn(&["sh", "-c", "exec weft agent --cluster-advertise=eth0 2>/dev/full"]);
+    until("it has joined", SOON, || host.output(&["weft", "network", "create", "overlay"]).status.success());
+    sleeper(host, "overlay", "one", &[]);
+    assert!(resolves(host, "one"));
+    assert!(agent.ended().is_none());
+}
