@@ -10,7 +10,11 @@ use super::{Core, Error};
 use crate::{cluster::Cluster, error::chain, picture::Picture};
 use plan::{Loss, Plan, plan};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+    time::{Instant, sleep, timeout},
+};
 use weft_model::{Epoch, Extra, Key, Rebuilt, Record};
 use weft_store::{CommitError, Condition, Txn};
 
@@ -135,10 +139,12 @@ impl Core {
             sleep(MEMORY_DELAY).await;
             let now = picture.borrow_and_update().clone();
             let Some(cluster) = now.cluster.filter(|_| now.error.is_none()) else { continue };
-            let core = Arc::clone(&self);
-            let saved = tokio::task::spawn_blocking(move || core.memory.save(&cluster)).await;
-            let error =
-                saved.map_or_else(|error| Some(error.to_string()), |saved| Some(chain(&saved.err()?)));
+            // It takes a while where there are thousands of endpoints: other tasks need not wait.
+            let save = || self.memory.save(&cluster).err().map(|error| chain(&error));
+            let error = match Handle::current().runtime_flavor() {
+                RuntimeFlavor::CurrentThread => save(),
+                _ => block_in_place(save),
+            };
             if let Some(error) = error.as_ref().filter(|_| !failed) {
                 tracing::warn!(error, "cannot remember the cluster");
             }
