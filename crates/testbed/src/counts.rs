@@ -34,13 +34,17 @@ impl Counts {
         self.0.iter().copied()
     }
 
-    /// What there is more of than before. Connections to the store that are idle are kept for a while: a few more
-    /// file descriptors say nothing.
+    /// How many there may be later without any having been left. Connections to the store that are idle are kept for
+    /// a while: a few more file descriptors say nothing.
+    pub fn bounds(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|(what, count)| count + if *what == FILES { IDLE } else { 0 })
+    }
+
+    /// What there is more of than before.
     pub fn grown_since(&self, before: &Self) -> Vec<String> {
-        let slack = |what: &str| if what == FILES { IDLE } else { 0 };
-        let pairs =
-            self.0.iter().zip(&before.0).filter(|((what, now), (_, before))| *now > before + slack(what));
-        pairs.map(|((what, now), (_, before))| format!("{before} {what} became {now}")).collect()
+        let pairs = self.0.iter().zip(&before.0).zip(before.bounds());
+        let grown = pairs.filter(|(((_, now), _), bound)| now > bound);
+        grown.map(|(((what, now), (_, before)), _)| format!("{before} {what} became {now}")).collect()
     }
 }
 

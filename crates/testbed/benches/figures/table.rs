@@ -63,7 +63,7 @@ impl Table {
         reference: Option<Reference>,
         must: Must,
     ) {
-        let ratio = reference.map(|reference| value / reference.value);
+        let ratio = reference.filter(|r| r.value > 0.0).map(|reference| value / reference.value);
         let row = [
             what.into(),
             format!("{} {unit}", short(value)),

@@ -39,14 +39,14 @@ pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
     let plain = Reference { value: median(plain), what: "a plain bridge" };
     let what = format!("docker: one of {CYCLES} connect/disconnect");
     table.add(what, (median(ours), "ms"), Some(plain), Must::Inform);
-    let mut must = |what: String, (now, unit), before, factor| {
+    let mut must = |what: &str, (now, unit), before: f64, bound| {
         let before = Reference { value: before, what: "before them" };
-        table.add(what, (now, unit), Some(before), Must::Cost(factor));
+        table.add(format!("… {what}"), (now, unit), Some(before), bound);
     };
-    must("… memory of the agent".to_owned(), (memory(agent), "MiB"), memory_before, 1.1);
-    must("… keys in the store".to_owned(), (keys as f64, ""), keys_before as f64, 1.0);
-    for ((what, after), (_, before)) in after.each().zip(before.each()) {
-        must(format!("… {what}"), (after as f64, ""), before as f64, 1.0);
+    must("memory of the agent", (memory(agent), "MiB"), memory_before, Must::Cost(1.1));
+    must("keys in the store", (keys as f64, ""), keys_before as f64, Must::Be(keys_before as f64));
+    for (((what, after), (_, before)), bound) in after.each().zip(before.each()).zip(before.bounds()) {
+        must(what, (after as f64, ""), before as f64, Must::Be(bound as f64));
     }
     engine.docker("rm -f moves");
 }
