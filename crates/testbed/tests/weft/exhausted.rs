@@ -101,7 +101,7 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
 
     // Whoever waits is not waited for in a circle.
     let waiting: Vec<_> =
-        (0..8).map(|_| std::os::unix::net::UnixStream::connect(cluster.agents[0].socket())).collect();
+        (0..8).map(|_| std::os::unix::net::UnixStream::connect(host.socket())).collect();
     let before = ticks(&cluster.agents[0]);
     std::thread::sleep(Duration::from_secs(3));
     let spent = ticks(&cluster.agents[0]) - before;
