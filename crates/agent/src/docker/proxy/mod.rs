@@ -84,15 +84,15 @@ impl Proxy {
     }
 }
 
-/// Serves one client, until it goes. For `fuzz/`.
+/// Serves one client, until it goes, with an engine that follows no cluster. For `fuzz/`.
 pub(crate) async fn serve_one(
     client: UnixStream,
     engine: PathBuf,
     verbs: Arc<dyn Verbs>,
     shared: Arc<Shared>,
 ) {
-    let proxy = Arc::new(Proxy::new(engine, verbs, shared));
-    connection::converse(client, proxy, CancellationToken::new()).await;
+    let proxy = Proxy { patience: Duration::ZERO, ..Proxy::new(engine, verbs, shared) };
+    connection::converse(client, Arc::new(proxy), CancellationToken::new()).await;
 }
 
 impl From<EngineError> for Failure {
