@@ -40,6 +40,12 @@ pub enum NamespaceError {
         #[source]
         source: io::Error,
     },
+    /// The kernel makes no more of them.
+    #[error(
+        "cannot create network namespace {}: there are as many as there may be; raise the limit \
+         (`sysctl user.max_net_namespaces`)", .0.display()
+    )]
+    TooMany(PathBuf),
     /// A file that is something else, or the empty file that a crash left.
     #[error("{} is not a network namespace", .0.display())]
     NotANamespace(PathBuf),
@@ -224,8 +230,11 @@ pub fn create_named<E: From<NamespaceError>>(
     }
     // SAFETY: without CLONE_FILES the descriptor table stays shared; nothing else is asked of the caller.
     #[allow(unsafe_code)]
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
-        .map_err(|e| failed("create", &path, e))?;
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.map_err(|e| match e {
+        // No disk is meant (user_namespaces(7), and `copy_net_ns`, net/core/net_namespace.c).
+        Errno::NOSPC => NamespaceError::TooMany(path.clone()),
+        e => failed("create", &path, e),
+    })?;
     prepare()?;
     rustix::mount::mount_bind("/proc/thread-self/ns/net", &path).map_err(|e| failed("name", &path, e))?;
     Ok(())

@@ -12,6 +12,11 @@ const INSIDE: &str = "WEFT_TEST_INSIDE";
 /// Runs `test` again in a process with namespaces of its own and an empty `/run`; skips it, loudly, without
 /// root, or fails there if `CI` is set.
 fn isolated(test: fn()) {
+    isolated_with(&[], test);
+}
+
+/// As [`isolated`], with further namespaces.
+fn isolated_with(namespaces: &[&str], test: fn()) {
     if env::var_os(INSIDE).is_some() {
         return test();
     }
@@ -22,7 +27,9 @@ fn isolated(test: fn()) {
     }
     let name = std::thread::current().name().unwrap().to_owned();
     let status = Command::new("unshare")
-        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"])
+        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(namespaces)
+        .arg("--")
         .args(["sh", "-euc", "mount -t tmpfs tmpfs /run; exec \"$0\" \"$@\""])
         .arg(env::current_exe().unwrap())
         .args([&name, "--exact", "--nocapture", "--test-threads=1"])
@@ -137,5 +144,17 @@ fn a_batch_answers_each_of_its_requests() {
         }
         let alias = socket.links().unwrap().into_iter().find(|link| link.index == lo).unwrap().alias;
         assert_eq!(alias.as_deref(), Some("number 998"));
+    });
+}
+
+/// In a user namespace of its own, whose limit is lowered to what there is.
+#[test]
+fn a_limit_on_namespaces_is_not_taken_for_a_full_disk() {
+    isolated_with(&["--user", "--map-root-user"], || {
+        std::fs::write("/proc/sys/user/max_net_namespaces", "0").unwrap();
+        let error = create("one").unwrap_err().to_string();
+        assert!(error.contains("user.max_net_namespaces"), "{error}");
+        std::fs::write("/proc/sys/user/max_net_namespaces", "9").unwrap();
+        create("one").unwrap();
     });
 }
