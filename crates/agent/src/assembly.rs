@@ -9,11 +9,12 @@ use crate::{
     journal::{Identity, Journal, JournalError},
     membership::Membership,
     memory::Memory,
+    metrics::Telemetry,
     picture::PictureKeeper,
     processes::Processes,
     reconcile::{Parts, Reconciler},
 };
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 use tokio::{sync::watch, task::JoinSet};
 use weft_datapath::Datapath;
@@ -28,6 +29,7 @@ pub(crate) struct Ground {
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) datapath: Arc<dyn Datapath>,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Why an agent did not start.
@@ -55,7 +57,7 @@ impl Assembly {
     /// # Errors
     /// If the data directory cannot be used, or the kernel gives no thread.
     pub(crate) fn new(ground: Ground) -> Result<Self, StartError> {
-        let Ground { config, store, keyspace, env, host, datapath } = ground;
+        let Ground { config, store, keyspace, env, host, datapath, telemetry } = ground;
         let identity = Arc::new(Identity::open(&config.data_dir, &env)?);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
@@ -76,6 +78,7 @@ impl Assembly {
             datapath,
             journal: Arc::clone(&journal),
             picture: picture.clone(),
+            metrics: Arc::clone(&telemetry.metrics),
         })?;
         let (problem, membership) = watch::channel(Some("not in the cluster yet".to_owned()));
         let member = Membership {
@@ -100,23 +103,17 @@ impl Assembly {
             memory,
             processes,
             rounds,
+            telemetry,
             membership,
             engine: watch::Sender::new(None),
             pending: Default::default(),
             grants: Default::default(),
             joining: Default::default(),
         });
-        let upkeep = Arc::clone(&core).keep_up();
-        let rebuild = Arc::clone(&core).rebuild();
-        let memory = Arc::clone(&core).remember();
-        let parts: Vec<BoxFuture<'static, Error>> = vec![
-            Box::pin(endless(keeper.run())),
-            Box::pin(endless(reconciler.run())),
-            Box::pin(endless(upkeep)),
-            Box::pin(endless(rebuild)),
-            Box::pin(endless(memory)),
-            Box::pin(member.run()),
-        ];
+        let own = || Arc::clone(&core);
+        let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
+        let tasks = [keeper.run().boxed(), reconciler.run().boxed()].into_iter().chain(of_core).map(endless);
+        let parts = tasks.chain([member.run().boxed()]).collect();
         Ok(Self { core, parts })
     }
 }
@@ -150,9 +147,8 @@ impl Agent {
 }
 
 /// A task that should run for ever: that it ended is an error.
-async fn endless(task: impl Future<Output = ()>) -> Error {
-    task.await;
-    ended()
+fn endless(task: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, Error> {
+    task.map(|()| ended()).boxed()
 }
 
 fn ended() -> Error {

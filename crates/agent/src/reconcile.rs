@@ -3,12 +3,14 @@
 //! A wake-up says "look again" and nothing more. Whatever woke it, a round reads what should be, sees what
 //! is, and takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
 
+mod agreement;
 mod desired;
 mod fuzzed;
 mod names;
 mod resolvers;
 mod rounds;
 
+pub(crate) use agreement::Agreement;
 pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{Report, Rounds};
 
@@ -19,6 +21,7 @@ use crate::{
     error::chain,
     host::Host,
     journal::{Journal, LocalEndpoints},
+    metrics::Metrics,
     picture::Picture,
 };
 use desired::{desired, hand_over};
@@ -45,6 +48,7 @@ pub(crate) struct Reconciler {
     names: Names,
     resolvers: Resolvers,
     reports: watch::Sender<Option<Arc<Report>>>,
+    looks: watch::Sender<Option<Arc<Agreement>>>,
     requests: mpsc::Receiver<Request>,
     /// The last MTU of the underlay, which goes on to hold while it cannot be read.
     underlay_mtu: Option<u32>,
@@ -75,6 +79,7 @@ pub(crate) struct Parts {
     pub(crate) datapath: Arc<dyn Datapath>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) picture: watch::Receiver<Picture>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Reconciler {
@@ -84,12 +89,14 @@ impl Reconciler {
     /// If the kernel gives no thread for the name servers.
     pub(crate) fn new(parts: Parts) -> io::Result<(Self, Rounds)> {
         let (reports, seen) = watch::channel(None);
+        let (looks, looked) = watch::channel(None);
         let (ask, requests) = mpsc::channel(16);
         let names = Names::default();
-        let resolvers = Resolvers::start(Arc::clone(&parts.host), &names)?;
+        let dns = Arc::clone(&parts.metrics.dns);
+        let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
         let (underlay_mtu, settled) = (None, None);
-        let reconciler = Self { parts, names, resolvers, reports, requests, underlay_mtu, settled };
-        Ok((reconciler, Rounds::new(seen, ask)))
+        let reconciler = Self { parts, names, resolvers, reports, looks, requests, underlay_mtu, settled };
+        Ok((reconciler, Rounds::new(seen, looked, ask)))
     }
 
     /// Goes round for ever. Safe to cancel at any time: the next agent's first round goes on from there.
@@ -97,12 +104,16 @@ impl Reconciler {
         let mut journal = self.parts.journal.changes();
         let mut picture = self.parts.picture.clone();
         let mut pause = RETRY;
+        let mut asked = None;
         loop {
             let removals = self.parts.journal.removals();
             // Marked as seen before they are read: what changes from here on wakes the next round.
             let endpoints = Arc::clone(&journal.borrow_and_update());
             let now = picture.borrow_and_update().clone();
             let complete = self.round(endpoints, removals, now).await;
+            if let Some(request) = asked.take() {
+                self.answer(request).await;
+            }
             let wait = if complete { self.until_due() } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
             // Each branch is cancel-safe: a watch keeps its change, a channel its message, a sandbox is still there.
@@ -117,8 +128,11 @@ impl Reconciler {
                     () = self.resolvers.appeared() => None,
                 }
             };
-            if let Ok(Some(request)) = timeout(wait, woken).await {
-                self.answer(request).await;
+            match timeout(wait, woken).await {
+                // Once what has changed is done: that it was not is no difference worth telling.
+                Ok(Some(request @ Request::Look(_))) => asked = Some(request),
+                Ok(Some(request)) => self.answer(request).await,
+                Ok(None) | Err(_) => {}
             }
         }
     }
@@ -146,6 +160,7 @@ impl Reconciler {
             took: began.elapsed(),
         };
         let complete = report.is_complete();
+        self.parts.metrics.rounds.round(complete, report.took);
         self.reports.send_replace(Some(Arc::new(report)));
         complete
     }
@@ -174,11 +189,23 @@ impl Reconciler {
 
     /// What is, and the steps from there to what should be.
     async fn look(&self, desired: &mut Desired) -> Result<(Observed, Plan), String> {
-        let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error))?;
+        let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error));
+        let observed = observed.inspect_err(|why| self.not_seen(why))?;
         // An engine may have taken its end by the time it was looked for, if it was told of it by then.
         hand_over(desired, &self.parts.journal.endpoints());
         let plan = plan(desired, &observed);
+        let now = self.parts.env.now();
+        let before = self.looks.borrow().clone();
+        let seen = Agreement::seen(before.as_deref(), now, (desired, &observed, &plan));
+        self.looks.send_replace(Some(Arc::new(seen)));
         Ok((observed, plan))
+    }
+
+    /// The kernel could not be looked at: what is known of it gets older.
+    fn not_seen(&self, why: &str) {
+        self.looks.send_modify(|looked| {
+            *looked = looked.as_ref().map(|before| Arc::new(Agreement::clone(before).failed(why)));
+        });
     }
 
     async fn bring_about(&mut self, mut desired: Desired, remembered: bool) -> Result<Outcome, String> {
@@ -220,6 +247,7 @@ impl Reconciler {
 
     async fn apply(&self, plan: &Plan) -> Outcome {
         let report = self.parts.datapath.apply(plan).await;
+        self.parts.metrics.rounds.steps(plan, &report);
         for step in &plan.steps {
             tracing::debug!(%step, "step");
         }
@@ -236,21 +264,33 @@ impl Reconciler {
         Outcome { steps: report.done, failures, problems, uncleared }
     }
 
-    /// Says what a round would do now, without doing it.
+    /// Whoever asked may have given up by the time of the answer.
     async fn answer(&mut self, request: Request) {
+        match request {
+            Request::Plan(answer) => {
+                let plan = self.what_to_do().await.map(|plan| {
+                    let steps = plan.steps.iter().map(ToString::to_string);
+                    steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
+                });
+                let _ = answer.send(plan);
+            }
+            Request::Look(answer) => {
+                if let Err(why) = self.what_to_do().await {
+                    self.not_seen(&why);
+                }
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    /// What a round would do now, without doing it.
+    async fn what_to_do(&mut self) -> Result<Plan, String> {
         let picture = self.parts.picture.borrow().clone();
         let endpoints = self.parts.journal.endpoints();
-        let plan = match self.wanted(&endpoints, &picture).await {
-            Ok(Some(mut desired)) => self.look(&mut desired).await.map(|(_, plan)| plan),
-            Ok(None) => Ok(Plan::default()),
-            Err(error) => Err(error),
-        };
-        let plan = plan.map(|plan| {
-            let steps = plan.steps.iter().map(ToString::to_string);
-            steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
-        });
-        // Whoever asked may have given up.
-        let _ = request.send(plan);
+        match self.wanted(&endpoints, &picture).await? {
+            Some(mut desired) => self.look(&mut desired).await.map(|(_, plan)| plan),
+            None => Ok(Plan::default()),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use crate::{
     env::Env,
     error::Error,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
+    logs::Logs,
+    metrics::{Measured, Metrics, Telemetry},
 };
 use std::{io, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,11 +66,12 @@ impl From<StartError> for RunError {
     }
 }
 
-/// Runs an agent until SIGTERM or SIGINT. Containers, processes and their traffic go on without it.
+/// Runs an agent until SIGTERM or SIGINT. Containers, processes and their traffic go on without it. What it logs is
+/// also in `logs`.
 ///
 /// # Errors
 /// [`RunError`], if it cannot start, or cannot go on.
-pub async fn run(config: AgentConfig) -> Result<(), RunError> {
+pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
     let config = Arc::new(config);
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
@@ -81,16 +84,20 @@ pub async fn run(config: AgentConfig) -> Result<(), RunError> {
         tracing::info!(address = %server.address(), "serving the embedded store");
         tasks.spawn(server.run(stop.clone().cancelled_owned()));
     }
+    let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
+    let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
     let mut agent = Agent::start(Ground {
-        store: opened.store,
+        store: Arc::new(Measured::new(opened.store, Arc::clone(&metrics), Arc::clone(&env))),
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
-        env: Arc::new(Env::system()),
+        env,
+        telemetry,
         host: Arc::new(LinuxHost::new(config.advertise)),
         datapath: Arc::new(Linux::new()),
         config: Arc::clone(&config),
     })?;
     let core = Arc::clone(&agent.core);
-    tasks.spawn(api::serve(listener, api::router(Arc::new(Door::new(Arc::clone(&core)))), stop.clone()));
+    let door = Arc::new(Door::new(Arc::clone(&core)));
+    tasks.spawn(api::serve(listener, api::router(door, metrics), stop.clone()));
     if let Some(engine) = &config.docker {
         docker::start(engine, &config, core, &tasks, &stop)?;
     }

@@ -16,8 +16,8 @@ fn through<T: Serialize + DeserializeOwned>(json: &Value) -> Value {
 #[test]
 fn a_node() {
     let json = json!({
-        "name": "host1", "id": ID, "up": true, "since": "2026-11-22T12:00:00Z", "advertise": "192.0.2.1",
-        "vtep": "192.0.2.1", "vxlan_port": 4789, "version": "0.1.0", "endpoints": 3, "this": true
+        "name": "host1", "id": ID, "up": true, "since": "2026-11-22T12:00:00Z",
+        "expires": "2026-11-22T13:00:00Z", "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "version": "0.1.0", "endpoints": 3, "this": true
     });
     assert_eq!(through::<v1::Node>(&json), json);
 }
@@ -79,13 +79,45 @@ fn a_status() {
     let json = json!({
         "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T12:00:00Z",
         "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "data_dir": "/var/lib/weft",
-        "store": {"url": "consul://192.0.2.9:8500", "since": "2026-11-22T12:00:00Z", "error": "refused"},
+        "joined": true,
+        "store": {
+            "url": "consul://192.0.2.9:8500", "since": "2026-11-22T12:00:00Z", "error": "refused",
+            "lost": true, "remembered": true, "answered": "2026-11-22T12:00:00Z", "latency_us": 1900
+        },
         "engine": {
             "address": "/var/run/docker.sock", "since": "2026-11-22T12:00:00Z", "version": "28.5.2", "error": "down"
         },
         "counts": {"networks": 1},
+        "down": [{
+            "node": "host2", "since": "2026-11-22T11:00:00Z", "expires": "2026-11-22T12:00:00Z", "expired": true
+        }],
+        "agreement": {
+            "at": "2026-11-22T12:00:02Z", "error": "the kernel did not answer",
+            "networks": [{
+                "id": ID, "name": "overlay", "endpoints": 1, "agrees": false, "missing": 1, "extra": 2, "wrong": 3,
+                "problems": ["another's device is called weft-256"], "agreed": "2026-11-22T12:00:00Z",
+                "differs_since": "2026-11-22T12:00:01Z"
+            }],
+            "host": {"agrees": true, "missing": 0, "extra": 0, "wrong": 0, "agreed": "2026-11-22T12:00:02Z"}
+        },
+        "fenced": [{"id": ID, "name": "web", "network": "overlay", "why": "its address went elsewhere"}],
         "round": {"at": "2026-11-22T12:00:01Z", "took_us": 1200, "steps": 0, "failures": []},
-        "problems": []
+        "problems": [],
+        "errors": [{
+            "level": "warn", "message": "store out of reach, retrying", "times": 3,
+            "first": "2026-11-22T12:00:00Z", "last": "2026-11-22T12:00:01Z"
+        }]
     });
     assert_eq!(through::<v1::Status>(&json), json);
+}
+
+#[test]
+fn a_status_of_an_older_agent_can_be_read() {
+    let status: v1::Status = serde_json::from_value(json!({
+        "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T12:00:00Z",
+        "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "data_dir": "/var/lib/weft",
+        "store": {"url": "embedded", "since": "2026-11-22T12:00:00Z"}, "counts": {}, "problems": []
+    }))
+    .unwrap();
+    assert_eq!((status.agreement, status.down.len()), (None, 0));
 }

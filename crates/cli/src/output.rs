@@ -60,15 +60,22 @@ impl Out {
 
     /// Writes pairs, one a line.
     pub(crate) fn pairs(&mut self, pairs: Vec<(&str, String)>) -> anyhow::Result<()> {
-        let width = pairs.iter().map(|(key, _)| key.len()).max().unwrap_or(0) + 1;
-        for (key, value) in pairs {
-            self.line(format!("{:width$} {value}", format!("{key}:")))?;
-        }
-        Ok(())
+        self.line(aligned(&pairs))
     }
 }
 
-fn render(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+/// Pairs, one a line. One without a key goes on with what the one before says.
+pub(crate) fn aligned(pairs: &[(&str, String)]) -> String {
+    let width = pairs.iter().map(|(key, _)| key.len()).max().unwrap_or(0) + 1;
+    let line = |(key, value): &(&str, String)| match *key {
+        "" => format!("{:width$} {value}", ""),
+        key => format!("{:width$} {value}", format!("{key}:")),
+    };
+    pairs.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows under headings.
+pub(crate) fn render(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headings.iter().copied());
     table.add_rows(rows);
@@ -94,7 +101,7 @@ pub(crate) fn since(then: Timestamp) -> String {
 }
 
 /// Seconds in the largest unit that fits twice.
-fn lasted(seconds: i64) -> String {
+pub(crate) fn lasted(seconds: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")];
     let unit = UNITS.iter().find(|(size, _)| seconds >= 2 * size);
     match unit {

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let id = NetworkId::random(&mut rand::rng());
     let client = Client { networks: vec![id], upstream: Upstream::default() };
     let names = Names::new([(id, Arc::new(network))]);
-    let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)))?;
+    let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)), Arc::default())?;
     let _server = resolver.serve(
         UdpSocket::bind(&address)?,
         TcpListener::bind(&address)?,

@@ -10,6 +10,7 @@
 //! the tests and in `fuzz/`, hickory-proto has to be able to read every answer.
 
 mod answer;
+mod counts;
 mod engine;
 mod forward;
 mod names;
@@ -20,6 +21,7 @@ mod server;
 pub mod upstream;
 mod wire;
 
+pub use counts::Counts;
 pub use engine::{EngineResolver, Sockets};
 pub use names::{Host, Names, NetworkNames};
 pub use query::Request;

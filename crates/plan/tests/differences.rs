@@ -152,7 +152,7 @@ fn a_link_that_is_another_is_one_wrong_entry() {
 fn what_is_left_of_a_network_that_should_not_be_here_is_the_hosts() {
     let whole = desired();
     let kernel = reached(&whole);
-    let mut without = whole.clone();
+    let mut without = whole;
     without.segments.remove(&vni(257));
     let all = seen(&without, &kernel);
     assert!(all[&Some(network("a"))].is_empty());

@@ -7,6 +7,7 @@
 pub(crate) mod docker;
 mod extract;
 mod guard;
+mod metrics;
 mod reply;
 mod version;
 mod weft;
@@ -17,6 +18,7 @@ pub(crate) use reply::Failure;
 use crate::{
     core::Verbs,
     http::{self, Manners, Terms},
+    metrics::Metrics,
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -50,8 +52,9 @@ pub async fn serve(listener: UnixListener, router: Router, shutdown: Cancellatio
 }
 
 /// Everything that is answered on the socket.
-pub fn router(core: Arc<dyn Verbs>) -> Router {
-    let brief = docker::routes().merge(weft::brief_routes()).layer(middleware::from_fn(guard::brief));
+pub fn router(core: Arc<dyn Verbs>, metrics: Arc<Metrics>) -> Router {
+    let brief = docker::routes().merge(weft::brief_routes()).merge(metrics::routes(metrics));
+    let brief = brief.layer(middleware::from_fn(guard::brief));
     let lasting = weft::lasting_routes().layer(middleware::from_fn(guard::lasting));
     let routes = brief
         .merge(lasting)

@@ -120,6 +120,11 @@ impl Verbs for Door {
         self.0.describe()
     }
 
+    async fn examine(&self) -> Status {
+        self.0.examine().await;
+        self.0.describe()
+    }
+
     async fn plan(&self) -> Result<Vec<String>, Error> {
         self.0.rounds.plan().await
     }

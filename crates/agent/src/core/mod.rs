@@ -25,7 +25,10 @@ pub use crate::error::{Error, Kind};
 pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub(crate) use pools::VNI_OPTIONS;
-pub use report::{EndpointView, EngineStatus, NetworkView, NodeView, Round, Status, StoreStatus};
+pub use report::{
+    AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, NetworkStatus, NetworkView,
+    NodeView, Round, Standing, Status, StoreStatus,
+};
 pub(crate) use request::refuse_encryption;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
@@ -37,6 +40,7 @@ use crate::{
     host::Host,
     journal::{Identity, Journal},
     memory::Memory,
+    metrics::Telemetry,
     picture::Picture,
     processes::Processes,
     reconcile::Rounds,
@@ -59,6 +63,7 @@ pub struct Core {
     pub(crate) memory: Arc<Memory>,
     pub(crate) processes: Processes,
     pub(crate) rounds: Rounds,
+    pub(crate) telemetry: Telemetry,
     pub(crate) started: jiff::Timestamp,
     /// What keeps this node out of the cluster.
     pub(crate) membership: watch::Receiver<Option<String>>,

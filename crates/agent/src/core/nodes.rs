@@ -2,13 +2,14 @@
 
 use super::{Core, Error, NodeView};
 use crate::cluster::Cluster;
-use weft_model::{EndpointId, Key, NodeName};
+use weft_model::{EndpointId, Key, Node, NodeName};
 use weft_store::{CommitError, Condition, MAX_OPS, Txn};
 
 impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
         let cluster = self.known();
         let count = |name: &NodeName| cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).count();
+        let expires = |node: &Node| node.down_since?.checked_add(self.config.node_expiry).ok();
         cluster
             .nodes
             .iter()
@@ -17,6 +18,7 @@ impl Core {
                 node: (**node).clone(),
                 up: cluster.is_up(name),
                 since: cluster.live.get(name).map(|(live, _)| live.since).or(node.down_since),
+                expires: (!cluster.is_up(name)).then(|| expires(node)).flatten(),
                 endpoints: count(name),
                 this: *name == self.config.node_name,
             })

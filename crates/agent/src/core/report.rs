@@ -1,8 +1,12 @@
 //! What the core tells the doors.
 
+use crate::logs::Trouble;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
-use weft_model::{Endpoint, EndpointId, Network, NetworkId, NetworkName, Node, NodeId, NodeName};
+use weft_model::{
+    Endpoint, EndpointId, EndpointName, Network, NetworkId, NetworkName, Node, NodeId, NodeName,
+};
+use weft_plan::Differences;
 
 /// A network with everybody on it, on any node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct NodeView {
     pub up: bool,
     /// Since when it is up, or down, as far as anybody knows.
     pub since: Option<Timestamp>,
+    /// When it is given up, if it does not come back before.
+    pub expires: Option<Timestamp>,
     /// How many endpoints it has.
     pub endpoints: usize,
     /// Whether it is the node that answers.
@@ -62,6 +68,8 @@ pub struct Status {
     pub vxlan_port: u16,
     /// Where its files are.
     pub data_dir: PathBuf,
+    /// Whether it is in the cluster, as the store has it.
+    pub joined: bool,
     /// The store.
     pub store: StoreStatus,
     /// The container engine whose driver this node is; absent before it was looked for, or if it is to be left
@@ -69,11 +77,82 @@ pub struct Status {
     pub engine: Option<EngineStatus>,
     /// How much there is of what: "networks", "endpoints", "nodes", "processes" …
     pub counts: BTreeMap<&'static str, usize>,
+    /// The nodes that are down.
+    pub down: Vec<Down>,
+    /// Whether the kernel holds exactly what it should; absent before it was looked at.
+    pub agreement: Option<AgreementStatus>,
+    /// The endpoints of this node that are cut off.
+    pub fenced: Vec<Fenced>,
     /// The last round of the loop; absent before the first.
     pub round: Option<Round>,
-    /// What somebody should look at, one sentence each: an endpoint that is fenced, a key that cannot be
-    /// read, a port that a firewall closes.
+    /// What somebody should look at, one sentence each: a network that the kernel has otherwise than it should, an
+    /// endpoint that is fenced, a key that cannot be read.
     pub problems: Vec<String>,
+    /// The last warnings and errors in the log, newest first: those that are over, too.
+    pub errors: Vec<Trouble>,
+}
+
+/// A node that is down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Down {
+    /// Its name.
+    pub node: NodeName,
+    /// Since when, as far as anybody knows.
+    pub since: Option<Timestamp>,
+    /// When it is given up: its addresses are given to others from then on.
+    pub expires: Option<Timestamp>,
+    /// Whether that time has come.
+    pub expired: bool,
+}
+
+/// An endpoint that is cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fenced {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: EndpointName,
+    /// The name of its network.
+    pub network: NetworkName,
+    /// Why.
+    pub why: String,
+}
+
+/// Whether the kernel of this node holds exactly what the cluster says, as far as the cluster is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementStatus {
+    /// When the kernel was looked at.
+    pub at: Timestamp,
+    /// Why looking again failed since.
+    pub error: Option<String>,
+    /// The networks that are in the kernel of this node, or should be, in order of their names.
+    pub networks: Vec<NetworkStatus>,
+    /// What is of the host as a whole: the packet filter, and what is left of networks that should not be here.
+    pub host: Standing,
+}
+
+/// A network as this node has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkStatus {
+    /// Its id.
+    pub id: NetworkId,
+    /// Its name.
+    pub name: NetworkName,
+    /// How many endpoints on it are of this node.
+    pub endpoints: usize,
+    /// How the kernel has it.
+    pub standing: Standing,
+}
+
+/// How the kernel has something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What differed when the kernel was looked at.
+    pub differences: Differences,
+    /// When it was last seen to be exactly as it should be.
+    pub agreed: Option<Timestamp>,
+    /// Since when each look has shown a difference; absent while none is there.
+    pub differs_since: Option<Timestamp>,
 }
 
 /// How the store is, as seen from this node.
@@ -83,8 +162,23 @@ pub struct StoreStatus {
     pub description: String,
     /// Since when it is as it is.
     pub since: Timestamp,
-    /// Why it is out of reach; absent while all is well.
+    /// Why it is out of reach, or cannot be gone by; absent while all is well.
     pub error: Option<String>,
+    /// Whether it lost what it had, and that is being put back.
+    pub lost: bool,
+    /// Whether the cluster is known from what an earlier run of this agent wrote down, and not from the store.
+    pub remembered: bool,
+    /// When it last answered a question, and how long that took; absent before it did.
+    pub answered: Option<Answered>,
+}
+
+/// An answer of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// When it came.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// How the container engine of this host is.

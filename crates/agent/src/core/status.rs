@@ -1,15 +1,39 @@
 //! How this node is.
 
-use super::{Core, Round, Status, StoreStatus};
-use crate::reconcile::Report;
-use std::collections::BTreeMap;
+use super::{
+    AgreementStatus, Core, Down, Fenced, NetworkStatus, NodeView, Round, Standing, Status, StoreStatus,
+};
+use crate::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+    reconcile::{Agreement, Report},
+};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::time::timeout;
+use weft_model::{Key, NetworkId, NetworkName};
+
+/// How long somebody who asks how this node is waits for a look at the kernel, and for the store.
+const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the kernel may be otherwise than it should before somebody has to look at it. Until then the loop is at
+/// work on it.
+const MENDING: Duration = Duration::from_secs(10);
 
 impl Core {
+    /// Looks at the kernel and asks the store anew, both for a while at most.
+    pub(crate) async fn examine(&self) {
+        let epoch = self.path(&Key::Epoch);
+        // How long an answer takes is noted where the store is asked; that there is none, by whoever follows it.
+        let ask = timeout(LOOK_PATIENCE, self.store.get(&epoch));
+        let _ = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
+    }
+
     pub(crate) fn describe(&self) -> Status {
         let cluster = self.known();
-        let picture = self.picture.borrow();
         let report = self.rounds.last();
         let endpoints = self.journal.endpoints();
+        let agreement = self.rounds.agreement().map(|agreement| agreed(&agreement, &cluster, &endpoints));
+        let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
         Status {
             node: self.config.node_name.clone(),
             id: self.identity.id(),
@@ -18,11 +42,8 @@ impl Core {
             vtep: self.config.advertise,
             vxlan_port: self.config.vxlan_port,
             data_dir: self.config.data_dir.clone(),
-            store: StoreStatus {
-                description: self.store.describe(),
-                since: picture.since,
-                error: picture.error.clone(),
-            },
+            joined: self.membership.borrow().is_none(),
+            store: self.store_status(),
             engine: self.engine.borrow().clone(),
             counts: BTreeMap::from([
                 ("networks", cluster.networks.len()),
@@ -32,27 +53,97 @@ impl Core {
                 ("endpoints here", endpoints.len()),
                 ("processes", self.processes.all().len()),
             ]),
+            down: self.node_views().into_iter().filter_map(|node| down(node, self.env.now())).collect(),
             round: report.as_deref().map(round),
-            problems: self.problems(),
+            problems: self.problems(&cluster, &fenced, agreement.as_ref()),
+            agreement,
+            fenced,
+            errors: self.telemetry.logs.troubles(),
         }
     }
 
-    fn problems(&self) -> Vec<String> {
-        let cluster = self.known();
+    fn store_status(&self) -> StoreStatus {
+        let picture = self.picture.borrow();
+        StoreStatus {
+            description: self.store.describe(),
+            since: picture.since,
+            error: picture.error.clone(),
+            lost: picture.remains.is_some(),
+            remembered: picture.remembered,
+            answered: self.telemetry.metrics.store.answered(),
+        }
+    }
+
+    fn problems(
+        &self,
+        cluster: &Cluster,
+        fenced: &[Fenced],
+        agreement: Option<&AgreementStatus>,
+    ) -> Vec<String> {
         let membership = self.membership.borrow().clone();
         let unreadable =
             cluster.unreadable.iter().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
-        let endpoints = self.journal.endpoints();
-        let fenced = endpoints.values().filter_map(|local| {
-            let why = local.fenced.as_ref()?;
-            Some(format!("{} on network {} is cut off: {why}", local.endpoint.name, local.network.name))
-        });
+        let fenced = fenced
+            .iter()
+            .map(|one| format!("{} on network {} is cut off: {}", one.name, one.network, one.why));
         let report = self.rounds.last();
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
+        let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
         let engine = self.engine.borrow().as_ref().map(|engine| engine.problems.clone()).unwrap_or_default();
         let here = membership.into_iter().chain(self.host.shortage()).chain(fenced);
-        here.chain(kernel).chain(engine).chain(unreadable).collect()
+        here.chain(kernel).chain(differing).chain(engine).chain(unreadable).collect()
     }
+}
+
+fn fenced(id: weft_model::EndpointId, local: &LocalEndpoint) -> Option<Fenced> {
+    let why = local.fenced.clone()?;
+    Some(Fenced { id, name: local.endpoint.name.clone(), network: local.network.name.clone(), why })
+}
+
+fn down(node: NodeView, now: Timestamp) -> Option<Down> {
+    let expired = node.expires.is_some_and(|expires| expires <= now);
+    (!node.up).then_some(Down { node: node.name, since: node.since, expires: node.expires, expired })
+}
+
+/// What the kernel holds, by the names of the networks.
+fn agreed(agreement: &Agreement, cluster: &Cluster, endpoints: &LocalEndpoints) -> AgreementStatus {
+    let mut here: BTreeMap<NetworkId, (NetworkName, usize)> = BTreeMap::new();
+    for local in endpoints.values() {
+        here.entry(local.network_id).or_insert_with(|| (local.network.name.clone(), 0)).1 += 1;
+    }
+    let network = |(id, standing): (&Option<NetworkId>, &Standing)| {
+        let id = (*id)?;
+        let known = || cluster.networks.get(&id).map(|network| (network.name.clone(), 0));
+        // One that has gone since the look is not spoken of.
+        let (name, endpoints) = here.get(&id).cloned().or_else(known)?;
+        Some(NetworkStatus { id, name, endpoints, standing: standing.clone() })
+    };
+    let mut networks: Vec<_> = agreement.parts.iter().filter_map(network).collect();
+    networks.sort_by(|a, b| a.name.cmp(&b.name));
+    let host = agreement.parts.get(&None).cloned().unwrap_or_default();
+    AgreementStatus { at: agreement.at, error: agreement.error.clone(), networks, host }
+}
+
+/// What differs for so long that the loop will not mend it by itself, a sentence each.
+fn differing(agreement: &AgreementStatus, now: Timestamp) -> Vec<String> {
+    let networks = agreement.networks.iter().map(|one| (format!("network {}", one.name), &one.standing));
+    let all = networks.chain([("the host".to_owned(), &agreement.host)]);
+    let say = |(what, standing): (String, &Standing)| {
+        let differences = &standing.differences;
+        let lasted = Duration::try_from(now.duration_since(standing.differs_since?)).unwrap_or_default();
+        // What stands in the way is said by the round.
+        (differences.entries() > 0 && lasted >= MENDING).then(|| {
+            format!(
+                "{what}: the kernel lacks {} entries, has {} too many, and {} are wrong, for {} s: see `weft plan`",
+                differences.missing,
+                differences.extra,
+                differences.wrong,
+                lasted.as_secs()
+            )
+        })
+    };
+    let unseen = agreement.error.as_ref().map(|why| format!("the kernel cannot be looked at: {why}"));
+    all.filter_map(say).chain(unseen).collect()
 }
 
 fn round(report: &Report) -> Round {

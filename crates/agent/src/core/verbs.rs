@@ -86,8 +86,11 @@ pub trait Verbs: Send + Sync + 'static {
     /// The directory of a process, with its output in the file `log`.
     fn process_dir(&self, process: &str) -> Result<PathBuf, Error>;
 
-    /// How this node is.
+    /// How this node is, as far as is known without asking.
     fn status(&self) -> Status;
+
+    /// Looks at the kernel and asks the store, for two seconds at most, and then says how this node is.
+    async fn examine(&self) -> Status;
 
     /// What the next round would change on this host, a step a line. Normally nothing.
     async fn plan(&self) -> Result<Vec<String>, Error>;

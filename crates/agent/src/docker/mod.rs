@@ -48,7 +48,8 @@ pub(crate) fn start(
 ) -> Result<(), StartError> {
     let shared = Arc::new(Shared::open(&config.data_dir)?);
     let (verbs, host) = (Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host));
-    let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared)));
+    let metrics = Arc::clone(&core.telemetry.metrics);
+    let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared), metrics));
     tasks.spawn(door::serve(door::bind()?, driver, stop.clone()));
     if let Some(path) = &docker.proxy {
         let verbs = Arc::new(Door::new(Arc::clone(&core)));

@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use weft_dns::{
-    Client, EngineResolver, Resolver, ServerHandle, Upstream,
+    Client, Counts, EngineResolver, Resolver, ServerHandle, Upstream,
     upstream::{PORT, ResolvConf, SERVER},
 };
 use weft_model::EndpointId;
@@ -61,12 +61,12 @@ struct EngineSide {
 type Locals<'e> = Vec<(EndpointId, &'e LocalEndpoint)>;
 
 impl Resolvers {
-    /// None yet; they will answer from `names`.
+    /// None yet; they will answer from `names`, and count in `counts` what they are asked.
     ///
     /// # Errors
     /// If the kernel gives no thread.
-    pub(super) fn start(host: Arc<dyn Host>, names: &Names) -> io::Result<Self> {
-        let resolver = Resolver::start(names.snapshot())?;
+    pub(super) fn start(host: Arc<dyn Host>, names: &Names, counts: Arc<Counts>) -> io::Result<Self> {
+        let resolver = Resolver::start(names.snapshot(), counts)?;
         Ok(Self { host, resolver, running: BTreeMap::new(), awaited: BTreeMap::new() })
     }
 

@@ -1,5 +1,6 @@
 //! What came of the rounds, for whoever waits for one.
 
+use super::agreement::Agreement;
 use crate::{
     error::{Error, Kind},
     journal::{LocalEndpoint, LocalEndpoints},
@@ -17,8 +18,13 @@ use weft_plan::{Place, Problem, Step};
 /// How long an endpoint's part of the kernel may go on failing before its request fails.
 const FAILING_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A request for the plan.
-pub(super) type Request = oneshot::Sender<Result<Vec<String>, String>>;
+/// What the loop is asked for.
+pub(super) enum Request {
+    /// What the next round would change.
+    Plan(oneshot::Sender<Result<Vec<String>, String>>),
+    /// To look at the kernel now; answered when that is done.
+    Look(oneshot::Sender<()>),
+}
 
 /// What was done, and what was not.
 #[derive(Debug, Clone, Default)]
@@ -141,17 +147,37 @@ impl Report {
 #[derive(Clone)]
 pub(crate) struct Rounds {
     reports: watch::Receiver<Option<Arc<Report>>>,
+    looks: watch::Receiver<Option<Arc<Agreement>>>,
     ask: mpsc::Sender<Request>,
 }
 
 impl Rounds {
-    pub(super) fn new(reports: watch::Receiver<Option<Arc<Report>>>, ask: mpsc::Sender<Request>) -> Self {
-        Self { reports, ask }
+    pub(super) fn new(
+        reports: watch::Receiver<Option<Arc<Report>>>,
+        looks: watch::Receiver<Option<Arc<Agreement>>>,
+        ask: mpsc::Sender<Request>,
+    ) -> Self {
+        Self { reports, looks, ask }
     }
 
     /// The last round, once there was one.
     pub(crate) fn last(&self) -> Option<Arc<Report>> {
         self.reports.borrow().clone()
+    }
+
+    /// What the last look at the kernel has shown, once there was one.
+    pub(crate) fn agreement(&self) -> Option<Arc<Agreement>> {
+        self.looks.borrow().clone()
+    }
+
+    /// Has the kernel looked at, unless that takes too long: then what is known stays as old as it is.
+    pub(crate) async fn look(&self, patience: Duration) {
+        let looked = async {
+            let (answer, answered) = oneshot::channel();
+            self.ask.send(Request::Look(answer)).await.ok()?;
+            answered.await.ok()
+        };
+        let _ = timeout(patience, looked).await;
     }
 
     /// The first round, from now on, that `shows` what is waited for.
@@ -201,7 +227,7 @@ impl Rounds {
     pub(crate) async fn plan(&self) -> Result<Vec<String>, Error> {
         let (answer, answered) = oneshot::channel();
         let gone = || Error::new(Kind::Internal, "the loop has ended: see the agent's log");
-        self.ask.send(answer).await.map_err(|_| gone())?;
+        self.ask.send(Request::Plan(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?.map_err(|why| Error::new(Kind::Internal, why))
     }
 }

@@ -113,6 +113,7 @@ impl Node {
             env: Arc::new(Env::new(move || clock.now(), StdRng::seed_from_u64(self.seed))),
             host: Arc::clone(&self.host) as Arc<dyn Host>,
             datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
+            telemetry: Default::default(),
         };
         let Assembly { core, parts } = self.disk.while_readable(|| Assembly::new(ground)).unwrap();
         let parts = parts.into_iter().map(|part| turns::spawn(Some(&life), part)).collect();

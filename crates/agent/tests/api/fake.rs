@@ -204,7 +204,7 @@ impl Verbs for Fake {
             extra: Extra::new(),
         };
         let (name, endpoints) = (node_name(), self.state().iter().map(|n| n.endpoints.len()).sum());
-        vec![NodeView { name, node, up: true, since: None, endpoints, this: true }]
+        vec![NodeView { name, node, up: true, since: None, expires: None, endpoints, this: true }]
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
@@ -274,12 +274,28 @@ impl Verbs for Fake {
             vtep: [192, 0, 2, 1].into(),
             vxlan_port: 4789,
             data_dir: PathBuf::from("/var/lib/weft"),
-            store: StoreStatus { description: "embedded".to_owned(), since: Timestamp::now(), error: None },
+            joined: true,
+            store: StoreStatus {
+                description: "embedded".to_owned(),
+                since: Timestamp::now(),
+                error: None,
+                lost: false,
+                remembered: false,
+                answered: None,
+            },
             engine: None,
             counts: BTreeMap::from([("networks", self.state().len())]),
+            down: Vec::new(),
+            agreement: None,
+            fenced: Vec::new(),
             round: None,
             problems: vec!["the clock is off by an hour".to_owned()],
+            errors: Vec::new(),
         }
+    }
+
+    async fn examine(&self) -> Status {
+        self.status()
     }
 
     async fn plan(&self) -> Result<Vec<String>, Error> {

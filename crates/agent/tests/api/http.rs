@@ -30,7 +30,7 @@ impl Answer {
 }
 
 pub(crate) fn router(fake: &Arc<Fake>) -> Router {
-    weft_agent::api::router(Arc::clone(fake) as _)
+    weft_agent::api::router(Arc::clone(fake) as _, Arc::default())
 }
 
 pub(crate) async fn ask(fake: &Arc<Fake>, method: &str, uri: &str, body: impl Into<Body>) -> Answer {

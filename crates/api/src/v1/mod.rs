@@ -8,4 +8,6 @@ mod status;
 pub use endpoint::{Attach, Endpoint};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};
-pub use status::{Engine, Plan, Round, Status, Store};
+pub use status::{
+    Agreement, Down, Engine, Fenced, Logged, NetworkAgreement, Plan, Round, Standing, Status, Store,
+};

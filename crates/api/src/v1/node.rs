@@ -17,6 +17,9 @@ pub struct Node {
     /// Since when it is up, or down, as far as anybody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// When it is given up, if it is down and does not come back before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
     /// The address it advertises.
     pub advertise: IpAddr,
     /// Where it receives VXLAN packets.

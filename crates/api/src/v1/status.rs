@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
-use weft_model::{NodeId, NodeName};
+use weft_model::{EndpointId, EndpointName, NetworkId, NetworkName, NodeId, NodeName};
 
 /// The answer to `GET /weft/v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Status {
     pub vxlan_port: u16,
     /// Where its files are.
     pub data_dir: PathBuf,
+    /// Whether it is in the cluster, as the store has it.
+    #[serde(default)]
+    pub joined: bool,
     /// The store.
     pub store: Store,
     /// The container engine whose driver the node is; absent before it was looked for, or if it is to be left
@@ -32,11 +35,23 @@ pub struct Status {
     pub engine: Option<Engine>,
     /// How much there is of what.
     pub counts: BTreeMap<String, usize>,
-    /// The last time the data plane was looked at; absent before the first.
+    /// The nodes of the cluster that are down.
+    #[serde(default)]
+    pub down: Vec<Down>,
+    /// Whether the kernel holds exactly what the cluster says; absent before it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
+    /// The endpoints of the node that are cut off.
+    #[serde(default)]
+    pub fenced: Vec<Fenced>,
+    /// The last time the data plane was brought up to date; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<Round>,
     /// What somebody should look at, one sentence each.
     pub problems: Vec<String>,
+    /// The last warnings and errors in the agent's log, newest first, those that are over among them.
+    #[serde(default)]
+    pub errors: Vec<Logged>,
 }
 
 /// The store, as seen from the node.
@@ -46,9 +61,21 @@ pub struct Store {
     pub url: String,
     /// Since when it is as it is.
     pub since: Timestamp,
-    /// Why it is out of reach; absent while all is well.
+    /// Why it is out of reach, or cannot be gone by; absent while all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it lost what it had, and that is being put back.
+    #[serde(default)]
+    pub lost: bool,
+    /// Whether the cluster is known from what the agent wrote down before it was started, and not from the store.
+    #[serde(default)]
+    pub remembered: bool,
+    /// When it last answered a question; absent before it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Timestamp>,
+    /// How long that answer took, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<u64>,
 }
 
 /// The container engine, as seen from the node.
@@ -66,7 +93,86 @@ pub struct Engine {
     pub error: Option<String>,
 }
 
-/// One look at the data plane.
+/// A node that is down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Down {
+    /// Its name.
+    pub node: NodeName,
+    /// Since when, as far as anybody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// When it is given up, if it does not come back before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Whether that time has come.
+    pub expired: bool,
+}
+
+/// Whether the kernel holds exactly what the cluster says, as far as the node knows the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// When the kernel was looked at.
+    pub at: Timestamp,
+    /// Why looking again failed since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The networks that are in the kernel of the node, or should be, in order of their names.
+    pub networks: Vec<NetworkAgreement>,
+    /// What is of the host as a whole: the packet filter, and what is left of networks that should not be here.
+    pub host: Standing,
+}
+
+/// How the kernel has a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkAgreement {
+    /// Its id.
+    pub id: NetworkId,
+    /// Its name.
+    pub name: NetworkName,
+    /// How many endpoints on it are of this node.
+    pub endpoints: usize,
+    /// How the kernel has it.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// How the kernel has something. An entry is a namespace, a link, an address, an FDB entry, a neighbour, a route or
+/// a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whether it is exactly as it should be.
+    pub agrees: bool,
+    /// Entries that should be there and are not.
+    pub missing: usize,
+    /// Entries that should not be there.
+    pub extra: usize,
+    /// Entries that say something else than they should.
+    pub wrong: usize,
+    /// What stands in the way, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// When it was last seen to be exactly as it should be; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Timestamp>,
+    /// Since when each look has shown a difference; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differs_since: Option<Timestamp>,
+}
+
+/// An endpoint that is cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fenced {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: EndpointName,
+    /// The name of its network.
+    pub network: NetworkName,
+    /// Why.
+    pub why: String,
+}
+
+/// One round of the loop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// When it ended.
@@ -77,6 +183,21 @@ pub struct Round {
     pub steps: usize,
     /// The steps that failed, and why.
     pub failures: Vec<String>,
+}
+
+/// A warning or an error in the agent's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// "warn" or "error".
+    pub level: String,
+    /// What was said.
+    pub message: String,
+    /// How often.
+    pub times: u64,
+    /// When first.
+    pub first: Timestamp,
+    /// When last.
+    pub last: Timestamp,
 }
 
 /// The answer to `GET /weft/v1/plan`.

@@ -30,13 +30,14 @@ impl Agent {
     pub(crate) fn run(mut self, host: Option<Host>) -> anyhow::Result<ExitCode> {
         self.settings.host = host;
         let settings = self.settings.or(file::read(self.config.as_deref())?);
-        log::start(settings.log_level.unwrap_or_default());
+        let logs =
+            log::start(settings.log_level.unwrap_or_default(), settings.log_format.unwrap_or_default());
         if !rustix::process::geteuid().is_root() {
             bail!("the agent makes network devices and namespaces: run it as root");
         }
         check_capabilities()?;
         let config = AgentConfig { open_files: raise_open_files(), ..config(settings)? };
-        tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config))?;
+        tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs))?;
         Ok(ExitCode::SUCCESS)
     }
 }

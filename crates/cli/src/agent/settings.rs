@@ -1,6 +1,10 @@
 //! What can be said with flags, and with the same keys in the file.
 
-use super::{advertise::Advertise, file, log::Level};
+use super::{
+    advertise::Advertise,
+    file,
+    log::{Level, LogFormat},
+};
 use crate::client::Host;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
@@ -90,6 +94,9 @@ pub(super) struct Settings {
     /// How much to write on standard error [default: info]
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(super) log_level: Option<Level>,
+    /// How to write it [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
     /// The global flag of the same name.
     #[arg(skip)]
     pub(super) host: Option<Host>,
@@ -114,6 +121,7 @@ impl Settings {
             docker_proxy: self.docker_proxy.or(others.docker_proxy),
             data_dir: self.data_dir.or(others.data_dir),
             log_level: self.log_level.or(others.log_level),
+            log_format: self.log_format.or(others.log_format),
             host: self.host.or(others.host),
         }
     }

@@ -5,6 +5,7 @@ mod tcp;
 mod udp;
 
 use crate::{
+    counts::Counts,
     forward::Forwarder,
     names::Names,
     query::Request,
@@ -39,6 +40,7 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 pub struct Resolver {
     names: Arc<ArcSwap<Names>>,
     forwarder: Arc<Forwarder>,
+    counts: Arc<Counts>,
     runtime: Handle,
     /// Dropped, it ends the thread, and with it all servers.
     _running: oneshot::Sender<()>,
@@ -47,16 +49,17 @@ pub struct Resolver {
 impl Resolver {
     /// Starts the thread. It asks other name servers from the network namespace of the thread that calls
     /// this: the host's, so that it reaches what the host reaches, a resolver on its loopback included.
-    /// `names` is looked up anew for every question.
+    /// `names` is looked up anew for every question, and every question is counted in `counts`.
     ///
     /// # Errors
     /// If the kernel gives no thread or no epoll instance.
-    pub fn start(names: Arc<ArcSwap<Names>>) -> io::Result<Self> {
+    pub fn start(names: Arc<ArcSwap<Names>>, counts: Arc<Counts>) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, ended) = oneshot::channel();
         thread::Builder::new().name("dns".to_owned()).spawn(move || drop(runtime.block_on(ended)))?;
-        Ok(Self { names, forwarder: Arc::new(Forwarder::new()), runtime: handle, _running: running })
+        let forwarder = Arc::new(Forwarder::new());
+        Ok(Self { names, forwarder, counts, runtime: handle, _running: running })
     }
 
     /// Answers a container on these sockets until the handle is dropped. Both are bound to the same address
@@ -81,6 +84,7 @@ impl Resolver {
             names: Arc::clone(&self.names),
             client,
             forwarder: Arc::clone(&self.forwarder),
+            counts: Arc::clone(&self.counts),
             slots: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
         });
         let mut tasks = JoinSet::new();
@@ -109,24 +113,34 @@ struct Server {
     names: Arc<ArcSwap<Names>>,
     client: Arc<ArcSwap<Client>>,
     forwarder: Arc<Forwarder>,
+    counts: Arc<Counts>,
     slots: Arc<Semaphore>,
 }
 
 impl Server {
     /// Answers a message from what is known now.
     fn respond(&self, message: &[u8], transport: Transport, turn: usize, out: &mut Vec<u8>) -> Outcome {
-        respond(message, transport, &self.names.load(), &self.client.load(), turn, out)
+        let outcome = respond(message, transport, &self.names.load(), &self.client.load(), turn, out);
+        self.counts.own(&outcome, out);
+        outcome
     }
 
     /// Asks other name servers, off the path of the other questions. Too many of them already: the answer
     /// that says so.
     fn forward(&self, request: Request) -> Result<impl Future<Output = Vec<u8>> + use<>, Vec<u8>> {
         let slot = Arc::clone(&self.slots).try_acquire_owned();
-        let slot = slot.map_err(|_| request.refusal(rcode::SERVFAIL))?;
+        let slot = slot.map_err(|_| {
+            let refusal = request.refusal(rcode::SERVFAIL);
+            self.counts.others(&refusal);
+            refusal
+        })?;
         let (forwarder, client) = (Arc::clone(&self.forwarder), self.client.load_full());
+        let counts = Arc::clone(&self.counts);
         Ok(async move {
             let _slot = slot;
-            forwarder.ask(&client.upstream, &request).await
+            let answer = forwarder.ask(&client.upstream, &request).await;
+            counts.others(&answer);
+            answer
         })
     }
 }

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use weft_dns::{Client, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream};
+use weft_dns::{Client, Counts, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream};
 use weft_model::NetworkId;
 
 /// Containers that share the alias `many`.
@@ -93,6 +93,7 @@ pub(crate) struct Served {
     pub(crate) client: Arc<ArcSwap<Client>>,
     pub(crate) names: Arc<ArcSwap<Names>>,
     pub(crate) server: ServerHandle,
+    pub(crate) counts: Arc<Counts>,
     _resolver: Resolver,
 }
 
@@ -101,11 +102,12 @@ impl Served {
     pub(crate) fn new(upstream: &[SocketAddr]) -> Self {
         let names = Arc::new(ArcSwap::from_pointee(names()));
         let client = Arc::new(ArcSwap::from_pointee(client(&[overlay()], upstream)));
-        let resolver = Resolver::start(Arc::clone(&names)).unwrap();
+        let counts = Arc::<Counts>::default();
+        let resolver = Resolver::start(Arc::clone(&names), Arc::clone(&counts)).unwrap();
         let (udp, tcp) = sockets();
         let address = udp.local_addr().unwrap();
         let server = resolver.serve(udp, tcp, Arc::clone(&client)).unwrap();
-        Self { address, client, names, server, _resolver: resolver }
+        Self { address, client, names, server, counts, _resolver: resolver }
     }
 
     /// A socket that talks to it.

@@ -53,7 +53,7 @@ pub(crate) fn reply(query: &Message, found: impl IntoIterator<Item = [u8; 4]>) -
     reply
 }
 
-fn refusal(query: &Message, code: ResponseCode) -> Message {
+pub(crate) fn refusal(query: &Message, code: ResponseCode) -> Message {
     let mut reply = reply(query, []);
     reply.metadata.response_code = code;
     reply

@@ -4,6 +4,7 @@
 
 mod answers;
 mod common;
+mod counting;
 mod dig;
 mod engine;
 mod forwarding;

@@ -119,7 +119,8 @@ async fn a_stopped_server_leaves_its_address() {
 
 #[test]
 fn a_handle_outlives_its_resolver_without_harm() {
-    let resolver = weft_dns::Resolver::start(Arc::new(ArcSwap::from_pointee(Names::default()))).unwrap();
+    let resolver =
+        weft_dns::Resolver::start(Arc::new(ArcSwap::from_pointee(Names::default())), Arc::default()).unwrap();
     let (udp, tcp) = crate::common::sockets();
     let client = Arc::new(ArcSwap::from_pointee(client(&[], &[])));
     let handle = resolver.serve(udp, tcp, client).unwrap();

@@ -68,6 +68,31 @@ pub enum IpamCall {
     ReleaseAddress(ReleaseAddress),
 }
 
+/// The name of every call, as an engine writes it in the path.
+const METHODS: [&str; 21] = [
+    "Plugin.Activate",
+    "NetworkDriver.GetCapabilities",
+    "NetworkDriver.AllocateNetwork",
+    "NetworkDriver.FreeNetwork",
+    "NetworkDriver.CreateNetwork",
+    "NetworkDriver.DeleteNetwork",
+    "NetworkDriver.CreateEndpoint",
+    "NetworkDriver.EndpointOperInfo",
+    "NetworkDriver.DeleteEndpoint",
+    "NetworkDriver.Join",
+    "NetworkDriver.Leave",
+    "NetworkDriver.DiscoverNew",
+    "NetworkDriver.DiscoverDelete",
+    "NetworkDriver.ProgramExternalConnectivity",
+    "NetworkDriver.RevokeExternalConnectivity",
+    "IpamDriver.GetCapabilities",
+    "IpamDriver.GetDefaultAddressSpaces",
+    "IpamDriver.RequestPool",
+    "IpamDriver.ReleasePool",
+    "IpamDriver.RequestAddress",
+    "IpamDriver.ReleaseAddress",
+];
+
 /// Why something is not a call.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCall {
@@ -95,6 +120,11 @@ pub enum InvalidCall {
 }
 
 impl Call {
+    /// The name of the call that `method` names, if there is one: of these there are as many as weft knows.
+    pub fn name_of(method: &str) -> Option<&'static str> {
+        METHODS.into_iter().find(|name| *name == method)
+    }
+
     /// Parses a call to `method`, as `NetworkDriver.Join`: the path without its slash.
     ///
     /// # Errors
@@ -195,30 +225,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const METHODS: [&str; 21] = [
-        "Plugin.Activate",
-        "NetworkDriver.GetCapabilities",
-        "NetworkDriver.AllocateNetwork",
-        "NetworkDriver.FreeNetwork",
-        "NetworkDriver.CreateNetwork",
-        "NetworkDriver.DeleteNetwork",
-        "NetworkDriver.CreateEndpoint",
-        "NetworkDriver.EndpointOperInfo",
-        "NetworkDriver.DeleteEndpoint",
-        "NetworkDriver.Join",
-        "NetworkDriver.Leave",
-        "NetworkDriver.DiscoverNew",
-        "NetworkDriver.DiscoverDelete",
-        "NetworkDriver.ProgramExternalConnectivity",
-        "NetworkDriver.RevokeExternalConnectivity",
-        "IpamDriver.GetCapabilities",
-        "IpamDriver.GetDefaultAddressSpaces",
-        "IpamDriver.RequestPool",
-        "IpamDriver.ReleasePool",
-        "IpamDriver.RequestAddress",
-        "IpamDriver.ReleaseAddress",
-    ];
-
     fn why(method: &str, body: &str) -> String {
         Call::parse(method, body.as_bytes()).unwrap_err().to_string()
     }
@@ -232,7 +238,9 @@ mod tests {
         for method in METHODS {
             let unknown = matches!(Call::parse(method, b"{}"), Err(InvalidCall::Unknown { .. }));
             assert!(!unknown, "{method}");
+            assert_eq!(Call::name_of(method), Some(method));
         }
+        assert_eq!(Call::name_of("NetworkDriver.Anything"), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn node(view: NodeView) -> v1::Node {
         id: view.node.id,
         up: view.up,
         since: view.since,
+        expires: view.expires,
         advertise: view.node.advertise,
         vtep: view.node.vtep,
         vxlan_port: view.node.vxlan_port,

@@ -2,13 +2,17 @@
 
 use crate::{
     api::{Core, reply::Reply},
-    core::Status,
+    core::{
+        AgreementStatus, Down, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
+    },
+    logs::Trouble,
 };
 use axum::{Json, extract::State};
+use std::time::Duration;
 use weft_api::v1;
 
 pub(super) async fn status(State(core): State<Core>) -> Json<v1::Status> {
-    Json(report(core.status()))
+    Json(report(core.examine().await))
 }
 
 pub(super) async fn plan(State(core): State<Core>) -> Reply<Json<v1::Plan>> {
@@ -25,24 +29,80 @@ fn report(status: Status) -> v1::Status {
         vtep: status.vtep,
         vxlan_port: status.vxlan_port,
         data_dir: status.data_dir,
-        store: v1::Store {
-            url: status.store.description,
-            since: status.store.since,
-            error: status.store.error,
-        },
-        engine: status.engine.map(|engine| v1::Engine {
-            address: engine.address,
-            since: engine.since,
-            version: engine.version.as_ref().ok().cloned(),
-            error: engine.version.err(),
-        }),
+        joined: status.joined,
+        store: store(status.store),
+        engine: status.engine.map(engine),
         counts: status.counts.into_iter().map(|(what, count)| (what.to_owned(), count)).collect(),
-        round: status.round.map(|round| v1::Round {
-            at: round.at,
-            took_us: u64::try_from(round.took.as_micros()).unwrap_or(u64::MAX),
-            steps: round.steps,
-            failures: round.failures,
-        }),
+        down: status.down.into_iter().map(down).collect(),
+        agreement: status.agreement.map(agreement),
+        fenced: status.fenced.into_iter().map(fenced).collect(),
+        round: status.round.map(round),
         problems: status.problems,
+        errors: status.errors.into_iter().map(logged).collect(),
     }
+}
+
+fn store(store: StoreStatus) -> v1::Store {
+    v1::Store {
+        url: store.description,
+        since: store.since,
+        error: store.error,
+        lost: store.lost,
+        remembered: store.remembered,
+        answered: store.answered.map(|answered| answered.at),
+        latency_us: store.answered.map(|answered| microseconds(answered.took)),
+    }
+}
+
+fn engine(engine: EngineStatus) -> v1::Engine {
+    v1::Engine {
+        address: engine.address,
+        since: engine.since,
+        version: engine.version.as_ref().ok().cloned(),
+        error: engine.version.err(),
+    }
+}
+
+fn down(Down { node, since, expires, expired }: Down) -> v1::Down {
+    v1::Down { node, since, expires, expired }
+}
+
+fn agreement(AgreementStatus { at, error, networks, host }: AgreementStatus) -> v1::Agreement {
+    let network = |NetworkStatus { id, name, endpoints, standing: how }| v1::NetworkAgreement {
+        id,
+        name,
+        endpoints,
+        standing: standing(how),
+    };
+    let networks = networks.into_iter().map(network).collect();
+    v1::Agreement { at, error, networks, host: standing(host) }
+}
+
+fn standing(Standing { differences, agreed, differs_since }: Standing) -> v1::Standing {
+    v1::Standing {
+        agrees: differences.is_empty(),
+        missing: differences.missing,
+        extra: differences.extra,
+        wrong: differences.wrong,
+        problems: differences.problems,
+        agreed,
+        differs_since,
+    }
+}
+
+fn fenced(Fenced { id, name, network, why }: Fenced) -> v1::Fenced {
+    v1::Fenced { id, name, network, why }
+}
+
+fn round(round: Round) -> v1::Round {
+    let took_us = microseconds(round.took);
+    v1::Round { at: round.at, took_us, steps: round.steps, failures: round.failures }
+}
+
+fn logged(Trouble { first, last, times, severity, text }: Trouble) -> v1::Logged {
+    v1::Logged { level: severity.name().to_owned(), message: text, times, first, last }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -40,6 +40,7 @@ async fn answer(State(driver): State<Arc<Driver>>, request: Request) -> Response
         Ok(call) => driver.attend(method, call).await,
         Err(answer) => answer,
     };
+    driver.metrics.docker.answered(Call::name_of(method), answer.is_ok(), began.elapsed());
     if let Err(refusal) = &answer {
         tracing::info!(method, why = refusal.message(), took = ?began.elapsed(), "refused");
     } else {

@@ -18,6 +18,7 @@ use super::Shared;
 use crate::{
     core::{EngineVerbs, Error, Verbs},
     host::Host,
+    metrics::Metrics,
 };
 use endpoints::Endpoints;
 use std::sync::Arc;
@@ -30,13 +31,20 @@ pub(crate) struct Driver {
     host: Arc<dyn Host>,
     shared: Arc<Shared>,
     endpoints: Endpoints,
+    metrics: Arc<Metrics>,
 }
 
 impl Driver {
-    /// A driver that carries out calls with the verbs of one core, and tells `shared` of them.
-    pub(crate) fn new(core: Arc<impl Verbs + EngineVerbs>, host: Arc<dyn Host>, shared: Arc<Shared>) -> Self {
+    /// A driver that carries out calls with the verbs of one core, tells `shared` of them, and counts them in
+    /// `metrics`.
+    pub(crate) fn new(
+        core: Arc<impl Verbs + EngineVerbs>,
+        host: Arc<dyn Host>,
+        shared: Arc<Shared>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let verbs = Arc::clone(&core) as _;
-        Self { verbs, engines: core, host, shared, endpoints: Endpoints::default() }
+        Self { verbs, engines: core, host, shared, endpoints: Endpoints::default(), metrics }
     }
 
     pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {

@@ -69,7 +69,7 @@ impl Engine {
         let db = weft_dns::Host { name: "db".parse().unwrap(), aliases: vec![], short_id: None, addresses };
         let names = Arc::new(NetworkNames::new(&"bridge".parse().unwrap(), [], [db]));
         let names = Arc::new(ArcSwap::from_pointee(weft_dns::Names::new([(id, names)])));
-        let resolver = Resolver::start(names).unwrap();
+        let resolver = Resolver::start(names, Arc::default()).unwrap();
         let client =
             Arc::new(ArcSwap::from_pointee(Client { networks: vec![id], upstream: Upstream::default() }));
         let server = resolver.serve(udp.unwrap(), tcp.unwrap(), client).unwrap();
@@ -114,7 +114,7 @@ fn endpoints() -> LocalEndpoints {
 fn resolvers(endpoints: &LocalEndpoints) -> Resolvers {
     let mut names = Names::default();
     names.update(&Cluster::default(), endpoints);
-    Resolvers::start(Arc::new(LinuxHost::new(Ipv4Addr::LOCALHOST.into())), &names).unwrap()
+    Resolvers::start(Arc::new(LinuxHost::new(Ipv4Addr::LOCALHOST.into())), &names, Arc::default()).unwrap()
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl Engine {
 
 fn driver(node: &Node, shared: &Arc<Shared>) -> Arc<Driver> {
     let core = node.core();
-    Arc::new(Driver::new(Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host), Arc::clone(shared)))
+    let (host, metrics) = (Arc::clone(&core.host), Arc::clone(&core.telemetry.metrics));
+    Arc::new(Driver::new(Arc::new(Door::new(core)), host, Arc::clone(shared), metrics))
 }
 
 async fn post(router: &Router, method: &str, body: impl Into<Body>) -> (StatusCode, Value) {

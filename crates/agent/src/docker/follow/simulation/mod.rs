@@ -44,7 +44,7 @@ impl Host {
         let core = self.node.core();
         let shared = Arc::new(Shared::open(&self.node.config.data_dir).unwrap());
         let (verbs, host) = (Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host));
-        let driver = Driver::new(verbs, host, Arc::clone(&shared));
+        let driver = Driver::new(verbs, host, Arc::clone(&shared), Arc::default());
         self.engine.plug(Some(Arc::new(driver)));
         let engine = Arc::new(FakeAddress(Arc::clone(&self.engine)));
         let follower = Follower { core, shared: Arc::clone(&shared), engine };

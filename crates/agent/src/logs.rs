@@ -1,0 +1,230 @@
+//! What the agent has logged of late: for `weft status`, for bug reports, and so that nothing is written
+//! over and over.
+
+use jiff::Timestamp;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How many lines are kept.
+const LINES: usize = 1000;
+/// How many bytes of a line are kept.
+const LINE: usize = 1000;
+/// How many different warnings and errors are kept.
+const TROUBLES: usize = 32;
+/// How often the same warning is written.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something is wrong, and somebody has to see to it.
+    Error,
+    /// Something is wrong, and is tried again.
+    Warning,
+    /// What happens.
+    Info,
+    /// How.
+    Debug,
+}
+
+/// An event that is being logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line<'l> {
+    /// When.
+    pub at: Timestamp,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened, with its fields, in one line.
+    pub text: &'l str,
+}
+
+/// A warning or an error, which may have come more than once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// When it came first, in the row that it is in now.
+    pub first: Timestamp,
+    /// When it came last.
+    pub last: Timestamp,
+    /// How often.
+    pub times: u64,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened.
+    pub text: String,
+}
+
+/// What is to be done about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is to be written; it came this many times more since it was written last.
+    Write {
+        /// How often it was not written.
+        unwritten: u64,
+    },
+    /// It was written a moment ago.
+    Leave,
+}
+
+/// The last lines of the log, and the last troubles among them. Bounded, whatever is logged.
+#[derive(Debug, Default)]
+pub struct Logs(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    lines: VecDeque<String>,
+    troubles: Vec<Repeated>,
+}
+
+#[derive(Debug)]
+struct Repeated {
+    trouble: Trouble,
+    written: Instant,
+    unwritten: u64,
+}
+
+impl Logs {
+    /// Takes note of an event, at `now`, and says whether it is to be written.
+    ///
+    /// The same warning or error is written once, and while it goes on, once a minute. Everything else is.
+    pub fn note(&self, line: &Line<'_>, now: Instant) -> Verdict {
+        let mut state = self.lock();
+        let verdict = match line.severity {
+            Severity::Error | Severity::Warning => state.repeated(line, now),
+            Severity::Info | Severity::Debug => Verdict::Write { unwritten: 0 },
+        };
+        if verdict != Verdict::Leave {
+            state.keep(line);
+        }
+        verdict
+    }
+
+    /// The last lines, oldest first.
+    pub fn lines(&self) -> Vec<String> {
+        self.lock().lines.iter().cloned().collect()
+    }
+
+    /// The last troubles, newest first.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let state = self.lock();
+        let mut troubles: Vec<_> = state.troubles.iter().map(|repeated| repeated.trouble.clone()).collect();
+        troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.last));
+        troubles
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // There is no half-way in what is done under it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn keep(&mut self, line: &Line<'_>) {
+        if self.lines.len() == LINES {
+            self.lines.pop_front();
+        }
+        let severity = line.severity.name();
+        self.lines.push_back(format!("{:.3} {severity:5} {}", line.at, cut(line.text)));
+    }
+
+    fn repeated(&mut self, line: &Line<'_>, now: Instant) -> Verdict {
+        let text = cut(line.text);
+        if let Some(known) = self.troubles.iter_mut().find(|known| known.trouble.text == text) {
+            let row = &mut known.trouble;
+            row.last = line.at;
+            row.times += 1;
+            if now.duration_since(known.written) < EVERY {
+                known.unwritten += 1;
+                return Verdict::Leave;
+            }
+            known.written = now;
+            return Verdict::Write { unwritten: std::mem::take(&mut known.unwritten) };
+        }
+        if self.troubles.len() == TROUBLES
+            && let Some(oldest) =
+                (0..TROUBLES).min_by_key(|&index| self.troubles.get(index).map(|known| known.trouble.last))
+        {
+            self.troubles.swap_remove(oldest);
+        }
+        let (first, last, severity) = (line.at, line.at, line.severity);
+        let trouble = Trouble { first, last, times: 1, severity, text: text.to_owned() };
+        self.troubles.push(Repeated { trouble, written: now, unwritten: 0 });
+        Verdict::Write { unwritten: 0 }
+    }
+}
+
+impl Severity {
+    /// As `--log-level` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warn",
+            Severity::Info => "info",
+            Severity::Debug => "debug",
+        }
+    }
+}
+
+/// The start of a text that is too long to be kept.
+fn cut(text: &str) -> &str {
+    // A character has four bytes at most.
+    let end = (LINE - 3..=LINE).rev().find(|&end| text.is_char_boundary(end));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(second: i64, severity: Severity, text: &str) -> Line<'_> {
+        Line { at: Timestamp::from_second(second).unwrap(), severity, text }
+    }
+
+    #[test]
+    fn the_same_warning_is_written_once_and_then_once_a_minute_with_a_count() {
+        let (logs, began) = (Logs::default(), Instant::now());
+        let note = |second: u64, text| {
+            let line = line(i64::try_from(second).unwrap(), Severity::Warning, text);
+            logs.note(&line, began + Duration::from_secs(second))
+        };
+        let first = Verdict::Write { unwritten: 0 };
+        assert_eq!(note(0, "store out of reach"), first);
+        assert_eq!(
+            (1..60).filter(|&second| note(second, "store out of reach") == Verdict::Leave).count(),
+            59
+        );
+        assert_eq!(note(5, "something else"), first, "what differs is another");
+        assert_eq!(note(60, "store out of reach"), Verdict::Write { unwritten: 59 });
+        assert_eq!(note(61, "store out of reach"), Verdict::Leave);
+        let troubles = logs.troubles();
+        assert_eq!(troubles.iter().map(|trouble| trouble.times).collect::<Vec<_>>(), [62, 1]);
+        assert_eq!((troubles[0].first.as_second(), troubles[0].last.as_second()), (0, 61));
+        assert_eq!(logs.lines().len(), 3, "what was not written is not kept either");
+    }
+
+    #[test]
+    fn what_happens_twice_is_written_twice() {
+        let (logs, now) = (Logs::default(), Instant::now());
+        for _ in 0..2 {
+            let verdict = logs.note(&line(1, Severity::Info, "joined"), now);
+            assert_eq!(verdict, Verdict::Write { unwritten: 0 });
+        }
+        assert_eq!(logs.lines(), ["1970-01-01T00:00:01.000Z info  joined"; 2]);
+        assert_eq!(logs.troubles(), []);
+    }
+
+    #[test]
+    fn it_is_bounded_and_the_oldest_goes_first() {
+        let (logs, now) = (Logs::default(), Instant::now());
+        let long = "é".repeat(LINE);
+        for second in 0..5000 {
+            logs.note(&line(second, Severity::Error, &format!("{second} {long}")), now);
+        }
+        let (lines, troubles) = (logs.lines(), logs.troubles());
+        assert_eq!((lines.len(), troubles.len()), (LINES, TROUBLES));
+        assert!(lines.iter().all(|line| line.len() < LINE + 50));
+        assert!(troubles[0].text.starts_with("4999 ") && troubles[TROUBLES - 1].text.starts_with("4968 "));
+    }
+}

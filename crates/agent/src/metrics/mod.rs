@@ -1,0 +1,89 @@
+//! What the agent counts, for Prometheus.
+//!
+//! Nothing of it is global: whoever counts is given its part. Counts are kept as they happen; what has a state
+//! (nodes, endpoints, how the kernel agrees) is read from the status when somebody asks. No label has values that
+//! users choose: how many series there are does not depend on what runs.
+
+mod dns;
+mod docker;
+mod process;
+mod rounds;
+mod state;
+mod store;
+
+pub(crate) use docker::DockerCalls;
+pub(crate) use rounds::RoundCounts;
+pub(crate) use store::{Measured, StoreCalls};
+
+use crate::{core::Status, logs::Logs};
+use prometheus_client::{
+    encoding::text::{encode_eof, encode_registry},
+    metrics::histogram::Histogram,
+    registry::Registry,
+};
+use std::sync::Arc;
+use weft_dns::Counts;
+
+/// What the answer to a scrape is.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What those who look after an agent see of it.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    /// What it logs.
+    pub logs: Arc<Logs>,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Calls of the store.
+    pub(crate) store: StoreCalls,
+    /// Rounds of the loop.
+    pub(crate) rounds: RoundCounts,
+    /// Calls of the engine.
+    pub(crate) docker: DockerCalls,
+    /// Questions of containers.
+    pub(crate) dns: Arc<Counts>,
+}
+
+/// A name and a value each, all of them known when this is compiled.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("weft");
+        let store = StoreCalls::registered(&mut registry);
+        let rounds = RoundCounts::registered(&mut registry);
+        let docker = DockerCalls::registered(&mut registry);
+        let dns = Arc::new(Counts::default());
+        registry.register_collector(Box::new(dns::Questions(Arc::clone(&dns))));
+        Self { registry, store, rounds, docker, dns }
+    }
+}
+
+impl Metrics {
+    /// All metrics in the text format of OpenMetrics 1.0, of an agent that is as `status` says.
+    ///
+    /// # Errors
+    /// Never: writing to memory does not fail.
+    pub fn render(&self, status: &Status) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &state::of(status))?;
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &process::metrics(status.started))?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+/// A histogram of seconds, from half a millisecond to ten seconds.
+fn seconds() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! `weft status`.
+
+mod text;
+
+use crate::{
+    client::{Client, ClientError},
+    failure::Exit,
+    output::{Format, Out},
+};
+use jiff::Timestamp;
+use std::process::ExitCode;
+use weft_api::v1;
+
+/// The exit status where no agent runs, as systemctl's: "program is not running" (LSB, init script actions).
+const NOT_RUNNING: u8 = 3;
+
+/// How this host's agent is. Fails if something needs to be looked at.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0 if all is well, 1 if something needs to be looked at, 3 if no agent runs here."
+)]
+pub(crate) struct Status {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Status {
+    pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+        let status: v1::Status = match client.get("/weft/v1/status").await {
+            Ok(status) => status,
+            Err(error @ ClientError::Connect { .. }) => {
+                return Err(Exit { code: NOT_RUNNING, message: error.to_string() }.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match self.format {
+            Format::Json => out.json(&status)?,
+            Format::Table => out.line(text::of(&status, Timestamp::now()))?,
+        }
+        Ok(if is_well(&status) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Whether nothing needs to be looked at. Another host that is down is not this one's trouble, and what the log
+/// says of the past is over.
+fn is_well(status: &v1::Status) -> bool {
+    status.problems.is_empty() && status.store.error.is_none()
+}

@@ -1,0 +1,256 @@
+//! A status, for people.
+
+use crate::output::{aligned, lasted, render};
+use clap::builder::styling::{AnsiColor, Style};
+use jiff::Timestamp;
+use std::time::Duration;
+use weft_api::v1;
+
+/// How many of the last warnings and errors are shown.
+const ERRORS: usize = 5;
+
+/// How this host is, then its networks, then what needs to be looked at.
+pub(super) fn of(status: &v1::Status, now: Timestamp) -> String {
+    let networks = status.agreement.iter().flat_map(|agreement| &agreement.networks);
+    let rows: Vec<_> = networks.map(|network| row(network, now)).collect();
+    let mut parts = vec![aligned(&pairs(status, now))];
+    if !rows.is_empty() {
+        parts.push(render(&["NETWORK", "ENDPOINTS HERE", "IN THE KERNEL"], rows));
+    }
+    let mark = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+    let problems = status.problems.iter().map(|problem| format!("{mark}!{mark:#} {problem}"));
+    parts.extend(listed("To look at:", problems));
+    let errors = status.errors.iter().take(ERRORS).map(|error| {
+        let times = if error.times > 1 { format!(" ({} times)", error.times) } else { String::new() };
+        format!("{:>14}  {}{times}", ago(error.last, now), error.message)
+    });
+    parts.extend(listed("Last in the log:", errors));
+    parts.join("\n\n")
+}
+
+/// Lines under a heading, if there are any.
+fn listed(heading: &str, lines: impl Iterator<Item = String>) -> Option<String> {
+    let lines: Vec<_> = [heading.to_owned()].into_iter().chain(lines).collect();
+    (lines.len() > 1).then(|| lines.join("\n"))
+}
+
+fn pairs(status: &v1::Status, now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut pairs = vec![
+        ("Node", format!("{} ({})", status.node, status.id)),
+        ("Agent", format!("version {}, started {}", status.version, ago(status.started, now))),
+        (
+            "Advertise",
+            format!("{}, VXLAN on {} port {}/udp", status.advertise, status.vtep, status.vxlan_port),
+        ),
+        ("Data", status.data_dir.display().to_string()),
+        ("Store", store(&status.store, now)),
+        ("Nodes", nodes(status)),
+    ];
+    pairs.extend(status.down.iter().map(|node| ("", down(node, now))));
+    if let Some(engine) = &status.engine {
+        pairs.push(("Docker", docker(engine, now)));
+    }
+    let counts = ["networks", "endpoints", "endpoints here", "processes"];
+    let counted = counts.iter().filter_map(|what| Some((what, status.counts.get(*what)?)));
+    let known: Vec<_> = counted.map(|(what, count)| format!("{what} {count}")).collect();
+    pairs.push(("Known", known.join(", ")));
+    if let Some(round) = &status.round {
+        let failures = if round.failures.is_empty() { "" } else { ", with failures" };
+        let took = Duration::from_micros(round.took_us);
+        let steps = round.steps;
+        pairs.push(("Last round", format!("{steps} steps in {took:?}, {}{failures}", ago(round.at, now))));
+    }
+    pairs.push(("Kernel", kernel(status.agreement.as_ref(), now)));
+    pairs
+}
+
+fn store(store: &v1::Store, now: Timestamp) -> String {
+    let (url, since) = (&store.url, since(store.since, now));
+    let answered = store.answered.zip(store.latency_us).map(|(at, latency)| {
+        format!("last answer {}, in {:?}", ago(at, now), Duration::from_micros(latency))
+    });
+    let from = if store.remembered { "; the cluster is known from this host's disk" } else { "" };
+    let how = if store.lost { "not to be gone by" } else { "out of reach" };
+    match (&store.error, answered) {
+        (None, None) => format!("{url}, in reach for {since}"),
+        (None, Some(answered)) => format!("{url}, in reach for {since}; {answered}"),
+        (Some(error), None) => format!("{url}, {how} for {since}: {error}{from}"),
+        (Some(error), Some(answered)) => format!("{url}, {how} for {since} ({answered}): {error}{from}"),
+    }
+}
+
+fn nodes(status: &v1::Status) -> String {
+    let joined = if status.joined { "" } else { "; this one is not in the cluster" };
+    let up = status.counts.get("nodes up").copied().unwrap_or(0);
+    format!("{up} up, {} down{joined}", status.down.len())
+}
+
+fn down(node: &v1::Down, now: Timestamp) -> String {
+    let since = node.since.map(|then| format!(" for {}", since(then, now))).unwrap_or_default();
+    let then = match node.expires {
+        Some(_) if node.expired => ", given up by now".to_owned(),
+        Some(expires) => format!(", given up in {}", since_until(now, expires)),
+        None => String::new(),
+    };
+    format!("{} is down{since}{then}", node.node)
+}
+
+fn docker(engine: &v1::Engine, now: Timestamp) -> String {
+    let (address, since) = (&engine.address, since(engine.since, now));
+    match (&engine.version, &engine.error) {
+        (Some(version), _) => format!("{version} at {address}, followed for {since}"),
+        (None, Some(error)) => format!("not there for {since}: {error}"),
+        (None, None) => format!("not there for {since}, at {address}"),
+    }
+}
+
+/// Whether the kernel is as it should be, all in all.
+fn kernel(agreement: Option<&v1::Agreement>, now: Timestamp) -> String {
+    let Some(agreement) = agreement else { return "not looked at yet".to_owned() };
+    let all = agreement.networks.iter().map(|network| &network.standing).chain([&agreement.host]);
+    let looked = format!("looked at {}", ago(agreement.at, now));
+    let differing = agreement.networks.iter().filter(|network| !network.standing.agrees).count();
+    if all.clone().all(|standing| standing.agrees) {
+        return format!("as it should be, {looked}");
+    }
+    let host = if agreement.host.agrees {
+        String::new()
+    } else {
+        format!("; on the host itself: {}", standing(&agreement.host, now))
+    };
+    format!("{differing} of {} networks differ, {looked}{host}", agreement.networks.len())
+}
+
+fn row(network: &v1::NetworkAgreement, now: Timestamp) -> Vec<String> {
+    vec![network.name.to_string(), network.endpoints.to_string(), standing(&network.standing, now)]
+}
+
+fn standing(standing: &v1::Standing, now: Timestamp) -> String {
+    if standing.agrees {
+        return "as it should be".to_owned();
+    }
+    let counts = [("missing", standing.missing), ("too many", standing.extra), ("wrong", standing.wrong)];
+    let mut parts: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{count} {what}"))
+        .chain(standing.problems.iter().cloned())
+        .collect();
+    parts.extend(standing.differs_since.map(|then| format!("for {}", since(then, now))));
+    parts.push(
+        standing
+            .agreed
+            .map_or("never seen right".to_owned(), |then| format!("last right {}", ago(then, now))),
+    );
+    parts.join(", ")
+}
+
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", since(then, now))
+}
+
+fn since(then: Timestamp, now: Timestamp) -> String {
+    lasted(now.duration_since(then).as_secs())
+}
+
+fn since_until(now: Timestamp, then: Timestamp) -> String {
+    lasted(then.duration_since(now).as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const ID: &str = "7d86d31b1478e7cca9ebed7e73aa0fdeec46c5ca29497431d3007d2d9e15ed99";
+
+    fn text(change: impl FnOnce(&mut serde_json::Value)) -> String {
+        let mut json = json!({
+            "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T10:00:00Z",
+            "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "data_dir": "/var/lib/weft",
+            "joined": true,
+            "store": {
+                "url": "consul://192.0.2.9:8500", "since": "2026-11-22T10:00:00Z",
+                "answered": "2026-11-22T12:00:00Z", "latency_us": 1900
+            },
+            "counts": {"networks": 1, "nodes": 2, "nodes up": 2, "endpoints": 3, "endpoints here": 1},
+            "agreement": {
+                "at": "2026-11-22T12:00:00Z",
+                "networks": [{
+                    "id": ID, "name": "overlay", "endpoints": 1, "agrees": true, "missing": 0, "extra": 0, "wrong": 0,
+                    "agreed": "2026-11-22T12:00:00Z"
+                }],
+                "host": {"agrees": true, "missing": 0, "extra": 0, "wrong": 0, "agreed": "2026-11-22T12:00:00Z"}
+            },
+            "problems": []
+        });
+        change(&mut json);
+        let status = serde_json::from_value(json).unwrap();
+        let now: Timestamp = "2026-11-22T12:00:01Z".parse().unwrap();
+        anstream::adapter::strip_str(&of(&status, now)).to_string()
+    }
+
+    #[test]
+    fn all_is_well() {
+        insta::assert_snapshot!(text(|_| {}), @r"
+        Node:      host1 (7d86d31b1478e7cca9ebed7e73aa0fdeec46c5ca29497431d3007d2d9e15ed99)
+        Agent:     version 0.1.0, started 2 hours ago
+        Advertise: 192.0.2.1, VXLAN on 192.0.2.1 port 4789/udp
+        Data:      /var/lib/weft
+        Store:     consul://192.0.2.9:8500, in reach for 2 hours; last answer 1 second ago, in 1.9ms
+        Nodes:     2 up, 0 down
+        Known:     networks 1, endpoints 3, endpoints here 1
+        Kernel:    as it should be, looked at 1 second ago
+
+        NETWORK   ENDPOINTS HERE   IN THE KERNEL
+        overlay   1                as it should be
+        ");
+    }
+
+    #[test]
+    fn everything_is_wrong() {
+        insta::assert_snapshot!(text(|status| {
+            status["joined"] = json!(false);
+            status["store"]["error"] = json!("connection refused");
+            status["store"]["remembered"] = json!(true);
+            status["down"] = json!([
+                {"node": "host2", "since": "2026-11-22T11:55:00Z", "expires": "2026-11-22T12:55:00Z", "expired": false},
+                {"node": "host3", "since": "2026-11-22T10:55:00Z", "expires": "2026-11-22T11:55:00Z", "expired": true},
+            ]);
+            status["engine"] = json!({"address": "/run/docker.sock", "since": "2026-11-22T11:00:00Z", "error": "no such file"});
+            status["agreement"]["networks"][0] = json!({
+                "id": ID, "name": "overlay", "endpoints": 1, "agrees": false, "missing": 2, "extra": 0, "wrong": 1,
+                "agreed": "2026-11-22T11:59:00Z", "differs_since": "2026-11-22T11:59:02Z"
+            });
+            status["agreement"]["host"] = json!({
+                "agrees": false, "missing": 0, "extra": 4, "wrong": 0, "differs_since": "2026-11-22T11:59:59Z"
+            });
+            status["problems"] = json!(["web on network overlay is cut off: address 10.0.0.2 went to host2"]);
+            status["errors"] = json!([{
+                "level": "warn", "message": "store out of reach, retrying", "times": 3,
+                "first": "2026-11-22T11:50:00Z", "last": "2026-11-22T11:59:00Z"
+            }]);
+        }), @r"
+        Node:      host1 (7d86d31b1478e7cca9ebed7e73aa0fdeec46c5ca29497431d3007d2d9e15ed99)
+        Agent:     version 0.1.0, started 2 hours ago
+        Advertise: 192.0.2.1, VXLAN on 192.0.2.1 port 4789/udp
+        Data:      /var/lib/weft
+        Store:     consul://192.0.2.9:8500, out of reach for 2 hours (last answer 1 second ago, in 1.9ms): connection refused; the cluster is known from this host's disk
+        Nodes:     2 up, 2 down; this one is not in the cluster
+                   host2 is down for 5 minutes, given up in 54 minutes
+                   host3 is down for 65 minutes, given up by now
+        Docker:    not there for 60 minutes: no such file
+        Known:     networks 1, endpoints 3, endpoints here 1
+        Kernel:    1 of 1 networks differ, looked at 1 second ago; on the host itself: 4 too many, for 2 seconds, never seen right
+
+        NETWORK   ENDPOINTS HERE   IN THE KERNEL
+        overlay   1                2 missing, 1 wrong, for 59 seconds, last right 61 seconds ago
+
+        To look at:
+        ! web on network overlay is cut off: address 10.0.0.2 went to host2
+
+        Last in the log:
+        61 seconds ago  store out of reach, retrying (3 times)
+        ");
+    }
+}
