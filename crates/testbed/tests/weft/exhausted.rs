@@ -27,14 +27,18 @@ fn limit(agent: &Agent, files: &str) {
     assert!(status.expect("util-linux is there").success());
 }
 
+/// The number that the next file will have that an agent opens.
+fn first_free(agent: &Agent) -> u32 {
+    let taken = |number: &u32| fs::symlink_metadata(format!("/proc/{}/fd/{number}", agent.pid())).is_ok();
+    (0..).find(|number| !taken(number)).expect("numbers do not end")
+}
+
 /// Leaves an agent no file descriptor but those it has: of the numbers below the limit none is free.
 #[track_caller]
 fn exhaust(host: &Host, agent: &Agent) {
     // What it closes meanwhile is free again, until it is seen.
     eventually(SOON, || {
-        let taken = |number: &u32| fs::symlink_metadata(format!("/proc/{}/fd/{number}", agent.pid())).is_ok();
-        let first_free = (0..).find(|number| !taken(number)).expect("numbers do not end");
-        limit(agent, &first_free.to_string());
+        limit(agent, &first_free(agent).to_string());
         let said = status(host) + &host.refused(&["weft", "status"]);
         if said.contains("no file descriptor left") { Ok(()) } else { Err(said) }
     });
@@ -100,8 +104,7 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
     host.output(&["sh", "-c", &over_tcp]);
 
     // Whoever waits is not waited for in a circle.
-    let waiting: Vec<_> =
-        (0..8).map(|_| std::os::unix::net::UnixStream::connect(host.socket())).collect();
+    let waiting: Vec<_> = (0..8).map(|_| std::os::unix::net::UnixStream::connect(host.socket())).collect();
     let before = ticks(&cluster.agents[0]);
     std::thread::sleep(Duration::from_secs(3));
     let spent = ticks(&cluster.agents[0]) - before;
@@ -122,6 +125,42 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
     host.run(&["sh", "-c", "ip netns exec spare ping -c1 -W2 10.0.0.2"]);
     host.run(&DETACH);
     until("nothing is wrong any more", SOON, || host.output(&["weft", "status"]).status.success());
+}
+
+/// Something that takes several descriptors is tried with none, with one, with two …: it fails at each step that opens
+/// one.
+#[test]
+fn whichever_descriptor_is_the_last_nothing_is_left_of_what_failed() {
+    const RUN: [&str; 10] = ["weft", "run", "-d", "--net", "overlay", "--name", "two", "--", "sleep", "999"];
+    const REMOVE: [&str; 4] = ["weft", "rm", "-f", "two"];
+    let Some(cluster) = Cluster::up(1) else { return };
+    let (host, agent) = (cluster.host(1), &cluster.agents[0]);
+    cluster.create_network(&["overlay"]);
+    sleeper(host, "overlay", "one", &[]);
+    host.run(&["ip", "netns", "add", "spare"]);
+    let things = || host.run(&["sh", "-c", "ls /run/netns /var/lib/weft/endpoints /var/lib/weft/processes"]);
+    let (before, [_, hard]) = (things(), limits(agent));
+    let mut refused = 0;
+    for spare in 0..16 {
+        limit(agent, &(first_free(agent) + spare).to_string());
+        refused +=
+            [&ATTACH[..], &RUN].iter().filter(|command| !host.output(command).status.success()).count();
+        limit(agent, &hard);
+        // What is being tidied up is in the way of its like for a moment.
+        for remove in [&DETACH[..], &REMOVE] {
+            host.output(remove);
+        }
+        eventually(SOON, || match things() {
+            now if now == before => Ok(()),
+            now => Err(format!("with {spare} to spare there is left:\n{now}and not\n{before}")),
+        });
+    }
+    assert!((4..32).contains(&refused), "{refused} of 32 were refused");
+    until("nothing is wrong", SOON, || host.output(&["weft", "status"]).status.success());
+    assert_eq!(host.run(&["weft", "plan"]).trim(), "");
+    host.run(&ATTACH);
+    host.run(&RUN);
+    ping(host, "one", "two");
 }
 
 /// Without CAP_NET_ADMIN the kernel refuses to make devices. A unit that drops it, or a container, is like that.
