@@ -20,15 +20,21 @@ pub(super) fn watch(
     prefix: &str,
     revision: Revision,
 ) -> BoxStream<'static, Result<Update, StoreError>> {
-    let prefix = encode(prefix).to_string();
+    let watched = encode(around(prefix)).to_string();
+    let prefix = prefix.to_owned();
     let mut seen = Seen { index: revision.0, ..Seen::default() };
     Box::pin(async_stream::try_stream! {
         loop {
             let before = seen.index;
             // Index 0 answers at once.
-            let path = format!("/v1/kv/{prefix}?recurse&index={before}&wait={}s", WAIT.as_secs());
+            let path = format!("/v1/kv/{watched}?recurse&index={before}&wait={}s", WAIT.as_secs());
             let mut changed = Vec::new();
-            let look = |index, pair: Pair<'_>| seen.look(index, pair).map(|entry| changed.extend(entry));
+            let look = |index, pair: Pair<'_>| {
+                if pair.key.starts_with(&prefix) {
+                    changed.extend(seen.look(index, pair)?);
+                }
+                Ok(())
+            };
             let index = client.read("watch", &path, WAIT + MARGIN, look).await?;
             let update = seen.update(index, changed);
             if index != before {
@@ -36,6 +42,16 @@ pub(super) fn watch(
             }
         }
     })
+}
+
+/// What to watch instead of `prefix`: a part of the path more.
+///
+/// `consul kv delete -recurse weft/` leaves one mark, at what was deleted. That is not below `weft/v1/`, so the index of
+/// what is below does not move, and who watches it is told nothing until its query ends (`kvsListTxn` in Consul's
+/// `agent/consul/state/kvs.go`, which takes the index from marks below the prefix).
+fn around(prefix: &str) -> &str {
+    let path = prefix.trim_end_matches('/');
+    path.rsplit_once('/').map_or(path, |(around, _)| around)
 }
 
 /// The keys that the answers had.
