@@ -5,6 +5,9 @@ DOCKER ?=
 STORE ?= $(if $(DOCKER),consul,embedded)
 KEEP ?=
 SECONDS_EACH ?= 60
+# For `make soak`: which histories, and for how long.
+SEEDS ?=
+SECONDS ?= $(if $(SEEDS),,600)
 # What to pack, if not target/release/weft.
 BINARY ?=
 MUSL := $(shell uname -m)-unknown-linux-musl
@@ -20,7 +23,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test chaos bench lint audit fuzz static deb rpm tools
+.PHONY: help build demo demo-down test soak chaos bench lint audit fuzz static deb rpm tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +41,10 @@ demo-down: ## ends what `make demo KEEP=1` left up
 test: tools ## all tests, on real namespaces and stores
 	cargo build --workspace --locked
 	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
+
+soak: ## random histories of the simulation, new ones each time (SECONDS=600, or SEEDS=0..100000)
+	$(if $(SEEDS),WEFT_SEEDS=$(SEEDS)) $(if $(SECONDS),WEFT_SECONDS=$(SECONDS)) \
+	    cargo test --locked --package weft-agent --lib simulation::random::soak -- --ignored --nocapture
 
 chaos: tools ## everything that can break, broken under load on real hosts and stores; prints a table
 	cargo build --workspace --locked

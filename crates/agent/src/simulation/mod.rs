@@ -22,7 +22,7 @@ mod witness;
 
 pub(crate) use node::Node;
 pub(crate) use record::Record;
-pub(crate) use seeds::{Replay, seeds};
+pub(crate) use seeds::{seeds, try_all};
 
 use crate::core::{CreateNetwork, PoolRequest};
 use std::time::Duration;

@@ -12,7 +12,8 @@ mod store;
 mod verbs;
 
 use super::{
-    Node, Record, Replay, seeds,
+    Node, Record,
+    seeds::{self, seeds, try_all},
     turns::{self, Task},
 };
 use ledger::Ledger;
@@ -26,7 +27,9 @@ use tokio::time::{Instant, sleep};
 use weft_store::{MemoryStore, memory::Backup};
 
 /// The seeds that are tried when nobody says which.
-const SEEDS: Range<u64> = 0..200;
+const SEEDS: Range<u64> = 0..2000;
+/// Those that are tried twice.
+const REPLAYED: Range<u64> = 0..50;
 const NODES: usize = 3;
 /// How much happens in one history.
 const EVENTS: usize = 60;
@@ -51,27 +54,35 @@ struct World {
 
 #[test]
 fn whatever_happens_it_comes_right() {
-    for seed in seeds(SEEDS) {
-        let _replay = Replay { seed, test: "whatever_happens_it_comes_right" };
-        turns::run(seed, async { history(seed, Record::new(false)).await });
-    }
+    try_all("whatever_happens", seeds(SEEDS), try_one);
+}
+
+/// As long as somebody has time for it: `make soak`.
+#[test]
+#[ignore = "takes as long as it is told to"]
+fn soak() {
+    seeds::soak("whatever_happens", try_one);
+}
+
+fn try_one(seed: u64) {
+    turns::run(seed, async { history(seed, Record::new(seeds::is_one())).await });
 }
 
 #[test]
 fn a_seed_replays_exactly() {
-    for seed in seeds(0..5) {
-        let [first, second] = [(); 2].map(|()| {
-            turns::run(seed, async {
-                let record = Record::new(true);
-                history(seed, record.clone()).await;
-                record.lines()
-            })
-        });
-        for (number, (a, b)) in first.iter().zip(&second).enumerate() {
-            assert!(a == b, "seed {seed}, line {number}:\n{a}\n{b}");
-        }
+    let told = |seed| {
+        turns::run(seed, async {
+            let record = Record::new(true);
+            history(seed, record.clone()).await;
+            record.lines()
+        })
+    };
+    try_all("a_seed_replays_exactly", seeds(REPLAYED), |seed| {
+        let (first, second) = (told(seed), told(seed));
+        let differing = first.iter().zip(&second).find(|(first, second)| first != second);
+        assert!(differing.is_none(), "not the same twice: {differing:#?}");
         assert_eq!(first.len(), second.len());
-    }
+    });
 }
 
 async fn history(seed: u64, record: Record) {

@@ -6,7 +6,7 @@
 use super::{Host, users::of_weft};
 use crate::{
     cluster::Cluster,
-    simulation::{Replay, network, network_in, seeds},
+    simulation::{network, network_in, seeds, try_all},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
@@ -45,12 +45,11 @@ struct World {
 
 #[test]
 fn whatever_happens_engines_and_cluster_agree() {
-    for seed in seeds(SEEDS) {
+    try_all("engines_and_cluster_agree", seeds(SEEDS), |seed| {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let _replay = Replay { seed, test: "engines_and_cluster_agree" };
         runtime.block_on(history(seed));
-    }
+    });
 }
 
 async fn history(seed: u64) {
