@@ -25,6 +25,9 @@ use tokio::{
 /// The task that [`run`] was given.
 const MAIN: u64 = 0;
 
+/// More turns than there can be before everybody waits for the clock.
+const AT_ONE_INSTANT: usize = 100_000;
+
 thread_local! {
     /// Where what is spawned goes, while [`run`] runs.
     static CURRENT: RefCell<Option<Arc<Turns>>> = const { RefCell::new(None) };
@@ -178,7 +181,10 @@ impl Turns {
         (mut main, waker): (Pin<&mut impl Future<Output = T>>, &Waker),
     ) -> Poll<T> {
         self.lock().waker = Some(context.waker().clone());
+        let mut turns = 0;
         while let Some(id) = self.next(rng) {
+            turns += 1;
+            assert!(turns < AT_ONE_INSTANT, "somebody goes round in circles: {id}");
             if id != MAIN {
                 self.give_turn(id);
             } else if let Poll::Ready(result) = main.as_mut().poll(&mut Context::from_waker(waker)) {
