@@ -40,8 +40,8 @@ fn killed(stage: &mut Stage<'_>) {
             stage.lasts(Duration::from_millis(300));
             stage.restart_agent(number);
         }
-        let all_are_back = Instant::now();
         stage.change();
+        let all_are_back = Instant::now();
         stage.catches_up(all_are_back);
         stage.names_are_answered();
     }
@@ -64,16 +64,15 @@ fn stopped(stage: &mut Stage<'_>) {
 fn upgraded(stage: &mut Stage<'_>) {
     const NEXT: &str = "/run/weft-of-tomorrow";
     for number in 1..=stage.agents.len() {
-        // Another file, as a package brings it; the one that runs is gone.
-        let copy = format!("cp $(command -v weft) {NEXT}-{number}; rm -f {NEXT}-{}", number - 1);
-        stage.host(number).run(&["sh", "-c", &copy]);
+        // Another file, as a package brings it; like that of before, it is gone while it still runs.
+        stage.host(number).run(&["sh", "-c", &format!("cp $(command -v weft) {NEXT}")]);
         stage.hear(number);
-        stage.agent(number).upgrade(&format!("{NEXT}-{number}"));
+        stage.agent(number).upgrade(NEXT);
         let upgraded = Instant::now();
-        stage.host(number).run(&["rm", &format!("{NEXT}-{number}")]);
-        stage.change();
+        stage.host(number).run(&["rm", NEXT]);
         stage.catches_up(upgraded);
         stage.names_are_answered();
+        stage.change();
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "store-mute",
         fault: "what the store says does not reach a host for 42 s",
+        always: false,
         says: CUT_OFF,
         play: |stage| from_store(stage, &[Way::In]),
         ..Scenario::USUAL

@@ -19,7 +19,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "host-lost",
         fault: "a host loses its power, is given up, and returns",
-        says: &["node is down", "node given up", "its network namespace is gone, and so is the endpoint"],
+        says: &[
+            "node is down",
+            "host3 is down for",
+            "node given up",
+            "its network namespace is gone, and so is the endpoint",
+        ],
         play: lost,
         ..LOST
     },
@@ -54,6 +59,7 @@ fn lost(stage: &mut Stage<'_>) {
     let dead = Instant::now();
     stage.change();
     stage.is_forgotten(3, dead);
+    stage.look_at_status(1);
     let address = stage.web[2].address();
     its_name_is_free(stage);
     give_up(stage);

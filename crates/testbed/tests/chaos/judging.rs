@@ -11,7 +11,7 @@ use std::{
     io, thread,
     time::{Duration, Instant},
 };
-use weft_testbed::{Agent, Answer, Host, Pings, Ticket, eventually_every};
+use weft_testbed::{Agent, Answer, Container, Host, Pings, Ticket, eventually_every};
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +40,21 @@ impl Stage<'_> {
         let probes = self.all_attach();
         self.figures.measure(Measure::CaughtUp, since.elapsed().as_secs_f64());
         self.detach_all(probes);
+    }
+
+    /// Waits until the store has the addresses of the containers that stay, as it had.
+    #[track_caller]
+    pub(crate) fn is_put_back(&self) {
+        eventually_every(LOOK, SOON, || {
+            let claimed = records::claimed(&self.servers[0]);
+            let is_there = |web: &&Container| {
+                claimed.iter().any(|claim| claim.name == web.name() && claim.address == web.address())
+            };
+            match self.web.iter().find(|web| !is_there(web)) {
+                None => Ok(()),
+                Some(web) => Err(format!("{} is not in the store: {claimed:?}", web.name())),
+            }
+        });
     }
 
     /// Waits until every host can decide, which it could not since something broke that others make up for.

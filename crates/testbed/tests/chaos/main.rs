@@ -16,6 +16,7 @@ mod figures;
 mod hosts;
 mod judging;
 mod load;
+mod lost;
 mod page;
 mod records;
 mod scenario;
@@ -38,9 +39,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     let table = Arc::new(Table::default());
-    let scenarios =
-        [agents::SCENARIOS, stores::SCENARIOS, servers::SCENARIOS, cuts::SCENARIOS, hosts::SCENARIOS]
-            .concat();
+    let scenarios = [
+        agents::SCENARIOS,
+        stores::SCENARIOS,
+        servers::SCENARIOS,
+        cuts::SCENARIOS,
+        hosts::SCENARIOS,
+        lost::SCENARIOS,
+    ]
+    .concat();
     let page = page::trial(&scenarios);
     let played = scenarios.into_iter().map(|scenario| scenario.trial(&table));
     let trials = [page].into_iter().chain(played).collect();

@@ -128,6 +128,17 @@ impl<'f> Stage<'f> {
         }
     }
 
+    /// The network is gone, with everything on it: makes it anew, with nothing on it.
+    #[track_caller]
+    pub(crate) fn lose_everything(&mut self) {
+        let latest = self.latest.take().map(|(container, _)| container);
+        for container in self.web.drain(..).chain(latest) {
+            self.history.gone_with(container.host().name());
+            container.detach(NETWORK);
+        }
+        self.host(1).run(&["weft", "network", "create", "--subnet", POOL, NETWORK]);
+    }
+
     /// How long a fault lasts is a part of the scenario.
     pub(crate) fn lasts(&self, time: Duration) {
         thread::sleep(time);

@@ -76,6 +76,7 @@ fn view(host: &Host, which: Which) -> Result<View, String> {
         if !steps.is_empty() {
             return Err(format!("{}: the kernel is to be changed: {steps:?}", host.name()));
         }
+        kernel_agrees(host)?;
     }
     Ok(view)
 }
@@ -88,6 +89,17 @@ fn is_well(host: &Host) -> Result<(), String> {
     }
     let problems = list(&status["problems"]);
     if problems.is_empty() { Ok(()) } else { Err(format!("{}: {problems:?}", host.name())) }
+}
+
+/// The kernel was found to hold exactly what the cluster says.
+fn kernel_agrees(host: &Host) -> Result<(), String> {
+    let agreement = &get(host, "/weft/v1/status")?["agreement"];
+    let mut all = list(&agreement["networks"]);
+    all.push(agreement["host"].clone());
+    match all.iter().find(|one| one["agrees"] != true) {
+        None => Ok(()),
+        Some(one) => Err(format!("{}: the kernel differs: {one}", host.name())),
+    }
 }
 
 pub(crate) fn list(value: &Value) -> Vec<Value> {
