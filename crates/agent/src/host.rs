@@ -71,7 +71,10 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn try_port(&self, port: &PortMapping) -> io::Result<()>;
 
     /// The text of this host's `resolv.conf`; empty if there is none.
-    fn resolv_conf(&self) -> String;
+    ///
+    /// # Errors
+    /// If it cannot be read just now.
+    fn resolv_conf(&self) -> io::Result<String>;
 
     /// What the agent has run out of here, and what to do.
     fn shortage(&self) -> Option<String> {

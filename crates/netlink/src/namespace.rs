@@ -115,6 +115,18 @@ impl Namespace {
         Ok(stat.st_ino)
     }
 
+    /// As [`inode`](Self::inode), of the namespace at `path`. It takes no file descriptor.
+    ///
+    /// # Errors
+    /// When there is none: see [`NamespaceError::is_gone`].
+    pub fn inode_at(path: &Path) -> Result<u64, NamespaceError> {
+        let kind = rustix::fs::statfs(path).map_err(|e| failed("find", path, e))?.f_type;
+        if u64::try_from(kind) != Ok(NSFS_MAGIC) {
+            return Err(NamespaceError::NotANamespace(path.to_owned()));
+        }
+        Ok(rustix::fs::stat(path).map_err(|e| failed("find", path, e))?.st_ino)
+    }
+
     /// Moves the calling thread into it. For threads that are thrown away.
     ///
     /// # Errors

@@ -69,6 +69,9 @@ impl Core {
         for address in joined.endpoint.addresses() {
             hosts.push_str(&format!("{address}\t{}\n", process.name));
         }
+        let resolv_conf = self.host.resolv_conf();
+        let resolv_conf = resolv_conf
+            .map_err(|error| Error::internal("cannot read this host's /etc/resolv.conf", error))?;
         let spec = Spec {
             id: process.id.to_string(),
             name: process.name.to_string(),
@@ -82,7 +85,7 @@ impl Core {
                 .cloned()
                 .map(|m| Mount { source: m.source, target: m.target, read_only: m.read_only })
                 .collect(),
-            resolv_conf: ResolvConf::parse(&self.host.resolv_conf()).for_container(),
+            resolv_conf: ResolvConf::parse(&resolv_conf).for_container(),
             hosts,
             open_files: self.config.open_files,
         };

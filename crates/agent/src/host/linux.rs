@@ -76,7 +76,7 @@ impl Host for LinuxHost {
     }
 
     fn which_netns(&self, netns: &Path) -> Option<u64> {
-        Namespace::open(netns).and_then(|namespace| namespace.inode()).ok()
+        Namespace::inode_at(netns).ok()
     }
 
     async fn create_netns(&self, name: &str) -> Result<(), Error> {
@@ -138,9 +138,12 @@ impl Host for LinuxHost {
         }
     }
 
-    fn resolv_conf(&self) -> String {
-        // None is what most hosts without names have; whatever it is, containers still have their own.
-        std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+    fn resolv_conf(&self) -> io::Result<String> {
+        match std::fs::read_to_string("/etc/resolv.conf") {
+            // As most hosts without names have it; containers still have their own.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            read => read,
+        }
     }
 
     fn shortage(&self) -> Option<String> {

@@ -40,6 +40,8 @@ pub(super) struct Resolvers {
     running: BTreeMap<PathBuf, Server>,
     /// The sandboxes that are not there yet, and until when they are awaited.
     awaited: BTreeMap<PathBuf, Instant>,
+    /// The host's name servers, as it could be read last who they are.
+    upstream: Vec<SocketAddr>,
 }
 
 struct Server {
@@ -66,8 +68,9 @@ impl Resolvers {
     /// # Errors
     /// If the kernel gives no thread.
     pub(super) fn start(host: Arc<dyn Host>, names: &Names, counts: Arc<Counts>) -> io::Result<Self> {
+        let upstream = ResolvConf::parse("").servers(|_| None);
         let resolver = Resolver::start(names.snapshot(), counts)?;
-        Ok(Self { host, resolver, running: BTreeMap::new(), awaited: BTreeMap::new() })
+        Ok(Self { host, resolver, running: BTreeMap::new(), awaited: BTreeMap::new(), upstream })
     }
 
     /// Starts what is missing and stops what is not needed any more. Returns where it could not, and why.
@@ -75,14 +78,18 @@ impl Resolvers {
         let wanted = self.wanted(endpoints);
         let stays = |netns: &Path, server: &Server| {
             wanted.get(netns).is_some_and(|locals| server.is_for(locals))
-                && self.host.which_netns(netns) == server.namespace
+                // It is there; one that cannot be told from another is not another.
+                && self.host.which_netns(netns).is_none_or(|now| server.namespace == Some(now))
         };
         let gone = self.running.iter().filter(|(netns, server)| !stays(netns, server));
         let gone: Vec<PathBuf> = gone.map(|(netns, _)| netns.clone()).collect();
         let_go(gone.iter().filter_map(|netns| self.running.remove(netns)));
 
-        let upstream = ResolvConf::parse(&self.host.resolv_conf());
-        let upstream = upstream.servers(|name| self.host.interface_index(name.as_str()));
+        if let Ok(text) = self.host.resolv_conf() {
+            let servers = ResolvConf::parse(&text).servers(|name| self.host.interface_index(name.as_str()));
+            self.upstream = servers;
+        }
+        let upstream = self.upstream.clone();
         let mut missing = Vec::new();
         for (netns, locals) in wanted {
             match self.running.get_mut(netns) {

@@ -104,8 +104,8 @@ impl Host for FakeHost {
         Ok(())
     }
 
-    fn resolv_conf(&self) -> String {
-        String::new()
+    fn resolv_conf(&self) -> io::Result<String> {
+        Ok(String::new())
     }
 
     fn interface_index(&self, _name: &str) -> Option<u32> {

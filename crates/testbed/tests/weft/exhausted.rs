@@ -100,7 +100,7 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
     let answer = host.run(&[&plugin[..], &["http://weft/Plugin.Activate"]].concat());
     assert!(answer.contains("NetworkDriver"), "{answer}");
     // A question over TCP finds nobody, until there is a descriptor for it.
-    let over_tcp = dig + " +tcp";
+    let over_tcp = dig.clone() + " +tcp";
     host.output(&["sh", "-c", &over_tcp]);
 
     // Whoever waits is not waited for in a circle.
@@ -110,6 +110,8 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
     let spent = ticks(&cluster.agents[0]) - before;
     assert!(spent < 60, "{spent} of 300 ticks");
     drop(waiting);
+    // Also after some rounds of looking at everything that there is.
+    assert_eq!(host.run(&["sh", "-c", &dig]).trim(), "10.0.0.3");
     let said = cluster.agents[0].log();
     assert!(said.contains("no file descriptor left"), "{said}");
     assert!(said.matches("cannot accept").count() < 20, "{said}");
