@@ -2,11 +2,12 @@
 
 use std::{
     fs,
+    net::UdpSocket,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
-use weft_testbed::{World, until};
+use weft_testbed::{Container, Pings, Stream, Way, World, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -54,6 +55,71 @@ fn a_host_without_power_has_no_process_and_no_network() {
     world.host(2).power_off();
     assert!(!service.wait(SOON).success());
     assert!(!world.host(1).output(&["ping", "-c1", "-W1", "host2"]).status.success());
+}
+
+#[test]
+fn a_host_that_was_without_power_has_its_disk_and_nothing_else() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [world.host(1), world.host(2)];
+    two.write("/var/lib/kept", "x");
+    two.write("/run/lost", "x");
+    let mut service = two.spawn(&["sleep", "600"]);
+    two.power_off();
+    service.wait(SOON);
+    two.power_on();
+    assert_eq!(two.run(&["cat", "/var/lib/kept"]), "x");
+    assert!(!two.output(&["cat", "/run/lost"]).status.success());
+    assert!(!two.run(&["ps", "-e", "-o", "args"]).contains("sleep 600"));
+    one.run(&["ping", "-c1", "-W1", "host2"]);
+}
+
+#[test]
+fn a_cut_cuts_one_way_until_it_is_mended() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [world.host(1), world.host(2)];
+    // Whether packets from the first host arrive at the second.
+    let arrive = || {
+        let port = "192.168.77.12:4000";
+        let bound = two.inside(None, || UdpSocket::bind(port)).expect("the port is free");
+        bound.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket has one");
+        one.inside(None, || {
+            UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.send_to(b"x", port)).is_ok()
+        }) && bound.recv(&mut [0; 8]).is_ok()
+    };
+    assert!(arrive());
+    two.cut(Way::In, &[one]);
+    assert!(!arrive());
+    two.mend();
+    two.cut(Way::Out, &[one]);
+    assert!(arrive());
+    one.cut(Way::Out, &[two]);
+    assert!(!arrive());
+    one.mend();
+    assert!(arrive());
+}
+
+#[test]
+fn pings_and_streams_tell_of_what_got_lost() {
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    let _agent = host.agent(&["--cluster-advertise=eth0"]);
+    until("it decides", SOON, || host.output(&["weft", "network", "create", "overlay"]).status.success());
+    let [one, two] = ["one", "two"].map(|name| Container::attach(host, "overlay", name));
+    let begin = || (Pings::start(&one, &two), Stream::start(&one, &two));
+    let (pings, stream) = begin();
+    let (counted, carried) = (pings.count(), stream.end());
+    assert!(counted.lost.is_empty() && carried.broke.is_none(), "{counted:?} {carried:?}");
+
+    let (pings, stream) = begin();
+    let rules = "add table inet cut; add chain inet cut in { type filter hook input priority 0; }; \
+                 add rule inet cut in meta l4proto udp drop; \
+                 add rule inet cut in meta l4proto tcp reject with tcp reset";
+    host.run(&["ip", "netns", "exec", "two", "nft", rules]);
+    until("a packet has to pass", SOON, || {
+        host.run(&["ip", "netns", "exec", "one", "sh", "-c", "ss -tn | grep -c ESTAB || true"]).trim() == "0"
+    });
+    let (counted, carried) = (pings.count(), stream.end());
+    assert!(!counted.lost.is_empty() && carried.broke.is_some(), "{counted:?} {carried:?}");
 }
 
 #[test]
