@@ -1,8 +1,9 @@
 //! What an agent is told at its start. Everything has been parsed and checked by then.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 use weft_ipam::AddressPool;
@@ -32,6 +33,44 @@ pub struct DockerConfig {
     pub proxy: Option<PathBuf>,
 }
 
+/// A port of this host that no other host reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loopback(SocketAddr);
+
+/// Why something is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotLoopback {
+    /// No address at all.
+    #[error("{0:?} is no address with a port: write 127.0.0.1:9477")]
+    Nonsense(String),
+    /// Others could reach it.
+    #[error(
+        "{0} is not a loopback address, and whoever reaches it could read what this host does: listen on 127.0.0.1, \
+         and let a proxy with TLS pass on to it"
+    )]
+    Reachable(SocketAddr),
+}
+
+impl Loopback {
+    /// The address.
+    pub fn get(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl FromStr for Loopback {
+    type Err = NotLoopback;
+    fn from_str(text: &str) -> Result<Self, NotLoopback> {
+        let address: SocketAddr =
+            text.parse().map_err(|_| NotLoopback::Nonsense(text.chars().take(80).collect()))?;
+        if address.ip().to_canonical().is_loopback() {
+            Ok(Self(address))
+        } else {
+            Err(NotLoopback::Reachable(address))
+        }
+    }
+}
+
 /// An agent's configuration.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -57,6 +96,8 @@ pub struct AgentConfig {
     pub data_dir: PathBuf,
     /// The socket it answers on.
     pub socket: PathBuf,
+    /// Where it answers scrapes of Prometheus, besides its socket.
+    pub metrics_listen: Option<Loopback>,
     /// The engine; none: there is none, or it is to be left alone.
     pub docker: Option<DockerConfig>,
     /// How long its session lasts without being renewed.

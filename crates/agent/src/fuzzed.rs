@@ -53,6 +53,7 @@ impl NodeView {
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),
             socket: PathBuf::new(),
+            metrics_listen: None,
             docker: None,
             session_ttl: Duration::from_secs(20),
             node_expiry: Duration::from_secs(3600),

@@ -3,7 +3,7 @@
 use crate::{
     api::{self, BindError},
     assembly::{Agent, Ground, StartError},
-    config::{AgentConfig, embedded_store},
+    config::{AgentConfig, Loopback, embedded_store},
     core::Door,
     docker,
     env::Env,
@@ -12,7 +12,8 @@ use crate::{
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
 };
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
@@ -28,6 +29,16 @@ pub enum RunError {
     /// One of its sockets.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Where scrapes are to be answered.
+    #[error(
+        "cannot answer scrapes on {address}: choose another --metrics-listen, or stop what listens there"
+    )]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// Another agent of this host.
     #[error(transparent)]
     NotTheOnly(#[from] NotTheOnly),
@@ -78,6 +89,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
     let listener = api::bind(&config.socket)?;
     let _only = OnlyAgent::become_it()?;
     let embedded_path = embedded_store(&config.data_dir);
+    let scrapes = scrapes(&config).await?;
     let opened = connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(server) = store_server(&config, &opened).await? {
@@ -97,6 +109,9 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
     })?;
     let core = Arc::clone(&agent.core);
     let door = Arc::new(Door::new(Arc::clone(&core)));
+    if let Some(scrapes) = scrapes {
+        tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
+    }
     tasks.spawn(api::serve(listener, api::router(door, metrics), stop.clone()));
     if let Some(engine) = &config.docker {
         docker::start(engine, &config, core, &tasks, &stop)?;
@@ -117,6 +132,12 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
     // A socket that is left behind is recognised as such by the next agent.
     let _ = std::fs::remove_file(&config.socket);
     ended
+}
+
+async fn scrapes(config: &AgentConfig) -> Result<Option<TcpListener>, RunError> {
+    let Some(address) = config.metrics_listen.map(Loopback::get) else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).map_err(|source| RunError::Metrics { address, source })
 }
 
 async fn store_server(config: &AgentConfig, opened: &Opened) -> Result<Option<Server>, RunError> {

@@ -112,6 +112,15 @@ fn a_status() {
 }
 
 #[test]
+fn what_a_bug_report_needs() {
+    let json = json!({
+        "settings": "vxlan_port: 4789", "log": ["joined"], "keys": [{"key": "weft/v1/epoch", "bytes": 12}],
+        "keys_error": "refused"
+    });
+    assert_eq!(through::<v1::Inside>(&json), json);
+}
+
+#[test]
 fn a_status_of_an_older_agent_can_be_read() {
     let status: v1::Status = serde_json::from_value(json!({
         "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T12:00:00Z",

@@ -1,8 +1,8 @@
 //! The commands.
 
 use crate::{
-    agent, client::Client, client::Host, completion, endpoint, manual, network, node, output::Out, plan,
-    process, setup, shim, status, store, version,
+    agent, client::Client, client::Host, completion, debug, endpoint, manual, network, node, output::Out,
+    plan, process, setup, shim, status, store, version,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -61,6 +61,9 @@ enum Command {
     Setup(setup::Setup),
     /// Show what the agent would change on this host now: normally nothing
     Plan(plan::Plan),
+    /// For those who look for a fault
+    #[command(subcommand)]
+    Debug(debug::Debugging),
     /// The versions of this command and of the agent
     Version(version::Version),
     /// Write a shell's completion script
@@ -97,6 +100,7 @@ impl Cli {
             Command::Store(store) => wait_for(store.run(out)),
             Command::Setup(setup) => wait_for(setup.run(&client, out)),
             Command::Plan(plan) => wait_for(plan.run(&client, out)),
+            Command::Debug(debug) => wait_for(debug.run(&client, out)),
             Command::Version(version) => wait_for(version.run(&client, out)),
             Command::Completion(completion) => completion.run(out),
             Command::Manual(manual) => manual.run(),

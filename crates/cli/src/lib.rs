@@ -5,6 +5,7 @@ mod agent;
 mod cli;
 mod client;
 mod completion;
+mod debug;
 mod endpoint;
 mod failure;
 #[doc(hidden)]

@@ -10,7 +10,7 @@ use std::{
 use weft_model::{IfName, MacAddr, Vni};
 
 /// The kernel's state, as far as it is ours: read in one go, and stale as soon as it is read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Observed {
     /// The namespaces that exist: the host's, every segment's of ours, and those of the containers that
     /// should be attached.
@@ -45,7 +45,7 @@ impl Observed {
 }
 
 /// The objects in one network namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Namespace {
     /// Links of ours.
     pub links: BTreeMap<IfName, Link>,
@@ -68,7 +68,7 @@ impl Namespace {
 }
 
 /// A network interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
     /// What it is.
     pub kind: Kind,

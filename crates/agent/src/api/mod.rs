@@ -22,7 +22,7 @@ use crate::{
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
 /// What every handler gets.
@@ -48,6 +48,18 @@ pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
 
 /// Answers on `listener` until `shutdown`, and then what has begun.
 pub async fn serve(listener: UnixListener, router: Router, shutdown: CancellationToken) {
+    http::serve(listener, router, MANNERS, shutdown).await;
+}
+
+/// Answers scrapes on `listener` until `shutdown`, and nothing else: of those on this host that can connect, not
+/// all may change something.
+pub(crate) async fn serve_metrics(
+    listener: TcpListener,
+    core: Arc<dyn Verbs>,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) {
+    let router = metrics::routes(metrics).layer(middleware::from_fn(guard::brief)).with_state(core);
     http::serve(listener, router, MANNERS, shutdown).await;
 }
 

@@ -1,8 +1,8 @@
 //! The verbs as the doors see them.
 
 use super::{
-    Attach, Core, CreateNetwork, EndpointView, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions, Joined,
-    Names, NetworkView, NodeView, Process, PruneFilter, Run, Status, Verbs,
+    Attach, Core, CreateNetwork, EndpointView, EngineEndpoint, EngineVerbs, Error, Inside, Join, JoinOptions,
+    Joined, Names, NetworkView, NodeView, Process, PruneFilter, Run, Status, Verbs,
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -123,6 +123,10 @@ impl Verbs for Door {
     async fn examine(&self) -> Status {
         self.0.examine().await;
         self.0.describe()
+    }
+
+    async fn inside(&self) -> Inside {
+        self.0.inside().await
     }
 
     async fn plan(&self) -> Result<Vec<String>, Error> {

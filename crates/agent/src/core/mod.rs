@@ -7,6 +7,7 @@ mod engine_endpoints;
 mod engines;
 mod grants;
 mod holds;
+mod inside;
 mod joining;
 mod networks;
 mod nodes;
@@ -26,7 +27,7 @@ pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub(crate) use pools::VNI_OPTIONS;
 pub use report::{
-    AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, NetworkStatus, NetworkView,
+    AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, Inside, NetworkStatus, NetworkView,
     NodeView, Round, Standing, Status, StoreStatus,
 };
 pub(crate) use request::refuse_encryption;

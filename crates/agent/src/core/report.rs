@@ -181,6 +181,17 @@ pub struct Answered {
     pub took: Duration,
 }
 
+/// What a bug report needs besides, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// What the agent was told at its start, for people.
+    pub settings: String,
+    /// The last lines of its log, oldest first.
+    pub log: Vec<String>,
+    /// The keys of the cluster in the store, with the sizes of their values in bytes; or why they cannot be read.
+    pub keys: Result<Vec<(String, usize)>, String>,
+}
+
 /// How the container engine of this host is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineStatus {

@@ -1,7 +1,8 @@
 //! The one way in.
 
 use super::{
-    Attach, CreateNetwork, EndpointView, Error, JoinOptions, NetworkView, NodeView, Process, Run, Status,
+    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, NetworkView, NodeView, Process, Run,
+    Status,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -91,6 +92,9 @@ pub trait Verbs: Send + Sync + 'static {
 
     /// Looks at the kernel and asks the store, for two seconds at most, and then says how this node is.
     async fn examine(&self) -> Status;
+
+    /// What a bug report needs besides.
+    async fn inside(&self) -> Inside;
 
     /// What the next round would change on this host, a step a line. Normally nothing.
     async fn plan(&self) -> Result<Vec<String>, Error>;

@@ -15,7 +15,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{UnixListener, UnixStream},
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,9 +39,34 @@ pub(crate) struct Manners {
     pub(crate) end_within: Duration,
 }
 
+/// Where connections come from.
+pub(crate) trait Listener: AsFd {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
 /// Answers on `listener` until `shutdown`, and then what has begun, and whoever is connected already.
 pub(crate) async fn serve(
-    listener: UnixListener,
+    listener: impl Listener,
     router: Router,
     manners: Manners,
     shutdown: CancellationToken,
@@ -51,13 +77,14 @@ pub(crate) async fn serve(
 
 /// Does `converse` with whoever connects to `listener`, with `at_once` of them at a time, until `shutdown`. Then
 /// those that are connected already have `end_within` to come to their end.
-pub(crate) async fn each_connection<F>(
-    listener: UnixListener,
+pub(crate) async fn each_connection<L, F>(
+    listener: L,
     at_once: usize,
     end_within: Duration,
     shutdown: &CancellationToken,
-    converse: impl Fn(UnixStream) -> F,
+    converse: impl Fn(L::Stream) -> F,
 ) where
+    L: Listener,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut queue = Queue::of(listener, at_once);
@@ -82,8 +109,8 @@ pub(crate) async fn each_connection<F>(
 }
 
 /// Who waits to be served.
-struct Queue {
-    listener: UnixListener,
+struct Queue<L> {
+    listener: L,
     slots: Arc<Semaphore>,
     /// A file descriptor that is given up for a connection when there is no other: one at a time is served even
     /// then, and can ask what is wrong.
@@ -92,8 +119,8 @@ struct Queue {
     stuck: bool,
 }
 
-impl Queue {
-    fn of(listener: UnixListener, at_once: usize) -> Self {
+impl<L: Listener> Queue<L> {
+    fn of(listener: L, at_once: usize) -> Self {
         let mut queue =
             Self { listener, slots: Arc::new(Semaphore::new(at_once)), spare: None, stuck: false };
         queue.keep_a_spare();
@@ -107,7 +134,7 @@ impl Queue {
     }
 
     /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
-    async fn accept(&mut self) -> (UnixStream, Option<OwnedSemaphorePermit>) {
+    async fn accept(&mut self) -> (L::Stream, Option<OwnedSemaphorePermit>) {
         if self.slots.available_permits() == 0 {
             tracing::warn!("as many connections as there may be; more have to wait");
         }
@@ -115,8 +142,8 @@ impl Queue {
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
         self.keep_a_spare();
         loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
+            match self.listener.next().await {
+                Ok(stream) => {
                     self.stuck = self.spare.is_none();
                     return (stream, slot);
                 }
@@ -140,7 +167,12 @@ impl Queue {
     }
 }
 
-async fn converse(stream: UnixStream, router: Router, manners: Manners, shutdown: CancellationToken) {
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    manners: Manners,
+    shutdown: CancellationToken,
+) {
     let connection = http1::Builder::new()
         .keep_alive(manners.keep_alive)
         .timer(TokioTimer::new())

@@ -70,6 +70,7 @@ impl Node {
             default_address_pools: Vec::new(),
             data_dir: disk.path().to_owned(),
             socket: "/nonexistent".into(),
+            metrics_listen: None,
             docker: None,
             session_ttl: Duration::from_secs(20),
             node_expiry: Duration::from_secs(3600),

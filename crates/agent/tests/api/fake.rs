@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use weft_agent::core::{
-    Attach, CreateNetwork, EndpointView, Error, JoinOptions, Kind, NetworkView, NodeView, Process,
+    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, Kind, NetworkView, NodeView, Process,
     ProcessState, PruneFilter, Run, Status, StoreStatus, Verbs,
 };
 use weft_model::{
@@ -296,6 +296,10 @@ impl Verbs for Fake {
 
     async fn examine(&self) -> Status {
         self.status()
+    }
+
+    async fn inside(&self) -> Inside {
+        Inside { settings: String::new(), log: Vec::new(), keys: Err("no store".to_owned()) }
     }
 
     async fn plan(&self) -> Result<Vec<String>, Error> {

@@ -1,11 +1,13 @@
 //! weft's own resources, under `/weft/v1`.
 
 mod endpoint;
+mod inside;
 mod node;
 mod process;
 mod status;
 
 pub use endpoint::{Attach, Endpoint};
+pub use inside::{Inside, Key};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};
 pub use status::{

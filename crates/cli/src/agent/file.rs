@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use std::{collections::BTreeMap, fmt::Display, io::ErrorKind, path::Path, str::FromStr};
 
 /// Where it is, if it is there.
-pub(super) const DEFAULT: &str = "/etc/weft/weft.toml";
+pub(crate) const DEFAULT: &str = "/etc/weft/weft.toml";
 
 /// Reads the file at `path`, which must exist, or the default one, which need not.
 ///

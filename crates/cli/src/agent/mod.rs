@@ -5,6 +5,8 @@ mod file;
 mod log;
 mod settings;
 
+pub(crate) use file::DEFAULT as CONFIG_FILE;
+
 use crate::client::Host;
 use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -77,6 +79,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         default_address_pools: address_pools(&settings.default_address_pool),
         data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
         socket: settings.host.unwrap_or_default().path().to_owned(),
+        metrics_listen: settings.metrics_listen,
         docker: settings.docker_socket.unwrap_or_default().engine(settings.docker_proxy)?,
         node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
         open_files: None,

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
-use weft_agent::config::DockerConfig;
+use weft_agent::config::{DockerConfig, Loopback};
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::StoreUrl;
@@ -97,6 +97,11 @@ pub(super) struct Settings {
     /// How to write it [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
+    /// Answer Prometheus on this address, too; its host must be a loopback one. The agent's socket always does:
+    /// curl --unix-socket /run/weft/weft.sock http://localhost/metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) metrics_listen: Option<Loopback>,
     /// The global flag of the same name.
     #[arg(skip)]
     pub(super) host: Option<Host>,
@@ -122,6 +127,7 @@ impl Settings {
             data_dir: self.data_dir.or(others.data_dir),
             log_level: self.log_level.or(others.log_level),
             log_format: self.log_format.or(others.log_format),
+            metrics_listen: self.metrics_listen.or(others.metrics_listen),
             host: self.host.or(others.host),
         }
     }

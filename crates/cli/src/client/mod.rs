@@ -44,6 +44,12 @@ impl Client {
         self.parse(path, self.ask(Method::GET, path, Bytes::new(), Some(ANSWER)).await?)
     }
 
+    /// Reads a text.
+    pub(crate) async fn text(&self, path: &str) -> Result<String> {
+        let body = self.ask(Method::GET, path, Bytes::new(), Some(ANSWER)).await?;
+        String::from_utf8(body.into()).map_err(|error| self.nonsense(path, &error))
+    }
+
     /// Makes something, or does something, and reads the answer.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         let body = serde_json::to_vec(body).map_err(|error| self.nonsense(path, &error))?;

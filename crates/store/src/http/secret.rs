@@ -57,6 +57,11 @@ impl Secret {
         Self::new(&text, &path.display().to_string())
     }
 
+    /// The text with this in none of it.
+    pub fn hide_in(&self, text: &str) -> String {
+        text.replace(&self.0, "(secret)")
+    }
+
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -77,6 +82,7 @@ mod tests {
         let secret = Secret::new(" b1gs33cr3t\n", "here").unwrap();
         assert_eq!(secret.expose(), "b1gs33cr3t");
         assert_eq!(format!("{secret:?}"), "(secret)");
+        assert_eq!(secret.hide_in("token b1gs33cr3t, b1gs33cr3t!"), "token (secret), (secret)!");
         for bad in ["", " \n", "two\nlines", "ü", &"x".repeat(5000)] {
             assert!(Secret::new(bad, "here").is_err());
         }

@@ -68,6 +68,11 @@ impl ServeConfig {
         }
         Ok(Self { listen, token })
     }
+
+    /// What those who are served have to know.
+    pub fn token(&self) -> Option<&Secret> {
+        self.token.as_ref()
+    }
 }
 
 /// A store that is being served once it [runs](Server::run).

@@ -11,6 +11,7 @@ mod embedded;
 mod exhausted;
 mod names;
 mod networks;
+mod observing;
 mod partition;
 mod processes;
 mod publishing;

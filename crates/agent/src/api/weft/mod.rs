@@ -1,5 +1,6 @@
 //! weft's own resources, under `/weft/v1`.
 
+mod debug;
 mod endpoints;
 mod logs;
 mod nodes;
@@ -24,6 +25,7 @@ pub(super) fn brief_routes() -> Router<Core> {
         .route("/weft/v1/processes/{process}", get(processes::inspect).delete(processes::remove))
         .route("/weft/v1/status", get(status::status))
         .route("/weft/v1/plan", get(status::plan))
+        .route("/weft/v1/debug", get(debug::inside))
 }
 
 /// What is answered when a process has ended.
