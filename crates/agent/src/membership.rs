@@ -35,8 +35,10 @@ pub(crate) struct Membership {
 enum Failure {
     /// Another installation holds the name and is up.
     Taken(Error),
-    /// The store, or a race: try again.
+    /// The store: try again, later and later.
     Passing(String),
+    /// The record was changed meanwhile, by who noticed that this node was down: try again at once.
+    Race,
 }
 
 impl From<StoreError> for Failure {
@@ -66,6 +68,7 @@ impl Membership {
                 Err(Failure::Taken(error)) if !registered_before => return error,
                 Err(Failure::Taken(error)) => self.say(error.to_string()),
                 Err(Failure::Passing(why)) => self.say(format!("not in the cluster: {why}")),
+                Err(Failure::Race) => pause = FIRST_PAUSE,
             }
             // A store that is back is no reason to wait any longer.
             let mut picture = self.picture.clone();
@@ -101,7 +104,7 @@ impl Membership {
         let session = self.session(bound.as_ref()).await?;
         match self.store.commit(self.registration(&session).await?).await {
             Ok(()) => Ok(session),
-            Err(CommitError::Conflict { .. }) => Err(Failure::Passing("its record changed meanwhile".into())),
+            Err(CommitError::Conflict { .. }) => Err(Failure::Race),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }

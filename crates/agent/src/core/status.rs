@@ -1,7 +1,8 @@
 //! How this node is.
 
 use super::{
-    AgreementStatus, Core, Down, Fenced, NetworkStatus, NodeView, Round, Standing, Status, StoreStatus,
+    AgreementStatus, Core, Down, EngineStatus, Fenced, NetworkStatus, NodeView, Round, Standing, Status,
+    StoreStatus,
 };
 use crate::{
     cluster::Cluster,
@@ -34,6 +35,9 @@ impl Core {
         let endpoints = self.journal.endpoints();
         let agreement = self.rounds.agreement().map(|agreement| agreed(&agreement, &cluster, &endpoints));
         let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
+        // Each borrowed once, and for a moment: borrowed within the expression below it would be held to its end, and
+        // who borrows again waits for whoever waits to change it, for ever (tokio's `watch::Sender::borrow`).
+        let (membership, engine) = (self.membership.borrow().clone(), self.engine.borrow().clone());
         Status {
             node: self.config.node_name.clone(),
             id: self.identity.id(),
@@ -42,9 +46,8 @@ impl Core {
             vtep: self.config.advertise,
             vxlan_port: self.config.vxlan_port,
             data_dir: self.config.data_dir.clone(),
-            joined: self.membership.borrow().is_none(),
+            joined: membership.is_none(),
             store: self.store_status(),
-            engine: self.engine.borrow().clone(),
             counts: BTreeMap::from([
                 ("networks", cluster.networks.len()),
                 ("nodes", cluster.nodes.len()),
@@ -55,7 +58,8 @@ impl Core {
             ]),
             down: self.node_views().into_iter().filter_map(|node| down(node, self.env.now())).collect(),
             round: report.as_deref().map(round),
-            problems: self.problems(&cluster, &fenced, agreement.as_ref()),
+            problems: self.problems(&cluster, &fenced, agreement.as_ref(), (membership, engine.as_ref())),
+            engine,
             agreement,
             fenced,
             errors: self.telemetry.logs.troubles(),
@@ -79,8 +83,8 @@ impl Core {
         cluster: &Cluster,
         fenced: &[Fenced],
         agreement: Option<&AgreementStatus>,
+        (membership, engine): (Option<String>, Option<&EngineStatus>),
     ) -> Vec<String> {
-        let membership = self.membership.borrow().clone();
         let unreadable =
             cluster.unreadable.iter().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
         let fenced = fenced
@@ -89,7 +93,7 @@ impl Core {
         let report = self.rounds.last();
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
-        let engine = self.engine.borrow().as_ref().map(|engine| engine.problems.clone()).unwrap_or_default();
+        let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
         let here = membership.into_iter().chain(self.host.shortage()).chain(fenced);
         here.chain(kernel).chain(differing).chain(engine).chain(unreadable).collect()
     }
