@@ -46,7 +46,7 @@ impl Stage<'_> {
     #[track_caller]
     pub(crate) fn is_put_back(&self) {
         eventually_every(LOOK, SOON, || {
-            let claimed = records::claimed(&self.servers[0]);
+            let claimed = records::claimed(&self.servers)?;
             let is_there = |web: &&Container| {
                 claimed.iter().any(|claim| claim.name == web.name() && claim.address == web.address())
             };
@@ -202,7 +202,7 @@ impl Stage<'_> {
         unsettled.into_iter().for_each(|what| self.figures.wrong(what));
         let rested = eventually_or(SOON, || {
             self.agreed(Which::All)?;
-            let verdict = self.history.judge(&records::claimed(&self.servers[0]));
+            let verdict = self.history.judge(&records::claimed(&self.servers)?);
             let wrong: Vec<_> = verdict.lost.into_iter().chain(verdict.left_over).collect();
             if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
         });
@@ -210,7 +210,8 @@ impl Stage<'_> {
         if let Some(traffic) = self.traffic.take() {
             traffic.count(self.figures);
         }
-        let verdict = self.history.judge(&records::claimed(&self.servers[0]));
+        let stored = eventually_every(LOOK, SOON, || records::claimed(&self.servers));
+        let verdict = self.history.judge(&stored);
         let astray = verdict.lost.len() + verdict.left_over.len();
         for (what, count) in [(Measure::Duplicates, verdict.duplicates.len()), (Measure::Astray, astray)] {
             self.figures.measure(what, f64::from(u32::try_from(count).unwrap_or(u32::MAX)));

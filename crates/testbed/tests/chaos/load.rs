@@ -22,23 +22,32 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// How long it may take in the end until it is known of each whether it is there.
 const SETTLES: Duration = Duration::from_secs(60);
 
+/// What the threads are to do.
+#[derive(Default)]
+struct Orders {
+    /// To come to rest.
+    stop: AtomicBool,
+    /// To drop everything: the scenario has failed.
+    drop: AtomicBool,
+}
+
 /// Threads that attach and detach, until they are stopped.
 pub(crate) struct Load {
-    stop: Arc<AtomicBool>,
+    orders: Arc<Orders>,
     threads: Vec<JoinHandle<Result<(), String>>>,
 }
 
 impl Load {
     /// Begins on `hosts`.
     pub(crate) fn start(hosts: &[&Host], network: &'static str, history: &History) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let orders = Arc::new(Orders::default());
         let start = |host: &&Host| {
             let worker = Worker::new(host, network, history);
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || worker.work(&stop))
+            let orders = Arc::clone(&orders);
+            thread::spawn(move || worker.work(&orders))
         };
         let threads = hosts.iter().map(start).collect();
-        Self { stop, threads }
+        Self { orders, threads }
     }
 
     /// Stops, and asks about what is not clear until it is. What is there stays. Returns what did not become
@@ -102,8 +111,9 @@ impl Worker {
         Slot { name, state: State::Free }
     }
 
-    fn work(mut self, stop: &AtomicBool) -> Result<(), String> {
-        while !stop.load(Ordering::Relaxed) {
+    fn work(mut self, orders: &Orders) -> Result<(), String> {
+        let is = |order: &AtomicBool| order.load(Ordering::Relaxed);
+        while !is(&orders.stop) && !is(&orders.drop) {
             let index = self.chance.below(SLOTS);
             self.go_on_with(index);
             thread::sleep(PAUSE);
@@ -111,7 +121,7 @@ impl Worker {
         let start = Instant::now();
         for index in 0..SLOTS {
             while let Some(what) = self.unsettled(index) {
-                if start.elapsed() > SETTLES {
+                if start.elapsed() > SETTLES || is(&orders.drop) {
                     return Err(what);
                 }
                 thread::sleep(PAUSE);

@@ -6,10 +6,15 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use weft_testbed::{Claimed, StoreServer};
 
-/// Every address that is claimed, with the name of the endpoint it is claimed for.
-#[track_caller]
-pub(crate) fn claimed(server: &StoreServer) -> Vec<Claimed> {
-    let records = all(server);
+/// Every address that is claimed, with the name of the endpoint it is claimed for, as the first server has it that
+/// answers.
+///
+/// # Errors
+/// Why none does.
+pub(crate) fn claimed(servers: &[StoreServer]) -> Result<Vec<Claimed>, String> {
+    let (last, others) = servers.split_last().ok_or("there is no server")?;
+    let answered = others.iter().find_map(|server| all(server).ok());
+    let records = answered.map_or_else(|| all(last), Ok)?;
     let endpoint = |id: &str| {
         let found = records.iter().find(|(key, _)| key.contains("/endpoints/") && key.ends_with(id));
         found.map_or_else(
@@ -36,23 +41,29 @@ pub(crate) fn claimed(server: &StoreServer) -> Vec<Claimed> {
             claimed.push(Claimed { host: text(&endpoint["node"]).to_owned(), name, address });
         }
     }
-    claimed
+    Ok(claimed)
 }
 
 /// Every key, with its value.
-#[track_caller]
-fn all(server: &StoreServer) -> BTreeMap<String, Value> {
+fn all(server: &StoreServer) -> Result<BTreeMap<String, Value>, String> {
     let decode = |value: &Value| BASE64_STANDARD.decode(text(value)).unwrap_or_default();
     let parse = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_default();
     if server.url().starts_with("etcd") {
-        let listed = server.host().json(&["etcdctl", "get", "--prefix", "weft/v1/", "-w", "json"]);
+        let listed = printed(server, &["etcdctl", "get", "--prefix", "weft/v1/", "-w", "json"])?;
         let key = |entry: &Value| String::from_utf8_lossy(&decode(&entry["key"])).into_owned();
-        return list(&listed["kvs"])
-            .iter()
-            .map(|entry| (key(entry), parse(&decode(&entry["value"]))))
-            .collect();
+        let entry = |entry: &Value| (key(entry), parse(&decode(&entry["value"])));
+        return Ok(list(&listed["kvs"]).iter().map(entry).collect());
     }
-    let exported = server.host().json(&["consul", "kv", "export", "weft/v1/"]);
+    let exported = printed(server, &["consul", "kv", "export", "weft/v1/"])?;
     let entry = |entry: &Value| (text(&entry["key"]).to_owned(), parse(&decode(&entry["value"])));
-    list(&exported).iter().map(entry).collect()
+    Ok(list(&exported).iter().map(entry).collect())
+}
+
+/// The JSON that a command prints beside a server.
+fn printed(server: &StoreServer, command: &[&str]) -> Result<Value, String> {
+    let output = server.host().output(command);
+    let parsed = serde_json::from_slice(&output.stdout);
+    parsed.map_err(|_| {
+        format!("{}: {command:?}: {}", server.host().name(), String::from_utf8_lossy(&output.stderr))
+    })
 }
