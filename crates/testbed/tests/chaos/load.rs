@@ -52,12 +52,17 @@ impl Load {
 
     /// Stops, and asks about what is not clear until it is. What is there stays. Returns what did not become
     /// clear.
-    pub(crate) fn settle(self) -> Vec<String> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.threads
-            .into_iter()
-            .filter_map(|thread| thread.join().expect("it does not panic").err())
-            .collect()
+    pub(crate) fn settle(mut self) -> Vec<String> {
+        self.orders.stop.store(true, Ordering::Relaxed);
+        let threads = std::mem::take(&mut self.threads);
+        threads.into_iter().filter_map(|thread| thread.join().expect("it does not panic").err()).collect()
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.orders.drop.store(true, Ordering::Relaxed);
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
     }
 }
 
