@@ -264,9 +264,10 @@ impl Reconciler {
         Outcome { steps: report.done, failures, problems, uncleared }
     }
 
-    /// Whoever asked may have given up by the time of the answer.
+    /// Whoever asked may have given up, before or by the time of the answer.
     async fn answer(&mut self, request: Request) {
         match request {
+            request if request.is_given_up() => {}
             Request::Plan(answer) => {
                 let plan = self.what_to_do().await.map(|plan| {
                     let steps = plan.steps.iter().map(ToString::to_string);

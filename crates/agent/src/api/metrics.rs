@@ -9,13 +9,28 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How old what was seen may be. Prometheus asks less often; who asks more often has what is there, since to look at
+/// thousands of entries takes a while.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The one path there is.
 pub(super) fn routes(metrics: Arc<Metrics>) -> Router<Core> {
+    let looked = Arc::new(Mutex::new(None::<Instant>));
     let show = async move |State(core): State<Core>| -> Response {
-        // As a person would ask: whoever scrapes wants to know how things are, not how they were.
-        let status = core.examine().await;
+        let is_due = {
+            let mut looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_due = looked.is_none_or(|looked| looked.elapsed() >= FRESH);
+            if is_due {
+                *looked = Some(Instant::now());
+            }
+            is_due
+        };
+        let status = if is_due { core.examine().await } else { core.status() };
         match metrics.render(&status) {
             Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
             Err(error) => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

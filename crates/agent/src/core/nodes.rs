@@ -1,7 +1,8 @@
 //! Nodes: looked at, and given up.
 
-use super::{Core, Error, NodeView};
-use crate::cluster::Cluster;
+use super::{Core, Down, Error, NodeView};
+use crate::cluster::{Cluster, Stored};
+use jiff::Timestamp;
 use weft_model::{EndpointId, Key, Node, NodeName};
 use weft_store::{CommitError, Condition, MAX_OPS, Txn};
 
@@ -9,7 +10,6 @@ impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
         let cluster = self.known();
         let count = |name: &NodeName| cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).count();
-        let expires = |node: &Node| node.down_since?.checked_add(self.config.node_expiry).ok();
         cluster
             .nodes
             .iter()
@@ -18,11 +18,28 @@ impl Core {
                 node: (**node).clone(),
                 up: cluster.is_up(name),
                 since: cluster.live.get(name).map(|(live, _)| live.since).or(node.down_since),
-                expires: (!cluster.is_up(name)).then(|| expires(node)).flatten(),
+                expires: self.expires(&cluster, name, node),
                 endpoints: count(name),
                 this: *name == self.config.node_name,
             })
             .collect()
+    }
+
+    /// The nodes that are down.
+    pub(super) fn down(&self, cluster: &Cluster) -> Vec<Down> {
+        let now = self.env.now();
+        let down = |(name, node): (&NodeName, &Stored<Node>)| {
+            let expires = self.expires(cluster, name, node);
+            let expired = expires.is_some_and(|expires| expires <= now);
+            Down { node: name.clone(), since: node.down_since, expires, expired }
+        };
+        cluster.nodes.iter().filter(|(name, _)| !cluster.is_up(name)).map(down).collect()
+    }
+
+    /// When a node is given up, if it does not come back before.
+    fn expires(&self, cluster: &Cluster, name: &NodeName, node: &Node) -> Option<Timestamp> {
+        let since = node.down_since.filter(|_| !cluster.is_up(name))?;
+        since.checked_add(self.config.node_expiry).ok()
     }
 
     /// Gives up a node that is down. Its key goes last: if the node comes back meanwhile, or this stops

@@ -1,8 +1,7 @@
 //! How this node is.
 
 use super::{
-    AgreementStatus, Core, Down, EngineStatus, Fenced, NetworkStatus, NodeView, Round, Standing, Status,
-    StoreStatus,
+    AgreementStatus, Core, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
 };
 use crate::{
     cluster::Cluster,
@@ -56,7 +55,7 @@ impl Core {
                 ("endpoints here", endpoints.len()),
                 ("processes", self.processes.all().len()),
             ]),
-            down: self.node_views().into_iter().filter_map(|node| down(node, self.env.now())).collect(),
+            down: self.down(&cluster),
             round: report.as_deref().map(round),
             problems: self.problems(&cluster, &fenced, agreement.as_ref(), (membership, engine.as_ref())),
             engine,
@@ -102,11 +101,6 @@ impl Core {
 fn fenced(id: weft_model::EndpointId, local: &LocalEndpoint) -> Option<Fenced> {
     let why = local.fenced.clone()?;
     Some(Fenced { id, name: local.endpoint.name.clone(), network: local.network.name.clone(), why })
-}
-
-fn down(node: NodeView, now: Timestamp) -> Option<Down> {
-    let expired = node.expires.is_some_and(|expires| expires <= now);
-    (!node.up).then_some(Down { node: node.name, since: node.since, expires: node.expires, expired })
 }
 
 /// What the kernel holds, by the names of the networks.

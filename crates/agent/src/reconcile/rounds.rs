@@ -26,6 +26,16 @@ pub(super) enum Request {
     Look(oneshot::Sender<()>),
 }
 
+impl Request {
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        match self {
+            Self::Plan(answer) => answer.is_closed(),
+            Self::Look(answer) => answer.is_closed(),
+        }
+    }
+}
+
 /// What was done, and what was not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outcome {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use std::{
     fmt::{self, Write as _},
     io::{IsTerminal, Write},
+    os::fd::AsFd,
     sync::Arc,
     time::Instant,
 };
@@ -73,8 +74,12 @@ pub(super) fn start(level: Level, format: LogFormat) -> Arc<Logs> {
 /// Whether standard error leads to the journal, which notes the time itself (systemd.exec(5), JOURNAL_STREAM). The
 /// variable alone says nothing: whoever the journal's process starts inherits it.
 fn is_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    fstat(std::io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+    std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(std::io::stderr(), &stream))
+}
+
+/// Whether a file is the one of this device and inode.
+fn is_stream(file: impl AsFd, stream: &str) -> bool {
+    fstat(file).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 /// What a line looks like.
@@ -239,6 +244,16 @@ mod tests {
         assert!(line.contains("Z error store\\nout of reach count=3 "), "{line}");
         let [line] = written(Style::Text { colour: true }, || tracing::info!("joined")).try_into().unwrap();
         assert!(line.ends_with("\u{1b}[32m info\u{1b}[0m joined\n"), "{line}");
+    }
+
+    #[test]
+    fn only_what_leads_to_the_journal_is_the_journal() {
+        use std::os::unix::fs::MetadataExt;
+        let [journal, other] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let metadata = journal.metadata().unwrap();
+        let stream = format!("{}:{}", metadata.dev(), metadata.ino());
+        assert!(is_stream(&journal, &stream));
+        assert!(!is_stream(&other, &stream) && !is_stream(&journal, "") && !is_stream(&journal, "7"));
     }
 
     #[test]

@@ -127,6 +127,10 @@ fn metrics_grow_with_what_happens() {
     sleeper(host, "overlay", "one", &[]);
     sleeper(host, "overlay", "two", &[]);
     exec(host, "one", &["getent", "hosts", "two"]);
+    // Whoever asks all the time is told what was seen a moment ago.
+    until("the kernel was looked at since", SOON, || {
+        scrape(&agent).get("weft_kernel_networks_agreeing") == Some(&1.0)
+    });
     let after = scrape(&agent);
     let grown = |series: &str| after[series] - before.get(series).copied().unwrap_or(0.0);
     assert_eq!((after["weft_networks"], after["weft_local_endpoints"]), (1.0, 2.0));

@@ -33,7 +33,7 @@ impl Follower {
                 return false;
             };
             for problem in problems.iter().filter(|problem| !status.problems.contains(problem)) {
-                tracing::warn!("{problem}");
+                tracing::warn!(problem, "Docker and the cluster are not one");
             }
             status.problems = problems;
             true
