@@ -10,7 +10,7 @@ use crate::{
     membership::Membership,
     memory::Memory,
     metrics::Telemetry,
-    picture::PictureKeeper,
+    picture::{self, PictureKeeper},
     processes::Processes,
     reconcile::{Parts, Reconciler},
 };
@@ -62,15 +62,8 @@ impl Assembly {
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
-        let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), &keyspace)?;
-        let memory = Arc::new(memory);
-        let (keeper, picture) = PictureKeeper::new(
-            Arc::clone(&store),
-            keyspace.clone(),
-            Arc::clone(&env),
-            (Arc::clone(&memory), remembered),
-            config.store_rebuild,
-        );
+        let keeper = keeper(&config, &store, &keyspace, (&env, &journal))?;
+        let (memory, picture) = (Arc::clone(&keeper.memory), keeper.picture.subscribe());
         let (reconciler, rounds) = Reconciler::new(Parts {
             config: Arc::clone(&config),
             env: Arc::clone(&env),
@@ -87,6 +80,7 @@ impl Assembly {
             keyspace: keyspace.clone(),
             env: Arc::clone(&env),
             identity: Arc::clone(&identity),
+            memory: Arc::clone(&memory),
             picture: picture.clone(),
             problem,
         };
@@ -116,6 +110,26 @@ impl Assembly {
         let parts = tasks.chain([member.run().boxed()]).collect();
         Ok(Self { core, parts })
     }
+}
+
+/// Keeps the picture, from what is remembered on.
+fn keeper(
+    config: &AgentConfig,
+    store: &Arc<dyn Store>,
+    keyspace: &Keyspace,
+    (env, journal): (&Arc<Env>, &Arc<Journal>),
+) -> Result<PictureKeeper, StartError> {
+    let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), keyspace)?;
+    Ok(PictureKeeper {
+        picture: picture::unseen(&**store, env, remembered),
+        store: Arc::clone(store),
+        keyspace: keyspace.clone(),
+        env: Arc::clone(env),
+        node: config.node_name.clone(),
+        journal: Arc::clone(journal),
+        memory: Arc::new(memory),
+        rebuild: config.store_rebuild,
+    })
 }
 
 /// An agent that is running. Dropped, it stops where it is, as if it had been killed.

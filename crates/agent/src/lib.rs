@@ -14,6 +14,7 @@ mod host;
 mod http;
 mod journal;
 pub mod logs;
+mod loss;
 mod membership;
 mod memory;
 pub mod metrics;

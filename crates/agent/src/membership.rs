@@ -6,6 +6,7 @@ use crate::{
     env::Env,
     error::{Error, Kind, chain},
     journal::Identity,
+    memory::Memory,
     picture::Picture,
 };
 use std::{sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ pub(crate) struct Membership {
     pub(crate) keyspace: Keyspace,
     pub(crate) env: Arc<Env>,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) picture: watch::Receiver<Picture>,
     /// What keeps this node out of the cluster; `None` while it is in.
     pub(crate) problem: watch::Sender<Option<String>>,
@@ -128,7 +130,10 @@ impl Membership {
         let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
         let before = self.store.get(&key).await?;
         let earlier = before.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
-        self.identity.set_given_up(earlier.as_ref().is_none_or(|node| node.id != self.identity.id()));
+        // A store that has lost something has lost that it knew this node.
+        if earlier.as_ref().is_none_or(|node| node.id != self.identity.id()) && !self.is_lost() {
+            self.identity.set_given_up(true);
+        }
         let condition = before.as_ref().map_or(Condition::Absent, |e| Condition::Unchanged(e.modified));
         let node = Node {
             id: self.identity.id(),
@@ -139,7 +144,12 @@ impl Membership {
             down_since: None,
             extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };
-        let live = Liveness { id: self.identity.id(), since: self.env.now(), extra: Extra::new() };
+        let live = Liveness {
+            id: self.identity.id(),
+            since: self.env.now(),
+            rebuilt: self.memory.part_done(),
+            extra: Extra::new(),
+        };
         let live_key = self.keyspace.path(&Key::Live(self.config.node_name.clone()));
         let txn = if before.is_some_and(|entry| entry.value == node.to_json()) {
             // Unchanged: not written, so that what was decided on it stands.
@@ -189,6 +199,10 @@ impl Membership {
                 Err(error) => tracing::debug!(error = chain(&error), "cannot renew the session"),
             }
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.picture.borrow().remains.is_some()
     }
 
     fn is_in(&self, picture: &Picture) -> bool {

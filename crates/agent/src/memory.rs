@@ -8,9 +8,12 @@ use crate::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 use weft_model::{Keyspace, NetworkId};
@@ -27,6 +30,8 @@ pub(crate) struct Memory {
     keyspace: Keyspace,
     /// The last rebuild of the store that this node has done its part of; absent before the store was first seen.
     dealt_with: watch::Sender<Option<u64>>,
+    part_done: AtomicU64,
+    resigned: AtomicBool,
     /// The networks that were seen to be removed, the latest last.
     removed: Mutex<VecDeque<NetworkId>>,
 }
@@ -71,6 +76,8 @@ impl Memory {
             store,
             keyspace: keyspace.clone(),
             dealt_with: watch::Sender::new(dealt_with),
+            part_done: AtomicU64::new(0),
+            resigned: AtomicBool::new(false),
             removed: Mutex::new(removed),
         };
         Ok((memory, cluster))
@@ -96,15 +103,37 @@ impl Memory {
         self.dealt_with.subscribe()
     }
 
-    /// This node has done its part of a rebuild.
+    /// This node has done all it can about a rebuild.
     pub(crate) fn has_dealt_with(&self, times: u64) {
         self.dealt_with.send_replace(Some(times));
     }
 
-    /// Networks were seen to be removed.
-    pub(crate) fn removed(&self, networks: impl IntoIterator<Item = NetworkId>) {
+    /// What is still missing cannot be put back: this node goes on with what the store has.
+    pub(crate) fn resign(&self, times: u64) {
+        self.resigned.store(true, Ordering::Relaxed);
+        self.has_dealt_with(times);
+    }
+
+    /// Whether it has resigned, since this was asked last.
+    pub(crate) fn is_resigned(&self) -> bool {
+        self.resigned.swap(false, Ordering::Relaxed)
+    }
+
+    /// This node has written what is its own again, in a rebuild.
+    pub(crate) fn has_done_its_part(&self, times: u64) {
+        self.part_done.store(times, Ordering::Relaxed);
+    }
+
+    /// The last rebuild in which this node wrote what is its own.
+    pub(crate) fn part_done(&self) -> u64 {
+        self.part_done.load(Ordering::Relaxed).max(self.dealt_with.borrow().unwrap_or_default())
+    }
+
+    /// Of what there was `before`, what there is not `now` was removed. What there is was not, or is there again.
+    pub(crate) fn notice(&self, before: &BTreeSet<NetworkId>, now: &Cluster) {
         let mut removed = self.lock();
-        removed.extend(networks);
+        removed.retain(|id| !now.networks.contains_key(id));
+        removed.extend(before.iter().filter(|id| !now.networks.contains_key(id)));
         let surplus = removed.len().saturating_sub(REMOVED);
         removed.drain(..surplus);
     }

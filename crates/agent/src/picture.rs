@@ -3,12 +3,12 @@
 //! A store can lose what it had: it is wiped, or brought back from a backup. Then the picture stays as it was, and
 //! what the store still says is shown beside it, until [`rebuild`](crate::core) has put back what is missing.
 
-use crate::{cluster::Cluster, env::Env, error::chain, memory::Memory};
+use crate::{cluster::Cluster, env::Env, error::chain, journal::Journal, loss::Lack, memory::Memory};
 use futures::StreamExt;
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
-use weft_model::{Epoch, Key, Keyspace, NetworkId, Rebuilt, Record};
+use weft_model::{Epoch, Key, Keyspace, NetworkId, NodeName, Record};
 use weft_store::{Event, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
@@ -43,35 +43,30 @@ impl Picture {
 
 /// The sending half: the task that keeps the picture.
 pub(crate) struct PictureKeeper {
-    store: Arc<dyn Store>,
-    keyspace: Keyspace,
-    env: Arc<Env>,
-    memory: Arc<Memory>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) env: Arc<Env>,
+    pub(crate) node: NodeName,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) memory: Arc<Memory>,
     /// Whether what the store loses is put back; otherwise what it says is true, whatever it said before.
-    rebuild: bool,
-    picture: watch::Sender<Picture>,
+    pub(crate) rebuild: bool,
+    /// See [`unseen`].
+    pub(crate) picture: watch::Sender<Picture>,
+}
+
+/// A picture of a cluster in `store` that nobody has looked at yet: what is `remembered`.
+pub(crate) fn unseen(store: &dyn Store, env: &Env, remembered: Option<Cluster>) -> watch::Sender<Picture> {
+    watch::Sender::new(Picture {
+        remembered: remembered.is_some(),
+        cluster: remembered.map(Arc::new),
+        remains: None,
+        error: Some(format!("store {} has not answered yet", store.describe())),
+        since: env.now(),
+    })
 }
 
 impl PictureKeeper {
-    /// A keeper that has not looked yet, and where its picture can be seen; at first what is `remembered`.
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        keyspace: Keyspace,
-        env: Arc<Env>,
-        (memory, remembered): (Arc<Memory>, Option<Cluster>),
-        rebuild: bool,
-    ) -> (Self, watch::Receiver<Picture>) {
-        let error = Some(format!("store {} has not answered yet", store.describe()));
-        let (picture, seen) = watch::channel(Picture {
-            remembered: remembered.is_some(),
-            cluster: remembered.map(Arc::new),
-            remains: None,
-            error,
-            since: env.now(),
-        });
-        (Self { store, keyspace, env, memory, rebuild, picture }, seen)
-    }
-
     /// Keeps the picture for ever. Safe to cancel at any time.
     pub(crate) async fn run(self) {
         let mut pause = FIRST_PAUSE;
@@ -132,20 +127,20 @@ impl PictureKeeper {
 
     fn go_on(&self, update: Update) {
         self.picture.send_modify(|picture| {
-            if self.loses(picture, &update) {
-                picture.remains.clone_from(&picture.cluster);
+            let Picture { remains, cluster, .. } = picture;
+            if remains.is_none() && cluster.as_ref().is_some_and(|cluster| self.may_lose(cluster, &update)) {
+                remains.clone_from(cluster);
+            }
+            let aside = remains.is_some();
+            let Some(shown) = remains.as_mut().or(cluster.as_mut()) else { return };
+            let (unreadable, networks) = (shown.unreadable.len(), networks(shown));
+            Arc::make_mut(shown).advance(&self.keyspace, update);
+            warn_of_unreadable(shown, unreadable);
+            if !aside {
+                self.memory.notice(&networks, shown);
+            } else if !self.is_found_again(picture) {
                 self.has_lost(picture);
             }
-            let Picture { remains, cluster, .. } = picture;
-            let lost = remains.is_some();
-            let Some(shown) = remains.as_mut().or(cluster.as_mut()) else { return };
-            let (known, networks) = (shown.unreadable.len(), networks(shown));
-            Arc::make_mut(shown).advance(&self.keyspace, update);
-            warn_of_unreadable(shown, known);
-            if !lost {
-                self.memory.removed(networks.into_iter().filter(|id| !shown.networks.contains_key(id)));
-            }
-            self.is_found_again(picture);
         });
     }
 
@@ -153,15 +148,16 @@ impl PictureKeeper {
     fn is_found_again(&self, picture: &mut Picture) -> bool {
         let Some(remains) = &picture.remains else { return false };
         let times = remains.times_rebuilt();
-        if self.memory.dealt_with().borrow().is_none() || !self.rebuild {
+        if !self.rebuild || self.memory.dealt_with().borrow().is_none() {
             self.memory.has_dealt_with(times);
         }
-        let less = picture.cluster.as_ref().is_some_and(|known| remains.pools_taken() < known.pools_taken());
-        if self.rebuild && (less || *self.memory.dealt_with().borrow() != Some(times)) {
+        let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains)).unwrap_or_default();
+        let whole = !lack.is_any() && *self.memory.dealt_with().borrow() == Some(times);
+        if self.rebuild && !whole && !self.memory.is_resigned() {
             return false;
         }
         if let Some(known) = &picture.cluster {
-            self.memory.removed(networks(known).into_iter().filter(|id| !remains.networks.contains_key(id)));
+            self.memory.notice(&networks(known), remains);
         }
         if picture.error.take().is_some() {
             tracing::info!(store = self.store.describe(), "store reached");
@@ -172,25 +168,38 @@ impl PictureKeeper {
         true
     }
 
+    fn lack(&self, known: &Cluster, remains: &Cluster) -> Lack {
+        Lack::of(known, remains, &self.node, &self.journal.endpoints())
+    }
+
+    /// Whether `update` may take away from the picture what must be put back: then it is kept aside until it is
+    /// certain.
+    fn may_lose(&self, cluster: &Cluster, update: &Update) -> bool {
+        let Update::Events { events, .. } = update else { return self.rebuild };
+        let endpoints = self.journal.endpoints();
+        let suspicious = |event: &Event| match event {
+            Event::Put(entry) => match self.keyspace.parse(&entry.key) {
+                Ok(Key::Epoch) => {
+                    Epoch::from_json(&entry.value).map_or(0, |e| e.created) < cluster.pools_taken()
+                }
+                Ok(Key::Rebuilt) => true,
+                _ => false,
+            },
+            Event::Delete(key) => match self.keyspace.parse(key) {
+                Ok(Key::Epoch | Key::Rebuilt | Key::Network(_)) => true,
+                Ok(Key::Endpoint(_, id)) => endpoints.contains_key(&id),
+                _ => false,
+            },
+        };
+        self.rebuild && events.iter().any(suspicious)
+    }
+
     fn has_lost(&self, picture: &mut Picture) {
         if picture.error.as_deref() != Some(LOST) {
             tracing::warn!(store = self.store.describe(), "{LOST}");
             picture.since = self.env.now();
             picture.error = Some(LOST.to_owned());
         }
-    }
-
-    /// Whether `update` would take away from the picture what must be put back.
-    fn loses(&self, picture: &Picture, update: &Update) -> bool {
-        let Some(cluster) = picture.cluster.as_ref().filter(|_| self.rebuild && picture.remains.is_none())
-        else {
-            return false;
-        };
-        let taken = |json: &[u8]| Epoch::from_json(json).map_or(0, |epoch| epoch.created);
-        let times = |json: &[u8]| Rebuilt::from_json(json).map_or(0, |rebuilt| rebuilt.times);
-        let after = |key: Key| value_after(update, &self.keyspace.path(&key));
-        after(Key::Epoch).is_some_and(|value| value.map_or(0, taken) < cluster.pools_taken())
-            || after(Key::Rebuilt).is_some_and(|value| value.map_or(0, times) != cluster.times_rebuilt())
     }
 
     fn failed(&self, error: &StoreError) {
@@ -205,19 +214,6 @@ impl PictureKeeper {
             }
             picture.error = Some(error);
         });
-    }
-}
-
-/// What `update` makes of the value of `key`: absent if it says nothing of it, `None` in it if it is gone.
-fn value_after<'u>(update: &'u Update, key: &str) -> Option<Option<&'u [u8]>> {
-    match update {
-        Update::Snapshot(listing) => {
-            Some(listing.entries.iter().find(|entry| entry.key == key).map(|entry| &*entry.value))
-        }
-        Update::Events { events, .. } => events.iter().rev().find_map(|event| match event {
-            Event::Put(entry) => (entry.key == key).then_some(Some(&*entry.value)),
-            Event::Delete(gone) => (gone == key).then_some(None),
-        }),
     }
 }
 

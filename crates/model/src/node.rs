@@ -39,6 +39,9 @@ pub struct Liveness {
     pub id: NodeId,
     /// Since when.
     pub since: Timestamp,
+    /// The last [`Rebuilt`](crate::Rebuilt) that the node has done its part of.
+    #[serde(default, skip_serializing_if = "crate::record::is_never")]
+    pub rebuilt: u64,
     /// Fields of later versions.
     #[serde(flatten)]
     pub extra: Extra,

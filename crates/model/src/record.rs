@@ -3,7 +3,10 @@
 
 use crate::{EndpointId, NodeName};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 use std::net::IpAddr;
 
 /// Fields of a record that this version does not know.
@@ -52,7 +55,7 @@ pub struct Claim {
     pub extra: Extra,
 }
 
-fn is_never(times: &u64) -> bool {
+pub(crate) fn is_never(times: &u64) -> bool {
     *times == 0
 }
 
@@ -62,6 +65,18 @@ impl Record for crate::NetworkId {
 
 impl Record for Claim {
     const WHAT: &'static str = "address claim";
+}
+
+/// A number that things were counted up to: no higher than every JSON parser reads exactly (RFC 8259 §6), so that
+/// there is a next one.
+fn a_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    const HIGHEST: u64 = 1 << 53;
+    let count = u64::deserialize(deserializer)?;
+    if count < HIGHEST {
+        Ok(count)
+    } else {
+        Err(D::Error::custom(format!("{count} is no count of anything")))
+    }
 }
 
 /// The address a pool handed out last: the value of a [`Key::Cursor`](crate::Key::Cursor). The next one is
@@ -103,6 +118,7 @@ impl Record for Hold {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
     /// How often pools were taken so far.
+    #[serde(deserialize_with = "a_count")]
     pub created: u64,
     /// Fields of later versions.
     #[serde(flatten)]
@@ -117,6 +133,7 @@ impl Record for Epoch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuilt {
     /// How often that happened so far.
+    #[serde(deserialize_with = "a_count")]
     pub times: u64,
     /// The node that noticed.
     pub by: NodeName,

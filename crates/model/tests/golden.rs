@@ -59,6 +59,18 @@ fn what_is_new_in_a_subnet_is_carried_too() {
 }
 
 #[test]
+fn what_nobody_can_have_counted_is_no_count() {
+    let golden: Value = serde_json::from_str(include_str!("golden/rebuilt.json")).unwrap();
+    for (count, good) in [(1u64 << 53, false), ((1 << 53) - 1, true), (u64::MAX, false)] {
+        let mut rebuilt = golden.clone();
+        rebuilt["times"] = count.into();
+        assert_eq!(Rebuilt::from_json(rebuilt.to_string().as_bytes()).is_ok(), good);
+        let epoch = format!("{{\"created\":{count}}}");
+        assert_eq!(Epoch::from_json(epoch.as_bytes()).is_ok(), good);
+    }
+}
+
+#[test]
 fn names_and_vnis_hold_a_network_id() {
     let id: NetworkId = survives(include_str!("golden/name.json"));
     assert_eq!(id.short(), "5f0c1e2d3a4b");

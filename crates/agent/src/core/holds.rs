@@ -51,7 +51,7 @@ impl Core {
             Some(epoch) => ((**epoch).clone(), Condition::Unchanged(epoch.modified)),
             None => (Epoch::default(), Condition::Absent),
         };
-        let epoch = Epoch { created: epoch.created + 1, ..epoch };
+        let epoch = Epoch { created: epoch.created.saturating_add(1), ..epoch };
         Txn::new().put(self.path(&Key::Epoch), epoch.to_json(), condition)
     }
 

@@ -164,7 +164,7 @@ impl Core {
         }
     }
 
-    fn deletion(&self, network: &Network, id: NetworkId, modified: weft_store::Revision) -> Txn {
+    pub(super) fn deletion(&self, network: &Network, id: NetworkId, modified: weft_store::Revision) -> Txn {
         let mut txn = Txn::new()
             .delete(self.path(&Key::Network(id)), Condition::Unchanged(modified))
             .delete(self.path(&Key::Name(network.name.clone())), Condition::Always);

@@ -1,47 +1,57 @@
 //! Puts back what the store lost.
 //!
 //! A loop like [`reconcile`](crate::reconcile): it compares what the store says with what this node remembers and
-//! what its journal says, writes what is missing, and looks again, until nothing is. All nodes do the same at the
-//! same time; each write is conditional, so what two would write is written once.
+//! what its journal says, writes what is missing, and looks again. All nodes do so at the same time: each writes
+//! what is its own, and says when it has; then what nobody is there to write is written from memory.
 
 mod plan;
 
 use super::{Core, Error};
-use crate::{cluster::Cluster, error::chain, picture::Picture};
-use plan::{Loss, Plan, plan};
-use std::{sync::Arc, time::Duration};
+use crate::{cluster::Cluster, error::chain, loss::Lack, picture::Picture};
+use plan::{Loss, Own};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     task::block_in_place,
     time::{Instant, sleep, timeout},
 };
-use weft_model::{Epoch, Extra, Key, Rebuilt, Record};
-use weft_store::{CommitError, Condition, Txn};
+use weft_model::{EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
+use weft_store::{CommitError, Condition, StoreError, Txn};
 
 /// How often to look again without a reason.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How long to wait for another node to say whether an address is still its own.
-const CONFIRMATION_PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait for nodes that were up to be so again: until then their names are answered.
+/// How long to wait for nodes that were up to be so again.
 const NODES_PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for a node that is up to write what is its own.
+const PARTS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to go on trying. Something that cannot be read may be in the way for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to collect changes before the memory of the cluster is written.
+/// How long to collect changes before the memory of the cluster is written, at least.
 const MEMORY_DELAY: Duration = Duration::from_secs(1);
+/// And how many times longer than it took the last time.
+const MEMORY_REST: u32 = 50;
+
+/// One loss, from its mark on.
+struct Case {
+    times: u64,
+    began: Instant,
+    /// What was missing at first: it is put back to the end, though others are quicker.
+    lack: Lack,
+    /// Endpoints of others that were put back. Once: what is gone again then was taken away by its node.
+    restored: BTreeSet<EndpointId>,
+}
 
 impl Core {
     /// Puts back what the store loses, for ever. Safe to cancel at any time.
     pub(crate) async fn rebuild(self: Arc<Self>) {
         let mut picture = self.picture.clone();
         while picture.wait_for(|picture| picture.remains.is_some()).await.is_ok() {
-            let began = Instant::now();
+            let mut case = None;
             loop {
                 let now = picture.borrow_and_update().clone();
                 let Some(loss) = self.loss(&now) else { break };
-                match self.put_back(&loss, began).await {
-                    Ok(true) => self.has_put_back(&loss),
-                    Ok(false) => {}
-                    Err(error) => tracing::debug!(%error, "not put back yet"),
+                if let Err(error) = self.put_back(loss, &mut case).await {
+                    tracing::debug!(%error, "not put back yet");
                 }
                 // It makes no difference whether something changed or it is time.
                 let _ = timeout(PERIOD, picture.changed()).await;
@@ -53,98 +63,206 @@ impl Core {
         let remains = picture.remains.clone()?;
         Some(Loss {
             remembered: picture.cluster.clone().unwrap_or_default(),
-            removed: remains.networks.keys().filter(|id| self.memory.was_removed(id)).copied().collect(),
             remains,
             journal: self.journal.endpoints(),
-            dealt_with: self.memory.dealt_with().borrow().unwrap_or_default(),
         })
     }
 
-    /// Does what there is to do. Returns whether that was nothing.
-    async fn put_back(&self, loss: &Loss, began: Instant) -> Result<bool, Error> {
-        if loss.remains.times_rebuilt() <= loss.dealt_with {
-            // What a watch says may be old: then it is the picture that is behind, and catches up.
-            if self.has_lost_something(loss).await? {
-                self.mark_loss(&loss.remains).await?;
+    /// Does what there is to do now.
+    async fn put_back(&self, loss: Loss, case: &mut Option<Case>) -> Result<(), Error> {
+        let times = loss.remains.times_rebuilt();
+        if times <= self.memory.dealt_with().borrow().unwrap_or_default() {
+            return self.mark_if_lost(&loss).await;
+        }
+        let lack = self.lack(&loss, &loss.remains);
+        let case = match case {
+            Some(case) if case.times == times => {
+                case.lack = case.lack.or(lack);
+                case
             }
-            return Ok(false);
-        }
-        // First what is to go: it may be in the way.
-        let leftovers = self.leftovers_here(&loss.remains).into_iter();
-        let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
-        let Plan { txns, cut_off, waits } =
-            plan(&self.config, &self.keyspace, loss, began.elapsed() < CONFIRMATION_PATIENCE);
-        for (id, why) in &cut_off {
-            tracing::error!(endpoint = id.short(), why, "cut off");
-            let update = self.journal.update(id, |local| local.fenced = Some(why.clone()));
-            update.map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
-        }
-        let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
-        for txn in leftovers.into_iter().chain(txns) {
-            match self.store.commit(txn).await {
-                // Somebody else was faster: the next look shows what is still missing.
-                Ok(()) | Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-        }
-        if began.elapsed() > PATIENCE {
+            other => other.insert(Case { times, began: Instant::now(), lack, restored: BTreeSet::new() }),
+        };
+        if case.began.elapsed() > PATIENCE {
             tracing::error!("the store lost something that cannot be put back; going on with what it has");
-            return Ok(true);
+            self.memory.resign(times);
+            return Ok(());
         }
-        let up_again = loss.remembered.live.keys().all(|node| loss.remains.live.contains_key(node));
-        Ok(done && (up_again || began.elapsed() > NODES_PATIENCE))
+        if !self.put_back_own(&loss, case).await? {
+            return Ok(());
+        }
+        self.has_done_its_part(&loss.remains).await?;
+        if self.others_are_busy(&loss, case) || !self.put_back_rest(&loss, case).await? {
+            return Ok(());
+        }
+        tracing::info!(store = self.store.describe(), "put back into the store what it had lost");
+        self.memory.has_dealt_with(times);
+        Ok(())
     }
 
-    async fn has_lost_something(&self, loss: &Loss) -> Result<bool, Error> {
-        let epoch = self.store.get(&self.path(&Key::Epoch)).await?;
-        let mark = self.store.get(&self.path(&Key::Rebuilt)).await?;
-        let taken =
-            epoch.and_then(|entry| Epoch::from_json(&entry.value).ok()).map_or(0, |epoch| epoch.created);
-        let times = mark.and_then(|entry| Rebuilt::from_json(&entry.value).ok()).map_or(0, |mark| mark.times);
-        Ok(taken < loss.remembered.pools_taken() || times < loss.dealt_with)
+    fn lack(&self, loss: &Loss, remains: &Cluster) -> Lack {
+        Lack::of(&loss.remembered, remains, &self.config.node_name, &loss.journal)
+    }
+
+    /// What a watch says may be old: then it is the picture that is behind, and catches up.
+    async fn mark_if_lost(&self, loss: &Loss) -> Result<(), Error> {
+        let now = Cluster::read(&self.keyspace, &self.store.list(self.keyspace.root()).await?);
+        let dealt_with = self.memory.dealt_with().borrow().unwrap_or_default();
+        if self.lack(loss, &now).is_any() || now.times_rebuilt() < dealt_with {
+            self.mark_loss().await?;
+        }
+        Ok(())
     }
 
     /// Tells every node that the store lost something: each has a part in putting it back, and until it has done
     /// it, nothing that it claimed before counts against others.
-    pub(super) async fn mark_loss(&self, remains: &Cluster) -> Result<(), Error> {
-        let before = remains.rebuilt.as_ref();
+    pub(super) async fn mark_loss(&self) -> Result<(), Error> {
+        let key = self.path(&Key::Rebuilt);
+        let entry = self.store.get(&key).await?;
+        let before = entry.as_ref().and_then(|entry| Rebuilt::from_json(&entry.value).ok());
         let dealt_with = self.memory.dealt_with().borrow().unwrap_or_default();
         let mark = Rebuilt {
-            times: dealt_with.max(remains.times_rebuilt()).saturating_add(1),
+            times: before.as_ref().map_or(0, |mark| mark.times).max(dealt_with).saturating_add(1),
             by: self.config.node_name.clone(),
             at: self.env.now(),
-            extra: before.map_or_else(Extra::new, |mark| mark.extra.clone()),
+            extra: before.map_or_else(Extra::new, |mark| mark.extra),
         };
-        let condition = before.map_or(Condition::Absent, |mark| Condition::Unchanged(mark.modified));
-        match self.store.commit(Txn::new().put(self.path(&Key::Rebuilt), mark.to_json(), condition)).await {
-            Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
+        // Also where it cannot be read.
+        let condition = entry.map_or(Condition::Absent, |entry| Condition::Unchanged(entry.modified));
+        self.try_all(vec![Txn::new().put(key, mark.to_json(), condition)]).await
     }
 
-    /// This node has done its part; from here on the picture is what the store says.
-    fn has_put_back(&self, loss: &Loss) {
-        tracing::info!(store = self.store.describe(), "put back into the store what it had lost");
-        for network in loss.removed.iter().filter_map(|id| loss.remains.networks.get(id)) {
-            tracing::warn!(network = %network.name, "removed before, in the store again, and in use: it stays");
+    /// Writes what is this node's own, and takes away what is not any more. Returns whether nothing of it is left
+    /// to do.
+    async fn put_back_own(&self, loss: &Loss, case: &Case) -> Result<bool, Error> {
+        // First what is to go: it may be in the way.
+        self.clear_epoch(&loss.remains).await?;
+        let back = loss.remains.networks.keys().filter(|id| self.memory.was_removed(id));
+        let back: BTreeSet<NetworkId> = back.copied().collect();
+        for id in &back {
+            self.remove_again(*id).await?;
         }
-        self.memory.has_dealt_with(loss.remains.times_rebuilt());
+        let leftovers = self.leftovers_here(&loss.remains).into_iter();
+        let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
+        let patient = case.began.elapsed() < PARTS_PATIENCE;
+        let Own { txns, cut_off, waits } =
+            loss.own(&self.config, &self.keyspace, case.lack, (&back, patient));
+        let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
+        for (id, why) in cut_off {
+            tracing::error!(endpoint = id.short(), why, "cut off");
+            self.try_all(self.releasing(&loss.remains, id).into_iter().collect()).await?;
+            let update = self.journal.update(&id, |local| local.fenced = Some(why));
+            update.map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
+        }
+        self.try_all([leftovers, txns].concat()).await?;
+        Ok(done)
+    }
+
+    /// An epoch that cannot be read keeps every network from being put back.
+    async fn clear_epoch(&self, remains: &Cluster) -> Result<(), Error> {
+        let key = self.path(&Key::Epoch);
+        if !remains.unreadable.contains_key(&key) {
+            return Ok(());
+        }
+        let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
+        self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await
+    }
+
+    /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
+    /// nobody can join once it is marked. Where somebody is, upkeep takes the mark off again.
+    async fn remove_again(&self, id: NetworkId) -> Result<(), Error> {
+        let key = self.path(&Key::Network(id));
+        let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
+        let Ok(network) = Network::from_json(&entry.value) else { return Ok(()) };
+        if !network.removing {
+            let marked = Network { removing: true, ..network };
+            let unchanged = Condition::Unchanged(entry.modified);
+            return self.try_all(vec![Txn::new().put(key, marked.to_json(), unchanged)]).await;
+        }
+        if !self.store.list(&self.endpoints_prefix(id)).await?.entries.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(network = %network.name, id = id.short(), "removed before, and now again");
+        self.try_all(vec![self.deletion(&network, id, entry.modified)]).await
+    }
+
+    /// Says that this node has written what is its own.
+    async fn has_done_its_part(&self, remains: &Cluster) -> Result<(), Error> {
+        let times = remains.times_rebuilt();
+        // For whoever writes it next: this node may not have joined again yet.
+        self.memory.has_done_its_part(times);
+        let Some((live, session)) = remains.live.get(&self.config.node_name) else { return Ok(()) };
+        if live.rebuilt >= times || live.id != self.identity.id() {
+            return Ok(());
+        }
+        let Some(session) = session.clone() else { return Ok(()) };
+        let now = Liveness { rebuilt: times, ..(**live).clone() };
+        let key = self.path(&Key::Live(self.config.node_name.clone()));
+        let unchanged = Condition::Unchanged(live.modified);
+        self.try_all(vec![Txn::new().put_bound(key, now.to_json(), unchanged, session)]).await
+    }
+
+    /// Whether nodes that were up may still be writing what is theirs.
+    fn others_are_busy(&self, loss: &Loss, case: &Case) -> bool {
+        let waited = case.began.elapsed();
+        loss.remembered.live.keys().any(|node| match loss.remains.live.get(node) {
+            Some((live, _)) => live.rebuilt < case.times && waited < PARTS_PATIENCE,
+            None => waited < NODES_PATIENCE,
+        })
+    }
+
+    /// Writes what nobody was there to write. Returns whether nothing of it is left to do.
+    async fn put_back_rest(&self, loss: &Loss, case: &mut Case) -> Result<bool, Error> {
+        let (txns, restored) = loss.rest(&self.keyspace, case.lack, &case.restored);
+        if !txns.is_empty() {
+            self.try_all(txns).await?;
+            case.restored.extend(restored);
+            return Ok(false);
+        }
+        if loss.remains.pools_taken() >= loss.remembered.pools_taken() {
+            return Ok(true);
+        }
+        // Until then, whoever looks sees that the store has lost something. It is written even where it cannot be
+        // read.
+        let key = self.path(&Key::Epoch);
+        let condition = self.store.get(&key).await?.map(|entry| entry.modified);
+        let condition = condition.map_or(Condition::Absent, Condition::Unchanged);
+        let Some(epoch) = &loss.remembered.epoch else { return Ok(true) };
+        self.try_all(vec![Txn::new().put(key, epoch.to_json(), condition)]).await?;
+        Ok(false)
+    }
+
+    /// Carries out what can be. Of what somebody else was faster at, the next look shows what is still missing.
+    async fn try_all(&self, txns: Vec<Txn>) -> Result<(), Error> {
+        for txn in txns {
+            match self.store.commit(txn).await {
+                Ok(()) | Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::Store(
+                    error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. }),
+                )) => return Err(error.into()),
+                Err(CommitError::Store(error)) => {
+                    tracing::warn!(error = chain(&error), "something cannot be put back");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes down what the store says, for the next run of this agent. For ever; safe to cancel at any time.
     pub(crate) async fn remember(self: Arc<Self>) {
         let mut picture = self.picture.clone();
-        let mut failed = false;
+        let (mut failed, mut pause) = (false, MEMORY_DELAY);
         while picture.changed().await.is_ok() {
-            sleep(MEMORY_DELAY).await;
+            sleep(pause).await;
             let now = picture.borrow_and_update().clone();
             let Some(cluster) = now.cluster.filter(|_| now.error.is_none()) else { continue };
+            let began = Instant::now();
             // It takes a while where there are thousands of endpoints: other tasks need not wait.
             let save = || self.memory.save(&cluster).err().map(|error| chain(&error));
             let error = match Handle::current().runtime_flavor() {
                 RuntimeFlavor::CurrentThread => save(),
                 _ => block_in_place(save),
             };
+            pause = MEMORY_DELAY.max(began.elapsed() * MEMORY_REST);
             if let Some(error) = error.as_ref().filter(|_| !failed) {
                 tracing::warn!(error, "cannot remember the cluster");
             }

@@ -135,6 +135,7 @@ impl Core {
     /// What the journal has and the store lost: claimed again, or cut off if somebody else has it by now.
     async fn claim_again(&self, known: &Known) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
+        let mut undecided = false;
         for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
             let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(id));
             // With another node's name, if that was this one's before, or what it was called before.
@@ -143,9 +144,13 @@ impl Core {
                 continue;
             }
             let judged = if there { Ok(None) } else { self.claim_one_again(known, *id, local).await };
+            undecided |= !there && !matches!(judged, Ok(Some(_)));
             if !goes_on(judged.and_then(|fenced| self.set_fenced(id, local, fenced))) {
                 return;
             }
+        }
+        if !undecided {
+            self.identity.set_given_up(false);
         }
     }
 
@@ -200,7 +205,7 @@ impl Core {
         for (address, subnet) in local.subnets() {
             match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
                 Some(owner) if owner.endpoint != id => {
-                    return self.fence(known, (id, local), (subnet.pool, address)).await;
+                    return self.fence((id, local), (subnet.pool, address)).await;
                 }
                 claimed => {
                     let key = self.path(&Key::Claim(subnet.pool, address));
@@ -223,7 +228,6 @@ impl Core {
     /// picture may be older than the endpoint.
     async fn fence(
         &self,
-        known: &Cluster,
         (id, local): (EndpointId, &LocalEndpoint),
         (pool, address): ClaimKey,
     ) -> Result<Option<String>, Error> {
@@ -232,7 +236,7 @@ impl Core {
         let Some(owner) = owner else { return Ok(local.fenced.clone()) };
         if self.config.store_rebuild && local.fenced.is_none() && !self.identity.was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.
-            self.mark_loss(known).await?;
+            self.mark_loss().await?;
             return Ok(None);
         }
         Ok(Some(format!("address {address} went to an endpoint of node {} meanwhile", owner.node)))

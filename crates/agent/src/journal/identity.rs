@@ -10,10 +10,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 use weft_model::NodeId;
 use weft_store::SessionId;
@@ -23,6 +20,9 @@ use weft_store::SessionId;
 pub(crate) struct Saved {
     id: NodeId,
     session: Option<SessionId>,
+    /// See [`Identity::was_given_up`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    given_up: bool,
 }
 
 /// The installation this data directory belongs to, and the session it holds. While it lives, no other agent
@@ -30,7 +30,6 @@ pub(crate) struct Saved {
 pub(crate) struct Identity {
     path: PathBuf,
     saved: Mutex<Saved>,
-    given_up: AtomicBool,
     _lock: File,
 }
 
@@ -48,12 +47,13 @@ impl Identity {
         let saved = match saved {
             Some(saved) => saved,
             None => {
-                let saved = Saved { id: env.random(|rng| NodeId::random(rng)), session: None };
+                let saved =
+                    Saved { id: env.random(|rng| NodeId::random(rng)), session: None, given_up: false };
                 write_json_durably(&path, &saved).map_err(JournalError::new("cannot write", &path))?;
                 saved
             }
         };
-        Ok(Self { path, saved: Mutex::new(saved), given_up: AtomicBool::new(false), _lock: lock })
+        Ok(Self { path, saved: Mutex::new(saved), _lock: lock })
     }
 
     /// The installation.
@@ -69,21 +69,28 @@ impl Identity {
     /// Remembers a session, so that the agent goes on with it after a restart. If that fails, the restart
     /// opens a new one, and takes the old one's place.
     pub(crate) fn set_session(&self, session: Option<SessionId>) {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        saved.session = session;
-        if let Err(error) = write_json_durably(&self.path, &*saved) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remember the session");
+        self.change(|saved| saved.session = session);
+    }
+
+    /// Whether the cluster had given this node up when it joined, and what it has was not compared since: it may be
+    /// others' by now.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).given_up
+    }
+
+    /// Notes that it was, or that everything was compared.
+    pub(crate) fn set_given_up(&self, given_up: bool) {
+        if self.was_given_up() != given_up {
+            self.change(|saved| saved.given_up = given_up);
         }
     }
 
-    /// Whether the cluster had no such node when it last joined: what it had may be others' by now.
-    pub(crate) fn was_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed)
-    }
-
-    /// Notes that.
-    pub(crate) fn set_given_up(&self, given_up: bool) {
-        self.given_up.store(given_up, Ordering::Relaxed);
+    fn change(&self, change: impl FnOnce(&mut Saved)) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut saved);
+        if let Err(error) = write_json_durably(&self.path, &*saved) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remember how this node is in the cluster");
+        }
     }
 }
 

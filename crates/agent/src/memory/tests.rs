@@ -52,7 +52,7 @@ fn what_is_saved_is_remembered() {
     let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
     assert_eq!(written(&cluster).len(), 9, "{:?}", cluster.unreadable);
     memory.has_dealt_with(3);
-    memory.removed([gone]);
+    memory.notice(&BTreeSet::from([gone]), &cluster);
     memory.save(&cluster).unwrap();
 
     let (memory, remembered) = open(&directory, "consul://one");
@@ -88,6 +88,20 @@ fn only_so_many_removed_networks_are_remembered() {
     let directory = tempfile::tempdir().unwrap();
     let (memory, _) = open(&directory, "consul://one");
     let ids: Vec<NetworkId> = (0..REMOVED + 5).map(|_| NetworkId::random(&mut rand::rng())).collect();
-    memory.removed(ids.iter().copied());
+    for id in &ids {
+        memory.notice(&BTreeSet::from([*id]), &Cluster::default());
+    }
     assert!(!memory.was_removed(&ids[4]) && memory.was_removed(&ids[5]));
+}
+
+#[test]
+fn what_is_there_again_was_not_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (memory, _) = open(&directory, "consul://one");
+    let cluster = cluster();
+    let ids: BTreeSet<NetworkId> = cluster.networks.keys().copied().collect();
+    memory.notice(&ids, &Cluster::default());
+    assert!(ids.iter().all(|id| memory.was_removed(id)));
+    memory.notice(&ids, &cluster);
+    assert!(!ids.iter().any(|id| memory.was_removed(id)));
 }

@@ -97,7 +97,8 @@ fn mtu(network: &Network, underlay: u32, vtep: IpAddr) -> u32 {
     network.requested_mtu().ok().flatten().unwrap_or_else(|| overlay_mtu(underlay, vtep))
 }
 
-/// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up.
+/// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up. Of two
+/// that would have one address, it is that of whoever has claimed it.
 fn remotes(
     config: &AgentConfig,
     cluster: &Cluster,
@@ -105,11 +106,16 @@ fn remotes(
     vni: Vni,
 ) -> BTreeMap<MacAddr, Remote> {
     let on_segment = |address: &IpAddr| local.network.subnet_of(*address).is_some_and(|s| s.vni == vni);
+    let is_anothers = |id: &EndpointId, address: &IpAddr| {
+        let pool = local.network.subnet_of(*address).and_then(|subnet| cluster.claims.get(&subnet.pool));
+        pool.and_then(|claims| claims.get(address)).is_some_and(|claim| claim.endpoint != *id)
+    };
     cluster
         .endpoints_of(&local.network_id)
         .filter(|(_, endpoint)| endpoint.node != config.node_name)
-        .filter_map(|(_, endpoint)| {
-            let addresses: BTreeSet<IpAddr> = endpoint.addresses().filter(on_segment).collect();
+        .filter_map(|(id, endpoint)| {
+            let own = |address: &IpAddr| on_segment(address) && !is_anothers(id, address);
+            let addresses: BTreeSet<IpAddr> = endpoint.addresses().filter(own).collect();
             let vtep = cluster.nodes.get(&endpoint.node)?.vtep;
             (!addresses.is_empty()).then_some((endpoint.mac, Remote { vtep, addresses }))
         })

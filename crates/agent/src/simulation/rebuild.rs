@@ -5,7 +5,7 @@ use crate::core::{JoinOptions, Kind};
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_model::Keyspace;
-use weft_store::{MemoryStore, Store};
+use weft_store::{Condition, MemoryStore, Store, Txn};
 
 /// What is in the store, but for who is up since when, and what counts or marks.
 async fn content(store: &MemoryStore) -> Vec<(String, String)> {
@@ -278,4 +278,121 @@ async fn a_restarted_agent_goes_by_what_it_remembers_until_the_store_answers() {
     for node in &nodes {
         node.joined(2).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_down_meanwhile_keeps_what_it_had() {
+    let (store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    for node in &nodes {
+        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
+    }
+    for node in &nodes {
+        eventually("all are seen", || node.core().known().all_endpoints().count() == 3).await;
+    }
+    nodes[2].kill().await;
+    sleep(Duration::from_secs(60)).await;
+    settled(&nodes[..2]).await;
+    let (before, running) = (content(&store).await, kernels(&nodes));
+    store.wipe();
+    let lost = Instant::now();
+    while lost.elapsed() < Duration::from_secs(20) {
+        assert_eq!(kernels(&nodes), running);
+        sleep(Duration::from_millis(5)).await;
+    }
+    is_back(&store, &nodes[..2], &before).await;
+    // Its address is not handed out.
+    for number in 0..3 {
+        nodes[0].attach("overlay", &format!("more{number}")).await.unwrap();
+    }
+    nodes[2].start();
+    nodes[2].joined(3).await;
+    let core = nodes[2].core();
+    eventually("all are seen", || core.known().all_endpoints().count() == 6).await;
+    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_lacks_endpoints_alone_is_noticed() {
+    let (store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    for node in &nodes {
+        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+    }
+    let backup = store.backup();
+    for node in &nodes {
+        node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
+    }
+    for node in &nodes {
+        eventually("all are seen", || node.core().known().all_endpoints().count() == 3).await;
+    }
+    nodes[2].kill().await;
+    sleep(Duration::from_secs(60)).await;
+    settled(&nodes[..2]).await;
+    let (before, running) = (content(&store).await, kernels(&nodes));
+    store.restore(&backup);
+    let lost = Instant::now();
+    while lost.elapsed() < Duration::from_secs(20) {
+        assert_eq!(kernels(&nodes), running);
+        sleep(Duration::from_millis(5)).await;
+    }
+    // Since when the third is down is new.
+    let names = |content: &[(String, String)]| content.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&content(&store).await), names(&before));
+}
+
+#[tokio::test(start_paused = true)]
+async fn networks_that_somebody_deletes_by_hand_are_put_back() {
+    let (store, nodes) = two_with_endpoints().await;
+    settled(&nodes).await;
+    let (before, running) = (content(&store).await, kernels(&nodes));
+    let mut txn = Txn::new();
+    for (key, _) in before.iter().filter(|(key, _)| key.contains("/networks/")) {
+        txn = txn.delete(key, Condition::Always);
+    }
+    store.commit(txn).await.unwrap();
+    sleep(Duration::from_secs(20)).await;
+    is_back(&store, &nodes, &before).await;
+    assert_eq!(kernels(&nodes), running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_not_waited_for_for_ever() {
+    for key in ["rebuilt", "epoch"] {
+        let (store, nodes) = two_with_endpoints().await;
+        store.wipe();
+        let txn = Txn::new().put(format!("weft/v1/{key}"), "?", Condition::Always);
+        store.commit(txn).await.unwrap();
+        for node in &nodes {
+            let core = node.core();
+            eventually(key, || core.picture.borrow().error.is_none() && core.known().times_rebuilt() > 0)
+                .await;
+        }
+        let marks = |core: &crate::core::Core| core.known().times_rebuilt();
+        let (core, before) = (nodes[0].core(), marks(&nodes[0].core()));
+        sleep(Duration::from_secs(120)).await;
+        assert_eq!(marks(&core), before, "it does not go on for ever");
+        assert_eq!(core.known().networks.len(), 2);
+        core.create(network("another")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreadable_record_in_the_way_is_gone_around() {
+    let (store, nodes) = two_with_endpoints().await;
+    let id = nodes[0].core().network_view("overlay").unwrap().id;
+    store.wipe();
+    let txn = Txn::new().put(format!("weft/v1/networks/{id}"), "?", Condition::Always);
+    store.commit(txn).await.unwrap();
+    let core = nodes[0].core();
+    eventually("it is gone around", || {
+        core.picture.borrow().error.is_none() && core.known().times_rebuilt() > 0
+    })
+    .await;
+    assert!(core.network_view("empty").is_ok());
+    let marks = core.known().times_rebuilt();
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(core.known().times_rebuilt(), marks);
+    core.create(network("another")).await.unwrap();
 }

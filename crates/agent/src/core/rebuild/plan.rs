@@ -4,6 +4,7 @@ use crate::{
     cluster::{Cluster, Stored},
     config::AgentConfig,
     journal::{LocalEndpoint, LocalEndpoints},
+    loss::Lack,
 };
 use ipnet::IpNet;
 use std::{
@@ -12,7 +13,7 @@ use std::{
     sync::Arc,
 };
 use weft_model::{
-    Claim, Cursor, Endpoint, EndpointId, Epoch, Extra, Key, Keyspace, Network, NetworkId, Record,
+    Claim, Endpoint, EndpointId, Epoch, Extra, Key, Keyspace, Network, NetworkId, NodeName, Record,
 };
 use weft_store::{Condition, MAX_OPS, Txn};
 
@@ -22,17 +23,13 @@ pub(super) struct Loss {
     pub(super) remembered: Arc<Cluster>,
     /// What it says now.
     pub(super) remains: Arc<Cluster>,
-    /// Networks it has again that this node saw removed.
-    pub(super) removed: BTreeSet<NetworkId>,
     /// What this node has.
     pub(super) journal: LocalEndpoints,
-    /// The last rebuild that this node did its part of.
-    pub(super) dealt_with: u64,
 }
 
-/// What there is to do.
+/// What there is to do about what is this node's own, and about networks.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct Own {
     /// To be written. Of those that cannot be, the next look shows why.
     pub(super) txns: Vec<Txn>,
     /// Endpoints of this node whose addresses are somebody else's by now, and whose.
@@ -41,31 +38,94 @@ pub(super) struct Plan {
     pub(super) waits: bool,
 }
 
-/// Compares. While it is `patient`, what other nodes that are up have not confirmed yet is waited for.
-pub(super) fn plan(config: &AgentConfig, keyspace: &Keyspace, loss: &Loss, patient: bool) -> Plan {
-    let mut planning = Planning { config, keyspace, loss, patient, plan: Plan::default() };
-    // Who has seen more than the store has knows all that is missing. Otherwise others have put it back, or are about
-    // to, and know better than a node that was away what there was last.
-    let has_less = loss.remains.pools_taken() < loss.remembered.pools_taken();
-    planning.removed();
-    planning.networks(has_less);
-    if has_less {
-        planning.nodes();
-        planning.endpoints_of_others();
+impl Loss {
+    /// Compares what is this node's own. `back` are networks that are about to go. While it is `patient`, those, and
+    /// what other nodes that are up have not confirmed yet, are waited for.
+    pub(super) fn own(
+        &self,
+        config: &AgentConfig,
+        keyspace: &Keyspace,
+        lack: Lack,
+        (back, patient): (&BTreeSet<NetworkId>, bool),
+    ) -> Own {
+        let mut planning =
+            Planning { config, keyspace, loss: self, lack, back, patient, plan: Own::default() };
+        planning.networks();
+        planning.own_endpoints();
+        planning.plan
     }
-    planning.own_endpoints();
-    if has_less && planning.plan.txns.is_empty() && !planning.plan.waits {
-        planning.epoch();
+
+    /// What the nodes that are not there would write: where they are, and their endpoints as they were when they
+    /// were last seen. Those are theirs to confirm, or to take back. Returns them, too.
+    pub(super) fn rest(
+        &self,
+        keyspace: &Keyspace,
+        lack: Lack,
+        restored: &BTreeSet<EndpointId>,
+    ) -> (Vec<Txn>, BTreeSet<EndpointId>) {
+        if !lack.is_any() {
+            return Default::default();
+        }
+        let (known, remains) = (&self.remembered, &self.remains);
+        // Also those that the store only takes for up.
+        let times = remains.times_rebuilt();
+        let absent = |node: &NodeName| remains.live.get(node).is_none_or(|(live, _)| live.rebuilt < times);
+        let nodes = known.nodes.iter().filter(|(name, _)| absent(name) && !remains.nodes.contains_key(*name));
+        let nodes = nodes.map(|(name, node)| {
+            let key = keyspace.path(&Key::Node(name.clone()));
+            Txn::new().put(key, node.to_json(), Condition::Absent)
+        });
+        let mut txns: Vec<Txn> = nodes.collect();
+        let mut ids = BTreeSet::new();
+        for (network, id, endpoint) in known.all_endpoints().filter(|(_, _, e)| absent(&e.node)) {
+            if remains.endpoint(id).is_none()
+                && !restored.contains(id)
+                && let Some(txn) = self.endpoint(keyspace, *network, *id, endpoint)
+            {
+                txns.push(txn);
+                ids.insert(*id);
+            }
+        }
+        (together(txns), ids)
     }
-    planning.plan
+
+    fn endpoint(
+        &self,
+        keyspace: &Keyspace,
+        network: NetworkId,
+        id: EndpointId,
+        endpoint: &Endpoint,
+    ) -> Option<Txn> {
+        let there = self.remains.networks.get(&network)?;
+        let key = keyspace.path(&Key::Endpoint(network, id));
+        let mut txn = Txn::new()
+            .check(keyspace.path(&Key::Network(network)), Condition::Unchanged(there.modified))
+            .put(key, endpoint.to_json(), Condition::Absent);
+        for address in endpoint.addresses() {
+            let pool = there.subnet_of(address)?.pool;
+            match claim_of(&self.remains, pool, address) {
+                Some(claim) if claim.endpoint == id => {}
+                Some(_) => return None,
+                None => {
+                    let claim =
+                        claim_of(&self.remembered, pool, address).filter(|claim| claim.endpoint == id)?;
+                    let key = keyspace.path(&Key::Claim(pool, address));
+                    txn = txn.put(key, claim.to_json(), Condition::Absent);
+                }
+            }
+        }
+        Some(txn)
+    }
 }
 
 struct Planning<'l> {
     config: &'l AgentConfig,
     keyspace: &'l Keyspace,
     loss: &'l Loss,
+    lack: Lack,
+    back: &'l BTreeSet<NetworkId>,
     patient: bool,
-    plan: Plan,
+    plan: Own,
 }
 
 impl Planning<'_> {
@@ -73,56 +133,27 @@ impl Planning<'_> {
         self.keyspace.path(key)
     }
 
-    /// Networks that were removed go again, in the two steps of every removal: from the first on nobody can join.
-    fn removed(&mut self) {
-        for (id, network) in
-            self.loss.removed.iter().filter_map(|id| self.loss.remains.networks.get_key_value(id))
-        {
-            let key = self.path(&Key::Network(*id));
-            let unchanged = Condition::Unchanged(network.modified);
-            if self.loss.remains.endpoints.contains_key(id) {
-                // Who is on it may be a relic, too.
-                self.plan.waits |= self.patient;
-            } else if network.removing {
-                let rest = self.of_network(network).into_iter();
-                let txn = Txn::new().delete(key, unchanged);
-                self.plan.txns.push(rest.fold(txn, |txn, key| txn.delete(key, Condition::Always)));
-            } else {
-                let marked = Network { removing: true, ..(**network).clone() };
-                self.plan.txns.push(Txn::new().put(key, marked.to_json(), unchanged));
-            }
-        }
-    }
-
-    /// The keys that go with a network.
-    fn of_network(&self, network: &Network) -> Vec<String> {
-        let vnis = network.segments().into_iter().map(|segment| Key::Vni(segment.vni)).collect::<Vec<_>>();
-        let cursors = network.subnets.iter().map(|subnet| Key::Cursor(subnet.pool));
-        let keys = [Key::Name(network.name.clone())].into_iter().chain(vnis).chain(cursors);
-        keys.map(|key| self.path(&key)).collect()
-    }
-
     /// Networks, with their ids and VNIs: all that are remembered, or those that this node serves.
-    fn networks(&mut self, all: bool) {
+    fn networks(&mut self) {
         let loss = self.loss;
         let served = loss.journal.values().filter(|local| local.fenced.is_none());
         let mut missing: BTreeMap<NetworkId, &Network> =
             served.map(|local| (local.network_id, &local.network)).collect();
-        if all {
+        if self.lack.networks {
             let known = loss.remembered.networks.iter().filter(|(_, network)| !network.removing);
             missing.extend(known.map(|(id, network)| (*id, &**network)));
         }
         missing.retain(|id, _| !loss.remains.networks.contains_key(id));
         let obstacles: Vec<Obstacle> =
-            missing.values().filter_map(|network| in_the_way(&loss.remains, network)).collect();
+            missing.iter().filter_map(|(id, network)| in_the_way(&loss.remains, *id, network)).collect();
         self.plan.waits |= obstacles.iter().any(|obstacle| self.goes(obstacle));
-        missing.retain(|_, network| in_the_way(&loss.remains, network).is_none());
+        missing.retain(|id, network| in_the_way(&loss.remains, *id, network).is_none());
         let mut txns: Vec<Txn> = Vec::new();
         for (id, network) in missing {
             let network = self.network(id, network);
             let room = txns.last().is_some_and(|txn| txn.weight() + network.weight() <= MAX_OPS);
             if !room {
-                txns.push(self.next_epoch(loss.remains.pools_taken().saturating_add(1)));
+                txns.push(self.next_epoch());
             }
             txns.last_mut().into_iter().for_each(|txn| txn.ops.extend_from_slice(&network.ops));
         }
@@ -133,88 +164,38 @@ impl Planning<'_> {
 
     /// Whether what is in the way is about to go.
     fn goes(&self, obstacle: &Obstacle) -> bool {
-        self.patient && obstacle.network.is_some_and(|id| self.loss.removed.contains(&id))
+        self.patient && obstacle.network.is_some_and(|id| self.back.contains(&id))
     }
 
     fn network(&self, id: NetworkId, network: &Network) -> Txn {
         let restored = Network { removing: false, ..network.clone() };
-        let mut txn = Txn::new()
-            .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
-            .put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
-        for segment in network.segments() {
-            txn = txn.put(self.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
+        let (name, vnis) =
+            (Key::Name(network.name.clone()), network.segments().into_iter().map(|s| Key::Vni(s.vni)));
+        let txn = Txn::new().put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
+        // What is there is its own: another's would be in the way.
+        [name]
+            .into_iter()
+            .chain(vnis)
+            .filter(|key| !self.is_there(key))
+            .fold(txn, |txn, key| txn.put(self.path(&key), id.to_json(), Condition::Absent))
+    }
+
+    fn is_there(&self, key: &Key) -> bool {
+        match key {
+            Key::Name(name) => self.loss.remains.names.contains_key(name),
+            Key::Vni(vni) => self.loss.remains.vnis.contains_key(vni),
+            _ => false,
         }
-        for subnet in &network.subnets {
-            if let Some(last) = self.loss.remembered.cursors.get(&subnet.pool) {
-                let cursor = Cursor { last: *last, extra: Extra::new() };
-                txn = txn.put(self.path(&Key::Cursor(subnet.pool)), cursor.to_json(), Condition::Always);
-            }
-        }
-        txn
     }
 
     /// Like whoever takes a pool: of two at once, one fails.
-    fn next_epoch(&self, taken: u64) -> Txn {
+    fn next_epoch(&self) -> Txn {
         let (epoch, condition) = match &self.loss.remains.epoch {
             Some(epoch) => ((**epoch).clone(), Condition::Unchanged(epoch.modified)),
             None => (Epoch::default(), Condition::Absent),
         };
-        Txn::new().put(self.path(&Key::Epoch), Epoch { created: taken, ..epoch }.to_json(), condition)
-    }
-
-    /// The last thing to be put back: until it is, whoever looks sees that the store has lost something.
-    fn epoch(&mut self) {
-        let txn = self.next_epoch(self.loss.remembered.pools_taken());
-        self.plan.txns.push(txn);
-    }
-
-    /// The other nodes: where they are is known, also of those that are down.
-    fn nodes(&mut self) {
-        let loss = self.loss;
-        let missing =
-            loss.remembered.nodes.iter().filter(|(name, _)| {
-                **name != self.config.node_name && !loss.remains.nodes.contains_key(name)
-            });
-        let nodes: Vec<Txn> = missing
-            .map(|(name, node)| {
-                Txn::new().put(self.path(&Key::Node(name.clone())), node.to_json(), Condition::Absent)
-            })
-            .collect();
-        self.together(nodes);
-    }
-
-    /// The endpoints of other nodes, as they were when they were last seen. They are theirs to confirm, or to take
-    /// back.
-    fn endpoints_of_others(&mut self) {
-        let loss = self.loss;
-        let others = loss.remembered.all_endpoints().filter(|(network, id, endpoint)| {
-            endpoint.node != self.config.node_name
-                && loss.remains.networks.contains_key(network)
-                && loss.remains.endpoint(id).is_none()
-        });
-        let endpoints: Vec<Txn> = others
-            .filter_map(|(network, id, endpoint)| self.endpoint_of_another(*network, *id, endpoint))
-            .collect();
-        self.together(endpoints);
-    }
-
-    fn endpoint_of_another(&self, network: NetworkId, id: EndpointId, endpoint: &Endpoint) -> Option<Txn> {
-        let loss = self.loss;
-        let key = self.path(&Key::Endpoint(network, id));
-        let mut txn = Txn::new().put(key, endpoint.to_json(), Condition::Absent);
-        for address in endpoint.addresses() {
-            let pool = loss.remains.networks.get(&network)?.subnet_of(address)?.pool;
-            match claim_of(&loss.remains, pool, address) {
-                Some(claim) if claim.endpoint == id => {}
-                Some(_) => return None,
-                None => {
-                    let claim =
-                        claim_of(&loss.remembered, pool, address).filter(|claim| claim.endpoint == id)?;
-                    txn = txn.put(self.path(&Key::Claim(pool, address)), claim.to_json(), Condition::Absent);
-                }
-            }
-        }
-        Some(txn)
+        let epoch = Epoch { created: epoch.created.saturating_add(1), ..epoch };
+        Txn::new().put(self.path(&Key::Epoch), epoch.to_json(), condition)
     }
 
     /// This node's endpoints: every claim is made anew, so that others know that it is no relic.
@@ -228,18 +209,21 @@ impl Planning<'_> {
                 Confirmation::CutOff(why) => drop(self.plan.cut_off.insert(*id, why)),
             }
         }
-        self.together(confirmations);
+        self.plan.txns.extend(together(confirmations));
     }
 
     fn confirmation(&self, id: EndpointId, local: &LocalEndpoint) -> Confirmation {
         let (remains, times) = (&self.loss.remains, self.loss.remains.times_rebuilt());
         let Some(network) = remains.networks.get(&local.network_id) else {
             // It is about to be put back, unless it cannot be.
-            return match in_the_way(remains, &local.network) {
+            return match in_the_way(remains, local.network_id, &local.network) {
                 Some(obstacle) if !self.goes(&obstacle) => Confirmation::CutOff(obstacle.why),
                 _ => Confirmation::Waits,
             };
         };
+        if network.removing && self.patient {
+            return Confirmation::Waits;
+        }
         let key = self.path(&Key::Endpoint(local.network_id, id));
         let stored = remains.endpoints.get(&local.network_id).and_then(|all| all.get(&id));
         let mut confirmed = stored.is_some_and(|stored| **stored == local.endpoint);
@@ -259,6 +243,19 @@ impl Planning<'_> {
                     if self.patient && remains.is_up(&claim.node) && claim.node != self.config.node_name {
                         return Confirmation::Waits;
                     }
+                    // Without any other sign that the store went back, it is rather this node that is behind.
+                    if !self.lack.endpoints {
+                        return Confirmation::CutOff(format!(
+                            "address {address} is an endpoint's of node {} in the store",
+                            claim.node
+                        ));
+                    }
+                    if let Some(relic) =
+                        remains.endpoints.get(&local.network_id).and_then(|all| all.get(&claim.endpoint))
+                    {
+                        let key = self.path(&Key::Endpoint(local.network_id, claim.endpoint));
+                        txn = txn.delete(key, Condition::Unchanged(relic.modified));
+                    }
                     confirmed = false;
                 }
                 Some(claim) => confirmed &= claim.rebuilt >= times,
@@ -275,25 +272,25 @@ impl Planning<'_> {
         }
         if confirmed { Confirmation::Done } else { Confirmation::Write(txn) }
     }
+}
 
-    /// As few transactions as possible: what is written by none of the others cannot be in their way.
-    fn together(&mut self, parts: Vec<Txn>) {
-        let mut keys: BTreeSet<String> = BTreeSet::new();
-        let mut current = Txn::new();
-        for mut part in parts {
-            if current.weight() + part.weight() > MAX_OPS {
-                self.plan.txns.push(std::mem::take(&mut current));
-                keys.clear();
-            }
-            // What several of them check is checked once.
-            part.ops.retain(|op| !keys.contains(op.key()));
-            keys.extend(part.ops.iter().map(|op| op.key().to_owned()));
-            current.ops.extend(part.ops);
+/// As few transactions as possible. No key is written by two of them.
+fn together(parts: Vec<Txn>) -> Vec<Txn> {
+    let (mut all, mut keys, mut current) = (Vec::new(), BTreeSet::new(), Txn::new());
+    for mut part in parts {
+        if current.weight() + part.weight() > MAX_OPS {
+            all.push(std::mem::take(&mut current));
+            keys.clear();
         }
-        if !current.ops.is_empty() {
-            self.plan.txns.push(current);
-        }
+        // What several of them check is checked once.
+        part.ops.retain(|op| !keys.contains(op.key()));
+        keys.extend(part.ops.iter().map(|op| op.key().to_owned()));
+        current.ops.extend(part.ops);
     }
+    if !current.ops.is_empty() {
+        all.push(current);
+    }
+    all
 }
 
 enum Confirmation {
@@ -319,15 +316,22 @@ struct Obstacle {
 }
 
 /// Somebody may have created another network in its place.
-fn in_the_way(cluster: &Cluster, network: &Network) -> Option<Obstacle> {
-    let obstacle = |network: Option<NetworkId>, what: String, name: &str| {
-        let why = format!("the store lost its network {name}, and another has {what} by now");
-        Obstacle { network, why }
-    };
-    let named = cluster.names.get(&network.name).map(|id| (Some(*id), "its name".to_owned()));
+fn in_the_way(cluster: &Cluster, id: NetworkId, network: &Network) -> Option<Obstacle> {
+    let another = |other: &NetworkId| *other != id;
+    let unreadable = cluster.unreadable.keys().any(|key| key.ends_with(&format!("/networks/{id}")));
+    if unreadable {
+        let why = format!(
+            "the store lost its network {}, and has a record there that cannot be read",
+            network.name
+        );
+        return Some(Obstacle { network: None, why });
+    }
+    let named = cluster.names.get(&network.name).copied().filter(another);
+    let named = named.map(|id| (Some(id), "its name".to_owned()));
     let numbered = || {
         let vnis = network.segments().into_iter().map(|segment| segment.vni);
-        vnis.filter_map(|vni| Some((Some(*cluster.vnis.get(&vni)?), format!("VNI {vni}")))).next()
+        let taken = vnis.filter_map(|vni| Some((cluster.vnis.get(&vni).copied().filter(another)?, vni)));
+        taken.map(|(id, vni)| (Some(id), format!("VNI {vni}"))).next()
     };
     let placed = || {
         let pools = cluster.pools();
@@ -335,6 +339,7 @@ fn in_the_way(cluster: &Cluster, network: &Network) -> Option<Obstacle> {
         let pool = network.subnets.iter().find_map(|subnet| overlap(&subnet.pool))?;
         Some((cluster.network_with(*pool).map(|(id, _)| id), format!("pool {pool}")))
     };
-    let found = named.or_else(placed).or_else(numbered);
-    found.map(|(id, what)| obstacle(id, what, network.name.as_str()))
+    let (other, what) = named.or_else(placed).or_else(numbered)?;
+    let why = format!("the store lost its network {}, and another has {what} by now", network.name);
+    Some(Obstacle { network: other, why })
 }

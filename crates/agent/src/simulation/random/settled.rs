@@ -50,9 +50,11 @@ impl World {
             .await;
         }
         self.eventually(async |world| {
-            let expected: usize = 2 * NODES + 1; // nodes, who is up, the epoch
+            // Nodes, who is up, the epoch; and that the store was rebuilt, if it was.
+            let expected: usize = 2 * NODES + 1;
             let keys = world.store.list("weft").await.map_err(|error| error.to_string())?.entries;
-            let keys: Vec<String> = keys.into_iter().map(|entry| entry.key).collect();
+            let keys: Vec<String> =
+                keys.into_iter().map(|entry| entry.key).filter(|key| !key.ends_with("/rebuilt")).collect();
             if keys.len() > expected {
                 return Err(format!("left in the store: {keys:?}"));
             }

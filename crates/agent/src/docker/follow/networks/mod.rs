@@ -50,7 +50,9 @@ impl<'f> Networks<'f> {
         let mut listed = Instant::now();
         loop {
             // Marked as seen before it is read: what changes from here on wakes the next round.
-            let cluster = picture.borrow_and_update().cluster.clone();
+            // What is only remembered, or is being put back, is nothing to change an engine by.
+            let now = picture.borrow_and_update().clone();
+            let cluster = now.cluster.filter(|_| !now.remembered && now.remains.is_none());
             if let Some(cluster) = cluster
                 && self.round(&cluster).await
             {
