@@ -11,10 +11,11 @@
 )]
 
 mod agents;
+mod asking;
 mod cuts;
+mod ending;
 mod figures;
 mod hosts;
-mod judging;
 mod load;
 mod lost;
 mod page;

@@ -1,4 +1,4 @@
-//! What is measured on the way, and judged in the end.
+//! What is asked of the hosts on the way, and measured.
 
 use crate::{
     figures::Measure,
@@ -26,7 +26,7 @@ impl Stage<'_> {
     }
 
     /// Whether they agree, and nothing that was deleted is back.
-    fn agreed(&self, which: Which) -> Result<(), String> {
+    pub(crate) fn agreed(&self, which: Which) -> Result<(), String> {
         let view = views::agreed(&self.hosts(), which)?;
         let is_of = |line: &str, name: &String| line.split(' ').any(|word| word == name);
         let back = view.iter().find(|line| self.deleted.iter().any(|name| is_of(line, name)));
@@ -194,48 +194,9 @@ impl Stage<'_> {
         let output = self.host(number).output(&["weft", "status"]);
         self.heard.push_str(&String::from_utf8_lossy(&output.stdout));
     }
-
-    /// Everything comes to rest, and is judged.
-    #[track_caller]
-    pub(crate) fn end(&mut self) {
-        let unsettled = self.load.take().map(crate::load::Load::settle).unwrap_or_default();
-        unsettled.into_iter().for_each(|what| self.figures.wrong(what));
-        let rested = eventually_or(SOON, || {
-            self.agreed(Which::All)?;
-            let verdict = self.history.judge(&records::claimed(&self.servers)?);
-            let wrong: Vec<_> = verdict.lost.into_iter().chain(verdict.left_over).collect();
-            if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
-        });
-        rested.unwrap_or_else(|why| self.figures.wrong(why));
-        if let Some(traffic) = self.traffic.take() {
-            traffic.count(self.figures);
-        }
-        let stored = eventually_every(LOOK, SOON, || records::claimed(&self.servers));
-        let verdict = self.history.judge(&stored);
-        let astray = verdict.lost.len() + verdict.left_over.len();
-        for (what, count) in [(Measure::Duplicates, verdict.duplicates.len()), (Measure::Astray, astray)] {
-            self.figures.measure(what, f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
-        }
-        verdict.duplicates.into_iter().for_each(|what| self.figures.wrong(what));
-        (1..=self.agents.len()).for_each(|number| self.hear(number));
-        for text in self.says.iter().filter(|text| !self.heard.contains(**text)) {
-            self.figures.wrong(format!("nowhere it said {text:?}"));
-        }
-    }
 }
 
 /// The name of what is attached only to see whether it can be.
 fn probe(host: &Host) -> String {
     format!("probe-{}", host.name())
-}
-
-/// Tries until `attempt` succeeds, or returns why it does not.
-fn eventually_or(deadline: Duration, mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
-    let start = Instant::now();
-    loop {
-        match attempt() {
-            Err(_) if start.elapsed() < deadline => std::thread::sleep(LOOK),
-            done => return done,
-        }
-    }
 }
