@@ -57,15 +57,9 @@ impl Core {
             let last = self
                 .while_down(name)
                 .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
-            let mut carried_out = true;
-            for txn in self.leftovers(&cluster, name).into_iter().chain([last]) {
-                match self.store.commit(txn).await {
-                    Ok(()) => {}
-                    Err(CommitError::Conflict { .. }) => carried_out = false,
-                    Err(CommitError::Store(error)) => return Err(error.into()),
-                }
-            }
-            if carried_out {
+            if self.all_carried_out(self.leftovers(&cluster, name)).await?
+                && self.all_carried_out(vec![last]).await?
+            {
                 break;
             }
             attempts.again(&cluster).await?;
@@ -73,6 +67,19 @@ impl Core {
         self.until(|cluster| !cluster.nodes.contains_key(name)).await;
         tracing::info!(node = %name, "node given up");
         Ok(())
+    }
+
+    /// Carries out as many of these as it can. Returns whether those were all: not where somebody was faster.
+    async fn all_carried_out(&self, txns: Vec<Txn>) -> Result<bool, Error> {
+        let mut all = true;
+        for txn in txns {
+            match self.store.commit(txn).await {
+                Ok(()) => {}
+                Err(CommitError::Conflict { .. }) => all = false,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Ok(all)
     }
 
     /// The start of a transaction on what a node has: it may have come back meanwhile, and keeps it then.
