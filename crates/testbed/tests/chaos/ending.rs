@@ -35,6 +35,7 @@ impl Stage<'_> {
         for (what, count) in [(Measure::Duplicates, verdict.duplicates.len()), (Measure::Astray, astray)] {
             self.figures.measure(what, f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         }
+        self.figures.granted = self.history.grants();
         verdict.duplicates.into_iter().for_each(|what| self.figures.wrong(what));
         (1..=self.agents.len()).for_each(|number| self.hear(number));
         for text in self.says.iter().filter(|text| !self.heard.contains(**text)) {

@@ -72,13 +72,15 @@ impl Measure {
 #[derive(Debug)]
 pub(crate) struct Figures {
     scenario: &'static str,
+    /// How many addresses were granted meanwhile: what it all goes by.
+    pub(crate) granted: usize,
     worst: BTreeMap<Measure, f64>,
     wrong: Vec<String>,
 }
 
 impl Figures {
     pub(crate) fn of_scenario(scenario: &'static str) -> Self {
-        Self { scenario, worst: BTreeMap::new(), wrong: Vec::new() }
+        Self { scenario, granted: 0, worst: BTreeMap::new(), wrong: Vec::new() }
     }
 
     /// Of several measurements, the worst counts.

@@ -74,6 +74,7 @@ struct Worker {
     chance: Chance,
     slots: Vec<Slot>,
     made: usize,
+    granted: usize,
 }
 
 /// A network namespace, and what is known of its endpoint.
@@ -104,7 +105,7 @@ impl Worker {
     fn new(host: &Host, network: &'static str, history: &History) -> Self {
         let seed = host.name().bytes().fold(0x5eed, |seed: u64, byte| seed * 31 + u64::from(byte));
         let (host, history, chance) = (host.clone(), history.clone(), Chance(seed));
-        let mut worker = Self { host, network, history, chance, slots: Vec::new(), made: 0 };
+        let mut worker = Self { host, network, history, chance, slots: Vec::new(), made: 0, granted: 0 };
         worker.slots = (0..SLOTS).map(|_| worker.new_slot()).collect();
         worker
     }
@@ -137,7 +138,8 @@ impl Worker {
                 self.host.output(&["ip", "netns", "delete", &self.slots[index].name]);
             }
         }
-        Ok(())
+        // What is never granted can be granted to nobody else.
+        (self.granted > 0).then_some(()).ok_or_else(|| format!("{}: nothing was granted", self.host.name()))
     }
 
     fn go_on_with(&mut self, index: usize) {
@@ -178,6 +180,7 @@ impl Worker {
             Outcome::Done(answer) => {
                 let address = answer.json()["ipv4"].as_str().and_then(|address| address.parse().ok());
                 self.history.granted(ticket, address.expect("an endpoint has an address"));
+                self.granted += 1;
                 (State::Attached(ticket), None)
             }
             // The agent may have it from before, and refuse for another reason now.

@@ -24,7 +24,8 @@ impl Table {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let figure =
             |what: Measure| figures.of(what).map_or_else(|| "–".to_owned(), |value| what.show(value));
-        let mut cells = vec![scenario.name.to_owned(), scenario.fault.to_owned()];
+        let mut cells =
+            vec![scenario.name.to_owned(), scenario.fault.to_owned(), figures.granted.to_string()];
         cells.extend(Measure::ALL.map(figure));
         cells.push(if wrong.is_empty() { "held" } else { "BROKEN" }.to_owned());
         lines.cells.push(cells);
@@ -38,10 +39,10 @@ impl fmt::Display for Table {
         if lines.cells.is_empty() {
             return Ok(());
         }
-        let mut heading = vec!["scenario".to_owned(), "fault".to_owned()];
+        let mut heading = ["scenario", "fault", "granted"].map(str::to_owned).to_vec();
         heading.extend(Measure::ALL.map(|what| what.heading().to_owned()));
         heading.push("verdict".to_owned());
-        let mut bounds = vec!["at most".to_owned(), String::new()];
+        let mut bounds = ["at most", "", ""].map(str::to_owned).to_vec();
         bounds.extend(Measure::ALL.map(|what| what.show(what.bound())));
         bounds.push(String::new());
         let all: Vec<_> = [&heading, &bounds].into_iter().chain(&lines.cells).collect();
