@@ -35,7 +35,8 @@ pub(super) fn watch(request: Request<Body>) -> (Request<Body>, Sent) {
     let waits = request.headers().contains_key(EXPECT);
     let (asked, wait) = oneshot::channel();
     let wait = waits.then_some(wait);
-    let mut request = request.map(|body| Body::new(Upload { body, wait, sent: sent.clone() }));
+    let upload = |body| Body::new(Upload { body, wait, unwanted: false, sent: sent.clone() });
+    let mut request = request.map(upload);
     sent.0.store(request.body().is_end_stream(), Ordering::Release);
     if waits {
         let asked = Mutex::new(Some(asked));
@@ -54,6 +55,8 @@ struct Upload {
     body: Body,
     /// Resolves when the engine asks for the body.
     wait: Option<oneshot::Receiver<()>>,
+    /// The engine has answered without asking for it: nothing is to be sent then.
+    unwanted: bool,
     sent: Sent,
 }
 
@@ -66,11 +69,11 @@ impl hyper::body::Body for Upload {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if let Some(wait) = &mut self.wait {
-            // Without the engine's word there is a final answer; nothing is to be sent then.
-            if ready!(wait.poll_unpin(context)).is_err() {
-                return Poll::Pending;
-            }
+            self.unwanted = ready!(wait.poll_unpin(context)).is_err();
             self.wait = None;
+        }
+        if self.unwanted {
+            return Poll::Pending;
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if frame.is_none() || self.body.is_end_stream() {
@@ -85,5 +88,24 @@ impl hyper::body::Body for Upload {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by `fuzz/`: it was looked at once more, and panicked.
+    #[test]
+    fn what_is_not_asked_for_is_never_sent() {
+        let request = Request::post("/").header(EXPECT, "100-continue").body(Body::from("much"));
+        let (mut request, sent) = watch(request.unwrap());
+        // Whoever would hear the engine ask for it.
+        request.extensions_mut().clear();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        for _ in 0..2 {
+            assert!(Pin::new(request.body_mut()).poll_frame(&mut context).is_pending());
+        }
+        assert!(!sent.all());
     }
 }
