@@ -30,7 +30,7 @@ use resolvers::Resolvers;
 use rounds::{Outcome, Request, Trouble};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
 };
 use weft_datapath::Datapath;
@@ -104,15 +104,22 @@ impl Reconciler {
         let mut journal = self.parts.journal.changes();
         let mut picture = self.parts.picture.clone();
         let mut pause = RETRY;
-        let mut asked = None;
+        let (mut asked, mut looking) = (None, None);
         loop {
             let removals = self.parts.journal.removals();
             // Marked as seen before they are read: what changes from here on wakes the next round.
             let endpoints = Arc::clone(&journal.borrow_and_update());
             let now = picture.borrow_and_update().clone();
             let complete = self.round(endpoints, removals, now).await;
-            if let Some(request) = asked.take() {
-                self.answer(request).await;
+            if let Some(answer) = looking.take() {
+                answered(answer);
+            }
+            if let Some(answer) = asked.take() {
+                // What has changed is done by now: that it was not is no difference worth telling. What was seen before is
+                // given up first, so that there are never two of it.
+                self.settled = None;
+                looking = Some(answer);
+                continue;
             }
             let wait = if complete { self.until_due() } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
@@ -129,9 +136,9 @@ impl Reconciler {
                 }
             };
             match timeout(wait, woken).await {
-                // Once what has changed is done: that it was not is no difference worth telling.
-                Ok(Some(request @ Request::Look(_))) => asked = Some(request),
-                Ok(Some(request)) => self.answer(request).await,
+                Ok(Some(request)) if request.is_given_up() => {}
+                Ok(Some(Request::Look(answer))) => asked = Some(answer),
+                Ok(Some(Request::Plan(answer))) => self.answer(answer).await,
                 Ok(None) | Err(_) => {}
             }
         }
@@ -148,7 +155,10 @@ impl Reconciler {
         let outcome = match wanted {
             Ok(Some(desired)) => self.bring_about(desired, remembered).await.unwrap_or_else(Outcome::failed),
             Ok(None) => Outcome::default(),
-            Err(error) => Outcome::failed(error),
+            Err(error) => {
+                self.not_seen(&error);
+                Outcome::failed(error)
+            }
         };
         let unresolved = self.resolvers.serve(&endpoints).await;
         let report = Report {
@@ -264,34 +274,21 @@ impl Reconciler {
         Outcome { steps: report.done, failures, problems, uncleared }
     }
 
-    /// Whoever asked may have given up, before or by the time of the answer.
-    async fn answer(&mut self, request: Request) {
-        match request {
-            request if request.is_given_up() => {}
-            Request::Plan(answer) => {
-                let plan = self.what_to_do().await.map(|plan| {
-                    let steps = plan.steps.iter().map(ToString::to_string);
-                    steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
-                });
-                let _ = answer.send(plan);
-            }
-            Request::Look(answer) => {
-                if let Err(why) = self.what_to_do().await {
-                    self.not_seen(&why);
-                }
-                let _ = answer.send(());
-            }
-        }
-    }
-
-    /// What a round would do now, without doing it.
-    async fn what_to_do(&mut self) -> Result<Plan, String> {
+    /// Says what a round would do now, without doing it.
+    async fn answer(&mut self, answer: oneshot::Sender<Result<Vec<String>, String>>) {
         let picture = self.parts.picture.borrow().clone();
         let endpoints = self.parts.journal.endpoints();
-        match self.wanted(&endpoints, &picture).await? {
-            Some(mut desired) => self.look(&mut desired).await.map(|(_, plan)| plan),
-            None => Ok(Plan::default()),
-        }
+        let plan = match self.wanted(&endpoints, &picture).await {
+            Ok(Some(mut desired)) => self.look(&mut desired).await.map(|(_, plan)| plan),
+            Ok(None) => Ok(Plan::default()),
+            Err(error) => Err(error),
+        };
+        let plan = plan.map(|plan| {
+            let steps = plan.steps.iter().map(ToString::to_string);
+            steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
+        });
+        // Whoever asked may have given up.
+        let _ = answer.send(plan);
     }
 }
 
@@ -309,6 +306,11 @@ fn beside_what_is_there(plan: Plan) -> Plan {
     };
     let steps = plan.steps.iter().filter(|step| !of_others(step)).cloned().collect();
     Plan { steps, ..plan }
+}
+
+/// Says that it is done. Whoever asked may have given up.
+fn answered(answer: oneshot::Sender<()>) {
+    let _ = answer.send(());
 }
 
 /// The segment that a step takes an endpoint, or all of them, out of.

@@ -71,9 +71,25 @@ pub(crate) fn measure(cluster: &Cluster, table: &mut Table) {
         None,
         Must::Be(40.0),
     );
+    let asked: Vec<f64> = (0..ROUNDS).map(|_| asked(&cluster.agents[0])).collect();
+    table.add(
+        "weft status on that network, with a look at the kernel",
+        (median(asked), "ms"),
+        None,
+        Must::Inform,
+    );
     let start = Instant::now();
     cluster.detach("large", "first");
     table.add("last detach from it", (milliseconds(start.elapsed()), "ms"), None, Must::Inform);
+}
+
+/// How long an agent takes to say that the kernel has exactly what it should, in milliseconds.
+fn asked(agent: &Agent) -> f64 {
+    let start = Instant::now();
+    let status = agent.request("GET", "/weft/v1/status", None);
+    let took = milliseconds(start.elapsed());
+    assert_eq!(status.json()["agreement"]["networks"][0]["agrees"], true, "{status:?}");
+    took
 }
 
 /// Endpoints on a node that has no agent, as their keys and values.
