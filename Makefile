@@ -5,6 +5,8 @@ DOCKER ?=
 STORE ?= $(if $(DOCKER),consul,embedded)
 KEEP ?=
 SECONDS_EACH ?= 60
+# For `make fuzz`: which targets, if not all.
+TARGETS ?=
 # For `make soak`: which histories, and for how long.
 SEEDS ?=
 SECONDS ?= $(if $(SEEDS),,600)
@@ -64,11 +66,8 @@ lint: ## formatting, clippy, shell scripts, licences
 audit: ## known faults in the libraries used (needs cargo-deny, and the network)
 	cargo deny check advisories
 
-fuzz: ## each fuzz target in turn (SECONDS_EACH=60)
-	@for target in $$(cargo fuzz list); do \
-	    mkdir -p fuzz/corpus/$$target; \
-	    cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	        -max_total_time=$(SECONDS_EACH); done
+fuzz: ## each fuzz target in turn (SECONDS_EACH=60; TARGETS="dns_query journal")
+	@scripts/fuzz $(SECONDS_EACH) $(TARGETS)
 
 static: ## one file without any library, for any Linux: target/*-musl/release/weft
 	@[[ -d $$(rustc --print target-libdir --target $(MUSL)) ]] || { \

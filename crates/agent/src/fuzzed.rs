@@ -6,6 +6,7 @@ use crate::{
     core::Verbs,
     docker::{self, Shared},
     journal::{LocalEndpoint, Saved},
+    memory::Memory,
     processes, reconcile,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,7 +18,7 @@ use std::{
 };
 use tokio::net::UnixStream;
 use weft_ipam::AddressPool;
-use weft_model::{EndpointId, Keyspace, NodeName};
+use weft_model::{EndpointId, IfName, Keyspace, NodeName};
 use weft_plan::{Desired, Observed};
 use weft_store::{Entry, Listing, Revision, StoreOptions, StoreUrl};
 
@@ -30,6 +31,22 @@ fn survives<T: DeserializeOwned + Serialize + PartialEq>(file: &[u8]) -> bool {
     let Ok(read) = serde_json::from_slice::<T>(file) else { return true };
     let written = serde_json::to_vec(&read).unwrap_or_default();
     serde_json::from_slice::<T>(&written).is_ok_and(|again| again == read)
+}
+
+/// Reads a node's memory of the cluster, which is kept in `dir`. Whether what it says is the same when it was written
+/// again.
+///
+/// # Errors
+/// If `dir` cannot be used.
+pub fn memory_survives(file: &[u8], dir: &Path) -> Result<bool, String> {
+    let failed = |error: &dyn std::error::Error| crate::error::chain(error);
+    let (path, keyspace) = (dir.join("cluster.json"), Keyspace::new("weft"));
+    std::fs::write(&path, file).map_err(|error| failed(&error))?;
+    let open = || Memory::open(dir, "embedded", &keyspace).map_err(|error| failed(&error));
+    let (memory, Some(cluster)) = open()? else { return Ok(true) };
+    memory.save(&cluster).map_err(|error| failed(&error))?;
+    let keys = |cluster: &Cluster| cluster.records().collect::<Vec<_>>();
+    Ok(open()?.1.is_some_and(|again| keys(&again) == keys(&cluster)))
 }
 
 /// What a node makes of keys and values in the store, and of the files of its journal: the data plane it should
@@ -74,9 +91,15 @@ impl NodeView {
         let listing = Listing { entries: store.iter().map(entry).collect(), revision: Revision(1) };
         let cluster = Cluster::read(&Keyspace::new("weft"), &listing);
         let files = journal.iter().filter_map(|file| serde_json::from_slice::<LocalEndpoint>(file).ok());
-        // Files are named by their endpoints' ids; any will do here.
-        let id = |number: usize| format!("{number:064x}").parse::<EndpointId>().ok();
-        let endpoints = files.enumerate().filter_map(|(n, endpoint)| Some((id(n)?, endpoint))).collect();
+        let endpoints = files.enumerate().filter_map(|(number, mut local)| {
+            // Files are called by their endpoints' ids, and so is what waits for an engine; any will do here.
+            let id: EndpointId = format!("{number:012x}{:052}", 0).parse().ok()?;
+            if local.engine.is_some() {
+                local.ifname = IfName::for_engine(&id);
+            }
+            Some((id, local))
+        });
+        let endpoints = endpoints.collect();
         reconcile::first_sight(&self.config, &cluster, &Arc::new(endpoints))
     }
 }
