@@ -1,6 +1,6 @@
 //! What a bug report needs, from whoever can say it.
 
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use rustix::system::uname;
 use std::{future::Future, process::Stdio, time::Duration};
 use tokio::{process::Command, time::timeout};
@@ -32,20 +32,37 @@ pub(super) struct Part {
 
 /// All of them. Each is given its time; none keeps another from being there.
 pub(super) async fn collect(client: &Client) -> Vec<Part> {
+    let mut agent = Asking::default();
     let mut parts = vec![part("host.txt", "the kernel and the distribution", Ok(host()))];
     for (name, what, path) in OF_AGENT {
-        let json = async { client.get::<serde_json::Value>(path).await.map_err(|error| error.to_string()) };
-        let pretty = limited(json).await.map(|json| format!("{json:#}\n"));
-        parts.push(part(name, what, pretty));
+        let json = agent.ask(client.get::<serde_json::Value>(path)).await;
+        parts.push(part(name, what, json.map(|json| format!("{json:#}\n"))));
     }
-    let metrics = limited(async { client.text("/metrics").await.map_err(|error| error.to_string()) }).await;
-    parts.push(part("metrics.txt", "what the agent counted", metrics));
-    parts.extend(inside(client).await);
+    parts.push(part("metrics.txt", "what the agent counted", agent.ask(client.text("/metrics")).await));
+    parts.extend(inside(agent.ask(client.get("/weft/v1/debug")).await));
     parts.push(part("kernel.json", "what is in the kernel of weft's", limited(kernel()).await));
     let config = std::fs::read_to_string(crate::agent::CONFIG_FILE).map_err(|error| error.to_string());
     parts.push(part("weft.toml", "the configuration file", config));
     parts.push(part("journal.txt", "the journal of weft.service", limited(journal()).await));
     parts
+}
+
+/// Asks an agent, until it leaves a question without an answer: then it hangs, and is asked no more.
+#[derive(Default)]
+struct Asking {
+    hangs: bool,
+}
+
+impl Asking {
+    async fn ask<T>(&mut self, question: impl Future<Output = Result<T, ClientError>>) -> Result<T, String> {
+        if self.hangs {
+            return Err("the agent hangs".to_owned());
+        }
+        let answer = timeout(PATIENCE, question).await;
+        self.hangs = answer.is_err();
+        let late = || format!("the agent did not answer within {} s", PATIENCE.as_secs());
+        answer.map_err(|_| late())?.map_err(|error| error.to_string())
+    }
 }
 
 fn part(name: &'static str, what: &'static str, content: Result<String, String>) -> Part {
@@ -58,9 +75,7 @@ async fn limited<T>(asking: impl Future<Output = Result<T, String>>) -> Result<T
 }
 
 /// What only the agent knows.
-async fn inside(client: &Client) -> [Part; 3] {
-    let asked = async { client.get::<v1::Inside>("/weft/v1/debug").await.map_err(|error| error.to_string()) };
-    let inside = limited(asked).await;
+fn inside(inside: Result<v1::Inside, String>) -> [Part; 3] {
     let of = |take: fn(&v1::Inside) -> Result<String, String>| {
         inside.as_ref().map_err(Clone::clone).and_then(take)
     };

@@ -218,6 +218,11 @@ fn a_bug_report_has_everything_but_secrets() {
     assert!(said.contains("without store-keys.txt: "), "{said}");
     assert!(read("status.json").contains("\"error\"") && read("kernel.json").contains("weft-256"));
 
+    host.run(&["sh", "-c", "kill -STOP $(pidof weft)"]);
+    let (said, read) = bundle("agent-that-hangs");
+    assert!(said.contains("did not answer within 10 s") && said.contains("the agent hangs"), "{said}");
+    assert!(read("kernel.json").contains("weft-256"));
+
     agent.kill9();
     let (said, read) = bundle("no-agent");
     assert!(said.contains("without status.json: ") && said.contains("is `weft agent` running?"), "{said}");
