@@ -95,8 +95,10 @@ impl PictureKeeper {
         self.begin(Cluster::read(&self.keyspace, &listing));
         drop(listing);
         loop {
-            // Both are cancel-safe: a stream keeps its update, a watch its change.
+            // Both are cancel-safe: a stream keeps its update, a watch its change. In this order, so that the same
+            // happens when the same happens (`simulation`).
             tokio::select! {
+                biased;
                 update = updates.next() => match update {
                     Some(Ok(update)) => self.go_on(update),
                     Some(Err(error)) => return error,

@@ -29,6 +29,13 @@ pub(super) struct Promise {
     pub(super) fate: Fate,
 }
 
+/// What was known when the removal of a network began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    fate: Fate,
+    losses: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) endpoints: BTreeMap<EndpointId, Promise>,
@@ -37,21 +44,28 @@ pub(super) struct Ledger {
     ended: BTreeSet<(usize, PathBuf)>,
     /// How often each node was given up, or began to be.
     given_up: BTreeMap<usize, usize>,
+    /// How often the store lost what it had.
+    pub(super) losses: usize,
     pub(super) violations: Vec<String>,
 }
 
 impl Ledger {
-    pub(super) fn created(&mut self, network: NetworkId) {
-        self.networks.entry(network).or_insert(Fate::Here);
+    /// A request that began after so many losses was answered: the network is there, unless the store has lost it
+    /// meanwhile, before anybody saw it.
+    pub(super) fn created(&mut self, network: NetworkId, losses: usize) {
+        let fate = if losses == self.losses { Fate::Here } else { Fate::Unsure };
+        self.networks.entry(network).or_insert(fate);
     }
 
     /// From now until it is answered nobody knows. Returns what was known before.
-    pub(super) fn removing(&mut self, network: NetworkId) -> Fate {
-        self.networks.insert(network, Fate::Unsure).unwrap_or(Fate::Unsure)
+    pub(super) fn removing(&mut self, network: NetworkId) -> Before {
+        let fate = self.networks.insert(network, Fate::Unsure).unwrap_or(Fate::Unsure);
+        Before { fate, losses: self.losses }
     }
 
-    pub(super) fn removed(&mut self, network: NetworkId, before: Fate, result: &Result<(), Error>) {
+    pub(super) fn removed(&mut self, network: NetworkId, before: Before, result: &Result<(), Error>) {
         match result {
+            Ok(()) if before.losses != self.losses => {}
             Ok(()) => {
                 self.networks.insert(network, Fate::Gone);
                 let on_it = self.endpoints.iter().find(|(_, e)| e.network == network && e.fate == Fate::Here);
@@ -62,8 +76,8 @@ impl Ledger {
             // A refused request changes nothing. (Unless another one was under way.)
             Err(error) if error.kind == Kind::Forbidden => {
                 self.networks.entry(network).and_modify(|fate| {
-                    if *fate == Fate::Unsure {
-                        *fate = before;
+                    if *fate == Fate::Unsure && before.losses == self.losses {
+                        *fate = before.fate;
                     }
                 });
             }
@@ -117,6 +131,13 @@ impl Ledger {
             promise.fate = Fate::Gone;
         }
         self.ended.insert((node, netns));
+    }
+
+    /// The store lost what it had. A network that nobody is on is put back by whoever remembers it, and one that was
+    /// removed goes again if somebody remembers that: but he may have died before he wrote it down.
+    pub(super) fn unsure_of_networks(&mut self) {
+        self.networks.values_mut().for_each(|fate| *fate = Fate::Unsure);
+        self.losses += 1;
     }
 
     /// A node is given up, or was: what it has may be taken by others.

@@ -49,6 +49,8 @@ struct World {
     cut_until: [Option<Instant>; NODES],
     /// What the store had earlier.
     backups: Vec<Backup>,
+    /// How many of them were made before it was lost.
+    lost_after: usize,
     record: Record,
 }
 
@@ -116,6 +118,7 @@ impl World {
             containers: 0,
             cut_until: [None; NODES],
             backups: Vec::new(),
+            lost_after: 0,
             record,
         }
     }
@@ -138,10 +141,11 @@ impl World {
             74..75 => self.reboot(node).await,
             75..86 => self.disturb_store(node),
             86..89 => self.partition(),
-            89..90 => self.remember(),
-            90..92 => self.move_clock(node),
-            92..94 => self.fill_disk(node),
-            94..98 => self.disturb_kernel(node),
+            89..91 => self.copy_the_store(),
+            91..92 => self.lose_the_store(),
+            92..94 => self.move_clock(node),
+            94..96 => self.fill_disk(node),
+            96..99 => self.disturb_kernel(node),
             _ => self.wait().await,
         }
     }

@@ -1,6 +1,6 @@
 //! What goes wrong with the store, and on the way to it.
 
-use super::{NODES, World};
+use super::{NODES, World, verbs::lock};
 use rand::RngExt;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,9 +68,11 @@ impl World {
 
     /// Whoever answers the node's watches lags behind the others.
     fn fall_behind(&mut self, node: usize) -> String {
-        let backup = match self.backups.is_empty() {
+        // Of this store, not of the one before it was lost.
+        let known = &self.backups[self.lost_after..];
+        let backup = match known.is_empty() {
             true => self.store.backup(),
-            false => self.backups[self.rng.random_range(0..self.backups.len())].clone(),
+            false => known[self.rng.random_range(0..known.len())].clone(),
         };
         self.nodes[node].store.faults().set_behind(Some(backup));
         "its watches are answered by somebody who is behind".to_owned()
@@ -111,8 +113,26 @@ impl World {
         }
     }
 
+    /// The store loses all it had, or what was changed since a copy was made.
+    pub(super) fn lose_the_store(&mut self) {
+        if self.backups.is_empty() || self.rng.random_bool(0.5) {
+            self.tell("the store is wiped".to_owned());
+            self.store.wipe();
+        } else {
+            let chosen = self.rng.random_range(0..self.backups.len());
+            self.tell(format!("the store is brought back from copy {chosen}"));
+            self.store.restore(&self.backups[chosen]);
+        }
+        self.lost_after = self.backups.len();
+        for node in &self.nodes {
+            node.store.faults().set_behind(None);
+        }
+        lock(&self.ledger).unsure_of_networks();
+    }
+
     /// Keeps a copy of the store, to come back to.
-    pub(super) fn remember(&mut self) {
+    pub(super) fn copy_the_store(&mut self) {
+        self.tell(format!("copy {} of the store is made", self.backups.len()));
         self.backups.push(self.store.backup());
     }
 }

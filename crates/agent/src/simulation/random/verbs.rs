@@ -54,8 +54,9 @@ impl World {
         self.tell(format!("host{}: create net{number}", node + 1));
         // Five addresses: soon full, and soon handed out again.
         let request = network_in(&format!("net{number}"), &format!("10.0.{number}.0/29"));
+        let losses = lock(&self.ledger).losses;
         let verb = |core: Arc<Core>| async move { core.create(request).await };
-        self.ask(node, verb, |ledger, created| drop(created.map(|id| ledger.created(id))));
+        self.ask(node, verb, move |ledger, created| drop(created.map(|id| ledger.created(id, losses))));
     }
 
     pub(super) fn remove_network(&mut self, node: usize) {
