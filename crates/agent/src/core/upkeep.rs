@@ -7,7 +7,6 @@ use crate::{
     journal::{LocalEndpoint, LocalEndpoints},
 };
 use ipnet::IpNet;
-use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -262,7 +261,7 @@ impl Core {
             let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);
             let done = match node.down_since {
                 None => self.write_down_since(name, (node, node.modified)).await,
-                Some(since) if self.has_expired(since, seen) => self.give_up_node(name).await,
+                Some(_) if self.has_expired(seen) => self.give_up_node(name).await,
                 Some(_) => Ok(()),
             };
             if !goes_on(done) {
@@ -288,11 +287,10 @@ impl Core {
         Ok(())
     }
 
-    /// Whether a node that is down since `since`, and was `seen` down here from then on, is to be given up.
-    /// The time of day alone proves nothing: clocks jump.
-    fn has_expired(&self, since: Timestamp, seen: Instant) -> bool {
-        let expiry = self.config.node_expiry;
-        let by_the_clock = Duration::try_from(self.env.now().duration_since(since)).unwrap_or_default();
-        by_the_clock >= expiry && seen.elapsed() >= expiry.min(self.config.session_ttl * 2)
+    /// Whether a node that was `seen` down here from then on is to be given up. The time of day says nothing: clocks
+    /// jump, and a host that has just booted may be years off. So it takes an agent that has run for as long; any
+    /// will do.
+    fn has_expired(&self, seen: Instant) -> bool {
+        seen.elapsed() >= self.config.node_expiry
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{cluster, eventually, network};
 use crate::core::Kind;
+use jiff::SignedDuration;
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_plan::Place;
@@ -184,4 +185,25 @@ async fn a_node_may_get_another_name() {
     eventually("both are known", || nodes[0].core().known().nodes.len() == 2).await;
     assert!(core.known().endpoint(&before.id).is_some());
     assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_gives_nobody_up() {
+    let (_store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[2].attach("overlay", "c").await.unwrap();
+    nodes[2].kill().await;
+    let core = nodes[0].core();
+    eventually("it is seen down", || {
+        core.known().nodes.get(&"host3".parse().unwrap()).is_some_and(|node| node.down_since.is_some())
+    })
+    .await;
+    nodes[0].clock.jump(SignedDuration::from_hours(24));
+    nodes[1].clock.jump(SignedDuration::from_hours(-24));
+    let expiry = nodes[0].config.node_expiry;
+    tokio::time::sleep(expiry - Duration::from_secs(60)).await;
+    assert_eq!(core.known().all_endpoints().count(), 1);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(core.known().all_endpoints().count(), 0, "it has been down for long enough");
 }
