@@ -25,7 +25,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test soak chaos bench lint audit fuzz static deb rpm tools
+.PHONY: help build demo demo-down test soak mutants chaos bench lint audit fuzz static deb rpm tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,9 @@ test: tools ## all tests, on real namespaces and stores
 soak: ## random histories of the simulation, new ones each time (SECONDS=600, or SEEDS=0..100000)
 	$(if $(SEEDS),WEFT_SEEDS=$(SEEDS)) $(if $(SECONDS),WEFT_SECONDS=$(SECONDS)) \
 	    cargo test --locked --package weft-agent --lib simulation::random::soak -- --ignored --nocapture
+
+mutants: ## deliberate bugs, each of which the simulation has to catch; prints a table (SEEDS=0..400)
+	@$(if $(SEEDS),SEEDS=$(SEEDS)) scripts/mutants
 
 chaos: tools ## everything that can break, broken under load on real hosts and stores; prints a table
 	cargo build --workspace --locked

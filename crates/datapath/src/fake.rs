@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use weft_model::IfName;
-use weft_plan::{Desired, Namespace, Observed, Place, Plan, Step, Target};
+use weft_plan::{Desired, Link, Namespace, Observed, Place, Plan, Step, Target};
 
 /// A kernel in memory that behaves as [`Observed::take`] says and fails when told to.
 #[derive(Debug)]
@@ -103,6 +103,12 @@ impl Datapath for Fake {
         observed
             .places
             .retain(|place, _| !matches!(place, Place::Container(_)) || wanted.contains_key(place));
+        // Of the host's links, those of others are none of ours, unless they are in the way.
+        let in_the_way =
+            |name: &IfName| wanted.get(&Place::Host).is_some_and(|wanted| wanted.links.contains_key(name));
+        if let Some(host) = observed.places.get_mut(&Place::Host) {
+            host.links.retain(|name, link| Link::is_ours(link.alias.as_deref()) || in_the_way(name));
+        }
         Ok(observed)
     }
 

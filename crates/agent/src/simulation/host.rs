@@ -25,6 +25,8 @@ pub(super) struct FakeHost {
     pub(super) routes: Mutex<Vec<IpNet>>,
     /// The containers whose processes are in namespaces.
     pub(super) containers: Mutex<BTreeMap<PathBuf, String>>,
+    /// Where the name server of each namespace really listens.
+    pub(super) name_servers: Mutex<BTreeMap<PathBuf, SocketAddr>>,
 }
 
 /// In a simulation engines have no resolvers.
@@ -78,7 +80,7 @@ impl Host for FakeHost {
 
     async fn resolver_sockets(
         &self,
-        _netns: &Path,
+        netns: &Path,
         _address: SocketAddr,
     ) -> Result<(UdpSocket, TcpListener), Error> {
         let bind =
@@ -86,6 +88,8 @@ impl Host for FakeHost {
         let sockets = bind().map_err(|error| Error::internal("binding", error))?;
         sockets.0.set_nonblocking(true).unwrap();
         sockets.1.set_nonblocking(true).unwrap();
+        let listens = sockets.0.local_addr().unwrap();
+        self.name_servers.lock().unwrap().insert(netns.to_owned(), listens);
         Ok(sockets)
     }
 

@@ -1,7 +1,12 @@
 //! Many nodes in one process, on the store in memory and fake kernels, under virtual time.
 //!
-//! The core, the loop, membership and upkeep are the real ones. What can only go wrong between nodes is
+//! The core, the loop, membership, upkeep and the names are the real ones. What can only go wrong between nodes is
 //! tried here; what can only go wrong with a kernel or a store is tried on real ones, in `tests/`.
+//!
+//! [`random`] tries histories that a seed decides, and they are the same each time: [`turns`] says how. Two things are
+//! real and could differ, but tell the nodes nothing: files, in a directory of the node's own, and the name servers, each
+//! on a thread and on ports that the kernel chooses, which are asked when all is settled. The histories of engines
+//! (`docker::follow`) are not exact: the door starts tasks of its own, in which tokio draws whose turn it is.
 
 mod clock;
 mod disk;

@@ -18,8 +18,8 @@ use crate::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
-    net::IpAddr,
-    path::PathBuf,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -84,6 +84,7 @@ impl Node {
                 kernel: Arc::clone(&kernel),
                 routes: Mutex::default(),
                 containers: Mutex::default(),
+                name_servers: Mutex::default(),
             }),
             kernel,
             clock: Clock::new(),
@@ -178,6 +179,11 @@ impl Node {
 
     pub(crate) fn route(&self, to: &str) {
         self.host.routes.lock().unwrap().push(to.parse().unwrap());
+    }
+
+    /// Where the name server of a namespace really listens.
+    pub(crate) fn name_server(&self, netns: &Path) -> Option<SocketAddr> {
+        self.host.name_servers.lock().unwrap().get(netns).copied()
     }
 
     /// Has a process of the container `id` in the namespace at `netns`.

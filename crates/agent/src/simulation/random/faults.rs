@@ -33,6 +33,7 @@ impl World {
             *kernel = Observed::default();
             kernel.places.insert(Place::Host, Default::default());
         });
+        self.nodes[node].have_others();
     }
 
     /// The node is cut off, given up, and others take the addresses it had; then it finds its way back.

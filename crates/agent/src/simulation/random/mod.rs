@@ -7,6 +7,8 @@
 mod engine;
 mod faults;
 mod ledger;
+mod names;
+mod others;
 mod settled;
 mod store;
 mod verbs;
@@ -92,6 +94,7 @@ fn a_seed_replays_exactly() {
 async fn history(seed: u64, record: Record) {
     let mut world = World::new(seed, record);
     for node in &mut world.nodes {
+        node.have_others();
         node.start();
     }
     for _ in 0..EVENTS {
@@ -167,7 +170,9 @@ impl World {
     /// What must never be, not even for a moment.
     fn check(&self) {
         let seen = self.nodes.iter().flat_map(|node| node.seen.lock().unwrap().clone());
-        let violations: Vec<String> = self.ledger.lock().unwrap().violations.drain(..).chain(seen).collect();
+        let violations = self.ledger.lock().unwrap().violations.drain(..).chain(seen).collect::<Vec<_>>();
+        let others = self.nodes.iter().filter_map(|node| node.spares_others().err());
+        let violations: Vec<String> = violations.into_iter().chain(others).collect();
         assert!(violations.is_empty(), "{violations:#?}");
     }
 }

@@ -24,6 +24,7 @@ impl World {
             world.keeps_its_promises(&cluster)?;
             for node in &world.nodes {
                 node.agrees(&cluster).await?;
+                node.tells_names(&cluster)?;
             }
             Ok(())
         })
@@ -176,7 +177,8 @@ impl Node {
     /// Whether nothing of weft's is left on this host.
     fn is_bare(&self) -> Result<(), String> {
         let (links, ruleset) = self.kernel.kernel(|kernel| {
-            let host = kernel.places[&Place::Host].links.len();
+            let host = kernel.places[&Place::Host].links.values();
+            let host = host.filter(|link| Link::is_ours(link.alias.as_deref())).count();
             (host, kernel.ruleset.is_some())
         });
         let (segments, working) = (self.segments(), self.working());

@@ -20,7 +20,7 @@ use weft_plan::Place;
 
 /// Few, so that requests meet.
 pub(super) const NETWORKS: usize = 3;
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+pub(super) const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 impl World {
     /// Starts a verb on a node, unless its agent is not running.
