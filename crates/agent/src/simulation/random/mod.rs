@@ -33,8 +33,6 @@ const SEEDS: Range<u64> = 0..2000;
 /// Those that are tried twice.
 const REPLAYED: Range<u64> = 0..50;
 const NODES: usize = 3;
-/// Seed 664: brought back from a copy as old as the last pool, the store has lost endpoints, and nobody notices.
-const LOSES_THE_STORE: bool = false;
 /// How much happens in one history.
 const EVENTS: usize = 60;
 /// How long a verb may take, whatever goes wrong.
@@ -147,8 +145,7 @@ impl World {
             75..86 => self.disturb_store(node),
             86..89 => self.partition(),
             89..91 => self.copy_the_store(),
-            91..92 if LOSES_THE_STORE => self.lose_the_store(),
-            91..92 => {}
+            91..92 => self.lose_the_store(),
             92..94 => self.move_clock(node),
             94..96 => self.fill_disk(node),
             96..99 => self.disturb_kernel(node),
