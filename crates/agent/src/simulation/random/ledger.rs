@@ -136,10 +136,15 @@ impl Ledger {
     }
 
     /// The store lost what it had. A network that nobody is on is put back by whoever remembers it, and one that was
-    /// removed goes again if somebody remembers that: but he may have died before he wrote it down.
-    pub(super) fn unsure_of_networks(&mut self) {
+    /// removed goes again if somebody remembers that: but he may have died before he wrote it down. What nodes had
+    /// that are `away` is put back by others if the loss is noticed; where no network is missing, it is not, and
+    /// others may take its address (seed 664).
+    pub(super) fn store_lost(&mut self, away: &[usize]) {
         self.networks.values_mut().for_each(|fate| *fate = Fate::Unsure);
         self.losses += 1;
+        for node in away {
+            self.give_up(*node);
+        }
     }
 
     /// A node is given up, or was: what it has may be taken by others.

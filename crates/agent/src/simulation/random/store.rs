@@ -127,7 +127,9 @@ impl World {
         for node in &self.nodes {
             node.store.faults().set_behind(None);
         }
-        lock(&self.ledger).unsure_of_networks();
+        let away = |node: &usize| !self.nodes[*node].is_running() || self.cut_until[*node].is_some();
+        let away: Vec<usize> = (0..NODES).filter(away).collect();
+        lock(&self.ledger).store_lost(&away);
     }
 
     /// Keeps a copy of the store, to come back to.
