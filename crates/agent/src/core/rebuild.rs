@@ -18,6 +18,8 @@ use tokio::{
 use weft_model::{EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
 use weft_store::{CommitError, Condition, StoreError, Txn};
 
+/// How long to wait after each look, at most.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often to look again without a reason.
 const PERIOD: Duration = Duration::from_secs(1);
 /// How long to wait for nodes that were up to be so again.
@@ -55,6 +57,8 @@ impl Core {
                 }
                 // It makes no difference whether something changed or it is time.
                 let _ = timeout(PERIOD, picture.changed()).await;
+                // Nodes that do not remember the same undo what the others do: not as fast as they can.
+                sleep(self.env.jitter(PAUSE)).await;
             }
         }
     }
