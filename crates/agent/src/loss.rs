@@ -13,10 +13,17 @@ pub(crate) struct Lack {
 }
 
 impl Lack {
-    /// What `remains` lacks of what was `known` on `node`, which has what `journal` says.
-    pub(crate) fn of(known: &Cluster, remains: &Cluster, node: &NodeName, journal: &LocalEndpoints) -> Self {
+    /// What `remains` lacks of what was `known` on `node`, which has what `journal` says. Whether the store was
+    /// `marked` as one that lost something, or nobody is known to have noticed yet.
+    pub(crate) fn of(
+        known: &Cluster,
+        remains: &Cluster,
+        (node, journal): (&NodeName, &LocalEndpoints),
+        marked: bool,
+    ) -> Self {
         let networks = remains.pools_taken() < known.pools_taken() || has_torn_networks(known, remains);
-        Self { networks, endpoints: networks || lacks_own_endpoints(known, remains, node, journal) }
+        let own = || lacks_own_endpoints(known, remains, journal) && (marked || was_up(node, known, remains));
+        Self { networks, endpoints: networks || own() }
     }
 
     /// Whether it lacks anything.
@@ -41,20 +48,18 @@ fn has_torn_networks(known: &Cluster, remains: &Cluster) -> bool {
     gone.into_iter().any(|id| pointed_at(id) && !unreadable(id))
 }
 
-/// Whether this node's endpoints are gone, though it was up all the time: nobody takes them from it then.
-fn lacks_own_endpoints(
-    known: &Cluster,
-    remains: &Cluster,
-    node: &NodeName,
-    journal: &LocalEndpoints,
-) -> bool {
-    let since = |cluster: &Cluster| cluster.live.get(node).map(|(live, _)| (live.id, live.since));
-    let up_all_the_time = since(known).is_some() && since(known) == since(remains);
+fn lacks_own_endpoints(known: &Cluster, remains: &Cluster, journal: &LocalEndpoints) -> bool {
     let written = |cluster: &Cluster, network: &NetworkId, id: &EndpointId| {
         cluster.endpoints.get(network).is_some_and(|all| all.contains_key(id))
     };
-    up_all_the_time
-        && journal.iter().filter(|(_, local)| local.fenced.is_none()).any(|(id, local)| {
-            written(known, &local.network_id, id) && !written(remains, &local.network_id, id)
-        })
+    journal
+        .iter()
+        .filter(|(_, local)| local.fenced.is_none())
+        .any(|(id, local)| written(known, &local.network_id, id) && !written(remains, &local.network_id, id))
+}
+
+/// Whether the node was up all the time: nobody takes anything from it then.
+fn was_up(node: &NodeName, known: &Cluster, remains: &Cluster) -> bool {
+    let since = |cluster: &Cluster| cluster.live.get(node).map(|(live, _)| (live.id, live.since));
+    since(known).is_some() && since(known) == since(remains)
 }

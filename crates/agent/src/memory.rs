@@ -83,7 +83,7 @@ impl Memory {
         Ok((memory, cluster))
     }
 
-    /// Writes down how the cluster is.
+    /// Writes down how the cluster is. Not flushed, like the journal: a disk may be slow, and changes come often.
     ///
     /// # Errors
     /// If it cannot be written: what was remembered before still is.
@@ -95,7 +95,7 @@ impl Memory {
             removed: &removed,
             cluster: (&self.keyspace, cluster),
         };
-        file::write_json_durably(&self.path, &saving).map_err(JournalError::new("cannot write", &self.path))
+        file::write_json(&self.path, &saving).map_err(JournalError::new("cannot write", &self.path))
     }
 
     /// Which rebuild of the store this node has dealt with, and when that changes.

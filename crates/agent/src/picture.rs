@@ -28,6 +28,8 @@ pub(crate) struct Picture {
     pub(crate) remembered: bool,
     /// What the store says while it has lost something.
     pub(crate) remains: Option<Arc<Cluster>>,
+    /// What it lacked then, or at any time since.
+    pub(crate) lack: Lack,
     /// Why the store is out of reach, or cannot be gone by; `None` while all is well.
     pub(crate) error: Option<String>,
     /// Since when it is as it is.
@@ -61,6 +63,7 @@ pub(crate) fn unseen(store: &dyn Store, env: &Env, remembered: Option<Cluster>) 
         remembered: remembered.is_some(),
         cluster: remembered.map(Arc::new),
         remains: None,
+        lack: Lack::default(),
         error: Some(format!("store {} has not answered yet", store.describe())),
         since: env.now(),
     })
@@ -153,11 +156,14 @@ impl PictureKeeper {
         if !self.rebuild || self.memory.dealt_with().borrow().is_none() {
             self.memory.has_dealt_with(times);
         }
-        let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains)).unwrap_or_default();
-        let whole = !lack.is_any() && *self.memory.dealt_with().borrow() == Some(times);
-        if self.rebuild && !whole && !self.memory.is_resigned() {
+        let dealt_with = *self.memory.dealt_with().borrow() == Some(times);
+        let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains, !dealt_with));
+        let lack = lack.unwrap_or_default();
+        if self.rebuild && (lack.is_any() || !dealt_with) && !self.memory.is_resigned() {
+            picture.lack = picture.lack.or(lack);
             return false;
         }
+        picture.lack = Lack::default();
         if let Some(known) = &picture.cluster {
             self.memory.notice(&networks(known), remains);
         }
@@ -170,8 +176,8 @@ impl PictureKeeper {
         true
     }
 
-    fn lack(&self, known: &Cluster, remains: &Cluster) -> Lack {
-        Lack::of(known, remains, &self.node, &self.journal.endpoints())
+    fn lack(&self, known: &Cluster, remains: &Cluster, marked: bool) -> Lack {
+        Lack::of(known, remains, (&self.node, &self.journal.endpoints()), marked)
     }
 
     /// Whether `update` may take away from the picture what must be put back: then it is kept aside until it is

@@ -7,7 +7,12 @@
 mod plan;
 
 use super::{Core, Error};
-use crate::{cluster::Cluster, error::chain, loss::Lack, picture::Picture};
+use crate::{
+    cluster::{Cluster, Stored},
+    error::chain,
+    loss::Lack,
+    picture::Picture,
+};
 use plan::{Loss, Own};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -15,7 +20,7 @@ use tokio::{
     task::block_in_place,
     time::{Instant, sleep, timeout},
 };
-use weft_model::{EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
+use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
 use weft_store::{CommitError, Condition, StoreError, Txn};
 
 /// How long to wait after each look, at most.
@@ -30,15 +35,14 @@ const PARTS_PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to collect changes before the memory of the cluster is written, at least.
 const MEMORY_DELAY: Duration = Duration::from_secs(1);
-/// And how many times longer than it took the last time.
-const MEMORY_REST: u32 = 50;
+/// And at most. In between, so many times longer than it took the last time.
+const LONGEST_MEMORY_DELAY: Duration = Duration::from_secs(5);
+const MEMORY_REST: u32 = 20;
 
 /// One loss, from its mark on.
 struct Case {
     times: u64,
     began: Instant,
-    /// What was missing at first: it is put back to the end, though others are quicker.
-    lack: Lack,
     /// Endpoints of others that were put back. Once: what is gone again then was taken away by its node.
     restored: BTreeSet<EndpointId>,
 }
@@ -68,6 +72,7 @@ impl Core {
         Some(Loss {
             remembered: picture.cluster.clone().unwrap_or_default(),
             remains,
+            lack: picture.lack,
             journal: self.journal.endpoints(),
         })
     }
@@ -78,13 +83,9 @@ impl Core {
         if times <= self.memory.dealt_with().borrow().unwrap_or_default() {
             return self.mark_if_lost(&loss).await;
         }
-        let lack = self.lack(&loss, &loss.remains);
         let case = match case {
-            Some(case) if case.times == times => {
-                case.lack = case.lack.or(lack);
-                case
-            }
-            other => other.insert(Case { times, began: Instant::now(), lack, restored: BTreeSet::new() }),
+            Some(case) if case.times == times => case,
+            other => other.insert(Case { times, began: Instant::now(), restored: BTreeSet::new() }),
         };
         if case.began.elapsed() > PATIENCE {
             tracing::error!("the store lost something that cannot be put back; going on with what it has");
@@ -103,15 +104,12 @@ impl Core {
         Ok(())
     }
 
-    fn lack(&self, loss: &Loss, remains: &Cluster) -> Lack {
-        Lack::of(&loss.remembered, remains, &self.config.node_name, &loss.journal)
-    }
-
     /// What a watch says may be old: then it is the picture that is behind, and catches up.
     async fn mark_if_lost(&self, loss: &Loss) -> Result<(), Error> {
         let now = Cluster::read(&self.keyspace, &self.store.list(self.keyspace.root()).await?);
         let dealt_with = self.memory.dealt_with().borrow().unwrap_or_default();
-        if self.lack(loss, &now).is_any() || now.times_rebuilt() < dealt_with {
+        let own = (&self.config.node_name, &loss.journal);
+        if Lack::of(&loss.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
             self.mark_loss().await?;
         }
         Ok(())
@@ -148,17 +146,27 @@ impl Core {
         let leftovers = self.leftovers_here(&loss.remains).into_iter();
         let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
         let patient = case.began.elapsed() < PARTS_PATIENCE;
-        let Own { txns, cut_off, waits } =
-            loss.own(&self.config, &self.keyspace, case.lack, (&back, patient));
+        let Own { txns, cut_off, waits } = loss.own(&self.config, &self.keyspace, (&back, patient));
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
             tracing::error!(endpoint = id.short(), why, "cut off");
-            self.try_all(self.releasing(&loss.remains, id).into_iter().collect()).await?;
             let update = self.journal.update(&id, |local| local.fenced = Some(why));
             update.map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
+            self.try_all(self.no_endpoint(&loss.remains, id)).await?;
         }
         self.try_all([leftovers, txns].concat()).await?;
         Ok(done)
+    }
+
+    /// Takes away what the store says of an endpoint that was cut off. Its claims are its own until it has left: where
+    /// it is, its addresses still are.
+    fn no_endpoint(&self, remains: &Cluster, id: EndpointId) -> Vec<Txn> {
+        let endpoint = remains.endpoint(&id).into_iter();
+        let delete = |(network, endpoint): (&NetworkId, &Stored<Endpoint>)| {
+            let key = self.path(&Key::Endpoint(*network, id));
+            Txn::new().delete(key, Condition::Unchanged(endpoint.modified))
+        };
+        endpoint.map(delete).collect()
     }
 
     /// An epoch that cannot be read keeps every network from being put back.
@@ -216,7 +224,7 @@ impl Core {
 
     /// Writes what nobody was there to write. Returns whether nothing of it is left to do.
     async fn put_back_rest(&self, loss: &Loss, case: &mut Case) -> Result<bool, Error> {
-        let (txns, restored) = loss.rest(&self.keyspace, case.lack, &case.restored);
+        let (txns, restored) = loss.rest(&self.keyspace, &case.restored);
         if !txns.is_empty() {
             self.try_all(txns).await?;
             case.restored.extend(restored);
@@ -258,7 +266,10 @@ impl Core {
         while picture.changed().await.is_ok() {
             sleep(pause).await;
             let now = picture.borrow_and_update().clone();
-            let Some(cluster) = now.cluster.filter(|_| now.error.is_none()) else { continue };
+            // Also what the store said last before it went out of reach.
+            let Some(cluster) = now.cluster.filter(|_| !now.remembered && now.remains.is_none()) else {
+                continue;
+            };
             let began = Instant::now();
             // It takes a while where there are thousands of endpoints: other tasks need not wait.
             let save = || self.memory.save(&cluster).err().map(|error| chain(&error));
@@ -266,7 +277,7 @@ impl Core {
                 RuntimeFlavor::CurrentThread => save(),
                 _ => block_in_place(save),
             };
-            pause = MEMORY_DELAY.max(began.elapsed() * MEMORY_REST);
+            pause = (began.elapsed() * MEMORY_REST).clamp(MEMORY_DELAY, LONGEST_MEMORY_DELAY);
             if let Some(error) = error.as_ref().filter(|_| !failed) {
                 tracing::warn!(error, "cannot remember the cluster");
             }

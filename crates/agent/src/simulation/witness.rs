@@ -53,6 +53,10 @@ impl Witness {
     }
 
     fn look_at(&self, txn: &Txn) {
+        // What is taken from a node that is down is not this one's.
+        if txn.ops.iter().any(|op| matches!(op, Op::Check { key, .. } if key.contains("/live/"))) {
+            return;
+        }
         for op in &txn.ops {
             if let Op::Delete { key, .. } = op
                 && let Ok(Key::Claim(_, address)) = Keyspace::new("weft").parse(key)

@@ -23,6 +23,8 @@ pub(super) struct Loss {
     pub(super) remembered: Arc<Cluster>,
     /// What it says now.
     pub(super) remains: Arc<Cluster>,
+    /// What that lacked at first, or at any time since.
+    pub(super) lack: Lack,
     /// What this node has.
     pub(super) journal: LocalEndpoints,
 }
@@ -45,11 +47,9 @@ impl Loss {
         &self,
         config: &AgentConfig,
         keyspace: &Keyspace,
-        lack: Lack,
         (back, patient): (&BTreeSet<NetworkId>, bool),
     ) -> Own {
-        let mut planning =
-            Planning { config, keyspace, loss: self, lack, back, patient, plan: Own::default() };
+        let mut planning = Planning { config, keyspace, loss: self, back, patient, plan: Own::default() };
         planning.networks();
         planning.own_endpoints();
         planning.plan
@@ -60,10 +60,9 @@ impl Loss {
     pub(super) fn rest(
         &self,
         keyspace: &Keyspace,
-        lack: Lack,
         restored: &BTreeSet<EndpointId>,
     ) -> (Vec<Txn>, BTreeSet<EndpointId>) {
-        if !lack.is_any() {
+        if !self.lack.is_any() {
             return Default::default();
         }
         let (known, remains) = (&self.remembered, &self.remains);
@@ -122,7 +121,6 @@ struct Planning<'l> {
     config: &'l AgentConfig,
     keyspace: &'l Keyspace,
     loss: &'l Loss,
-    lack: Lack,
     back: &'l BTreeSet<NetworkId>,
     patient: bool,
     plan: Own,
@@ -139,7 +137,7 @@ impl Planning<'_> {
         let served = loss.journal.values().filter(|local| local.fenced.is_none());
         let mut missing: BTreeMap<NetworkId, &Network> =
             served.map(|local| (local.network_id, &local.network)).collect();
-        if self.lack.networks {
+        if self.loss.lack.networks {
             let known = loss.remembered.networks.iter().filter(|(_, network)| !network.removing);
             missing.extend(known.map(|(id, network)| (*id, &**network)));
         }
@@ -244,7 +242,7 @@ impl Planning<'_> {
                         return Confirmation::Waits;
                     }
                     // Without any other sign that the store went back, it is rather this node that is behind.
-                    if !self.lack.endpoints {
+                    if !self.loss.lack.endpoints {
                         return Confirmation::CutOff(format!(
                             "address {address} is an endpoint's of node {} in the store",
                             claim.node
