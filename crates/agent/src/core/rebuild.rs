@@ -34,7 +34,7 @@ const PARTS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to go on trying. Something that cannot be read may be in the way for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to collect changes before the memory of the cluster is written, at least.
-const MEMORY_DELAY: Duration = Duration::from_secs(1);
+const MEMORY_DELAY: Duration = Duration::from_millis(200);
 /// And at most. In between, so many times longer than it took the last time.
 const LONGEST_MEMORY_DELAY: Duration = Duration::from_secs(5);
 const MEMORY_REST: u32 = 20;
@@ -262,9 +262,8 @@ impl Core {
     /// Writes down what the store says, for the next run of this agent. For ever; safe to cancel at any time.
     pub(crate) async fn remember(self: Arc<Self>) {
         let mut picture = self.picture.clone();
-        let (mut failed, mut pause) = (false, MEMORY_DELAY);
+        let mut failed = false;
         while picture.changed().await.is_ok() {
-            sleep(pause).await;
             let now = picture.borrow_and_update().clone();
             // Also what the store said last before it went out of reach.
             let Some(cluster) = now.cluster.filter(|_| !now.remembered && now.remains.is_none()) else {
@@ -277,11 +276,13 @@ impl Core {
                 RuntimeFlavor::CurrentThread => save(),
                 _ => block_in_place(save),
             };
-            pause = (began.elapsed() * MEMORY_REST).clamp(MEMORY_DELAY, LONGEST_MEMORY_DELAY);
+            let pause = (began.elapsed() * MEMORY_REST).clamp(MEMORY_DELAY, LONGEST_MEMORY_DELAY);
             if let Some(error) = error.as_ref().filter(|_| !failed) {
                 tracing::warn!(error, "cannot remember the cluster");
             }
             failed = error.is_some();
+            // What changes meanwhile is written then.
+            sleep(pause).await;
         }
     }
 }
