@@ -152,7 +152,7 @@ fn whichever_descriptor_is_the_last_nothing_is_left_of_what_failed() {
         for remove in [&DETACH[..], &REMOVE] {
             host.output(remove);
         }
-        eventually(SOON, || match things() {
+        eventually(3 * SOON, || match things() {
             now if now == before => Ok(()),
             now => Err(format!("with {spare} to spare there is left:\n{now}and not\n{before}")),
         });
