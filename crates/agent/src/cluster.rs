@@ -223,9 +223,25 @@ impl Cluster {
         self.endpoints.iter().find_map(|(network, all)| all.get(id).map(|endpoint| (network, endpoint)))
     }
 
+    /// The endpoint `id` on `network`.
+    pub(crate) fn endpoint_on(&self, network: &NetworkId, id: &EndpointId) -> Option<&Stored<Endpoint>> {
+        self.endpoints.get(network)?.get(id)
+    }
+
+    /// Who holds `address` of `pool`.
+    pub(crate) fn claim(&self, pool: IpNet, address: IpAddr) -> Option<&Stored<Claim>> {
+        self.claims.get(&pool)?.get(&address)
+    }
+
     /// Whether somebody holds `address` of `pool`.
     pub(crate) fn is_claimed(&self, pool: IpNet, address: IpAddr) -> bool {
-        self.claims.get(&pool).is_some_and(|claims| claims.contains_key(&address))
+        self.claim(pool, address).is_some()
+    }
+
+    /// Whether there is a record of the network `id`, and it cannot be read.
+    pub(crate) fn has_unreadable_network(&self, id: &NetworkId) -> bool {
+        let end = format!("/networks/{id}");
+        self.unreadable.keys().any(|key| key.ends_with(&end))
     }
 
     /// Every pool of every network, and those that are kept for one.

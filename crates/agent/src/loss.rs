@@ -1,7 +1,7 @@
 //! Whether a store has lost something: it was wiped, or brought back from a backup, or somebody deleted keys.
 
 use crate::{cluster::Cluster, journal::LocalEndpoints};
-use weft_model::{EndpointId, NetworkId, NodeName};
+use weft_model::{NetworkId, NodeName};
 
 /// What a store lacks that it had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,20 +42,15 @@ fn has_torn_networks(known: &Cluster, remains: &Cluster) -> bool {
     let pointed_at = |id: &NetworkId| {
         remains.names.values().any(|other| other == id) || remains.vnis.values().any(|other| other == id)
     };
-    let unreadable =
-        |id: &NetworkId| remains.unreadable.keys().any(|key| key.ends_with(&format!("/networks/{id}")));
-    let gone = known.networks.keys().filter(|id| !remains.networks.contains_key(id));
-    gone.into_iter().any(|id| pointed_at(id) && !unreadable(id))
+    let mut gone = known.networks.keys().filter(|id| !remains.networks.contains_key(id));
+    gone.any(|id| pointed_at(id) && !remains.has_unreadable_network(id))
 }
 
 fn lacks_own_endpoints(known: &Cluster, remains: &Cluster, journal: &LocalEndpoints) -> bool {
-    let written = |cluster: &Cluster, network: &NetworkId, id: &EndpointId| {
-        cluster.endpoints.get(network).is_some_and(|all| all.contains_key(id))
-    };
-    journal
-        .iter()
-        .filter(|(_, local)| local.fenced.is_none())
-        .any(|(id, local)| written(known, &local.network_id, id) && !written(remains, &local.network_id, id))
+    journal.iter().filter(|(_, local)| local.fenced.is_none()).any(|(id, local)| {
+        let is_in = |cluster: &Cluster| cluster.endpoint_on(&local.network_id, id).is_some();
+        is_in(known) && !is_in(remains)
+    })
 }
 
 /// Whether the node was up all the time: nobody takes anything from it then.

@@ -134,7 +134,7 @@ impl Membership {
         if earlier.as_ref().is_none_or(|node| node.id != self.identity.id()) && !self.is_lost() {
             self.identity.set_given_up(true);
         }
-        let condition = before.as_ref().map_or(Condition::Absent, |e| Condition::Unchanged(e.modified));
+        let condition = Condition::as_seen(before.as_ref().map(|entry| entry.modified));
         let node = Node {
             id: self.identity.id(),
             advertise: self.config.advertise,

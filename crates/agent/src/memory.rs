@@ -91,15 +91,25 @@ impl Memory {
         let removed = self.lock().clone();
         let saving = Saving {
             store: &self.store,
-            dealt_with: *self.dealt_with.borrow(),
+            dealt_with: self.dealt_with(),
             removed: &removed,
             cluster: (&self.keyspace, cluster),
         };
         file::write_json(&self.path, &saving).map_err(JournalError::new("cannot write", &self.path))
     }
 
-    /// Which rebuild of the store this node has dealt with, and when that changes.
-    pub(crate) fn dealt_with(&self) -> watch::Receiver<Option<u64>> {
+    /// The last rebuild of the store that this node has dealt with; absent before the store was first seen.
+    pub(crate) fn dealt_with(&self) -> Option<u64> {
+        *self.dealt_with.borrow()
+    }
+
+    /// The same, where there being none is as good as its number.
+    pub(crate) fn times_dealt_with(&self) -> u64 {
+        self.dealt_with().unwrap_or_default()
+    }
+
+    /// Wakes whoever waits whenever that changes.
+    pub(crate) fn dealings(&self) -> watch::Receiver<Option<u64>> {
         self.dealt_with.subscribe()
     }
 
@@ -114,8 +124,8 @@ impl Memory {
         self.has_dealt_with(times);
     }
 
-    /// Whether it has resigned, since this was asked last.
-    pub(crate) fn is_resigned(&self) -> bool {
+    /// Whether it has resigned, since this was asked last: it holds for one loss.
+    pub(crate) fn take_resignation(&self) -> bool {
         self.resigned.swap(false, Ordering::Relaxed)
     }
 
@@ -126,7 +136,7 @@ impl Memory {
 
     /// The last rebuild in which this node wrote what is its own.
     pub(crate) fn part_done(&self) -> u64 {
-        self.part_done.load(Ordering::Relaxed).max(self.dealt_with.borrow().unwrap_or_default())
+        self.part_done.load(Ordering::Relaxed).max(self.times_dealt_with())
     }
 
     /// Of what there was `before`, what there is not `now` was removed. What there is was not, or is there again.

@@ -94,7 +94,7 @@ impl PictureKeeper {
             Err(error) => return error,
         };
         let mut updates = self.store.watch(root, listing.revision);
-        let mut dealt_with = self.memory.dealt_with();
+        let mut dealings = self.memory.dealings();
         self.begin(Cluster::read(&self.keyspace, &listing));
         drop(listing);
         loop {
@@ -107,7 +107,7 @@ impl PictureKeeper {
                     Some(Err(error)) => return error,
                     None => break,
                 },
-                Ok(()) = dealt_with.changed() => {
+                Ok(()) = dealings.changed() => {
                     self.picture.send_if_modified(|picture| self.is_found_again(picture));
                 }
             }
@@ -152,14 +152,16 @@ impl PictureKeeper {
     /// Whether the store has everything again that it had: then the picture is what the store says.
     fn is_found_again(&self, picture: &mut Picture) -> bool {
         let Some(remains) = &picture.remains else { return false };
+        // Whatever comes of it: it must not excuse the next loss.
+        let resigned = self.memory.take_resignation();
         let times = remains.times_rebuilt();
-        if !self.rebuild || self.memory.dealt_with().borrow().is_none() {
+        if !self.rebuild || self.memory.dealt_with().is_none() {
             self.memory.has_dealt_with(times);
         }
-        let dealt_with = *self.memory.dealt_with().borrow() == Some(times);
+        let dealt_with = self.memory.dealt_with() == Some(times);
         let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains, !dealt_with));
         let lack = lack.unwrap_or_default();
-        if self.rebuild && (lack.is_any() || !dealt_with) && !self.memory.is_resigned() {
+        if self.rebuild && (lack.is_any() || !dealt_with) && !resigned {
             picture.lack = picture.lack.or(lack);
             return false;
         }

@@ -19,6 +19,13 @@ pub enum Condition {
     Unchanged(Revision),
 }
 
+impl Condition {
+    /// That the key is as somebody saw it: it was `modified` last then, or was not there.
+    pub fn as_seen(modified: Option<Revision>) -> Self {
+        modified.map_or(Self::Absent, Self::Unchanged)
+    }
+}
+
 /// One operation of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
@@ -67,6 +74,31 @@ impl Txn {
     /// What it counts towards [`MAX_OPS`].
     pub fn weight(&self) -> usize {
         self.ops.iter().map(Op::weight).sum()
+    }
+
+    /// As few transactions as possible that do what `parts` do, each with `start` before them. A part is not divided;
+    /// what several of them check is checked once. What one of them writes, no other mentions.
+    pub fn bundles(start: &Self, parts: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut bundles: Vec<Self> = Vec::new();
+        for part in parts {
+            match bundles.last_mut() {
+                Some(last) if last.weight() + part.weight() <= MAX_OPS => last.append(part),
+                _ => {
+                    let mut bundle = start.clone();
+                    bundle.append(part);
+                    bundles.push(bundle);
+                }
+            }
+        }
+        bundles
+    }
+
+    fn append(&mut self, part: Self) {
+        for op in part.ops {
+            if !self.ops.iter().any(|own| own.key() == op.key()) {
+                self.ops.push(op);
+            }
+        }
     }
 
     /// Adds a condition on a key that the transaction does not change.
@@ -125,5 +157,26 @@ impl Op {
                 *condition
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_has_room_for_what_it_has() {
+        let start = Txn::new().check("start", Condition::Absent);
+        let part = |n: usize| {
+            let txn = Txn::new().check("common", Condition::Absent);
+            (0..7).fold(txn, |txn, m| txn.put(format!("{n}/{m}"), "", Condition::Absent))
+        };
+        let bundles = Txn::bundles(&start, (0..20).map(part));
+        assert!(bundles.iter().all(|bundle| bundle.weight() <= MAX_OPS), "{bundles:?}");
+        let count = |of: &str| bundles.iter().flat_map(|b| &b.ops).filter(|op| op.key() == of).count();
+        assert_eq!((count("start"), count("common")), (bundles.len(), bundles.len()));
+        assert!((0..20).all(|n| (0..7).all(|m| count(&format!("{n}/{m}")) == 1)));
+        assert_eq!(bundles.len(), 3);
+        assert!(Txn::bundles(&start, []).is_empty());
     }
 }

@@ -165,7 +165,7 @@ impl Core {
         Claim {
             node: self.config.node_name.clone(),
             endpoint: id,
-            rebuilt: self.memory.dealt_with().borrow().unwrap_or_default(),
+            rebuilt: self.memory.times_dealt_with(),
             extra: Extra::new(),
         }
     }
@@ -315,7 +315,7 @@ impl Core {
                 .addresses()
                 .filter_map(|a| {
                     let pool = network.subnet_of(a)?.pool;
-                    own(&pool, &a, cluster.claims.get(&pool)?.get(&a)?)
+                    own(&pool, &a, cluster.claim(pool, a)?)
                 })
                 .collect(),
             _ => cluster
@@ -369,8 +369,7 @@ pub(super) fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAd
 }
 
 pub(super) fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {
-    let claim = cluster.claims.get(&pool).and_then(|claims| claims.get(&address));
-    let Some(claim) = claim else { return String::new() };
+    let Some(claim) = cluster.claim(pool, address) else { return String::new() };
     match cluster.endpoint(&claim.endpoint) {
         Some((_, endpoint)) => format!(" by {} on node {}", endpoint.name, endpoint.node),
         None => format!(" on node {}", claim.node),

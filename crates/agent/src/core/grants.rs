@@ -160,7 +160,7 @@ impl Core {
         key: ClaimKey,
     ) -> Result<Condition, Error> {
         let (pool, address) = key;
-        let Some(claim) = cluster.claims.get(&pool).and_then(|claims| claims.get(&address)) else {
+        let Some(claim) = cluster.claim(pool, address) else {
             return Ok(Condition::Absent);
         };
         let granted = self.grants.get(&key) == Some(claim.endpoint);

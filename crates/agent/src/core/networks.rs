@@ -1,6 +1,6 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
-use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
+use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, holds::next_epoch, pools};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -76,8 +76,7 @@ impl Core {
     }
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
-        let mut txn = self
-            .next_epoch(cluster)
+        let mut txn = next_epoch(&self.keyspace, cluster)
             .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
             .put(self.path(&Key::Network(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {

@@ -4,7 +4,7 @@ use super::{Core, Down, Error, NodeView};
 use crate::cluster::{Cluster, Stored};
 use jiff::Timestamp;
 use weft_model::{EndpointId, Key, Node, NodeName};
-use weft_store::{CommitError, Condition, MAX_OPS, Txn};
+use weft_store::{CommitError, Condition, Txn};
 
 impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
@@ -93,15 +93,8 @@ impl Core {
         let claims = cluster.claims.values().flat_map(|claims| claims.values());
         let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
         let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
-        let mut txns: Vec<Txn> = Vec::new();
+        let endpoints = all.into_iter().filter_map(|id| self.releasing(cluster, id));
         let holds = self.holds_of(cluster, name).map(|(_, txn)| txn);
-        for txn in all.into_iter().filter_map(|id| self.releasing(cluster, id)).chain(holds) {
-            let room = txns.last().is_some_and(|last| last.weight() + txn.weight() <= MAX_OPS);
-            if !room {
-                txns.push(self.while_down(name));
-            }
-            txns.last_mut().into_iter().for_each(|last| last.ops.extend_from_slice(&txn.ops));
-        }
-        txns
+        Txn::bundles(&self.while_down(name), endpoints.chain(holds))
     }
 }

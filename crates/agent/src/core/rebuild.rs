@@ -20,8 +20,8 @@ use tokio::{
     task::block_in_place,
     time::{Instant, sleep, timeout},
 };
-use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
-use weft_store::{CommitError, Condition, StoreError, Txn};
+use weft_model::{Endpoint, EndpointId, Epoch, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
+use weft_store::{CommitError, Condition, Txn};
 
 /// How long to wait after each look, at most.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -54,8 +54,8 @@ impl Core {
         while picture.wait_for(|picture| picture.remains.is_some()).await.is_ok() {
             let mut case = None;
             loop {
-                let now = picture.borrow_and_update().clone();
-                let Some(loss) = self.loss(&now) else { break };
+                let loss = self.loss(&picture.borrow_and_update());
+                let Some(loss) = loss else { break };
                 if let Err(error) = self.put_back(loss, &mut case).await {
                     tracing::debug!(%error, "not put back yet");
                 }
@@ -80,7 +80,7 @@ impl Core {
     /// Does what there is to do now.
     async fn put_back(&self, loss: Loss, case: &mut Option<Case>) -> Result<(), Error> {
         let times = loss.remains.times_rebuilt();
-        if times <= self.memory.dealt_with().borrow().unwrap_or_default() {
+        if times <= self.memory.times_dealt_with() {
             return self.mark_if_lost(&loss).await;
         }
         let case = match case {
@@ -107,7 +107,7 @@ impl Core {
     /// What a watch says may be old: then it is the picture that is behind, and catches up.
     async fn mark_if_lost(&self, loss: &Loss) -> Result<(), Error> {
         let now = Cluster::read(&self.keyspace, &self.store.list(self.keyspace.root()).await?);
-        let dealt_with = self.memory.dealt_with().borrow().unwrap_or_default();
+        let dealt_with = self.memory.times_dealt_with();
         let own = (&self.config.node_name, &loss.journal);
         if Lack::of(&loss.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
             self.mark_loss().await?;
@@ -121,7 +121,7 @@ impl Core {
         let key = self.path(&Key::Rebuilt);
         let entry = self.store.get(&key).await?;
         let before = entry.as_ref().and_then(|entry| Rebuilt::from_json(&entry.value).ok());
-        let dealt_with = self.memory.dealt_with().borrow().unwrap_or_default();
+        let dealt_with = self.memory.times_dealt_with();
         let mark = Rebuilt {
             times: before.as_ref().map_or(0, |mark| mark.times).max(dealt_with).saturating_add(1),
             by: self.config.node_name.clone(),
@@ -129,7 +129,7 @@ impl Core {
             extra: before.map_or_else(Extra::new, |mark| mark.extra),
         };
         // Also where it cannot be read.
-        let condition = entry.map_or(Condition::Absent, |entry| Condition::Unchanged(entry.modified));
+        let condition = Condition::as_seen(entry.map(|entry| entry.modified));
         self.try_all(vec![Txn::new().put(key, mark.to_json(), condition)]).await
     }
 
@@ -230,15 +230,12 @@ impl Core {
             case.restored.extend(restored);
             return Ok(false);
         }
-        if loss.remains.pools_taken() >= loss.remembered.pools_taken() {
-            return Ok(true);
-        }
+        let higher = |epoch: &&Stored<Epoch>| epoch.created > loss.remains.pools_taken();
+        let Some(epoch) = loss.remembered.epoch.as_ref().filter(higher) else { return Ok(true) };
         // Until then, whoever looks sees that the store has lost something. It is written even where it cannot be
         // read.
         let key = self.path(&Key::Epoch);
-        let condition = self.store.get(&key).await?.map(|entry| entry.modified);
-        let condition = condition.map_or(Condition::Absent, Condition::Unchanged);
-        let Some(epoch) = &loss.remembered.epoch else { return Ok(true) };
+        let condition = Condition::as_seen(self.store.get(&key).await?.map(|entry| entry.modified));
         self.try_all(vec![Txn::new().put(key, epoch.to_json(), condition)]).await?;
         Ok(false)
     }
@@ -248,9 +245,7 @@ impl Core {
         for txn in txns {
             match self.store.commit(txn).await {
                 Ok(()) | Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Store(
-                    error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. }),
-                )) => return Err(error.into()),
+                Err(CommitError::Store(error)) if error.is_transient() => return Err(error.into()),
                 Err(CommitError::Store(error)) => {
                     tracing::warn!(error = chain(&error), "something cannot be put back");
                 }
@@ -281,7 +276,8 @@ impl Core {
                 tracing::warn!(error, "cannot remember the cluster");
             }
             failed = error.is_some();
-            // What changes meanwhile is written then.
+            // What changes meanwhile is written then. Whoever changes it need not copy it for that.
+            drop(cluster);
             sleep(pause).await;
         }
     }

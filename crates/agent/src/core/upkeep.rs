@@ -136,7 +136,7 @@ impl Core {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         let mut undecided = false;
         for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
-            let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(id));
+            let stored = known.endpoint_on(&local.network_id, id);
             // With another node's name, if that was this one's before, or what it was called before.
             let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
             if there && local.fenced.is_none() {
@@ -196,19 +196,19 @@ impl Core {
             return Ok(if removed { Some(why()) } else { local.fenced.clone() });
         };
         let claim = self.own_claim(id);
-        let stored = known.endpoints.get(&local.network_id).and_then(|all| all.get(&id));
-        let condition = stored.map_or(Condition::Absent, |stored| Condition::Unchanged(stored.modified));
+        let stored = known.endpoint_on(&local.network_id, &id);
+        let condition = Condition::as_seen(stored.map(|stored| stored.modified));
         let mut txn = Txn::new()
             .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
             .put(self.path(&Key::Endpoint(local.network_id, id)), local.endpoint.to_json(), condition);
         for (address, subnet) in local.subnets() {
-            match known.claims.get(&subnet.pool).and_then(|claims| claims.get(&address)) {
+            match known.claim(subnet.pool, address) {
                 Some(owner) if owner.endpoint != id => {
                     return self.fence((id, local), (subnet.pool, address)).await;
                 }
                 claimed => {
                     let key = self.path(&Key::Claim(subnet.pool, address));
-                    let condition = claimed.map_or(Condition::Absent, |c| Condition::Unchanged(c.modified));
+                    let condition = Condition::as_seen(claimed.map(|claim| claim.modified));
                     txn = txn.put(key, claim.to_json(), condition);
                 }
             }

@@ -48,7 +48,7 @@ fn open(directory: &TempDir, store: &str) -> (Memory, Option<Cluster>) {
 fn what_is_saved_is_remembered() {
     let directory = tempfile::tempdir().unwrap();
     let (memory, nothing) = open(&directory, "consul://one");
-    assert!(nothing.is_none() && memory.dealt_with().borrow().is_none());
+    assert!(nothing.is_none() && memory.dealt_with().is_none());
     let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
     assert_eq!(written(&cluster).len(), 9, "{:?}", cluster.unreadable);
     memory.has_dealt_with(3);
@@ -57,7 +57,7 @@ fn what_is_saved_is_remembered() {
 
     let (memory, remembered) = open(&directory, "consul://one");
     assert_eq!(written(&remembered.unwrap()), written(&cluster));
-    assert_eq!(*memory.dealt_with().borrow(), Some(3));
+    assert_eq!(memory.dealt_with(), Some(3));
     assert!(memory.was_removed(&gone));
 }
 
@@ -66,7 +66,7 @@ fn another_store_is_another_cluster() {
     let directory = tempfile::tempdir().unwrap();
     open(&directory, "consul://one").0.save(&cluster()).unwrap();
     let (memory, remembered) = open(&directory, "consul://two");
-    assert!(remembered.is_none() && memory.dealt_with().borrow().is_none());
+    assert!(remembered.is_none() && memory.dealt_with().is_none());
 }
 
 #[test]

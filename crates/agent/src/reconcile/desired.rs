@@ -107,8 +107,8 @@ fn remotes(
 ) -> BTreeMap<MacAddr, Remote> {
     let on_segment = |address: &IpAddr| local.network.subnet_of(*address).is_some_and(|s| s.vni == vni);
     let is_anothers = |id: &EndpointId, address: &IpAddr| {
-        let pool = local.network.subnet_of(*address).and_then(|subnet| cluster.claims.get(&subnet.pool));
-        pool.and_then(|claims| claims.get(address)).is_some_and(|claim| claim.endpoint != *id)
+        let claim = local.network.subnet_of(*address).and_then(|subnet| cluster.claim(subnet.pool, *address));
+        claim.is_some_and(|claim| claim.endpoint != *id)
     };
     cluster
         .endpoints_of(&local.network_id)

@@ -1,7 +1,8 @@
 //! What is to be written so that the store has what it lost: pure.
 
+use super::super::holds::next_epoch;
 use crate::{
-    cluster::{Cluster, Stored},
+    cluster::Cluster,
     config::AgentConfig,
     journal::{LocalEndpoint, LocalEndpoints},
     loss::Lack,
@@ -9,13 +10,10 @@ use crate::{
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     sync::Arc,
 };
-use weft_model::{
-    Claim, Endpoint, EndpointId, Epoch, Extra, Key, Keyspace, Network, NetworkId, NodeName, Record,
-};
-use weft_store::{Condition, MAX_OPS, Txn};
+use weft_model::{Claim, Endpoint, EndpointId, Extra, Key, Keyspace, Network, NetworkId, NodeName, Record};
+use weft_store::{Condition, Txn};
 
 /// What the store should have, and has.
 pub(super) struct Loss {
@@ -85,7 +83,7 @@ impl Loss {
                 ids.insert(*id);
             }
         }
-        (together(txns), ids)
+        (Txn::bundles(&Txn::new(), txns), ids)
     }
 
     fn endpoint(
@@ -102,12 +100,11 @@ impl Loss {
             .put(key, endpoint.to_json(), Condition::Absent);
         for address in endpoint.addresses() {
             let pool = there.subnet_of(address)?.pool;
-            match claim_of(&self.remains, pool, address) {
+            match self.remains.claim(pool, address) {
                 Some(claim) if claim.endpoint == id => {}
                 Some(_) => return None,
                 None => {
-                    let claim =
-                        claim_of(&self.remembered, pool, address).filter(|claim| claim.endpoint == id)?;
+                    let claim = self.remembered.claim(pool, address).filter(|claim| claim.endpoint == id)?;
                     let key = keyspace.path(&Key::Claim(pool, address));
                     txn = txn.put(key, claim.to_json(), Condition::Absent);
                 }
@@ -142,22 +139,17 @@ impl Planning<'_> {
             missing.extend(known.map(|(id, network)| (*id, &**network)));
         }
         missing.retain(|id, _| !loss.remains.networks.contains_key(id));
-        let obstacles: Vec<Obstacle> =
-            missing.iter().filter_map(|(id, network)| in_the_way(&loss.remains, *id, network)).collect();
-        self.plan.waits |= obstacles.iter().any(|obstacle| self.goes(obstacle));
-        missing.retain(|id, network| in_the_way(&loss.remains, *id, network).is_none());
-        let mut txns: Vec<Txn> = Vec::new();
+        let mut restored = Vec::new();
         for (id, network) in missing {
-            let network = self.network(id, network);
-            let room = txns.last().is_some_and(|txn| txn.weight() + network.weight() <= MAX_OPS);
-            if !room {
-                txns.push(self.next_epoch());
+            match in_the_way(&loss.remains, id, network) {
+                Some(obstacle) => self.plan.waits |= self.goes(&obstacle),
+                None => restored.push(self.network(id, network)),
             }
-            txns.last_mut().into_iter().for_each(|txn| txn.ops.extend_from_slice(&network.ops));
         }
-        // Each of them takes pools: only the first can be carried out on what was seen.
-        self.plan.waits |= txns.len() > 1;
-        self.plan.txns.extend(txns.into_iter().take(1));
+        // Each bundle takes pools: only the first can be carried out on what was seen.
+        let mut bundles = Txn::bundles(&next_epoch(self.keyspace, &loss.remains), restored).into_iter();
+        self.plan.txns.extend(bundles.next());
+        self.plan.waits |= bundles.next().is_some();
     }
 
     /// Whether what is in the way is about to go.
@@ -167,33 +159,17 @@ impl Planning<'_> {
 
     fn network(&self, id: NetworkId, network: &Network) -> Txn {
         let restored = Network { removing: false, ..network.clone() };
-        let (name, vnis) =
-            (Key::Name(network.name.clone()), network.segments().into_iter().map(|s| Key::Vni(s.vni)));
-        let txn = Txn::new().put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
+        let mut txn = Txn::new().put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
         // What is there is its own: another's would be in the way.
-        [name]
-            .into_iter()
-            .chain(vnis)
-            .filter(|key| !self.is_there(key))
-            .fold(txn, |txn, key| txn.put(self.path(&key), id.to_json(), Condition::Absent))
-    }
-
-    fn is_there(&self, key: &Key) -> bool {
-        match key {
-            Key::Name(name) => self.loss.remains.names.contains_key(name),
-            Key::Vni(vni) => self.loss.remains.vnis.contains_key(vni),
-            _ => false,
+        if !self.loss.remains.names.contains_key(&network.name) {
+            txn = txn.put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent);
         }
-    }
-
-    /// Like whoever takes a pool: of two at once, one fails.
-    fn next_epoch(&self) -> Txn {
-        let (epoch, condition) = match &self.loss.remains.epoch {
-            Some(epoch) => ((**epoch).clone(), Condition::Unchanged(epoch.modified)),
-            None => (Epoch::default(), Condition::Absent),
-        };
-        let epoch = Epoch { created: epoch.created.saturating_add(1), ..epoch };
-        Txn::new().put(self.path(&Key::Epoch), epoch.to_json(), condition)
+        for vni in network.segments().into_iter().map(|segment| segment.vni) {
+            if !self.loss.remains.vnis.contains_key(&vni) {
+                txn = txn.put(self.path(&Key::Vni(vni)), id.to_json(), Condition::Absent);
+            }
+        }
+        txn
     }
 
     /// This node's endpoints: every claim is made anew, so that others know that it is no relic.
@@ -207,7 +183,7 @@ impl Planning<'_> {
                 Confirmation::CutOff(why) => drop(self.plan.cut_off.insert(*id, why)),
             }
         }
-        self.plan.txns.extend(together(confirmations));
+        self.plan.txns.extend(Txn::bundles(&Txn::new(), confirmations));
     }
 
     fn confirmation(&self, id: EndpointId, local: &LocalEndpoint) -> Confirmation {
@@ -223,13 +199,13 @@ impl Planning<'_> {
             return Confirmation::Waits;
         }
         let key = self.path(&Key::Endpoint(local.network_id, id));
-        let stored = remains.endpoints.get(&local.network_id).and_then(|all| all.get(&id));
+        let stored = remains.endpoint_on(&local.network_id, &id);
         let mut confirmed = stored.is_some_and(|stored| **stored == local.endpoint);
         let mut txn = Txn::new()
             .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
-            .put(key, local.endpoint.to_json(), unchanged(stored.map(|stored| stored.modified)));
+            .put(key, local.endpoint.to_json(), Condition::as_seen(stored.map(|stored| stored.modified)));
         for (address, subnet) in local.subnets() {
-            let claim = claim_of(remains, subnet.pool, address);
+            let claim = remains.claim(subnet.pool, address);
             match claim {
                 Some(claim) if claim.endpoint != id => {
                     if claim.rebuilt >= times {
@@ -248,9 +224,7 @@ impl Planning<'_> {
                             claim.node
                         ));
                     }
-                    if let Some(relic) =
-                        remains.endpoints.get(&local.network_id).and_then(|all| all.get(&claim.endpoint))
-                    {
+                    if let Some(relic) = remains.endpoint_on(&local.network_id, &claim.endpoint) {
                         let key = self.path(&Key::Endpoint(local.network_id, claim.endpoint));
                         txn = txn.delete(key, Condition::Unchanged(relic.modified));
                     }
@@ -265,30 +239,11 @@ impl Planning<'_> {
                 rebuilt: times,
                 extra: claim.map_or_else(Extra::new, |claim| claim.extra.clone()),
             };
-            let condition = unchanged(claim.map(|claim| claim.modified));
+            let condition = Condition::as_seen(claim.map(|claim| claim.modified));
             txn = txn.put(self.path(&Key::Claim(subnet.pool, address)), own.to_json(), condition);
         }
         if confirmed { Confirmation::Done } else { Confirmation::Write(txn) }
     }
-}
-
-/// As few transactions as possible. No key is written by two of them.
-fn together(parts: Vec<Txn>) -> Vec<Txn> {
-    let (mut all, mut keys, mut current) = (Vec::new(), BTreeSet::new(), Txn::new());
-    for mut part in parts {
-        if current.weight() + part.weight() > MAX_OPS {
-            all.push(std::mem::take(&mut current));
-            keys.clear();
-        }
-        // What several of them check is checked once.
-        part.ops.retain(|op| !keys.contains(op.key()));
-        keys.extend(part.ops.iter().map(|op| op.key().to_owned()));
-        current.ops.extend(part.ops);
-    }
-    if !current.ops.is_empty() {
-        all.push(current);
-    }
-    all
 }
 
 enum Confirmation {
@@ -296,14 +251,6 @@ enum Confirmation {
     Waits,
     Write(Txn),
     CutOff(String),
-}
-
-fn claim_of(cluster: &Cluster, pool: IpNet, address: IpAddr) -> Option<&Stored<Claim>> {
-    cluster.claims.get(&pool)?.get(&address)
-}
-
-fn unchanged(modified: Option<weft_store::Revision>) -> Condition {
-    modified.map_or(Condition::Absent, Condition::Unchanged)
 }
 
 /// What keeps a network from being put back.
@@ -316,8 +263,7 @@ struct Obstacle {
 /// Somebody may have created another network in its place.
 fn in_the_way(cluster: &Cluster, id: NetworkId, network: &Network) -> Option<Obstacle> {
     let another = |other: &NetworkId| *other != id;
-    let unreadable = cluster.unreadable.keys().any(|key| key.ends_with(&format!("/networks/{id}")));
-    if unreadable {
+    if cluster.has_unreadable_network(&id) {
         let why = format!(
             "the store lost its network {}, and has a record there that cannot be read",
             network.name
