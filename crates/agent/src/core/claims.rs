@@ -4,6 +4,7 @@
 use super::{Core, Error, JoinOptions, Kind};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
+use jiff::Timestamp;
 use std::{
     collections::{BTreeSet, HashSet},
     net::IpAddr,
@@ -72,6 +73,7 @@ pub(super) struct Joining<'a> {
     pub(super) id: EndpointId,
     pub(super) name: &'a EndpointName,
     pub(super) container: Option<String>,
+    pub(super) created: Timestamp,
     pub(super) options: &'a JoinOptions,
 }
 
@@ -132,7 +134,7 @@ impl Core {
             mac: joining.options.mac.unwrap_or(derived),
             node: self.config.node_name.clone(),
             container: joining.container.clone(),
-            created: self.env.now(),
+            created: joining.created,
             extra: Extra::new(),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
 };
+use jiff::{SignedDuration, Timestamp};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -64,7 +65,9 @@ impl Core {
         let id = self.env.random(|rng| EndpointId::random(rng));
         let _in_the_making = self.pending.make(id);
         let container = holder.process.map(|process| process.to_string());
-        let (network, endpoint) = self.claim(network_id, &Joining { id, name, container, options }).await?;
+        let created = self.next_in(&holder.netns);
+        let joining = Joining { id, name, container, created, options };
+        let (network, endpoint) = self.claim(network_id, &joining).await?;
         let local = LocalEndpoint {
             network_id,
             default_route: !network.internal && !inside.has_default_route,
@@ -111,6 +114,16 @@ impl Core {
         };
         let known = self.journal.endpoints();
         known.iter().find(|(_, local)| same(local)).map(|(id, local)| (*id, local.clone()))
+    }
+
+    /// When an endpoint that joins `netns` now is created: after those it has, also where the clock went back. Their
+    /// order says which network is the way out, and which is asked first for a name.
+    pub(super) fn next_in(&self, netns: &Path) -> Timestamp {
+        let known = self.journal.endpoints();
+        let created = known.values().filter(|local| local.netns == netns).map(|local| local.endpoint.created);
+        let after = |last: Timestamp| last.checked_add(SignedDuration::from_nanos(1)).unwrap_or(last);
+        let now = self.env.now();
+        created.max().map_or(now, |last| now.max(after(last)))
     }
 
     pub(super) async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {

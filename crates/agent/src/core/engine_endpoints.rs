@@ -127,7 +127,7 @@ impl Core {
             mac: request.mac,
             node: self.config.node_name.clone(),
             container,
-            created: self.env.now(),
+            created: self.next_in(&request.sandbox),
             extra: Extra::new(),
         }
     }

@@ -17,6 +17,7 @@ mod ipam;
 mod life;
 mod networks;
 mod node;
+mod order;
 mod random;
 mod rebuild;
 mod record;
