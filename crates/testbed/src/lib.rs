@@ -47,5 +47,5 @@ pub use pings::{Counted, Pings};
 pub use service::Service;
 pub use store::StoreServer;
 pub use stream::{Carried, Stream};
-pub use wait::{eventually, eventually_every, until};
+pub use wait::{eventually, eventually_every, until, within};
 pub use world::World;

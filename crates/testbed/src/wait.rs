@@ -26,14 +26,28 @@ pub fn eventually<T, E: Display>(deadline: Duration, attempt: impl FnMut() -> Re
 pub fn eventually_every<T, E: Display>(
     interval: Duration,
     deadline: Duration,
-    mut attempt: impl FnMut() -> Result<T, E>,
+    attempt: impl FnMut() -> Result<T, E>,
 ) -> T {
+    match within(interval, deadline, attempt) {
+        Ok(value) => value,
+        Err(reason) => panic!("after {deadline:?}: {reason}"),
+    }
+}
+
+/// As [`eventually_every`], for what is no reason to panic.
+///
+/// # Errors
+/// When `deadline` has passed: that of the last attempt.
+pub fn within<T, E>(
+    interval: Duration,
+    deadline: Duration,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
     let start = Instant::now();
     loop {
         match attempt() {
-            Ok(value) => return value,
-            Err(reason) if start.elapsed() > deadline => panic!("after {deadline:?}: {reason}"),
-            Err(_) => thread::sleep(interval),
+            Err(_) if start.elapsed() < deadline => thread::sleep(interval),
+            done => return done,
         }
     }
 }

@@ -7,11 +7,7 @@ use crate::{
     stage::{LOOK, SOON, Stage},
     views::Which,
 };
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
-use weft_testbed::eventually_every;
+use weft_testbed::{eventually_every, within};
 
 impl Stage<'_> {
     /// Everything comes to rest, and is judged.
@@ -19,7 +15,7 @@ impl Stage<'_> {
     pub(crate) fn end(&mut self) {
         let unsettled = self.load.take().map(Load::settle).unwrap_or_default();
         unsettled.into_iter().for_each(|what| self.figures.wrong(what));
-        let rested = eventually_or(SOON, || {
+        let rested = within(LOOK, SOON, || {
             self.agreed(Which::All)?;
             let verdict = self.history.judge(&records::claimed(&self.servers)?);
             let wrong: Vec<_> = verdict.lost.into_iter().chain(verdict.left_over).collect();
@@ -40,17 +36,6 @@ impl Stage<'_> {
         (1..=self.agents.len()).for_each(|number| self.hear(number));
         for text in self.says.iter().filter(|text| !self.heard.contains(**text)) {
             self.figures.wrong(format!("nowhere it said {text:?}"));
-        }
-    }
-}
-
-/// Tries until `attempt` succeeds, or returns why it does not.
-fn eventually_or(deadline: Duration, mut attempt: impl FnMut() -> Result<(), String>) -> Result<(), String> {
-    let start = Instant::now();
-    loop {
-        match attempt() {
-            Err(_) if start.elapsed() < deadline => thread::sleep(LOOK),
-            done => return done,
         }
     }
 }
