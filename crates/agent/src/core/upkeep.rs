@@ -38,7 +38,12 @@ struct Watched {
 /// one, it is for the others.
 fn goes_on(done: Result<(), Error>) -> bool {
     let Err(error) = done else { return true };
-    tracing::debug!(%error, "not paid yet");
+    match error.kind {
+        // A disk that cannot be written, a store that refuses: somebody has to see to it.
+        Kind::Internal => tracing::warn!(%error, "something is left to be done; it is tried again"),
+        // Somebody was faster, or `status` says that the store is away.
+        _ => tracing::debug!(%error, "not done yet"),
+    }
     error.kind != Kind::Unavailable
 }
 
@@ -94,21 +99,24 @@ impl Core {
             .map(|(id, _)| *id)
             .collect();
         for id in gone.intersection(&watched.without_netns) {
-            let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
-            tracing::info!(
-                endpoint = id.short(),
-                netns,
-                "its network namespace is gone, and so is the endpoint"
-            );
-            let _ = goes_on(self.leave(*id).await);
+            let left = self.leave(*id).await;
+            if left.is_ok() {
+                let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
+                let endpoint = id.short();
+                tracing::info!(endpoint, netns, "its network namespace is gone, and so is the endpoint");
+            }
+            goes_on(left);
         }
         watched.without_netns = gone;
     }
 
     async fn release_leftovers(&self, known: &Known) {
         for id in self.leftovers_here(known) {
-            tracing::info!(endpoint = id.short(), "taking a leftover out of the store");
-            if !goes_on(self.release(id).await) {
+            let released = self.release(id).await;
+            if released.is_ok() {
+                tracing::info!(endpoint = id.short(), "a leftover was taken out of the store");
+            }
+            if !goes_on(released) {
                 return;
             }
         }
@@ -174,11 +182,14 @@ impl Core {
         if fenced == local.fenced {
             return Ok(());
         }
-        if let Some(why) = &fenced {
-            tracing::error!(endpoint = %local.endpoint.name, %why, "cut off");
+        let update = self.journal.update(id, |local| local.fenced.clone_from(&fenced));
+        let name = &local.endpoint.name;
+        let otherwise = if fenced.is_some() { "is not cut off" } else { "stays cut off" };
+        update.map_err(|error| Error::internal(&format!("{name} {otherwise}"), error))?;
+        if let Some(why) = fenced {
+            tracing::error!(endpoint = %name, why, "cut off");
         }
-        let update = self.journal.update(id, |local| local.fenced = fenced);
-        update.map_err(|error| Error::internal("cannot cut an endpoint off", error))
+        Ok(())
     }
 
     /// Why the endpoint must be cut off; `None` if it has its place back, or the next look will tell.

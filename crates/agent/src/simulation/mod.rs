@@ -19,6 +19,7 @@ mod networks;
 mod node;
 mod order;
 mod random;
+mod read_only;
 mod rebuild;
 mod record;
 mod requests;
