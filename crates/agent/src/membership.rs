@@ -69,7 +69,7 @@ impl Membership {
                 }
                 Err(Failure::Taken(error)) if !registered_before => return error,
                 Err(Failure::Taken(error)) => self.say(error.to_string()),
-                Err(Failure::Passing(why)) => self.say(format!("not in the cluster: {why}")),
+                Err(Failure::Passing(why)) => self.say(why),
                 Err(Failure::Race) => pause = FIRST_PAUSE,
             }
             // A store that is back is no reason to wait any longer.
@@ -81,9 +81,11 @@ impl Membership {
         }
     }
 
-    fn say(&self, problem: String) {
-        if self.problem.send_replace(Some(problem.clone())).as_ref() != Some(&problem) {
-            tracing::warn!(node = %self.config.node_name, "{problem}");
+    /// Says why this node is not in: in the log once, in `status` as long as it lasts.
+    fn say(&self, why: String) {
+        let problem = Some(format!("not in the cluster: {why}"));
+        if self.problem.send_replace(problem.clone()) != problem {
+            tracing::warn!(node = %self.config.node_name, why, "not in the cluster");
         }
     }
 
@@ -193,7 +195,7 @@ impl Membership {
                     return;
                 }
                 Err(error) if last.elapsed() > self.config.session_ttl => {
-                    self.say(format!("not in the cluster: {}", chain(&error)));
+                    self.say(chain(&error));
                     return;
                 }
                 Err(error) => tracing::debug!(error = chain(&error), "cannot renew the session"),
