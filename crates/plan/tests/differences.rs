@@ -1,75 +1,27 @@
 //! How far a kernel is from what should be.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, net::IpAddr};
-use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Vni};
-use weft_plan::{
-    Attachment, Desired, Differences, Link, Namespace, Observed, Outer, Place, Remote, Segment, Step, Thing,
-    differences, plan,
-};
+mod fixture;
 
-fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-fn network(digit: &str) -> NetworkId {
-    digit.repeat(64).parse().unwrap()
-}
+use fixture::{attachment, container, id, ip, network, reached, segment};
+use std::collections::BTreeMap;
+use weft_model::{IfName, MacAddr, NetworkId, Vni};
+use weft_plan::{Desired, Differences, Link, Observed, Place, Step, Thing, differences, plan};
 
 fn vni(number: u32) -> Vni {
     number.try_into().unwrap()
 }
 
-fn container() -> Place {
-    Place::Container("/run/netns/box".into())
-}
-
-fn segment(network: NetworkId, gateway: &str, remotes: &[&str]) -> Segment {
-    let remote = |address: &&str| {
-        let remote = Remote { vtep: ip("192.0.2.2"), addresses: [ip(address)].into() };
-        (MacAddr::for_ip(ip(address)), remote)
-    };
-    Segment {
-        network,
-        vtep: ip("192.0.2.1"),
-        port: 4789,
-        mtu: 1450,
-        gateways: vec![format!("{gateway}/24").parse().unwrap()],
-        gateway_mac: MacAddr::for_ip(ip(gateway)),
-        egress: true,
-        remotes: remotes.iter().map(remote).collect(),
-    }
-}
-
 /// Two networks; a container on the first.
 fn desired() -> Desired {
-    let attachment = Attachment {
-        vni: vni(256),
-        mac: MacAddr::for_ip(ip("10.0.0.2")),
-        up: true,
-        outer: Outer::Container {
-            netns: "/run/netns/box".into(),
-            ifname: IfName::container(0),
-            addresses: vec!["10.0.0.2/24".parse().unwrap()],
-            default_via: vec![ip("10.0.0.1")],
-        },
-    };
     Desired {
         segments: BTreeMap::from([
             (vni(256), segment(network("a"), "10.0.0.1", &["10.0.0.3", "10.0.0.4"])),
             (vni(257), segment(network("b"), "10.0.1.1", &["10.0.1.3"])),
         ]),
-        attachments: BTreeMap::from([("e".repeat(64).parse::<EndpointId>().unwrap(), attachment)]),
+        attachments: BTreeMap::from([(id(), attachment())]),
         ..Desired::default()
     }
-}
-
-/// A kernel that has what is desired.
-fn reached(desired: &Desired) -> Observed {
-    let places = [(Place::Host, Namespace::default()), (container(), Namespace::of_container())];
-    let mut kernel = Observed { places: places.into(), ..Observed::default() };
-    plan(desired, &kernel).steps.iter().for_each(|step| kernel.take(step).unwrap());
-    kernel
 }
 
 fn seen(desired: &Desired, kernel: &Observed) -> BTreeMap<Option<NetworkId>, Differences> {

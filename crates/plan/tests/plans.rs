@@ -1,70 +1,26 @@
 //! Plans for single changes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, net::IpAddr};
-use weft_model::{EndpointId, IfName, MacAddr, NetworkId, Protocol, Vni};
+mod fixture;
+
+use fixture::{attachment, container, empty, id, ip, network, reached, segment};
+use std::collections::BTreeMap;
+use weft_model::{IfName, Protocol, Vni};
 use weft_plan::{
-    Attachment, BRIDGE_NETFILTER, Change, Desired, Namespace, Observed, Outer, Place, Plan, Publish, Remote,
-    Segment, Step, Thing, plan,
+    BRIDGE_NETFILTER, Change, Desired, Observed, Outer, Place, Plan, Publish, Step, Thing, plan,
 };
 
 fn vni() -> Vni {
     256.try_into().unwrap()
 }
 
-fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-fn id() -> EndpointId {
-    "e".repeat(64).parse().unwrap()
-}
-
-fn container() -> Place {
-    Place::Container("/run/netns/box".into())
-}
-
 /// A segment with a container here, and 10.0.0.3 on 192.0.2.2.
 fn desired() -> Desired {
-    let remote = Remote { vtep: ip("192.0.2.2"), addresses: [ip("10.0.0.3")].into() };
-    let segment = Segment {
-        network: "a".repeat(64).parse::<NetworkId>().unwrap(),
-        vtep: ip("192.0.2.1"),
-        port: 4789,
-        mtu: 1450,
-        gateways: vec!["10.0.0.1/24".parse().unwrap()],
-        gateway_mac: MacAddr::for_ip(ip("10.0.0.1")),
-        egress: true,
-        remotes: BTreeMap::from([(MacAddr::for_ip(ip("10.0.0.3")), remote)]),
-    };
-    let attachment = Attachment {
-        vni: vni(),
-        mac: MacAddr::for_ip(ip("10.0.0.2")),
-        up: true,
-        outer: Outer::Container {
-            netns: "/run/netns/box".into(),
-            ifname: IfName::container(0),
-            addresses: vec!["10.0.0.2/24".parse().unwrap()],
-            default_via: vec![ip("10.0.0.1")],
-        },
-    };
     Desired {
-        segments: BTreeMap::from([(vni(), segment)]),
-        attachments: BTreeMap::from([(id(), attachment)]),
+        segments: BTreeMap::from([(vni(), segment(network("a"), "10.0.0.1", &["10.0.0.3"]))]),
+        attachments: BTreeMap::from([(id(), attachment())]),
         ..Desired::default()
     }
-}
-
-fn empty() -> Observed {
-    let places = [(Place::Host, Namespace::default()), (container(), Namespace::of_container())];
-    Observed { places: places.into(), ..Observed::default() }
-}
-
-/// A kernel that has what is desired.
-fn reached(desired: &Desired) -> Observed {
-    let mut kernel = empty();
-    plan(desired, &kernel).steps.iter().for_each(|step| kernel.take(step).unwrap());
-    kernel
 }
 
 fn lines(desired: &Desired, observed: &Observed) -> Vec<String> {
