@@ -7,6 +7,7 @@ use crate::{
     output::{Format, Listing, Out, since},
 };
 use clap::Subcommand;
+use jiff::Timestamp;
 use std::{cell::RefCell, process::ExitCode};
 use weft_api::v1;
 
@@ -64,14 +65,15 @@ async fn ls(listing: Listing, client: &Client, mut out: Out) -> anyhow::Result<E
         out.json(&nodes)?;
     } else {
         let headings = ["NAME", "STATUS", "ADVERTISE", "VTEP", "ENDPOINTS", "VERSION"];
-        out.table(&headings, nodes.into_iter().map(row).collect())?;
+        let now = Timestamp::now();
+        out.table(&headings, nodes.into_iter().map(|node| row(node, now)).collect())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(node: v1::Node) -> Vec<String> {
+fn row(node: v1::Node, now: Timestamp) -> Vec<String> {
     let state = if node.up { "up" } else { "down" };
-    let since = node.since.map(|then| format!(" {}", since(then))).unwrap_or_default();
+    let since = node.since.map(|then| format!(" {}", since(then, now))).unwrap_or_default();
     vec![
         format!("{}{}", node.name, if node.this { " *" } else { "" }),
         format!("{state}{since}"),

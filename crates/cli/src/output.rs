@@ -90,18 +90,18 @@ pub(crate) fn short(id: &str, whole: bool) -> String {
     if whole { id.to_owned() } else { id.chars().take(12).collect() }
 }
 
-/// How long ago `then` was, in one unit, as docker says it.
-pub(crate) fn ago(then: Timestamp) -> String {
-    format!("{} ago", since(then))
+/// How long before `now` it was, in one unit, as docker says it.
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", since(then, now))
 }
 
-/// How long it has been so since `then`, in one unit.
-pub(crate) fn since(then: Timestamp) -> String {
-    lasted(Timestamp::now().duration_since(then).as_secs())
+/// How long it is from `then` to `now`, in one unit.
+pub(crate) fn since(then: Timestamp, now: Timestamp) -> String {
+    lasted(now.duration_since(then).as_secs())
 }
 
 /// Seconds in the largest unit that fits twice.
-pub(crate) fn lasted(seconds: i64) -> String {
+fn lasted(seconds: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")];
     let unit = UNITS.iter().find(|(size, _)| seconds >= 2 * size);
     match unit {

@@ -5,6 +5,7 @@ use crate::{
     client::Client,
     output::{Format, Listing, Out, ago, short, since},
 };
+use jiff::Timestamp;
 use std::{net::IpAddr, process::ExitCode};
 use weft_api::v1::{Process, ProcessState};
 use weft_model::PortMapping;
@@ -37,13 +38,14 @@ impl Ps {
             out.json(&processes)?;
         } else {
             let headings = ["PROCESS ID", "NAME", "COMMAND", "STATUS", "PORTS", "NETWORKS"];
-            out.table(&headings, processes.iter().map(|p| row(p, self.no_trunc)).collect())?;
+            let now = Timestamp::now();
+            out.table(&headings, processes.iter().map(|p| row(p, self.no_trunc, now)).collect())?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn row(process: &Process, whole: bool) -> Vec<String> {
+fn row(process: &Process, whole: bool, now: Timestamp) -> Vec<String> {
     let networks = process.networks.iter().map(|(name, addresses)| {
         let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         format!("{name} {}", addresses.join(" "))
@@ -52,7 +54,7 @@ fn row(process: &Process, whole: bool) -> Vec<String> {
         short(&process.id.to_string(), whole),
         process.name.to_string(),
         command(&process.command, whole),
-        state(process),
+        state(process, now),
         process.ports.iter().map(port).collect::<Vec<_>>().join(", "),
         networks.collect::<Vec<_>>().join(", "),
     ]
@@ -72,13 +74,11 @@ fn visible(c: char) -> impl Iterator<Item = char> {
     escaped.into_iter().flatten().chain((!c.is_control()).then_some(c))
 }
 
-fn state(process: &Process) -> String {
+fn state(process: &Process, now: Timestamp) -> String {
     match process.state {
-        ProcessState::Running { .. } => {
-            format!("up {}", since(process.created))
-        }
-        ProcessState::Exited { code: Some(code), at } => format!("exited ({code}) {}", ago(at)),
-        ProcessState::Exited { code: None, at } => format!("ended {}", ago(at)),
+        ProcessState::Running { .. } => format!("up {}", since(process.created, now)),
+        ProcessState::Exited { code: Some(code), at } => format!("exited ({code}) {}", ago(at, now)),
+        ProcessState::Exited { code: None, at } => format!("ended {}", ago(at, now)),
     }
 }
 

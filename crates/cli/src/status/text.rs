@@ -1,6 +1,6 @@
 //! A status, for people.
 
-use crate::output::{aligned, lasted, render};
+use crate::output::{ago, aligned, render, since};
 use clap::builder::styling::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -86,13 +86,13 @@ fn nodes(status: &v1::Status) -> String {
 }
 
 fn down(node: &v1::Down, now: Timestamp) -> String {
-    let since = node.since.map(|then| format!(" for {}", since(then, now))).unwrap_or_default();
+    let down = node.since.map(|then| format!(" for {}", since(then, now))).unwrap_or_default();
     let then = match node.expires {
         Some(_) if node.expired => ", given up by now".to_owned(),
-        Some(expires) => format!(", given up in {}", since_until(now, expires)),
+        Some(expires) => format!(", given up in {}", since(now, expires)),
         None => String::new(),
     };
-    format!("{} is down{since}{then}", node.node)
+    format!("{} is down{down}{then}", node.node)
 }
 
 fn docker(engine: &v1::Engine, now: Timestamp) -> String {
@@ -143,18 +143,6 @@ fn standing(standing: &v1::Standing, now: Timestamp) -> String {
             .map_or("never seen right".to_owned(), |then| format!("last right {}", ago(then, now))),
     );
     parts.join(", ")
-}
-
-fn ago(then: Timestamp, now: Timestamp) -> String {
-    format!("{} ago", since(then, now))
-}
-
-fn since(then: Timestamp, now: Timestamp) -> String {
-    lasted(now.duration_since(then).as_secs())
-}
-
-fn since_until(now: Timestamp, then: Timestamp) -> String {
-    lasted(then.duration_since(now).as_secs())
 }
 
 #[cfg(test)]
