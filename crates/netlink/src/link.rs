@@ -217,14 +217,16 @@ impl Socket {
             message.attributes.push(LinkAttribute::Group(DOOMED));
             Request::new(RouteNetlinkMessage::SetLink(message), 0)
         };
-        let gone = |e: &NetlinkError| e.errno() == Some(rustix::io::Errno::NODEV.raw_os_error());
+        let unless_gone = |result: Result<(), NetlinkError>| match result {
+            Err(e) if e.errno() == Some(rustix::io::Errno::NODEV.raw_os_error()) => Ok(()),
+            result => result,
+        };
         for result in self.batch(indexes.iter().map(to_group).collect()) {
-            result.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })?;
+            unless_gone(result)?;
         }
         let mut message = LinkMessage::default();
         message.attributes.push(LinkAttribute::Group(DOOMED));
-        let result = self.request(Request::new(RouteNetlinkMessage::DelLink(message), 0));
-        result.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })
+        unless_gone(self.request(Request::new(RouteNetlinkMessage::DelLink(message), 0)))
     }
 
     /// The number that this socket's namespace knows `namespace` by, given to it if it has none.
