@@ -102,7 +102,7 @@ pub(crate) struct Attach {
     /// One more name on this network
     #[arg(long, visible_alias = "network-alias", value_name = "NAME")]
     alias: Vec<EndpointName>,
-    /// How to write what it got: its addresses, or everything
+    /// How to write what it got: its addresses, or everything as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// How to write a list.
+/// How to write something. What is said of each goes into the option's help: said here, it would take a page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
     #[default]
     Table,
-    /// For programs: one JSON document
     Json,
 }
 
@@ -22,7 +20,7 @@ pub(crate) struct Listing {
     /// Ids or names only, one a line
     #[arg(short, long, conflicts_with = "format")]
     pub(crate) quiet: bool,
-    /// How to write it
+    /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

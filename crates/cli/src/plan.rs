@@ -10,7 +10,7 @@ use weft_api::v1;
 /// Show what the agent would change on this host now: normally nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plan {
-    /// How to write it
+    /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

@@ -12,7 +12,7 @@ use weft_api::docker;
 /// The versions of this command and of the agent.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Version {
-    /// How to write it
+    /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

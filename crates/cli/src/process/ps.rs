@@ -13,7 +13,7 @@ use weft_model::PortMapping;
 /// The longest command that a table shows whole, in characters.
 const COMMAND_WIDTH: usize = 30;
 
-/// List the processes of this host.
+/// List the processes that `weft run` started on this host.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ps {
     /// Ended ones, too

@@ -24,7 +24,7 @@ pub(crate) struct Docker {
     /// The engine's socket
     #[arg(long, value_name = "unix://PATH", default_value = look::DOCKER_SOCKET)]
     docker_socket: Host,
-    /// How to write it
+    /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

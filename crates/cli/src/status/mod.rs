@@ -20,7 +20,7 @@ const NOT_RUNNING: u8 = 3;
     after_help = "Exit status: 0 if all is well, 1 if something needs to be looked at, 3 if no agent runs here."
 )]
 pub(crate) struct Status {
-    /// How to write it
+    /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

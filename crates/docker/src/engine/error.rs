@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, time::Duration};
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Nobody there, or not for us.
-    #[error("cannot connect to the engine at {socket}: is dockerd running, and is this its socket?")]
+    #[error("cannot connect to the engine at {socket} (is dockerd running, and is this its socket?)")]
     Connect {
         /// The engine's socket.
         socket: PathBuf,

@@ -129,7 +129,7 @@ pub(super) fn plugin(facts: &Facts) -> Finding {
             let lacks =
                 ["NetworkDriver", "IpamDriver"].iter().find(|kind| !drivers.iter().any(|d| d == *kind));
             match lacks {
-                None => Finding::ok(CHECK, format!("the drivers weft answer on {SOCKET}")),
+                None => Finding::ok(CHECK, format!("both drivers answer on {SOCKET}")),
                 Some(kind) => Finding::missing(
                     CHECK,
                     format!("what listens on {SOCKET} is no {kind}: it is not weft"),
