@@ -39,7 +39,7 @@ enum Command {
     Status(status::Status),
     /// Start a process on a network
     Run(Box<process::Run>),
-    /// List the processes of this host
+    /// List the processes that `weft run` started on this host
     Ps(process::Ps),
     /// Run a command beside a process, in its namespaces (as root)
     Exec(process::Exec),
