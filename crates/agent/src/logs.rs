@@ -12,8 +12,11 @@ use std::{
 const LINES: usize = 1000;
 /// How many bytes of a line are kept.
 const LINE: usize = 1000;
-/// How many different warnings and errors are kept.
-const TROUBLES: usize = 32;
+/// How many different warnings and errors are kept: as many as may come in turn, and are not written each time. One
+/// cause can be told of each of a host's containers.
+const TROUBLES: usize = 1000;
+/// How many of them are shown.
+const SHOWN: usize = 32;
 /// How often the same warning is written.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -111,6 +114,7 @@ impl Logs {
         let state = self.lock();
         let mut troubles: Vec<_> = state.troubles.iter().map(|repeated| repeated.trouble.clone()).collect();
         troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.last));
+        troubles.truncate(SHOWN);
         troubles
     }
 
@@ -205,6 +209,20 @@ mod tests {
     }
 
     #[test]
+    fn many_that_come_in_turn_are_written_once_each() {
+        let (logs, began) = (Logs::default(), Instant::now());
+        let mut written = 0;
+        for second in 0..50 {
+            for endpoint in 0..500 {
+                let text = format!("endpoint {endpoint} stays");
+                let line = line(second, Severity::Warning, &text);
+                written += usize::from(logs.note(&line, began) != Verdict::Leave);
+            }
+        }
+        assert_eq!(written, 500);
+    }
+
+    #[test]
     fn what_happens_twice_is_written_twice() {
         let (logs, now) = (Logs::default(), Instant::now());
         for _ in 0..2 {
@@ -223,8 +241,9 @@ mod tests {
             logs.note(&line(second, Severity::Error, &format!("{second} {long}")), now);
         }
         let (lines, troubles) = (logs.lines(), logs.troubles());
-        assert_eq!((lines.len(), troubles.len()), (LINES, TROUBLES));
+        assert_eq!((lines.len(), troubles.len()), (LINES, SHOWN));
+        assert_eq!(logs.lock().troubles.len(), TROUBLES);
         assert!(lines.iter().all(|line| line.len() < LINE + 50));
-        assert!(troubles[0].text.starts_with("4999 ") && troubles[TROUBLES - 1].text.starts_with("4968 "));
+        assert!(troubles[0].text.starts_with("4999 ") && troubles[SHOWN - 1].text.starts_with("4968 "));
     }
 }
