@@ -1,13 +1,14 @@
 //! What a container is to a network: a network namespace that was attached.
 
-use crate::host::Host;
+use crate::{engine::Engine, host::Host};
 use serde_json::json;
 use std::{net::Ipv4Addr, time::Duration};
 
 /// How long an attachment may take.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// A network namespace of a host, on a network. It needs no agent to go on, and no process is in it.
+/// A network namespace of a host, on a network. It needs no agent to go on, and no process is in it, unless it is
+/// an engine's.
 #[derive(Debug, Clone)]
 pub struct Container {
     host: Host,
@@ -34,6 +35,20 @@ impl Container {
         let answer = answer.unwrap_or_else(|error| panic!("{}: attach {name}: {error}", host.name()));
         let address = answer.json()["ipv4"].as_str().and_then(|address| address.parse().ok());
         Self { host: host.clone(), name: name.to_owned(), address: address.expect("it has an address") }
+    }
+
+    /// The container `name`, which an engine runs on `network`. Its namespace is given the same name, as those have
+    /// it that are attached: whatever is done with these can be done with it.
+    #[track_caller]
+    pub fn of_engine(engine: &Engine, network: &str, name: &str) -> Self {
+        let inspect = |what: &str| engine.docker(&format!("inspect -f {{{{{what}}}}} {name}"));
+        let host = engine.host();
+        // One of that name that ended has left it.
+        host.output(&["ip", "netns", "delete", name]);
+        host.run(&["ip", "netns", "attach", name, &inspect(".State.Pid")]);
+        let address = inspect(&format!(".NetworkSettings.Networks.{network}.IPAddress"));
+        let address = address.parse().expect("it has an address");
+        Self { host: host.clone(), name: name.to_owned(), address }
     }
 
     /// Takes it off `network`, and its namespace away.

@@ -87,6 +87,12 @@ impl History {
         self.lock()[ticket.0].end(false);
     }
 
+    /// As [`letting_go`](Self::letting_go), of what `host` has as `name`.
+    pub fn letting_go_of(&self, host: &str, name: &str) {
+        let is_it = |record: &&mut Record| record.host == host && record.name == name;
+        self.lock().iter_mut().filter(is_it).for_each(|record| record.end(false));
+    }
+
     /// It was released, or whoever had it is no more: nothing may be left of it in the end.
     pub fn gone(&self, ticket: Ticket) {
         self.lock()[ticket.0].end(true);

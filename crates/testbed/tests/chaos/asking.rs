@@ -16,7 +16,7 @@ use weft_testbed::{Agent, Answer, Container, Host, Pings, Ticket, eventually_eve
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a refusal says where the store is known to be away.
-const OUT_OF_REACH: &str = "the store is out of reach since";
+pub(crate) const OUT_OF_REACH: &str = "the store is out of reach since";
 
 impl Stage<'_> {
     /// Waits until all agents agree on what lasts.
@@ -63,7 +63,7 @@ impl Stage<'_> {
         self.detach_all(self.all_attach());
     }
 
-    /// Attaches something on each host, as soon as it can.
+    /// Attaches something on each host, as soon as it can: where there is an engine, by that.
     #[track_caller]
     fn all_attach(&self) -> Vec<(Host, Ticket)> {
         thread::scope(|scope| {
@@ -79,7 +79,10 @@ impl Stage<'_> {
     fn detach_all(&self, probes: Vec<(Host, Ticket)>) {
         for (host, ticket) in probes {
             self.history.letting_go(ticket);
-            host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(&host)]);
+            match self.engine_of(&host) {
+                Some(engine) => drop(engine.docker(&format!("rm -f {}", probe(&host)))),
+                None => drop(host.run(&["weft", "detach", "--net", NETWORK, "--name", &probe(&host)])),
+            }
             self.history.gone(ticket);
             host.run(&["ip", "netns", "delete", &probe(&host)]);
         }
@@ -87,6 +90,9 @@ impl Stage<'_> {
 
     /// Attaches something on a host.
     fn decides(&self, host: &Host) -> Result<Ticket, String> {
+        if let Some(engine) = self.engine_of(host) {
+            return self.engine_decides(engine, &probe(host));
+        }
         match self.try_attach(host) {
             (ticket, Ok(answer)) if answer.status == 201 => {
                 let address = answer.json()["ipv4"].as_str().and_then(|address| address.parse().ok());

@@ -17,6 +17,7 @@ impl Stage<'_> {
         unsettled.into_iter().for_each(|what| self.figures.wrong(what));
         let rested = within(LOOK, SOON, || {
             self.agreed(Which::All)?;
+            self.engines_agree()?;
             let verdict = self.history.judge(&records::claimed(&self.servers)?);
             let wrong: Vec<_> = verdict.lost.into_iter().chain(verdict.left_over).collect();
             if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }

@@ -15,7 +15,7 @@ const DOWN: Duration = Duration::from_secs(5);
 const BACKUP: &str = "/run/backup";
 
 /// What is to be read where a store has lost something.
-const LOST: &[&str] = &[
+pub(crate) const LOST: &[&str] = &[
     "the store lost what it had, or was brought back from a backup; this node is putting back what is missing",
     "put back into the store what it had lost",
 ];
@@ -93,7 +93,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn wiped(stage: &mut Stage<'_>) {
+pub(crate) fn wiped(stage: &mut Stage<'_>) {
     stage.servers[0].kill9();
     stage.servers[0].wipe();
     stage.lasts(DOWN);

@@ -13,7 +13,9 @@
 mod agents;
 mod asking;
 mod cuts;
+mod docker;
 mod ending;
+mod engines;
 mod figures;
 mod hosts;
 mod load;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         cuts::SCENARIOS,
         hosts::SCENARIOS,
         lost::SCENARIOS,
+        engines::SCENARIOS,
     ]
     .concat();
     let page = page::trial(&scenarios);

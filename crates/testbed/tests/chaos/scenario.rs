@@ -7,6 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
+use weft_testbed::Release;
 
 /// A fault that happens to a cluster which is at work.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,8 @@ pub(crate) struct Scenario {
     pub(crate) always: bool,
     /// How many hosts have an agent.
     pub(crate) hosts: usize,
+    /// The hosts with Docker, whose containers are an engine's.
+    pub(crate) engines: &'static [(usize, Release)],
     /// Where the truth of the cluster is: on hosts of its own.
     pub(crate) store: Kept,
     /// More arguments for the agents.
@@ -54,6 +57,7 @@ impl Scenario {
         fault: "",
         always: true,
         hosts: 3,
+        engines: &[],
         store: Kept::Consul,
         arguments: &[],
         spared: ALL_OF_THREE,

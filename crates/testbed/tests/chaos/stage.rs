@@ -2,13 +2,18 @@
 //! granted remembered.
 
 use crate::{
+    docker::start_engines,
     figures::Figures,
     load::Load,
     scenario::{Kept, Scenario},
     traffic::Traffic,
 };
-use std::{collections::BTreeSet, thread, time::Duration};
-use weft_testbed::{Agent, Container, History, Host, StoreServer, Ticket, World, until};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+    time::Duration,
+};
+use weft_testbed::{Agent, Container, Engine, History, Host, StoreServer, Ticket, World, until};
 
 /// The network that everything happens on. It is small, so that addresses are given to others soon.
 pub(crate) const NETWORK: &str = "overlay";
@@ -24,7 +29,9 @@ pub(crate) struct Stage<'f> {
     pub(crate) history: History,
     pub(crate) agents: Vec<Agent>,
     pub(crate) servers: Vec<StoreServer>,
-    /// `web-1` on host 1, and so on.
+    /// Each by the number of its host.
+    pub(crate) engines: BTreeMap<usize, Engine>,
+    /// `web-1` on host 1, and so on: where there is an engine, in Docker.
     pub(crate) web: Vec<Container>,
     /// Hosts that are not asked, since nothing of them is there.
     pub(crate) away: BTreeSet<usize>,
@@ -51,11 +58,13 @@ impl<'f> Stage<'f> {
         let (hosts, keepers) = world.hosts().split_at(scenario.hosts);
         let servers = start_servers(scenario.store, keepers);
         let agents = start_agents(hosts, &servers, scenario.arguments);
+        let engines = start_engines(&world, scenario.engines);
         let mut stage = Self {
             figures,
             history: History::default(),
             agents,
             servers,
+            engines,
             web: Vec::new(),
             away: BTreeSet::new(),
             traffic: None,
@@ -71,8 +80,7 @@ impl<'f> Stage<'f> {
             stage.host(1).output(&["weft", "network", "create", "--subnet", POOL, NETWORK]).status.success()
         });
         stage.agree();
-        stage.web =
-            (1..=scenario.hosts).map(|number| stage.container(number, &format!("web-{number}")).0).collect();
+        stage.web = (1..=scenario.hosts).map(|number| stage.web(number)).collect();
         stage.agree();
         let web = |number: usize| &stage.web[number - 1];
         stage.traffic =
@@ -95,6 +103,17 @@ impl<'f> Stage<'f> {
     pub(crate) fn hosts(&self) -> Vec<&Host> {
         let numbers = (1..=self.agents.len()).filter(|number| !self.away.contains(number));
         numbers.map(|number| self.host(number)).collect()
+    }
+
+    /// The container of a host that everything is about.
+    #[track_caller]
+    fn web(&self, number: usize) -> Container {
+        let name = format!("web-{number}");
+        if self.engines.contains_key(&number) {
+            self.engine_runs(number, &name)
+        } else {
+            self.container(number, &name).0
+        }
     }
 
     /// A container that stays.

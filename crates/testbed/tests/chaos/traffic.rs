@@ -16,12 +16,13 @@ impl Traffic {
     /// Begins, between each pair.
     #[track_caller]
     pub(crate) fn start<'c>(pairs: impl Iterator<Item = (&'c Container, &'c Container)>) -> Self {
-        let pair = |(from, to): (&Container, &Container)| Pair {
-            between: format!("between {} and {}", from.name(), to.name()),
-            pings: Pings::start(from, to),
-            stream: Stream::start(from, to),
-        };
-        Self(pairs.map(pair).collect())
+        Self(pairs.map(|(from, to)| Pair::start(from, to)).collect())
+    }
+
+    /// Begins between one more pair.
+    #[track_caller]
+    pub(crate) fn add(&mut self, from: &Container, to: &Container) {
+        self.0.push(Pair::start(from, to));
     }
 
     /// Ends, and counts what did not arrive.
@@ -44,5 +45,16 @@ impl Traffic {
         }
         figures.measure(Measure::Lost, f64::from(u32::try_from(lost).unwrap_or(u32::MAX)));
         figures.measure(Measure::Resets, f64::from(resets));
+    }
+}
+
+impl Pair {
+    #[track_caller]
+    fn start(from: &Container, to: &Container) -> Self {
+        Self {
+            between: format!("between {} and {}", from.name(), to.name()),
+            pings: Pings::start(from, to),
+            stream: Stream::start(from, to),
+        }
     }
 }
