@@ -22,6 +22,20 @@ fn what_is_granted_released_and_granted_again_is_well() {
 }
 
 #[test]
+fn what_ends_by_its_name_is_granted_again_under_it() {
+    let history = History::default();
+    let [first, other] = [history.ask("host1", "a"), history.ask("host2", "a")];
+    history.granted(first, ADDRESS);
+    history.granted(other, OTHER);
+    history.letting_go_of("host1", "a");
+    let again = history.ask("host1", "a");
+    history.granted(again, ADDRESS);
+    let stored = [claimed("host1", "a", ADDRESS), claimed("host2", "a", OTHER)];
+    assert_eq!(history.judge(&stored), Verdict::default());
+    assert_eq!(history.judge(&stored[..1]).lost.len(), 1);
+}
+
+#[test]
 fn one_address_granted_twice_is_a_duplicate() {
     let history = History::default();
     let [first, second] = [history.ask("host1", "a"), history.ask("host2", "b")];
