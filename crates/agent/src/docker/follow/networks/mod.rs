@@ -81,8 +81,8 @@ impl<'f> Networks<'f> {
         self.foreign = list.foreign;
         let unlisted = before.into_keys().filter(|id| !self.known.contains_key(id));
         let gone = self.unlisted.look(unlisted, PERIOD);
-        if let Err(why) = self.remember(|mapped| mapped.retain(|id, _| !gone.contains(id))) {
-            tracing::error!("{why}");
+        if let Err(error) = self.remember(|mapped| mapped.retain(|id, _| !gone.contains(id))) {
+            tracing::error!(error, "networks that Docker does not have any more are not forgotten");
         }
         Ok(())
     }
