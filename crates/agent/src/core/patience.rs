@@ -60,10 +60,15 @@ pub(super) struct Attempts<'c> {
 impl Attempts<'_> {
     /// Waits until the picture is newer than `seen`, which turned out to be stale. If it does not get newer
     /// for a moment, it had caught up by the time the race was lost.
+    ///
+    /// # Errors
+    /// If it has been long enough, or the agent is stopping: the picture stays as it is then, and so does the race.
     pub(super) async fn again(&mut self, seen: &Known) -> Result<(), Error> {
         let mut picture = self.core.picture.clone();
         let newer = |picture: &Picture| picture.cluster.as_ref().is_some_and(|c| c.revision != seen.revision);
-        let _ = timeout(CATCHING_UP, picture.wait_for(newer)).await;
+        if let Ok(Err(_)) = timeout(CATCHING_UP, picture.wait_for(newer)).await {
+            return Err(Error::new(Kind::Unavailable, "the agent is stopping; try again when it is back"));
+        }
         self.at_once()
     }
 
