@@ -112,7 +112,10 @@ impl Host for FakeHost {
         Ok(String::new())
     }
 
-    fn interface_index(&self, _name: &str) -> Option<u32> {
-        None
+    fn interface_index(&self, name: &str) -> Option<u32> {
+        let at = |kernel: &mut Observed| {
+            kernel.places.get(&Place::Host)?.links.keys().position(|link| link.as_str() == name)
+        };
+        u32::try_from(1 + self.kernel.kernel(at)?).ok()
     }
 }

@@ -6,6 +6,7 @@
 #[path = "../docker/cluster.rs"]
 #[allow(dead_code, reason = "what other tests share, too")]
 mod cluster;
+mod half_done;
 #[path = "../docker/leftovers.rs"]
 #[allow(dead_code, reason = "what other tests share, too")]
 mod leftovers;

@@ -19,7 +19,10 @@ pub(crate) fn agree_soon(cluster: &Cluster) {
             if of_engine == of_cluster {
                 Ok(())
             } else {
-                Err(format!("{host}: Docker has {of_engine:#?}, and the cluster {of_cluster:#?}"))
+                let containers = engine.docker("ps -a --format {{.Names}}:{{.State}}:{{.Networks}}");
+                Err(format!(
+                    "{host}: Docker has {of_engine:#?}, and the cluster {of_cluster:#?}; the containers say:\n{containers}"
+                ))
             }
         });
         eventually(COMES_RIGHT, || {

@@ -7,7 +7,7 @@ use weft_docker::{
     engine::{Container, ContainerState, EngineError},
     plugin::DRIVER,
 };
-use weft_model::EndpointId;
+use weft_model::{EndpointId, IfName};
 
 /// How long the engine must not have had an endpoint, whenever it was asked.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -19,14 +19,19 @@ impl Containers<'_> {
     /// The engine keeps two lists, and says of neither that a part of it could not be read. An endpoint is gone
     /// only if it is in neither, again and again: those of running containers, and those of networks. A
     /// container that is being started, or goes on while the engine restarts, is in one of them all the time.
+    ///
+    /// What a container says of it does not count if the engine has given the interface back. Whoever disconnects
+    /// a container writes that down last (moby, `daemon/container_operations.go`): an engine that was killed before,
+    /// and restored the container, shows an endpoint there that it has deleted.
     pub(super) async fn leave_orphans(
         &mut self,
         endpoints: &[EngineEndpoint],
         containers: &[Container],
     ) -> Result<Option<Duration>, EngineError> {
         let of_containers = endpoints_of(containers);
+        let doubtful = |id: &EndpointId| !of_containers.contains(id) || self.is_given_back(id);
         let mut missing: BTreeSet<EndpointId> =
-            endpoints.iter().map(|endpoint| endpoint.id).filter(|id| !of_containers.contains(id)).collect();
+            endpoints.iter().map(|endpoint| endpoint.id).filter(doubtful).collect();
         if !missing.is_empty() {
             let of_networks = self.endpoints_of_networks().await?;
             missing.retain(|id| !of_networks.contains(id));
@@ -38,6 +43,12 @@ impl Containers<'_> {
             }
         }
         Ok((!self.missing.is_empty()).then_some(PATIENCE))
+    }
+
+    /// Whether the interface of an endpoint is in the host's namespace: the engine has not taken it yet, or not any
+    /// more.
+    fn is_given_back(&self, id: &EndpointId) -> bool {
+        self.follower.core.host.interface_index(IfName::for_engine(id).as_str()).is_some()
     }
 
     async fn endpoints_of_networks(&self) -> Result<BTreeSet<EndpointId>, EngineError> {

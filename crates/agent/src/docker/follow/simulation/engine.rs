@@ -15,9 +15,10 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch},
+    time::{sleep, timeout},
 };
+use weft_datapath::Fake;
 use weft_docker::{
     engine::{
         ApiVersion, Container, ContainerAction, ContainerEvent, EngineError, Event, Member, Network,
@@ -29,12 +30,17 @@ use weft_model::{ContainerId, EndpointId, NetworkId};
 
 /// How long the engine takes to look something up.
 const LOOK: Duration = Duration::from_millis(1);
+/// How long it goes on to ask when nobody listens (moby, `pkg/plugins/client.go`).
+const ASKING: Duration = Duration::from_secs(15);
 
 /// See the module.
 pub(super) struct FakeEngine {
     state: Mutex<State>,
     /// The agent's driver, while there is one.
     driver: watch::Sender<Option<Arc<Driver>>>,
+    pub(super) kernel: Arc<Fake>,
+    /// What must be done one after the other, by the id of the container or network.
+    turns: Mutex<BTreeMap<String, Arc<AsyncMutex<()>>>>,
 }
 
 /// What the engine has, and what goes wrong with it.
@@ -57,7 +63,7 @@ pub(super) struct State {
 }
 
 impl FakeEngine {
-    pub(super) fn new(seed: u64) -> Arc<Self> {
+    pub(super) fn new(seed: u64, kernel: Arc<Fake>) -> Arc<Self> {
         let state = State {
             up: true,
             life: 0,
@@ -70,11 +76,22 @@ impl FakeEngine {
             refusals: 0,
             blind: false,
         };
-        Arc::new(Self { state: Mutex::new(state), driver: watch::Sender::new(None) })
+        Arc::new(Self {
+            state: Mutex::new(state),
+            driver: watch::Sender::new(None),
+            kernel,
+            turns: Mutex::default(),
+        })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// The state, for something that was begun in this `life`.
+    pub(super) fn state_in(&self, life: usize) -> Result<MutexGuard<'_, State>, String> {
+        let state = self.state();
+        if state.life == life { Ok(state) } else { Err("the engine was killed".to_owned()) }
     }
 
     /// Gives the engine a driver, or takes it away: calls under way end.
@@ -86,16 +103,23 @@ impl FakeEngine {
     pub(super) async fn ask(&self, life: usize, method: &str, body: Value) -> Result<Value, String> {
         let call = Call::parse(method, body.to_string().as_bytes()).expect("the engine asks properly");
         let mut plugged = self.driver.subscribe();
+        let _ = timeout(ASKING, plugged.wait_for(Option::is_some)).await;
+        drop(self.state_in(life)?);
         let driver = plugged.borrow_and_update().clone();
         let driver = driver.ok_or("plugin \"weft\" not found")?;
         let answer = tokio::select! {
             answer = driver.carry_out(call) => answer,
             _ = plugged.changed() => return Err("the connection broke".to_owned()),
         };
-        if self.state().life != life {
-            return Err("the engine was killed".to_owned());
-        }
+        drop(self.state_in(life)?);
         answer.map(|reply| serde_json::to_value(reply).unwrap()).map_err(|error| error.to_string())
+    }
+
+    /// Waits until nothing else is being done with a container, or with a network: endpoints are made on it, or it is
+    /// removed.
+    pub(super) async fn turn(&self, id: &impl ToString) -> OwnedMutexGuard<()> {
+        let turn = Arc::clone(self.turns.lock().unwrap().entry(id.to_string()).or_default());
+        turn.lock_owned().await
     }
 
     /// Ends where it is. Containers go on.

@@ -2,6 +2,7 @@
 //! memory, under virtual time.
 
 mod containers;
+mod endpoints;
 mod engine;
 mod networks;
 mod orphans;
@@ -35,7 +36,7 @@ struct Host {
 impl Host {
     fn new(number: usize, store: &MemoryStore, seed: u64) -> Self {
         let node = Node::seeded(number, store, seed, &Record::new(false));
-        let engine = FakeEngine::new((seed << 8) + number as u64);
+        let engine = FakeEngine::new((seed << 8) + number as u64, Arc::clone(&node.kernel));
         Self { node, engine, shared: None, follower: None }
     }
 

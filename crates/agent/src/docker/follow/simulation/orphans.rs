@@ -2,7 +2,7 @@
 
 use super::{Host, hosts, users::of_weft};
 use crate::simulation::eventually;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_model::ContainerId;
 use weft_store::MemoryStore;
@@ -60,6 +60,25 @@ async fn an_engine_with_live_restore_loses_nothing() {
         sleep(Duration::from_secs(60)).await;
         assert_eq!(endpoints(&host), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_was_half_disconnected_is_disconnected() {
+    let (_store, mut host, container) = with_container().await;
+    host.kill().await;
+    let engine = Arc::clone(&host.engine);
+    let disconnecting = tokio::spawn(async move { engine.disconnect(container).await });
+    eventually("the engine has deleted it", || host.engine.state().endpoints.is_empty()).await;
+    host.engine.kill();
+    host.engine.start(true).await;
+    host.start();
+    assert!(disconnecting.await.unwrap().is_err(), "and is killed before the container knows");
+    host.node.joined(1).await;
+    assert_eq!(endpoints(&host), 1);
+    let began = Instant::now();
+    eventually("it is gone", || endpoints(&host) == 0).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(host.core().known().claims.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

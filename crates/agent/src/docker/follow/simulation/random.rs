@@ -13,11 +13,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::Arc,
+    thread,
     time::Duration,
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use weft_docker::engine::{ContainerState, NewNetwork};
 use weft_model::{ContainerId, EndpointId, Keyspace};
@@ -72,7 +73,14 @@ async fn history(seed: u64) {
     world.eventually(World::agrees).await;
     world.clear_up().await;
     world.eventually(World::is_bare).await;
-    world.history.clear();
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.history.join("\n"));
+        }
+    }
 }
 
 impl World {
@@ -184,7 +192,7 @@ impl World {
             return;
         }
         let id = containers[self.rng.random_range(0..containers.len())];
-        match self.rng.random_range(0..4) {
+        match self.rng.random_range(0..6) {
             0 => {
                 self.tell(host, &format!("docker stop {}", id.short()));
                 self.requests.spawn(async move { engine.stop_container(id).await });
@@ -196,6 +204,15 @@ impl World {
             2 => {
                 self.tell(host, &format!("docker start {}", id.short()));
                 self.requests.spawn(async move { drop(engine.start_container(id).await) });
+            }
+            3 => {
+                self.tell(host, &format!("docker network disconnect {}", id.short()));
+                self.requests.spawn(async move { drop(engine.disconnect(id).await) });
+            }
+            4 => {
+                let network = self.any_network();
+                self.tell(host, &format!("docker network connect {network} {}", id.short()));
+                self.requests.spawn(async move { drop(engine.connect(id, network).await) });
             }
             _ => {
                 self.containers += 1;
@@ -260,9 +277,7 @@ impl World {
                 "the store is out of reach".to_owned()
             }
             1 => {
-                faults.set_unavailable(false);
-                faults.set_delay(Duration::ZERO);
-                faults.set_watch_delay(Duration::ZERO);
+                faults.heal();
                 "the store is as it should be".to_owned()
             }
             2 => {
@@ -289,11 +304,7 @@ impl World {
     async fn calm(&mut self) {
         self.history.push("all faults end".to_owned());
         for host in &mut self.hosts {
-            let faults = host.node.store.faults();
-            faults.set_unavailable(false);
-            faults.set_delay(Duration::ZERO);
-            faults.set_watch_delay(Duration::ZERO);
-            faults.lose_answers(0);
+            host.node.store.faults().heal();
             if !host.node.is_running() {
                 host.start();
             }
@@ -301,7 +312,8 @@ impl World {
             let mut state = host.engine.state();
             (state.lost_events, state.refusals) = (0, 0);
         }
-        while self.requests.join_next().await.is_some() {}
+        let answered = async { while self.requests.join_next().await.is_some() {} };
+        assert!(timeout(PATIENCE, answered).await.is_ok(), "not everything that was asked is answered");
     }
 
     async fn eventually(&self, holds: impl AsyncFn(&Self) -> Result<(), String>) {
@@ -407,7 +419,8 @@ impl Host {
         if noted == right { Ok(()) } else { Err(format!("noted {noted:?}, but it is {right:?}")) }
     }
 
-    /// Whether journal and store have the engine's endpoints, under the names of their containers.
+    /// Whether journal and store have the engine's endpoints, under the names of their containers. What a container
+    /// says of an endpoint that is deleted is nothing.
     fn agrees_on_endpoints(&self, cluster: &Cluster) -> Result<(), String> {
         let state = self.engine.state();
         let running =
@@ -416,7 +429,8 @@ impl Host {
         let in_engine: BTreeMap<EndpointId, (String, String)> = attachments
             .filter_map(|(c, a)| {
                 let aliases = a.aliases.iter().map(ToString::to_string).collect();
-                Some((a.endpoint?, (c.name.as_ref()?.to_string(), aliases)))
+                let endpoint = a.endpoint.filter(|id| state.endpoints.contains_key(id))?;
+                Some((endpoint, (c.name.as_ref()?.to_string(), aliases)))
             })
             .collect();
         let of_node = |(_, _, e): &(_, _, &crate::cluster::Stored<weft_model::Endpoint>)| {

@@ -2,13 +2,15 @@
 
 use super::engine::FakeEngine;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, net::IpAddr};
-use weft_docker::engine::{
-    Attachment, ConfiguredPool, Container, ContainerAction, ContainerState, Member, Network, NetworkAction,
-    NetworkIpam, NewNetwork,
+use std::collections::BTreeMap;
+use weft_docker::{
+    engine::{
+        Attachment, ConfiguredPool, Container, ContainerAction, ContainerState, Network, NetworkAction,
+        NetworkIpam, NewNetwork,
+    },
+    plugin::{DRIVER, PoolId},
 };
-use weft_docker::plugin::{DRIVER, PoolId};
-use weft_model::{ContainerId, EndpointId, IpNet, Ipv4Net, NetworkId, Timestamp};
+use weft_model::{ContainerId, EndpointId, IpNet, NetworkId, Timestamp};
 
 /// `docker network create` with our drivers.
 pub(super) fn of_weft(name: &str, pool: Option<&str>) -> NewNetwork {
@@ -49,10 +51,7 @@ impl FakeEngine {
                 return Err(made.err().unwrap_or_else(|| "the name was taken meanwhile".to_owned()));
             }
         }
-        let mut state = self.state();
-        if state.life != life {
-            return Err("killed".to_owned());
-        }
+        let mut state = self.state_in(life)?;
         let network = network(id, wanted, pools);
         state.tell_of_network(NetworkAction::Create, &network, None);
         state.networks.insert(id, network);
@@ -97,6 +96,7 @@ impl FakeEngine {
     }
 
     pub(super) async fn remove_network(&self, id: NetworkId) -> Result<(), String> {
+        let _turn = self.turn(&id).await;
         let (network, life) = {
             let state = self.state();
             if !state.up {
@@ -111,10 +111,7 @@ impl FakeEngine {
             self.release(life, &network.ipam.pools).await;
             let _ = self.ask(life, "NetworkDriver.DeleteNetwork", json!({"NetworkID": id})).await;
         }
-        let mut state = self.state();
-        if state.life != life {
-            return Err("killed".to_owned());
-        }
+        let mut state = self.state_in(life)?;
         state.networks.remove(&id);
         state.tell_of_network(NetworkAction::Destroy, &network, None);
         Ok(())
@@ -138,109 +135,68 @@ impl FakeEngine {
 
     /// `docker start`.
     pub(super) async fn start_container(&self, id: ContainerId) -> Result<(), String> {
-        let (network, name, endpoint, life) = {
-            let mut state = self.state();
+        let _turn = self.turn(&id).await;
+        let (network, life) = {
+            let state = self.state();
             let container = state.containers.get(&id).ok_or("no such container")?;
             if !state.up || container.state == ContainerState::Running {
                 return Err("down, or running already".to_owned());
             }
-            let on = container.attachments.keys().next().cloned().unwrap();
-            let name = container.name.as_ref().map(ToString::to_string).unwrap_or_default();
-            let network = state.named(&on).cloned().ok_or("no such network")?;
-            (network, name, EndpointId::random(&mut state.rng), state.life)
+            (container.attachments.keys().next().cloned(), state.life)
         };
-        let pool = network.ipam.pools[0].subnet.unwrap();
-        let body = json!({"PoolID": PoolId(pool), "Address": "", "Options": null});
-        let address = self.ask(life, "IpamDriver.RequestAddress", body).await?["Address"].clone();
-        let joined = self.join(life, (&network, endpoint), (id, &name), &address).await;
-        if let Err(why) = joined {
-            self.give_up(life, network.id, endpoint, &address).await;
-            return Err(why);
+        let endpoint = match network {
+            Some(network) => Some(self.attach(life, id, &network).await?),
+            None => None,
+        };
+        let mut state = self.state_in(life)?;
+        if let Some(container) = state.containers.get_mut(&id) {
+            container.state = ContainerState::Running;
+            container.attachments.values_mut().for_each(|attachment| attachment.endpoint = endpoint);
+            state.tell_of_container(ContainerAction::Start, id);
         }
-        let mut state = self.state();
-        if state.life != life {
-            return Err("killed".to_owned());
-        }
-        if let Some((_, member)) = state.endpoints.get_mut(&endpoint) {
-            member.container = Some(id);
-        }
-        state.tell_of_network(NetworkAction::Connect, &network, Some(id));
-        let container = state.containers.get_mut(&id).unwrap();
-        container.state = ContainerState::Running;
-        let attachment = container.attachments.values_mut().next().unwrap();
-        attachment.endpoint = Some(endpoint);
-        state.tell_of_container(ContainerAction::Start, id);
         Ok(())
-    }
-
-    async fn join(
-        &self,
-        life: usize,
-        (network, endpoint): (&Network, EndpointId),
-        (id, name): (ContainerId, &str),
-        address: &Value,
-    ) -> Result<(), String> {
-        let interface = json!({"Address": address, "AddressIPv6": "", "MacAddress": ""});
-        let body =
-            json!({"NetworkID": network.id, "EndpointID": endpoint, "Interface": interface, "Options": {}});
-        self.ask(life, "NetworkDriver.CreateEndpoint", body).await?;
-        let ipv4: Ipv4Net = text(address).parse().unwrap();
-        let member = Member {
-            endpoint,
-            container: None,
-            name: name.to_owned(),
-            mac: None,
-            ipv4: Some(ipv4),
-            ipv6: None,
-        };
-        self.state().endpoints.insert(endpoint, (network.id, member));
-        let sandbox = format!("/run/docker/netns/{}", id.short());
-        let body =
-            json!({"NetworkID": network.id, "EndpointID": endpoint, "SandboxKey": sandbox, "Options": {}});
-        self.ask(life, "NetworkDriver.Join", body).await.map(drop)
-    }
-
-    /// A container that could not be started.
-    async fn give_up(&self, life: usize, network: NetworkId, endpoint: EndpointId, address: &Value) {
-        if self.state().life == life {
-            self.state().endpoints.remove(&endpoint);
-            self.leave(life, network, endpoint, address).await;
-        }
-    }
-
-    async fn leave(&self, life: usize, network: NetworkId, endpoint: EndpointId, address: &Value) {
-        let whom = json!({"NetworkID": network, "EndpointID": endpoint});
-        let _ = self.ask(life, "NetworkDriver.Leave", whom.clone()).await;
-        let _ = self.ask(life, "NetworkDriver.DeleteEndpoint", whom).await;
-        let address: IpNet = text(address).parse().unwrap();
-        let (pool, address): (_, IpAddr) = (PoolId(address.trunc()), address.addr());
-        let _ =
-            self.ask(life, "IpamDriver.ReleaseAddress", json!({"PoolID": pool, "Address": address})).await;
     }
 
     /// `docker stop`.
     pub(super) async fn stop_container(&self, id: ContainerId) {
-        let (endpoint, life) = {
+        let _turn = self.turn(&id).await;
+        let Ok(life) = self.life_with(id, |_| true) else { return };
+        let endpoint = {
             let mut state = self.state();
-            let Some(container) =
-                state.containers.get_mut(&id).filter(|c| c.state == ContainerState::Running)
-            else {
-                return;
-            };
-            container.state = ContainerState::Exited;
-            let attachment = container.attachments.values_mut().next().unwrap();
-            let endpoint = attachment.endpoint.take();
             state.tell_of_container(ContainerAction::Die, id);
-            (endpoint, state.life)
+            if let Some(container) = state.containers.get_mut(&id) {
+                container.state = ContainerState::Exited;
+                container.attachments.values_mut().for_each(|attachment| attachment.endpoint = None);
+            }
+            state.endpoint_of(id)
         };
         if let Some(endpoint) = endpoint {
             self.delete_endpoint(life, endpoint).await;
         }
     }
 
-    async fn delete_endpoint(&self, life: usize, endpoint: EndpointId) {
-        let Some((network, member)) = self.state().endpoints.remove(&endpoint) else { return };
-        self.leave(life, network, endpoint, &json!(member.ipv4)).await;
+    /// `docker network connect` of a container that runs, and is on no network.
+    pub(super) async fn connect(&self, id: ContainerId, network: &str) -> Result<(), String> {
+        let _turn = self.turn(&id).await;
+        let life = self.life_with(id, |container| container.attachments.is_empty())?;
+        let endpoint = self.attach(life, id, network).await?;
+        if let Some(container) = self.state_in(life)?.containers.get_mut(&id) {
+            let attachment = Attachment { endpoint: Some(endpoint), ..Attachment::default() };
+            container.attachments.insert(network.to_owned(), attachment);
+        }
+        Ok(())
+    }
+
+    /// `docker network disconnect` of a container that runs. That it is not on the network any more, it learns last.
+    pub(super) async fn disconnect(&self, id: ContainerId) -> Result<(), String> {
+        let _turn = self.turn(&id).await;
+        let life = self.life_with(id, |_| true)?;
+        let endpoint = self.state().endpoint_of(id).ok_or("it is on no network")?;
+        self.delete_endpoint(life, endpoint).await;
+        if let Some(container) = self.state_in(life)?.containers.get_mut(&id) {
+            container.attachments.clear();
+        }
+        Ok(())
     }
 
     /// `docker rename`.
@@ -257,7 +213,11 @@ impl FakeEngine {
     /// `docker rm`.
     pub(super) async fn remove_container(&self, id: ContainerId) {
         self.stop_container(id).await;
+        let _turn = self.turn(&id).await;
         let mut state = self.state();
+        if !state.up {
+            return;
+        }
         state.containers.remove(&id);
         state.tell_of_container(ContainerAction::Destroy, id);
     }
@@ -322,6 +282,6 @@ fn network(id: NetworkId, wanted: &NewNetwork, pools: Vec<ConfiguredPool>) -> Ne
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
