@@ -172,8 +172,8 @@ impl EngineVerbs for Door {
         self.0.until_named(endpoint).await;
     }
 
-    fn network_with(&self, pool: IpNet) -> Option<NetworkName> {
-        self.0.known().network_with(pool).map(|(_, network)| network.name.clone())
+    fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)> {
+        self.0.known().network_with(pool).map(|(id, network)| (id, network.name.clone()))
     }
 
     fn engine_endpoints(&self) -> Vec<EngineEndpoint> {

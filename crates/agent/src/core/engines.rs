@@ -52,8 +52,8 @@ pub trait EngineVerbs: Send + Sync + 'static {
     /// Waits a moment until the cluster knows what an endpoint is called, if anybody can find out.
     async fn named(&self, endpoint: EndpointId);
 
-    /// The name of the network that has `pool`.
-    fn network_with(&self, pool: IpNet) -> Option<NetworkName>;
+    /// The network of the cluster that has `pool`.
+    fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)>;
 
     /// The endpoints that engines have on this node, with their sandboxes.
     fn engine_endpoints(&self) -> Vec<EngineEndpoint>;

@@ -1,7 +1,10 @@
 //! Endpoints: made known in one call, joined in another.
 
 use super::Driver;
-use crate::core::{self, Error, Kind, Names};
+use crate::{
+    core::{self, Error, Kind, Names},
+    docker::Mapped,
+};
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
@@ -79,13 +82,26 @@ impl Driver {
         let Some(first) = addresses.first() else {
             return Err(Error::invalid("the endpoint has no address: weft has no interfaces without"));
         };
-        let known = self.shared.mapped();
-        let pools = known.get(&network).map(|network| &network.pools);
-        match addresses.iter().find(|address| pools.is_some_and(|pools| !pools.contains(&address.trunc()))) {
-            Some(address) => {
-                Err(Error::invalid(format!("address {address} is not of network {}", network.short())))
+        if let Some(known) = self.shared.mapped().get(&network) {
+            for address in &addresses {
+                if !known.pools.contains(&address.trunc()) {
+                    let message = format!("address {address} is not of network {}", network.short());
+                    return Err(Error::invalid(message));
+                }
+                self.check_owner(known, address.trunc())?;
             }
-            None => Ok(MacAddr::for_ip(first.addr())),
+        }
+        Ok(MacAddr::for_ip(first.addr()))
+    }
+
+    /// A network that was removed from the cluster may still be in the engine, and its pool be another's by now.
+    fn check_owner(&self, known: &Mapped, pool: IpNet) -> Result<(), Error> {
+        match (known.network, self.engines.network_with(pool)) {
+            (Some(own), Some((owner, name))) if own != owner => Err(Error::conflict(format!(
+                "the network was removed from the cluster, and its subnet {pool} is that of network {name} now: \
+                 remove the network, and create another"
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -119,7 +135,7 @@ impl Driver {
     async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<Names> {
         let container = self.host.container_in(sandbox).await?;
         let known = self.shared.container(&container)?;
-        let network = self.engines.network_with(pool)?;
+        let (_, network) = self.engines.network_with(pool)?;
         let aliases = known.aliases.get(&network).cloned().unwrap_or_default();
         Some(Names { container, name: known.name, aliases })
     }

@@ -4,7 +4,7 @@ use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool
 use crate::{
     core::{EngineStatus, Names},
     docker::Container,
-    simulation::eventually,
+    simulation::{eventually, network_in},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -38,6 +38,21 @@ async fn a_container_starts_and_stops_as_engines_do_it() {
         }
         assert!(core.known().claims.is_empty() && core.journal.endpoints().is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_gets_into_another_network_that_has_the_pool_now() {
+    let engine = Engine::with_network().await;
+    let core = engine.node.core();
+    core.remove("overlay").await.unwrap();
+    core.create(network_in("other", "10.0.0.0/24")).await.unwrap();
+    let why = engine.start(1).await.unwrap_err();
+    assert_eq!(
+        why,
+        "the network was removed from the cluster, and its subnet 10.0.0.0/24 is that of network other now: \
+         remove the network, and create another"
+    );
+    assert_eq!(core.known().all_endpoints().count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
