@@ -250,9 +250,9 @@ impl Cluster {
         networks.map(|subnet| subnet.pool).chain(self.holds.keys().copied()).collect()
     }
 
-    /// How often pools were taken: never less than before, unless the store lost something.
-    pub(crate) fn pools_taken(&self) -> u64 {
-        self.epoch.as_ref().map_or(0, |epoch| epoch.created)
+    /// The state that the store says it is in.
+    pub(crate) fn state(&self) -> Epoch {
+        self.epoch.as_deref().cloned().unwrap_or_default()
     }
 
     /// How often the store was rebuilt.

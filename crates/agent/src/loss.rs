@@ -21,7 +21,7 @@ impl Lack {
         (node, journal): (&NodeName, &LocalEndpoints),
         marked: bool,
     ) -> Self {
-        let networks = remains.pools_taken() < known.pools_taken() || has_torn_networks(known, remains);
+        let networks = !remains.state().includes(&known.state()) || has_torn_networks(known, remains);
         let own = || lacks_own_endpoints(known, remains, journal) && (marked || was_up(node, known, remains));
         Self { networks, endpoints: networks || own() }
     }

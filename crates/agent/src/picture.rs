@@ -190,7 +190,7 @@ impl PictureKeeper {
         let suspicious = |event: &Event| match event {
             Event::Put(entry) => match self.keyspace.parse(&entry.key) {
                 Ok(Key::Epoch) => {
-                    Epoch::from_json(&entry.value).map_or(0, |e| e.created) < cluster.pools_taken()
+                    !Epoch::from_json(&entry.value).unwrap_or_default().includes(&cluster.state())
                 }
                 Ok(Key::Rebuilt) => true,
                 _ => false,

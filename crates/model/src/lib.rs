@@ -5,6 +5,7 @@
 //! from outside is parsed into these types first, and what cannot be parsed says why.
 
 mod endpoint;
+mod epoch;
 mod id;
 mod ifname;
 mod key;
@@ -18,6 +19,7 @@ mod record;
 mod vni;
 
 pub use endpoint::Endpoint;
+pub use epoch::Epoch;
 pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use key::{InvalidKey, Key, Keyspace};
@@ -27,7 +29,7 @@ pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
-pub use record::{Claim, Cursor, Epoch, Extra, Hold, InvalidRecord, Rebuilt, Record};
+pub use record::{Claim, Cursor, Extra, Hold, InvalidRecord, Rebuilt, Record};
 pub use vni::{InvalidVni, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

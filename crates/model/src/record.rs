@@ -69,7 +69,7 @@ impl Record for Claim {
 
 /// A number that things were counted up to: no higher than every JSON parser reads exactly (RFC 8259 §6), so that
 /// there is a next one.
-fn a_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(crate) fn a_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     const HIGHEST: u64 = 1 << 53;
     let count = u64::deserialize(deserializer)?;
     if count < HIGHEST {
@@ -110,23 +110,6 @@ pub struct Hold {
 
 impl Record for Hold {
     const WHAT: &'static str = "pool hold";
-}
-
-/// Counts the changes to the set of pools: the value of [`Key::Epoch`](crate::Key::Epoch). Who takes a pool,
-/// for a network or to hold it, changes it by compare-and-set, and so has seen every pool that existed: two
-/// at once cannot both take overlapping pools.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// How often pools were taken so far.
-    #[serde(deserialize_with = "a_count")]
-    pub created: u64,
-    /// Fields of later versions.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl Record for Epoch {
-    const WHAT: &'static str = "epoch";
 }
 
 /// That the store lost something, and the nodes put it back: the value of [`Key::Rebuilt`](crate::Key::Rebuilt).

@@ -3,7 +3,7 @@
 use super::{Core, Error, Kind, PoolRequest, pools::Surroundings};
 use crate::cluster::Cluster;
 use ipnet::IpNet;
-use weft_model::{Epoch, Extra, Hold, Key, Keyspace, NodeName, Record};
+use weft_model::{Extra, Hold, Key, NodeName, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 impl Core {
@@ -42,11 +42,14 @@ impl Core {
     fn holding(&self, cluster: &Cluster, pool: IpNet) -> Txn {
         let node = self.config.node_name.clone();
         let hold = Hold { node, created: self.env.now(), extra: Extra::new() };
-        next_epoch(&self.keyspace, cluster).put(
-            self.path(&Key::Hold(pool)),
-            hold.to_json(),
-            Condition::Absent,
-        )
+        self.next_epoch(cluster).put(self.path(&Key::Hold(pool)), hold.to_json(), Condition::Absent)
+    }
+
+    /// The start of a transaction that takes pools, or removes a network: of two at once, one fails.
+    pub(super) fn next_epoch(&self, cluster: &Cluster) -> Txn {
+        let epoch = cluster.state().next(self.env.random(|rng| rng.next_u32()));
+        let condition = Condition::as_seen(cluster.epoch.as_ref().map(|epoch| epoch.modified));
+        Txn::new().put(self.path(&Key::Epoch), epoch.to_json(), condition)
     }
 
     fn holds(&self, cluster: &Cluster, pool: IpNet) -> bool {
@@ -87,12 +90,4 @@ impl Core {
             (*pool, Txn::new().delete(key, Condition::Unchanged(hold.modified)))
         })
     }
-}
-
-/// The start of a transaction that takes pools: of two at once, one fails.
-pub(super) fn next_epoch(keyspace: &Keyspace, cluster: &Cluster) -> Txn {
-    let epoch = cluster.epoch.as_deref().cloned().unwrap_or_default();
-    let epoch = Epoch { created: epoch.created.saturating_add(1), ..epoch };
-    let condition = Condition::as_seen(cluster.epoch.as_ref().map(|epoch| epoch.modified));
-    Txn::new().put(keyspace.path(&Key::Epoch), epoch.to_json(), condition)
 }

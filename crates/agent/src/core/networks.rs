@@ -1,6 +1,6 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
-use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, holds::next_epoch, pools};
+use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -76,7 +76,8 @@ impl Core {
     }
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
-        let mut txn = next_epoch(&self.keyspace, cluster)
+        let mut txn = self
+            .next_epoch(cluster)
             .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
             .put(self.path(&Key::Network(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {
@@ -137,7 +138,7 @@ impl Core {
                 return refuse_if_used(&name, id, read.iter())
                     .and_then(|()| Err(in_use(&name, id, "an endpoint that cannot be read")));
             }
-            match self.store.commit(self.deletion(&marked, id, entry.modified)).await {
+            match self.store.commit(self.deletion(&cluster, id, (&marked, entry.modified))).await {
                 Ok(()) => break,
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -163,8 +164,14 @@ impl Core {
         }
     }
 
-    pub(super) fn deletion(&self, network: &Network, id: NetworkId, modified: weft_store::Revision) -> Txn {
-        let mut txn = Txn::new()
+    pub(super) fn deletion(
+        &self,
+        cluster: &Cluster,
+        id: NetworkId,
+        (network, modified): (&Network, weft_store::Revision),
+    ) -> Txn {
+        let mut txn = self
+            .next_epoch(cluster)
             .delete(self.path(&Key::Network(id)), Condition::Unchanged(modified))
             .delete(self.path(&Key::Name(network.name.clone())), Condition::Always);
         for segment in network.segments() {

@@ -13,14 +13,14 @@ use crate::{
     loss::Lack,
     picture::Picture,
 };
-use plan::{Loss, Own};
+use plan::{Loss, Own, SoFar};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     task::block_in_place,
     time::{Instant, sleep, timeout},
 };
-use weft_model::{Endpoint, EndpointId, Epoch, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
+use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long to wait after each look, at most.
@@ -41,10 +41,19 @@ const MEMORY_REST: u32 = 20;
 
 /// One loss, from its mark on.
 struct Case {
-    times: u64,
+    mark: Rebuilt,
     began: Instant,
     /// Endpoints of others that were put back. Once: what is gone again then was taken away by its node.
     restored: BTreeSet<EndpointId>,
+    /// Networks that were there again. What is gone then was removed by somebody who remembers more.
+    seen: BTreeSet<NetworkId>,
+}
+
+impl Case {
+    fn new(mark: &Rebuilt) -> Self {
+        let (restored, seen) = Default::default();
+        Self { mark: mark.clone(), began: Instant::now(), restored, seen }
+    }
 }
 
 impl Core {
@@ -79,14 +88,17 @@ impl Core {
 
     /// Does what there is to do now.
     async fn put_back(&self, loss: Loss, case: &mut Option<Case>) -> Result<(), Error> {
-        let times = loss.remains.times_rebuilt();
-        if times <= self.memory.times_dealt_with() {
+        let mark = loss.remains.rebuilt.as_deref();
+        let Some(mark) = mark.filter(|mark| mark.times > self.memory.times_dealt_with()) else {
+            *case = None;
             return self.mark_if_lost(&loss).await;
-        }
-        let case = match case {
-            Some(case) if case.times == times => case,
-            other => other.insert(Case { times, began: Instant::now(), restored: BTreeSet::new() }),
         };
+        let times = mark.times;
+        let case = match case {
+            Some(case) if case.mark == *mark => case,
+            other => other.insert(Case::new(mark)),
+        };
+        case.seen.extend(loss.remains.networks.keys());
         if case.began.elapsed() > PATIENCE {
             tracing::error!("the store lost something that cannot be put back; going on with what it has");
             self.memory.resign(times);
@@ -141,12 +153,17 @@ impl Core {
         let back = loss.remains.networks.keys().filter(|id| self.memory.was_removed(id));
         let back: BTreeSet<NetworkId> = back.copied().collect();
         for id in &back {
-            self.remove_again(*id).await?;
+            self.remove_again(&loss.remains, *id).await?;
         }
         let leftovers = self.leftovers_here(&loss.remains).into_iter();
         let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
-        let patient = case.began.elapsed() < PARTS_PATIENCE;
-        let Own { txns, cut_off, waits } = loss.own(&self.config, &self.keyspace, (&back, patient));
+        let so_far = SoFar {
+            back: &back,
+            seen: &case.seen,
+            patient: case.began.elapsed() < PARTS_PATIENCE,
+            epoch: self.next_epoch(&loss.remains),
+        };
+        let Own { txns, cut_off, waits } = loss.own(&self.config, &self.keyspace, so_far);
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
             tracing::error!(endpoint = id.short(), why, "cut off");
@@ -181,7 +198,7 @@ impl Core {
 
     /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
     /// nobody can join once it is marked. Where somebody is, upkeep takes the mark off again.
-    async fn remove_again(&self, id: NetworkId) -> Result<(), Error> {
+    async fn remove_again(&self, remains: &Cluster, id: NetworkId) -> Result<(), Error> {
         let key = self.path(&Key::Network(id));
         let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
         let Ok(network) = Network::from_json(&entry.value) else { return Ok(()) };
@@ -194,7 +211,7 @@ impl Core {
             return Ok(());
         }
         tracing::info!(network = %network.name, id = id.short(), "removed before, and now again");
-        self.try_all(vec![self.deletion(&network, id, entry.modified)]).await
+        self.try_all(vec![self.deletion(remains, id, (&network, entry.modified))]).await
     }
 
     /// Says that this node has written what is its own.
@@ -217,7 +234,7 @@ impl Core {
     fn others_are_busy(&self, loss: &Loss, case: &Case) -> bool {
         let waited = case.began.elapsed();
         loss.remembered.live.keys().any(|node| match loss.remains.live.get(node) {
-            Some((live, _)) => live.rebuilt < case.times && waited < PARTS_PATIENCE,
+            Some((live, _)) => live.rebuilt < case.mark.times && waited < PARTS_PATIENCE,
             None => waited < NODES_PATIENCE,
         })
     }
@@ -230,13 +247,14 @@ impl Core {
             case.restored.extend(restored);
             return Ok(false);
         }
-        let higher = |epoch: &&Stored<Epoch>| epoch.created > loss.remains.pools_taken();
-        let Some(epoch) = loss.remembered.epoch.as_ref().filter(higher) else { return Ok(true) };
-        // Until then, whoever looks sees that the store has lost something. It is written even where it cannot be
-        // read.
-        let key = self.path(&Key::Epoch);
-        let condition = Condition::as_seen(self.store.get(&key).await?.map(|entry| entry.modified));
-        self.try_all(vec![Txn::new().put(key, epoch.to_json(), condition)]).await?;
+        let (now, known) = (loss.remains.state(), loss.remembered.state());
+        if now.includes(&known) {
+            return Ok(true);
+        }
+        // Until then, whoever looks sees that the store has lost something.
+        let condition = Condition::as_seen(loss.remains.epoch.as_ref().map(|epoch| epoch.modified));
+        let txn = Txn::new().put(self.path(&Key::Epoch), now.including(&known).to_json(), condition);
+        self.try_all(vec![txn]).await?;
         Ok(false)
     }
 

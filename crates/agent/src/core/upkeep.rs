@@ -200,11 +200,13 @@ impl Core {
         local: &LocalEndpoint,
     ) -> Result<Option<String>, Error> {
         let Some(network) = known.networks.get(&local.network_id) else {
+            if local.fenced.is_some() {
+                return Ok(local.fenced.clone());
+            }
             // The picture may be older than the endpoint: nobody is cut off on the strength of that.
             let key = self.path(&Key::Network(local.network_id));
             let removed = self.store.get(&key).await?.is_none();
-            let why = || "its network was removed while this node was away".to_owned();
-            return Ok(if removed { Some(why()) } else { local.fenced.clone() });
+            return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };
         let claim = self.own_claim(id);
         let stored = known.endpoint_on(&local.network_id, &id);

@@ -1,7 +1,7 @@
 //! Stores that lose what they had: wiped, or brought back from a backup.
 
 use super::{Node, cluster, eventually, network};
-use crate::core::{JoinOptions, Kind};
+use crate::core::{CreateNetwork, JoinOptions, Kind, PoolRequest};
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_model::Keyspace;
@@ -52,6 +52,16 @@ async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
         eventually("both are seen", || node.core().known().all_endpoints().count() == 2).await;
     }
     (store, nodes)
+}
+
+/// A network that is in nobody's way.
+fn elsewhere(number: u8) -> CreateNetwork {
+    let subnet = Some(format!("192.168.{number}.0/24").parse().unwrap());
+    CreateNetwork {
+        pools: vec![PoolRequest { subnet, ..PoolRequest::default() }],
+        options: [("vni".to_owned(), format!("{}", 9000 + u32::from(number)))].into(),
+        ..network(&format!("elsewhere{number}"))
+    }
 }
 
 /// How the kernels of the nodes are.
@@ -277,6 +287,87 @@ async fn a_restarted_agent_goes_by_what_it_remembers_until_the_store_answers() {
     }
     for node in &nodes {
         node.joined(2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
+    let (store, mut nodes) = two_with_endpoints().await;
+    settled(&nodes).await;
+    sleep(Duration::from_secs(3)).await;
+    for node in &mut nodes {
+        node.kill().await;
+    }
+    store.wipe();
+    // Somebody who never knew of them creates more than there was.
+    let mut third = Node::new(3, &store);
+    third.start();
+    third.joined(1).await;
+    for number in 0..5 {
+        third.core().create(elsewhere(number)).await.unwrap();
+    }
+    for node in &mut nodes {
+        node.start();
+    }
+    nodes.push(third);
+    for node in &nodes {
+        node.joined(3).await;
+        let core = node.core();
+        eventually("all of both is there", || {
+            core.known().networks.len() == 7 && core.known().all_endpoints().count() == 2
+        })
+        .await;
+        assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_removed_after_a_loss_does_not_come_back_with_who_missed_both() {
+    let (store, mut nodes) = two_with_endpoints().await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[1].kill().await;
+    sleep(Duration::from_secs(60)).await;
+    let before = content(&store).await;
+    store.wipe();
+    is_back(&store, &nodes[..1], &before).await;
+    nodes[0].core().remove("empty").await.unwrap();
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    sleep(Duration::from_secs(60)).await;
+    for node in &nodes {
+        assert!(node.core().network_view("empty").is_err());
+        assert_eq!(node.core().known().all_endpoints().count(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_removed_does_not_come_back_with_an_old_copy() {
+    let (store, nodes) = two_with_endpoints().await;
+    let backup = store.backup();
+    nodes[0].core().remove("empty").await.unwrap();
+    eventually("both know", || nodes[1].core().network_view("empty").is_err()).await;
+    settled(&nodes).await;
+    let before = content(&store).await;
+    store.restore(&backup);
+    is_back(&store, &nodes, &before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_remembers_less_does_not_hold_the_others_up() {
+    let (store, mut nodes) = two_with_endpoints().await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[1].kill().await;
+    nodes[0].core().remove("empty").await.unwrap();
+    // It has not heard of the removal, and remembers more than there should be.
+    store.wipe();
+    nodes[1].start();
+    sleep(Duration::from_secs(20)).await;
+    for node in &nodes {
+        let core = node.core();
+        assert_eq!(core.picture.borrow().error, None);
+        assert_eq!(core.known().networks.len(), 1);
+        assert_eq!(core.known().all_endpoints().count(), 2);
+        assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
     }
 }
 

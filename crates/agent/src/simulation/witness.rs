@@ -68,14 +68,21 @@ impl Witness {
     }
 }
 
-/// Whether a container can use an address.
+/// Whether a container can use an address: both ends of its link are up.
 pub(super) fn holds(kernel: &Fake, address: IpAddr) -> bool {
     let has = |link: &Link| {
         link.up && Link::is_ours(link.alias.as_deref()) && link.addresses.iter().any(|a| a.addr() == address)
     };
     kernel.kernel(|kernel| {
-        let containers = kernel.places.iter().filter(|(place, _)| matches!(place, Place::Container(_)));
-        containers.flat_map(|(_, namespace)| namespace.links.values()).any(has)
+        let links_in = |segments: bool| {
+            let places = kernel.places.iter();
+            let places = places.filter(move |(place, _)| matches!(place, Place::Segment(_)) == segments);
+            places.flat_map(|(_, namespace)| namespace.links.values())
+        };
+        let is_connected = |link: &Link| {
+            links_in(true).any(|near| near.up && near.port.is_some() && near.alias == link.alias)
+        };
+        links_in(false).any(|link| has(link) && is_connected(link))
     })
 }
 

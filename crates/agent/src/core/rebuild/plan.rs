@@ -1,6 +1,5 @@
 //! What is to be written so that the store has what it lost: pure.
 
-use super::super::holds::next_epoch;
 use crate::{
     cluster::Cluster,
     config::AgentConfig,
@@ -27,6 +26,19 @@ pub(super) struct Loss {
     pub(super) journal: LocalEndpoints,
 }
 
+/// How far the rebuild is.
+pub(super) struct SoFar<'c> {
+    /// Networks that are about to go.
+    pub(super) back: &'c BTreeSet<NetworkId>,
+    /// Networks that the store had since the rebuild began.
+    pub(super) seen: &'c BTreeSet<NetworkId>,
+    /// Whether networks that are about to go, and what other nodes that are up have not confirmed yet, are waited
+    /// for.
+    pub(super) patient: bool,
+    /// The start of a transaction that takes pools.
+    pub(super) epoch: Txn,
+}
+
 /// What there is to do about what is this node's own, and about networks.
 #[derive(Debug, Default)]
 pub(super) struct Own {
@@ -39,15 +51,9 @@ pub(super) struct Own {
 }
 
 impl Loss {
-    /// Compares what is this node's own. `back` are networks that are about to go. While it is `patient`, those, and
-    /// what other nodes that are up have not confirmed yet, are waited for.
-    pub(super) fn own(
-        &self,
-        config: &AgentConfig,
-        keyspace: &Keyspace,
-        (back, patient): (&BTreeSet<NetworkId>, bool),
-    ) -> Own {
-        let mut planning = Planning { config, keyspace, loss: self, back, patient, plan: Own::default() };
+    /// Compares what is this node's own.
+    pub(super) fn own(&self, config: &AgentConfig, keyspace: &Keyspace, so_far: SoFar<'_>) -> Own {
+        let mut planning = Planning { config, keyspace, loss: self, so_far, plan: Own::default() };
         planning.networks();
         planning.own_endpoints();
         planning.plan
@@ -118,8 +124,7 @@ struct Planning<'l> {
     config: &'l AgentConfig,
     keyspace: &'l Keyspace,
     loss: &'l Loss,
-    back: &'l BTreeSet<NetworkId>,
-    patient: bool,
+    so_far: SoFar<'l>,
     plan: Own,
 }
 
@@ -135,8 +140,10 @@ impl Planning<'_> {
         let mut missing: BTreeMap<NetworkId, &Network> =
             served.map(|local| (local.network_id, &local.network)).collect();
         if self.loss.lack.networks {
-            let known = loss.remembered.networks.iter().filter(|(_, network)| !network.removing);
-            missing.extend(known.map(|(id, network)| (*id, &**network)));
+            let known = loss.remembered.networks.iter();
+            // Who removes one that was put back remembers more than this node does.
+            let lost = known.filter(|(id, network)| !network.removing && !self.so_far.seen.contains(*id));
+            missing.extend(lost.map(|(id, network)| (*id, &**network)));
         }
         missing.retain(|id, _| !loss.remains.networks.contains_key(id));
         let mut restored = Vec::new();
@@ -147,14 +154,14 @@ impl Planning<'_> {
             }
         }
         // Each bundle takes pools: only the first can be carried out on what was seen.
-        let mut bundles = Txn::bundles(&next_epoch(self.keyspace, &loss.remains), restored).into_iter();
+        let mut bundles = Txn::bundles(&self.so_far.epoch, restored).into_iter();
         self.plan.txns.extend(bundles.next());
         self.plan.waits |= bundles.next().is_some();
     }
 
     /// Whether what is in the way is about to go.
     fn goes(&self, obstacle: &Obstacle) -> bool {
-        self.patient && obstacle.network.is_some_and(|id| self.back.contains(&id))
+        self.so_far.patient && obstacle.network.is_some_and(|id| self.so_far.back.contains(&id))
     }
 
     fn network(&self, id: NetworkId, network: &Network) -> Txn {
@@ -195,7 +202,7 @@ impl Planning<'_> {
                 _ => Confirmation::Waits,
             };
         };
-        if network.removing && self.patient {
+        if network.removing && self.so_far.patient {
             return Confirmation::Waits;
         }
         let key = self.path(&Key::Endpoint(local.network_id, id));
@@ -214,7 +221,10 @@ impl Planning<'_> {
                             claim.node
                         ));
                     }
-                    if self.patient && remains.is_up(&claim.node) && claim.node != self.config.node_name {
+                    if self.so_far.patient
+                        && remains.is_up(&claim.node)
+                        && claim.node != self.config.node_name
+                    {
                         return Confirmation::Waits;
                     }
                     // Without any other sign that the store went back, it is rather this node that is behind.

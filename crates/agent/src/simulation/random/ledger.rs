@@ -29,6 +29,13 @@ pub(super) struct Promise {
     pub(super) fate: Fate,
 }
 
+impl Promise {
+    /// What others may not be given for certain.
+    fn rival(&self) -> Option<(NetworkId, BTreeSet<IpAddr>)> {
+        (self.fate == Fate::Unsure).then(|| (self.network, self.addresses.clone()))
+    }
+}
+
 /// What was known when the removal of a network began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
@@ -65,8 +72,7 @@ impl Ledger {
 
     pub(super) fn removed(&mut self, network: NetworkId, before: Before, result: &Result<(), Error>) {
         match result {
-            // Who was away when the store lost it, and when it was removed after that, puts it back: he remembers it
-            // and cannot know (seed 567).
+            // Whose node was away when the store lost it may have a container on it, and has it put back for that.
             Ok(()) if self.losses > 0 => {}
             Ok(()) => {
                 self.networks.insert(network, Fate::Gone);
@@ -144,6 +150,15 @@ impl Ledger {
         self.losses += 1;
         for node in away {
             self.give_up(*node);
+        }
+        // That a node was given up may be lost with the rest. It comes back with an address that somebody else was
+        // given since: who of the two is faster to say so keeps it.
+        let rivals: Vec<(NetworkId, BTreeSet<IpAddr>)> =
+            self.endpoints.values().filter_map(Promise::rival).collect();
+        for promise in self.endpoints.values_mut().filter(|e| e.fate == Fate::Here) {
+            if rivals.iter().any(|(on, a)| *on == promise.network && !a.is_disjoint(&promise.addresses)) {
+                promise.fate = Fate::Unsure;
+            }
         }
     }
 
