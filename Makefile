@@ -48,7 +48,7 @@ soak: ## random histories of the simulation, new ones each time (SECONDS=600, or
 	$(if $(SEEDS),WEFT_SEEDS=$(SEEDS)) $(if $(SECONDS),WEFT_SECONDS=$(SECONDS)) \
 	    cargo test --locked --package weft-agent --lib simulation::random::soak -- --ignored --nocapture
 
-mutants: ## deliberate bugs, each of which the simulation has to catch; prints a table (SEEDS=0..400)
+mutants: ## deliberate bugs, each of which the simulation has to catch; prints a table (SEEDS=0..800)
 	@$(if $(SEEDS),SEEDS=$(SEEDS)) scripts/mutants
 
 chaos: tools ## everything that can break, broken under load on real hosts and stores; prints a table
