@@ -43,10 +43,16 @@ fn kills_at_any_moment_leave_nothing() {
                 place.round(&lengths, chance);
             }
         });
+        let killed = Instant::now();
         everything_works(&cluster);
+        let works = killed.elapsed();
         agree_soon(&cluster);
         cluster.remove_all(COMES_RIGHT);
         cluster.is_empty_within(COMES_RIGHT);
+        eprintln!(
+            "everything works {works:.1?} after the last kill, and nothing is left after {:.1?}",
+            killed.elapsed()
+        );
     }
     eprintln!("{:?} for {} rounds", began.elapsed(), 2 * rounds.unwrap_or(ROUNDS));
 }
