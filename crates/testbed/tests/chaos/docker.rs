@@ -102,7 +102,8 @@ impl Stage<'_> {
     /// when it is out of reach.
     #[track_caller]
     pub(crate) fn engines_refuse(&mut self) {
-        let start = |name: &str| (format!("/containers/{name}/start"), None);
+        let [start, stop] =
+            ["start", "stop"].map(|verb| move |name: &str| (format!("/containers/{name}/{verb}"), None));
         let connect = (format!("/networks/{NETWORK}/connect"), Some(json!({"Container": ASIDE})));
         for engine in self.engines.values() {
             // Past the command, whose own start takes as long as this machine has other things to do.
@@ -110,9 +111,9 @@ impl Stage<'_> {
                 let began = Instant::now();
                 (engine.request("POST", path, body.as_ref()), began.elapsed())
             };
-            // The newest engine makes a container before it asks for its network. How long that takes now, others
-            // say, which need no store.
-            let (_, of_engine) = ask(&start(FOREIGN));
+            // The newest engine makes a container before it asks for its network, and then has to remove it. How
+            // long that takes now, one says that needs no store.
+            let of_engine = [start(FOREIGN), stop(FOREIGN)].iter().map(|request| ask(request).1).sum();
             for (request, of_engine) in [(start(WAITING), of_engine), (connect.clone(), Duration::ZERO)] {
                 let (answer, took) = ask(&request);
                 self.figures.measure(Measure::Refused, took.saturating_sub(of_engine).as_secs_f64());
@@ -123,7 +124,6 @@ impl Stage<'_> {
                 }
                 self.heard.push_str(&answer.body);
             }
-            engine.docker(&format!("stop {FOREIGN}"));
         }
     }
 
