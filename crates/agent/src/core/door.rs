@@ -136,6 +136,14 @@ impl Verbs for Door {
 
 #[async_trait]
 impl EngineVerbs for Door {
+    async fn engine_started(&self) {
+        let given_back = self.to_the_end(|core| async move { core.take_all_back().await }).await;
+        if let Err(error) = given_back {
+            // Upkeep does it later.
+            tracing::debug!(%error, "addresses that no endpoint took are not given back yet");
+        }
+    }
+
     async fn hold_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
         self.to_the_end(move |core| async move { core.hold(pool, ipv6).await }).await
     }

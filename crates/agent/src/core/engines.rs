@@ -10,6 +10,10 @@ use weft_model::{EndpointId, EndpointName, IfName, MacAddr, NetworkId, NetworkNa
 /// The verbs for engines, beside [`Verbs`](super::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
 pub trait EngineVerbs: Send + Sync + 'static {
+    /// An engine has just started. It has forgotten the addresses that it took for endpoints that did not come to be:
+    /// they are given back, as far as the store can be reached.
+    async fn engine_started(&self);
+
     /// Keeps a pool for a network that is about to be created: `pool`, or a free one. Asked again, another
     /// free one, until they are given back. Unless a network is created of it soon, it is given back by itself.
     ///

@@ -60,6 +60,14 @@ impl Grants {
         lock(&self.granted).remove(key);
     }
 
+    /// Forgets what no endpoint has taken, and returns what the claims in the store say. Nobody is going to give back
+    /// anything, either.
+    fn forget_untaken(&self) -> Vec<EndpointId> {
+        lock(&self.returned).clear();
+        let mut granted = lock(&self.granted);
+        granted.extract_if(|_, grant| !grant.taken).map(|(_, grant)| grant.endpoint).collect()
+    }
+
     /// Says that an endpoint gave `key` back, which the engine is going to do as well.
     pub(super) fn note_return(&self, key: ClaimKey) {
         let mut returned = lock(&self.returned);
@@ -149,6 +157,14 @@ impl Core {
             Err(error) if error.kind == Kind::Unavailable => Ok(()),
             released => released,
         }
+    }
+
+    /// Gives back every address that was granted, and that no endpoint took. Without the store, upkeep does it later.
+    pub(crate) async fn take_all_back(&self) -> Result<(), Error> {
+        for id in self.grants.forget_untaken() {
+            self.release(id).await?;
+        }
+        Ok(())
     }
 
     /// What an endpoint that is about to be written must do to the claim of one of its addresses: take over the

@@ -49,7 +49,11 @@ impl Driver {
 
     pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {
         match call {
-            Call::Activate => Ok(Reply::Activated),
+            Call::Activate => {
+                // Once by every engine that starts, before anything else.
+                self.engines.engine_started().await;
+                Ok(Reply::Activated)
+            }
             Call::Network(call) => self.carry_out_network(call).await,
             Call::Ipam(call) => self.carry_out_ipam(call).await,
         }

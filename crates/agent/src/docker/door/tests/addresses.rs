@@ -1,7 +1,10 @@
 //! Pools and addresses.
 
 use super::{Engine, create_network, pool_id, request_address, request_gateway, request_pool};
+use crate::simulation::eventually;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
 async fn each_request_for_any_pool_has_another() {
@@ -144,4 +147,30 @@ async fn addresses_are_unique_in_the_cluster() {
     let addresses: std::collections::BTreeSet<String> =
         answers.into_iter().map(|answer| answer["Address"].as_str().unwrap().to_owned()).collect();
     assert_eq!(addresses.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_engine_took_and_died_is_free_for_the_next() {
+    let engine = Engine::with_network().await;
+    let asked = request_address("10.0.0.0/24", "10.0.0.77");
+    engine.ok("IpamDriver.RequestAddress", asked.clone()).await;
+    let why = engine.refused("IpamDriver.RequestAddress", asked.clone()).await;
+    assert!(why.starts_with("address 10.0.0.77 is in use"), "{why}");
+    // The engine was killed, and is back.
+    engine.ok("Plugin.Activate", json!({})).await;
+    assert_eq!(engine.ok("IpamDriver.RequestAddress", asked).await["Address"], "10.0.0.77/24");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_starts_without_the_store_does_not_wait_for_it_for_long() {
+    let engine = Engine::with_network().await;
+    engine.ok("IpamDriver.RequestAddress", request_address("10.0.0.0/24", "10.0.0.77")).await;
+    engine.node.store.faults().set_unavailable(true);
+    let core = engine.node.core();
+    eventually("it is noticed", || core.picture.borrow().error.is_some()).await;
+    let began = Instant::now();
+    engine.ok("Plugin.Activate", json!({})).await;
+    assert!(began.elapsed() <= Duration::from_secs(3));
+    engine.node.store.faults().set_unavailable(false);
+    eventually("upkeep gives it back", || core.known().claims.is_empty()).await;
 }
