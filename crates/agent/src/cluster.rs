@@ -162,8 +162,15 @@ impl Cluster {
                 let endpoint = stored(entry, old)?;
                 Arc::make_mut(self.endpoints.entry(network).or_default()).insert(id, endpoint);
             }
-            Key::Epoch => self.epoch = Some(stored(entry, before.epoch.as_ref())?),
-            Key::Rebuilt => self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?),
+            // What cannot be read is as good as lost, and is put back.
+            Key::Epoch => {
+                self.epoch = None;
+                self.epoch = Some(stored(entry, before.epoch.as_ref())?);
+            }
+            Key::Rebuilt => {
+                self.rebuilt = None;
+                self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
+            }
         }
         Ok(())
     }

@@ -162,7 +162,8 @@ impl PictureKeeper {
         let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains, !dealt_with));
         let lack = lack.unwrap_or_default();
         if self.rebuild && (lack.is_any() || !dealt_with) && !resigned {
-            picture.lack = picture.lack.or(lack);
+            // Networks that somebody else put back, and a user removed then, are not lacking any more.
+            picture.lack = Lack { networks: lack.networks, ..picture.lack.or(lack) };
             return false;
         }
         picture.lack = Lack::default();

@@ -1,4 +1,7 @@
-use crate::{Extra, Record, record::a_count};
+use crate::{
+    Extra, Record,
+    record::{HIGHEST_COUNT, a_count},
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How many states an epoch tells of.
@@ -33,13 +36,13 @@ impl Epoch {
     /// Whether the store was in the state `known`, and has all of it but for what was removed since. Of a state that
     /// is more than 64 changes old this can only be guessed.
     pub fn includes(&self, known: &Self) -> bool {
-        match known.lineage.last() {
-            None => self.created >= known.created,
-            // Each state counts: it can only have been forgotten after as many others.
-            Some(state) => {
-                self.lineage.contains(state) || self.created.saturating_sub(known.created) >= LONGEST as u64
-            }
-        }
+        let has = |state: &u32| self.lineage.contains(state);
+        let ahead = self.created.checked_sub(known.created);
+        ahead.is_some_and(|ahead| match known.lineage.last() {
+            None => true,
+            // Each state counts: it can only have been forgotten after as many others, and with those before it.
+            Some(state) => has(state) || ahead >= LONGEST as u64 && !known.lineage.iter().any(has),
+        })
     }
 
     /// The state in which a store has, beside what it has now, all that it had in the state `known`.
@@ -55,7 +58,7 @@ impl Epoch {
     }
 
     fn enter(&mut self, state: u32) {
-        self.created = self.created.saturating_add(1);
+        self.created = self.created.saturating_add(1).min(HIGHEST_COUNT);
         self.lineage.push(state);
         forget_the_oldest(&mut self.lineage);
     }
@@ -113,11 +116,29 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_else_saw_is_not_included_for_that() {
+        // One was away for the last change; it alone put everything back.
+        let (all, but_one) = (after(0..101), after(0..100));
+        let now = Epoch::default().next(5000).including(&but_one).next(5001);
+        assert!(now.includes(&but_one) && !now.includes(&all));
+    }
+
+    #[test]
+    fn there_is_always_a_next_one() {
+        let highest = Epoch { created: HIGHEST_COUNT, ..after(0..3) };
+        let next = highest.clone().next(7);
+        assert!(next.includes(&highest) && Epoch::from_json(&next.to_json()).is_ok());
+        assert!(Epoch::from_json(&next.including(&after(10..20)).to_json()).is_ok());
+    }
+
+    #[test]
     fn earlier_versions_only_counted() {
         let counted = |created| Epoch { created, ..Epoch::default() };
         assert!(counted(5).includes(&counted(5)) && !counted(4).includes(&counted(5)));
         assert!(counted(4).next(1).includes(&counted(5)));
         assert!(!counted(5).includes(&after(0..3)), "it carried them along");
+        let counted_on = Epoch { created: 6, ..after(0..5) };
+        assert!(counted_on.includes(&after(0..5)) && !after(0..5).includes(&counted_on));
     }
 
     #[test]

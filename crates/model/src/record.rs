@@ -67,12 +67,14 @@ impl Record for Claim {
     const WHAT: &'static str = "address claim";
 }
 
+/// The highest number that every JSON parser reads exactly.
+pub(crate) const HIGHEST_COUNT: u64 = (1 << 53) - 1;
+
 /// A number that things were counted up to: no higher than every JSON parser reads exactly (RFC 8259 §6), so that
 /// there is a next one.
 pub(crate) fn a_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    const HIGHEST: u64 = 1 << 53;
     let count = u64::deserialize(deserializer)?;
-    if count < HIGHEST {
+    if count <= HIGHEST_COUNT {
         Ok(count)
     } else {
         Err(D::Error::custom(format!("{count} is no count of anything")))

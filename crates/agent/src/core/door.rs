@@ -7,7 +7,11 @@ use super::{
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{future::Future, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use weft_model::{EndpointId, NetworkId, NetworkName, NodeName};
+
+/// How long an engine that starts is kept waiting.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The core, behind its verbs. What changes something runs to its end also when whoever asked hangs up:
 /// nothing stays half-done for that.
@@ -137,9 +141,11 @@ impl Verbs for Door {
 #[async_trait]
 impl EngineVerbs for Door {
     async fn engine_started(&self) {
-        let given_back = self.to_the_end(|core| async move { core.take_all_back().await }).await;
+        let untaken = self.0.forget_untaken();
+        let given_back = self.to_the_end(|core| async move { core.release_all(untaken).await });
+        // An engine that is told of a failure does without this driver for ever; the rest upkeep gives back.
+        let given_back = timeout(ENGINE_PATIENCE, given_back).await.unwrap_or(Ok(()));
         if let Err(error) = given_back {
-            // Upkeep does it later.
             tracing::debug!(%error, "addresses that no endpoint took are not given back yet");
         }
     }

@@ -7,7 +7,10 @@ use ipnet::IpNet;
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -24,6 +27,8 @@ pub(crate) struct Grants {
     granted: Mutex<HashMap<ClaimKey, Grant>>,
     /// Addresses of endpoints that left: the engine gives each back once more.
     returned: Mutex<HashMap<ClaimKey, Instant>>,
+    /// How many engines have started.
+    engines: AtomicU64,
 }
 
 /// An address for an endpoint to come.
@@ -47,8 +52,17 @@ impl Grants {
         lock(&self.granted).get(key).filter(|grant| !grant.taken).map(|grant| grant.endpoint)
     }
 
-    fn put(&self, key: ClaimKey, endpoint: EndpointId) {
-        lock(&self.granted).insert(key, Grant { endpoint, since: Instant::now(), taken: false });
+    /// Which engine asks.
+    fn engine(&self) -> u64 {
+        self.engines.load(Ordering::Relaxed)
+    }
+
+    /// Notes a grant, unless another engine has started since it was asked for.
+    fn put(&self, key: ClaimKey, endpoint: EndpointId, engine: u64) {
+        let mut granted = lock(&self.granted);
+        if self.engine() == engine {
+            granted.insert(key, Grant { endpoint, since: Instant::now(), taken: false });
+        }
     }
 
     /// Says that an endpoint has the address now.
@@ -65,6 +79,7 @@ impl Grants {
     fn forget_untaken(&self) -> Vec<EndpointId> {
         lock(&self.returned).clear();
         let mut granted = lock(&self.granted);
+        self.engines.fetch_add(1, Ordering::Relaxed);
         granted.extract_if(|_, grant| !grant.taken).map(|(_, grant)| grant.endpoint).collect()
     }
 
@@ -82,7 +97,7 @@ impl Grants {
 
 impl Core {
     pub(crate) async fn grant(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
-        let id = self.env.random(|rng| EndpointId::random(rng));
+        let (id, engine) = (self.env.random(|rng| EndpointId::random(rng)), self.grants.engine());
         let mut lost = BTreeSet::new();
         let mut attempts = self.attempts();
         loop {
@@ -93,7 +108,7 @@ impl Core {
             let _in_the_making = self.pending.make(id);
             match self.store.commit(self.granting(&cluster, (network_id, network), key, id, asked)?).await {
                 Ok(()) => {
-                    self.grants.put(key, id);
+                    self.grants.put(key, id, engine);
                     return IpNet::new(address, pool.prefix_len())
                         .map_err(|error| Error::internal("the address has no prefix", error));
                 }
@@ -159,9 +174,14 @@ impl Core {
         }
     }
 
-    /// Gives back every address that was granted, and that no endpoint took. Without the store, upkeep does it later.
-    pub(crate) async fn take_all_back(&self) -> Result<(), Error> {
-        for id in self.grants.forget_untaken() {
+    /// Forgets what was granted, and no endpoint took: who asked for it is no more. Returns what stands for it in the
+    /// store.
+    pub(super) fn forget_untaken(&self) -> Vec<EndpointId> {
+        self.grants.forget_untaken()
+    }
+
+    pub(super) async fn release_all(&self, untaken: Vec<EndpointId>) -> Result<(), Error> {
+        for id in untaken {
             self.release(id).await?;
         }
         Ok(())

@@ -3,8 +3,8 @@
 use super::{Core, Error, Kind, PoolRequest, pools::Surroundings};
 use crate::cluster::Cluster;
 use ipnet::IpNet;
-use weft_model::{Extra, Hold, Key, NodeName, Record};
-use weft_store::{CommitError, Condition, Txn};
+use weft_model::{Epoch, Extra, Hold, Key, NodeName, Record};
+use weft_store::{CommitError, Condition, StoreError, Txn};
 
 impl Core {
     pub(crate) async fn hold(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
@@ -45,11 +45,20 @@ impl Core {
         self.next_epoch(cluster).put(self.path(&Key::Hold(pool)), hold.to_json(), Condition::Absent)
     }
 
-    /// The start of a transaction that takes pools, or removes a network: of two at once, one fails.
+    /// The start of a transaction that takes pools, of two at once, one fails.
     pub(super) fn next_epoch(&self, cluster: &Cluster) -> Txn {
         let epoch = cluster.state().next(self.env.random(|rng| rng.next_u32()));
         let condition = Condition::as_seen(cluster.epoch.as_ref().map(|epoch| epoch.modified));
         Txn::new().put(self.path(&Key::Epoch), epoch.to_json(), condition)
+    }
+
+    /// The same, for what the store has at this moment. It is written even where it cannot be read.
+    pub(super) async fn epoch_after_now(&self) -> Result<Txn, StoreError> {
+        let key = self.path(&Key::Epoch);
+        let entry = self.store.get(&key).await?;
+        let epoch = entry.as_ref().and_then(|entry| Epoch::from_json(&entry.value).ok()).unwrap_or_default();
+        let epoch = epoch.next(self.env.random(|rng| rng.next_u32()));
+        Ok(Txn::new().put(key, epoch.to_json(), Condition::as_seen(entry.map(|entry| entry.modified))))
     }
 
     fn holds(&self, cluster: &Cluster, pool: IpNet) -> bool {

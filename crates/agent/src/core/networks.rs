@@ -4,8 +4,11 @@ use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::sync::Arc;
-use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record};
-use weft_store::{CommitError, Condition, StoreError, Txn};
+use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
+use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
+
+/// More could not be removed at once: its record counts twice, and there are its name and the epoch.
+const MAX_SEGMENTS: usize = MAX_OPS - 4;
 
 impl Core {
     pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
@@ -72,6 +75,12 @@ impl Core {
             extra: Extra::new(),
         };
         network.requested_mtu().map_err(Error::invalid)?;
+        let segments = network.segments().len();
+        if segments > MAX_SEGMENTS {
+            return Err(Error::invalid(format!(
+                "a network has at most {MAX_SEGMENTS} segments; this has {segments}"
+            )));
+        }
         Ok(network)
     }
 
@@ -138,11 +147,10 @@ impl Core {
                 return refuse_if_used(&name, id, read.iter())
                     .and_then(|()| Err(in_use(&name, id, "an endpoint that cannot be read")));
             }
-            match self.store.commit(self.deletion(&cluster, id, (&marked, entry.modified))).await {
-                Ok(()) => break,
-                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
-                Err(CommitError::Store(error)) => return Err(error.into()),
+            if self.delete(id, &marked, entry.modified).await? {
+                break;
             }
+            attempts.again(&cluster).await?;
         }
         self.until(|cluster| !cluster.networks.contains_key(&id)).await;
         tracing::info!(network = %name, id = id.short(), "network removed");
@@ -164,21 +172,42 @@ impl Core {
         }
     }
 
-    pub(super) fn deletion(
+    /// Deletes a network that nobody is on, unless it changed since it was looked at. Returns whether it did.
+    pub(super) async fn delete(
         &self,
-        cluster: &Cluster,
         id: NetworkId,
-        (network, modified): (&Network, weft_store::Revision),
-    ) -> Txn {
-        let mut txn = self
-            .next_epoch(cluster)
+        network: &Network,
+        modified: Revision,
+    ) -> Result<bool, Error> {
+        let cursor =
+            |subnet: &Subnet| Txn::new().delete(self.path(&Key::Cursor(subnet.pool)), Condition::Always);
+        let attempts = self.attempts();
+        'again: loop {
+            // A removal need not have seen what others take meanwhile: it goes by what the store has now.
+            let deletion = self.deletion(self.epoch_after_now().await?, id, network, modified);
+            // Cursors decide nothing: where there are too many, they go before it.
+            let parts = network.subnets.iter().map(cursor).chain([deletion]);
+            for txn in Txn::bundles(&Txn::new(), parts) {
+                match self.store.commit(txn).await {
+                    Ok(()) => {}
+                    Err(CommitError::Conflict { keys }) if keys == [self.path(&Key::Epoch)] => {
+                        attempts.at_once()?;
+                        continue 'again;
+                    }
+                    Err(CommitError::Conflict { .. }) => return Ok(false),
+                    Err(CommitError::Store(error)) => return Err(error.into()),
+                }
+            }
+            return Ok(true);
+        }
+    }
+
+    fn deletion(&self, epoch: Txn, id: NetworkId, network: &Network, modified: Revision) -> Txn {
+        let mut txn = epoch
             .delete(self.path(&Key::Network(id)), Condition::Unchanged(modified))
             .delete(self.path(&Key::Name(network.name.clone())), Condition::Always);
         for segment in network.segments() {
             txn = txn.delete(self.path(&Key::Vni(segment.vni)), Condition::Always);
-        }
-        for subnet in &network.subnets {
-            txn = txn.delete(self.path(&Key::Cursor(subnet.pool)), Condition::Always);
         }
         txn
     }

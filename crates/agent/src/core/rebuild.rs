@@ -45,14 +45,25 @@ struct Case {
     began: Instant,
     /// Endpoints of others that were put back. Once: what is gone again then was taken away by its node.
     restored: BTreeSet<EndpointId>,
-    /// Networks that were there again. What is gone then was removed by somebody who remembers more.
-    seen: BTreeSet<NetworkId>,
+    /// When a network that was removed before was taken away last.
+    moved: Instant,
+    /// Networks that were not there.
+    missed: BTreeSet<NetworkId>,
+    /// Those that were there again then. What is gone now was removed by somebody who remembers more.
+    back: BTreeSet<NetworkId>,
 }
 
 impl Case {
     fn new(mark: &Rebuilt) -> Self {
-        let (restored, seen) = Default::default();
-        Self { mark: mark.clone(), began: Instant::now(), restored, seen }
+        let (restored, missed, back) = Default::default();
+        let now = Instant::now();
+        Self { mark: mark.clone(), began: now, moved: now, restored, missed, back }
+    }
+
+    fn look(&mut self, loss: &Loss) {
+        let there = |id: &&NetworkId| loss.remains.networks.contains_key(*id);
+        self.back.extend(self.missed.iter().filter(there));
+        self.missed.extend(loss.remembered.networks.keys().filter(|id| !there(id)));
     }
 }
 
@@ -98,7 +109,7 @@ impl Core {
             Some(case) if case.mark == *mark => case,
             other => other.insert(Case::new(mark)),
         };
-        case.seen.extend(loss.remains.networks.keys());
+        case.look(&loss);
         if case.began.elapsed() > PATIENCE {
             tracing::error!("the store lost something that cannot be put back; going on with what it has");
             self.memory.resign(times);
@@ -147,23 +158,25 @@ impl Core {
 
     /// Writes what is this node's own, and takes away what is not any more. Returns whether nothing of it is left
     /// to do.
-    async fn put_back_own(&self, loss: &Loss, case: &Case) -> Result<bool, Error> {
+    async fn put_back_own(&self, loss: &Loss, case: &mut Case) -> Result<bool, Error> {
         // First what is to go: it may be in the way.
         self.clear_epoch(&loss.remains).await?;
         let back = loss.remains.networks.keys().filter(|id| self.memory.was_removed(id));
         let back: BTreeSet<NetworkId> = back.copied().collect();
+        let mut gone = false;
         for id in &back {
-            self.remove_again(&loss.remains, *id).await?;
+            gone |= self.remove_again(*id).await?;
+        }
+        if gone {
+            case.moved = Instant::now();
+            return Ok(false);
         }
         let leftovers = self.leftovers_here(&loss.remains).into_iter();
         let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
-        let so_far = SoFar {
-            back: &back,
-            seen: &case.seen,
-            patient: case.began.elapsed() < PARTS_PATIENCE,
-            epoch: self.next_epoch(&loss.remains),
-        };
+        let patient = case.moved.elapsed() < PARTS_PATIENCE;
+        let so_far = SoFar { back: &back, seen: &case.back, patient, epoch: self.next_epoch(&loss.remains) };
         let Own { txns, cut_off, waits } = loss.own(&self.config, &self.keyspace, so_far);
+        let waits = waits || patient && !back.is_empty();
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
             tracing::error!(endpoint = id.short(), why, "cut off");
@@ -198,20 +211,25 @@ impl Core {
 
     /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
     /// nobody can join once it is marked. Where somebody is, upkeep takes the mark off again.
-    async fn remove_again(&self, remains: &Cluster, id: NetworkId) -> Result<(), Error> {
+    /// Returns whether it is gone by now.
+    async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
         let key = self.path(&Key::Network(id));
-        let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
-        let Ok(network) = Network::from_json(&entry.value) else { return Ok(()) };
+        let Some(entry) = self.store.get(&key).await? else { return Ok(false) };
+        let Ok(network) = Network::from_json(&entry.value) else { return Ok(false) };
         if !network.removing {
             let marked = Network { removing: true, ..network };
             let unchanged = Condition::Unchanged(entry.modified);
-            return self.try_all(vec![Txn::new().put(key, marked.to_json(), unchanged)]).await;
+            self.try_all(vec![Txn::new().put(key, marked.to_json(), unchanged)]).await?;
+            return Ok(false);
         }
         if !self.store.list(&self.endpoints_prefix(id)).await?.entries.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
-        tracing::info!(network = %network.name, id = id.short(), "removed before, and now again");
-        self.try_all(vec![self.deletion(remains, id, (&network, entry.modified))]).await
+        let gone = self.delete(id, &network, entry.modified).await?;
+        if gone {
+            tracing::info!(network = %network.name, id = id.short(), "removed before, and now again");
+        }
+        Ok(gone)
     }
 
     /// Says that this node has written what is its own.

@@ -1,9 +1,10 @@
 //! Networks, created and removed by several nodes at once.
 
 use super::{cluster, eventually, network, network_in};
-use crate::core::{Kind, PruneFilter};
-use std::collections::BTreeSet;
+use crate::core::{CreateNetwork, Kind, PoolRequest, PruneFilter};
+use std::{collections::BTreeSet, time::Duration};
 use weft_plan::Place;
+use weft_store::Store;
 
 #[tokio::test(start_paused = true)]
 async fn a_network_made_anywhere_is_everywhere() {
@@ -124,4 +125,40 @@ async fn the_way_out_leads_through_the_network_joined_first_and_then_the_next() 
     assert_eq!(gateways(), ["10.0.1.1"]);
     node.core().detach_endpoint("first", "a").await.unwrap();
     assert_eq!(gateways(), ["10.0.2.1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_many_subnets_it_has_it_can_be_removed() {
+    let (_store, nodes) = cluster(1).await;
+    let core = nodes[0].core();
+    let of = |count: u8| {
+        let subnet = |number| Some(format!("172.20.{number}.0/24").parse().unwrap());
+        let pools = (0..count).map(|number| PoolRequest { subnet: subnet(number), ..PoolRequest::default() });
+        CreateNetwork { pools: pools.collect(), ..network("wide") }
+    };
+    let error = core.create(of(61)).await.unwrap_err();
+    assert_eq!(error.to_string(), "a network has at most 60 segments; this has 61");
+    core.create(of(60)).await.unwrap();
+    core.remove("wide").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_are_removed_at_once() {
+    let (store, nodes) = cluster(3).await;
+    for number in 0..30 {
+        nodes[0].core().create(network(&format!("net{number}"))).await.unwrap();
+    }
+    for node in &nodes {
+        eventually("they are seen", || node.core().known().networks.len() == 30).await;
+        node.store.faults().set_delay(Duration::from_millis(2));
+        node.store.faults().set_watch_delay(Duration::from_millis(400));
+    }
+    let all = (0..30).map(|number| {
+        let core = nodes[number % 3].core();
+        async move { core.remove(&format!("net{number}")).await }
+    });
+    for removed in futures::future::join_all(all).await {
+        removed.unwrap();
+    }
+    assert!(store.list("weft/v1/networks/").await.unwrap().entries.is_empty());
 }

@@ -16,8 +16,8 @@ pub(super) struct Facts {
     pub(super) docker_socket: String,
     pub(super) engine: Reach<Engine>,
     pub(super) agent: Reach<Agent>,
-    /// What the agent's end of the plugin socket says it implements.
-    pub(super) plugin: Reach<Vec<String>>,
+    /// The address space that the agent's end of the plugin socket has.
+    pub(super) plugin: Reach<String>,
     /// Nothing where systemd does not run.
     pub(super) boot: Option<Boot>,
     /// What the kernel was asked to make, where nobody else sees it.

@@ -30,7 +30,7 @@ pub(super) struct Loss {
 pub(super) struct SoFar<'c> {
     /// Networks that are about to go.
     pub(super) back: &'c BTreeSet<NetworkId>,
-    /// Networks that the store had since the rebuild began.
+    /// Networks that were put back in this rebuild.
     pub(super) seen: &'c BTreeSet<NetworkId>,
     /// Whether networks that are about to go, and what other nodes that are up have not confirmed yet, are waited
     /// for.

@@ -5,6 +5,7 @@ use crate::setup::{
     facts::{Engine, Facts, Reach, Unit},
     finding::{Finding, Mend},
 };
+use weft_docker::plugin::DRIVER;
 
 pub(super) fn engine(facts: &Facts) -> Finding {
     const CHECK: &str = "engine";
@@ -125,17 +126,13 @@ pub(super) fn plugin(facts: &Facts) -> Finding {
             format!("what listens on {SOCKET} gives no good answer: {why}"),
             vec![Mend::by_hand("journalctl --unit weft.service")],
         ),
-        Reach::Here(drivers) => {
-            let lacks =
-                ["NetworkDriver", "IpamDriver"].iter().find(|kind| !drivers.iter().any(|d| d == *kind));
-            match lacks {
-                None => Finding::ok(CHECK, format!("both drivers answer on {SOCKET}")),
-                Some(kind) => Finding::missing(
-                    CHECK,
-                    format!("what listens on {SOCKET} is no {kind}: it is not weft"),
-                    Vec::new(),
-                ),
-            }
+        Reach::Here(space) if space == DRIVER => {
+            Finding::ok(CHECK, format!("the drivers answer on {SOCKET}"))
         }
+        Reach::Here(space) => Finding::missing(
+            CHECK,
+            format!("what listens on {SOCKET} has addresses of \"{space}\": it is not weft"),
+            Vec::new(),
+        ),
     }
 }

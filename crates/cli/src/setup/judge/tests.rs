@@ -31,7 +31,7 @@ fn well() -> Facts {
             ..Engine::default()
         }),
         agent: Reach::Here(agent()),
-        plugin: Reach::Here(vec!["NetworkDriver".to_owned(), "IpamDriver".to_owned()]),
+        plugin: Reach::Here("weft".to_owned()),
         boot: Some(Boot { weft: unit(&["shutdown.target", "docker.service"]), docker: unit(&[]) }),
         kernel: Feature::ALL.map(|what| Trial { what, result: Ok(()) }).to_vec(),
         forwards_ipv4: true,
@@ -182,8 +182,8 @@ fn an_agent_that_is_not_well() {
 
 #[test]
 fn a_plugin_socket_that_is_not_ours() {
-    let (state, what, _) = but("plugin", |facts| facts.plugin = Reach::Here(vec!["VolumeDriver".to_owned()]));
-    assert!(state == State::Missing && what.contains("no NetworkDriver"), "{what}");
+    let (state, what, _) = but("plugin", |facts| facts.plugin = Reach::Here("other".to_owned()));
+    assert!(state == State::Missing && what.contains("addresses of \"other\""), "{what}");
     let (_, _, mend) = but("plugin", |facts| facts.plugin = Reach::Absent);
     assert!(mend[0].contains("docker-socket"));
 }

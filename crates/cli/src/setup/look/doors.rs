@@ -61,18 +61,19 @@ async fn ask_agent(client: &Client) -> Result<Reach<Agent>, ClientError> {
     }))
 }
 
-/// The answer to an engine's first call of a plugin (moby, `pkg/plugins/plugins.go`).
+/// What a driver of addresses has: weft's is one of networks, too (moby, `libnetwork/ipams/remote/api`).
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Activated {
-    implements: Vec<String>,
+struct AddressSpaces {
+    local_default_address_space: String,
 }
 
-/// Asks what the engine asks first, which changes nothing.
-pub(super) async fn plugin() -> Reach<Vec<String>> {
+/// Asks what changes nothing. (`Plugin.Activate` says that an engine has started.)
+pub(super) async fn plugin() -> Reach<String> {
     let Ok(socket) = PLUGIN_SOCKET.parse() else { return Reach::Absent };
-    let answer = Client::new(socket).post::<Activated>("/Plugin.Activate", &json!({})).await;
-    answer.map_or_else(reach, |activated| Reach::Here(activated.implements))
+    let method = "/IpamDriver.GetDefaultAddressSpaces";
+    let answer = Client::new(socket).post::<AddressSpaces>(method, &json!({})).await;
+    answer.map_or_else(reach, |spaces| Reach::Here(spaces.local_default_address_space))
 }
 
 fn reach<T>(error: ClientError) -> Reach<T> {

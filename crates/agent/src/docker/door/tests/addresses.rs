@@ -161,16 +161,26 @@ async fn what_an_engine_took_and_died_is_free_for_the_next() {
     assert_eq!(engine.ok("IpamDriver.RequestAddress", asked).await["Address"], "10.0.0.77/24");
 }
 
+/// An engine that is refused here does without the driver as long as it runs.
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_starts_without_the_store_does_not_wait_for_it_for_long() {
-    let engine = Engine::with_network().await;
-    engine.ok("IpamDriver.RequestAddress", request_address("10.0.0.0/24", "10.0.0.77")).await;
-    engine.node.store.faults().set_unavailable(true);
-    let core = engine.node.core();
-    eventually("it is noticed", || core.picture.borrow().error.is_some()).await;
-    let began = Instant::now();
-    engine.ok("Plugin.Activate", json!({})).await;
-    assert!(began.elapsed() <= Duration::from_secs(3));
-    engine.node.store.faults().set_unavailable(false);
-    eventually("upkeep gives it back", || core.known().claims.is_empty()).await;
+async fn an_engine_that_starts_is_told_so_however_the_store_is() {
+    for slow in [false, true] {
+        let engine = Engine::with_network().await;
+        for last in 10..40 {
+            let asked = request_address("10.0.0.0/24", &format!("10.0.0.{last}"));
+            engine.ok("IpamDriver.RequestAddress", asked).await;
+        }
+        let (core, faults) = (engine.node.core(), engine.node.store.faults());
+        match slow {
+            true => faults.set_delay(Duration::from_secs(2)),
+            false => faults.set_unavailable(true),
+        }
+        let began = Instant::now();
+        let answer = engine.ok("Plugin.Activate", json!({})).await;
+        assert_eq!(answer["Implements"], json!(["NetworkDriver", "IpamDriver"]));
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        faults.heal();
+        eventually("they are given back", || core.known().claims.is_empty()).await;
+        assert!(began.elapsed() < Duration::from_secs(30), "before they would be for their age");
+    }
 }
