@@ -58,6 +58,8 @@ impl Membership {
         let mut pause = FIRST_PAUSE;
         let mut registered_before = false;
         loop {
+            let mut picture = self.picture.clone();
+            let out_of_reach = picture.borrow().in_store().is_none();
             match self.register().await {
                 Ok(session) => {
                     pause = FIRST_PAUSE;
@@ -72,12 +74,10 @@ impl Membership {
                 Err(Failure::Passing(why)) => self.say(why),
                 Err(Failure::Race) => pause = FIRST_PAUSE,
             }
-            // A store that is back is no reason to wait any longer.
-            let mut picture = self.picture.clone();
-            let out_of_reach = picture.borrow().in_store().is_none();
+            // A store that is back, since this attempt began too, is no reason to wait any longer.
             let back = picture.wait_for(|picture| out_of_reach && picture.in_store().is_some());
-            let _ = timeout(self.env.jitter(pause), back).await;
-            pause = (pause * 2).min(self.config.session_ttl / 4);
+            let is_back = timeout(self.env.jitter(pause), back).await.is_ok();
+            pause = if is_back { FIRST_PAUSE } else { (pause * 2).min(self.config.session_ttl / 4) };
         }
     }
 
