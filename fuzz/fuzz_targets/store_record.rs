@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
-use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Liveness, Network, Node, Rebuilt, Record};
+use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, Node, Rebuilt, Record};
 
 fn check<R: Record + PartialEq + Debug>(json: &[u8]) {
     if let Ok(record) = R::from_json(json) {
@@ -21,6 +21,7 @@ fuzz_target!(|json: &[u8]| {
     check::<Cursor>(json);
     check::<Epoch>(json);
     check::<Hold>(json);
+    check::<Latest>(json);
     check::<Rebuilt>(json);
     check::<Endpoint>(json);
     if let Ok(network) = Network::from_json(json) {

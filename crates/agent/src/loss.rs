@@ -23,7 +23,9 @@ impl Lack {
     ) -> Self {
         let networks = !remains.state().includes(&known.state()) || has_torn_networks(known, remains);
         let own = || lacks_own_endpoints(known, remains, journal) && (marked || was_up(node, known, remains));
-        Self { networks, endpoints: networks || own() }
+        // What was put back meanwhile does not say so.
+        let unseen = marked || known.times_rebuilt() == remains.times_rebuilt();
+        Self { networks, endpoints: networks || unseen && lacks_the_latest(known, remains) || own() }
     }
 
     /// Whether it lacks anything.
@@ -44,6 +46,16 @@ fn has_torn_networks(known: &Cluster, remains: &Cluster) -> bool {
     };
     let mut gone = known.networks.keys().filter(|id| !remains.networks.contains_key(id));
     gone.any(|id| pointed_at(id) && !remains.has_unreadable_network(id))
+}
+
+/// Whether any node had endpoints since that the store has not heard of.
+fn lacks_the_latest(known: &Cluster, remains: &Cluster) -> bool {
+    known.latest.iter().any(|(name, then)| match (remains.latest.get(name), remains.nodes.get(name)) {
+        (Some(now), _) => now.modified < then.modified,
+        // A node that was given up since, and came back, has another record.
+        (None, Some(node)) => node.modified < then.modified,
+        (None, None) => false,
+    })
 }
 
 fn lacks_own_endpoints(known: &Cluster, remains: &Cluster, journal: &LocalEndpoints) -> bool {

@@ -8,7 +8,7 @@ use crate::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -16,7 +16,7 @@ use std::{
     },
 };
 use tokio::sync::watch;
-use weft_model::{Keyspace, NetworkId};
+use weft_model::{Key, Keyspace, NetworkId, NodeName};
 use weft_store::{Entry, Listing, Revision};
 
 /// How many removed networks are remembered.
@@ -42,7 +42,10 @@ struct Saved {
     dealt_with: Option<u64>,
     #[serde(default)]
     removed: VecDeque<NetworkId>,
-    cluster: std::collections::BTreeMap<String, Box<RawValue>>,
+    /// When each node took an address last.
+    #[serde(default)]
+    latest: BTreeMap<NodeName, Revision>,
+    cluster: BTreeMap<String, Box<RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +53,7 @@ struct Saving<'m> {
     store: &'m str,
     dealt_with: Option<u64>,
     removed: &'m VecDeque<NetworkId>,
+    latest: BTreeMap<&'m NodeName, Revision>,
     #[serde(serialize_with = "records")]
     cluster: (&'m Keyspace, &'m Cluster),
 }
@@ -93,6 +97,7 @@ impl Memory {
             store: &self.store,
             dealt_with: self.dealt_with(),
             removed: &removed,
+            latest: cluster.latest.iter().map(|(name, latest)| (name, latest.modified)).collect(),
             cluster: (&self.keyspace, cluster),
         };
         file::write_json(&self.path, &saving).map_err(JournalError::new("cannot write", &self.path))
@@ -159,10 +164,15 @@ impl Memory {
 }
 
 fn read(keyspace: &Keyspace, saved: &Saved) -> Cluster {
+    // Of all the rest it is not needed.
+    let modified = |key: &str| match keyspace.parse(key) {
+        Ok(Key::Latest(name)) => saved.latest.get(&name).copied().unwrap_or_default(),
+        _ => Revision::default(),
+    };
     let entry = |key: &String, value: &RawValue| Entry {
         key: key.clone(),
         value: value.get().as_bytes().to_vec(),
-        modified: Revision::default(),
+        modified: modified(key),
         session: None,
     };
     let entries = saved.cluster.iter().map(|(key, value)| entry(key, value)).collect();

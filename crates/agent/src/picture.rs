@@ -193,11 +193,14 @@ impl PictureKeeper {
                 Ok(Key::Epoch) => {
                     !Epoch::from_json(&entry.value).unwrap_or_default().includes(&cluster.state())
                 }
+                Ok(Key::Latest(name)) => {
+                    cluster.latest.get(&name).is_some_and(|latest| entry.modified < latest.modified)
+                }
                 Ok(Key::Rebuilt) => true,
                 _ => false,
             },
             Event::Delete(key) => match self.keyspace.parse(key) {
-                Ok(Key::Epoch | Key::Rebuilt | Key::Network(_)) => true,
+                Ok(Key::Epoch | Key::Rebuilt | Key::Network(_) | Key::Latest(_)) => true,
                 Ok(Key::Endpoint(_, id)) => endpoints.contains_key(&id),
                 _ => false,
             },

@@ -11,6 +11,8 @@ pub enum Key {
     Node(NodeName),
     /// `live/<node>`: a [`Liveness`](crate::Liveness), bound to the node's session.
     Live(NodeName),
+    /// `latest/<node>`: a [`Latest`](crate::Latest); absent as long as the node never had an endpoint.
+    Latest(NodeName),
     /// `networks/<network-id>`: a [`Network`](crate::Network).
     Network(NetworkId),
     /// `names/<name>`: the id of the network of that name; keeps names unique.
@@ -66,6 +68,7 @@ impl Keyspace {
         match key {
             Key::Node(name) => format!("{root}nodes/{name}"),
             Key::Live(name) => format!("{root}live/{name}"),
+            Key::Latest(name) => format!("{root}latest/{name}"),
             Key::Network(id) => format!("{root}networks/{id}"),
             Key::Name(name) => format!("{root}names/{name}"),
             Key::Vni(vni) => format!("{root}vnis/{vni}"),
@@ -111,6 +114,7 @@ impl Keyspace {
             ("rebuilt", None, None) => Some(Key::Rebuilt),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
             ("live", Some(name), None) => name.parse().ok().map(Key::Live),
+            ("latest", Some(name), None) => name.parse().ok().map(Key::Latest),
             ("networks", Some(id), None) => id.parse().ok().map(Key::Network),
             ("names", Some(name), None) => name.parse().ok().map(Key::Name),
             ("vnis", Some(vni), None) => vni.parse().ok().map(Key::Vni),
@@ -152,6 +156,7 @@ mod tests {
         vec![
             Key::Node("host1".parse().unwrap()),
             Key::Live("host1".parse().unwrap()),
+            Key::Latest("host1".parse().unwrap()),
             Key::Network(network),
             Key::Name("overlay".parse().unwrap()),
             Key::Vni(Vni::FIRST_AUTOMATIC),

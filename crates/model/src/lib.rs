@@ -29,7 +29,7 @@ pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
-pub use record::{Claim, Cursor, Extra, Hold, InvalidRecord, Rebuilt, Record};
+pub use record::{Claim, Cursor, Extra, Hold, InvalidRecord, Latest, Rebuilt, Record};
 pub use vni::{InvalidVni, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -97,6 +97,22 @@ impl Record for Cursor {
     const WHAT: &'static str = "pool cursor";
 }
 
+/// The endpoint that a node took addresses for last: the value of a [`Key::Latest`](crate::Key::Latest). It decides
+/// nothing. Only the node itself writes it, every time; so a store in which it was written earlier than before has been
+/// brought back from a backup, and lacks what the node has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest {
+    /// The endpoint, which may be gone since.
+    pub endpoint: EndpointId,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Latest {
+    const WHAT: &'static str = "latest endpoint of a node";
+}
+
 /// A pool that a node keeps for a network which an engine is creating there: the value of a
 /// [`Key::Hold`](crate::Key::Hold). Engines ask for the pool before they tell of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
-use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Liveness, Network, NetworkId, Node, Rebuilt, Record};
+use weft_model::{
+    Claim, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, NetworkId, Node, Rebuilt, Record,
+};
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
 #[track_caller]
@@ -47,6 +49,7 @@ golden! {
     claim_after_a_rebuild: Claim, "ipam-rebuilt.json";
     cursor: Cursor, "cursor.json";
     hold: Hold, "hold.json";
+    latest: Latest, "latest.json";
     epoch: Epoch, "epoch.json";
     rebuilt: Rebuilt, "rebuilt.json";
 }

@@ -8,6 +8,7 @@ impl Cluster {
     pub(crate) fn records(&self) -> impl Iterator<Item = (Key, Vec<u8>)> + '_ {
         let nodes = self.nodes.iter().map(|(name, node)| (Key::Node(name.clone()), node.to_json()));
         let live = self.live.iter().map(|(name, (live, _))| (Key::Live(name.clone()), live.to_json()));
+        let latest = self.latest.iter().map(|(name, latest)| (Key::Latest(name.clone()), latest.to_json()));
         let networks = self.networks.iter().map(|(id, network)| (Key::Network(*id), network.to_json()));
         let names = self.names.iter().map(|(name, id)| (Key::Name(name.clone()), id.to_json()));
         let vnis = self.vnis.iter().map(|(vni, id)| (Key::Vni(*vni), id.to_json()));
@@ -24,6 +25,6 @@ impl Cluster {
         let epoch = self.epoch.iter().map(|epoch| (Key::Epoch, epoch.to_json()));
         let rebuilt = self.rebuilt.iter().map(|rebuilt| (Key::Rebuilt, rebuilt.to_json()));
         let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(holds);
-        nodes.chain(live).chain(of_networks).chain(endpoints).chain(epoch).chain(rebuilt)
+        nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(epoch).chain(rebuilt)
     }
 }

@@ -12,8 +12,8 @@ use std::{
 };
 use weft_ipam::next_address;
 use weft_model::{
-    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, MacAddr, Network, NetworkId, Record,
-    Segment, Subnet,
+    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId,
+    Record, Segment, Subnet,
 };
 use weft_store::{CommitError, Condition, Txn};
 
@@ -149,8 +149,11 @@ impl Core {
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(joining.id);
         let key = self.path(&Key::Endpoint(network_id, joining.id));
-        let mut txn =
-            self.while_member(cluster, network_id, network)?.put(key, endpoint.to_json(), Condition::Absent);
+        let mut txn = self.while_member(cluster, network_id, network, joining.id)?.put(
+            key,
+            endpoint.to_json(),
+            Condition::Absent,
+        );
         for (pool, address) in addresses {
             txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
             // What was asked for is out of order: the others go on where they were.
@@ -172,13 +175,14 @@ impl Core {
         }
     }
 
-    /// The start of a transaction that gives this node something on `network`. A network that is being removed,
-    /// or a node that was given up, has changed.
+    /// The start of a transaction that takes addresses on `network` for this node's endpoint `id`. A network that is
+    /// being removed, or a node that was given up, has changed.
     pub(super) fn while_member(
         &self,
         cluster: &Cluster,
         network_id: NetworkId,
         network: &Stored<Network>,
+        id: EndpointId,
     ) -> Result<Txn, Error> {
         let node = &self.config.node_name;
         let me = cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node));
@@ -186,9 +190,11 @@ impl Core {
             let message = format!("node {node} has not joined the cluster yet; try again in a moment");
             Error::new(Kind::Unavailable, message)
         })?;
+        let latest = Latest { endpoint: id, extra: Extra::new() };
         Ok(Txn::new()
             .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
-            .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified)))
+            .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
+            .put(self.path(&Key::Latest(node.clone())), latest.to_json(), Condition::Always))
     }
 
     /// Chooses one address of `pool`, which `network` has.

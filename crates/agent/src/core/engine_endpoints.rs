@@ -101,8 +101,11 @@ impl Core {
     ) -> Result<Txn, Error> {
         let id = request.endpoint;
         let key = self.path(&Key::Endpoint(network_id, id));
-        let mut txn =
-            self.while_member(cluster, network_id, network)?.put(key, endpoint.to_json(), Condition::Absent);
+        let mut txn = self.while_member(cluster, network_id, network, id)?.put(
+            key,
+            endpoint.to_json(),
+            Condition::Absent,
+        );
         let claim = self.own_claim(id);
         for address in &request.addresses {
             let key = (address.trunc(), address.addr());

@@ -135,7 +135,7 @@ impl Core {
         asked: Option<IpAddr>,
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(id);
-        let txn = self.while_member(cluster, network_id, network)?.put(
+        let txn = self.while_member(cluster, network_id, network, id)?.put(
             self.path(&Key::Claim(pool, address)),
             claim.to_json(),
             Condition::Absent,

@@ -56,7 +56,8 @@ impl Core {
             }
             let last = self
                 .while_down(name)
-                .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified));
+                .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified))
+                .delete(self.path(&Key::Latest(name.clone())), Condition::Always);
             if self.all_carried_out(self.leftovers(&cluster, name)).await?
                 && self.all_carried_out(vec![last]).await?
             {

@@ -9,11 +9,12 @@ fn keyspace() -> Keyspace {
 
 /// One record of every kind but those of endpoints, as the model's golden files have them.
 fn cluster() -> Cluster {
-    let (node, network) = ("host1".parse().unwrap(), NetworkId::random(&mut rand::rng()));
+    let (name, network) = (|| "host1".parse().unwrap(), NetworkId::random(&mut rand::rng()));
     let pool = "10.0.0.0/24".parse().unwrap();
     let id = serde_json::to_string(&network).unwrap();
     let golden = [
-        (Key::Node(node), include_str!("../../../model/tests/golden/node.json")),
+        (Key::Node(name()), include_str!("../../../model/tests/golden/node.json")),
+        (Key::Latest(name()), include_str!("../../../model/tests/golden/latest.json")),
         (Key::Network(network), include_str!("../../../model/tests/golden/network.json")),
         (Key::Name("overlay".parse().unwrap()), &id),
         (Key::Vni(Vni::FIRST_AUTOMATIC), &id),
@@ -50,13 +51,15 @@ fn what_is_saved_is_remembered() {
     let (memory, nothing) = open(&directory, "consul://one");
     assert!(nothing.is_none() && memory.dealt_with().is_none());
     let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
-    assert_eq!(written(&cluster).len(), 9, "{:?}", cluster.unreadable);
+    assert_eq!(written(&cluster).len(), 10, "{:?}", cluster.unreadable);
     memory.has_dealt_with(3);
     memory.notice(&BTreeSet::from([gone]), &cluster);
     memory.save(&cluster).unwrap();
 
     let (memory, remembered) = open(&directory, "consul://one");
-    assert_eq!(written(&remembered.unwrap()), written(&cluster));
+    let remembered = remembered.unwrap();
+    assert_eq!(written(&remembered), written(&cluster));
+    assert!(remembered.latest.values().all(|latest| latest.modified == Revision(7)));
     assert_eq!(memory.dealt_with(), Some(3));
     assert!(memory.was_removed(&gone));
 }

@@ -5,13 +5,14 @@ use crate::core::{CreateNetwork, JoinOptions, Kind, PoolRequest};
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_model::Keyspace;
-use weft_store::{Condition, MemoryStore, Store, Txn};
+use weft_store::{Condition, MemoryStore, Store, Txn, memory::Backup};
 
 /// What is in the store, but for who is up since when, and what counts or marks.
 async fn content(store: &MemoryStore) -> Vec<(String, String)> {
     let listing = store.list("weft").await.unwrap();
-    let shown =
-        |key: &str| !["/live/", "/cursors/", "/rebuilt", "/epoch"].iter().any(|part| key.contains(part));
+    let shown = |key: &str| {
+        !["/live/", "/latest/", "/cursors/", "/rebuilt", "/epoch"].iter().any(|part| key.contains(part))
+    };
     let entries = listing.entries.into_iter().filter(|entry| shown(&entry.key));
     entries
         .map(|entry| {
@@ -498,6 +499,101 @@ async fn a_backup_that_lacks_endpoints_alone_is_noticed() {
     // Since when the third is down is new.
     let names = |content: &[(String, String)]| content.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
     assert_eq!(names(&content(&store).await), names(&before));
+}
+
+/// Three nodes on one network. The third has an endpoint that a copy of the store lacks, and its agent dies.
+async fn one_that_the_copy_lacks(address: Option<Ipv4Addr>) -> (MemoryStore, Vec<Node>, Backup, Ipv4Addr) {
+    let (store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    for node in &nodes {
+        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+    }
+    nodes[2].attach("overlay", "before").await.unwrap();
+    let backup = store.backup();
+    let asked = JoinOptions { ipv4: address, ..JoinOptions::default() };
+    let late = nodes[2].attach_with("overlay", "late", asked).await.unwrap();
+    for node in &nodes {
+        eventually("both are seen", || node.core().known().all_endpoints().count() == 2).await;
+    }
+    nodes[2].kill().await;
+    (store, nodes, backup, late.endpoint.ipv4.unwrap())
+}
+
+/// Nobody is given `address`, and the third node finds it its own when it comes back.
+async fn is_kept(nodes: &mut [Node], address: Ipv4Addr) {
+    // Time to hear what the store says now.
+    sleep(Duration::from_millis(500)).await;
+    let asked = JoinOptions { ipv4: Some(address), ..JoinOptions::default() };
+    let refused = nodes[0].attach_with("overlay", "same", asked).await.unwrap_err();
+    assert!(refused.kind != Kind::Internal, "{refused}");
+    let began = Instant::now();
+    let next = loop {
+        match nodes[1].attach("overlay", "next").await {
+            Ok(next) => break next,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        sleep(Duration::from_millis(100)).await;
+    };
+    assert_ne!(next.endpoint.ipv4, Some(address));
+    nodes[2].start();
+    nodes[2].joined(3).await;
+    sleep(Duration::from_secs(30)).await;
+    let core = nodes[2].core();
+    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+    assert_eq!(core.known().all_endpoints().count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_agent_has_is_put_back_where_a_backup_lacks_that_alone() {
+    for asked in [None, Some(Ipv4Addr::new(10, 0, 0, 77))] {
+        let (store, mut nodes, backup, address) = one_that_the_copy_lacks(asked).await;
+        store.restore(&backup);
+        is_kept(&mut nodes, address).await;
+
+        // While it passes for alive, and as Consul does it.
+        let (store, mut nodes, backup, address) = one_that_the_copy_lacks(asked).await;
+        store.restore_later(&backup);
+        is_kept(&mut nodes, address).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn also_by_those_that_were_away_when_it_was_brought_back() {
+    let (store, mut nodes, backup, address) = one_that_the_copy_lacks(None).await;
+    // Time to write down what they know, and to find out that the third is down.
+    sleep(Duration::from_secs(60)).await;
+    nodes[0].kill().await;
+    nodes[1].kill().await;
+    store.restore(&backup);
+    sleep(Duration::from_secs(60)).await;
+    nodes[0].start();
+    nodes[0].joined(1).await;
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    is_kept(&mut nodes, address).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_in_the_place_of_another_is_no_sign_of_a_loss() {
+    let (_store, mut nodes) = two_with_endpoints().await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[1].kill().await;
+    let core = nodes[0].core();
+    core.detach_endpoint("overlay", "a").await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    let pool = core.network_view("overlay").unwrap().network.subnets[0].pool;
+    core.remove("overlay").await.unwrap();
+    let options = CreateNetwork {
+        pools: vec![PoolRequest { subnet: Some(pool), ..PoolRequest::default() }],
+        ..network("new")
+    };
+    core.create(options).await.unwrap();
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(core.known().times_rebuilt(), 0);
+    assert!(nodes[1].core().picture.borrow().error.is_none());
 }
 
 #[tokio::test(start_paused = true)]

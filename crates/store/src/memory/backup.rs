@@ -29,14 +29,14 @@ impl Backup {
         Self(Arc::new(Contents { records: BTreeMap::new(), sessions: BTreeMap::new(), revision: 1 }))
     }
 
-    /// A store that has this, and forgot all else: its revision is that of then. The sessions have all of their time
+    /// A store that has this, and forgot all else: its revision is that of then, or a `later` one. The sessions have all of their time
     /// before them, as after a restart of Consul's leader.
-    pub(super) fn restored(&self, now: Instant) -> State {
+    pub(super) fn restored(&self, now: Instant, later: u64) -> State {
         let Contents { records, sessions, revision } = &*self.0;
         let renewed = sessions
             .iter()
             .map(|(id, session)| (id.clone(), Session { deadline: now + session.ttl, ..session.clone() }));
-        State::new(records.clone(), renewed.collect(), *revision)
+        State::new(records.clone(), renewed.collect(), later.max(*revision))
     }
 
     /// What a watch hears from whoever has only this: all of it, if that is not what was heard last.

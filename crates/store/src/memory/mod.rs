@@ -93,10 +93,13 @@ impl MemoryStore {
     /// Goes back to what it had when `backup` was made, as if it had been stopped, and another one started with that
     /// in its place.
     pub fn restore(&self, backup: &Backup) {
-        let mut state = self.shared.state();
-        *state = backup.restored(Instant::now().into_std());
-        self.shared.replaced.fetch_add(1, Ordering::Relaxed);
-        self.shared.revision.send_replace(state.revision);
+        self.replace(backup.restored(Instant::now().into_std(), 0));
+    }
+
+    /// The same, as Consul does it: the keys changed when they did then, and the store's revision goes on.
+    pub fn restore_later(&self, backup: &Backup) {
+        let revision = self.shared.state().revision;
+        self.replace(backup.restored(Instant::now().into_std(), revision + 1));
     }
 
     /// Loses all it has.
@@ -108,6 +111,13 @@ impl MemoryStore {
     pub fn compact(&self) {
         let mut state = self.shared.state();
         state.forget_history();
+        self.shared.revision.send_replace(state.revision);
+    }
+
+    fn replace(&self, by: State) {
+        let mut state = self.shared.state();
+        *state = by;
+        self.shared.replaced.fetch_add(1, Ordering::Relaxed);
         self.shared.revision.send_replace(state.revision);
     }
 }

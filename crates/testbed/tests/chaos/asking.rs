@@ -8,7 +8,9 @@ use crate::{
 };
 use serde_json::json;
 use std::{
-    io, thread,
+    io,
+    net::Ipv4Addr,
+    thread,
     time::{Duration, Instant},
 };
 use weft_testbed::{Agent, Answer, Container, Host, Pings, Ticket, eventually_every};
@@ -131,6 +133,23 @@ impl Stage<'_> {
                 self.heard.push_str(&body);
             }
             other => self.figures.wrong(format!("{}: not refused with {texts:?}: {other:?}", host.name())),
+        }
+    }
+
+    /// Asks for a certain address until somebody decides about that: it is in use.
+    #[track_caller]
+    pub(crate) fn is_not_granted(&mut self, number: usize, address: Ipv4Addr) {
+        let host = self.host(number).clone();
+        host.run(&["ip", "netns", "add", "heir"]);
+        let ticket = self.history.ask(host.name(), "heir");
+        let body = json!({"network": NETWORK, "name": "heir", "netns": "/run/netns/heir", "ipv4": address});
+        let ask = || match host.ask("POST", "/weft/v1/endpoints", Some(&body), PATIENCE) {
+            Ok(answer) if answer.status != 503 => Ok(answer),
+            other => Err(format!("it is not decided whether {address} is free: {other:?}")),
+        };
+        match eventually_every(LOOK, SOON, ask) {
+            Answer { status: 409, .. } => self.history.refused(ticket),
+            answer => self.figures.wrong(format!("{address} is not refused: {answer:?}")),
         }
     }
 

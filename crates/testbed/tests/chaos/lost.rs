@@ -80,6 +80,26 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ..Scenario::USUAL
     },
     Scenario {
+        name: "snapshot-lacks-container",
+        fault: "consul snapshot restore without a container whose agent is dead",
+        busy: &[],
+        says: LOST,
+        play: |stage| {
+            lacks_container(stage, |stage| run(stage, &format!("consul snapshot restore {BACKUP}")))
+        },
+        ..Scenario::USUAL
+    },
+    Scenario {
+        name: "etcd-lacks-container",
+        fault: "etcd starts from a snapshot without a container whose agent is dead",
+        always: false,
+        store: Kept::Etcd,
+        busy: &[],
+        says: LOST,
+        play: |stage| lacks_container(stage, restore_etcd),
+        ..Scenario::USUAL
+    },
+    Scenario {
         name: "rebuild-off",
         fault: "consul kv delete -recurse with --store-rebuild=off",
         always: false,
@@ -116,11 +136,34 @@ fn etcd_restored(stage: &mut Stage<'_>) {
     stage.change();
     stage.lasts(SINCE_BACKUP);
     stage.change();
+    restore_etcd(stage);
+    comes_back(stage);
+}
+
+fn restore_etcd(stage: &mut Stage<'_>) {
     stage.servers[0].kill9();
     stage.servers[0].wipe();
     run(stage, &format!("etcdctl snapshot restore {BACKUP} --data-dir=/var/lib/weft-etcd"));
     stage.servers[0].restart();
+}
+
+/// Nothing came since the backup but one container, and nobody is there to say so: its address stays its own.
+fn lacks_container(stage: &mut Stage<'_>, restore: fn(&mut Stage<'_>)) {
+    let save = if stage.servers[0].url().starts_with("etcd") { "etcdctl" } else { "consul" };
+    run(stage, &format!("{save} snapshot save {BACKUP}"));
+    let (late, _) = stage.container(3, "late");
+    stage.agree();
+    stage.hear(3);
+    stage.agent(3).kill9();
+    stage.away.insert(3);
+    restore(stage);
+    // Consul's watches hear of a restored snapshot with the next change.
+    stage.all_decide();
+    stage.is_not_granted(1, late.address());
+    stage.restart_agent(3);
+    stage.away.remove(&3);
     comes_back(stage);
+    until("it is known by its name", SOON, || stage.web[0].resolve("late") == [late.address()]);
 }
 
 /// Everything is as it was, and nothing that was deleted is back.

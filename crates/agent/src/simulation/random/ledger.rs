@@ -143,13 +143,17 @@ impl Ledger {
 
     /// The store lost what it had. A network that nobody is on is put back by whoever remembers it, and one that was
     /// removed goes again if somebody remembers that: but he may have died before he wrote it down. What nodes had
-    /// that are `away` is put back by others if the loss is noticed; where no network is missing, it is not, and
-    /// others may take its address (seed 664).
-    pub(super) fn store_lost(&mut self, away: &[usize]) {
+    /// that are `away` is put back by others, unless they may not have `heard` of it.
+    pub(super) fn store_lost(&mut self, away: &[usize], heard: impl Fn(&EndpointId) -> bool) {
         self.networks.values_mut().for_each(|fate| *fate = Fate::Unsure);
         self.losses += 1;
         for node in away {
-            self.give_up(*node);
+            *self.given_up.entry(*node).or_default() += 1;
+        }
+        for (id, promise) in &mut self.endpoints {
+            if promise.fate == Fate::Here && away.contains(&promise.node) && !heard(id) {
+                promise.fate = Fate::Unsure;
+            }
         }
         // That a node was given up may be lost with the rest. It comes back with an address that somebody else was
         // given since: who of the two is faster to say so keeps it.

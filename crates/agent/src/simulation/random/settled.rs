@@ -53,8 +53,8 @@ impl World {
             .await;
         }
         self.eventually(async |world| {
-            // Nodes, who is up, the epoch; and that the store was rebuilt, if it was.
-            let expected: usize = 2 * NODES + 1;
+            // Nodes, who is up, what they had last, the epoch; and that the store was rebuilt, if it was.
+            let expected: usize = 3 * NODES + 1;
             let keys = world.store.list("weft").await.map_err(|error| error.to_string())?.entries;
             let keys: Vec<String> =
                 keys.into_iter().map(|entry| entry.key).filter(|key| !key.ends_with("/rebuilt")).collect();
@@ -123,6 +123,9 @@ fn agrees_with_itself(cluster: &Cluster) -> Result<(), String> {
     same("VNIs", format!("{vnis:?}"), format!("{:?}", cluster.vnis))?;
     if let Some(pool) = cluster.cursors.keys().find(|pool| !cluster.pools().contains(pool)) {
         return Err(format!("the cursor of {pool} is left"));
+    }
+    if let Some(name) = cluster.latest.keys().find(|name| !cluster.nodes.contains_key(*name)) {
+        return Err(format!("the latest endpoint of {name} is left"));
     }
     if let Some((_, network)) = networks().find(|(_, network)| network.removing) {
         return Err(format!("{} is half removed", network.name));

@@ -4,6 +4,7 @@ use super::{NODES, World, verbs::lock};
 use rand::RngExt;
 use std::time::Duration;
 use tokio::time::Instant;
+use weft_model::EndpointId;
 use weft_store::memory::Silence;
 
 /// How the way to the store can be cut.
@@ -120,8 +121,13 @@ impl World {
             self.store.wipe();
         } else {
             let chosen = self.rng.random_range(0..self.backups.len());
-            self.tell(format!("the store is brought back from copy {chosen}"));
-            self.store.restore(&self.backups[chosen]);
+            let goes_on = self.rng.random_bool(0.5);
+            let revision = if goes_on { "goes on" } else { "goes back" };
+            self.tell(format!("the store is brought back from copy {chosen}, and its revision {revision}"));
+            match goes_on {
+                true => self.store.restore_later(&self.backups[chosen]),
+                false => self.store.restore(&self.backups[chosen]),
+            }
         }
         self.lost_after = self.backups.len();
         for node in &self.nodes {
@@ -129,7 +135,13 @@ impl World {
         }
         let away = |node: &usize| !self.nodes[*node].is_running() || self.cut_until[*node].is_some();
         let away: Vec<usize> = (0..NODES).filter(away).collect();
-        lock(&self.ledger).store_lost(&away);
+        let others: Vec<usize> = (0..NODES).filter(|node| !away.contains(node)).collect();
+        // Somebody who knows of it and is there; and nobody who does not, and could take its address first.
+        let heard = |id: &EndpointId| {
+            let knows = |node: &usize| self.nodes[*node].core().known().endpoint(id).is_some();
+            !others.is_empty() && others.len() == NODES - 1 && others.iter().all(knows)
+        };
+        lock(&self.ledger).store_lost(&away, heard);
     }
 
     /// Keeps a copy of the store, to come back to.

@@ -217,7 +217,9 @@ impl World {
         self.eventually(async |world| {
             let listing = world.truth.list("weft").await.map_err(|error| error.to_string())?;
             let keys: Vec<_> = listing.entries.into_iter().map(|entry| entry.key).collect();
-            let left = |key: &&String| !["/nodes/", "/live/", "/epoch"].iter().any(|own| key.contains(own));
+            let left = |key: &&String| {
+                !["/nodes/", "/live/", "/latest/", "/epoch"].iter().any(|own| key.contains(own))
+            };
             let left: Vec<&String> = keys.iter().filter(left).collect();
             let journal = world.engine.node.core().journal.endpoints().len();
             let mapped = world.engine.shared.mapped();
