@@ -50,19 +50,19 @@ struct Case {
     /// Networks that were not there.
     missed: BTreeSet<NetworkId>,
     /// Those that were there again then. What is gone now was removed by somebody who remembers more.
-    back: BTreeSet<NetworkId>,
+    found_again: BTreeSet<NetworkId>,
 }
 
 impl Case {
     fn new(mark: &Rebuilt) -> Self {
-        let (restored, missed, back) = Default::default();
+        let (restored, missed, found_again) = Default::default();
         let now = Instant::now();
-        Self { mark: mark.clone(), began: now, moved: now, restored, missed, back }
+        Self { mark: mark.clone(), began: now, moved: now, restored, missed, found_again }
     }
 
     fn look(&mut self, loss: &Loss) {
         let there = |id: &&NetworkId| loss.remains.networks.contains_key(*id);
-        self.back.extend(self.missed.iter().filter(there));
+        self.found_again.extend(self.missed.iter().filter(there));
         self.missed.extend(loss.remembered.networks.keys().filter(|id| !there(id)));
     }
 }
@@ -174,7 +174,12 @@ impl Core {
         let leftovers = self.leftovers_here(&loss.remains).into_iter();
         let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
         let patient = case.moved.elapsed() < PARTS_PATIENCE;
-        let so_far = SoFar { back: &back, seen: &case.back, patient, epoch: self.next_epoch(&loss.remains) };
+        let so_far = SoFar {
+            back: &back,
+            found_again: &case.found_again,
+            patient,
+            epoch: self.next_epoch(&loss.remains),
+        };
         let Own { txns, cut_off, waits } = loss.own(&self.config, &self.keyspace, so_far);
         let waits = waits || patient && !back.is_empty();
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;

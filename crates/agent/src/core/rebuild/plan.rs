@@ -31,7 +31,7 @@ pub(super) struct SoFar<'c> {
     /// Networks that are about to go.
     pub(super) back: &'c BTreeSet<NetworkId>,
     /// Networks that were put back in this rebuild.
-    pub(super) seen: &'c BTreeSet<NetworkId>,
+    pub(super) found_again: &'c BTreeSet<NetworkId>,
     /// Whether networks that are about to go, and what other nodes that are up have not confirmed yet, are waited
     /// for.
     pub(super) patient: bool,
@@ -142,7 +142,8 @@ impl Planning<'_> {
         if self.loss.lack.networks {
             let known = loss.remembered.networks.iter();
             // Who removes one that was put back remembers more than this node does.
-            let lost = known.filter(|(id, network)| !network.removing && !self.so_far.seen.contains(*id));
+            let lost =
+                known.filter(|(id, network)| !network.removing && !self.so_far.found_again.contains(*id));
             missing.extend(lost.map(|(id, network)| (*id, &**network)));
         }
         missing.retain(|id, _| !loss.remains.networks.contains_key(id));

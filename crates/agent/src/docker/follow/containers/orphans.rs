@@ -37,9 +37,14 @@ impl Containers<'_> {
             missing.retain(|id| !of_networks.contains(id));
         }
         for id in self.missing.look(missing, PATIENCE) {
-            tracing::info!(endpoint = id.short(), "Docker does not know it any more, and so it is gone");
-            if let Err(error) = self.follower.core.leave_for_engine(id).await {
-                tracing::warn!(endpoint = id.short(), %error, "cannot take it away; it is tried again");
+            let endpoint = id.short();
+            match self.follower.core.leave_for_engine(id).await {
+                Ok(()) => tracing::info!(endpoint, "Docker does not know it any more, and so it is gone"),
+                Err(error) => tracing::warn!(
+                    endpoint,
+                    %error,
+                    "Docker does not know it any more, and it cannot be taken away; it is tried again"
+                ),
             }
         }
         Ok((!self.missing.is_empty()).then_some(PATIENCE))
