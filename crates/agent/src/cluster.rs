@@ -254,8 +254,16 @@ impl Cluster {
 
     /// Whether there is a record of the network `id`, and it cannot be read.
     pub(crate) fn has_unreadable_network(&self, id: &NetworkId) -> bool {
-        let end = format!("/networks/{id}");
-        self.unreadable.keys().any(|key| key.ends_with(&end))
+        self.has_unreadable(&format!("/networks/{id}"))
+    }
+
+    /// Whether there is a record of what `node` took last, and it cannot be read.
+    pub(crate) fn has_unreadable_latest(&self, node: &NodeName) -> bool {
+        !self.unreadable.is_empty() && self.has_unreadable(&format!("/latest/{node}"))
+    }
+
+    fn has_unreadable(&self, end: &str) -> bool {
+        self.unreadable.keys().any(|key| key.ends_with(end))
     }
 
     /// Every pool of every network, and those that are kept for one.

@@ -1,7 +1,10 @@
 //! Whether a store has lost something: it was wiped, or brought back from a backup, or somebody deleted keys.
 
-use crate::{cluster::Cluster, journal::LocalEndpoints};
-use weft_model::{NetworkId, NodeName};
+use crate::{
+    cluster::{Cluster, Stored},
+    journal::LocalEndpoints,
+};
+use weft_model::{Latest, NetworkId, NodeName};
 
 /// What a store lacks that it had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl Lack {
         let own = || lacks_own_endpoints(known, remains, journal) && (marked || was_up(node, known, remains));
         // What was put back meanwhile does not say so.
         let unseen = marked || known.times_rebuilt() == remains.times_rebuilt();
-        Self { networks, endpoints: networks || unseen && lacks_the_latest(known, remains) || own() }
+        Self { networks, endpoints: networks || unseen && behind(known, remains).next().is_some() || own() }
     }
 
     /// Whether it lacks anything.
@@ -48,14 +51,19 @@ fn has_torn_networks(known: &Cluster, remains: &Cluster) -> bool {
     gone.any(|id| pointed_at(id) && !remains.has_unreadable_network(id))
 }
 
-/// Whether any node had endpoints since that the store has not heard of.
-fn lacks_the_latest(known: &Cluster, remains: &Cluster) -> bool {
-    known.latest.iter().any(|(name, then)| match (remains.latest.get(name), remains.nodes.get(name)) {
-        (Some(now), _) => now.modified < then.modified,
-        // A node that was given up since, and came back, has another record.
-        (None, Some(node)) => node.modified < then.modified,
-        (None, None) => false,
-    })
+/// The nodes that had endpoints since of which the store has not heard.
+pub(crate) fn behind<'c>(known: &'c Cluster, remains: &'c Cluster) -> impl Iterator<Item = &'c NodeName> {
+    let is_behind = |(name, then): &(&NodeName, &Stored<Latest>)| {
+        match (remains.latest.get(*name), remains.nodes.get(*name)) {
+            _ if remains.has_unreadable_latest(name) => false,
+            (Some(now), _) => now.modified < then.modified,
+            // A node that was given up since, and came back, has another record.
+            (None, Some(node)) => node.modified < then.modified,
+            // To give it up changes the epoch.
+            (None, None) => known.nodes.contains_key(*name) && known.state() == remains.state(),
+        }
+    };
+    known.latest.iter().filter(is_behind).map(|(name, _)| name)
 }
 
 fn lacks_own_endpoints(known: &Cluster, remains: &Cluster, journal: &LocalEndpoints) -> bool {

@@ -4,7 +4,7 @@ use super::{Core, Down, Error, NodeView};
 use crate::cluster::{Cluster, Stored};
 use jiff::Timestamp;
 use weft_model::{EndpointId, Key, Node, NodeName};
-use weft_store::{CommitError, Condition, Txn};
+use weft_store::{CommitError, Condition, Revision, Txn};
 
 impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
@@ -54,12 +54,8 @@ impl Core {
             if cluster.is_up(name) {
                 return Err(Error::conflict(format!("node {name} is up: stop its agent first")));
             }
-            let last = self
-                .while_down(name)
-                .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(node.modified))
-                .delete(self.path(&Key::Latest(name.clone())), Condition::Always);
             if self.all_carried_out(self.leftovers(&cluster, name)).await?
-                && self.all_carried_out(vec![last]).await?
+                && self.all_carried_out(vec![self.deletion_of_node(name, node.modified).await?]).await?
             {
                 break;
             }
@@ -68,6 +64,15 @@ impl Core {
         self.until(|cluster| !cluster.nodes.contains_key(name)).await;
         tracing::info!(node = %name, "node given up");
         Ok(())
+    }
+
+    /// A node that is given up changes the epoch: who remembers it can tell that the store did not lose it.
+    async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
+        let epoch = self.epoch_after_now().await?;
+        Ok(epoch
+            .check(self.path(&Key::Live(name.clone())), Condition::Absent)
+            .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(modified))
+            .delete(self.path(&Key::Latest(name.clone())), Condition::Always))
     }
 
     /// Carries out as many of these as it can. Returns whether those were all: not where somebody was faster.

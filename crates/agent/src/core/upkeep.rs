@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record};
-use weft_store::{CommitError, Condition, Txn};
+use weft_store::{CommitError, Condition};
 
 /// How often to look without a reason.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -211,9 +211,11 @@ impl Core {
         let claim = self.own_claim(id);
         let stored = known.endpoint_on(&local.network_id, &id);
         let condition = Condition::as_seen(stored.map(|stored| stored.modified));
-        let mut txn = Txn::new()
-            .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
-            .put(self.path(&Key::Endpoint(local.network_id, id)), local.endpoint.to_json(), condition);
+        let mut txn = self.while_member(known, local.network_id, network, id)?.put(
+            self.path(&Key::Endpoint(local.network_id, id)),
+            local.endpoint.to_json(),
+            condition,
+        );
         for (address, subnet) in local.subnets() {
             match known.claim(subnet.pool, address) {
                 Some(owner) if owner.endpoint != id => {

@@ -539,8 +539,10 @@ async fn is_kept(nodes: &mut [Node], address: Ipv4Addr) {
     nodes[2].joined(3).await;
     sleep(Duration::from_secs(30)).await;
     let core = nodes[2].core();
-    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
-    assert_eq!(core.known().all_endpoints().count(), 3);
+    let endpoints = core.journal.endpoints();
+    let is_well = |id, fenced: &Option<String>| fenced.is_none() && core.known().endpoint(id).is_some();
+    assert!(!endpoints.is_empty() && endpoints.iter().all(|(id, local)| is_well(id, &local.fenced)));
+    assert_eq!(core.known().all_endpoints().count(), endpoints.len() + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -571,6 +573,67 @@ async fn also_by_those_that_were_away_when_it_was_brought_back() {
     nodes[1].start();
     nodes[1].joined(2).await;
     is_kept(&mut nodes, address).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn also_a_node_that_a_backup_lacks() {
+    for known_before in [false, true] {
+        let (store, mut nodes) = cluster(3).await;
+        nodes[0].core().create(network("overlay")).await.unwrap();
+        for node in &nodes {
+            eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        }
+        nodes[2].attach("overlay", "before").await.unwrap();
+        // It is given up and comes back: as one that is new, or with what it had.
+        if !known_before {
+            nodes[2].core().detach_endpoint("overlay", "before").await.unwrap();
+        }
+        nodes[2].kill().await;
+        sleep(Duration::from_secs(60)).await;
+        nodes[0].core().give_up_node(&"host3".parse().unwrap()).await.unwrap();
+        sleep(Duration::from_secs(3)).await;
+        let backup = store.backup();
+        nodes[2].start();
+        nodes[2].joined(3).await;
+        if !known_before {
+            nodes[2].attach("overlay", "late").await.unwrap();
+        }
+        let known = || nodes[0].core().known();
+        eventually("it is back", || known().all_endpoints().count() == 1).await;
+        let address = known().all_endpoints().next().and_then(|(_, _, e)| e.ipv4).unwrap();
+        assert_eq!(known().times_rebuilt(), 0);
+        nodes[2].kill().await;
+        store.restore(&backup);
+        is_kept(&mut nodes, address).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_missed_a_loss_does_not_bring_back_a_node_that_was_given_up_since() {
+    let (store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    for node in &nodes {
+        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
+    }
+    eventually("all are seen", || nodes[0].core().known().all_endpoints().count() == 3).await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[0].kill().await;
+    nodes[2].kill().await;
+    sleep(Duration::from_secs(60)).await;
+    store.wipe();
+    let core = nodes[1].core();
+    eventually("it is put back", || {
+        core.picture.borrow().error.is_none() && core.known().times_rebuilt() == 1
+    })
+    .await;
+    assert_eq!(core.known().all_endpoints().count(), 3);
+    core.give_up_node(&"host3".parse().unwrap()).await.unwrap();
+    nodes[0].start();
+    nodes[0].joined(2).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(core.known().nodes.len(), 2);
+    assert_eq!(core.known().all_endpoints().count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

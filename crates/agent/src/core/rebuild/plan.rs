@@ -4,7 +4,7 @@ use crate::{
     cluster::Cluster,
     config::AgentConfig,
     journal::{LocalEndpoint, LocalEndpoints},
-    loss::Lack,
+    loss::{Lack, behind},
 };
 use ipnet::IpNet;
 use std::{
@@ -70,9 +70,13 @@ impl Loss {
             return Default::default();
         }
         let (known, remains) = (&self.remembered, &self.remains);
-        // Also those that the store only takes for up.
+        let behind: BTreeSet<_> = behind(known, remains).collect();
+        // Also those that the store only takes for up. Of whom it has the latest, it has the rest, unless it was wiped.
         let times = remains.times_rebuilt();
-        let absent = |node: &NodeName| remains.live.get(node).is_none_or(|(live, _)| live.rebuilt < times);
+        let absent = |node: &NodeName| {
+            remains.live.get(node).is_none_or(|(live, _)| live.rebuilt < times)
+                && (self.lack.networks || behind.contains(node))
+        };
         let nodes = known.nodes.iter().filter(|(name, _)| absent(name) && !remains.nodes.contains_key(*name));
         let nodes = nodes.map(|(name, node)| {
             let key = keyspace.path(&Key::Node(name.clone()));
