@@ -20,12 +20,12 @@ fn traces(host: &Host) -> String {
     host.run(&["sh", "-c", script])
 }
 
-/// What is in the store, but for who was where last and how often something was created.
+/// What is in the store, but for how often something was created, and what each host had last.
 fn keys(cluster: &Cluster) -> Vec<String> {
     let exported = cluster.host(1).json(&["consul", "kv", "export", "weft/"]);
     let keys = exported.as_array().cloned().unwrap_or_default();
     let keys = keys.iter().filter_map(|entry| entry["key"].as_str().map(ToOwned::to_owned));
-    keys.filter(|key| !key.ends_with("/epoch")).collect()
+    keys.filter(|key| !key.ends_with("/epoch") && !key.contains("/latest/")).collect()
 }
 
 /// Numbers that a seed decides (xorshift, Marsaglia 2003).
