@@ -13,6 +13,8 @@ pub(crate) struct Lack {
     pub(crate) networks: bool,
     /// Endpoints, and the addresses they have.
     pub(crate) endpoints: bool,
+    /// What some nodes took last: see [`behind`].
+    pub(crate) latest: bool,
 }
 
 impl Lack {
@@ -28,17 +30,22 @@ impl Lack {
         let own = || lacks_own_endpoints(known, remains, journal) && (marked || was_up(node, known, remains));
         // What was put back meanwhile does not say so.
         let unseen = marked || known.times_rebuilt() == remains.times_rebuilt();
-        Self { networks, endpoints: networks || unseen && behind(known, remains).next().is_some() || own() }
+        let latest = unseen && behind(known, remains).next().is_some();
+        Self { networks, endpoints: networks || own(), latest }
     }
 
     /// Whether it lacks anything.
     pub(crate) fn is_any(self) -> bool {
-        self.networks || self.endpoints
+        self.networks || self.endpoints || self.latest
     }
 
     /// What either of them lacks.
     pub(crate) fn or(self, other: Self) -> Self {
-        Self { networks: self.networks || other.networks, endpoints: self.endpoints || other.endpoints }
+        Self {
+            networks: self.networks || other.networks,
+            endpoints: self.endpoints || other.endpoints,
+            latest: self.latest || other.latest,
+        }
     }
 }
 
@@ -57,10 +64,11 @@ pub(crate) fn behind<'c>(known: &'c Cluster, remains: &'c Cluster) -> impl Itera
         match (remains.latest.get(*name), remains.nodes.get(*name)) {
             _ if remains.has_unreadable_latest(name) => false,
             (Some(now), _) => now.modified < then.modified,
-            // A node that was given up since, and came back, has another record.
-            (None, Some(node)) => node.modified < then.modified,
-            // To give it up changes the epoch.
-            (None, None) => known.nodes.contains_key(*name) && known.state() == remains.state(),
+            // To give up a node changes the epoch, and if it comes back, it has another record.
+            (None, node) => {
+                node.is_some_and(|node| node.modified < then.modified)
+                    || known.nodes.contains_key(*name) && known.state() == remains.state()
+            }
         }
     };
     known.latest.iter().filter(is_behind).map(|(name, _)| name)

@@ -71,11 +71,11 @@ impl Loss {
         }
         let (known, remains) = (&self.remembered, &self.remains);
         let behind: BTreeSet<_> = behind(known, remains).collect();
-        // Also those that the store only takes for up. Of whom it has the latest, it has the rest, unless it was wiped.
+        // Also those that the store only takes for up. Where nothing else is lacking, what was removed since stays so.
         let times = remains.times_rebuilt();
         let absent = |node: &NodeName| {
             remains.live.get(node).is_none_or(|(live, _)| live.rebuilt < times)
-                && (self.lack.networks || behind.contains(node))
+                && (self.lack.endpoints || behind.contains(node))
         };
         let nodes = known.nodes.iter().filter(|(name, _)| absent(name) && !remains.nodes.contains_key(*name));
         let nodes = nodes.map(|(name, node)| {
@@ -233,7 +233,7 @@ impl Planning<'_> {
                         return Confirmation::Waits;
                     }
                     // Without any other sign that the store went back, it is rather this node that is behind.
-                    if !self.loss.lack.endpoints {
+                    if !(self.loss.lack.endpoints || self.loss.lack.latest) {
                         return Confirmation::CutOff(format!(
                             "address {address} is an endpoint's of node {} in the store",
                             claim.node
