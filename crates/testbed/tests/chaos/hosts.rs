@@ -1,6 +1,7 @@
 //! Hosts that lose their power, or are taken for lost.
 
 use crate::{
+    load,
     scenario::Scenario,
     stage::{LOOK, NETWORK, SOON, Stage},
     views::{self, text},
@@ -154,14 +155,20 @@ fn give_up(stage: &mut Stage<'_>) {
     stage.host(1).run(&["weft", "node", "rm", "host3"]);
 }
 
-/// Somebody else gets a certain address, at once.
+/// Somebody else gets a certain address, which is free at once: unless what comes and goes was faster, and has it for a
+/// moment.
 #[track_caller]
 fn takes(stage: &mut Stage<'_>, address: Ipv4Addr) {
     let host = stage.host(1);
     host.run(&["ip", "netns", "add", "heir"]);
     let ticket = stage.history.ask(host.name(), "heir");
     let body = json!({"network": NETWORK, "name": "heir", "netns": "/run/netns/heir", "ipv4": address});
-    let answer = host.ask("POST", "/weft/v1/endpoints", Some(&body), SOON).expect("the agent answers");
+    let answer = eventually_every(LOOK, SOON, || {
+        match host.ask("POST", "/weft/v1/endpoints", Some(&body), SOON).expect("the agent answers") {
+            answer if answer.body.contains(&format!("in use by {}", load::PREFIX)) => Err(answer.body),
+            answer => Ok(answer),
+        }
+    });
     if answer.status == 201 {
         stage.history.granted(ticket, address);
     } else {
