@@ -31,7 +31,9 @@ impl Lack {
         // What was put back meanwhile does not say so.
         let unseen = marked || known.times_rebuilt() == remains.times_rebuilt();
         let latest = unseen && behind(known, remains).next().is_some();
-        Self { networks, endpoints: networks || own(), latest }
+        // Then it lacks whatever it lacks, also what it went without the last time.
+        let went_back = remains.times_rebuilt() < known.times_rebuilt();
+        Self { networks, endpoints: networks || went_back || own(), latest }
     }
 
     /// Whether it lacks anything.

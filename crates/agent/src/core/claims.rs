@@ -2,7 +2,10 @@
 //! One round trip where nobody else was after the same address; never a scan, unless the pool seems full.
 
 use super::{Core, Error, JoinOptions, Kind};
-use crate::cluster::{Cluster, Stored};
+use crate::{
+    cluster::{Cluster, Stored},
+    journal::LocalEndpoints,
+};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
@@ -13,7 +16,7 @@ use std::{
 use weft_ipam::next_address;
 use weft_model::{
     Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId,
-    Record, Segment, Subnet,
+    NodeName, Record, Segment, Subnet,
 };
 use weft_store::{CommitError, Condition, Txn};
 
@@ -374,6 +377,11 @@ pub(super) fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAd
         "the Ethernet address {mac} is in use by {} on node {}",
         other.name, other.node
     )))
+}
+
+/// Whether `claim` is for an endpoint that `node`, which has `endpoints`, once had.
+pub(super) fn is_leftover(claim: &Claim, node: &NodeName, endpoints: &LocalEndpoints) -> bool {
+    claim.node == *node && !endpoints.contains_key(&claim.endpoint)
 }
 
 pub(super) fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {

@@ -153,7 +153,7 @@ impl Core {
         };
         // Also where it cannot be read.
         let condition = Condition::as_seen(entry.map(|entry| entry.modified));
-        self.try_all(vec![Txn::new().put(key, mark.to_json(), condition)]).await
+        self.try_all(vec![Txn::new().put(key, mark.to_json(), condition)]).await.map(drop)
     }
 
     /// Writes what is this node's own, and takes away what is not any more. Returns whether nothing of it is left
@@ -211,7 +211,7 @@ impl Core {
             return Ok(());
         }
         let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
-        self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await
+        self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await.map(drop)
     }
 
     /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
@@ -250,7 +250,7 @@ impl Core {
         let now = Liveness { rebuilt: times, ..(**live).clone() };
         let key = self.path(&Key::Live(self.config.node_name.clone()));
         let unchanged = Condition::Unchanged(live.modified);
-        self.try_all(vec![Txn::new().put_bound(key, now.to_json(), unchanged, session)]).await
+        self.try_all(vec![Txn::new().put_bound(key, now.to_json(), unchanged, session)]).await.map(drop)
     }
 
     /// Whether nodes that were up may still be writing what is theirs.
@@ -266,8 +266,9 @@ impl Core {
     async fn put_back_rest(&self, loss: &Loss, case: &mut Case) -> Result<bool, Error> {
         let (txns, restored) = loss.rest(&self.keyspace, &case.restored);
         if !txns.is_empty() {
-            self.try_all(txns).await?;
-            case.restored.extend(restored);
+            if self.try_all(txns).await? {
+                case.restored.extend(restored);
+            }
             return Ok(false);
         }
         let (now, known) = (loss.remains.state(), loss.remembered.state());
@@ -281,18 +282,21 @@ impl Core {
         Ok(false)
     }
 
-    /// Carries out what can be. Of what somebody else was faster at, the next look shows what is still missing.
-    async fn try_all(&self, txns: Vec<Txn>) -> Result<(), Error> {
+    /// Carries out what can be. Returns whether nobody else was faster: otherwise the next look shows what is still
+    /// missing.
+    async fn try_all(&self, txns: Vec<Txn>) -> Result<bool, Error> {
+        let mut all = true;
         for txn in txns {
             match self.store.commit(txn).await {
-                Ok(()) | Err(CommitError::Conflict { .. }) => {}
+                Ok(()) => {}
+                Err(CommitError::Conflict { .. }) => all = false,
                 Err(CommitError::Store(error)) if error.is_transient() => return Err(error.into()),
                 Err(CommitError::Store(error)) => {
                     tracing::warn!(error = chain(&error), "something cannot be put back");
                 }
             }
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Writes down what the store says, for the next run of this agent. For ever; safe to cancel at any time.

@@ -1,7 +1,11 @@
 //! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
 //! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
 
-use super::{Core, Error, Kind, claims::ClaimKey, networks::Known};
+use super::{
+    Core, Error, Kind,
+    claims::{ClaimKey, is_leftover},
+    networks::Known,
+};
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
@@ -9,11 +13,12 @@ use crate::{
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
-use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record};
+use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record, Subnet};
 use weft_store::{CommitError, Condition};
 
 /// How often to look without a reason.
@@ -130,10 +135,16 @@ impl Core {
         let claims = known.claims.values().flat_map(|claims| claims.values());
         let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
+        let endpoints = self.journal.endpoints();
+        // Whose address another endpoint here has by now: that takes it over, so that it is free at no time.
+        let addresses = endpoints.values().flat_map(LocalEndpoint::subnets);
+        let superseded = addresses.filter_map(|(address, subnet)| known.claim(subnet.pool, address));
+        let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
         let unwanted = |id: &EndpointId| {
             !(self.pending.is_in_the_making(id)
                 || self.grants.is_for(id)
-                || self.journal.endpoints().contains_key(id))
+                || endpoints.contains_key(id)
+                || superseded.contains(id))
         };
         let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
         claimed.chain(written).filter(unwanted).filter(let_go).collect()
@@ -208,6 +219,14 @@ impl Core {
             let removed = self.store.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };
+        let endpoints = self.journal.endpoints();
+        let taken = |(address, subnet): &(IpAddr, &Subnet)| {
+            let claim = known.claim(subnet.pool, *address).filter(|claim| claim.endpoint != id);
+            claim.is_some_and(|claim| !is_leftover(claim, &self.config.node_name, &endpoints))
+        };
+        if let Some((address, subnet)) = local.subnets().find(taken) {
+            return self.fence((id, local), (subnet.pool, address)).await;
+        }
         let claim = self.own_claim(id);
         let stored = known.endpoint_on(&local.network_id, &id);
         let condition = Condition::as_seen(stored.map(|stored| stored.modified));
@@ -217,16 +236,9 @@ impl Core {
             condition,
         );
         for (address, subnet) in local.subnets() {
-            match known.claim(subnet.pool, address) {
-                Some(owner) if owner.endpoint != id => {
-                    return self.fence((id, local), (subnet.pool, address)).await;
-                }
-                claimed => {
-                    let key = self.path(&Key::Claim(subnet.pool, address));
-                    let condition = Condition::as_seen(claimed.map(|claim| claim.modified));
-                    txn = txn.put(key, claim.to_json(), condition);
-                }
-            }
+            let claimed = known.claim(subnet.pool, address);
+            let condition = Condition::as_seen(claimed.map(|claim| claim.modified));
+            txn = txn.put(self.path(&Key::Claim(subnet.pool, address)), claim.to_json(), condition);
         }
         match self.store.commit(txn).await {
             Ok(()) => {
@@ -247,6 +259,8 @@ impl Core {
     ) -> Result<Option<String>, Error> {
         let entry = self.store.get(&self.path(&Key::Claim(pool, address))).await?;
         let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
+        let endpoints = self.journal.endpoints();
+        let owner = owner.filter(|owner| !is_leftover(owner, &self.config.node_name, &endpoints));
         let Some(owner) = owner else { return Ok(local.fenced.clone()) };
         if self.config.store_rebuild && local.fenced.is_none() && !self.identity.was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.

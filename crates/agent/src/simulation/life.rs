@@ -25,6 +25,11 @@ impl Life {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Whether its end is near.
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Comes to a point. Returns whether it is over.
     pub(super) fn passes(&self) -> bool {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);

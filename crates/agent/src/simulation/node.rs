@@ -141,6 +141,11 @@ impl Node {
         self.life().end_after(points);
     }
 
+    /// Whether the agent is about to die.
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.life.is_doomed())
+    }
+
     /// Lets the agent live, if it still does.
     pub(crate) fn spare(&self) {
         if let Some(running) = &self.running {

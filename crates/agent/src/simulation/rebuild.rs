@@ -576,6 +576,57 @@ async fn also_by_those_that_were_away_when_it_was_brought_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn also_where_the_same_copy_is_brought_back_twice() {
+    for restore in [MemoryStore::restore, MemoryStore::restore_later] {
+        let (store, mut nodes, backup, address) = one_that_the_copy_lacks(None).await;
+        restore(&store, &backup);
+        sleep(Duration::from_secs(60)).await;
+        nodes[2].start();
+        nodes[2].joined(3).await;
+        let core = nodes[0].core();
+        eventually("it is put back", || core.known().times_rebuilt() == 1).await;
+        assert_eq!(core.known().all_endpoints().count(), 2);
+        sleep(Duration::from_secs(30)).await;
+        nodes[2].kill().await;
+        sleep(Duration::from_secs(60)).await;
+        restore(&store, &backup);
+        is_kept(&mut nodes, address).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn also_where_somebody_who_knew_less_was_faster() {
+    let (store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[2].kill().await;
+    sleep(Duration::from_secs(60)).await;
+    nodes[0].core().give_up_node(&"host3".parse().unwrap()).await.unwrap();
+    sleep(Duration::from_secs(3)).await;
+    // The copy lacks the node.
+    let backup = store.backup();
+    nodes[2].start();
+    nodes[2].joined(3).await;
+    nodes[2].attach("overlay", "first").await.unwrap();
+    eventually("it is seen", || nodes[1].core().known().all_endpoints().count() == 1).await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[1].kill().await;
+    let late = nodes[2].attach("overlay", "late").await.unwrap().endpoint.ipv4.unwrap();
+    eventually("it is seen", || nodes[0].core().known().all_endpoints().count() == 2).await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[2].kill().await;
+    nodes[0].kill().await;
+    store.restore(&backup);
+    nodes[1].start();
+    nodes[1].joined(1).await;
+    let core = nodes[1].core();
+    eventually("what it knew is put back", || core.known().all_endpoints().count() == 1).await;
+    nodes[0].start();
+    nodes[0].joined(2).await;
+    is_kept(&mut nodes, late).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn also_a_node_that_a_backup_lacks() {
     for known_before in [false, true] {
         let (store, mut nodes) = cluster(3).await;
@@ -606,6 +657,38 @@ async fn also_a_node_that_a_backup_lacks() {
         store.restore(&backup);
         is_kept(&mut nodes, address).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
+    let address = Ipv4Addr::new(10, 0, 0, 77);
+    let asked = || JoinOptions { ipv4: Some(address), ..JoinOptions::default() };
+    let (store, mut nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[2].attach_with("overlay", "old", asked()).await.unwrap();
+    eventually("it is seen", || nodes[1].core().known().all_endpoints().count() == 1).await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[0].kill().await;
+    nodes[1].kill().await;
+    // Nobody else hears of this.
+    nodes[2].core().detach_endpoint("overlay", "old").await.unwrap();
+    let new = nodes[2].attach_with("overlay", "new", asked()).await.unwrap();
+    nodes[2].kill().await;
+    store.wipe();
+    nodes[1].start();
+    nodes[1].joined(1).await;
+    let core = nodes[1].core();
+    eventually("what it knew is put back", || core.known().all_endpoints().count() == 1).await;
+    nodes[2].start();
+    nodes[2].joined(2).await;
+    sleep(Duration::from_secs(60)).await;
+    let known = core.known();
+    let there: Vec<_> = known.all_endpoints().map(|(_, id, endpoint)| (*id, endpoint.ipv4)).collect();
+    assert_eq!(there, [(new.id, Some(address))]);
+    assert!(nodes[2].core().journal.endpoints()[&new.id].fenced.is_none());
+    // It was free at no time.
+    assert_eq!(*nodes[2].seen.lock().unwrap(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

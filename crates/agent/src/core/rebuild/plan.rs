@@ -3,6 +3,7 @@
 use crate::{
     cluster::Cluster,
     config::AgentConfig,
+    core::claims::is_leftover,
     journal::{LocalEndpoint, LocalEndpoints},
     loss::{Lack, behind},
 };
@@ -220,7 +221,8 @@ impl Planning<'_> {
             let claim = remains.claim(subnet.pool, address);
             match claim {
                 Some(claim) if claim.endpoint != id => {
-                    if claim.rebuilt >= times {
+                    let leftover = is_leftover(claim, &self.config.node_name, &self.loss.journal);
+                    if claim.rebuilt >= times && !leftover {
                         return Confirmation::CutOff(format!(
                             "address {address} went to an endpoint of node {} when the store was rebuilt",
                             claim.node
@@ -233,7 +235,7 @@ impl Planning<'_> {
                         return Confirmation::Waits;
                     }
                     // Without any other sign that the store went back, it is rather this node that is behind.
-                    if !(self.loss.lack.endpoints || self.loss.lack.latest) {
+                    if !(self.loss.lack.endpoints || self.loss.lack.latest || leftover) {
                         return Confirmation::CutOff(format!(
                             "address {address} is an endpoint's of node {} in the store",
                             claim.node

@@ -133,7 +133,10 @@ impl World {
         for node in &self.nodes {
             node.store.faults().set_behind(None);
         }
-        let away = |node: &usize| !self.nodes[*node].is_running() || self.cut_until[*node].is_some();
+        let away = |node: &usize| {
+            let agent = &self.nodes[*node];
+            !agent.is_running() || agent.is_doomed() || self.cut_until[*node].is_some()
+        };
         let away: Vec<usize> = (0..NODES).filter(away).collect();
         let others: Vec<usize> = (0..NODES).filter(|node| !away.contains(node)).collect();
         // Somebody who knows of it and is there; and nobody who does not, and could take its address first.
