@@ -47,6 +47,7 @@ impl Core {
     ) -> Result<EndpointView, Error> {
         let _one_at_a_time = self.joining.lock(&holder.netns, network_id, name).await;
         if let Some((id, local)) = self.same_again(network_id, name, options, &holder) {
+            self.refuse_if_cut_off(id, &local)?;
             self.rounds.made(DATA_PLANE_PATIENCE, &id).await?;
             return Ok(view(id, &local));
         }
@@ -114,6 +115,25 @@ impl Core {
         };
         let known = self.journal.endpoints();
         known.iter().find(|(_, local)| same(local)).map(|(id, local)| (*id, local.clone()))
+    }
+
+    /// What is there already is no good where somebody else has its address by now.
+    pub(super) fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
+        let known = self.known();
+        let taken = || {
+            let mut claims =
+                local.subnets().map(|(address, subnet)| (address, known.claim(subnet.pool, address)));
+            claims.find_map(|(address, claim)| {
+                let node = &claim.filter(|claim| claim.endpoint != id)?.node;
+                Some(format!("address {address} went to an endpoint of node {node} meanwhile"))
+            })
+        };
+        let Some(why) = local.fenced.clone().or_else(taken) else { return Ok(()) };
+        let (name, network) = (&local.endpoint.name, &local.network.name);
+        let message = format!(
+            "{name} is on network {network} already, and is cut off: {why}; take it off the network, and put it on again"
+        );
+        Err(Error::conflict(message))
     }
 
     /// When an endpoint that joins `netns` now is created: after those it has, also where the clock went back. Their

@@ -26,6 +26,7 @@ impl Core {
                 let message = format!("endpoint {} is there already, with other addresses", id.short());
                 return Err(Error::conflict(message));
             }
+            self.refuse_if_cut_off(id, &local)?;
             // The engine did not get the answer.
             return self.hand_over(id, &local).await;
         }

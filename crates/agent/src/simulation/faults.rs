@@ -127,6 +127,9 @@ async fn who_lost_an_address_while_away_is_cut_off() {
         .await;
     let problems = back.describe().problems;
     assert!(problems.iter().any(|p| p.contains("went to an endpoint of node host1")), "{problems:?}");
+    // To ask again does not help, and is not said to have.
+    let refused = nodes[1].attach("overlay", "b").await.unwrap_err();
+    assert!(refused.kind == Kind::Conflict && refused.to_string().contains("is cut off"), "{refused}");
     // The winner leaves: the loser has its place back.
     core.detach_endpoint("overlay", "a").await.unwrap();
     eventually("it is back", || back.journal.endpoints().values().all(|local| local.fenced.is_none())).await;
