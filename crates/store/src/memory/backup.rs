@@ -19,6 +19,11 @@ struct Contents {
 }
 
 impl Backup {
+    /// Whether it has `key`.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.records.contains_key(key)
+    }
+
     pub(super) fn of(state: &State) -> Self {
         let (records, sessions) = (state.records.clone(), state.sessions.clone());
         Self(Arc::new(Contents { records, sessions, revision: state.revision }))

@@ -13,6 +13,7 @@ impl World {
     pub(super) async fn kill_or_start(&mut self, node: usize) {
         if self.nodes[node].is_running() {
             self.tell(format!("host{}: killed", node + 1));
+            self.go_away(&[node]);
             self.verbs[node].clear();
             self.nodes[node].kill().await;
         } else {
@@ -24,6 +25,7 @@ impl World {
     /// The host loses its power, and comes back without its agent: the disk is as it was, the kernel new.
     pub(super) async fn reboot(&mut self, node: usize) {
         self.tell(format!("host{}: loses its power", node + 1));
+        self.go_away(&[node]);
         self.verbs[node].clear();
         self.nodes[node].kill().await;
         for netns in self.nodes[node].containers() {
@@ -58,6 +60,7 @@ impl World {
         if self.nodes[node].is_running() {
             let points = self.rng.random_range(0..60);
             self.tell(format!("host{}: dies {points} points from now", node + 1));
+            self.go_away(&[node]);
             self.nodes[node].kill_after(points);
         }
     }

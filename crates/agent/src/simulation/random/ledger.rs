@@ -150,17 +150,22 @@ impl Ledger {
         for node in away {
             *self.given_up.entry(*node).or_default() += 1;
         }
-        for (id, promise) in &mut self.endpoints {
-            if promise.fate == Fate::Here && away.contains(&promise.node) && !heard(id) {
-                promise.fate = Fate::Unsure;
-            }
-        }
+        self.gone_away(away, |_, id| heard(id));
         // That a node was given up may be lost with the rest. It comes back with an address that somebody else was
         // given since: who of the two is faster to say so keeps it.
         let rivals: Vec<(NetworkId, BTreeSet<IpAddr>)> =
             self.endpoints.values().filter_map(Promise::rival).collect();
         for promise in self.endpoints.values_mut().filter(|e| e.fate == Fate::Here) {
             if rivals.iter().any(|(on, a)| *on == promise.network && !a.is_disjoint(&promise.addresses)) {
+                promise.fate = Fate::Unsure;
+            }
+        }
+    }
+
+    /// What those nodes had that are `away` nobody puts back into a store that lost it, unless it `stays`.
+    pub(super) fn gone_away(&mut self, away: &[usize], stays: impl Fn(NetworkId, &EndpointId) -> bool) {
+        for (id, promise) in self.endpoints.iter_mut().filter(|_| self.losses > 0) {
+            if promise.fate == Fate::Here && away.contains(&promise.node) && !stays(promise.network, id) {
                 promise.fate = Fate::Unsure;
             }
         }

@@ -4,7 +4,7 @@ use super::{NODES, World, verbs::lock};
 use rand::RngExt;
 use std::time::Duration;
 use tokio::time::Instant;
-use weft_model::EndpointId;
+use weft_model::{EndpointId, Key, Keyspace, NetworkId};
 use weft_store::memory::Silence;
 
 /// How the way to the store can be cut.
@@ -94,6 +94,7 @@ impl World {
             "cut off for {seconds} s, {cut:?}: {:?}",
             nodes.iter().map(|n| n + 1).collect::<Vec<_>>()
         ));
+        self.go_away(&nodes);
         for node in nodes {
             let faults = self.nodes[node].store.faults();
             match cut {
@@ -133,18 +134,34 @@ impl World {
         for node in &self.nodes {
             node.store.faults().set_behind(None);
         }
-        let away = |node: &usize| {
-            let agent = &self.nodes[*node];
-            !agent.is_running() || agent.is_doomed() || self.cut_until[*node].is_some()
-        };
-        let away: Vec<usize> = (0..NODES).filter(away).collect();
+        let away: Vec<usize> = (0..NODES).filter(|node| self.is_away(*node)).collect();
+        lock(&self.ledger).store_lost(&away, |id| self.have_heard(&away, id));
+    }
+
+    /// Whether the node has no part in what happens to the store, or will soon have none.
+    fn is_away(&self, node: usize) -> bool {
+        let agent = &self.nodes[node];
+        !agent.is_running() || agent.is_doomed() || self.cut_until[node].is_some()
+    }
+
+    /// Whether somebody knows of an endpoint and is there, while those are `away`; and nobody is who does not, and
+    /// could take its address first.
+    fn have_heard(&self, away: &[usize], id: &EndpointId) -> bool {
+        let knows = |node: &usize| self.nodes[*node].core().known().endpoint(id).is_some();
         let others: Vec<usize> = (0..NODES).filter(|node| !away.contains(node)).collect();
-        // Somebody who knows of it and is there; and nobody who does not, and could take its address first.
-        let heard = |id: &EndpointId| {
-            let knows = |node: &usize| self.nodes[*node].core().known().endpoint(id).is_some();
-            !others.is_empty() && others.len() == NODES - 1 && others.iter().all(knows)
+        !others.is_empty() && others.len() == NODES - 1 && others.iter().all(knows)
+    }
+
+    /// Nodes are about to die, or to be cut off. What the store has just lost, and nobody else has heard of, goes with
+    /// them.
+    pub(super) fn go_away(&self, going: &[usize]) {
+        let away: Vec<usize> =
+            (0..NODES).filter(|node| going.contains(node) || self.is_away(*node)).collect();
+        let store = self.store.backup();
+        let stays = |network: NetworkId, id: &EndpointId| {
+            store.has(&Keyspace::new("weft").path(&Key::Endpoint(network, *id))) || self.have_heard(&away, id)
         };
-        lock(&self.ledger).store_lost(&away, heard);
+        lock(&self.ledger).gone_away(going, stays);
     }
 
     /// Keeps a copy of the store, to come back to.
