@@ -164,7 +164,7 @@ impl Ledger {
 
     /// What those nodes had that are `away` nobody puts back into a store that lost it, unless it `stays`.
     pub(super) fn gone_away(&mut self, away: &[usize], stays: impl Fn(NetworkId, &EndpointId) -> bool) {
-        for (id, promise) in self.endpoints.iter_mut().filter(|_| self.losses > 0) {
+        for (id, promise) in &mut self.endpoints {
             if promise.fate == Fate::Here && away.contains(&promise.node) && !stays(promise.network, id) {
                 promise.fate = Fate::Unsure;
             }

@@ -7,6 +7,9 @@ use tokio::time::Instant;
 use weft_model::{EndpointId, Key, Keyspace, NetworkId};
 use weft_store::memory::Silence;
 
+/// How long a node may take to put back what is its own, with a slow store.
+const TIME_TO_PUT_BACK: Duration = Duration::from_secs(10);
+
 /// How the way to the store can be cut.
 #[derive(Debug, Clone, Copy)]
 enum Cut {
@@ -130,7 +133,7 @@ impl World {
                 false => self.store.restore(&self.backups[chosen]),
             }
         }
-        self.lost_after = self.backups.len();
+        (self.lost_after, self.lost) = (self.backups.len(), Some(Instant::now()));
         for node in &self.nodes {
             node.store.faults().set_behind(None);
         }
@@ -155,6 +158,9 @@ impl World {
     /// Nodes are about to die, or to be cut off. What the store has just lost, and nobody else has heard of, goes with
     /// them.
     pub(super) fn go_away(&self, going: &[usize]) {
+        if self.lost.is_none_or(|lost| lost.elapsed() > TIME_TO_PUT_BACK) {
+            return;
+        }
         let away: Vec<usize> =
             (0..NODES).filter(|node| going.contains(node) || self.is_away(*node)).collect();
         let store = self.store.backup();
