@@ -5,8 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::PathBuf,
+    time::Duration,
 };
+use tokio::time::Instant;
 use weft_model::{EndpointId, NetworkId};
+
+/// How long a node may take to put back what is its own, with a slow store.
+const TIME_TO_PUT_BACK: Duration = Duration::from_secs(10);
 
 /// What should be, as far as anybody was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,11 @@ pub(super) struct Ledger {
     given_up: BTreeMap<usize, usize>,
     /// How often the store lost what it had.
     pub(super) losses: usize,
+    /// When it did last.
+    lost: Option<Instant>,
+    /// What nodes had then that were there, and others had not heard of that were there, too: before they hear of the
+    /// loss, they may take its addresses.
+    contestable: BTreeSet<EndpointId>,
     pub(super) violations: Vec<String>,
 }
 
@@ -108,13 +118,20 @@ impl Ledger {
                 !e.addresses.is_disjoint(&addresses)
             }
         };
-        if let Some((id, _)) = self.endpoints.iter().find(other) {
-            let (a, b) = (id.short(), view.id.short());
-            self.violations.push(format!("{a} and {b} have the same address, of {addresses:?}"));
+        let rival = self.endpoints.iter().find(other).map(|(id, _)| *id);
+        // Which of the two keeps it turns out later.
+        let contested = rival.is_some_and(|id| self.has_just_lost() && self.contestable.contains(&id));
+        match rival {
+            Some(id) if contested => drop(self.endpoints.entry(id).and_modify(|e| e.fate = Fate::Unsure)),
+            Some(id) => {
+                let (a, b) = (id.short(), view.id.short());
+                self.violations.push(format!("{a} and {b} have the same address, of {addresses:?}"));
+            }
+            None => {}
         }
         let fate = match self.ended.contains(&(node, netns.clone())) {
             true => Fate::Gone,
-            false if self.attaching(node) != began => Fate::Unsure,
+            false if contested || self.attaching(node) != began => Fate::Unsure,
             false => Fate::Here,
         };
         let promise = Promise { node, network: view.network, addresses, netns, fate };
@@ -143,10 +160,19 @@ impl Ledger {
 
     /// The store lost what it had. A network that nobody is on is put back by whoever remembers it, and one that was
     /// removed goes again if somebody remembers that: but he may have died before he wrote it down. What nodes had
-    /// that are `away` is put back by others, unless they may not have `heard` of it.
-    pub(super) fn store_lost(&mut self, away: &[usize], heard: impl Fn(&EndpointId) -> bool) {
+    /// that are `away` is put back by others, unless they may not have `heard` of it. What a node has that is there
+    /// may have `rivals`.
+    pub(super) fn store_lost(
+        &mut self,
+        away: &[usize],
+        heard: impl Fn(&EndpointId) -> bool,
+        rivals: impl Fn(usize, &EndpointId) -> bool,
+    ) {
         self.networks.values_mut().for_each(|fate| *fate = Fate::Unsure);
         self.losses += 1;
+        self.lost = Some(Instant::now());
+        let contestable = self.endpoints.iter().filter(|(id, promise)| rivals(promise.node, id));
+        self.contestable.extend(contestable.map(|(id, _)| *id));
         for node in away {
             *self.given_up.entry(*node).or_default() += 1;
         }
@@ -160,6 +186,11 @@ impl Ledger {
                 promise.fate = Fate::Unsure;
             }
         }
+    }
+
+    /// Whether the store lost what it had so short a time ago that it may still lack it.
+    pub(super) fn has_just_lost(&self) -> bool {
+        self.lost.is_some_and(|lost| lost.elapsed() < TIME_TO_PUT_BACK)
     }
 
     /// What those nodes had that are `away` nobody puts back into a store that lost it, unless it `stays`.

@@ -53,8 +53,6 @@ struct World {
     backups: Vec<Backup>,
     /// How many of them were made before it was lost.
     lost_after: usize,
-    /// When the store lost what it had last.
-    lost: Option<Instant>,
     record: Record,
 }
 
@@ -124,7 +122,6 @@ impl World {
             cut_until: [None; NODES],
             backups: Vec::new(),
             lost_after: 0,
-            lost: None,
             record,
         }
     }

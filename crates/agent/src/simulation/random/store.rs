@@ -7,9 +7,6 @@ use tokio::time::Instant;
 use weft_model::{EndpointId, Key, Keyspace, NetworkId};
 use weft_store::memory::Silence;
 
-/// How long a node may take to put back what is its own, with a slow store.
-const TIME_TO_PUT_BACK: Duration = Duration::from_secs(10);
-
 /// How the way to the store can be cut.
 #[derive(Debug, Clone, Copy)]
 enum Cut {
@@ -133,12 +130,16 @@ impl World {
                 false => self.store.restore(&self.backups[chosen]),
             }
         }
-        (self.lost_after, self.lost) = (self.backups.len(), Some(Instant::now()));
+        self.lost_after = self.backups.len();
         for node in &self.nodes {
             node.store.faults().set_behind(None);
         }
         let away: Vec<usize> = (0..NODES).filter(|node| self.is_away(*node)).collect();
-        lock(&self.ledger).store_lost(&away, |id| self.have_heard(&away, id));
+        let rivals = |owner: usize, id: &EndpointId| {
+            let mut others = (0..NODES).filter(|node| *node != owner && self.nodes[*node].is_running());
+            others.any(|node| self.nodes[node].core().known().endpoint(id).is_none())
+        };
+        lock(&self.ledger).store_lost(&away, |id| self.have_heard(&away, id), rivals);
     }
 
     /// Whether the node has no part in what happens to the store, or will soon have none.
@@ -158,7 +159,7 @@ impl World {
     /// Nodes are about to die, or to be cut off. What the store has just lost, and nobody else has heard of, goes with
     /// them.
     pub(super) fn go_away(&self, going: &[usize]) {
-        if self.lost.is_none_or(|lost| lost.elapsed() > TIME_TO_PUT_BACK) {
+        if !lock(&self.ledger).has_just_lost() {
             return;
         }
         let away: Vec<usize> =
