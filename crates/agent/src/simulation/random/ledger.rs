@@ -41,6 +41,13 @@ impl Promise {
     }
 }
 
+/// When a request began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    given_up: usize,
+    losses: usize,
+}
+
 /// What was known when the removal of a network began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
@@ -104,11 +111,15 @@ impl Ledger {
     }
 
     /// What [`attached`](Self::attached) needs to know of when the request began.
-    pub(super) fn attaching(&self, node: usize) -> usize {
+    pub(super) fn attaching(&self, node: usize) -> Began {
+        Began { given_up: self.times_given_up(node), losses: self.losses }
+    }
+
+    fn times_given_up(&self, node: usize) -> usize {
         self.given_up.get(&node).copied().unwrap_or(0)
     }
 
-    pub(super) fn attached(&mut self, node: usize, began: usize, netns: PathBuf, view: &EndpointView) {
+    pub(super) fn attached(&mut self, node: usize, began: Began, netns: PathBuf, view: &EndpointView) {
         if self.networks.get(&view.network) == Some(&Fate::Gone) {
             self.violations.push(format!("{} joined a network that was removed", view.id.short()));
         }
@@ -119,8 +130,14 @@ impl Ledger {
             }
         };
         let rival = self.endpoints.iter().find(other).map(|(id, _)| *id);
+        // It may have been made before the loss, and is acknowledged only now.
+        if began.losses != self.losses {
+            self.contestable.insert(view.id);
+        }
         // Which of the two keeps it turns out later.
-        let contested = rival.is_some_and(|id| self.has_just_lost() && self.contestable.contains(&id));
+        let contested = rival.is_some_and(|id| {
+            self.has_just_lost() && [id, view.id].iter().any(|one| self.contestable.contains(one))
+        });
         match rival {
             Some(id) if contested => drop(self.endpoints.entry(id).and_modify(|e| e.fate = Fate::Unsure)),
             Some(id) => {
@@ -131,7 +148,7 @@ impl Ledger {
         }
         let fate = match self.ended.contains(&(node, netns.clone())) {
             true => Fate::Gone,
-            false if contested || self.attaching(node) != began => Fate::Unsure,
+            false if contested || self.times_given_up(node) != began.given_up => Fate::Unsure,
             false => Fate::Here,
         };
         let promise = Promise { node, network: view.network, addresses, netns, fate };
