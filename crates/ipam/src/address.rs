@@ -39,6 +39,14 @@ pub fn next_address(subnet: &Subnet, last: Option<IpAddr>, taken: &impl Taken) -
     })
 }
 
+/// An address of `subnet` to look for a free one from, instead of the one handed out last: `chance` draws it, out of the
+/// first 2³². Of an IPv6 pool that is a small part, in which Ethernet addresses that follow from them are distinct.
+pub fn random_place(subnet: &Subnet, chance: u32) -> IpAddr {
+    let range = hosts(subnet);
+    let others = (range.end() - range.start()).min(u32::MAX.into());
+    address(subnet.pool, range.start() + u128::from(chance) % (others + 1))
+}
+
 /// The addresses to hand out from, as numbers; the ends of the pool are among them.
 fn hosts(subnet: &Subnet) -> RangeInclusive<u128> {
     let range = subnet.ip_range.unwrap_or(subnet.pool);
@@ -115,6 +123,21 @@ mod tests {
     }
 
     proptest! {
+        /// Every place is of the range, also of the widest, and leads to a free address.
+        #[test]
+        fn a_random_place_leads_to_a_free_address(length in 8u8..31, range in 0u8..4, chance in any::<u32>()) {
+            for (pool, longest) in [("10.0.0.0", 30), ("fd00::", 126)] {
+                let pool = format!("{pool}/{}", if longest == 126 { 4 * length } else { length });
+                let within = format!("{}/{}", &pool[..pool.find('/').unwrap()], longest - range);
+                for s in [subnet(&pool, None), subnet(&pool, (length < 26).then_some(within.as_str()))] {
+                    let place = random_place(&s, chance);
+                    prop_assert!(s.ip_range.unwrap_or(s.pool).contains(&place));
+                    let free = next_address(&s, Some(place), &|_| false).unwrap();
+                    prop_assert!(s.check_host("address", free).is_ok() && free != s.gateway);
+                }
+            }
+        }
+
         /// Any order of takes and releases: never an address that is taken, never one that is reserved, full
         /// exactly when all are taken, and the one released last only when nothing else is left.
         #[test]

@@ -1,7 +1,7 @@
 //! Addresses: chosen from the picture, claimed by compare-and-set together with the endpoint they are for.
 //! One round trip where nobody else was after the same address; never a scan, unless the pool seems full.
 
-use super::{Core, Error, JoinOptions, Kind};
+use super::{Core, Error, JoinOptions, Kind, races::Lost};
 use crate::{
     cluster::{Cluster, Stored},
     journal::LocalEndpoints,
@@ -9,7 +9,7 @@ use crate::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     net::IpAddr,
     sync::{Mutex, PoisonError},
 };
@@ -35,6 +35,8 @@ pub(crate) struct Pending {
 pub(super) struct Held<'p> {
     pending: &'p Pending,
     pub(super) addresses: Vec<ClaimKey>,
+    /// Whether the next ones follow these.
+    pub(super) in_order: bool,
 }
 
 impl Drop for Held<'_> {
@@ -87,8 +89,7 @@ impl Core {
         network_id: NetworkId,
         joining: &Joining<'_>,
     ) -> Result<(Network, Endpoint), Error> {
-        // Addresses that another node turned out to be faster at, since the picture.
-        let mut lost = BTreeSet::new();
+        let mut lost = Lost::default();
         let mut read_anew = false;
         let mut attempts = self.attempts();
         loop {
@@ -98,7 +99,7 @@ impl Core {
                 // Before saying that a pool is full, forget what was only believed to be lost, once.
                 Err(error) if error.kind == Kind::Conflict && !lost.is_empty() && !read_anew => {
                     read_anew = true;
-                    lost.clear();
+                    lost.forget();
                     attempts.again(&cluster).await?;
                     continue;
                 }
@@ -106,18 +107,14 @@ impl Core {
             };
             let endpoint = self.endpoint(joining, &held.addresses);
             refuse_mac_twice(&cluster, network_id, endpoint.mac)?;
-            let txn = self.joining(&cluster, network_id, network, (joining, &endpoint), &held.addresses)?;
+            let txn = self.joining(&cluster, network_id, network, (joining, &endpoint), &held)?;
             match self.store.commit(txn).await {
                 Ok(()) => return Ok(((**network).clone(), endpoint)),
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
-                    let mut learnt = false;
-                    for (pool, address) in &held.addresses {
-                        if keys.contains(&self.path(&Key::Claim(*pool, *address))) {
-                            learnt |= lost.insert(*address);
-                        }
-                    }
-                    // Somebody was faster: try the next address at once. Anything else: look again first.
+                    let claimed = |key: &&ClaimKey| keys.contains(&self.path(&Key::Claim(key.0, key.1)));
+                    let learnt = lost.add(held.addresses.iter().filter(claimed).map(|(_, a)| *a), &self.env);
+                    // Somebody was faster: try another address at once. Anything else: look again first.
                     if learnt { attempts.at_once()? } else { attempts.again(&cluster).await? }
                 }
             }
@@ -148,7 +145,7 @@ impl Core {
         network_id: NetworkId,
         network: &Stored<Network>,
         (joining, endpoint): (&Joining<'_>, &Endpoint),
-        addresses: &[ClaimKey],
+        held: &Held<'_>,
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(joining.id);
         let key = self.path(&Key::Endpoint(network_id, joining.id));
@@ -157,10 +154,10 @@ impl Core {
             endpoint.to_json(),
             Condition::Absent,
         );
-        for (pool, address) in addresses {
+        for (pool, address) in &held.addresses {
             txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
             // What was asked for is out of order: the others go on where they were.
-            if !joining.options.addresses().any(|asked| asked == *address) {
+            if held.in_order && !joining.options.addresses().any(|asked| asked == *address) {
                 let cursor = Cursor { last: *address, extra: Extra::new() };
                 txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
             }
@@ -207,17 +204,17 @@ impl Core {
         network: &Network,
         pool: IpNet,
         asked: Option<IpAddr>,
-        lost: &BTreeSet<IpAddr>,
+        lost: &Lost,
     ) -> Result<Held<'_>, Error> {
         let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = |pool: IpNet, address: IpAddr| {
-            cluster.is_claimed(pool, address) || lost.contains(&address) || held.contains(&(pool, address))
+            cluster.is_claimed(pool, address) || lost.contains(address) || held.contains(&(pool, address))
         };
         let subnet = network.subnets.iter().find(|subnet| subnet.pool == pool);
         let subnet = subnet.ok_or_else(|| Error::not_found("subnet", &pool.to_string()))?;
-        let key = (pool, self.choose_in(cluster, subnet, asked, &busy)?);
+        let key = (pool, self.choose_in(cluster, subnet, asked, (lost, &busy))?);
         held.insert(key);
-        Ok(Held { pending: &self.pending, addresses: vec![key] })
+        Ok(Held { pending: &self.pending, addresses: vec![key], in_order: lost.none_yet() })
     }
 
     /// Chooses addresses: in the segment that the asked ones lie in, or the first with room.
@@ -226,7 +223,7 @@ impl Core {
         cluster: &'c Cluster,
         id: NetworkId,
         options: &JoinOptions,
-        lost: &BTreeSet<IpAddr>,
+        lost: &Lost,
     ) -> Result<(&'c Stored<Network>, Held<'_>), Error> {
         let network = cluster.networks.get(&id).ok_or_else(|| Error::not_found("network", &id.short()))?;
         if network.removing {
@@ -238,21 +235,21 @@ impl Core {
         let segments = network.segments();
         for segment in segments_for(network, &segments, &asked)? {
             let busy = |pool: IpNet, address: IpAddr| {
-                cluster.is_claimed(pool, address)
-                    || lost.contains(&address)
-                    || held.contains(&(pool, address))
+                cluster.is_claimed(pool, address) || lost.contains(address) || held.contains(&(pool, address))
             };
             let addresses: Result<Vec<_>, Error> = segment
                 .subnets()
                 .map(|subnet| {
                     let asked = asked.iter().copied().find(|a| subnet.pool.contains(a));
-                    self.choose_in(cluster, subnet, asked, &busy).map(|address| (subnet.pool, address))
+                    self.choose_in(cluster, subnet, asked, (lost, &busy))
+                        .map(|address| (subnet.pool, address))
                 })
                 .collect();
             match addresses {
                 Ok(addresses) => {
                     held.extend(addresses.iter().copied());
-                    return Ok((network, Held { pending: &self.pending, addresses }));
+                    let in_order = lost.none_yet();
+                    return Ok((network, Held { pending: &self.pending, addresses, in_order }));
                 }
                 Err(error) => full = error,
             }
@@ -265,11 +262,11 @@ impl Core {
         cluster: &Cluster,
         subnet: &Subnet,
         asked: Option<IpAddr>,
-        busy: &impl Fn(IpNet, IpAddr) -> bool,
+        (lost, busy): (&Lost, &impl Fn(IpNet, IpAddr) -> bool),
     ) -> Result<IpAddr, Error> {
         let pool = subnet.pool;
         let Some(address) = asked else {
-            let last = cluster.cursors.get(&pool).copied();
+            let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
             return next_address(subnet, last, &|address| busy(pool, address)).ok_or_else(|| {
                 let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
                 let range = subnet.ip_range.unwrap_or(pool);

@@ -1,11 +1,16 @@
 //! Addresses that are granted before the endpoint is known that is to have them: the first step of the engines'
 //! protocol. A grant is a claim in the store for an endpoint that does not exist yet.
 
-use super::{Core, Error, Kind, claims::ClaimKey, networks::Known};
+use super::{
+    Core, Error, Kind,
+    claims::{ClaimKey, Held},
+    networks::Known,
+    races::Lost,
+};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     net::IpAddr,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -98,7 +103,7 @@ impl Grants {
 impl Core {
     pub(crate) async fn grant(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
         let (id, engine) = (self.env.random(|rng| EndpointId::random(rng)), self.grants.engine());
-        let mut lost = BTreeSet::new();
+        let mut lost = Lost::default();
         let mut attempts = self.attempts();
         loop {
             let cluster = self.cluster_with(pool).await?;
@@ -106,7 +111,7 @@ impl Core {
             let held = self.choose_from(&cluster, network, pool, asked, &lost)?;
             let Some(&key @ (_, address)) = held.addresses.first() else { continue };
             let _in_the_making = self.pending.make(id);
-            match self.store.commit(self.granting(&cluster, (network_id, network), key, id, asked)?).await {
+            match self.store.commit(self.granting(&cluster, (network_id, network), &held, id, asked)?).await {
                 Ok(()) => {
                     self.grants.put(key, id, engine);
                     return IpNet::new(address, pool.prefix_len())
@@ -115,8 +120,8 @@ impl Core {
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
                     let faster = keys.contains(&self.path(&Key::Claim(pool, address)));
-                    // Somebody was faster: try the next address at once. Anything else: look again first.
-                    if faster && asked.is_none() && lost.insert(address) {
+                    // Somebody was faster: try another address at once. Anything else: look again first.
+                    if faster && asked.is_none() && lost.add([address], &self.env) {
                         attempts.at_once()?;
                     } else {
                         attempts.again(&cluster).await?;
@@ -130,21 +135,20 @@ impl Core {
         &self,
         cluster: &Cluster,
         (network_id, network): (NetworkId, &Stored<Network>),
-        (pool, address): ClaimKey,
+        held: &Held<'_>,
         id: EndpointId,
         asked: Option<IpAddr>,
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(id);
-        let txn = self.while_member(cluster, network_id, network, id)?.put(
-            self.path(&Key::Claim(pool, address)),
-            claim.to_json(),
-            Condition::Absent,
-        );
-        if asked.is_some() {
-            return Ok(txn);
+        let mut txn = self.while_member(cluster, network_id, network, id)?;
+        for (pool, address) in &held.addresses {
+            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
+            if held.in_order && asked.is_none() {
+                let cursor = Cursor { last: *address, extra: Extra::new() };
+                txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+            }
         }
-        let cursor = Cursor { last: address, extra: Extra::new() };
-        Ok(txn.put(self.path(&Key::Cursor(pool)), cursor.to_json(), Condition::Always))
+        Ok(txn)
     }
 
     /// The cluster, once it has a network of `pool`: an engine may ask for an address before it told of the

@@ -15,6 +15,7 @@ mod patience;
 mod pools;
 mod ports;
 mod processes;
+mod races;
 mod rebuild;
 mod report;
 mod request;

@@ -2,7 +2,7 @@
 
 use super::{cluster, eventually, network, network_in};
 use crate::core::{JoinOptions, Kind};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 async fn everywhere(nodes: &[super::Node], name: &str) {
     for node in nodes {
@@ -112,6 +112,49 @@ async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
             eventually("all are released", || node.core().known().claims.is_empty()).await;
         }
     }
+}
+
+/// Fifty hosts that boot together, ten containers each: nobody is refused, and the store is asked for two or three
+/// transactions a container. All in order, it would be twenty-five.
+#[tokio::test(start_paused = true)]
+async fn fifty_nodes_that_start_at_once_are_in_each_others_way_a_little() {
+    let (store, nodes) = cluster(50).await;
+    nodes[0].core().create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
+    everywhere(&nodes, "overlay").await;
+    for node in &nodes {
+        node.store.faults().set_delay(Duration::from_millis(2));
+        node.store.faults().set_watch_delay(Duration::from_millis(300));
+    }
+    let before = store.commits();
+    let starts = nodes.iter().enumerate().map(|(n, node)| async move {
+        let mut got = BTreeSet::new();
+        for number in 0..10 {
+            let view = node.attach("overlay", &format!("c{n}-{number}")).await.unwrap();
+            got.extend(view.endpoint.ipv4);
+        }
+        got
+    });
+    let got = futures::future::join_all(starts).await;
+    let commits = store.commits() - before;
+    let distinct: BTreeSet<_> = got.iter().flatten().copied().collect();
+    assert_eq!(distinct.len(), 500);
+    assert!(commits <= 1500, "{commits} transactions for 500 containers");
+    // The first of them is the next in order.
+    assert!(distinct.contains(&"10.5.0.2".parse().unwrap()));
+}
+
+/// Who did not get the next address goes on elsewhere; the next in order stays the next.
+#[tokio::test(start_paused = true)]
+async fn a_jump_does_not_change_the_order_of_the_others() {
+    let (_store, nodes) = cluster(2).await;
+    nodes[0].core().create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
+    everywhere(&nodes, "overlay").await;
+    nodes[1].store.faults().set_watch_delay(Duration::from_secs(1));
+    let last = |view: crate::core::EndpointView| view.endpoint.ipv4.unwrap().octets();
+    assert_eq!(last(nodes[0].attach("overlay", "a").await.unwrap()), [10, 5, 0, 2]);
+    let [_, _, c, d] = last(nodes[1].attach("overlay", "b").await.unwrap());
+    assert!((c, d) > (0, 3), "it went elsewhere: {c}.{d}");
+    assert_eq!(last(nodes[0].attach("overlay", "c").await.unwrap()), [10, 5, 0, 3]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,6 +41,8 @@ struct Shared {
     /// How often it was replaced by another: whoever was connected to the one before is not to this one.
     replaced: AtomicU64,
     sessions_opened: AtomicU64,
+    /// How many transactions arrived, whatever became of them.
+    commits: AtomicU64,
 }
 
 impl Default for MemoryStore {
@@ -58,6 +60,7 @@ impl MemoryStore {
             state: Mutex::new(state),
             replaced: AtomicU64::new(0),
             sessions_opened: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), faults: Arc::default() }
     }
@@ -83,6 +86,11 @@ impl MemoryStore {
         for session in sessions {
             self.expire_session(&session);
         }
+    }
+
+    /// How many transactions arrived so far, carried out or not.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
     }
 
     /// A copy of all it has.
@@ -141,6 +149,11 @@ impl Shared {
     fn since(&self, prefix: &str, revision: Revision) -> Seen {
         let state = self.state();
         (state.since(prefix, revision), Revision(state.revision), state.next_deadline())
+    }
+
+    fn commit(&self, txn: &Txn) -> Result<(), Vec<String>> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.change(|draft| state::commit(draft, txn))
     }
 
     fn change<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> T) -> T {
@@ -221,8 +234,7 @@ impl Store for MemoryStore {
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
         limits::check_txn(&txn).map_err(|reason| limits::refused(NAME, "commit", reason))?;
-        let done =
-            self.faults.write("commit", || self.shared.change(|draft| state::commit(draft, &txn))).await?;
+        let done = self.faults.write("commit", || self.shared.commit(&txn)).await?;
         done.map_err(|keys| CommitError::Conflict { keys })
     }
 

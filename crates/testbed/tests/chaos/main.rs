@@ -12,6 +12,7 @@
 
 mod agents;
 mod asking;
+mod crowds;
 mod cuts;
 mod docker;
 mod ending;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let table = Arc::new(Table::default());
     let scenarios = [
         agents::SCENARIOS,
+        crowds::SCENARIOS,
         stores::SCENARIOS,
         servers::SCENARIOS,
         cuts::SCENARIOS,

@@ -1,0 +1,54 @@
+//! Races for addresses. All nodes try the same next address of a pool; one gets it. Whoever does not goes on from a
+//! random place, or the others would be at the same one again, and again: fifty nodes need fifty rounds for the next
+//! fifty addresses then.
+
+use crate::env::Env;
+use rand::RngExt;
+use std::{collections::BTreeSet, net::IpAddr};
+use weft_ipam::random_place;
+use weft_model::Subnet;
+
+/// What one request has lost to other nodes so far.
+#[derive(Default)]
+pub(super) struct Lost {
+    /// Addresses that another node turned out to be faster at, since the picture.
+    addresses: BTreeSet<IpAddr>,
+    /// Where to go on.
+    elsewhere: Option<u32>,
+}
+
+impl Lost {
+    /// Notes a race that was lost, for all of `addresses`; whether any of them is news.
+    pub(super) fn add(&mut self, addresses: impl IntoIterator<Item = IpAddr>, env: &Env) -> bool {
+        let before = self.addresses.len();
+        self.addresses.extend(addresses);
+        let learnt = self.addresses.len() > before;
+        if learnt {
+            self.elsewhere = Some(env.random(|rng| rng.random()));
+        }
+        learnt
+    }
+
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
+    /// Forgets what was only believed to be lost.
+    pub(super) fn forget(&mut self) {
+        self.addresses.clear();
+    }
+
+    /// The address of `subnet` to go on from, which counts as the one handed out last would; `None`: in order.
+    pub(super) fn place_in(&self, subnet: &Subnet) -> Option<IpAddr> {
+        self.elsewhere.map(|chance| random_place(subnet, chance))
+    }
+
+    /// Whether addresses are still chosen in order: the next one for others follows then.
+    pub(super) fn none_yet(&self) -> bool {
+        self.elsewhere.is_none()
+    }
+}
