@@ -31,8 +31,8 @@ pub use report::{
     AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, Inside, NetworkStatus, NetworkView,
     NodeView, Round, Standing, Status, StoreStatus,
 };
-pub(crate) use request::refuse_encryption;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
+pub(crate) use request::{refuse_encryption, refuse_if_kept};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
 use crate::{

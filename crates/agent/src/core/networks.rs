@@ -75,6 +75,7 @@ impl Core {
             extra: Extra::new(),
         };
         network.requested_mtu().map_err(Error::invalid)?;
+        network.check_keep().map_err(Error::invalid)?;
         let segments = network.segments().len();
         if segments > MAX_SEGMENTS {
             return Err(Error::invalid(format!(
@@ -217,7 +218,8 @@ impl Core {
         let unused = cluster
             .networks
             .iter()
-            .filter(|(id, network)| !cluster.endpoints.contains_key(id) && filter.matches(network));
+            .filter(|(id, network)| !cluster.endpoints.contains_key(id) && filter.matches(network))
+            .filter(|(_, network)| !network.is_kept());
         let mut removed = Vec::new();
         for (id, network) in unused {
             match self.remove_unused(*id, network.name.clone()).await {

@@ -1,13 +1,15 @@
 //! What the doors ask of the core. Whatever came from outside has been parsed by now.
 
-use super::Error;
+use super::{Error, Kind};
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointName, MacAddr, NetworkId, NetworkName, PortMapping};
+use weft_model::{
+    EndpointName, KEEP_LABEL, KEEP_OPTION, MacAddr, Network, NetworkId, NetworkName, PortMapping,
+};
 
 /// A network to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,19 @@ pub(crate) fn refuse_encryption(options: &BTreeMap<String, String>) -> Result<()
         return Err(Error::invalid(
             "weft does not encrypt: leave out the option \"encrypted\", and run it on a network that you trust",
         ));
+    }
+    Ok(())
+}
+
+/// Whoever cleans up on one host must not take a network from all.
+pub(crate) fn refuse_if_kept(network: &Network) -> Result<(), Error> {
+    if network.is_kept() {
+        let message = format!(
+            "network {0} is kept, since it was created with the option {KEEP_OPTION} or the label {KEEP_LABEL}: \
+             remove it with `weft network rm {0}`",
+            network.name
+        );
+        return Err(Error::new(Kind::Forbidden, message));
     }
     Ok(())
 }

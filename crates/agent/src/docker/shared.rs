@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     containers: Mutex<BTreeMap<String, Container>>,
     /// Wakes the task: something happened that the engine has to be asked about. A wake-up carries nothing else.
     pub(crate) look: Notify,
+    /// Wakes it, too: the engine has a network that it did not have.
+    pub(super) arrived: Notify,
 }
 
 impl Shared {
@@ -60,6 +62,7 @@ impl Shared {
             creating: Mutex::default(),
             containers: Mutex::default(),
             look: Notify::new(),
+            arrived: Notify::new(),
         })
     }
 

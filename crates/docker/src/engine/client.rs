@@ -16,7 +16,7 @@ use weft_model::{ContainerId, NetworkId};
 /// locks that the engine holds then.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    transport: Transport,
+    pub(super) transport: Transport,
     version: Version,
     api: ApiVersion,
 }
@@ -129,11 +129,11 @@ impl Engine {
         Ok(Events::new(self.transport.clone(), request, body))
     }
 
-    fn look(&self, path: &str) -> Question {
+    pub(super) fn look(&self, path: &str) -> Question {
         Question::look(self.path(path))
     }
 
-    fn path(&self, path: &str) -> String {
+    pub(super) fn path(&self, path: &str) -> String {
         format!("/v{}{path}", self.api)
     }
 }

@@ -5,6 +5,7 @@ mod container;
 mod error;
 mod event;
 mod network;
+mod reconnect;
 mod transport;
 mod version;
 

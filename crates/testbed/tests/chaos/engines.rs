@@ -4,11 +4,11 @@ use crate::{
     docker::{ASIDE, FOREIGN, LIVE_RESTORE, WAITING},
     lost::{self, LOST},
     scenario::Scenario,
-    stage::{NETWORK, Stage},
+    stage::{NETWORK, SOON, Stage},
     stores::goes_on_without_store,
 };
 use std::time::Instant;
-use weft_testbed::Release;
+use weft_testbed::{Container, Release, until};
 
 /// The second host and the third have an engine each; on the first is weft alone. Engines keep this machine busy by
 /// themselves: with less than the usual, what is measured is weft.
@@ -50,6 +50,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         fault: "the store loses its disk, and engines have networks in it",
         says: LOST,
         play: store_wiped,
+        ..DOCKER
+    },
+    Scenario {
+        name: "pruned-nightly",
+        fault: "networks pruned from an engine whose containers on them do not run",
+        always: false,
+        says: &["is on the network again, which was put back", "started again: its network is back"],
+        play: pruned,
         ..DOCKER
     },
 ];
@@ -132,4 +140,38 @@ fn store_wiped(stage: &mut Stage<'_>) {
     }
     stage.engines[&3].docker("start idler");
     stage.is_run(3, "idle", "idler");
+}
+
+fn pruned(stage: &mut Stage<'_>) {
+    let network = "nightly";
+    stage.engines[&2].docker(&format!("network create -d weft --ipam-driver weft --label job {network}"));
+    stage.is_in_engine(3, network);
+    let user = Container::attach(stage.host(1), network, "user");
+    for number in [2, 3] {
+        let engine = &stage.engines[&number];
+        let sleeper = format!("sleeper-{number}");
+        engine.docker(&format!("run -itd --net {network} --network-alias role --name {sleeper} busybox"));
+        engine.docker(&format!("stop -t0 {sleeper}"));
+        // It ends at once, again and again, and is mostly waited for.
+        engine.docker(&format!("run -d --net {network} --restart always --name restless busybox sleep 0.1"));
+        let id = || engine.docker(&format!("network ls --no-trunc -q -f name={network}"));
+        let before = id();
+        until("it is pruned, and put back", SOON, || {
+            // Others would go for good, since nobody is on them.
+            engine.docker("network prune -f --filter label=job");
+            engine.succeeds(&format!("network inspect {network}")) && id() != before
+        });
+        until("it can be started", SOON, || engine.succeeds(&format!("start {sleeper}")));
+        let known = stage.is_run(number, network, &sleeper).address();
+        if !user.resolve("role").contains(&known) {
+            stage.figures.wrong(format!("{sleeper} lost its alias"));
+        }
+        let now = id();
+        let on = "inspect -f {{range.NetworkSettings.Networks}}{{.NetworkID}}{{end}} restless";
+        until("what the engine gave up is started again", SOON, || engine.docker(on) == now);
+        engine.docker("rm -f restless");
+    }
+    stage.change();
+    stage.names_are_answered();
+    user.detach(network);
 }

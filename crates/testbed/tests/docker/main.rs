@@ -11,5 +11,6 @@ mod guide;
 #[allow(dead_code, reason = "what other tests share, too")]
 mod leftovers;
 mod networks;
+mod nightly;
 mod proxy;
 mod refusals;

@@ -3,7 +3,7 @@
 
 use super::Driver;
 use crate::{
-    core::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption},
+    core::{self, CreateNetwork, Error, Kind, PoolRequest, refuse_encryption},
     docker::Mapped,
 };
 use ipnet::IpNet;
@@ -40,6 +40,7 @@ impl Driver {
         while let Some(known) = self.shared.mapped().remove(&id) {
             // One that is not known to be in the cluster may be on its way there, under the engine's id.
             let network = known.network.unwrap_or(id);
+            self.refuse_if_kept(network)?;
             // Whether anybody uses it, on any node, is seen there.
             match self.verbs.remove_network(&network.to_string()).await {
                 Err(error) if error.kind != Kind::NotFound => return Err(error),
@@ -55,6 +56,12 @@ impl Driver {
             })?;
         }
         Ok(Reply::Done)
+    }
+
+    /// The engine removes it all the same, as it does whatever its driver says, and gets it back.
+    fn refuse_if_kept(&self, network: NetworkId) -> Result<(), Error> {
+        let view = self.verbs.network(&network.to_string()).ok();
+        view.map_or(Ok(()), |view| core::refuse_if_kept(&view.network))
     }
 
     fn remember(&self, change: impl FnOnce(&mut BTreeMap<NetworkId, Mapped>)) -> Result<(), Error> {

@@ -46,6 +46,13 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// A container, with its aliases. Waits while the container starts.
     async fn container(&self, id: &ContainerId) -> Result<Container, EngineError>;
 
+    /// Has a container that does not run be on the network `id` as it was on one that is gone.
+    async fn reconnect(&self, container: &ContainerId, name: &str, id: &NetworkId)
+    -> Result<(), EngineError>;
+
+    /// Starts a container, for which the engine asks its drivers.
+    async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
+
     /// What happens from now on, without an end but for an error.
     async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError>;
 }
@@ -96,6 +103,19 @@ impl Engine for engine::Engine {
 
     async fn container(&self, id: &ContainerId) -> Result<Container, EngineError> {
         self.container(id).await
+    }
+
+    async fn reconnect(
+        &self,
+        container: &ContainerId,
+        name: &str,
+        id: &NetworkId,
+    ) -> Result<(), EngineError> {
+        self.reconnect(container, name, id).await
+    }
+
+    async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {
+        self.start(container).await
     }
 
     async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError> {

@@ -1,7 +1,9 @@
-//! Learns the names of the engine's containers, and takes away endpoints that the engine has forgotten.
+//! Learns the names of the engine's containers, takes away endpoints that the engine has forgotten, and mends what
+//! containers know of networks that were put back.
 
 mod asking;
 mod orphans;
+mod stranded;
 mod table;
 
 use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news::Marks};
@@ -14,6 +16,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use stranded::Stranded;
 use table::{Members, Table};
 use tokio::{
     task::JoinSet,
@@ -42,6 +45,8 @@ pub(super) struct Containers<'f> {
     inspections: JoinSet<(ContainerId, Result<Container, EngineError>)>,
     renames: Attempts<EndpointId>,
     missing: Missing<EndpointId>,
+    reconnects: Attempts<Stranded>,
+    starts: JoinSet<()>,
 }
 
 impl<'f> Containers<'f> {
@@ -56,6 +61,8 @@ impl<'f> Containers<'f> {
             inspections: JoinSet::new(),
             renames: Attempts::default(),
             missing: Missing::default(),
+            reconnects: Attempts::default(),
+            starts: JoinSet::new(),
         }
     }
 
@@ -78,6 +85,7 @@ impl<'f> Containers<'f> {
             tokio::select! {
                 Ok(()) = journal.changed() => {}
                 () = self.follower.shared.look.notified() => {}
+                () = self.follower.shared.arrived.notified() => next_list = Instant::now(),
                 containers = news.take() => {
                     // Unlike an inspection, a list does not wait while one of them starts, and has its name.
                     if !containers.iter().all(|id| self.table.knows(id)) {
@@ -85,6 +93,7 @@ impl<'f> Containers<'f> {
                     }
                     self.curious.extend(containers);
                 }
+                Some(_) = self.starts.join_next() => {}
                 Some(Ok((id, result))) = self.inspections.join_next() => self.inspected(id, result)?,
                 () = sleep_until(due) => if Instant::now() >= next_list {
                     next_list = self.list().await?;
@@ -104,8 +113,10 @@ impl<'f> Containers<'f> {
         let ours = |c: &&Container| c.attachments.keys().any(|name| is_network(&cluster, name));
         let unknown = containers.iter().filter(ours).filter(|c| !self.table.knows_aliases_of(&c.id));
         self.curious.extend(unknown.map(|container| container.id));
+        self.reconnect(&containers).await?;
         let again = self.leave_orphans(&endpoints, &containers).await?;
-        Ok(Instant::now() + again.unwrap_or(PERIOD))
+        let next = Instant::now() + again.unwrap_or(PERIOD);
+        Ok(self.reconnects.next().map_or(next, |due| due.min(next)))
     }
 
     /// Asks the engine about the endpoints that have no name yet, if it is time to.
@@ -171,7 +182,10 @@ impl<'f> Containers<'f> {
     ) -> Result<(), EngineError> {
         self.asked.remove(&id);
         match result {
-            Ok(container) => self.table.inspected(&container),
+            Ok(container) => {
+                self.table.inspected(&container);
+                self.start_again(&container);
+            }
             Err(error) if error.is_not_found() => self.table.remove(&id),
             // One that takes long to start. The next event about it, or list, is soon enough.
             Err(EngineError::Late { .. }) => {}

@@ -64,6 +64,7 @@ impl Networks<'_> {
             // Nobody could know yet that this is what the engine is deleting.
             return self.follower.core.remove(&id.to_string()).await.map_err(|error| error.to_string());
         }
+        self.follower.shared.arrived.notify_one();
         tracing::info!(network = %name, id = id.short(), "network of Docker is in the cluster");
         Ok(())
     }
@@ -89,7 +90,9 @@ impl Networks<'_> {
 
     fn map(&self, id: NetworkId, network: NetworkId) -> Result<(), String> {
         let Some(pools) = self.known.get(&id).map(pools_of) else { return Ok(()) };
-        self.remember(|mapped| drop(mapped.insert(id, Mapped { network: Some(network), pools })))
+        self.remember(|mapped| drop(mapped.insert(id, Mapped { network: Some(network), pools })))?;
+        self.follower.shared.arrived.notify_one();
+        Ok(())
     }
 
     pub(super) fn remember(

@@ -256,6 +256,32 @@ impl Engine for Connected {
         self.0.look(|state| state.containers.get(id).cloned().ok_or_else(|| refused(404, "not found"))).await
     }
 
+    async fn reconnect(
+        &self,
+        container: &ContainerId,
+        name: &str,
+        id: &NetworkId,
+    ) -> Result<(), EngineError> {
+        let reconnect = |state: &mut State| {
+            let network = state.networks.get(id).map(|network| network.name.to_string());
+            let network = network.ok_or_else(|| refused(404, "not found"))?;
+            let there: Vec<NetworkId> = state.networks.keys().copied().collect();
+            let container = state.containers.get_mut(container).ok_or_else(|| refused(404, "not found"))?;
+            let Some(attachment) = container.attachments.get_mut(name) else { return Ok(()) };
+            // One that is there is left as it is.
+            if network == name && attachment.network.is_some_and(|id| !there.contains(&id)) {
+                attachment.network = None;
+            }
+            Ok(())
+        };
+        self.0.look(reconnect).await
+    }
+
+    async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {
+        self.0.look(|_| Ok(())).await?;
+        self.0.start_container(*container).await.map_err(|why| refused(500, &why))
+    }
+
     async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError> {
         let (subscriber, events) = mpsc::unbounded_channel();
         self.0

@@ -7,6 +7,7 @@ mod engine;
 mod networks;
 mod orphans;
 mod random;
+mod stranded;
 mod users;
 
 use super::Follower;

@@ -127,6 +127,7 @@ impl FakeEngine {
             name: name.parse().ok(),
             state: ContainerState::Created,
             attachments: BTreeMap::from([(network.to_owned(), attachment)]),
+            gave_up: None,
         };
         state.containers.insert(id, container);
         state.tell_of_container(ContainerAction::Create, id);
@@ -142,16 +143,27 @@ impl FakeEngine {
             if !state.up || container.state == ContainerState::Running {
                 return Err("down, or running already".to_owned());
             }
-            (container.attachments.keys().next().cloned(), state.life)
+            // Once it was there, it is looked for by its id.
+            let on = container.attachments.iter().next().map(|(name, on)| (name.clone(), on.network));
+            if let Some(lacked) =
+                on.as_ref().and_then(|(_, id)| *id).filter(|id| !state.networks.contains_key(id))
+            {
+                return Err(format!("network {lacked} not found"));
+            }
+            (on.map(|(name, _)| name), state.life)
         };
-        let endpoint = match network {
-            Some(network) => Some(self.attach(life, id, &network).await?),
+        let endpoint = match &network {
+            Some(network) => Some(self.attach(life, id, network).await?),
             None => None,
         };
         let mut state = self.state_in(life)?;
+        let on = network.and_then(|name| state.named(&name).map(|network| network.id));
         if let Some(container) = state.containers.get_mut(&id) {
             container.state = ContainerState::Running;
-            container.attachments.values_mut().for_each(|attachment| attachment.endpoint = endpoint);
+            for attachment in container.attachments.values_mut() {
+                attachment.endpoint = endpoint;
+                attachment.network = on;
+            }
             state.tell_of_container(ContainerAction::Start, id);
         }
         Ok(())

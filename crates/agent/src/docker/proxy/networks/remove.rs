@@ -3,7 +3,7 @@
 use super::Look;
 use crate::{
     api::Failure,
-    core::{Error, Kind},
+    core::{Error, Kind, refuse_if_kept},
     docker::proxy::{Proxy, forward::Reply},
 };
 use axum::{
@@ -26,13 +26,19 @@ impl Proxy {
             Look::Found(found) => self.ours(&found),
             Look::Refused(answer) => return Ok(answer.into()),
             // What the cluster has and this engine does not can be removed, too.
-            Look::Unknown => match self.verbs.remove_network(&network).await {
-                Ok(()) => return Ok(StatusCode::NO_CONTENT.into_response().into()),
-                Err(Error { kind: Kind::NotFound, .. }) => None,
-                Err(error) => return Err(error.into()),
-            },
+            Look::Unknown => {
+                if let Ok(view) = self.verbs.network(&network) {
+                    refuse_if_kept(&view.network)?;
+                }
+                match self.verbs.remove_network(&network).await {
+                    Ok(()) => return Ok(StatusCode::NO_CONTENT.into_response().into()),
+                    Err(Error { kind: Kind::NotFound, .. }) => None,
+                    Err(error) => return Err(error.into()),
+                }
+            }
         };
         let Some(ours) = ours else { return self.pass(request, false).await };
+        refuse_if_kept(&ours.view.network)?;
         match self.verbs.remove_network(&ours.name()).await {
             // Somebody else did.
             Err(Error { kind: Kind::NotFound, .. }) | Ok(()) => {}

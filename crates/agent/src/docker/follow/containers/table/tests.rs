@@ -17,6 +17,7 @@ fn container(digit: char, name: &str, aliases: &[&str]) -> Container {
         name: name.parse().ok(),
         state: ContainerState::Running,
         attachments: BTreeMap::from([("overlay".to_owned(), attachment)]),
+        gave_up: None,
     }
 }
 
