@@ -24,6 +24,7 @@ mod processes;
 mod reconcile;
 mod run;
 
+pub use http::Inherited;
 pub use run::{RunError, run};
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     env::Env,
     error::Error,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
+    http::{self, Inherited},
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
 };
@@ -77,16 +78,17 @@ impl From<StartError> for RunError {
     }
 }
 
-/// Runs an agent until SIGTERM or SIGINT. Containers, processes and their traffic go on without it. What it logs is
-/// also in `logs`.
+/// Runs an agent until SIGTERM or SIGINT, on sockets that are `inherited` where they are there. Containers, processes
+/// and their traffic go on without it. What it logs is also in `logs`.
 ///
 /// # Errors
 /// [`RunError`], if it cannot start, or cannot go on.
-pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
+pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) -> Result<(), RunError> {
     let config = Arc::new(config);
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
-    let listener = api::bind(&config.socket)?;
+    let socket = api::bind(&config.socket, inherited)?;
+    let removal = socket.removal();
     let _only = OnlyAgent::become_it()?;
     let embedded_path = embedded_store(&config.data_dir);
     let scrapes = scrapes(&config).await?;
@@ -112,10 +114,11 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
-    tasks.spawn(api::serve(listener, api::router(door, metrics), stop.clone()));
+    tasks.spawn(api::serve(socket, api::router(door, metrics), stop.clone()));
     if let Some(engine) = &config.docker {
-        docker::start(engine, &config, core, &tasks, &stop)?;
+        docker::start(engine, &config, core, inherited, (&tasks, &stop))?;
     }
+    turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     tracing::info!(node = %config.node_name, advertise = %config.advertise, socket = %config.socket.display(), "agent started");
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -129,9 +132,23 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>) -> Result<(), RunError> {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    // A socket that is left behind is recognised as such by the next agent.
-    let _ = std::fs::remove_file(&config.socket);
+    removal.carry_out();
     ended
+}
+
+/// Whoever asks on a socket that systemd keeps, and that this agent was not told to answer on, would wait for ever.
+fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker, stop: &CancellationToken) {
+    for (path, socket) in inherited.unclaimed() {
+        let why = format!(
+            "systemd listens on {0} for the weft agent, whose settings do not have that socket (--host, \
+             --docker-socket, --docker-proxy): see /etc/weft/weft.toml, or disable the socket unit",
+            path.display()
+        );
+        tracing::warn!("{why}");
+        if let Ok(socket) = socket {
+            tasks.spawn(http::turn_away(socket, why, stop.clone()));
+        }
+    }
 }
 
 async fn scrapes(config: &AgentConfig) -> Result<Option<TcpListener>, RunError> {

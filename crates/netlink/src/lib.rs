@@ -8,6 +8,7 @@ mod address;
 mod error;
 #[doc(hidden)]
 pub mod fuzzed;
+mod inherited;
 mod link;
 mod namespace;
 mod neighbour;
@@ -19,6 +20,7 @@ mod transport;
 
 pub use address::{Address, add_address, delete_address};
 pub use error::NetlinkError;
+pub use inherited::inherited_sockets;
 pub use link::{BridgePort, Link, LinkKind, LinkSetting, NewLink, Vxlan, delete_link, set_link};
 pub use namespace::{
     NAMED, Named, Namespace, NamespaceError, create_named, delete_named, in_namespace, named, named_path,

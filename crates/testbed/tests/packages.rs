@@ -35,6 +35,9 @@ fn a_debian_package_comes_and_goes() {
     host.run(&["getent", "group", "weft"]);
     for file in [
         "/etc/systemd/system/multi-user.target.wants/weft.service",
+        "/etc/systemd/system/sockets.target.wants/weft.socket",
+        "/etc/systemd/system/sockets.target.wants/weft-plugin.socket",
+        "/usr/lib/systemd/system/weft-proxy.socket",
         "/usr/share/bash-completion/completions/weft",
         "/usr/share/man/man1/weft-network-create.1.gz",
         "/usr/share/doc/weft/copyright",
@@ -72,7 +75,9 @@ fn an_rpm_has_what_the_debian_package_has() {
     for file in [
         "/etc/weft/weft.toml",
         "/usr/bin/weft",
+        "/usr/lib/systemd/system/weft-plugin.socket",
         "/usr/lib/systemd/system/weft.service",
+        "/usr/lib/systemd/system/weft.socket",
         "/usr/share/man/man1/weft-network-create.1.gz",
         "/usr/share/zsh/site-functions/_weft",
     ] {
@@ -95,8 +100,12 @@ fn the_unit_is_one_that_systemd_takes() {
     let Some(world) = World::up(1) else { return };
     let host = world.host(1);
     host.run(&["bash", "-c", "install -D \"$(command -v weft)\" /usr/bin/weft"]);
-    let verified = host.output(&["systemd-analyze", "verify", "--man=no", UNIT]);
-    assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
+    host.run(&["groupadd", "--force", "weft"]);
+    for unit in ["weft.service", "weft.socket", "weft-plugin.socket", "weft-proxy.socket"] {
+        let path = UNIT.replace("weft.service", unit);
+        let verified = host.output(&["systemd-analyze", "verify", "--man=no", &path]);
+        assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
+    }
     host.run(&["systemd-analyze", "security", "--offline=yes", "--threshold=75", UNIT]);
 }
 

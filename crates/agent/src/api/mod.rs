@@ -12,17 +12,17 @@ mod reply;
 mod version;
 mod weft;
 
-pub use crate::http::BindError;
+pub use crate::http::{BindError, Socket};
 pub(crate) use reply::Failure;
 
 use crate::{
     core::Verbs,
-    http::{self, Manners, Terms},
+    http::{self, Inherited, Manners, Terms},
     metrics::Metrics,
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// What every handler gets.
@@ -38,16 +38,16 @@ const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one anothe
 /// Clients may wait for a process as long as it runs: when the agent stops, they are left soon.
 const MANNERS: Manners = Manners { keep_alive: true, end_within: Duration::from_secs(2) };
 
-/// Listens on `path`; root may connect, and group `weft`.
+/// Listens on `path`, on the socket that is `inherited` if it is there; root may connect, and group `weft`.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens on `path` already goes on.
-pub fn bind(path: &Path) -> Result<UnixListener, BindError> {
-    http::bind(path, TERMS)
+pub fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
+    http::open(path, TERMS, inherited)
 }
 
 /// Answers on `listener` until `shutdown`, and then what has begun.
-pub async fn serve(listener: UnixListener, router: Router, shutdown: CancellationToken) {
+pub async fn serve(listener: Socket, router: Router, shutdown: CancellationToken) {
     http::serve(listener, router, MANNERS, shutdown).await;
 }
 

@@ -16,7 +16,7 @@ pub(crate) use shared::{Container, Mapped, Shared};
 use crate::{
     config::{AgentConfig, DockerConfig},
     core::{Core, Door},
-    http::BindError,
+    http::{BindError, Inherited},
     journal::JournalError,
 };
 use follow::{DockerSocket, Follower};
@@ -35,7 +35,7 @@ pub(crate) enum StartError {
     Journal(#[from] JournalError),
 }
 
-/// Serves an engine, with tasks that end after `stop`.
+/// Serves an engine, on sockets that are `inherited` where they are there, with tasks that end after `stop`.
 ///
 /// # Errors
 /// If a socket cannot be had, or the data directory cannot be read.
@@ -43,18 +43,18 @@ pub(crate) fn start(
     docker: &DockerConfig,
     config: &AgentConfig,
     core: Arc<Core>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
+    inherited: &Inherited,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<(), StartError> {
     let shared = Arc::new(Shared::open(&config.data_dir)?);
     let (verbs, host) = (Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host));
     let metrics = Arc::clone(&core.telemetry.metrics);
     let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared), metrics));
-    tasks.spawn(door::serve(door::bind()?, driver, stop.clone()));
+    tasks.spawn(door::serve(door::bind(inherited)?, driver, stop.clone()));
     if let Some(path) = &docker.proxy {
         let verbs = Arc::new(Door::new(Arc::clone(&core)));
         let proxy = Proxy::new(docker.socket.clone(), verbs, Arc::clone(&shared));
-        tasks.spawn(proxy::serve(path.clone(), proxy::bind(path)?, proxy, stop.clone()));
+        tasks.spawn(proxy::serve(path.clone(), proxy::bind(path, inherited)?, proxy, stop.clone()));
     }
     let engine = Arc::new(DockerSocket(docker.socket.clone()));
     let follower = Follower { core, shared, engine };

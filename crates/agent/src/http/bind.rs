@@ -1,5 +1,6 @@
 //! Taking a socket's place: one agent listens on it.
 
+use super::{Inherited, Socket};
 use rustix::{
     fs::{FlockOperation, Gid, Mode},
     io::Errno,
@@ -19,6 +20,9 @@ use tokio::net::UnixListener;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
+/// Those of the packages, which start an agent again that was stopped when somebody asks it something.
+const SOCKET_UNITS: &str = "weft.socket weft-plugin.socket";
+
 /// On which terms to listen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
@@ -32,7 +36,11 @@ pub(crate) struct Terms {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another agent runs.
-    #[error("another agent listens on {path}: stop it, or {instead}")]
+    #[error(
+        "another agent listens on {path}, or systemd does for one: stop it (`systemctl stop weft.service {}`), or \
+         {instead}",
+        SOCKET_UNITS
+    )]
     Taken {
         /// The socket.
         path: PathBuf,
@@ -59,12 +67,24 @@ pub enum BindError {
     },
 }
 
+/// Takes the socket at `path` that systemd handed over, or makes it.
+///
+/// # Errors
+/// [`BindError`], and whatever listens on `path` already goes on.
+pub(crate) fn open(path: &Path, terms: Terms, inherited: &Inherited) -> Result<Socket, BindError> {
+    let failed = |source| BindError::Io { path: path.to_owned(), doing: "taking it from systemd", source };
+    match inherited.claim(path).map_err(failed)? {
+        Some(socket) => Ok(socket),
+        None => Ok(Socket::made(bind(path, terms)?, path)),
+    }
+}
+
 /// Listens on `path`, mode 0660: makes the directory it is in, and takes the place of a socket that nobody
 /// listens on any more. Whoever finds the new socket there can connect at once.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens on `path` already goes on.
-pub(crate) fn bind(path: &Path, terms: Terms) -> Result<UnixListener, BindError> {
+fn bind(path: &Path, terms: Terms) -> Result<UnixListener, BindError> {
     let io_failed = |doing| move |source| BindError::Io { path: path.to_owned(), doing, source };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::DirBuilder::new()

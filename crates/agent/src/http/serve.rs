@@ -4,10 +4,7 @@ use crate::open_files;
 use axum::Router;
 use futures::FutureExt;
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
@@ -16,10 +13,10 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    net::{TcpListener, TcpStream},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weft_store::serve::{Crowd, Place, attentive};
 
 /// Connections at once; more wait.
 const MAX_CONNECTIONS: usize = 512;
@@ -46,13 +43,10 @@ pub(crate) trait Listener: AsFd {
 
     /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
     fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-}
 
-impl Listener for UnixListener {
-    type Stream = UnixStream;
-
-    async fn next(&self) -> io::Result<UnixStream> {
-        self.accept().await.map(|(stream, _)| stream)
+    /// Whether those who are not accepted when this agent stops are the next one's.
+    fn outlives_this_agent(&self) -> bool {
+        false
     }
 }
 
@@ -71,35 +65,35 @@ pub(crate) async fn serve(
     manners: Manners,
     shutdown: CancellationToken,
 ) {
-    let converse = |stream| converse(stream, router.clone(), manners, shutdown.clone());
+    let converse = |stream, place| converse(stream, place, router.clone(), manners, shutdown.clone());
     each_connection(listener, MAX_CONNECTIONS, manners.end_within, &shutdown, converse).await;
 }
 
 /// Does `converse` with whoever connects to `listener`, with `at_once` of them at a time, until `shutdown`. Then
 /// those that are connected already have `end_within` to come to their end.
+///
+/// A conversation says whose turn it is to its place, and ends when that is wanted.
 pub(crate) async fn each_connection<L, F>(
     listener: L,
     at_once: usize,
     end_within: Duration,
     shutdown: &CancellationToken,
-    converse: impl Fn(L::Stream) -> F,
+    converse: impl Fn(L::Stream, Arc<Place>) -> F,
 ) where
     L: Listener,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut queue = Queue::of(listener, at_once);
     let connections = TaskTracker::new();
-    let take_on = |(stream, slot)| {
-        let conversation = converse(stream);
-        connections.spawn(async move {
-            conversation.await;
-            drop(slot);
-        });
+    let take_on = |(stream, place)| {
+        connections.spawn(converse(stream, Arc::new(place)));
     };
     while let Some(accepted) = shutdown.run_until_cancelled(queue.accept()).await {
         take_on(accepted);
     }
-    while let Some(accepted) = queue.accept().now_or_never() {
+    while queue.is_ours_to_end()
+        && let Some(accepted) = queue.accept().now_or_never()
+    {
         take_on(accepted);
     }
     connections.close();
@@ -109,9 +103,13 @@ pub(crate) async fn each_connection<L, F>(
 }
 
 /// Who waits to be served.
-struct Queue<L> {
+struct Queue<L: Listener> {
     listener: L,
-    slots: Arc<Semaphore>,
+    crowd: Crowd,
+    /// Who is accepted, and has no place yet.
+    first: Option<L::Stream>,
+    /// Whether it was said that there are as many as there may be.
+    crowded: bool,
     /// A file descriptor that is given up for a connection when there is no other: one at a time is served even
     /// then, and can ask what is wrong.
     spare: Option<OwnedFd>,
@@ -121,8 +119,8 @@ struct Queue<L> {
 
 impl<L: Listener> Queue<L> {
     fn of(listener: L, at_once: usize) -> Self {
-        let mut queue =
-            Self { listener, slots: Arc::new(Semaphore::new(at_once)), spare: None, stuck: false };
+        let crowd = Crowd::of(at_once);
+        let mut queue = Self { listener, crowd, first: None, crowded: false, spare: None, stuck: false };
         queue.keep_a_spare();
         queue
     }
@@ -133,19 +131,40 @@ impl<L: Listener> Queue<L> {
         }
     }
 
-    /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
-    async fn accept(&mut self) -> (L::Stream, Option<OwnedSemaphorePermit>) {
-        if self.slots.available_permits() == 0 {
-            tracing::warn!("as many connections as there may be; more have to wait");
+    /// Whether nobody else will accept who is next.
+    fn is_ours_to_end(&self) -> bool {
+        self.first.is_some() || !self.listener.outlives_this_agent()
+    }
+
+    /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue, and one that has
+    /// no place yet in this one.
+    async fn accept(&mut self) -> (L::Stream, Place) {
+        loop {
+            if self.first.is_none() {
+                self.first = Some(self.next().await);
+            }
+            self.say_whether_it_is_crowded();
+            let place = self.crowd.place().await;
+            if let Some(stream) = self.first.take() {
+                return (stream, place);
+            }
         }
-        // The semaphore is never closed, so there always is a permit in the end.
-        let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
+    }
+
+    fn say_whether_it_is_crowded(&mut self) {
+        let was = std::mem::replace(&mut self.crowded, self.crowd.is_full());
+        if self.crowded && !was {
+            tracing::warn!("as many connections as there may be; those that ask nothing make room for more");
+        }
+    }
+
+    async fn next(&mut self) -> L::Stream {
         self.keep_a_spare();
         loop {
             match self.listener.next().await {
                 Ok(stream) => {
                     self.stuck = self.spare.is_none();
-                    return (stream, slot);
+                    return stream;
                 }
                 Err(error) => self.make_room(&error).await,
             }
@@ -169,6 +188,7 @@ impl<L: Listener> Queue<L> {
 
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    place: Arc<Place>,
     router: Router,
     manners: Manners,
     shutdown: CancellationToken,
@@ -177,15 +197,23 @@ async fn converse(
         .keep_alive(manners.keep_alive)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), attentive(router, &place));
     let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        // Hyper closes a connection then on which no request has begun. One that carries a single request ends
-        // with that.
-        () = shutdown.cancelled(), if manners.keep_alive => {
-            connection.as_mut().graceful_shutdown();
-            connection.as_mut().await
+    let mut stopping = false;
+    let result = loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => break result,
+            // Hyper closes a connection then on which no request has begun. One that carries a single request ends
+            // with that.
+            () = shutdown.cancelled(), if manners.keep_alive && !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = place.wanted() => {
+                tracing::debug!("a connection that asked nothing made room for another");
+                return;
+            }
         }
     };
     if let Err(error) = result {
@@ -197,17 +225,68 @@ async fn converse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Terms, bind};
+    use crate::http::{Inherited, Terms, open};
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use std::path::Path;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixStream,
+    };
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: weft\r\n\r\n";
+
+    fn listen(path: &Path) -> crate::http::Socket {
+        open(path, Terms { group: None, instead: "give another" }, &Inherited::default()).unwrap()
+    }
+
+    async fn answer_of(connection: &mut UnixStream) -> String {
+        let mut answer = String::new();
+        let reading = connection.read_to_string(&mut answer);
+        tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap().unwrap();
+        answer
+    }
+
+    /// Idle ones, and some that stopped in the middle of what they say, of its head or of its body.
+    #[tokio::test]
+    async fn who_asks_nothing_holds_up_nobody() {
+        for keep_alive in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("socket");
+            let manners = Manners { keep_alive, end_within: Duration::ZERO };
+            let router = Router::new()
+                .route("/", get(async || "here"))
+                .route("/post", axum::routing::post(async |body: String| body));
+            let stop = CancellationToken::new();
+            let server = tokio::spawn(serve(listen(&path), router, manners, stop.clone()));
+            let mut silent = Vec::new();
+            for number in 0..MAX_CONNECTIONS + 50 {
+                let mut stream = UnixStream::connect(&path).await.unwrap();
+                let said = [
+                    &b""[..],
+                    b"GET / HT",
+                    b"POST /post HTTP/1.1\r\nHost: w\r\nContent-Length: 9\r\n\r\nhalf",
+                ];
+                stream.write_all(said[number % 3]).await.unwrap();
+                silent.push(stream);
+                tokio::task::yield_now().await;
+            }
+            let began = std::time::Instant::now();
+            let mut asking = UnixStream::connect(&path).await.unwrap();
+            asking.write_all(REQUEST).await.unwrap();
+            let mut answer = [0; 15];
+            asking.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200 OK");
+            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+            stop.cancel();
+            server.await.unwrap();
+        }
+    }
 
     #[tokio::test]
     async fn whoever_is_connected_when_the_agent_stops_is_answered() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
-        let listener = bind(&path, Terms { group: None, instead: "give another" }).unwrap();
+        let listener = listen(&path);
         let manners = Manners { keep_alive: false, end_within: Duration::from_secs(10) };
         let router = Router::new().route("/", get(async || "here"));
         let stop = CancellationToken::new();
@@ -222,9 +301,7 @@ mod tests {
         early.write_all(&REQUEST[b"GET / HT".len()..]).await.unwrap();
         late.write_all(REQUEST).await.unwrap();
         for mut connection in [early, late] {
-            let mut answer = String::new();
-            let reading = connection.read_to_string(&mut answer);
-            tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap().unwrap();
+            let answer = answer_of(&mut connection).await;
             assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("here"), "{answer:?}");
             assert!(answer.contains("connection: close"), "{answer}");
         }

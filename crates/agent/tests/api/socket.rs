@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Starts a server that ends with `shutdown`.
 pub(crate) fn start(path: &Path, shutdown: &CancellationToken) -> JoinHandle<()> {
-    let listener = weft_agent::api::bind(path).unwrap();
+    let listener = weft_agent::api::bind(path, &weft_agent::Inherited::default()).unwrap();
     tokio::spawn(weft_agent::api::serve(listener, router(&Fake::new()), shutdown.clone()))
 }
 

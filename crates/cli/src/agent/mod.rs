@@ -7,11 +7,12 @@ mod settings;
 
 pub(crate) use file::DEFAULT as CONFIG_FILE;
 
-use crate::client::Host;
+use crate::{cli::wait_for, client::Host};
 use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
 use settings::{Settings, Switch};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use weft_agent::Inherited;
 use weft_agent::config::{AgentConfig, DATA_DIR, raise_open_files};
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
@@ -29,7 +30,21 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn run(mut self, host: Option<Host>) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, host: Option<Host>) -> anyhow::Result<ExitCode> {
+        // First of all, before anything else is opened.
+        let inherited = Inherited::take();
+        let ended = self.serve(host, &inherited);
+        if let Err(error) = &ended {
+            let why = format!("the weft agent of this host does not start, or ended: {error:#}");
+            wait_for(async {
+                inherited.turn_away(&why).await;
+                Ok(())
+            })?;
+        }
+        ended
+    }
+
+    fn serve(mut self, host: Option<Host>, inherited: &Inherited) -> anyhow::Result<ExitCode> {
         self.settings.host = host;
         let settings = self.settings.or(file::read(self.config.as_deref())?);
         let logs =
@@ -39,7 +54,7 @@ impl Agent {
         }
         check_capabilities()?;
         let config = AgentConfig { open_files: raise_open_files(), ..config(settings)? };
-        tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs))?;
+        tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs, inherited))?;
         Ok(ExitCode::SUCCESS)
     }
 }

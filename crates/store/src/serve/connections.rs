@@ -1,16 +1,16 @@
 //! Connections: each has a task, so that a slow one holds nobody up, and limits, so that it ends.
 
+use super::{
+    attention::attentive,
+    crowd::{Crowd, Place},
+};
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
     time::sleep,
 };
@@ -24,21 +24,18 @@ const UNREAD_DEADLINE_MS: u32 = 30_000;
 
 /// Serves whoever connects. Its connections end with it.
 pub(super) async fn accept(listener: TcpListener, router: Router) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let crowd = Crowd::of(MAX_CONNECTIONS);
     let mut connections = JoinSet::new();
     let mut stuck = false;
     loop {
-        // Those who come when it is full wait in the kernel's queue.
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
                 stuck = false;
-                let router = router.clone();
-                connections.spawn(async move {
-                    serve(stream, router).await;
-                    drop(slot);
-                });
+                // Those who come when it is full wait in the kernel's queue until somebody silent has gone. Who waits
+                // for news is not silent: it is being answered.
+                let place = Arc::new(crowd.place().await);
+                while connections.try_join_next().is_some() {}
+                connections.spawn(serve(stream, router.clone(), place));
             }
             Err(error) => {
                 // Out of file descriptors, or the client gave up: neither is the listener's end.
@@ -51,7 +48,7 @@ pub(super) async fn accept(listener: TcpListener, router: Router) {
     }
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, router: Router, place: Arc<Place>) {
     // A client that stops reading, or is gone without a word, ends by this (tcp(7), TCP_USER_TIMEOUT).
     let limited = sockopt::set_tcp_user_timeout(&stream, UNREAD_DEADLINE_MS);
     if let Err(error) = limited.map_err(std::io::Error::from).and_then(|()| stream.set_nodelay(true)) {
@@ -61,8 +58,12 @@ async fn serve(stream: TcpStream, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection to the store broke");
+        .serve_connection(TokioIo::new(stream), attentive(router, &place));
+    tokio::select! {
+        biased;
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "a connection to the store broke");
+        },
+        () = place.wanted() => tracing::debug!("a silent connection to the store made room for another"),
     }
 }

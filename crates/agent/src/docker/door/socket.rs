@@ -1,13 +1,12 @@
 //! Where engines look for drivers.
 
 use super::{Driver, answer, router};
-use crate::http::{self, BindError, Manners, Terms};
+use crate::http::{self, BindError, Inherited, Manners, Socket, Terms};
 use std::{path::Path, sync::Arc};
-use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 /// The file's name is the driver's (`pkg/plugins/discovery.go` of moby).
-const SOCKET: &str = "/run/docker/plugins/weft.sock";
+const PATH: &str = "/run/docker/plugins/weft.sock";
 
 /// Only root: who speaks here is taken for the engine.
 const TERMS: Terms = Terms { group: None, instead: "switch Docker off with --docker-socket=none" };
@@ -16,12 +15,12 @@ const TERMS: Terms = Terms { group: None, instead: "switch Docker off with --doc
 /// call, which might be under way while it is closed, and whatever has begun when the agent stops is answered.
 const MANNERS: Manners = Manners { keep_alive: false, end_within: answer::LONGEST };
 
-/// Listens where engines look for drivers.
+/// Listens where engines look for drivers, on the socket that is `inherited` if it is there.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens there already goes on.
-pub(crate) fn bind() -> Result<UnixListener, BindError> {
-    http::bind(Path::new(SOCKET), TERMS)
+pub(crate) fn bind(inherited: &Inherited) -> Result<Socket, BindError> {
+    http::open(Path::new(PATH), TERMS, inherited)
 }
 
 /// Answers the engine until `shutdown`, and then what has begun.
@@ -29,12 +28,12 @@ pub(crate) fn bind() -> Result<UnixListener, BindError> {
 /// An engine that used the driver before waits some seconds for the next agent whether the socket is there or
 /// not. But one that was never asked for it tries every socket in the directory whenever it looks for a driver of
 /// any kind, even one of volumes, and waits as long for each that is dead: so it does not stay when the agent
-/// stops.
-pub(crate) async fn serve(listener: UnixListener, driver: Arc<Driver>, shutdown: CancellationToken) {
+/// stops, unless systemd keeps it, and starts an agent then.
+pub(crate) async fn serve(socket: Socket, driver: Arc<Driver>, shutdown: CancellationToken) {
+    let removal = socket.removal();
     let unlink = async {
         shutdown.cancelled().await;
-        // A socket that is left behind is recognised as such by the next agent.
-        let _ = std::fs::remove_file(SOCKET);
+        removal.carry_out();
     };
-    tokio::join!(unlink, http::serve(listener, router(driver), MANNERS, shutdown.clone()));
+    tokio::join!(unlink, http::serve(socket, router(driver), MANNERS, shutdown.clone()));
 }

@@ -23,6 +23,7 @@ use std::{
 };
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
+use weft_store::serve::{Place, attend};
 
 /// How long a client may take to send a request's headers, and to think before it: as the engine lets it
 /// (moby, `cmd/dockerd/daemon.go`).
@@ -34,10 +35,18 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(5 * 60);
 struct HandedOver;
 
 /// Serves a client until it goes.
-pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: CancellationToken) {
+pub(super) async fn converse(
+    stream: UnixStream,
+    place: Arc<Place>,
+    proxy: Arc<Proxy>,
+    shutdown: CancellationToken,
+) {
     let hang_up = HangUp::of(&stream);
     let takeover = Arc::new(Mutex::new(None));
-    let service = service_fn(|request| Box::pin(answer(request, Arc::clone(&proxy), Arc::clone(&takeover))));
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = |request| answer(request, Arc::clone(&proxy), Arc::clone(&takeover));
+        Box::pin(attend(Arc::clone(&place), request.map(Body::new), answer))
+    });
     let mut connection = http1::Builder::new()
         .auto_date_header(false)
         .preserve_header_case(true)
@@ -53,6 +62,7 @@ pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: Ca
             biased;
             ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
             () = hang_up.wait() => return,
+            () = place.wanted() => return,
             () = shutdown.cancelled(), if !stopping => {
                 stopping = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
@@ -62,6 +72,8 @@ pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: Ca
     let taken = takeover.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (taken, ended) {
         (Some(engine), _) => {
+            // What is said in it, and how seldom, is none of ours.
+            place.answering();
             let parts = connection.into_parts();
             let client = End { stream: parts.io.into_inner(), said: parts.read_buf };
             tunnel::join(client, &hang_up, engine).await;
@@ -73,12 +85,12 @@ pub(super) async fn converse(stream: UnixStream, proxy: Arc<Proxy>, shutdown: Ca
 }
 
 async fn answer(
-    request: Request<Incoming>,
+    request: Request<Body>,
     proxy: Arc<Proxy>,
     takeover: Arc<Mutex<Option<End>>>,
 ) -> Result<Response<Body>, HandedOver> {
     let take_over = |engine| *takeover.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
-    match proxy.answer(request.map(Body::new)).await {
+    match proxy.answer(request).await {
         Reply::Answer(response) => Ok(response),
         Reply::Switch(response, engine) => {
             take_over(engine);

@@ -34,6 +34,7 @@ use route::{Route, What};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
+use weft_store::serve::Crowd;
 
 /// What stands before the engine.
 pub(crate) struct Proxy {
@@ -92,7 +93,8 @@ pub(crate) async fn serve_one(
     shared: Arc<Shared>,
 ) {
     let proxy = Proxy { patience: Duration::ZERO, ..Proxy::new(engine, verbs, shared) };
-    connection::converse(client, Arc::new(proxy), CancellationToken::new()).await;
+    let place = Arc::new(Crowd::of(1).place().await);
+    connection::converse(client, place, Arc::new(proxy), CancellationToken::new()).await;
 }
 
 impl From<EngineError> for Failure {

@@ -1,7 +1,7 @@
 //! The socket: open to those to whom the engine's is.
 
 use super::{Proxy, connection::converse};
-use crate::http::{self, BindError, Terms};
+use crate::http::{self, BindError, Inherited, Socket, Terms};
 use rustix::{
     fs::{Gid, Mode, Uid, chmod, chown},
     io::Errno,
@@ -14,7 +14,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 /// Only root, until the engine's socket has been seen.
@@ -36,24 +35,24 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// The widest mode, whatever the engine's is.
 const WIDEST: u32 = 0o660;
 
-/// Listens on `path`.
+/// Listens on `path`, on the socket that is `inherited` if it is there.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens on `path` already goes on.
-pub(crate) fn bind(path: &Path) -> Result<UnixListener, BindError> {
-    http::bind(path, TERMS)
+pub(crate) fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
+    http::open(path, TERMS, inherited)
 }
 
 /// Answers on `listener`, whose socket is `path`, until `shutdown`, and then what has begun.
-pub(crate) async fn serve(path: PathBuf, listener: UnixListener, proxy: Proxy, shutdown: CancellationToken) {
-    let proxy = Arc::new(proxy);
+pub(crate) async fn serve(path: PathBuf, socket: Socket, proxy: Proxy, shutdown: CancellationToken) {
+    let (proxy, removal) = (Arc::new(proxy), socket.removal());
     let admit = async {
         shutdown.run_until_cancelled(keep_admitting(&path, proxy.engine.socket())).await;
-        // While it is still ours. One that is left behind is recognised as such by the next agent.
-        let _ = fs::remove_file(&path);
+        // While it is still ours.
+        removal.carry_out();
     };
-    let converse = |stream| converse(stream, Arc::clone(&proxy), shutdown.clone());
-    let answer = http::each_connection(listener, connections_at_once(), END_WITHIN, &shutdown, converse);
+    let converse = |stream, place| converse(stream, place, Arc::clone(&proxy), shutdown.clone());
+    let answer = http::each_connection(socket, connections_at_once(), END_WITHIN, &shutdown, converse);
     tokio::join!(admit, answer);
 }
 

@@ -7,6 +7,7 @@ mod tunnels;
 mod wire;
 
 use super::{Proxy, bind, serve};
+use crate::http::Inherited;
 use crate::{
     core::Door,
     docker::Shared,
@@ -36,7 +37,7 @@ impl Stand {
         proxy.patience = Duration::from_millis(500);
         let path = dir.path().join("proxy.sock");
         let stop = CancellationToken::new();
-        tokio::spawn(serve(path.clone(), bind(&path).unwrap(), proxy, stop.clone()));
+        tokio::spawn(serve(path.clone(), bind(&path, &Inherited::default()).unwrap(), proxy, stop.clone()));
         Self { dir, node, shared, _stop: stop.drop_guard() }
     }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     core::{Door, Verbs},
     docker::Mapped,
-    http::{self, Manners},
+    http::{self, Inherited, Manners, Terms},
     simulation::network,
 };
 use axum::{
@@ -26,7 +26,6 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::net::UnixListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use weft_model::NetworkId;
 
@@ -144,7 +143,8 @@ impl Host {
         let stand = Stand::up().await;
         let engine = Arc::new(Engine::default());
         usual(&engine);
-        let listener = UnixListener::bind(stand.engine_path()).unwrap();
+        let terms = Terms { group: None, instead: "" };
+        let listener = http::open(&stand.engine_path(), terms, &Inherited::default()).unwrap();
         let manners = Manners { keep_alive: true, end_within: Duration::ZERO };
         tokio::spawn(http::serve(listener, Arc::clone(&engine).router(), manners, CancellationToken::new()));
         let verbs = Arc::new(Door::new(stand.node.core()));
