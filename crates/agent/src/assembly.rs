@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     host::Host,
     journal::{Identity, Journal, JournalError},
-    membership::Membership,
+    membership::{Membership, OwnStore, Place},
     memory::Memory,
     metrics::Telemetry,
     picture::{self, PictureKeeper},
@@ -15,7 +15,7 @@ use crate::{
     reconcile::{Parts, Reconciler},
 };
 use futures::{FutureExt, future::BoxFuture};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
@@ -58,7 +58,10 @@ impl Assembly {
     /// If the data directory cannot be used, or the kernel gives no thread.
     pub(crate) fn new(ground: Ground) -> Result<Self, StartError> {
         let Ground { config, store, keyspace, env, host, datapath, telemetry } = ground;
-        let identity = Arc::new(Identity::open(&config.data_dir, &env)?);
+        let look = |lock: &Path| host.fingerprint(lock);
+        let identity = Arc::new(Identity::open(&config.data_dir, &env, look)?);
+        let place = watch::Sender::new(Place::at_start(identity.moved()));
+        let (all_of_it, store) = (Arc::clone(&store), own_store(store, &place));
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
@@ -76,14 +79,17 @@ impl Assembly {
         let (problem, membership) = watch::channel(Some("not in the cluster yet".to_owned()));
         let member = Membership {
             config: Arc::clone(&config),
-            store: Arc::clone(&store),
+            store: all_of_it,
             keyspace: keyspace.clone(),
             env: Arc::clone(&env),
             identity: Arc::clone(&identity),
             memory: Arc::clone(&memory),
             picture: picture.clone(),
+            journal: Arc::clone(&journal),
+            place,
             problem,
         };
+        let place = member.place.subscribe();
         let core = Arc::new(Core {
             started: env.now(),
             config,
@@ -99,6 +105,7 @@ impl Assembly {
             rounds,
             telemetry,
             membership,
+            place: place.clone(),
             engine: watch::Sender::new(None),
             pending: Default::default(),
             grants: Default::default(),
@@ -106,10 +113,23 @@ impl Assembly {
         });
         let own = || Arc::clone(&core);
         let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
-        let tasks = [keeper.run().boxed(), reconciler.run().boxed()].into_iter().chain(of_core).map(endless);
+        let tasks = [keeper.run().boxed(), reconciler.run().boxed()].into_iter().chain(of_core);
+        let tasks = tasks.map(|task| endless(once_held(place.clone(), task)));
         let parts = tasks.chain([member.run().boxed()]).collect();
         Ok(Self { core, parts })
     }
+}
+
+/// The store, for everything but membership itself.
+fn own_store(store: Arc<dyn Store>, place: &watch::Sender<Place>) -> Arc<dyn Store> {
+    Arc::new(OwnStore { store, place: place.subscribe() })
+}
+
+/// Begins nothing before this node is known to be the only one: what a copy takes for its own is another's.
+async fn once_held(mut place: watch::Receiver<Place>, task: BoxFuture<'static, ()>) {
+    // It is there as long as the agent is.
+    let _ = place.wait_for(|place| place.contested().is_none()).await;
+    task.await;
 }
 
 /// Keeps the picture, from what is remembered on.

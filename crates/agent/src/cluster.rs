@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 use weft_model::{
-    Claim, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Latest, Liveness, Network, NetworkId,
-    NetworkName, Node, NodeName, Rebuilt, Record, Vni,
+    Call, Claim, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Latest, Liveness, Network,
+    NetworkId, NetworkName, Node, NodeName, Rebuilt, Record, Vni,
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
@@ -45,6 +45,8 @@ pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<NodeName, Stored<Node>>,
     /// Those that are up, with the session that says so.
     pub(crate) live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
+    /// Those that somebody calls.
+    pub(crate) calls: BTreeMap<NodeName, Stored<Call>>,
     /// The endpoint that each node took addresses for last.
     pub(crate) latest: BTreeMap<NodeName, Stored<Latest>>,
     /// Who is on which network.
@@ -138,6 +140,10 @@ impl Cluster {
                 let live = stored(entry, before.live.get(&name).map(|(live, _)| live))?;
                 self.live.insert(name, (live, entry.session.clone()));
             }
+            Key::Call(name) => {
+                let call = stored(entry, before.calls.get(&name))?;
+                self.calls.insert(name, call);
+            }
             Key::Latest(name) => {
                 let latest = stored(entry, before.latest.get(&name))?;
                 self.latest.insert(name, latest);
@@ -187,6 +193,7 @@ impl Cluster {
         match key {
             Key::Node(name) => drop(self.nodes.remove(&name)),
             Key::Live(name) => drop(self.live.remove(&name)),
+            Key::Call(name) => drop(self.calls.remove(&name)),
             Key::Latest(name) => drop(self.latest.remove(&name)),
             Key::Network(id) => drop(self.networks.remove(&id)),
             Key::Name(name) => drop(self.names.remove(&name)),

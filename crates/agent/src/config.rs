@@ -94,6 +94,8 @@ pub struct AgentConfig {
     pub default_address_pools: Vec<AddressPool>,
     /// Where the agent keeps its files.
     pub data_dir: PathBuf,
+    /// Whether the data directory was moved here for good, from a host that does not come back.
+    pub moved: bool,
     /// The socket it answers on.
     pub socket: PathBuf,
     /// Where it answers scrapes of Prometheus, besides its socket.

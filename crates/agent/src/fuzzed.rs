@@ -69,6 +69,7 @@ impl NodeView {
             vxlan_port: 4789,
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),
+            moved: false,
             socket: PathBuf::new(),
             metrics_listen: None,
             docker: None,

@@ -8,7 +8,7 @@ mod sandbox;
 pub(crate) use linux::LinuxHost;
 pub(crate) use only::{NotTheOnly, OnlyAgent};
 
-use crate::error::Error;
+use crate::{error::Error, fingerprint::Fingerprint};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -79,6 +79,11 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What the agent has run out of here, and what to do.
     fn shortage(&self) -> Option<String> {
         None
+    }
+
+    /// What tells this machine from others, and where the file at `lock` is on it.
+    fn fingerprint(&self, lock: &Path) -> Fingerprint {
+        Fingerprint::of_this_machine(lock)
     }
 
     /// The index of an interface of this host, for scoped addresses.

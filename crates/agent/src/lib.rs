@@ -8,6 +8,7 @@ pub mod core;
 mod docker;
 mod env;
 mod error;
+mod fingerprint;
 #[doc(hidden)]
 pub mod fuzzed;
 mod host;

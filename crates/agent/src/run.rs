@@ -4,7 +4,7 @@ use crate::{
     api::{self, BindError},
     assembly::{Agent, Ground, StartError},
     config::{AgentConfig, Loopback, embedded_store},
-    core::Door,
+    core::{Core, Door},
     docker,
     env::Env,
     error::Error,
@@ -13,9 +13,10 @@ use crate::{
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
 };
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_model::Keyspace;
@@ -23,6 +24,9 @@ use weft_store::{
     ConnectError, Opened, connect,
     serve::{ServeError, Server},
 };
+
+/// How much longer than a session's time it may take to ask the store.
+const READY_MARGIN: Duration = Duration::from_secs(5);
 
 /// Why an agent did not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -116,12 +120,11 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     }
     tasks.spawn(api::serve(socket, api::router(door, metrics), stop.clone()));
     if let Some(engine) = &config.docker {
-        docker::start(engine, &config, core, inherited, (&tasks, &stop))?;
+        docker::start(engine, &config, Arc::clone(&core), inherited, (&tasks, &stop))?;
     }
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     tracing::info!(node = %config.node_name, advertise = %config.advertise, socket = %config.socket.display(), "agent started");
-    // Without systemd there is nobody to tell.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(say_ready(core, config.session_ttl)));
     let ended = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
@@ -149,6 +152,14 @@ fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker,
             tasks.spawn(http::turn_away(socket, why, stop.clone()));
         }
     }
+}
+
+/// Engines start containers as soon as the agent is ready. After a reboot it may give them no addresses before what is
+/// left of the node's last run has been gone for a session's time: that is waited for, a store that is away is not.
+async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
+    let _ = timeout(session_ttl + READY_MARGIN, core.holds_its_place()).await;
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 async fn scrapes(config: &AgentConfig) -> Result<Option<TcpListener>, RunError> {

@@ -96,6 +96,11 @@ id!(
     "node"
 );
 id!(
+    /// A run of an agent, from its start to its end: it tells a node from a copy of it.
+    Incarnation,
+    "incarnation"
+);
+id!(
     /// A process started by `weft run`.
     ProcessId,
     "process"

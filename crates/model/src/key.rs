@@ -11,6 +11,8 @@ pub enum Key {
     Node(NodeName),
     /// `live/<node>`: a [`Liveness`](crate::Liveness), bound to the node's session.
     Live(NodeName),
+    /// `calls/<node>`: a [`Call`](crate::Call), there while somebody waits for the node's answer.
+    Call(NodeName),
     /// `latest/<node>`: a [`Latest`](crate::Latest); absent as long as the node never had an endpoint.
     Latest(NodeName),
     /// `networks/<network-id>`: a [`Network`](crate::Network).
@@ -68,6 +70,7 @@ impl Keyspace {
         match key {
             Key::Node(name) => format!("{root}nodes/{name}"),
             Key::Live(name) => format!("{root}live/{name}"),
+            Key::Call(name) => format!("{root}calls/{name}"),
             Key::Latest(name) => format!("{root}latest/{name}"),
             Key::Network(id) => format!("{root}networks/{id}"),
             Key::Name(name) => format!("{root}names/{name}"),
@@ -114,6 +117,7 @@ impl Keyspace {
             ("rebuilt", None, None) => Some(Key::Rebuilt),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
             ("live", Some(name), None) => name.parse().ok().map(Key::Live),
+            ("calls", Some(name), None) => name.parse().ok().map(Key::Call),
             ("latest", Some(name), None) => name.parse().ok().map(Key::Latest),
             ("networks", Some(id), None) => id.parse().ok().map(Key::Network),
             ("names", Some(name), None) => name.parse().ok().map(Key::Name),
@@ -156,6 +160,7 @@ mod tests {
         vec![
             Key::Node("host1".parse().unwrap()),
             Key::Live("host1".parse().unwrap()),
+            Key::Call("host1".parse().unwrap()),
             Key::Latest("host1".parse().unwrap()),
             Key::Network(network),
             Key::Name("overlay".parse().unwrap()),

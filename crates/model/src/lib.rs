@@ -21,7 +21,7 @@ mod vni;
 
 pub use endpoint::Endpoint;
 pub use epoch::Epoch;
-pub use id::{ContainerId, EndpointId, InvalidId, NetworkId, NodeId, ProcessId};
+pub use id::{ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
 pub use key::{InvalidKey, Key, Keyspace};
@@ -29,7 +29,7 @@ pub use mac::{InvalidMac, MacAddr};
 pub use mtu::{InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MTU_OPTIONS, overlay_mtu};
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
-pub use node::{Liveness, Node};
+pub use node::{Call, Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{Claim, Cursor, Extra, Hold, InvalidRecord, Latest, Rebuilt, Record};
 pub use vni::{InvalidVni, Vni};

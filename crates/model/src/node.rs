@@ -1,6 +1,6 @@
 //! Nodes: the hosts with an agent.
 
-use crate::{Extra, NodeId, Record};
+use crate::{Extra, Incarnation, NodeId, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -42,6 +42,12 @@ pub struct Liveness {
     /// The last [`Rebuilt`](crate::Rebuilt) that the node has done its part of.
     #[serde(default, skip_serializing_if = "crate::record::is_never")]
     pub rebuilt: u64,
+    /// The run of the agent that is up; absent if its version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<Incarnation>,
+    /// Who asked last whether this node is up, and was answered: see [`Call`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Incarnation>,
     /// Fields of later versions.
     #[serde(flatten)]
     pub extra: Extra,
@@ -49,4 +55,21 @@ pub struct Liveness {
 
 impl Record for Liveness {
     const WHAT: &'static str = "liveness";
+}
+
+/// Asks a node whether it is up: the value of a [`Key::Call`](crate::Key::Call), bound to the session of who asks.
+/// Who asks has the node's identity, or its name and address, and must know whether somebody else still goes by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The installation that is asked.
+    pub id: NodeId,
+    /// The run of the agent that asks: it waits for [`Liveness::answered`] to say so.
+    pub by: Incarnation,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Call {
+    const WHAT: &'static str = "call";
 }

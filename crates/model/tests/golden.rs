@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 use weft_model::{
-    Claim, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, NetworkId, Node, Rebuilt, Record,
+    Call, Claim, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, NetworkId, Node, Rebuilt, Record,
 };
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
@@ -41,6 +41,8 @@ golden! {
     node: Node, "node.json";
     node_that_is_down: Node, "node-down.json";
     liveness: Liveness, "live.json";
+    liveness_that_answered: Liveness, "live-answered.json";
+    call: Call, "call.json";
     network: Network, "network.json";
     network_with_everything: Network, "network-everything.json";
     endpoint: Endpoint, "endpoint.json";

@@ -41,6 +41,7 @@ use crate::{
     env::Env,
     host::Host,
     journal::{Identity, Journal},
+    membership::Place,
     memory::Memory,
     metrics::Telemetry,
     picture::Picture,
@@ -69,6 +70,8 @@ pub struct Core {
     pub(crate) started: jiff::Timestamp,
     /// What keeps this node out of the cluster.
     pub(crate) membership: watch::Receiver<Option<String>>,
+    /// Whether this agent may act as its node.
+    pub(crate) place: watch::Receiver<Place>,
     /// How the container engine is, as whoever follows it says.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
     pub(crate) pending: claims::Pending,

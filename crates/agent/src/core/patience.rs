@@ -23,6 +23,9 @@ impl Core {
         let mut picture = self.picture.clone();
         let good = |picture: &Picture| picture.error.is_none() && picture.cluster.is_some();
         let waited = timeout(STORE_PATIENCE, picture.wait_for(good)).await;
+        if let Some(why) = self.place.borrow().contested() {
+            return Err(Error::new(Kind::Unavailable, format!("{why}. Running containers are not affected")));
+        }
         if let Ok(Ok(picture)) = waited
             && let Some(cluster) = &picture.cluster
         {
@@ -35,6 +38,12 @@ impl Core {
             None => format!("the store is out of reach since {since:.0}: {why}"),
         };
         Err(Error::new(Kind::Unavailable, format!("{message}. Running containers are not affected")))
+    }
+
+    /// Waits until this agent may act as its node.
+    pub(crate) async fn holds_its_place(&self) {
+        // It is there as long as the agent is.
+        let _ = self.place.clone().wait_for(|place| place.contested().is_none()).await;
     }
 
     /// Waits a moment for the picture to show what was just written, so that whoever asks next sees it.

@@ -4,25 +4,44 @@ use super::{
     JournalError,
     file::{make_private_dir, read_json, write_json_durably},
 };
-use crate::env::Env;
+use crate::{
+    env::Env,
+    fingerprint::{Fingerprint, Moved},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
-use weft_model::NodeId;
+use weft_model::{Incarnation, Liveness, NodeId};
 use weft_store::SessionId;
 
+/// How many earlier runs are remembered: a store that was brought back from a backup may show one of them.
+const RUNS: usize = 16;
+
 /// What the file says.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Saved {
     id: NodeId,
     session: Option<SessionId>,
     /// See [`Identity::was_given_up`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     given_up: bool,
+    /// Where the directory was when the node was last in the cluster; absent if that version did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Fingerprint>,
+    /// The runs that were in the cluster, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<Incarnation>,
+}
+
+impl Saved {
+    fn new(env: &Env, fingerprint: Fingerprint) -> Self {
+        let id = env.random(|rng| NodeId::random(rng));
+        Self { id, session: None, given_up: false, fingerprint: Some(fingerprint), runs: Vec::new() }
+    }
 }
 
 /// The installation this data directory belongs to, and the session it holds. While it lives, no other agent
@@ -30,40 +49,95 @@ pub(crate) struct Saved {
 pub(crate) struct Identity {
     path: PathBuf,
     saved: Mutex<Saved>,
+    fingerprint: Fingerprint,
+    moved: Moved,
+    incarnation: Incarnation,
     _lock: File,
 }
 
 impl Identity {
-    /// Reads who this node is, or decides it the first time.
+    /// Reads who this node is, or decides it the first time. `look` tells where the file it is given is.
     ///
     /// # Errors
     /// If the directory cannot be used, another agent uses it, or the file in it makes no sense: a node that
     /// forgot who it is must not guess.
-    pub(crate) fn open(data_dir: &Path, env: &Env) -> Result<Self, JournalError> {
+    pub(crate) fn open(
+        data_dir: &Path,
+        env: &Env,
+        look: impl FnOnce(&Path) -> Fingerprint,
+    ) -> Result<Self, JournalError> {
         make_private_dir(data_dir).map_err(JournalError::new("cannot make the data directory", data_dir))?;
         let lock = lock(data_dir)?;
+        let fingerprint = look(&data_dir.join("lock"));
         let path = data_dir.join("node.json");
         let saved = read_json(&path).map_err(JournalError::new("cannot read", &path))?;
-        let saved = match saved {
+        let saved: Saved = match saved {
             Some(saved) => saved,
             None => {
-                let saved =
-                    Saved { id: env.random(|rng| NodeId::random(rng)), session: None, given_up: false };
+                let saved = Saved::new(env, fingerprint.clone());
                 write_json_durably(&path, &saved).map_err(JournalError::new("cannot write", &path))?;
                 saved
             }
         };
-        Ok(Self { path, saved: Mutex::new(saved), _lock: lock })
+        let moved = saved.fingerprint.as_ref().map_or(Moved::No, |before| fingerprint.moved_since(before));
+        let incarnation = env.random(|rng| Incarnation::random(rng));
+        Ok(Self { path, saved: Mutex::new(saved), fingerprint, moved, incarnation, _lock: lock })
     }
 
     /// The installation.
     pub(crate) fn id(&self) -> NodeId {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).id
+        self.lock().id
+    }
+
+    /// This run.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Whether the data directory is where it was when the node was last in the cluster.
+    pub(crate) fn moved(&self) -> &Moved {
+        &self.moved
+    }
+
+    /// Whether `live` was written by this run, or by an earlier one where there can be no other.
+    pub(crate) fn wrote(&self, live: &Liveness) -> bool {
+        let saved = self.lock();
+        let (in_already, known) = (saved.runs.contains(&self.incarnation), |run| saved.runs.contains(&run));
+        live.id == saved.id
+            && match live.incarnation {
+                Some(run) => run == self.incarnation || (in_already || self.moved == Moved::No) && known(run),
+                // Of a version without runs, which this one takes over from.
+                None => !in_already && self.moved == Moved::No,
+            }
+    }
+
+    /// Notes that this run is the node's, and where: before it says so in the store. If that fails, the next run is
+    /// taken for another's, and waits until this one is gone.
+    pub(crate) fn settle(&self) {
+        if !self.is_settled() {
+            self.change(|saved| {
+                saved.fingerprint = Some(self.fingerprint.clone());
+                saved.runs.push(self.incarnation);
+                let surplus = saved.runs.len().saturating_sub(RUNS);
+                saved.runs.drain(..surplus);
+            });
+        }
+    }
+
+    /// Whether this run was in the cluster already.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.lock().runs.contains(&self.incarnation)
+    }
+
+    /// Becomes another node, which never was in a cluster.
+    pub(crate) fn become_another(&self, env: &Env) {
+        let new = Saved::new(env, self.fingerprint.clone());
+        self.change(|saved| *saved = new);
     }
 
     /// The session held last; it may have ended.
     pub(crate) fn session(&self) -> Option<SessionId> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).session.clone()
+        self.lock().session.clone()
     }
 
     /// Remembers a session, so that the agent goes on with it after a restart. If that fails, the restart
@@ -75,7 +149,7 @@ impl Identity {
     /// Whether the cluster had given this node up when it joined, and what it has was not compared since: it may be
     /// others' by now.
     pub(crate) fn was_given_up(&self) -> bool {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).given_up
+        self.lock().given_up
     }
 
     /// Notes that it was, or that everything was compared.
@@ -86,11 +160,15 @@ impl Identity {
     }
 
     fn change(&self, change: impl FnOnce(&mut Saved)) {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut saved = self.lock();
         change(&mut saved);
         if let Err(error) = write_json_durably(&self.path, &*saved) {
             tracing::warn!(path = %self.path.display(), %error, "cannot remember how this node is in the cluster");
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Saved> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::env::Env;
+use crate::{env::Env, fingerprint::Fingerprint};
 use weft_store::SessionId;
 
 fn endpoint(name: &str) -> LocalEndpoint {
@@ -121,13 +121,13 @@ fn nothing_changes_when_the_disk_refuses() {
 fn an_installation_stays_itself_and_alone() {
     let dir = tempfile::tempdir().unwrap();
     let env = Env::system();
-    let first = Identity::open(dir.path(), &env).unwrap();
-    let taken = Identity::open(dir.path(), &env).err().unwrap().to_string();
+    let first = Identity::open(dir.path(), &env, Fingerprint::of_this_machine).unwrap();
+    let taken = Identity::open(dir.path(), &env, Fingerprint::of_this_machine).err().unwrap().to_string();
     assert!(taken.contains("another agent uses this data directory"), "{taken}");
     let (id, session) = (first.id(), Some(SessionId("s".into())));
     first.set_session(session.clone());
     drop(first);
-    let second = Identity::open(dir.path(), &env).unwrap();
+    let second = Identity::open(dir.path(), &env, Fingerprint::of_this_machine).unwrap();
     assert_eq!((second.id(), second.session()), (id, session));
 }
 
@@ -154,7 +154,7 @@ mod golden {
     fn a_node() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("node.json"), include_str!("golden/node.json")).unwrap();
-        let identity = Identity::open(dir.path(), &Env::system()).unwrap();
+        let identity = Identity::open(dir.path(), &Env::system(), Fingerprint::of_this_machine).unwrap();
         assert_eq!(identity.id().to_string(), ID);
         assert_eq!(identity.session().unwrap().0, "6a1c9f0e-0000-4000-8000-000000000000");
     }

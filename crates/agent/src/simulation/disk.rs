@@ -27,6 +27,13 @@ impl Disk {
         Self { directory, full: AtomicBool::new(false) }
     }
 
+    /// What is on it, on another.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self::new();
+        self.while_readable(|| copy_all(self.path(), copy.path()));
+        copy
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -61,5 +68,18 @@ impl Disk {
 
     fn at(&self, name: &str) -> PathBuf {
         self.path().join(name)
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for item in fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let to = to.join(item.file_name());
+        if item.file_type().unwrap().is_dir() {
+            fs::create_dir_all(&to).unwrap();
+            copy_all(&item.path(), &to);
+        } else {
+            fs::copy(item.path(), to).unwrap();
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     core::Error,
+    fingerprint::{Fingerprint, Inode},
     host::{Host, InSandbox, Inside},
 };
 use async_trait::async_trait;
@@ -27,6 +28,19 @@ pub(super) struct FakeHost {
     pub(super) containers: Mutex<BTreeMap<PathBuf, String>>,
     /// Where the name server of each namespace really listens.
     pub(super) name_servers: Mutex<BTreeMap<PathBuf, SocketAddr>>,
+    pub(super) fingerprint: Mutex<Fingerprint>,
+}
+
+impl FakeHost {
+    /// The machine with this number, when it was started for the first time.
+    pub(super) fn machine(number: usize) -> Mutex<Fingerprint> {
+        Mutex::new(Fingerprint {
+            machine_id: Some(format!("machine {number}")),
+            product_uuid: Some(format!("product {number}")),
+            boot_id: Some("boot 0".to_owned()),
+            lock: Some(Inode { device: 1, inode: number as u64, born: Some(0) }),
+        })
+    }
 }
 
 /// In a simulation engines have no resolvers.
@@ -110,6 +124,10 @@ impl Host for FakeHost {
 
     fn resolv_conf(&self) -> io::Result<String> {
         Ok(String::new())
+    }
+
+    fn fingerprint(&self, _lock: &Path) -> Fingerprint {
+        self.fingerprint.lock().unwrap().clone()
     }
 
     fn interface_index(&self, name: &str) -> Option<u32> {

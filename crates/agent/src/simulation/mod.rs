@@ -9,6 +9,7 @@
 //! (`docker::follow`) are not exact: the door starts tasks of its own, in which tokio draws whose turn it is.
 
 mod clock;
+mod copied;
 mod disk;
 mod engines;
 mod faults;

@@ -14,6 +14,7 @@ use crate::{
     config::AgentConfig,
     core::{Attach, Core, EndpointView, Error, JoinOptions},
     env::Env,
+    fingerprint::Fingerprint,
     host::Host,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -69,6 +70,7 @@ impl Node {
             vxlan_port: 4789,
             default_address_pools: Vec::new(),
             data_dir: disk.path().to_owned(),
+            moved: false,
             socket: "/nonexistent".into(),
             metrics_listen: None,
             docker: None,
@@ -85,6 +87,7 @@ impl Node {
                 routes: Mutex::default(),
                 containers: Mutex::default(),
                 name_servers: Mutex::default(),
+                fingerprint: FakeHost::machine(number),
             }),
             kernel,
             clock: Clock::new(),
@@ -93,6 +96,33 @@ impl Node {
             record: record.clone(),
             seed: (seed << 16) + number as u64,
             running: None,
+        }
+    }
+
+    /// Another machine with a copy of this one's disk, as the clone of a virtual machine is: `differ` says in what else
+    /// it differs. Nothing runs there.
+    pub(crate) fn copied(&self, differ: impl FnOnce(&mut Fingerprint)) -> Self {
+        let mut copy = Self::seeded(9, &self.store, self.seed + 1, &self.record);
+        copy.disk = self.disk.copied();
+        copy.config =
+            Arc::new(AgentConfig { data_dir: copy.disk.path().to_owned(), ..(*self.config).clone() });
+        let mut machine = self.host.fingerprint.lock().unwrap().clone();
+        differ(&mut machine);
+        *copy.host.fingerprint.lock().unwrap() = machine;
+        copy
+    }
+
+    /// Gives the node another name, for the next time that its agent is started.
+    pub(crate) fn call(&mut self, name: &str) {
+        self.config = Arc::new(AgentConfig { node_name: name.parse().unwrap(), ..(*self.config).clone() });
+    }
+
+    /// The kernel was started anew. Where the disk is, it is called otherwise.
+    pub(crate) fn count_boot(&self) {
+        let mut machine = self.host.fingerprint.lock().unwrap();
+        machine.boot_id = machine.boot_id.as_ref().map(|boot| format!("{boot}'"));
+        if let Some(lock) = &mut machine.lock {
+            lock.device += 1;
         }
     }
 

@@ -27,6 +27,12 @@ pub(crate) struct Agent {
     /// Another configuration file than /etc/weft/weft.toml; it must exist
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The data directory was moved here from a host that is gone for good: be that node from now on
+    ///
+    /// An agent whose data directory comes from another machine does not start if it has endpoints, since the other
+    /// may still have them, too. Needed once. Where the other is up, it is refused all the same.
+    #[arg(long)]
+    moved: bool,
 }
 
 impl Agent {
@@ -53,7 +59,7 @@ impl Agent {
             bail!("the agent makes network devices and namespaces: run it as root");
         }
         check_capabilities()?;
-        let config = AgentConfig { open_files: raise_open_files(), ..config(settings)? };
+        let config = AgentConfig { open_files: raise_open_files(), moved: self.moved, ..config(settings)? };
         tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs, inherited))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -92,6 +98,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         advertise: settings.cluster_advertise.unwrap_or_default().resolve()?,
         vxlan_port: settings.vxlan_port.unwrap_or(4789),
         default_address_pools: address_pools(&settings.default_address_pool),
+        moved: false,
         data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
         socket: settings.host.unwrap_or_default().path().to_owned(),
         metrics_listen: settings.metrics_listen,

@@ -54,6 +54,8 @@ impl From<EngineError> for Lost {
 impl Follower {
     /// Follows the engine for ever, whenever there is one. Safe to cancel at any time.
     pub(crate) async fn run(self) {
+        // On a copy of a host, what the engine lacks is the original's.
+        self.core.holds_its_place().await;
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match self.follow(&mut pause).await {

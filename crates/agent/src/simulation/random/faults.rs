@@ -36,6 +36,7 @@ impl World {
             kernel.places.insert(Place::Host, Default::default());
         });
         self.nodes[node].have_others();
+        self.nodes[node].count_boot();
     }
 
     /// The node is cut off, given up, and others take the addresses it had; then it finds its way back.

@@ -4,6 +4,7 @@
 //! `WEFT_SEEDS=17` tries one seed, `WEFT_SEEDS=0..10000` many. A seed decides all of it, to the order in which tasks
 //! take turns: see [`turns`].
 
+mod copied;
 mod engine;
 mod faults;
 mod ledger;
@@ -148,7 +149,8 @@ impl World {
             91..92 => self.lose_the_store(),
             92..94 => self.move_clock(node),
             94..96 => self.fill_disk(node),
-            96..99 => self.disturb_kernel(node),
+            96..98 => self.disturb_kernel(node),
+            98 => self.copy_a_host(node).await,
             _ => self.wait().await,
         }
     }

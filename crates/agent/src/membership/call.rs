@@ -1,0 +1,112 @@
+//! Asking a node whether it is up, and being asked.
+//!
+//! Who has a node's identity, or its name and address, and did not just write its `live` record, must not take its place
+//! from a host that is up. It writes a [`Call`]; an agent that is up sees it in the watch that it follows anyway, and
+//! answers in its `live` record. So a host that nobody doubts writes nothing.
+
+use super::{Failure, Membership, register::Held};
+use crate::picture::Picture;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+use weft_model::{Call, Extra, Key, Liveness, NodeName, Record};
+use weft_store::{CommitError, Condition, SessionId, Txn};
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// An agent is up there.
+    Answer,
+    /// None is: it is gone, or said nothing for as long as a session lasts.
+    Silence,
+}
+
+impl Membership {
+    /// Calls the node that `held` says is up, and waits: for a session's time at most, or, where its version does not
+    /// answer, until its session would have ended if nobody renewed it.
+    ///
+    /// # Errors
+    /// If the store cannot be asked, or yet another agent is in by now.
+    pub(super) async fn call(&self, held: &Held) -> Result<Heard, Failure> {
+        if held.live.incarnation.is_none() {
+            return self.listen(held, self.config.session_ttl * 5 / 2, Heard::Answer).await;
+        }
+        let session = self.store.open_session(self.config.session_ttl).await?;
+        let heard = async {
+            let call = Call { id: held.live.id, by: self.identity.incarnation(), extra: Extra::new() };
+            let key = self.keyspace.path(&Key::Call(held.name.clone()));
+            let txn = Txn::new().put_bound(key, call.to_json(), Condition::Always, session.clone());
+            self.committed(txn).await?;
+            self.listen(held, self.config.session_ttl, Heard::Silence).await
+        };
+        let heard = heard.await;
+        // The call goes with the session. If it cannot be ended now, it ends by itself.
+        let _ = self.store.close_session(&session).await;
+        heard
+    }
+
+    /// Looks at the record until it changes, goes, or `patience` is over, which means `in_the_end`.
+    async fn listen(&self, held: &Held, patience: Duration, in_the_end: Heard) -> Result<Heard, Failure> {
+        let key = self.keyspace.path(&Key::Live(held.name.clone()));
+        let began = Instant::now();
+        loop {
+            let Some(entry) = self.store.get(&key).await? else { return Ok(Heard::Silence) };
+            if entry.modified != held.entry.modified {
+                let now = Liveness::from_json(&entry.value).ok();
+                let same = now.is_some_and(|now| now.incarnation == held.live.incarnation);
+                return if same { Ok(Heard::Answer) } else { Err(Failure::Race) };
+            }
+            if began.elapsed() >= patience {
+                return Ok(in_the_end);
+            }
+            sleep(patience / 40).await;
+        }
+    }
+
+    /// Whether somebody waits for this node's answer, as far as the picture shows.
+    pub(super) fn is_called(&self, picture: &Picture) -> bool {
+        let name = &self.config.node_name;
+        let is_called = |cluster: &crate::cluster::Cluster| {
+            let call = cluster.calls.get(name).filter(|call| call.id == self.identity.id());
+            let live = cluster.live.get(name).map(|(live, _)| live);
+            call.is_some_and(|call| live.is_some_and(|live| live.answered != Some(call.by)))
+        };
+        picture.in_store().is_some_and(|cluster| is_called(cluster))
+    }
+
+    /// Answers who calls this node, if somebody does: as the store has it now. The picture may be behind, or closed.
+    pub(super) async fn answer(&self, session: &SessionId) {
+        let answered = self.answer_now(session).await;
+        if let Err(Failure::Passing(why)) = answered {
+            tracing::debug!(why, "cannot answer who asks whether this node is up");
+        }
+        // Until the picture shows it there is nothing new to hear.
+        let mut picture = self.picture.clone();
+        let _ = timeout(Duration::from_secs(1), picture.wait_for(|picture| !self.is_called(picture))).await;
+    }
+
+    async fn answer_now(&self, session: &SessionId) -> Result<(), Failure> {
+        let path = |key: fn(NodeName) -> Key| self.keyspace.path(&key(self.config.node_name.clone()));
+        let Some(call) = self.store.get(&path(Key::Call)).await? else { return Ok(()) };
+        let call = Call::from_json(&call.value).ok().filter(|call| call.id == self.identity.id());
+        let (Some(call), Some(entry)) = (call, self.store.get(&path(Key::Live)).await?) else {
+            return Ok(());
+        };
+        let live = Liveness::from_json(&entry.value).ok();
+        let own = live.filter(|live| live.incarnation == Some(self.identity.incarnation()));
+        let Some(live) = own.filter(|live| live.answered != Some(call.by)) else { return Ok(()) };
+        let name = &self.config.node_name;
+        tracing::warn!(node = %name, "another host asks whether this node is up: it has a copy of its data directory, or its name and address");
+        let answer = Liveness { answered: Some(call.by), ..live };
+        let condition = Condition::Unchanged(entry.modified);
+        self.committed(Txn::new().put_bound(path(Key::Live), answer.to_json(), condition, session.clone()))
+            .await
+    }
+
+    pub(super) async fn committed(&self, txn: Txn) -> Result<(), Failure> {
+        match self.store.commit(txn).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Conflict { .. }) => Err(Failure::Race),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! This node's place in the cluster: its record, and the session that says that it is up.
+//!
+//! A data directory can be copied, with the machine it is on or without it, and two nodes with one identity would take
+//! away from each other what they have. So who is not certain to be the only one asks first ([`call`]); and who finds
+//! that another run of an agent is in as this node writes nothing more ([`Place`]).
+
+mod call;
+mod place;
+mod register;
+
+pub(crate) use place::{OwnStore, Place};
+
+use crate::{
+    cluster::Cluster,
+    config::AgentConfig,
+    env::Env,
+    error::{Error, chain},
+    journal::{Identity, Journal},
+    memory::Memory,
+    picture::Picture,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use weft_model::Keyspace;
+use weft_store::{SessionId, Store, StoreError};
+
+/// The first pause after a failure, doubled after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Keeps this node registered.
+pub(crate) struct Membership {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) env: Arc<Env>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) picture: watch::Receiver<Picture>,
+    pub(crate) journal: Arc<Journal>,
+    /// Whether this node may go by what it is.
+    pub(crate) place: watch::Sender<Place>,
+    /// What keeps this node out of the cluster; `None` while it is in.
+    pub(crate) problem: watch::Sender<Option<String>>,
+}
+
+/// Why a registration was not made.
+enum Failure {
+    /// Another agent is up as this node, or holds its name.
+    Taken(Error),
+    /// The store: try again, later and later.
+    Passing(String),
+    /// The record was changed meanwhile, by who noticed that this node was down: try again at once.
+    Race,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Passing(chain(&error))
+    }
+}
+
+impl Membership {
+    /// Keeps this node registered for ever.
+    ///
+    /// # Errors
+    /// Returns only if another live node has this node's name, or its identity, before this agent ever had it.
+    pub(crate) async fn run(self) -> Error {
+        let mut pause = FIRST_PAUSE;
+        let mut registered_before = false;
+        loop {
+            let mut picture = self.picture.clone();
+            let out_of_reach = picture.borrow().in_store().is_none();
+            match self.register().await {
+                Ok(session) => {
+                    pause = FIRST_PAUSE;
+                    registered_before = true;
+                    if self.problem.send_replace(None).is_some() {
+                        tracing::info!(node = %self.config.node_name, "joined the cluster");
+                    }
+                    self.hold(&session).await;
+                }
+                Err(Failure::Taken(error)) if !registered_before => return error,
+                Err(Failure::Taken(error)) => {
+                    self.place.send_replace(Place::Contested(error.to_string()));
+                    self.say(error.to_string());
+                }
+                Err(Failure::Passing(why)) => self.say(why),
+                Err(Failure::Race) => pause = FIRST_PAUSE,
+            }
+            // A store that is back, since this attempt began too, is no reason to wait any longer.
+            let back = picture.wait_for(|picture| out_of_reach && picture.in_store().is_some());
+            let is_back = timeout(self.env.jitter(pause), back).await.is_ok();
+            pause = if is_back { FIRST_PAUSE } else { (pause * 2).min(self.config.session_ttl / 4) };
+        }
+    }
+
+    /// Says why this node is not in: in the log once, in `status` as long as it lasts.
+    fn say(&self, why: String) {
+        let problem = Some(format!("not in the cluster: {why}"));
+        if self.problem.send_replace(problem.clone()) != problem {
+            tracing::warn!(node = %self.config.node_name, why, "not in the cluster");
+        }
+    }
+
+    /// Renews the session until it is lost, or the picture shows that this node's keys are.
+    async fn hold(&self, session: &SessionId) {
+        let period = self.config.session_ttl / 3;
+        let mut last = Instant::now();
+        let mut picture = self.picture.clone();
+        // The picture may still be older than the registration: what it lacks now proves nothing yet.
+        let _ = timeout(period, picture.wait_for(|picture| self.is_in(picture))).await;
+        loop {
+            let news = picture.wait_for(|picture| self.is_called(picture) || self.is_out(picture));
+            let heard =
+                timeout(period, news).await.ok().and_then(Result::ok).map(|picture| self.is_out(&picture));
+            match heard {
+                Some(true) => {
+                    tracing::warn!(node = %self.config.node_name, "this node's keys are gone from the store, or another's; looking");
+                    return;
+                }
+                Some(false) => self.answer(session).await,
+                // Who does not see what happens has to look.
+                None if picture.borrow().in_store().is_none() => self.answer(session).await,
+                None => {}
+            }
+            match self.store.renew_session(session).await {
+                Ok(true) => last = Instant::now(),
+                Ok(false) => {
+                    tracing::warn!(node = %self.config.node_name, "the session was lost; joining again");
+                    return;
+                }
+                Err(error) if last.elapsed() > self.config.session_ttl => {
+                    self.say(chain(&error));
+                    return;
+                }
+                Err(error) => tracing::debug!(error = chain(&error), "cannot renew the session"),
+            }
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.picture.borrow().remains.is_some()
+    }
+
+    fn is_out(&self, picture: &Picture) -> bool {
+        picture.in_store().is_some() && !self.is_in(picture)
+    }
+
+    fn is_in(&self, picture: &Picture) -> bool {
+        let name = &self.config.node_name;
+        let run = Some(self.identity.incarnation());
+        let own = |cluster: &Cluster| {
+            cluster.nodes.get(name).is_some_and(|node| node.id == self.identity.id())
+                && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
+        };
+        picture.in_store().is_some_and(|cluster| own(cluster))
+    }
+}

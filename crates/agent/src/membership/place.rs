@@ -1,0 +1,86 @@
+//! Whether this node may go by what it is: where another agent runs with the same identity, one of the two must not.
+
+use crate::fingerprint::Moved;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+use weft_store::{CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update};
+
+/// This agent's right to act as its node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nobody else is known to have it.
+    Held,
+    /// Another agent may have it, or has it: why nothing is changed here.
+    Contested(String),
+}
+
+impl Place {
+    /// What is known before the store was asked: a data directory where it was last is no copy.
+    pub(crate) fn at_start(moved: &Moved) -> Self {
+        match moved {
+            Moved::No => Self::Held,
+            Moved::Rebooted | Moved::Elsewhere(_) => Self::Contested(
+                "the store has not said yet whether another host is up as this node".to_owned(),
+            ),
+        }
+    }
+
+    /// Why nothing may be changed; `None` if it may.
+    pub(crate) fn contested(&self) -> Option<&str> {
+        match self {
+            Self::Held => None,
+            Self::Contested(why) => Some(why),
+        }
+    }
+}
+
+/// A store in which nothing is changed unless this agent holds its node's place. It reads what it likes.
+pub(crate) struct OwnStore {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) place: watch::Receiver<Place>,
+}
+
+#[async_trait]
+impl Store for OwnStore {
+    fn describe(&self) -> String {
+        self.store.describe()
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        self.store.list(prefix).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        self.store.get(key).await
+    }
+
+    fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
+        self.store.watch(prefix, revision)
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
+        let contested = self.place.borrow().contested().map(str::to_owned);
+        match contested {
+            None => self.store.commit(txn).await,
+            Some(why) => Err(CommitError::Store(StoreError::Unavailable {
+                store: self.store.describe(),
+                doing: "commit",
+                source: why.into(),
+            })),
+        }
+    }
+
+    async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
+        self.store.open_session(ttl).await
+    }
+
+    async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
+        self.store.renew_session(session).await
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
+        self.store.close_session(session).await
+    }
+}

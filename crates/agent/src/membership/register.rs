@@ -1,0 +1,201 @@
+//! How a node gets in: who it is, whether somebody else is, and the transaction that says so.
+
+use super::{Failure, Membership, Place, call::Heard};
+use crate::{
+    error::{Error, Kind, chain},
+    fingerprint::Moved,
+};
+use weft_model::{Extra, Key, Liveness, Node, NodeId, NodeName, Record};
+use weft_store::{Condition, Entry, SessionId, Txn};
+
+/// A record that says that a node is up.
+pub(super) struct Held {
+    pub(super) name: NodeName,
+    pub(super) entry: Entry,
+    pub(super) live: Liveness,
+}
+
+impl Membership {
+    pub(super) async fn register(&self) -> Result<SessionId, Failure> {
+        let held = self.held().await?;
+        if let Some(held) = held.as_ref().filter(|held| !self.identity.wrote(&held.live)) {
+            self.contest(held).await?;
+        }
+        self.decide_who_this_is().await?;
+        self.identity.settle();
+        self.place.send_replace(Place::Held);
+        // An earlier run, which did not live to say goodbye.
+        let bound = held.as_ref().and_then(|held| held.entry.session.as_ref());
+        if let Some(old) = bound.filter(|old| self.identity.session().as_ref() != Some(*old)) {
+            self.store.close_session(old).await?;
+        }
+        let session = self.session(bound).await?;
+        let here = held.filter(|held| held.name == self.config.node_name);
+        self.committed(self.registration(&session, here.as_ref()).await?).await?;
+        Ok(session)
+    }
+
+    /// What says that this node is up, or that another is under its name. Where the data directory may be a copy, the
+    /// original may be up under any name.
+    async fn held(&self) -> Result<Option<Held>, Failure> {
+        let own = self.config.node_name.clone();
+        let entry = self.store.get(&self.keyspace.path(&Key::Live(own.clone()))).await?;
+        if let Some(entry) = entry {
+            let live = Liveness::from_json(&entry.value).map_err(|e| Failure::Passing(chain(&e)))?;
+            return Ok(Some(Held { name: own, entry, live }));
+        }
+        if *self.identity.moved() == Moved::No {
+            return Ok(None);
+        }
+        let all = self.store.list(&format!("{}live/", self.keyspace.root())).await?.entries.into_iter();
+        let mut held = all.filter_map(|entry| {
+            let Ok(Key::Live(name)) = self.keyspace.parse(&entry.key) else { return None };
+            let live = Liveness::from_json(&entry.value).ok()?;
+            (live.id == self.identity.id()).then_some(Held { name, entry, live })
+        });
+        Ok(held.next())
+    }
+
+    /// Lets the other have its place if it is up.
+    async fn contest(&self, held: &Held) -> Result<(), Failure> {
+        let node = self.node(&held.name).await?;
+        let at = node.as_ref().map_or_else(String::new, |node| format!(" at {}", node.advertise));
+        let name = &held.name;
+        let itself = held.live.id == self.identity.id();
+        // At this host's own address is what this host was before it was set up anew.
+        if !itself && node.is_none_or(|node| node.advertise != self.config.advertise) {
+            let message = format!(
+                "another live node{at} has the name {name}: stop its agent, or give this one another name with --node-name"
+            );
+            return Err(Failure::Taken(Error::new(Kind::Conflict, message)));
+        }
+        // Who took the place from this run is up as long as its session lasts: nothing is written to find out.
+        if !self.identity.is_settled() {
+            let waiting =
+                format!("an agent{at} is, or was until just now, up as node {name}: waiting for its answer");
+            tracing::info!(node = %name, "{waiting}");
+            self.place.send_replace(Place::Contested(waiting.clone()));
+            self.problem.send_replace(Some(format!("not in the cluster: {waiting}")));
+            if self.call(held).await? == Heard::Silence {
+                return Ok(());
+            }
+        }
+        let message = if itself {
+            format!(
+                "another host{at} is up as this node, {name}, and this host has a copy of its data directory: nothing was \
+                 changed. `weft leave --forget` gives this host an identity of its own; the other goes on as it is"
+            )
+        } else {
+            format!(
+                "another host is up under this host's name, {name}, and its address{at}: give one of them another address, \
+                 and another name with --node-name"
+            )
+        };
+        Err(Failure::Taken(Error::new(Kind::Conflict, message)))
+    }
+
+    /// Whether this host may be the node that its data directory says it is: nobody else is, as far as can be told.
+    async fn decide_who_this_is(&self) -> Result<(), Failure> {
+        let Moved::Elsewhere(what) = self.identity.moved() else { return Ok(()) };
+        if self.identity.is_settled() {
+            return Ok(());
+        }
+        let (what, name) = (what.join(" and "), &self.config.node_name);
+        let endpoints = self.journal.endpoints().len();
+        if self.config.moved {
+            tracing::info!(node = %name, differs = what, "moved: this host is the node from now on");
+            return Ok(());
+        }
+        if endpoints > 0 {
+            let message = format!(
+                "the data directory {} was copied or moved here ({what} differs), and what it has on its networks, {endpoints} \
+                 endpoints, may be another host's: nothing was changed. If the old host is gone for good, start once with \
+                 `weft agent --moved`; if this is a copy of it, `weft leave --forget` gives it an identity of its own",
+                self.config.data_dir.display()
+            );
+            return Err(Failure::Taken(Error::new(Kind::Conflict, message)));
+        }
+        let before = self.identity.id();
+        self.refuse_name_of(before).await?;
+        self.identity.become_another(&self.env);
+        tracing::info!(
+            node = %name, differs = what, id = self.identity.id().short(),
+            "the data directory was copied from another machine, and nothing is on a network here: this is a new node"
+        );
+        Ok(())
+    }
+
+    /// A copy must not take the name of the node it was made from, which may come back: unless it has its address, too.
+    async fn refuse_name_of(&self, before: NodeId) -> Result<(), Failure> {
+        let name = &self.config.node_name;
+        let Some(node) = self.node(name).await? else { return Ok(()) };
+        if node.id != before || node.advertise == self.config.advertise {
+            return Ok(());
+        }
+        let message = format!(
+            "this host was made from a copy of node {name} at {}, and has its name: give this one another with --node-name. \
+             If the other is gone for good, start once with `weft agent --moved`",
+            node.advertise
+        );
+        Err(Failure::Taken(Error::new(Kind::Conflict, message)))
+    }
+
+    async fn node(&self, name: &NodeName) -> Result<Option<Node>, Failure> {
+        let entry = self.store.get(&self.keyspace.path(&Key::Node(name.clone()))).await?;
+        Ok(entry.and_then(|entry| Node::from_json(&entry.value).ok()))
+    }
+
+    /// The session held last, if it still says that this node is up, so that a restart goes unnoticed; otherwise
+    /// a new one. Renewed without that, it could go on saying so of the name that this node had before.
+    async fn session(&self, bound: Option<&SessionId>) -> Result<SessionId, Failure> {
+        if let Some(session) = self.identity.session() {
+            if bound != Some(&session) {
+                self.store.close_session(&session).await?;
+            } else if self.store.renew_session(&session).await? {
+                return Ok(session);
+            }
+        }
+        let session = self.store.open_session(self.config.session_ttl).await?;
+        self.identity.set_session(Some(session.clone()));
+        Ok(session)
+    }
+
+    async fn registration(&self, session: &SessionId, here: Option<&Held>) -> Result<Txn, Failure> {
+        let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
+        let before = self.store.get(&key).await?;
+        let earlier = before.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
+        // A store that has lost something has lost that it knew this node.
+        if earlier.as_ref().is_none_or(|node| node.id != self.identity.id()) && !self.is_lost() {
+            self.identity.set_given_up(true);
+        }
+        let condition = Condition::as_seen(before.as_ref().map(|entry| entry.modified));
+        let node = Node {
+            id: self.identity.id(),
+            advertise: self.config.advertise,
+            vtep: self.config.advertise,
+            vxlan_port: self.config.vxlan_port,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            down_since: None,
+            extra: earlier.map_or_else(Extra::new, |node| node.extra),
+        };
+        let live = Liveness {
+            id: self.identity.id(),
+            since: self.env.now(),
+            rebuilt: self.memory.part_done(),
+            incarnation: Some(self.identity.incarnation()),
+            answered: None,
+            extra: Extra::new(),
+        };
+        let live_key = self.keyspace.path(&Key::Live(self.config.node_name.clone()));
+        let txn = if before.is_some_and(|entry| entry.value == node.to_json()) {
+            // Unchanged: not written, so that what was decided on it stands.
+            Txn::new().check(key, condition)
+        } else {
+            Txn::new().put(key, node.to_json(), condition)
+        };
+        // Of two that got here at once, one is first.
+        let still_there = |here: &&Held| here.entry.session.as_ref().is_none_or(|bound| bound == session);
+        let free = Condition::as_seen(here.filter(still_there).map(|here| here.entry.modified));
+        Ok(txn.put_bound(live_key, live.to_json(), free, session.clone()))
+    }
+}
