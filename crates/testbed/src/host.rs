@@ -87,6 +87,11 @@ impl Host {
         format!("/proc/{}/root/run/lab/{}/ns", self.lab, self.name)
     }
 
+    /// Its file system, as this machine can reach it.
+    pub(crate) fn root(&self) -> String {
+        format!("{}/../root", self.namespaces())
+    }
+
     /// Does `work` in this host's network, or in its namespace called `netns`, on a thread of its own. Sockets
     /// opened there stay there: for questions and clocks without the start of a program in between.
     ///
@@ -97,7 +102,7 @@ impl Host {
         let namespaces = self.namespaces();
         let path = match netns {
             None => format!("{namespaces}/net"),
-            Some(name) => format!("{namespaces}/../root/run/netns/{name}"),
+            Some(name) => format!("{}/run/netns/{name}", self.root()),
         };
         let namespace = File::open(&path).unwrap_or_else(|error| panic!("{}: {path}: {error}", self.name));
         let there = || {
@@ -177,7 +182,7 @@ impl Host {
 
     /// The socket of its agent, as this machine can reach it, whether or not the agent runs.
     pub fn socket(&self) -> PathBuf {
-        format!("{}/../root/run/weft/weft.sock", self.namespaces()).into()
+        format!("{}/run/weft/weft.sock", self.root()).into()
     }
 
     /// Asks its agent something over its socket, past the command line: for latencies, and for what no client of

@@ -19,6 +19,7 @@
 
 mod agent;
 mod container;
+mod copy;
 mod counts;
 mod cut;
 mod engine;

@@ -77,6 +77,10 @@ fn rebooted(stage: &mut Stage<'_>) {
     power_off(stage);
     stage.change();
     power_on(stage);
+    // Until its last run would have ended its session, it may be a copy of itself.
+    until("it is in the cluster", SOON, || {
+        views::get(stage.host(3), "/weft/v1/status").is_ok_and(|status| status["joined"] == true)
+    });
     let back = Instant::now();
     // Nothing that was attached there is there any more.
     stage.history.gone_with("host3");

@@ -12,6 +12,7 @@
 
 mod agents;
 mod asking;
+mod copies;
 mod crowds;
 mod cuts;
 mod docker;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         servers::SCENARIOS,
         cuts::SCENARIOS,
         hosts::SCENARIOS,
+        copies::SCENARIOS,
         lost::SCENARIOS,
         engines::SCENARIOS,
     ]
