@@ -25,7 +25,7 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_model::{
-    Endpoint, EndpointId, IfName, Network, NetworkId, NodeName, PortMapping, ProcessId, Subnet, Vni,
+    Endpoint, EndpointId, IfName, Link, Network, NetworkId, NodeName, PortMapping, ProcessId, Subnet, Vni,
 };
 
 /// An endpoint of this node.
@@ -53,6 +53,9 @@ pub(crate) struct LocalEndpoint {
     /// Ports of this host that lead to it.
     #[serde(default)]
     pub(crate) ports: Vec<PortMapping>,
+    /// What it alone calls others of the network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) links: Vec<Link>,
     /// Why it is cut off: another endpoint got its address while this node was away.
     #[serde(default)]
     pub(crate) fenced: Option<String>,

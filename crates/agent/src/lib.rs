@@ -24,6 +24,7 @@ mod picture;
 mod processes;
 mod reconcile;
 mod run;
+mod shared_names;
 
 pub use http::Inherited;
 pub use run::{RunError, run};

@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hosts = hosts.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let network = NetworkNames::new(&"overlay".parse()?, ["10.0.0.0/16".parse()?], hosts);
     let id = NetworkId::random(&mut rand::rng());
-    let client = Client { networks: vec![id], upstream: Upstream::default() };
+    let client =
+        Client { networks: vec![id], links: weft_dns::Links::default(), upstream: Upstream::default() };
     let names = Names::new([(id, Arc::new(network))]);
     let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)), Arc::default())?;
     let _server = resolver.serve(

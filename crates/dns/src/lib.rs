@@ -13,6 +13,7 @@ mod answer;
 mod counts;
 mod engine;
 mod forward;
+mod links;
 mod names;
 mod query;
 mod resolve;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use counts::Counts;
 pub use engine::{EngineResolver, Sockets};
+pub use links::Links;
 pub use names::{Host, Names, NetworkNames};
 pub use query::Request;
 pub use resolve::{Client, Outcome, Transport, Upstream, respond};

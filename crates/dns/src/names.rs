@@ -73,6 +73,11 @@ impl NetworkNames {
         self.forward.get(key).or_else(within).map(|a| &**a)
     }
 
+    /// A name without the network's own behind it.
+    pub(crate) fn bare<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        self.suffix.as_deref().and_then(|suffix| key.strip_suffix(suffix)).unwrap_or(key)
+    }
+
     /// The full name of an address, on the wire.
     pub(crate) fn name_of(&self, address: IpAddr) -> Option<&[u8]> {
         self.reverse.get(&address).map(|name| &**name)

@@ -3,6 +3,7 @@
 use crate::{
     answer::Answer,
     engine::EngineResolver,
+    links::Links,
     names::{Names, NetworkNames},
     query::{Query, Request, Unusable},
     reverse,
@@ -20,6 +21,8 @@ const MAX_UDP: u16 = 4096;
 pub struct Client {
     /// The networks the container is on. The first one that knows a name answers.
     pub networks: Vec<NetworkId>,
+    /// What it alone calls others there: asked for before what they are called by everybody.
+    pub links: Links,
     /// Where everything else is asked.
     pub upstream: Upstream,
 }
@@ -114,20 +117,21 @@ fn own(
     turn: usize,
     answer: &mut Answer<'_>,
 ) -> Option<u16> {
-    let networks = || client.networks.iter().filter_map(|&id| names.network(id));
+    let known_to = || client.networks.iter().filter_map(|&id| Some((id, names.network(id)?)));
+    let networks = || known_to().map(|(_, network)| network);
     if let Some(address) = reverse::address_of(query.name.as_bytes()) {
         return pointer(query.rtype, networks(), address, answer);
     }
-    let mut known = false;
-    for addresses in networks().filter_map(|network| network.addresses_of(query.name.as_bytes())) {
-        known = true;
-        if write_addresses(query.rtype, addresses, turn, answer) {
-            break;
-        }
+    let asked = query.name.as_bytes();
+    let linked = known_to().filter_map(|network| client.links.addresses_of(network, asked));
+    let mut known: Vec<&[IpAddr]> = linked.collect();
+    if known.is_empty() {
+        known.extend(networks().filter_map(|network| network.addresses_of(asked)));
     }
+    let _ = known.iter().any(|addresses| write_addresses(query.rtype, addresses, turn, answer));
     // A name of ours without an address of this family, or asked for its mail server: it exists, and has
     // none. Anything else would send the client elsewhere with it.
-    known.then_some(rcode::NOERROR)
+    (!known.is_empty()).then_some(rcode::NOERROR)
 }
 
 /// Writes the addresses of the type in question. False if there are none.

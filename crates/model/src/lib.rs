@@ -10,6 +10,7 @@ mod id;
 mod ifname;
 mod keep;
 mod key;
+mod link;
 mod mac;
 mod mtu;
 mod name;
@@ -25,6 +26,7 @@ pub use id::{ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId,
 pub use ifname::{IfName, InvalidIfName};
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
 pub use key::{InvalidKey, Key, Keyspace};
+pub use link::Link;
 pub use mac::{InvalidMac, MacAddr};
 pub use mtu::{InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MTU_OPTIONS, overlay_mtu};
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName};

@@ -78,6 +78,7 @@ impl Core {
             ifname,
             process: holder.process,
             ports: holder.ports,
+            links: Vec::new(),
             engine: None,
             fenced: None,
         };

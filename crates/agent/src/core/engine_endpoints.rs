@@ -45,6 +45,7 @@ impl Core {
             default_route: false,
             process: None,
             ports: Vec::new(),
+            links: request.names.map(|names| names.links).unwrap_or_default(),
             fenced: None,
         };
         let made = match self.make(id, local.clone()).await {
@@ -145,12 +146,14 @@ impl Core {
     }
 
     pub(crate) async fn rename_for_engine(&self, id: EndpointId, names: Names) -> Result<(), Error> {
-        let renamed = |endpoint: &mut Endpoint| {
+        let renamed = |local: &mut LocalEndpoint| {
+            local.links.clone_from(&names.links);
+            let endpoint = &mut local.endpoint;
             endpoint.name = names.name.clone();
             endpoint.aliases.clone_from(&names.aliases);
             endpoint.container = Some(names.container.clone());
         };
-        let update = self.journal.update(&id, |local| renamed(&mut local.endpoint));
+        let update = self.journal.update(&id, renamed);
         update.map_err(|error| Error::internal("an endpoint keeps its old name", error))?;
         match self.write_again(id).await {
             // Upkeep compares what is there with the journal.
@@ -200,6 +203,7 @@ impl Core {
                 network: local.network.name.clone(),
                 name: local.endpoint.name.clone(),
                 aliases: local.endpoint.aliases.clone(),
+                links: local.links.clone(),
                 container: local.endpoint.container.clone(),
                 sandbox: local.netns.clone(),
             })

@@ -5,7 +5,7 @@ use super::{CreateNetwork, Error};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf};
-use weft_model::{EndpointId, EndpointName, IfName, MacAddr, NetworkId, NetworkName};
+use weft_model::{EndpointId, EndpointName, IfName, Link, MacAddr, NetworkId, NetworkName};
 
 /// The verbs for engines, beside [`Verbs`](super::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
@@ -87,6 +87,8 @@ pub struct Names {
     pub name: EndpointName,
     /// More names.
     pub aliases: Vec<EndpointName>,
+    /// Its own names for others.
+    pub links: Vec<Link>,
 }
 
 /// An endpoint that was made for an engine.
@@ -111,6 +113,8 @@ pub struct EngineEndpoint {
     pub name: EndpointName,
     /// More names.
     pub aliases: Vec<EndpointName>,
+    /// Its own names for others.
+    pub links: Vec<Link>,
     /// The container's id, once the engine told.
     pub container: Option<String>,
     /// The container's network namespace.

@@ -7,6 +7,7 @@ use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
     reconcile::{Agreement, Report},
+    shared_names::shared_names,
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
@@ -94,7 +95,8 @@ impl Core {
         let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
         let here = membership.into_iter().chain(self.host.shortage()).chain(fenced);
-        here.chain(kernel).chain(differing).chain(engine).chain(unreadable).collect()
+        let shared = shared_names(cluster, &self.journal.endpoints());
+        here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
 }
 

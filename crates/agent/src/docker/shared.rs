@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
-use weft_model::{EndpointName, NetworkId, NetworkName};
+use weft_model::{EndpointName, Link, NetworkId, NetworkName};
 
 /// How long an engine may go on to list a network that it is deleting.
 const DELETION: Duration = Duration::from_secs(10);
@@ -29,8 +29,17 @@ pub(crate) struct Mapped {
 pub(crate) struct Container {
     /// Its name.
     pub(crate) name: EndpointName,
-    /// Its aliases on each network.
-    pub(crate) aliases: BTreeMap<NetworkName, Vec<EndpointName>>,
+    /// What it is called and calls others on each network.
+    pub(crate) on: BTreeMap<NetworkName, OnNetwork>,
+}
+
+/// What the engine said of a container's place on one network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OnNetwork {
+    /// Its aliases.
+    pub(crate) aliases: Vec<EndpointName>,
+    /// Its own names for others.
+    pub(crate) links: Vec<Link>,
 }
 
 /// See the module.
@@ -40,6 +49,8 @@ pub(crate) struct Shared {
     forgotten: Mutex<BTreeMap<NetworkId, Instant>>,
     creating: Mutex<BTreeMap<NetworkId, BTreeSet<IpNet>>>,
     containers: Mutex<BTreeMap<String, Container>>,
+    refused: Mutex<BTreeMap<NetworkId, String>>,
+    problems: Mutex<BTreeMap<&'static str, Vec<String>>>,
     /// Wakes the task: something happened that the engine has to be asked about. A wake-up carries nothing else.
     pub(crate) look: Notify,
     /// Wakes it, too: the engine has a network that it did not have.
@@ -61,6 +72,8 @@ impl Shared {
             forgotten: Mutex::default(),
             creating: Mutex::default(),
             containers: Mutex::default(),
+            refused: Mutex::default(),
+            problems: Mutex::default(),
             look: Notify::new(),
             arrived: Notify::new(),
         })
@@ -132,6 +145,26 @@ impl Shared {
     /// Takes over what the engine said of its containers.
     pub(crate) fn set_containers(&self, containers: BTreeMap<String, Container>) {
         *lock(&self.containers) = containers;
+    }
+
+    /// Takes over which networks of the engine cannot be in the cluster, and why.
+    pub(crate) fn set_refused(&self, refused: BTreeMap<NetworkId, String>) {
+        *lock(&self.refused) = refused;
+    }
+
+    /// Why nobody can be on the engine's network with `pool`, if it cannot be in the cluster.
+    pub(crate) fn refusal(&self, pool: IpNet) -> Option<String> {
+        let mapped = lock(&self.mapped);
+        let mut waiting =
+            mapped.iter().filter(|(_, known)| known.network.is_none() && known.pools.contains(&pool));
+        waiting.find_map(|(id, _)| lock(&self.refused).get(id).cloned())
+    }
+
+    /// Takes over what is wrong about one thing, and returns what is wrong about all.
+    pub(super) fn problems(&self, about: &'static str, problems: Vec<String>) -> Vec<String> {
+        let mut all = lock(&self.problems);
+        all.insert(about, problems);
+        all.values().flatten().cloned().collect()
     }
 }
 

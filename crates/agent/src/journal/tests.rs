@@ -40,6 +40,7 @@ fn endpoint(name: &str) -> LocalEndpoint {
         default_route: true,
         process: None,
         ports: Vec::new(),
+        links: Vec::new(),
         engine: None,
         fenced: None,
     }

@@ -3,6 +3,7 @@
 use crate::{
     cluster::{Cluster, Endpoints},
     journal::LocalEndpoints,
+    shared_names::shared_names,
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -18,6 +19,8 @@ pub(super) struct Names {
     snapshot: Arc<ArcSwap<weft_dns::Names>>,
     tables: BTreeMap<NetworkId, Table>,
     live: BTreeSet<NodeName>,
+    /// What was said of names that several hosts have.
+    shared: BTreeSet<String>,
 }
 
 /// The names of one network, and what they were made from.
@@ -67,6 +70,11 @@ impl Names {
         if changed {
             let tables = self.tables.iter().map(|(id, table)| (*id, Arc::clone(&table.names)));
             self.snapshot.store(Arc::new(weft_dns::Names::new(tables)));
+            let shared: BTreeSet<_> = shared_names(cluster, locals).into_iter().collect();
+            shared
+                .difference(&self.shared)
+                .for_each(|problem| tracing::warn!(problem, "a name is used twice"));
+            self.shared = shared;
         }
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use weft_dns::{
-    Client, Counts, EngineResolver, Resolver, ServerHandle, Upstream,
+    Client, Counts, EngineResolver, Links, Resolver, ServerHandle, Upstream,
     upstream::{PORT, ResolvConf, SERVER},
 };
 use weft_model::EndpointId;
@@ -232,7 +232,9 @@ fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &[SocketAdd
         None if locals.iter().all(|(_, local)| local.network.internal) => Upstream::default(),
         None => Upstream::Servers(servers.to_vec()),
     };
-    Client { networks: locals.iter().map(|(_, local)| local.network_id).collect(), upstream }
+    let links = locals.iter().flat_map(|(_, local)| local.links.iter().map(|link| (local.network_id, link)));
+    let links = Links::new(links);
+    Client { networks: locals.iter().map(|(_, local)| local.network_id).collect(), links, upstream }
 }
 
 #[cfg(test)]

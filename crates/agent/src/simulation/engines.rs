@@ -101,6 +101,7 @@ async fn an_address_is_granted_and_then_the_endpoints() {
         container: "c".repeat(64),
         name: "nginx_01".parse().unwrap(),
         aliases: vec!["web".parse().unwrap()],
+        links: Vec::new(),
     };
     core.rename_for_engine(id(1), names).await.unwrap();
     let named = || other.known().all_endpoints().all(|(_, _, e)| e.name.as_str() == "nginx_01");

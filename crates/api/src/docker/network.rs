@@ -117,6 +117,9 @@ pub struct NetworkEndpoint {
     /// Its address with the subnet's prefix length, or empty.
     #[serde(rename = "IPv6Address")]
     pub ipv6_address: String,
+    /// Other hosts with a container of the same name, which is said of nothing else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub name_also_on: Vec<String>,
 }
 
 /// A node that has endpoints on a network.

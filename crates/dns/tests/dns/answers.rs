@@ -57,6 +57,20 @@ fn pointer(client: &Client, address: &str) -> Option<Result<String, ResponseCode
 }
 
 #[test]
+fn a_link_is_known_to_one_client_alone() {
+    let links = ["Nginx_02:Backend", "nginx_01:web", "nobody:elsewhere"].map(|link| link.parse().unwrap());
+    let on_overlay = links.iter().map(|link| (overlay(), link));
+    let client = Client { links: weft_dns::Links::new(on_overlay), ..upstream() };
+    for name in ["backend", "BackEnd", "backend.overlay"] {
+        assert_eq!(resolve(&client, name, RecordType::A), ["10.0.0.3"], "{name}");
+    }
+    assert_eq!(resolve(&client, "web", RecordType::A), ["10.0.0.2"], "others call two of them so");
+    assert_eq!(resolve(&client, "web.overlay", RecordType::A), ["10.0.0.2"]);
+    assert!(ask(&client, "elsewhere", RecordType::A).is_none(), "the engine may know it");
+    assert!(ask(&upstream(), "backend", RecordType::A).is_none(), "it is for that client alone");
+}
+
+#[test]
 fn every_name_of_a_container() {
     for name in ["nginx_01", "NGINX_01", "0123456789ab", "nginx_01.overlay", "0123456789ab.OVERLAY"] {
         assert_eq!(resolve(&internal(), name, RecordType::A), ["10.0.0.2"], "{name}");

@@ -60,7 +60,11 @@ pub(crate) fn names() -> Names {
 
 /// A container on one network.
 pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> Client {
-    Client { networks: networks.to_vec(), upstream: Upstream::Servers(upstream.to_vec()) }
+    Client {
+        networks: networks.to_vec(),
+        links: weft_dns::Links::default(),
+        upstream: Upstream::Servers(upstream.to_vec()),
+    }
 }
 
 /// A query with EDNS if `udp_size` is given.

@@ -50,7 +50,11 @@ fn served(address: SocketAddr, sockets: &Arc<Here>) -> Served {
     let served = Served::new(&[]);
     let sockets: Arc<dyn Sockets> = Arc::clone(sockets) as _;
     let upstream = Upstream::Engine(EngineResolver { address, sockets });
-    served.client.store(Arc::new(Client { networks: vec![overlay()], upstream }));
+    served.client.store(Arc::new(Client {
+        networks: vec![overlay()],
+        links: weft_dns::Links::default(),
+        upstream,
+    }));
     served
 }
 

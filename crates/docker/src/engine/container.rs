@@ -1,17 +1,19 @@
 //! Containers of an engine.
 
-use crate::lenient::{if_any, or_default};
+use crate::lenient::or_default;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-use weft_model::{ContainerId, EndpointId, EndpointName, NetworkId};
+use weft_model::{ContainerId, EndpointId, EndpointName, Link, NetworkId};
 
 /// A container of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// Its id.
     pub id: ContainerId,
-    /// Its name; `None` if it is none that can be resolved: one longer than 63 bytes.
+    /// Its name; `None` if it is none of ours.
     pub name: Option<EndpointName>,
+    /// Its name, if it is none that can be resolved.
+    pub odd_name: Option<String>,
     /// Whether it runs.
     pub state: ContainerState,
     /// The networks it is on, or will be on when it starts, by name.
@@ -47,19 +49,55 @@ pub enum ContainerState {
 
 /// A container's place on a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "WireAttachment")]
 pub struct Attachment {
     /// The engine's id of the network when it was last there; `None` before it was, or if it is one of Swarm's.
-    #[serde(rename = "NetworkID", default, deserialize_with = "one_of_ours")]
     pub network: Option<NetworkId>,
     /// The endpoint, while there is one. It may have failed to join: who is on a network, the network tells.
-    #[serde(rename = "EndpointID", default, deserialize_with = "if_any")]
     pub endpoint: Option<EndpointId>,
     /// Other names the user gave it there, as far as they can be resolved. Not in lists.
-    #[serde(rename = "Aliases", default, deserialize_with = "resolvable")]
     pub aliases: Vec<EndpointName>,
+    /// Those that cannot. Not in lists.
+    pub odd_aliases: Vec<String>,
+    /// What it calls others there. Not in lists.
+    pub links: Vec<Link>,
     /// All names that the engine itself answers for, where it shows them. Not in lists.
-    #[serde(rename = "DNSNames", default, deserialize_with = "resolvable")]
     pub dns_names: Vec<EndpointName>,
+}
+
+/// Ids are read as far as they are of our kind: Swarm's are of another.
+#[derive(Default, Deserialize)]
+struct WireAttachment {
+    #[serde(rename = "NetworkID", default, deserialize_with = "or_default")]
+    network: String,
+    #[serde(rename = "EndpointID", default, deserialize_with = "or_default")]
+    endpoint: String,
+    #[serde(rename = "Aliases", default, deserialize_with = "or_default")]
+    aliases: Vec<String>,
+    #[serde(rename = "Links", default, deserialize_with = "or_default")]
+    links: Vec<String>,
+    #[serde(rename = "DNSNames", default, deserialize_with = "or_default")]
+    dns_names: Vec<String>,
+}
+
+impl From<WireAttachment> for Attachment {
+    fn from(wire: WireAttachment) -> Self {
+        let (aliases, odd): (Vec<_>, Vec<_>) =
+            wire.aliases.into_iter().map(|alias| resolvable(&alias).ok_or(alias)).partition(Result::is_ok);
+        Self {
+            network: wire.network.parse().ok(),
+            endpoint: wire.endpoint.parse().ok(),
+            aliases: aliases.into_iter().flatten().collect(),
+            odd_aliases: odd.into_iter().filter_map(Result::err).filter(|alias| !alias.is_empty()).collect(),
+            links: wire.links.iter().filter_map(|link| link.parse().ok()).collect(),
+            dns_names: wire.dns_names.iter().filter_map(|name| resolvable(name)).collect(),
+        }
+    }
+}
+
+/// A name, if it can be asked for.
+fn resolvable(name: &str) -> Option<EndpointName> {
+    name.parse().ok().filter(EndpointName::is_dns)
 }
 
 /// In a list `Names` and a `State` of one word; inspected `Name` and a `State` with details.
@@ -122,7 +160,9 @@ impl<'de> Deserialize<'de> for Container {
         let wire = WireContainer::deserialize(deserializer)?;
         // Further names have a second slash: they are links of other containers.
         let own = |name: &&str| !name.is_empty() && !name.contains('/');
-        let all = wire.names.iter().chain([&wire.name]).filter_map(|name| name.strip_prefix('/'));
+        let mut all = wire.names.iter().chain([&wire.name]).filter_map(|name| name.strip_prefix('/'));
+        let given = all.find(own);
+        let odd = given.filter(|name| resolvable(name).is_none());
         let restarts = matches!(
             wire.host_config.restart_policy.name.as_str(),
             "always" | "unless-stopped" | "on-failure"
@@ -133,7 +173,8 @@ impl<'de> Deserialize<'de> for Container {
         };
         Ok(Self {
             id: wire.id,
-            name: all.filter(own).find_map(|name| name.parse().ok()),
+            name: given.and_then(|name| name.parse().ok()),
+            odd_name: odd.map(ToOwned::to_owned),
             gave_up: lacking(&error).filter(|_| restarts && state == ContainerState::Exited),
             state,
             attachments: wire.network_settings.networks,
@@ -144,17 +185,6 @@ impl<'de> Deserialize<'de> for Container {
 /// The network that an error says is not there, as all engines word it (moby, `libnetwork`'s `ErrNoSuchNetwork`).
 fn lacking(error: &str) -> Option<NetworkId> {
     error.strip_suffix(" not found")?.rsplit(' ').next()?.parse().ok()
-}
-
-/// Swarm's ids are of another kind.
-fn one_of_ours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NetworkId>, D::Error> {
-    let id: String = or_default(deserializer)?;
-    Ok(id.parse().ok())
-}
-
-fn resolvable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EndpointName>, D::Error> {
-    let names: Vec<String> = or_default(deserializer)?;
-    Ok(names.into_iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 #[cfg(test)]
@@ -173,7 +203,8 @@ mod tests {
         assert_eq!(linked.name.unwrap().as_str(), "web");
         assert_eq!(container(json!({"Names": null, "Name": "/web"})).name.unwrap().as_str(), "web");
         let long = format!("/{}", "x".repeat(64));
-        assert_eq!(container(json!({"Names": [long]})).name, None);
+        let long = container(json!({"Names": [long]}));
+        assert!(long.name.is_none() && long.odd_name.is_some_and(|name| name.len() == 64));
     }
 
     #[test]
@@ -215,11 +246,13 @@ mod tests {
 
     #[test]
     fn aliases_that_cannot_be_resolved_are_left_out() {
-        let networks =
-            json!({"n": {"Aliases": ["web", "", "with space"], "DNSNames": null, "EndpointID": ""}});
+        let networks = json!({"n": {"Aliases": ["web", "", "_x", "with space", "a..b"], "Links": ["db:database", "odd one:x"],
+                "DNSNames": null, "EndpointID": ""}});
         let container = container(json!({"NetworkSettings": {"Networks": networks}}));
         let attachment = &container.attachments["n"];
-        assert_eq!(attachment.aliases, ["web".parse().unwrap()]);
+        assert_eq!(attachment.aliases, ["web", "_x"].map(|alias| alias.parse().unwrap()));
+        assert_eq!(attachment.odd_aliases, ["with space", "a..b"]);
+        assert_eq!(attachment.links, ["db:database".parse().unwrap()]);
         assert_eq!(attachment.endpoint, None);
     }
 }

@@ -134,6 +134,8 @@ pub struct ForeignNetwork {
     pub name: String,
     /// Its driver.
     pub driver: String,
+    /// The engine's id of it, if it is of our kind.
+    pub id: Option<NetworkId>,
     /// What does not parse.
     pub why: String,
 }
@@ -175,7 +177,7 @@ impl<'de> Deserialize<'de> for NetworkList {
 impl ForeignNetwork {
     fn new(value: &Value, why: String) -> Self {
         let text = |field| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { name: text("Name"), driver: text("Driver"), why }
+        Self { name: text("Name"), driver: text("Driver"), id: text("Id").parse().ok(), why }
     }
 }
 

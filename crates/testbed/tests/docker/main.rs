@@ -11,6 +11,7 @@ mod engines;
 mod guide;
 #[allow(dead_code, reason = "what other tests share, too")]
 mod leftovers;
+mod names;
 mod networks;
 mod nightly;
 mod proxy;

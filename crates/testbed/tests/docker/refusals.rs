@@ -2,7 +2,7 @@
 
 use crate::cluster::{CREATE, Cluster, SOON, has_network, waiter};
 use std::time::Instant;
-use weft_testbed::{Release, eventually};
+use weft_testbed::{Release, eventually, until};
 
 #[test]
 fn networks_that_cannot_be() {
@@ -90,4 +90,31 @@ fn a_dead_store() {
         // Endings need nobody's consent.
         engine.docker(&format!("rm -f {container}"));
     }
+}
+
+#[test]
+fn a_network_that_only_the_engine_can_have_is_in_nobodys_way() {
+    let Some(cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
+    for engine in &cluster.engines {
+        let host = engine.host();
+        // Of any driver; the cluster has no names with spaces.
+        host.run(&["docker", "network", "create", "a plain one"]);
+        host.run(&["docker", "network", "create", "-d", "weft", "--ipam-driver", "weft", "my net"]);
+        let status = || String::from_utf8_lossy(&host.output(&["weft", "status"]).stdout).into_owned();
+        let said = "Docker's network my net is not in the cluster: invalid network name";
+        until("it is said", SOON, || status().contains(said));
+        // Whoever wants to be on it is told why he cannot, at once and later.
+        let refused = host.refused(&["docker", "run", "--rm", "--net", "my net", "busybox", "true"]);
+        assert!(refused.contains("Docker's network my net is not in the cluster"), "{refused}");
+        // The engine is followed all the same.
+        engine.docker(&format!("{CREATE} overlay"));
+        for engine in &cluster.engines {
+            until("it is everywhere", SOON, || has_network(engine, "overlay"));
+        }
+        assert!(!status().contains("not there"), "{}", status());
+        engine.docker("network rm overlay");
+        host.run(&["docker", "network", "rm", "my net", "a plain one"]);
+        until("all is well", SOON, || host.output(&["weft", "status"]).status.success());
+    }
+    cluster.is_empty_soon();
 }

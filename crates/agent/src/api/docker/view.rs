@@ -40,8 +40,14 @@ pub(crate) fn summary(view: &NetworkView) -> docker::Network {
 /// A network with everybody on it, on any node.
 pub(crate) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     let mut containers = BTreeMap::new();
+    let mut called: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (_, endpoint) in &view.endpoints {
+        called.entry(&endpoint.name).or_default().insert(&endpoint.node);
+    }
     for (id, endpoint) in &view.endpoints {
-        let entry = network_endpoint(&view.network, id, endpoint);
+        let others = called.get(&endpoint.name).into_iter().flatten().filter(|node| **node != &endpoint.node);
+        let mut entry = network_endpoint(&view.network, id, endpoint);
+        entry.name_also_on = others.map(ToString::to_string).collect();
         let key = endpoint.container.clone().filter(|container| !containers.contains_key(container));
         containers.insert(key.unwrap_or_else(|| format!("ep-{id}")), entry);
     }
@@ -85,5 +91,6 @@ fn network_endpoint(network: &Network, id: &EndpointId, endpoint: &Endpoint) -> 
         mac_address: endpoint.mac.to_string(),
         ipv4_address: address(endpoint.ipv4.map(IpAddr::V4)),
         ipv6_address: address(endpoint.ipv6.map(IpAddr::V6)),
+        name_also_on: Vec::new(),
     }
 }

@@ -43,13 +43,20 @@ impl Driver {
         match request.address {
             // The auxiliary addresses of a network are asked for before the network is created.
             Some(address) if !self.shared.has_pool(pool) => Ok(Reply::Address(with_prefix(address, pool))),
-            wanted => self.grant(pool, wanted).await.map(Reply::Address),
+            wanted => match self.grant(pool, wanted).await {
+                // The reason that lasts, where there is one.
+                Err(error) => Err(self.shared.refusal(pool).map_or(error, Error::conflict)),
+                granted => granted.map(Reply::Address),
+            },
         }
     }
 
     /// Engines go on to a network's next pool when one is full, but not if it is another's to say so: then they
     /// take whatever address they are given.
     async fn grant(&self, pool: IpNet, wanted: Option<IpAddr>) -> Result<IpNet, Error> {
+        if let Some(why) = self.shared.refusal(pool) {
+            return Err(Error::conflict(why));
+        }
         let full = match self.engines.grant_address(pool, wanted).await {
             Err(error) if error.kind == Kind::Conflict && wanted.is_none() => error,
             result => return result,

@@ -3,7 +3,7 @@
 use super::Driver;
 use crate::{
     core::{self, Error, Kind, Names},
-    docker::Mapped,
+    docker::{Mapped, OnNetwork},
 };
 use ipnet::IpNet;
 use std::{
@@ -136,8 +136,8 @@ impl Driver {
         let container = self.host.container_in(sandbox).await?;
         let known = self.shared.container(&container)?;
         let (_, network) = self.engines.network_with(pool)?;
-        let aliases = known.aliases.get(&network).cloned().unwrap_or_default();
-        Some(Names { container, name: known.name, aliases })
+        let OnNetwork { aliases, links } = known.on.get(&network).cloned().unwrap_or_default();
+        Some(Names { container, name: known.name, aliases, links })
     }
 
     /// Engines of today ask this between `Join` and the first instruction of the container, and wait for it, though

@@ -47,8 +47,8 @@ impl<K: Ord + Clone> Attempts<K> {
         self.0.values().map(|attempt| attempt.due).min()
     }
 
-    /// What failed, in words.
-    pub(super) fn failures(&self) -> impl Iterator<Item = &String> {
-        self.0.values().filter_map(|attempt| attempt.failure.as_ref())
+    /// What failed, and why.
+    pub(super) fn failed(&self) -> impl Iterator<Item = (&K, &String)> {
+        self.0.iter().filter_map(|(what, attempt)| Some((what, attempt.failure.as_ref()?)))
     }
 }

@@ -26,8 +26,9 @@ impl Follower {
         });
     }
 
-    /// What somebody should look at. Each is logged once, for as long as it lasts.
-    pub(super) fn tell(&self, problems: Vec<String>) {
+    /// What somebody should look at, of all that is `about` one thing. Each is logged once, for as long as it lasts.
+    pub(super) fn tell(&self, about: &'static str, problems: Vec<String>) {
+        let problems = self.shared.problems(about, problems);
         self.core.engine.send_if_modified(|status| {
             let Some(status) = status.as_mut().filter(|status| status.problems != problems) else {
                 return false;

@@ -70,8 +70,11 @@ impl Engine {
         let names = Arc::new(NetworkNames::new(&"bridge".parse().unwrap(), [], [db]));
         let names = Arc::new(ArcSwap::from_pointee(weft_dns::Names::new([(id, names)])));
         let resolver = Resolver::start(names, Arc::default()).unwrap();
-        let client =
-            Arc::new(ArcSwap::from_pointee(Client { networks: vec![id], upstream: Upstream::default() }));
+        let client = Arc::new(ArcSwap::from_pointee(Client {
+            networks: vec![id],
+            links: weft_dns::Links::default(),
+            upstream: Upstream::default(),
+        }));
         let server = resolver.serve(udp.unwrap(), tcp.unwrap(), client).unwrap();
         Self { _resolver: resolver, _server: server }
     }

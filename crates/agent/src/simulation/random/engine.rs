@@ -40,7 +40,12 @@ impl World {
         let name = format!("e{}", self.containers);
         let mut ids = StdRng::seed_from_u64(self.rng.random_range(0..u64::MAX));
         let id = EndpointId::random(&mut ids);
-        let names = Names { container: id.to_string(), name: name.parse().unwrap(), aliases: Vec::new() };
+        let names = Names {
+            container: id.to_string(),
+            name: name.parse().unwrap(),
+            aliases: Vec::new(),
+            links: Vec::new(),
+        };
         let starting = Starting {
             pool: format!("10.0.{number}.0/29").parse().unwrap(),
             id,

@@ -3,7 +3,7 @@
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
     core::{EngineStatus, Names},
-    docker::Container,
+    docker::{Container, OnNetwork},
     simulation::{eventually, network_in},
 };
 use serde_json::json;
@@ -64,16 +64,16 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     let core = engine.node.core();
     let name = |number| core.journal.endpoints()[&endpoint(number)].endpoint.clone();
     assert_eq!(name(1).name, EndpointName::provisional(&endpoint(1)), "the engine has not told of it yet");
-    let aliases = |network: &str| (network.parse().unwrap(), vec!["www".parse().unwrap()]);
-    let container = Container {
-        name: "nginx_01".parse().unwrap(),
-        aliases: [aliases("overlay"), aliases("other")].into(),
-    };
+    let on = OnNetwork { aliases: vec!["www".parse().unwrap()], links: vec!["db:database".parse().unwrap()] };
+    let aliases = |network: &str| (network.parse().unwrap(), on.clone());
+    let container =
+        Container { name: "nginx_01".parse().unwrap(), on: [aliases("overlay"), aliases("other")].into() };
     engine.shared.set_containers([(id.clone(), container)].into());
     engine.node.run_container("/var/run/docker/netns/2", &id);
     engine.start(2).await.unwrap();
     assert_eq!((name(2).name.as_str(), &name(2).container), ("nginx_01", &Some(id)));
     assert_eq!(name(2).aliases, ["www".parse().unwrap()]);
+    assert_eq!(core.journal.endpoints()[&endpoint(2)].links, on.links);
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +95,7 @@ async fn before_a_container_runs_its_name_is_waited_for() {
     }));
     assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
     let name = "nginx_01".parse().unwrap();
-    let names = Names { container: "c".repeat(64), name, aliases: Vec::new() };
+    let names = Names { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
     let rename = async {
         sleep(Duration::from_millis(20)).await;
         core.rename_for_engine(endpoint(1), names).await.unwrap();

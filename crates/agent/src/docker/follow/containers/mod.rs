@@ -197,6 +197,8 @@ impl<'f> Containers<'f> {
 
     fn share(&self) {
         self.follower.shared.set_containers(self.table.shared());
+        let cluster = self.follower.core.known();
+        self.follower.tell("names", self.table.odd(|network| cluster.names.contains_key(network)));
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::{
     core::{EngineEndpoint, Names},
-    docker,
+    docker::{self, OnNetwork},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::engine::{Container, Member};
 use weft_model::{ContainerId, EndpointId, EndpointName, NetworkName};
 
@@ -17,7 +17,9 @@ pub(super) struct Table(BTreeMap<ContainerId, Known>);
 struct Known {
     name: Option<EndpointName>,
     /// By network; none before the container was inspected: lists leave them out.
-    aliases: Option<BTreeMap<NetworkName, Vec<EndpointName>>>,
+    on: Option<BTreeMap<NetworkName, OnNetwork>>,
+    /// What nobody can ask for, each with the network it was given on.
+    odd: BTreeSet<(NetworkName, String)>,
 }
 
 impl Table {
@@ -27,19 +29,27 @@ impl Table {
         self.0 = containers
             .iter()
             .map(|container| {
-                let aliases = before.remove(&container.id).and_then(|known| known.aliases);
-                (container.id, Known { name: container.name.clone(), aliases })
+                let known = before.remove(&container.id);
+                let (on, odd) = known.map_or_else(Default::default, |known| (known.on, known.odd));
+                (container.id, Known { name: container.name.clone(), on, odd })
             })
             .collect();
     }
 
     /// Takes over what was said of one.
     pub(super) fn inspected(&mut self, container: &Container) {
-        let aliases = container.attachments.iter().filter_map(|(network, attachment)| {
+        let named =
+            |(network, attachment): (&String, _)| Some((network.parse::<NetworkName>().ok()?, attachment));
+        let attachments = || container.attachments.iter().filter_map(named);
+        let on = attachments().map(|(network, attachment)| {
             let names = attachment.aliases.iter().chain(&attachment.dns_names);
-            Some((network.parse().ok()?, aliases(container, names)))
+            (network, OnNetwork { aliases: aliases(container, names), links: attachment.links.clone() })
         });
-        let known = Known { name: container.name.clone(), aliases: Some(aliases.collect()) };
+        let odd = attachments().flat_map(|(network, attachment)| {
+            let names = attachment.odd_aliases.iter().chain(&container.odd_name).cloned();
+            names.map(move |name| (network.clone(), name))
+        });
+        let known = Known { name: container.name.clone(), on: Some(on.collect()), odd: odd.collect() };
         self.0.insert(container.id, known);
     }
 
@@ -55,14 +65,33 @@ impl Table {
 
     /// Whether the aliases of a container are known.
     pub(super) fn knows_aliases_of(&self, id: &ContainerId) -> bool {
-        self.0.get(id).is_some_and(|known| known.aliases.is_some())
+        self.0.get(id).is_some_and(|known| known.on.is_some())
+    }
+
+    /// What containers of `networks` are called, and nobody can ask for.
+    pub(super) fn odd(&self, is_ours: impl Fn(&NetworkName) -> bool) -> Vec<String> {
+        let of_one = |(id, known): (&ContainerId, &Known)| {
+            let short = id.short();
+            let odd = known.odd.iter().filter(|(network, _)| is_ours(network));
+            let say = |(network, name): &(NetworkName, String)| {
+                let (own, name) =
+                    (known.name.as_ref().map_or(short.as_str(), |own| own.as_str()), brief(name));
+                format!(
+                    "container {own} of Docker cannot be asked for as {name:?} on network {network}: a name in DNS has \
+                     letters, digits, '_' and '-', at most 63 of them between dots, and 253 bytes in all; give it an \
+                     alias that has"
+                )
+            };
+            odd.map(say).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of_one).collect()
     }
 
     /// For the door.
     pub(super) fn shared(&self) -> BTreeMap<String, docker::Container> {
         let shared = |(id, known): (&ContainerId, &Known)| {
-            let aliases = known.aliases.clone().unwrap_or_default();
-            Some((id.to_string(), docker::Container { name: known.name.clone()?, aliases }))
+            let on = known.on.clone().unwrap_or_default();
+            Some((id.to_string(), docker::Container { name: known.name.clone()?, on }))
         };
         self.0.iter().filter_map(shared).collect()
     }
@@ -74,19 +103,22 @@ impl Table {
         let known = self.0.get(&id);
         let said = || member.and_then(|member| member.name.parse().ok());
         let name = known.and_then(|known| known.name.clone()).or_else(said);
-        let aliases = known.and_then(|known| known.aliases.as_ref());
+        let on = known.and_then(|known| known.on.as_ref());
+        let OnNetwork { aliases, links } = match on {
+            Some(on) => on.get(&endpoint.network).cloned().unwrap_or_default(),
+            None => OnNetwork { aliases: endpoint.aliases.clone(), links: endpoint.links.clone() },
+        };
         let names = Names {
             container: id.to_string(),
             // One that is too long to be resolved leaves the endpoint with its provisional one.
             name: name.unwrap_or_else(|| endpoint.name.clone()),
-            aliases: match aliases {
-                Some(aliases) => aliases.get(&endpoint.network).cloned().unwrap_or_default(),
-                None => endpoint.aliases.clone(),
-            },
+            aliases,
+            links,
         };
         let same = endpoint.container.as_ref() == Some(&names.container)
             && endpoint.name == names.name
-            && endpoint.aliases == names.aliases;
+            && endpoint.aliases == names.aliases
+            && endpoint.links == names.links;
         (!same).then_some(names)
     }
 
@@ -101,6 +133,11 @@ impl Table {
         };
         told.or_else(|| member.and_then(|member| member.container.or_else(|| by_name(&member.name))))
     }
+}
+
+/// A hostile name must not fill the log or the terminal.
+fn brief(name: &str) -> String {
+    name.chars().take(80).collect()
 }
 
 /// The names that are not the container's own. Its short id everybody answers to as it is.

@@ -79,7 +79,8 @@ impl<'f> Networks<'f> {
         let list = self.engine.networks().await?;
         self.known = list.networks.into_iter().map(|network| (network.id, network)).collect();
         self.foreign = list.foreign;
-        let unlisted = before.into_keys().filter(|id| !self.known.contains_key(id));
+        let is_foreign = |id: &NetworkId| self.foreign.iter().any(|foreign| foreign.id == Some(*id));
+        let unlisted = before.into_keys().filter(|id| !self.known.contains_key(id) && !is_foreign(id));
         let gone = self.unlisted.look(unlisted, PERIOD);
         if let Err(error) = self.remember(|mapped| mapped.retain(|id, _| !gone.contains(id))) {
             tracing::error!(error, "networks that Docker does not have any more are not forgotten");
@@ -94,6 +95,8 @@ impl<'f> Networks<'f> {
                 self.known.insert(id, network);
             }
             Err(error) if error.is_not_found() => drop(self.known.remove(&id)),
+            // One that can be the engine's alone: the list goes on without it, and says why.
+            Err(EngineError::Nonsense { .. }) => self.list().await?,
             Err(error) => return Err(error),
         }
         Ok(())
@@ -110,7 +113,11 @@ impl<'f> Networks<'f> {
             let result = self.carry_out(step, cluster).await;
             self.attempts.note(step, result, &self.follower.core.env);
         }
-        self.follower.tell(plan.problems.into_iter().chain(self.attempts.failures().cloned()).collect());
+        let mut refused = plan.refused;
+        refused.extend(self.attempts.failed().filter_map(|(step, why)| Some((step.adopts()?, why.clone()))));
+        self.follower.shared.set_refused(refused);
+        let problems = plan.problems.into_iter().chain(self.attempts.failed().map(|(_, why)| why.clone()));
+        self.follower.tell("networks", problems.collect());
         !due.is_empty()
     }
 

@@ -73,13 +73,15 @@ pub(super) enum Because {
 pub(super) struct Plan {
     pub(super) steps: BTreeSet<Step>,
     pub(super) problems: Vec<String>,
+    /// The engine's networks that nobody can be on, since they cannot be in the cluster, and why.
+    pub(super) refused: BTreeMap<NetworkId, String>,
 }
 
 /// Compares the two.
 pub(super) fn plan(scene: &Scene<'_>) -> Plan {
     let mut planning = Planning { scene, plan: Plan::default(), settled: BTreeSet::new() };
     for foreign in scene.foreign.iter().filter(|foreign| foreign.driver == DRIVER) {
-        planning.problem(format!("Docker's network {} is not in the cluster: {}", foreign.name, foreign.why));
+        planning.refuse(foreign.id, &foreign.name, &foreign.why);
     }
     let staying = |network: &&engine::Network| network.driver == DRIVER && !scene.going.contains(&network.id);
     let (known, unknown): (Vec<_>, Vec<_>) =
@@ -127,6 +129,13 @@ impl Planning<'_, '_> {
         self.plan.problems.push(problem);
     }
 
+    /// A network that only the engine can have.
+    fn refuse(&mut self, id: Option<NetworkId>, name: &str, why: &str) {
+        let why = format!("Docker's network {name} is not in the cluster: {why}");
+        self.plan.refused.extend(id.map(|id| (id, why.clone())));
+        self.problem(why);
+    }
+
     /// A network that is known to be one of the cluster's.
     fn keep(&mut self, network: &engine::Network) {
         let Some(id) = self.scene.mapping(&network.id) else { return };
@@ -157,7 +166,7 @@ impl Planning<'_, '_> {
                 None => match adoption(network) {
                     Ok(_) => Step::Adopt { id, name },
                     Err(why) => {
-                        return self.problem(format!("Docker's network {name} is not in the cluster: {why}"));
+                        return self.refuse(Some(id), name.as_str(), &why);
                     }
                 },
             },

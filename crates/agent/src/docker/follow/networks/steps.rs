@@ -106,6 +106,11 @@ impl Networks<'_> {
 }
 
 impl Step {
+    /// The network of the engine that is to be in the cluster with it.
+    pub(super) fn adopts(&self) -> Option<NetworkId> {
+        if let Self::Adopt { id, .. } = self { Some(*id) } else { None }
+    }
+
     fn failed(&self, why: &str) -> String {
         match self {
             Self::Remove { name, because: Because::Removed(_), .. } => {

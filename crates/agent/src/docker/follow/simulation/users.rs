@@ -125,6 +125,7 @@ impl FakeEngine {
         let container = Container {
             id,
             name: name.parse().ok(),
+            odd_name: None,
             state: ContainerState::Created,
             attachments: BTreeMap::from([(network.to_owned(), attachment)]),
             gave_up: None,

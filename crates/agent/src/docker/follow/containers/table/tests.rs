@@ -15,6 +15,7 @@ fn container(digit: char, name: &str, aliases: &[&str]) -> Container {
     Container {
         id: container_id(digit),
         name: name.parse().ok(),
+        odd_name: None,
         state: ContainerState::Running,
         attachments: BTreeMap::from([("overlay".to_owned(), attachment)]),
         gave_up: None,
@@ -28,6 +29,7 @@ fn endpoint(name: &str, container: Option<char>) -> EngineEndpoint {
         network: "overlay".parse().unwrap(),
         name: name.parse().unwrap(),
         aliases: Vec::new(),
+        links: Vec::new(),
         container: container.map(|digit| container_id(digit).to_string()),
         sandbox: "/run/docker/netns/1".into(),
     }
@@ -109,4 +111,20 @@ fn a_name_too_long_to_be_resolved_leaves_the_provisional_one() {
     let wanted = Some(('c', "111111111111".to_owned(), vec!["web".to_owned()]));
     assert_eq!(renamed(&table, &endpoint("111111111111", None), Some(&member(&long, Some('c')))), wanted);
     assert!(table.shared().is_empty(), "the door cannot use it");
+}
+
+#[test]
+fn what_nobody_can_ask_for_is_said() {
+    let mut odd = container('c', "nginx_01", &[]);
+    let attachment = odd.attachments.get_mut("overlay").unwrap();
+    attachment.odd_aliases = vec!["a b".to_owned()];
+    attachment.links = vec!["db:database".parse().unwrap()];
+    let mut table = Table::default();
+    table.inspected(&odd);
+    table.listed(&[odd]);
+    let said = table.odd(|network| network.as_str() == "overlay");
+    assert!(matches!(&said[..], [one] if one.contains("nginx_01") && one.contains("\"a b\"")), "{said:?}");
+    assert!(table.odd(|_| false).is_empty(), "networks of others are none of our business");
+    let names = table.renamed(&endpoint("nginx_01", Some('c')), None).unwrap();
+    assert_eq!(names.links, ["db:database".parse().unwrap()]);
 }

@@ -1,0 +1,43 @@
+//! Names that containers of several hosts have: each is answered with all of them, which is seldom what somebody who
+//! gave them meant. Aliases are there to be shared.
+
+use crate::{cluster::Cluster, journal::LocalEndpoints};
+use std::collections::{BTreeMap, BTreeSet};
+use weft_model::{Endpoint, EndpointName, NetworkId, NodeName};
+
+/// A sentence for each name of an endpoint of this node that one of another node has, which is up.
+pub(crate) fn shared_names(cluster: &Cluster, locals: &LocalEndpoints) -> Vec<String> {
+    let mut own: BTreeMap<NetworkId, Vec<&Endpoint>> = BTreeMap::new();
+    for local in locals.values().filter(|local| local.fenced.is_none()) {
+        own.entry(local.network_id).or_default().push(&local.endpoint);
+    }
+    let mut said = BTreeSet::new();
+    for (network, own) in own {
+        let Some(known) = cluster.networks.get(&network) else { continue };
+        let others = others(cluster, network);
+        for endpoint in own {
+            let Some(nodes) = others.get(&endpoint.name) else { continue };
+            let nodes: Vec<&str> =
+                nodes.iter().filter(|node| ***node != endpoint.node).map(|node| node.as_str()).collect();
+            if !nodes.is_empty() {
+                said.insert(format!(
+                    "{0} on network {1} is the name of a container on this host and on {2}: who asks for it is told the \
+                     addresses of all; rename one, or give them an alias if they are one service",
+                    endpoint.name,
+                    known.name,
+                    nodes.join(", ")
+                ));
+            }
+        }
+    }
+    said.into_iter().collect()
+}
+
+/// Who is called what on a network, of the nodes that are up.
+fn others(cluster: &Cluster, network: NetworkId) -> BTreeMap<&EndpointName, BTreeSet<&NodeName>> {
+    let mut others: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (_, endpoint) in cluster.endpoints_of(&network).filter(|(_, e)| cluster.live.contains_key(&e.node)) {
+        others.entry(&endpoint.name).or_default().insert(&endpoint.node);
+    }
+    others
+}
