@@ -15,7 +15,7 @@ use crate::{
     reconcile::{Parts, Reconciler},
 };
 use futures::{FutureExt, future::BoxFuture};
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 use tokio::{sync::watch, task::JoinSet};
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
@@ -58,8 +58,7 @@ impl Assembly {
     /// If the data directory cannot be used, or the kernel gives no thread.
     pub(crate) fn new(ground: Ground) -> Result<Self, StartError> {
         let Ground { config, store, keyspace, env, host, datapath, telemetry } = ground;
-        let look = |lock: &Path| host.fingerprint(lock);
-        let identity = Arc::new(Identity::open(&config.data_dir, &env, look)?);
+        let identity = Arc::new(Identity::open(&config.data_dir, &env, |lock| host.fingerprint(lock))?);
         let place = watch::Sender::new(Place::at_start(identity.moved()));
         let (all_of_it, store) = (Arc::clone(&store), own_store(store, &place));
         let journal = Arc::new(Journal::open(&config.data_dir)?);
@@ -86,6 +85,7 @@ impl Assembly {
             memory: Arc::clone(&memory),
             picture: picture.clone(),
             journal: Arc::clone(&journal),
+            underlay: host.underlay(),
             place,
             problem,
         };

@@ -1,7 +1,8 @@
 //! What an agent is told at its start. Everything has been parsed and checked by then.
 
+pub use crate::advertise::{Advertise, NoAddress};
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -86,8 +87,8 @@ pub struct AgentConfig {
     pub store_rebuild: bool,
     /// Where to serve the embedded store to other nodes.
     pub store_serve: Option<ServeConfig>,
-    /// The address of this host that other nodes reach it by; VXLAN packets come from it, too.
-    pub advertise: IpAddr,
+    /// How other nodes reach this host; VXLAN packets come from there, too.
+    pub advertise: Advertise,
     /// The UDP port for VXLAN, the same on all nodes.
     pub vxlan_port: u16,
     /// Where default subnets come from, in the order to try them.

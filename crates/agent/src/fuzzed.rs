@@ -11,7 +11,6 @@ use crate::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -65,7 +64,7 @@ impl NodeView {
             store_token: None,
             store_rebuild: true,
             store_serve: None,
-            advertise: Ipv4Addr::new(192, 0, 2, 1).into(),
+            advertise: Default::default(),
             vxlan_port: 4789,
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),

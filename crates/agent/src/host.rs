@@ -8,7 +8,7 @@ mod sandbox;
 pub(crate) use linux::LinuxHost;
 pub(crate) use only::{NotTheOnly, OnlyAgent};
 
-use crate::{error::Error, fingerprint::Fingerprint};
+use crate::{error::Error, fingerprint::Fingerprint, underlay::Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -17,6 +17,7 @@ use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     path::Path,
 };
+use tokio::sync::watch;
 use weft_dns::EngineResolver;
 use weft_model::PortMapping;
 
@@ -25,6 +26,9 @@ use weft_model::PortMapping;
 pub(crate) trait Host: Send + Sync + 'static {
     /// Where this host's routes lead: neither the default routes nor those into our own segments.
     async fn routes(&self) -> Result<Vec<IpNet>, Error>;
+
+    /// Where this host is, as it moves.
+    fn underlay(&self) -> watch::Receiver<Underlay>;
 
     /// The MTU of the device that VXLAN packets leave through, in bytes.
     async fn underlay_mtu(&self) -> Result<u32, Error>;

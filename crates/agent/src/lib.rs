@@ -1,5 +1,6 @@
 //! The agent: doors that parse and answer, a core that decides, one loop that makes it so.
 
+mod advertise;
 pub mod api;
 mod assembly;
 mod cluster;
@@ -25,6 +26,7 @@ mod processes;
 mod reconcile;
 mod run;
 mod shared_names;
+mod underlay;
 
 pub use http::Inherited;
 pub use run::{RunError, run};

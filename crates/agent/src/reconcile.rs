@@ -23,8 +23,9 @@ use crate::{
     journal::{Journal, LocalEndpoints},
     metrics::Metrics,
     picture::Picture,
+    underlay::Underlay,
 };
-use desired::{desired, hand_over};
+use desired::{Below, desired, hand_over};
 use names::Names;
 use resolvers::Resolvers;
 use rounds::{Outcome, Request, Trouble};
@@ -50,6 +51,7 @@ pub(crate) struct Reconciler {
     reports: watch::Sender<Option<Arc<Report>>>,
     looks: watch::Sender<Option<Arc<Agreement>>>,
     requests: mpsc::Receiver<Request>,
+    underlay: watch::Receiver<Underlay>,
     /// The last MTU of the underlay, which goes on to hold while it cannot be read.
     underlay_mtu: Option<u32>,
     settled: Option<Settled>,
@@ -94,8 +96,9 @@ impl Reconciler {
         let names = Names::default();
         let dns = Arc::clone(&parts.metrics.dns);
         let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
-        let (underlay_mtu, settled) = (None, None);
-        let reconciler = Self { parts, names, resolvers, reports, looks, requests, underlay_mtu, settled };
+        let (underlay, underlay_mtu, settled) = (parts.host.underlay(), None, None);
+        let reconciler =
+            Self { parts, names, resolvers, reports, looks, requests, underlay, underlay_mtu, settled };
         Ok((reconciler, Rounds::new(seen, looked, ask)))
     }
 
@@ -132,6 +135,7 @@ impl Reconciler {
                     request = self.requests.recv() => request,
                     _ = journal.changed() => None,
                     _ = picture.changed() => None,
+                    _ = self.underlay.changed() => None,
                     () = self.resolvers.appeared() => None,
                 }
             };
@@ -193,8 +197,8 @@ impl Reconciler {
                 }
             }
         }
-        let underlay_mtu = self.underlay_mtu.unwrap_or(1500);
-        Ok(Some(desired(&self.parts.config, cluster, endpoints, underlay_mtu)))
+        let below = Below { vtep: self.underlay.borrow().address, mtu: self.underlay_mtu.unwrap_or(1500) };
+        Ok(Some(desired(&self.parts.config, cluster, endpoints, below)))
     }
 
     /// What is, and the steps from there to what should be.

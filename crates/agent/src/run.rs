@@ -3,7 +3,7 @@
 use crate::{
     api::{self, BindError},
     assembly::{Agent, Ground, StartError},
-    config::{AgentConfig, Loopback, embedded_store},
+    config::{AgentConfig, Loopback, NoAddress, embedded_store},
     core::{Core, Door},
     docker,
     env::Env,
@@ -12,10 +12,12 @@ use crate::{
     http::{self, Inherited},
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
+    underlay::{self, Underlay},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
@@ -47,6 +49,9 @@ pub enum RunError {
     /// Another agent of this host.
     #[error(transparent)]
     NotTheOnly(#[from] NotTheOnly),
+    /// Where other hosts reach it.
+    #[error(transparent)]
+    Advertise(#[from] NoAddress),
     /// Its store. Not being reachable is no reason.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -93,6 +98,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     let socket = api::bind(&config.socket, inherited)?;
     let removal = socket.removal();
+    let address = underlay::find(&config.advertise).await?;
     let _only = OnlyAgent::become_it()?;
     let embedded_path = embedded_store(&config.data_dir);
     let scrapes = scrapes(&config).await?;
@@ -102,6 +108,10 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tracing::info!(address = %server.address(), "serving the embedded store");
         tasks.spawn(server.run(stop.clone().cancelled_owned()));
     }
+    let underlay = watch::Sender::new(Underlay::at(address));
+    tasks.spawn(
+        stop.clone().run_until_cancelled_owned(underlay::follow(config.advertise.clone(), underlay.clone())),
+    );
     let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
     let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
     let mut agent = Agent::start(Ground {
@@ -109,7 +119,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
         env,
         telemetry,
-        host: Arc::new(LinuxHost::new(config.advertise)),
+        host: Arc::new(LinuxHost::new(underlay)),
         datapath: Arc::new(Linux::new()),
         config: Arc::clone(&config),
     })?;
@@ -123,7 +133,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         docker::start(engine, &config, Arc::clone(&core), inherited, (&tasks, &stop))?;
     }
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
-    tracing::info!(node = %config.node_name, advertise = %config.advertise, socket = %config.socket.display(), "agent started");
+    tracing::info!(node = %config.node_name, advertise = %address, socket = %config.socket.display(), "agent started");
     tasks.spawn(stop.clone().run_until_cancelled_owned(say_ready(core, config.session_ttl)));
     let ended = tokio::select! {
         _ = terminate.recv() => Ok(()),

@@ -18,6 +18,11 @@ pub struct Address {
     pub net: IpNet,
     /// Whether it is good beyond the link (RT_SCOPE_UNIVERSE).
     pub global: bool,
+    /// Whether the kernel prefers another of the link's to it: an IPv4 address that came second to its subnet, or an IPv6
+    /// address that is only for a while (IFA_F_SECONDARY and IFA_F_TEMPORARY, which are one; RFC 8981).
+    pub secondary: bool,
+    /// Whether it cannot be used: not yet, or not any more (IFA_F_TENTATIVE, IFA_F_DADFAILED, IFA_F_DEPRECATED; RFC 4862).
+    pub unusable: bool,
 }
 
 impl Socket {
@@ -59,14 +64,21 @@ fn message(link: u32, net: IpNet) -> AddressMessage {
 pub(crate) fn address(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else { return None };
     let (mut local, mut address): (Option<IpAddr>, Option<IpAddr>) = (None, None);
+    let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());
     for attribute in message.attributes {
         match attribute {
             AddressAttribute::Local(ip) => local = Some(ip),
             AddressAttribute::Address(ip) => address = Some(ip),
+            // All of them, where the header has room for eight.
+            AddressAttribute::Flags(all) => flags = all,
             _ => {}
         }
     }
     let net = IpNet::new(local.or(address)?, message.header.prefix_len).ok()?;
     let global = message.header.scope == AddressScope::Universe;
-    Some(Address { link: message.header.index, net, global })
+    let unusable = AddressFlags::Tentative | AddressFlags::Dadfailed | AddressFlags::Deprecated;
+    // An optimistic address is tentative and can be used all the same (RFC 4429).
+    let unusable = flags.intersects(unusable) && !flags.contains(AddressFlags::Optimistic);
+    let secondary = flags.contains(AddressFlags::Secondary);
+    Some(Address { link: message.header.index, net, global, secondary, unusable })
 }

@@ -5,6 +5,7 @@
 //! runtime's anyway. Callers run them on a thread of their own, with a deadline.
 
 mod address;
+mod changes;
 mod error;
 #[doc(hidden)]
 pub mod fuzzed;
@@ -19,6 +20,7 @@ mod socket;
 mod transport;
 
 pub use address::{Address, add_address, delete_address};
+pub use changes::Changes;
 pub use error::NetlinkError;
 pub use inherited::inherited_sockets;
 pub use link::{BridgePort, Link, LinkKind, LinkSetting, NewLink, Vxlan, delete_link, set_link};

@@ -38,12 +38,13 @@ impl Core {
         // Each borrowed once, and for a moment: borrowed within the expression below it would be held to its end, and
         // who borrows again waits for whoever waits to change it, for ever (tokio's `watch::Sender::borrow`).
         let (membership, engine) = (self.membership.borrow().clone(), self.engine.borrow().clone());
+        let underlay = self.host.underlay().borrow().clone();
         Status {
             node: self.config.node_name.clone(),
             id: self.identity.id(),
             started: self.started,
-            advertise: self.config.advertise,
-            vtep: self.config.advertise,
+            advertise: underlay.address,
+            vtep: underlay.address,
             vxlan_port: self.config.vxlan_port,
             data_dir: self.config.data_dir.clone(),
             joined: membership.is_none(),
@@ -94,7 +95,8 @@ impl Core {
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
-        let here = membership.into_iter().chain(self.host.shortage()).chain(fenced);
+        let moved = self.host.underlay().borrow().problem.clone();
+        let here = membership.into_iter().chain(moved).chain(self.host.shortage()).chain(fenced);
         let shared = shared_names(cluster, &self.journal.endpoints());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }

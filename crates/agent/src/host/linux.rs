@@ -4,6 +4,7 @@ use super::{Host, InSandbox, Inside, containers, sandbox};
 use crate::{
     error::{Error, Kind, chain},
     open_files,
+    underlay::Underlay,
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -13,7 +14,7 @@ use std::{
     path::Path,
     thread,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use weft_datapath::underlay;
 use weft_model::{PortMapping, Protocol};
 use weft_netlink::{
@@ -23,13 +24,13 @@ use weft_netlink::{
 
 /// The host the agent runs on.
 pub(crate) struct LinuxHost {
-    advertise: IpAddr,
+    underlay: watch::Sender<Underlay>,
 }
 
 impl LinuxHost {
-    /// The host with the address `advertise`.
-    pub(crate) fn new(advertise: IpAddr) -> Self {
-        Self { advertise }
+    /// The host that is at `underlay`.
+    pub(crate) fn new(underlay: watch::Sender<Underlay>) -> Self {
+        Self { underlay }
     }
 }
 
@@ -49,8 +50,13 @@ impl Host for LinuxHost {
         underlay::routes().await.map_err(|error| Error::internal("cannot read this host's routes", error))
     }
 
+    fn underlay(&self) -> watch::Receiver<Underlay> {
+        self.underlay.subscribe()
+    }
+
     async fn underlay_mtu(&self) -> Result<u32, Error> {
-        underlay::mtu(self.advertise).await.map_err(|error| Error::internal("cannot tell the MTU", error))
+        let address = self.underlay.borrow().address;
+        underlay::mtu(address).await.map_err(|error| Error::internal("cannot tell the MTU", error))
     }
 
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {

@@ -18,13 +18,14 @@ use crate::{
     journal::{Identity, Journal},
     memory::Memory,
     picture::Picture,
+    underlay::Underlay,
 };
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use weft_model::Keyspace;
+use weft_model::{Keyspace, Node};
 use weft_store::{SessionId, Store, StoreError};
 
 /// The first pause after a failure, doubled after each further one.
@@ -40,6 +41,8 @@ pub(crate) struct Membership {
     pub(crate) memory: Arc<Memory>,
     pub(crate) picture: watch::Receiver<Picture>,
     pub(crate) journal: Arc<Journal>,
+    /// Where this host is.
+    pub(crate) underlay: watch::Receiver<Underlay>,
     /// Whether this node may go by what it is.
     pub(crate) place: watch::Sender<Place>,
     /// What keeps this node out of the cluster; `None` while it is in.
@@ -110,21 +113,27 @@ impl Membership {
         let period = self.config.session_ttl / 3;
         let mut last = Instant::now();
         let mut picture = self.picture.clone();
+        let mut underlay = self.underlay.clone();
         // The picture may still be older than the registration: what it lacks now proves nothing yet.
         let _ = timeout(period, picture.wait_for(|picture| self.is_in(picture))).await;
         loop {
-            let news = picture.wait_for(|picture| self.is_called(picture) || self.is_out(picture));
-            let heard =
-                timeout(period, news).await.ok().and_then(Result::ok).map(|picture| self.is_out(&picture));
-            match heard {
-                Some(true) => {
-                    tracing::warn!(node = %self.config.node_name, "this node's keys are gone from the store, or another's; looking");
-                    return;
+            let mut seen = picture.clone();
+            let news = async {
+                // In this order, so that the same happens when the same happens (`simulation`).
+                tokio::select! {
+                    biased;
+                    news = seen.wait_for(|picture| self.is_called(picture) || self.is_out(picture)) => drop(news),
+                    _ = underlay.changed() => {}
                 }
-                Some(false) => self.answer(session).await,
-                // Who does not see what happens has to look.
-                None if picture.borrow().in_store().is_none() => self.answer(session).await,
-                None => {}
+            };
+            let heard = timeout(period, news).await.is_ok();
+            if heard && self.is_out(&picture.borrow()) {
+                tracing::info!(node = %self.config.node_name, "what the store says of this node is not so, or not any more; writing it again");
+                return;
+            }
+            // Who does not see what happens has to look.
+            if heard || picture.borrow().in_store().is_none() {
+                self.answer(session).await;
             }
             match self.store.renew_session(session).await {
                 Ok(true) => last = Instant::now(),
@@ -145,6 +154,18 @@ impl Membership {
         self.picture.borrow().remains.is_some()
     }
 
+    /// Whether a record says of this node what is so. A node's own record is its own, whoever else has written it.
+    fn is_true(&self, node: &Node) -> bool {
+        let here = self.address();
+        node.id == self.identity.id()
+            && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
+    }
+
+    /// Where other nodes reach this one.
+    fn address(&self) -> IpAddr {
+        self.underlay.borrow().address
+    }
+
     fn is_out(&self, picture: &Picture) -> bool {
         picture.in_store().is_some() && !self.is_in(picture)
     }
@@ -153,7 +174,7 @@ impl Membership {
         let name = &self.config.node_name;
         let run = Some(self.identity.incarnation());
         let own = |cluster: &Cluster| {
-            cluster.nodes.get(name).is_some_and(|node| node.id == self.identity.id())
+            cluster.nodes.get(name).is_some_and(|node| self.is_true(node))
                 && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
         };
         picture.in_store().is_some_and(|cluster| own(cluster))

@@ -63,7 +63,7 @@ impl Membership {
         let name = &held.name;
         let itself = held.live.id == self.identity.id();
         // At this host's own address is what this host was before it was set up anew.
-        if !itself && node.is_none_or(|node| node.advertise != self.config.advertise) {
+        if !itself && node.is_none_or(|node| node.advertise != self.address()) {
             let message = format!(
                 "another live node{at} has the name {name}: stop its agent, or give this one another name with --node-name"
             );
@@ -129,7 +129,7 @@ impl Membership {
     async fn refuse_name_of(&self, before: NodeId) -> Result<(), Failure> {
         let name = &self.config.node_name;
         let Some(node) = self.node(name).await? else { return Ok(()) };
-        if node.id != before || node.advertise == self.config.advertise {
+        if node.id != before || node.advertise == self.address() {
             return Ok(());
         }
         let message = format!(
@@ -169,10 +169,11 @@ impl Membership {
             self.identity.set_given_up(true);
         }
         let condition = Condition::as_seen(before.as_ref().map(|entry| entry.modified));
+        let address = self.address();
         let node = Node {
             id: self.identity.id(),
-            advertise: self.config.advertise,
-            vtep: self.config.advertise,
+            advertise: address,
+            vtep: address,
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             down_since: None,

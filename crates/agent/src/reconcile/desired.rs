@@ -13,12 +13,21 @@ use std::{
 use weft_model::{EndpointId, MacAddr, Network, PortMapping, Vni, overlay_mtu};
 use weft_plan::{Attachment, Desired, Outer, Publish, Remote, Segment};
 
-/// The data plane for `endpoints`, with an underlay of MTU `underlay_mtu`.
+/// The network that the packets of the overlay travel on, as this host is on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Below {
+    /// The address that VXLAN packets come from.
+    pub(super) vtep: IpAddr,
+    /// How large a packet fits through, in bytes.
+    pub(super) mtu: u32,
+}
+
+/// The data plane for `endpoints`.
 pub(super) fn desired(
     config: &AgentConfig,
     cluster: &Cluster,
     endpoints: &LocalEndpoints,
-    underlay_mtu: u32,
+    below: Below,
 ) -> Desired {
     let mut desired = Desired::default();
     let ways_out = ways_out(endpoints);
@@ -27,7 +36,7 @@ pub(super) fn desired(
         endpoints.iter().partition(|(_, local)| local.fenced.is_some());
     for (id, local) in working.into_iter().chain(cut_off) {
         let Some(vni) = local.vni() else { continue };
-        desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, underlay_mtu));
+        desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, below));
         desired.attachments.insert(*id, attachment(*id, local, vni, &ways_out));
         desired.publish.extend(publish(*id, local, &ways_out));
         // Whoever needs the way out makes it for the whole segment.
@@ -37,7 +46,7 @@ pub(super) fn desired(
     }
     for (id, local) in endpoints.iter() {
         if desired.attachments.get(id).is_some_and(Attachment::uses_gateway) {
-            desired.segments.extend(across(config, cluster, local, underlay_mtu, &desired.segments));
+            desired.segments.extend(across(config, cluster, local, below, &desired.segments));
         }
     }
     desired
@@ -59,12 +68,12 @@ fn across(
     config: &AgentConfig,
     cluster: &Cluster,
     local: &LocalEndpoint,
-    underlay_mtu: u32,
+    below: Below,
     present: &BTreeMap<Vni, Segment>,
 ) -> Vec<(Vni, Segment)> {
     let absent = local.network.segments().into_iter().map(|s| s.vni).filter(|vni| !present.contains_key(vni));
     absent
-        .map(|vni| (vni, Segment { egress: true, ..segment(config, cluster, local, vni, underlay_mtu) }))
+        .map(|vni| (vni, Segment { egress: true, ..segment(config, cluster, local, vni, below) }))
         .filter(|(_, segment)| !segment.remotes.is_empty())
         .collect()
 }
@@ -74,16 +83,16 @@ fn segment(
     cluster: &Cluster,
     local: &LocalEndpoint,
     vni: Vni,
-    underlay_mtu: u32,
+    below: Below,
 ) -> Segment {
     let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
     let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
     let gateway = subnets.first().map(|subnet| subnet.gateway);
     Segment {
         network: local.network_id,
-        vtep: config.advertise,
+        vtep: below.vtep,
         port: config.vxlan_port,
-        mtu: mtu(&local.network, underlay_mtu, config.advertise),
+        mtu: mtu(&local.network, below),
         gateways,
         gateway_mac: MacAddr::for_ip(gateway.unwrap_or(IpAddr::from([0, 0, 0, 0]))),
         egress: false,
@@ -92,9 +101,9 @@ fn segment(
 }
 
 /// What the network asks for; otherwise what fits through the underlay.
-fn mtu(network: &Network, underlay: u32, vtep: IpAddr) -> u32 {
+fn mtu(network: &Network, below: Below) -> u32 {
     // One that makes no sense was refused when the network was created: this is another version's.
-    network.requested_mtu().ok().flatten().unwrap_or_else(|| overlay_mtu(underlay, vtep))
+    network.requested_mtu().ok().flatten().unwrap_or_else(|| overlay_mtu(below.mtu, below.vtep))
 }
 
 /// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up. Of two

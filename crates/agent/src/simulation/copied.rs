@@ -117,8 +117,7 @@ async fn a_golden_image_is_a_node_of_its_own() {
     gone(&store, "host2").await;
     // Under the name of the one it was made from, and not at its address.
     let mut copy = nodes[1].copied(restored);
-    let elsewhere = AgentConfig { advertise: [192, 168, 77, 19].into(), ..(*copy.config).clone() };
-    copy.config = Arc::new(elsewhere);
+    copy.move_to([192, 168, 77, 19].into());
     let refused = timeout(Duration::from_secs(60), copy.failure()).await.unwrap().to_string();
     assert!(refused.contains("--node-name"), "{refused}");
     copy.kill().await;

@@ -4,6 +4,7 @@ use crate::{
     core::Error,
     fingerprint::{Fingerprint, Inode},
     host::{Host, InSandbox, Inside},
+    underlay::Underlay,
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
+use tokio::sync::watch;
 use weft_datapath::Fake;
 use weft_dns::{EngineResolver, Sockets, Transport};
 use weft_model::PortMapping;
@@ -29,9 +31,16 @@ pub(super) struct FakeHost {
     /// Where the name server of each namespace really listens.
     pub(super) name_servers: Mutex<BTreeMap<PathBuf, SocketAddr>>,
     pub(super) fingerprint: Mutex<Fingerprint>,
+    pub(super) underlay: watch::Sender<Underlay>,
 }
 
 impl FakeHost {
+    /// Where the host with this number is at first.
+    pub(super) fn place(number: usize) -> watch::Sender<Underlay> {
+        let address = [192, 168, 77, 10 + u8::try_from(number).unwrap()];
+        watch::Sender::new(Underlay::at(address.into()))
+    }
+
     /// The machine with this number, when it was started for the first time.
     pub(super) fn machine(number: usize) -> Mutex<Fingerprint> {
         Mutex::new(Fingerprint {
@@ -58,6 +67,10 @@ impl Sockets for NoSockets {
 impl Host for FakeHost {
     async fn routes(&self) -> Result<Vec<IpNet>, Error> {
         Ok(self.routes.lock().unwrap().clone())
+    }
+
+    fn underlay(&self) -> watch::Receiver<Underlay> {
+        self.underlay.subscribe()
     }
 
     async fn underlay_mtu(&self) -> Result<u32, Error> {

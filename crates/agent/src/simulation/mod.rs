@@ -16,6 +16,7 @@ mod faults;
 mod host;
 mod ipam;
 mod life;
+mod moved;
 mod networks;
 mod node;
 mod order;

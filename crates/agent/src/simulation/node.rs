@@ -16,6 +16,7 @@ use crate::{
     env::Env,
     fingerprint::Fingerprint,
     host::Host,
+    underlay::Underlay,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
@@ -66,7 +67,7 @@ impl Node {
             store_token: None,
             store_rebuild: true,
             store_serve: None,
-            advertise: IpAddr::from([192, 168, 77, 10 + u8::try_from(number).unwrap()]),
+            advertise: Default::default(),
             vxlan_port: 4789,
             default_address_pools: Vec::new(),
             data_dir: disk.path().to_owned(),
@@ -88,6 +89,7 @@ impl Node {
                 containers: Mutex::default(),
                 name_servers: Mutex::default(),
                 fingerprint: FakeHost::machine(number),
+                underlay: FakeHost::place(number),
             }),
             kernel,
             clock: Clock::new(),
@@ -109,12 +111,18 @@ impl Node {
         let mut machine = self.host.fingerprint.lock().unwrap().clone();
         differ(&mut machine);
         *copy.host.fingerprint.lock().unwrap() = machine;
+        copy.move_to(self.host.underlay.borrow().address);
         copy
     }
 
     /// Gives the node another name, for the next time that its agent is started.
     pub(crate) fn call(&mut self, name: &str) {
         self.config = Arc::new(AgentConfig { node_name: name.parse().unwrap(), ..(*self.config).clone() });
+    }
+
+    /// Gives the host another address.
+    pub(crate) fn move_to(&self, address: IpAddr) {
+        self.host.underlay.send_replace(Underlay::at(address));
     }
 
     /// The kernel was started anew. Where the disk is, it is called otherwise.

@@ -1,6 +1,5 @@
 //! `weft agent`: from flags and file to a running agent.
 
-mod advertise;
 mod file;
 mod log;
 mod settings;
@@ -95,7 +94,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         store_token,
         store_rebuild: settings.store_rebuild.is_none_or(|switch| switch == Switch::On),
         store_serve,
-        advertise: settings.cluster_advertise.unwrap_or_default().resolve()?,
+        advertise: settings.cluster_advertise.unwrap_or_default(),
         vxlan_port: settings.vxlan_port.unwrap_or(4789),
         default_address_pools: address_pools(&settings.default_address_pool),
         moved: false,

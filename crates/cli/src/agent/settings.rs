@@ -1,7 +1,6 @@
 //! What can be said with flags, and with the same keys in the file.
 
 use super::{
-    advertise::Advertise,
     file,
     log::{Level, LogFormat},
 };
@@ -11,7 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
-use weft_agent::config::{DockerConfig, Loopback};
+use weft_agent::config::{Advertise, DockerConfig, Loopback};
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::StoreUrl;

@@ -22,6 +22,7 @@ mod figures;
 mod hosts;
 mod load;
 mod lost;
+mod moves;
 mod page;
 mod records;
 mod scenario;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         cuts::SCENARIOS,
         hosts::SCENARIOS,
         copies::SCENARIOS,
+        moves::SCENARIOS,
         lost::SCENARIOS,
         engines::SCENARIOS,
     ]

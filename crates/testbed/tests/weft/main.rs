@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 
+mod addresses;
 mod cluster;
 mod commands;
 mod crashes;

@@ -1,12 +1,13 @@
 //! In a network namespace with a resolver such as engines have, asked by `dig`.
 
 use super::*;
-use crate::{cluster::Cluster, host::LinuxHost, journal::EngineEnd};
+use crate::{cluster::Cluster, host::LinuxHost, journal::EngineEnd, underlay::Underlay};
 use std::{
     fs::File,
     net::{Ipv4Addr, TcpListener, UdpSocket},
     process::Command,
 };
+use tokio::sync::watch;
 use weft_dns::NetworkNames;
 use weft_model::NetworkId;
 use weft_netlink::in_namespace;
@@ -117,7 +118,8 @@ fn endpoints() -> LocalEndpoints {
 fn resolvers(endpoints: &LocalEndpoints) -> Resolvers {
     let mut names = Names::default();
     names.update(&Cluster::default(), endpoints);
-    Resolvers::start(Arc::new(LinuxHost::new(Ipv4Addr::LOCALHOST.into())), &names, Arc::default()).unwrap()
+    let underlay = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
+    Resolvers::start(Arc::new(LinuxHost::new(underlay)), &names, Arc::default()).unwrap()
 }
 
 #[test]

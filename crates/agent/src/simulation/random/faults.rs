@@ -81,6 +81,13 @@ impl World {
         self.nodes[node].disk.set_full(full);
     }
 
+    /// A node's host gets another address of the hosts' network.
+    pub(super) fn move_host(&mut self, node: usize) {
+        let address = [192, 168, 77, self.rng.random_range(100..200)];
+        self.tell(format!("host{}: is at {} now", node + 1, std::net::Ipv4Addr::from(address)));
+        self.nodes[node].move_to(address.into());
+    }
+
     pub(super) fn disturb_kernel(&mut self, node: usize) {
         let (rng, kernel) = (&mut self.rng, &self.nodes[node].kernel);
         let what = match rng.random_range(0..3) {

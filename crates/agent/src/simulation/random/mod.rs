@@ -151,6 +151,7 @@ impl World {
             94..96 => self.fill_disk(node),
             96..98 => self.disturb_kernel(node),
             98 => self.copy_a_host(node).await,
+            99 => self.move_host(node),
             _ => self.wait().await,
         }
     }

@@ -1,0 +1,70 @@
+//! Hosts whose addresses change, and records of theirs that somebody else writes.
+
+use super::{Node, cluster, eventually, network};
+use std::{collections::BTreeSet, net::IpAddr};
+use weft_model::{IfName, Node as NodeRecord, Record};
+use weft_plan::{Kind, Place};
+use weft_store::{Condition, Store, Txn};
+
+/// Where a node's VXLAN devices are, and where they send to.
+fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
+    node.kernel.kernel(|kernel| {
+        let segments = kernel.places.iter().filter(|(place, _)| matches!(place, Place::Segment(_)));
+        let devices: Vec<_> = segments.filter_map(|(_, all)| all.links.get(&IfName::vxlan())).collect();
+        let own = devices.iter().filter_map(|link| match link.kind {
+            Kind::Vxlan { vtep, .. } => Some(vtep),
+            _ => None,
+        });
+        let others = devices.iter().flat_map(|link| link.fdb.values().flatten().copied());
+        (own.collect(), others.collect())
+    })
+}
+
+async fn two_nodes() -> (weft_store::MemoryStore, Vec<Node>) {
+    let (store, nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].attach("overlay", "a").await.unwrap();
+    nodes[1].attach("overlay", "b").await.unwrap();
+    (store, nodes)
+}
+
+async fn agree(nodes: &[Node], first: IpAddr, second: IpAddr) {
+    eventually("both send to where the other is", || {
+        vteps(&nodes[0]) == (BTreeSet::from([first]), BTreeSet::from([second]))
+            && vteps(&nodes[1]) == (BTreeSet::from([second]), BTreeSet::from([first]))
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_moves_is_followed() {
+    let (_store, nodes) = two_nodes().await;
+    let [first, second, third]: [IpAddr; 3] =
+        [[192, 168, 77, 11].into(), [192, 168, 77, 12].into(), [192, 168, 77, 99].into()];
+    agree(&nodes, first, second).await;
+    let session = nodes[1].core().identity.session();
+    nodes[1].move_to(third);
+    agree(&nodes, first, third).await;
+    assert_eq!(nodes[1].core().identity.session(), session, "it was up all the time");
+    assert_eq!(nodes[1].core().describe().vtep, third);
+    // Also while the store is away: when it is back.
+    nodes.iter().for_each(|node| node.store.faults().set_unavailable(true));
+    nodes[1].move_to(second);
+    eventually("its own devices follow at once", || vteps(&nodes[1]).0 == BTreeSet::from([second])).await;
+    nodes.iter().for_each(|node| node.store.faults().set_unavailable(false));
+    agree(&nodes, first, second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_somebody_else_wrote_is_put_right() {
+    let (store, nodes) = two_nodes().await;
+    let [first, second]: [IpAddr; 2] = [[192, 168, 77, 11].into(), [192, 168, 77, 12].into()];
+    let key = "weft/v1/nodes/host2".to_owned();
+    let entry = store.get(&key).await.unwrap().unwrap();
+    let record = NodeRecord::from_json(&entry.value).unwrap();
+    let liar = NodeRecord { vtep: [192, 168, 77, 66].into(), ..record };
+    store.commit(Txn::new().put(key.clone(), liar.to_json(), Condition::Always)).await.unwrap();
+    eventually("it is heard of", || vteps(&nodes[0]).1.contains(&liar.vtep)).await;
+    agree(&nodes, first, second).await;
+}

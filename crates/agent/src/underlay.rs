@@ -1,0 +1,107 @@
+//! Where this host is on the hosts' network: the address that it advertises, followed while it moves.
+
+use crate::{
+    advertise::{Advertise, NoAddress},
+    error::chain,
+};
+use std::{net::IpAddr, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use weft_netlink::Changes;
+
+/// How often to look without a reason.
+const PERIOD: Duration = Duration::from_secs(3);
+/// How long to collect changes: an address that is replaced goes before the next comes.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long an interface that has just come up may take to have an address that can be used: duplicate address detection
+/// takes a second or two (RFC 4862 section 5.4).
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Where this host is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Underlay {
+    /// The address that other nodes reach it by, and that VXLAN packets come from: the last one while there is none.
+    pub(crate) address: IpAddr,
+    /// Why others cannot reach it there.
+    pub(crate) problem: Option<String>,
+}
+
+/// The address to begin with. An interface may not have it yet.
+///
+/// # Errors
+/// If there is none that others could use.
+pub(crate) async fn find(advertise: &Advertise) -> Result<IpAddr, NoAddress> {
+    let began = Instant::now();
+    loop {
+        match advertise.resolve(None) {
+            Err(NoAddress::NoneOf(_) | NoAddress::NoRoute) if began.elapsed() < PATIENCE => {
+                sleep(PAUSE).await
+            }
+            found => return found,
+        }
+    }
+}
+
+/// Follows the address for ever. Safe to cancel at any time.
+pub(crate) async fn follow(advertise: Advertise, underlay: watch::Sender<Underlay>) {
+    let mut changes = Changes::listen()
+        .inspect_err(|error| {
+            tracing::warn!(error = chain(error), "cannot hear of changes of addresses; looking for them")
+        })
+        .ok();
+    loop {
+        let change = async {
+            match &mut changes {
+                Some(changes) => changes.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        // It makes no difference whether something changed or it is time.
+        let _ = timeout(PERIOD, change).await;
+        sleep(PAUSE).await;
+        let so_far = underlay.borrow().address;
+        let advertise = advertise.clone();
+        let found = tokio::task::spawn_blocking(move || advertise.resolve(Some(so_far)));
+        if let Ok(found) = timeout(weft_netlink::DEADLINE, found).await.unwrap_or(Ok(Ok(so_far))) {
+            underlay.send_if_modified(|underlay| underlay.is_changed_by(found));
+        }
+    }
+}
+
+impl Underlay {
+    /// At `address`, where others can reach it.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        Self { address, problem: None }
+    }
+
+    /// Takes what was found, and says it if it is news.
+    fn is_changed_by(&mut self, found: Result<IpAddr, NoAddress>) -> bool {
+        let now = match found {
+            Ok(address) => Self::at(address),
+            Err(NoAddress::Netlink(error)) => {
+                tracing::debug!(error = chain(&error), "cannot look for the advertised address");
+                return false;
+            }
+            Err(error) => {
+                let why = format!("{}. Until then, other hosts do not reach containers here", chain(&error));
+                Self { address: self.address, problem: Some(why) }
+            }
+        };
+        if now == *self {
+            return false;
+        }
+        match &now.problem {
+            Some(why) => tracing::warn!(address = %now.address, why, "the advertised address is gone"),
+            None if now.address == self.address => {
+                tracing::info!(address = %now.address, "the advertised address is back");
+            }
+            None => {
+                tracing::info!(before = %self.address, now = %now.address, "the advertised address has changed")
+            }
+        }
+        *self = now;
+        true
+    }
+}

@@ -1,0 +1,33 @@
+//! Hearing that this namespace's addresses or routes have changed.
+
+use crate::NetlinkError;
+use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+
+/// Multicast groups of rtnetlink(7), by number: RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR,
+/// RTNLGRP_IPV6_ROUTE (include/uapi/linux/rtnetlink.h).
+const GROUPS: [u32; 4] = [5, 7, 9, 11];
+
+/// A socket on which the kernel says that addresses or routes have changed, and not what: whoever hears it looks.
+pub struct Changes {
+    socket: TokioSocket,
+}
+
+impl Changes {
+    /// Begins to listen, in the calling thread's network namespace. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// When the kernel does not give a socket.
+    pub fn listen() -> Result<Self, NetlinkError> {
+        let failed = |doing| move |source| NetlinkError::Socket { doing, source };
+        let mut socket = TokioSocket::new(NETLINK_ROUTE).map_err(failed("socket"))?;
+        let groups = GROUPS.iter().fold(0, |all, group| all | 1 << (group - 1));
+        socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(failed("bind"))?;
+        Ok(Self { socket })
+    }
+
+    /// Waits for the next change. That some were missed (ENOBUFS) is one, too. Safe to cancel.
+    pub async fn next(&mut self) {
+        // What it says does not matter, nor that it was too long.
+        let _ = self.socket.recv_from_full().await;
+    }
+}
