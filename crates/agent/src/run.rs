@@ -14,7 +14,7 @@ use crate::{
     metrics::{Measured, Metrics, Telemetry},
     underlay::{self, Underlay},
 };
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_model::Keyspace;
 use weft_store::{
-    ConnectError, Opened, connect,
+    ConnectError, Opened, StoreUrl, connect,
     serve::{ServeError, Server},
 };
 
@@ -102,6 +102,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let _only = OnlyAgent::become_it()?;
     let embedded_path = embedded_store(&config.data_dir);
     let scrapes = scrapes(&config).await?;
+    check_token(&config, &embedded_path)?;
     let opened = connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     if let Some(server) = store_server(&config, &opened).await? {
@@ -176,6 +177,17 @@ async fn scrapes(config: &AgentConfig) -> Result<Option<TcpListener>, RunError> 
     let Some(address) = config.metrics_listen.map(Loopback::get) else { return Ok(None) };
     let listener = TcpListener::bind(address).await;
     listener.map(Some).map_err(|source| RunError::Metrics { address, source })
+}
+
+/// Looks at the token that the store is to be served with, before there is a store.
+fn check_token(config: &AgentConfig, embedded_path: &Path) -> Result<(), RunError> {
+    let Some(serve) = &config.store_serve else { return Ok(()) };
+    let path = match &config.store {
+        StoreUrl::Embedded(path) => path.as_deref().unwrap_or(embedded_path),
+        // It is not served, which is said then.
+        _ => return Ok(()),
+    };
+    Ok(serve.check_token(!path.exists())?)
 }
 
 async fn store_server(config: &AgentConfig, opened: &Opened) -> Result<Option<Server>, RunError> {

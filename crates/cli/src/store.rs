@@ -50,10 +50,13 @@ pub(crate) struct Serve {
 
 impl Serve {
     async fn run(self, mut out: Out) -> anyhow::Result<ExitCode> {
+        // Each client takes some.
+        weft_agent::config::raise_open_files();
         let token = self.token_file.as_deref().map(Secret::read).transpose()?;
         let config =
             ServeConfig::new(self.listen, token.map_or_else(token_from_environment, |t| Ok(Some(t)))?)?;
         let path = self.path.unwrap_or_else(|| embedded_store(Path::new(DATA_DIR)));
+        config.check_token(!path.exists())?;
         let server = Server::bind(config, EmbeddedStore::open(&path)?).await?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

@@ -1,5 +1,6 @@
 //! What can go wrong with a store.
 
+use crate::http::Unreached;
 use std::time::Duration;
 
 /// Boxed, since each store's client has an error type of its own.
@@ -9,9 +10,9 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, has no leader, or did not answer a question in time. Nothing was changed.
-    #[error("store {store} is unavailable ({doing})")]
+    #[error("{}", unavailable(store, doing, &**source))]
     Unavailable {
-        /// [`Store::describe`](crate::Store::describe).
+        /// As people call it.
         store: String,
         /// What was being done.
         doing: &'static str,
@@ -20,9 +21,9 @@ pub enum StoreError {
         source: Source,
     },
     /// The answer to a change got lost: it may have been carried out.
-    #[error("store {store} did not say within {waited:?} whether it carried out a change ({doing})")]
+    #[error("{store} did not say within {waited:?} whether it carried out a change ({doing})")]
     Unknown {
-        /// [`Store::describe`](crate::Store::describe).
+        /// As people call it.
         store: String,
         /// What was being done.
         doing: &'static str,
@@ -30,9 +31,9 @@ pub enum StoreError {
         waited: Duration,
     },
     /// It refuses: a bad token, a key too long, a value too large.
-    #[error("store {store} refused ({doing}): {reason}")]
+    #[error("{store} refused ({doing}): {reason}")]
     Refused {
-        /// [`Store::describe`](crate::Store::describe).
+        /// As people call it.
         store: String,
         /// What was being done.
         doing: &'static str,
@@ -40,15 +41,22 @@ pub enum StoreError {
         reason: String,
     },
     /// It answered something that makes no sense.
-    #[error("store {store} gave an answer that makes no sense ({doing}): {reason}")]
+    #[error("{store} gave an answer that makes no sense ({doing}): {reason}")]
     Malformed {
-        /// [`Store::describe`](crate::Store::describe).
+        /// As people call it.
         store: String,
         /// What was being done.
         doing: &'static str,
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn unavailable(store: &str, doing: &str, source: &(dyn std::error::Error + 'static)) -> String {
+    match source.downcast_ref::<Unreached>() {
+        Some(why) => format!("{store} does not answer ({why}): {}", why.hint),
+        None => format!("{store} is unavailable ({doing})"),
+    }
 }
 
 /// Why a transaction was not carried out, or not for certain.

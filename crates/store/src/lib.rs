@@ -65,6 +65,13 @@ pub trait Store: Send + Sync + 'static {
     /// the call.
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError>;
 
+    /// The same for the picture: as of a moment that may be before the call, but not before `seen`, which this store
+    /// gave earlier. `None` allows for nothing old.
+    async fn view(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
+        let _ = seen;
+        self.list(prefix).await
+    }
+
     /// The entry under `key`, no older than the call.
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
 

@@ -52,6 +52,16 @@ pub enum Update {
     Snapshot(Listing),
 }
 
+impl Update {
+    /// Up to when it tells what happened.
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Events { revision, .. } => *revision,
+            Self::Snapshot(listing) => listing.revision,
+        }
+    }
+}
+
 /// A session, as its store calls it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -46,8 +46,8 @@ fn network(host: &Host) -> String {
 fn a_firewall_is_found_and_opened() {
     let Some(world) = World::up(2) else { return };
     let [one, two] = [world.host(1), world.host(2)];
-    one.write("/etc/weft/token", "of the test");
-    two.write("/etc/weft/token", "of the test");
+    one.write("/etc/weft/token", "of the test, and long");
+    two.write("/etc/weft/token", "of the test, and long");
     let token = "--cluster-store-opt=token-file=/etc/weft/token";
     let _first = one.agent(&["--cluster-advertise=eth0", "--store-serve=192.168.77.11:8500", token]);
     let _second =

@@ -190,6 +190,10 @@ impl Store for Measured {
         self.measure("list", self.store.list(prefix)).await
     }
 
+    async fn view(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
+        self.measure("list", self.store.view(prefix, seen)).await
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.measure("get", self.store.get(key)).await
     }

@@ -3,7 +3,7 @@
 use super::{objects::Objects, wire::Pair};
 use crate::{
     StoreError,
-    http::{Answer, DEADLINE, Http, Named, Question, Secret, Trouble, read_body, take_in},
+    http::{Answer, Arriving, Http, Named, Patience, Question, Secret, Trouble},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
@@ -11,7 +11,9 @@ use reqwest::{
     header::{HeaderMap, HeaderValue},
 };
 use std::{fmt, time::Duration};
-use tokio::time::Instant;
+
+/// How long a server may not have heard of its leader, and still be asked for what may be old.
+const LAG: Duration = Duration::from_secs(2);
 
 /// What stands for itself in the path of a URL (RFC 3986, section 2.3), and the slash.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -25,60 +27,51 @@ pub(super) fn encode(key: &str) -> impl fmt::Display {
 pub(super) struct Client {
     http: Http,
     pub(super) store: Named,
-    headers: HeaderMap,
+    token: Option<Secret>,
 }
 
 impl Client {
-    pub(super) fn new(http: Http, name: String, token: Option<&Secret>) -> Self {
-        let mut headers = HeaderMap::new();
-        // A secret holds nothing that a header could not.
-        if let Some(mut token) = token.and_then(|token| HeaderValue::from_str(token.expose()).ok()) {
-            token.set_sensitive(true);
-            headers.insert("x-consul-token", token);
-        }
-        Self { http, store: Named(name), headers }
+    pub(super) fn new(http: Http, store: Named, token: Option<&Secret>) -> Self {
+        Self { http, store, token: token.cloned() }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.store.0
+        &self.store.url
     }
 
-    /// Reads keys with `GET /v1/kv`, and hands each to `each` as it arrives, with the answer's index: all of them
-    /// can be many megabytes. Returns the index. A key or prefix that has nothing is 404.
+    /// Reads keys with `GET /v1/kv`: the answer, before its body is there. A key or prefix that has nothing is 404.
     pub(super) async fn read(
         &self,
         doing: &'static str,
         path: &str,
-        deadline: Duration,
-        mut each: impl FnMut(u64, Pair<'_>) -> Result<(), String>,
-    ) -> Result<u64, StoreError> {
-        let deadline = Instant::now() + deadline;
-        let troubled = |trouble| match trouble {
-            Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.store.unavailable(doing, source),
-            Trouble::Malformed(reason) => self.store.malformed(doing, reason),
-        };
+        patience: Patience,
+    ) -> Result<Keys<'_>, StoreError> {
+        let troubled = |trouble| self.troubled(doing, trouble);
         let question = self.question(Method::GET, path, Vec::new());
-        let response = self.http.open(&question, deadline).await.map_err(troubled)?;
-        let status = response.status().as_u16();
+        let response = self.http.open(&question, patience).await.map_err(troubled)?;
+        let status = response.status();
         if !matches!(status, 200 | 404) {
-            let answer = take_in(response, deadline).await.map_err(troubled)?;
+            let answer = response.take_in(Patience::SMALL).await.map_err(troubled)?;
             return Err(match status {
                 500.. => self.store.unavailable(doing, answer.text().into()),
                 _ => self.refusal(doing, &answer),
             });
         }
-        let index = response.headers().get("x-consul-index");
-        let index = index.and_then(|index| index.to_str().ok()?.parse().ok()).ok_or_else(|| {
+        let number = |name| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let index = number("x-consul-index").ok_or_else(|| {
             let reason = "it lacks X-Consul-Index; is this a Consul server?";
             self.store.malformed(doing, format!("{reason} (status {status})"))
         })?;
-        if status == 200 {
-            let mut objects = Objects::default();
-            let cut = |chunk: &[u8]| objects.push(chunk, |object| each(index, Pair::read(object)?));
-            read_body(response, deadline, cut).await.map_err(troubled)?;
-            objects.finish().map_err(|reason| self.store.malformed(doing, reason))?;
+        let led = response.headers().get("x-consul-knownleader").is_none_or(|known| known == "true");
+        let lag = Duration::from_millis(number("x-consul-lastcontact").unwrap_or_default());
+        Ok(Keys { client: self, doing, patience, index, fresh: led && lag <= LAG, response })
+    }
+
+    fn troubled(&self, doing: &'static str, trouble: Trouble) -> StoreError {
+        match trouble {
+            Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.store.unavailable(doing, source),
+            Trouble::Malformed(reason) => self.store.malformed(doing, reason),
         }
-        Ok(index)
     }
 
     /// Asks for a change. When the answer gets lost, nobody knows whether it was made.
@@ -88,7 +81,7 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Answer, StoreError> {
-        let answer = self.http.ask(&self.question(Method::PUT, path, body), DEADLINE).await;
+        let answer = self.http.ask(&self.question(Method::PUT, path, body), Patience::SMALL).await;
         let answer = answer.map_err(|trouble| match trouble {
             Trouble::NotSent(source) => self.store.unavailable(doing, source),
             Trouble::NoAnswer(source) => self.store.unknown(doing, &source),
@@ -108,7 +101,14 @@ impl Client {
     }
 
     fn question<'a>(&self, method: Method, path: &'a str, body: Vec<u8>) -> Question<'a> {
-        Question { method, path, headers: self.headers.clone(), body }
+        let mut headers = HeaderMap::new();
+        // A secret holds nothing that a header could not.
+        let token = self.token.as_ref().map(Secret::expose);
+        if let Some(mut token) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
+            token.set_sensitive(true);
+            headers.insert("x-consul-token", token);
+        }
+        Question { method, path, headers, body }
     }
 
     /// What a status that is none of those expected comes to.
@@ -120,6 +120,42 @@ impl Client {
             429 => self.store.unavailable(doing, answer.text().into()),
             status => self.store.malformed(doing, format!("status {status}: {}", answer.text())),
         }
+    }
+}
+
+/// An answer with keys that is arriving: all of them can be many megabytes.
+#[derive(Debug)]
+pub(super) struct Keys<'c> {
+    client: &'c Client,
+    doing: &'static str,
+    patience: Patience,
+    /// The index of what was asked for.
+    pub(super) index: u64,
+    /// Whether the server was in touch with its leader.
+    pub(super) fresh: bool,
+    response: Arriving,
+}
+
+impl Keys<'_> {
+    /// Whether there are none.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.response.status() == 404
+    }
+
+    /// Hands each key to `each` as it arrives.
+    pub(super) async fn read(
+        self,
+        mut each: impl FnMut(Pair<'_>) -> Result<(), String>,
+    ) -> Result<(), StoreError> {
+        if self.is_nothing() {
+            return Ok(());
+        }
+        let Self { client, doing, patience, response, .. } = self;
+        let mut objects = Objects::default();
+        let cut = |chunk: &[u8]| objects.push(chunk, |object| each(Pair::read(object)?));
+        let read = response.read(patience, cut).await;
+        read.map_err(|trouble| client.troubled(doing, trouble))?;
+        objects.finish().map_err(|reason| client.store.malformed(doing, reason))
     }
 }
 

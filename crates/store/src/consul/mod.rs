@@ -4,21 +4,24 @@
 
 mod client;
 mod objects;
+mod seen;
+mod tree;
 mod txn;
 mod watch;
 mod wire;
 
 use crate::{
     CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
-    http::{DEADLINE, Http, HttpError, Secret, TlsFiles},
+    http::{Http, HttpError, Named, Patience, Secret, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
 use client::{Client, encode};
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
+use tree::Tree;
 use txn::{Failure, Plan};
-use wire::{CreatedSession, NewSession, Pair, TxnAnswer};
+use wire::{CreatedSession, NewSession, TxnAnswer};
 
 /// Where a Consul is and how to speak to it.
 #[derive(Debug, Clone)]
@@ -35,6 +38,7 @@ pub struct ConsulConfig {
 #[derive(Debug, Clone)]
 pub struct ConsulStore {
     client: Arc<Client>,
+    tree: Arc<Tree>,
 }
 
 impl ConsulStore {
@@ -45,8 +49,9 @@ impl ConsulStore {
     pub fn new(config: &ConsulConfig) -> Result<Self, HttpError> {
         let http = Http::new(&config.servers, config.tls.as_ref())?;
         let scheme = if config.tls.is_some() { "consul+tls" } else { "consul" };
-        let name = format!("{scheme}://{}", config.servers.join(","));
-        Ok(Self { client: Arc::new(Client::new(http, name, config.token.as_ref())) })
+        let name = Named::new(scheme, "Consul", &config.servers);
+        let client = Arc::new(Client::new(http, name, config.token.as_ref()));
+        Ok(Self { client, tree: Arc::default() })
     }
 
     fn refused(&self, doing: &'static str, reason: String) -> StoreError {
@@ -54,10 +59,11 @@ impl ConsulStore {
     }
 
     async fn listing(&self, doing: &'static str, path: &str) -> Result<Listing, StoreError> {
-        let mut entries = Vec::new();
-        let keep = |_, pair: Pair<'_>| pair.entry().map(|entry| entries.push(entry));
-        let index = self.client.read(doing, path, DEADLINE, keep).await?;
-        Ok(Listing { entries, revision: Revision(index) })
+        let keys = self.client.read(doing, path, Patience::long(Duration::ZERO)).await?;
+        let (revision, mut entries) = (Revision(keys.index), Vec::new());
+        keys.read(|pair| pair.entry().map(|entry| entries.push(entry))).await?;
+        entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(Listing { entries, revision })
     }
 }
 
@@ -70,15 +76,21 @@ impl Store for ConsulStore {
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
         let path = format!("/v1/kv/{}?recurse&consistent", encode(prefix));
-        let mut listing = self.listing("list", &path).await?;
-        listing.entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        Ok(listing)
+        self.listing("list", &path).await
+    }
+
+    async fn view(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
+        self.tree.view(&self.client, prefix, seen).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
         let path = format!("/v1/kv/{}?consistent", encode(key));
-        Ok(self.listing("get", &path).await?.entries.pop())
+        let mut found = None;
+        let keys = self.client.read("get", &path, Patience::SMALL).await?;
+        keys.read(|pair| pair.entry().map(|entry| found = Some(entry))).await?;
+        Ok(found)
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
@@ -86,7 +98,7 @@ impl Store for ConsulStore {
             let refused = self.refused("watch", reason);
             return Box::pin(futures::stream::once(async { Err(refused) }));
         }
-        watch::watch(Arc::clone(&self.client), prefix, revision)
+        watch::watch(Arc::clone(&self.client), Arc::clone(&self.tree), prefix, revision)
     }
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {

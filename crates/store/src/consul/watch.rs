@@ -1,193 +1,102 @@
 //! Watching by blocking queries: <https://developer.hashicorp.com/consul/api-docs/features/blocking>.
 
 use super::{
-    client::{Client, encode},
+    client::{Client, Keys, encode},
+    seen::Seen,
+    tree::{Held, Tree},
     wire::Pair,
 };
-use crate::{Entry, Event, Listing, Revision, StoreError, Update};
+use crate::{Revision, StoreError, Update, http::Patience};
 use futures::stream::BoxStream;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
 
-/// How long Consul may hold a query back when nothing happens.
-const WAIT: Duration = Duration::from_secs(55);
-/// Consul adds up to a sixteenth to the wait, to spread its load; the rest is for the way.
-const MARGIN: Duration = Duration::from_secs(8);
+/// How long Consul may hold a query back when nothing happens: as long as it takes (`maxQueryTime`), since all keys
+/// come again when it ends. It adds up to a sixteenth, to spread its load.
+const WAIT: Duration = Duration::from_secs(600);
+/// What it adds, rounded up.
+const ADDED: Duration = Duration::from_secs(40);
+/// How often a key is asked for meanwhile.
+const LOOK: Duration = Duration::from_secs(4);
 
 /// Each query that comes back has everything, since Consul does not say what changed: only what has another
 /// index than it had is looked at.
 pub(super) fn watch(
     client: Arc<Client>,
+    tree: Arc<Tree>,
     prefix: &str,
     revision: Revision,
 ) -> BoxStream<'static, Result<Update, StoreError>> {
-    let watched = encode(around(prefix)).to_string();
     let prefix = prefix.to_owned();
-    let mut seen = Seen { index: revision.0, ..Seen::default() };
     Box::pin(async_stream::try_stream! {
+        let mut held = Held::take(&tree, &prefix, revision);
         loop {
-            let before = seen.index;
-            // Index 0 answers at once.
-            let path = format!("/v1/kv/{watched}?recurse&index={before}&wait={}s", WAIT.as_secs());
-            let mut changed = Vec::new();
-            let look = |index, pair: Pair<'_>| {
+            let before = held.seen.index;
+            let keys = next(&client, &tree, &prefix, &held.seen).await?;
+            let (index, mut changed) = (keys.index, Vec::new());
+            let look = |pair: Pair<'_>| {
                 if pair.key.starts_with(&prefix) {
-                    changed.extend(seen.look(index, pair)?);
+                    changed.extend(held.seen.look(index, pair)?);
                 }
                 Ok(())
             };
-            let index = client.read("watch", &path, WAIT + MARGIN, look).await?;
-            let update = seen.update(index, changed);
-            if index != before {
+            held.torn = true;
+            keys.read(look).await?;
+            let update = held.seen.update(index, changed);
+            held.torn = false;
+            let says_something = matches!(&update, Update::Events { events, .. } if !events.is_empty());
+            if index != before || says_something {
                 yield update;
             }
         }
     })
 }
 
-/// What to watch instead of `prefix`: a part of the path more.
+/// The keys once they are not as they were.
+async fn next<'c>(
+    client: &'c Client,
+    tree: &Tree,
+    prefix: &str,
+    seen: &Seen,
+) -> Result<Keys<'c>, StoreError> {
+    tokio::select! {
+        keys = ask(client, tree, prefix, seen.index) => keys,
+        gone = whether_gone(client, seen.oldest()) => match gone {
+            Ok(()) => afresh(client, tree, prefix).await,
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The keys once something has happened after `before`, from any server; if what that one says is older, from the
+/// leader.
+async fn ask<'c>(client: &'c Client, tree: &Tree, prefix: &str, before: u64) -> Result<Keys<'c>, StoreError> {
+    // Index 0 answers at once.
+    let query = format!("index={before}&wait={}s&stale", WAIT.as_secs());
+    let keys = tree.read(client, "watch", (prefix, &query), Patience::long(WAIT + ADDED)).await?;
+    if keys.fresh && keys.index >= before { Ok(keys) } else { afresh(client, tree, prefix).await }
+}
+
+/// The keys as they are now.
+async fn afresh<'c>(client: &'c Client, tree: &Tree, prefix: &str) -> Result<Keys<'c>, StoreError> {
+    tree.read(client, "watch", (prefix, "consistent"), Patience::long(Duration::ZERO)).await
+}
+
+/// Ends when `key` is gone, or cannot be read any more.
 ///
-/// `consul kv delete -recurse weft/` leaves one mark, at what was deleted. That is not below `weft/v1/`, so the index of
-/// what is below does not move, and who watches it is told nothing until its query ends (`kvsListTxn` in Consul's
-/// `agent/consul/state/kvs.go`, which takes the index from marks below the prefix).
-fn around(prefix: &str) -> &str {
-    let path = prefix.trim_end_matches('/');
-    path.rsplit_once('/').map_or(path, |(around, _)| around)
-}
-
-/// The keys that the answers had.
-#[derive(Debug, Default)]
-struct Seen {
-    keys: HashMap<Box<str>, Key>,
-    /// The index of the last answer.
-    index: u64,
-    /// The number of the answer that is being read, from 0.
-    answer: u64,
-}
-
-#[derive(Debug)]
-struct Key {
-    /// The index it has.
-    modified: u64,
-    /// The last answer that had it.
-    answer: u64,
-}
-
-impl Seen {
-    /// Looks at a key of an answer with this index; returns it if it is not as it was in the answer before.
-    fn look(&mut self, index: u64, pair: Pair<'_>) -> Result<Option<Entry>, String> {
-        self.start_again_if_behind(index);
-        let now = Key { modified: pair.modify_index, answer: self.answer };
-        match self.keys.get_mut(&*pair.key) {
-            Some(key) if key.modified == now.modified => {
-                *key = now;
-                return Ok(None);
-            }
-            Some(key) => *key = now,
-            None => drop(self.keys.insert((&*pair.key).into(), now)),
+/// `consul kv delete -recurse weft` leaves one mark, at what was deleted. That is not below what is watched, so the
+/// index of what is below does not move, and nobody who watches is told (`kvsListTxn` in Consul's
+/// `agent/consul/state/kvs.go`, which takes the index from marks below the prefix). And who may not read the keys any
+/// more is shown none, as if they were gone: who asks for one of them is told.
+async fn whether_gone(client: &Client, key: Option<String>) -> Result<(), StoreError> {
+    let Some(key) = key else { return std::future::pending().await };
+    let path = format!("/v1/kv/{}?stale", encode(&key));
+    loop {
+        sleep(LOOK).await;
+        let keys = client.read("watch", &path, Patience::SMALL).await?;
+        if keys.is_nothing() {
+            return Ok(());
         }
-        pair.entry().map(Some)
-    }
-
-    /// The answer is at its end: what it said that the one before did not. The first one is told whole.
-    fn update(&mut self, index: u64, changed: Vec<Entry>) -> Update {
-        self.start_again_if_behind(index);
-        let (revision, answer) = (Revision(index), self.answer);
-        // Zero would not block.
-        self.index = index.max(1);
-        self.answer += 1;
-        if answer == 0 {
-            let mut entries = changed;
-            entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-            return Update::Snapshot(Listing { entries, revision });
-        }
-        let gone = self.keys.extract_if(|_, key| key.answer != answer);
-        let mut events: Vec<Event> = gone.map(|(key, _)| Event::Delete(key.into())).collect();
-        events.extend(changed.into_iter().map(Event::Put));
-        Update::Events { events, revision }
-    }
-
-    /// An index that went back means that Consul starts again (a restored snapshot, say), and that the index of
-    /// a key may have come to mean another value.
-    fn start_again_if_behind(&mut self, index: u64) {
-        if index < self.index {
-            *self = Self::default();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use base64::{Engine, prelude::BASE64_STANDARD};
-    use proptest::prelude::*;
-    use serde_json::json;
-    use std::collections::BTreeMap;
-
-    /// Keys with the index they changed at, as Consul lists them; the value says both.
-    type Keys = BTreeMap<String, u64>;
-
-    fn pair(key: &str, index: u64) -> Vec<u8> {
-        let value = BASE64_STANDARD.encode(format!("{key}@{index}"));
-        let pair = json!({"Key": key, "Value": value, "ModifyIndex": index, "Flags": 0});
-        serde_json::to_vec(&pair).unwrap()
-    }
-
-    fn put(keys: &mut Keys, entry: &crate::Entry) {
-        assert_eq!(entry.value, format!("{}@{}", entry.key, entry.modified.0).as_bytes());
-        keys.insert(entry.key.clone(), entry.modified.0);
-    }
-
-    /// What an answer with these keys comes to.
-    fn told(seen: &mut Seen, index: u64, keys: &Keys) -> Update {
-        let mut changed = Vec::new();
-        for (key, modified) in keys {
-            let pair = pair(key, *modified);
-            changed.extend(seen.look(index, Pair::read(&pair).unwrap()).unwrap());
-        }
-        seen.update(index, changed)
-    }
-
-    #[test]
-    fn the_first_answer_is_told_whole_and_what_stays_is_not_told_again() {
-        let keys = Keys::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
-        let mut seen = Seen::default();
-        let first = told(&mut seen, 9, &keys);
-        let Update::Snapshot(listing) = first else { panic!("{first:?}") };
-        assert_eq!((listing.entries.len(), listing.revision), (2, Revision(9)));
-        let update = told(&mut seen, 10, &keys);
-        assert_eq!(update, Update::Events { events: Vec::new(), revision: Revision(10) });
-        let restored = told(&mut seen, 3, &keys);
-        let Update::Snapshot(listing) = restored else { panic!("{restored:?}") };
-        assert_eq!((listing.entries.len(), listing.revision), (2, Revision(3)));
-    }
-
-    fn some_keys() -> impl Strategy<Value = Keys> {
-        prop::collection::btree_map("[a-d/é]{1,3}", 1_u64..4, 0..12)
-    }
-
-    proptest! {
-        #[test]
-        fn who_follows_has_what_the_last_answer_has(answers in prop::collection::vec(some_keys(), 1..6)) {
-            let (mut followed, mut seen) = (Keys::new(), Seen::default());
-            for keys in &answers {
-                let before = followed.clone();
-                match told(&mut seen, 9, keys) {
-                    Update::Snapshot(listing) => {
-                        followed.clear();
-                        listing.entries.iter().for_each(|entry| put(&mut followed, entry));
-                    }
-                    Update::Events { events, .. } => for event in events {
-                        match event {
-                            Event::Put(entry) => {
-                                prop_assert_ne!(before.get(&entry.key), Some(&entry.modified.0));
-                                put(&mut followed, &entry);
-                            }
-                            Event::Delete(key) => prop_assert!(followed.remove(&key).is_some()),
-                        }
-                    },
-                }
-                prop_assert_eq!(&followed, keys);
-            }
-        }
+        keys.read(|_| Ok(())).await?;
     }
 }

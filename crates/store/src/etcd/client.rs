@@ -3,15 +3,14 @@
 use super::wire::ErrorResponse;
 use crate::{
     StoreError,
-    http::{Answer, DEADLINE, Http, Named, Question, Secret, Trouble},
+    http::{Answer, Arriving, Http, Named, Patience, Question, Secret, Trouble},
 };
 use reqwest::{
-    Method, Response,
+    Method,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{sync::PoisonError, sync::RwLock};
-use tokio::time::Instant;
 
 /// gRPC's codes (`google.golang.org/grpc/codes`).
 const NOT_FOUND: i64 = 5;
@@ -57,12 +56,12 @@ impl From<StoreError> for Failure {
 }
 
 impl Client {
-    pub(super) fn new(http: Http, name: String, user: Option<EtcdUser>) -> Self {
-        Self { http, store: Named(name), user, token: RwLock::new(None) }
+    pub(super) fn new(http: Http, store: Named, user: Option<EtcdUser>) -> Self {
+        Self { http, store, user, token: RwLock::new(None) }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.store.0
+        &self.store.url
     }
 
     /// Asks, once more with a new token if the one it has is not good any more.
@@ -72,14 +71,25 @@ impl Client {
         path: &str,
         question: &(impl Serialize + Sync),
     ) -> Result<T, Failure> {
+        self.ask_for((kind, doing), path, question, Patience::SMALL).await
+    }
+
+    /// The same for an answer that is waited for otherwise.
+    pub(super) async fn ask_for<T: DeserializeOwned>(
+        &self,
+        (kind, doing): (Kind, &'static str),
+        path: &str,
+        question: &(impl Serialize + Sync),
+        patience: Patience,
+    ) -> Result<T, Failure> {
         let body =
             serde_json::to_vec(question).map_err(|error| self.store.refused(doing, error.to_string()))?;
         self.log_in_if_needed(doing).await?;
-        let mut answer = self.send(kind, doing, path, body.clone()).await?;
-        if answer.status == 401 && self.user.is_some() {
+        let mut answer = self.send((kind, doing), path, body.clone(), patience).await?;
+        if is_logged_out(answer.status, &answer.body) && self.user.is_some() {
             self.forget_token();
             self.log_in_if_needed(doing).await?;
-            answer = self.send(kind, doing, path, body).await?;
+            answer = self.send((kind, doing), path, body, patience).await?;
         }
         if answer.status != 200 {
             return Err(self.failure(kind, doing, answer.status, &answer.body));
@@ -98,15 +108,16 @@ impl Client {
         doing: &'static str,
         path: &str,
         question: &(impl Serialize + Sync),
-    ) -> Result<Response, Failure> {
+    ) -> Result<Arriving, Failure> {
         let body =
             serde_json::to_vec(question).map_err(|error| self.store.refused(doing, error.to_string()))?;
         self.log_in_if_needed(doing).await?;
         let question = self.question(path, body);
-        let response = self.http.open(&question, Instant::now() + DEADLINE).await;
+        let response = self.http.open(&question, Patience::SMALL).await;
         let response = response.map_err(|trouble| self.trouble(Kind::Read, doing, trouble))?;
-        match response.status().as_u16() {
+        match response.status() {
             200 => Ok(response),
+            404 => Err(self.no_gateway(doing, "status 404").into()),
             status => {
                 // The token may have ended: whoever watches again logs in again.
                 self.forget_token();
@@ -124,12 +135,12 @@ impl Client {
 
     async fn send(
         &self,
-        kind: Kind,
-        doing: &'static str,
+        (kind, doing): (Kind, &'static str),
         path: &str,
         body: Vec<u8>,
+        patience: Patience,
     ) -> Result<Answer, StoreError> {
-        let answer = self.http.ask(&self.question(path, body), DEADLINE).await;
+        let answer = self.http.ask(&self.question(path, body), patience).await;
         answer.map_err(|trouble| self.trouble(kind, doing, trouble))
     }
 
@@ -147,10 +158,12 @@ impl Client {
         if self.token.read().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
-        let log_in = LogIn { name: &user.name, password: user.password.expose() };
+        let password = user.password.expose();
+        let log_in = LogIn { name: &user.name, password: &password };
         let body =
             serde_json::to_vec(&log_in).map_err(|error| self.store.refused(doing, error.to_string()))?;
-        let answer = self.send(Kind::Read, "log in", "/v3/auth/authenticate", body).await?;
+        let call = (Kind::Read, "log in");
+        let answer = self.send(call, "/v3/auth/authenticate", body, Patience::SMALL).await?;
         if answer.status != 200 {
             return Err(self.failure(Kind::Read, "log in", answer.status, &answer.body));
         }
@@ -164,7 +177,14 @@ impl Client {
         Ok(())
     }
 
-    fn forget_token(&self) {
+    /// For an answer that knows of no such path.
+    fn no_gateway(&self, doing: &'static str, reason: &str) -> StoreError {
+        let what = "its JSON gateway does not answer: is this etcd 3.4 or later, and does it run with \
+                    --enable-grpc-gateway?";
+        self.store.refused(doing, format!("{what} ({reason})"))
+    }
+
+    pub(super) fn forget_token(&self) {
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -188,7 +208,7 @@ impl Client {
         };
         match (status, kind) {
             (404, _) if error.code == NOT_FOUND => Failure::NotFound(reason),
-            (404, _) => self.store.malformed(doing, format!("{reason}; etcd 3.4 or later is needed")).into(),
+            (404, _) => self.no_gateway(doing, &reason).into(),
             (401 | 403, _) => self.store.refused(doing, format!("{reason}; check user and password")).into(),
             (400, _) if error.code == UNAUTHENTICATED || reason.contains("user name is empty") => {
                 self.store.refused(doing, format!("{reason}; give a user and a password file")).into()
@@ -202,6 +222,17 @@ impl Client {
             _ => self.store.malformed(doing, reason).into(),
         }
     }
+}
+
+/// Whether the token is not good any more: it has ended, or users or roles were changed since it was given
+/// (`api/v3rpc/rpctypes/error.go`, `ErrGRPCInvalidAuthToken` and `ErrGRPCAuthOldRevision`; the latter is status 400).
+fn is_logged_out(status: u16, body: &[u8]) -> bool {
+    status == 401 || (status >= 400 && is_of_login(&String::from_utf8_lossy(body)))
+}
+
+/// Whether an error speaks of the token.
+pub(super) fn is_of_login(reason: &str) -> bool {
+    reason.contains("invalid auth token") || reason.contains("revision of auth store is old")
 }
 
 /// Whether an error says that etcd did not even begin (`api/v3rpc/rpctypes/error.go`). Others, such as

@@ -11,7 +11,7 @@ pub use client::EtcdUser;
 
 use crate::{
     CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
-    http::{Http, HttpError, TlsFiles},
+    http::{Http, HttpError, Named, Patience, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
@@ -61,13 +61,47 @@ impl EtcdStore {
     pub fn new(config: &EtcdConfig) -> Result<Self, HttpError> {
         let http = Http::new(&config.servers, config.tls.as_ref())?;
         let scheme = if config.tls.is_some() { "etcd+tls" } else { "etcd" };
-        let name = format!("{scheme}://{}", config.servers.join(","));
+        let name = Named::new(scheme, "etcd", &config.servers);
         Ok(Self { client: Arc::new(Client::new(http, name, config.user.clone())) })
     }
 
     async fn range(&self, doing: &'static str, request: &RangeRequest) -> Result<RangeResponse, StoreError> {
-        let range = self.client.ask((Kind::Read, doing), "/v3/kv/range", request).await;
+        // A page of a listing takes its time where everybody asks for one.
+        let patience = if request.limit.0 > 0 { Patience::long(Duration::ZERO) } else { Patience::SMALL };
+        let range = self.client.ask_for((Kind::Read, doing), "/v3/kv/range", request, patience).await;
         range.map_err(|failure| self.store_error(doing, failure))
+    }
+
+    /// All keys under `prefix`, from whoever has [seen](Store::view) them, or as they are now.
+    async fn pages(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
+        let mut request = RangeRequest {
+            key: start_of(prefix),
+            range_end: end_of(prefix),
+            limit: Int(PAGE),
+            serializable: seen.is_some(),
+            ..RangeRequest::default()
+        };
+        let mut entries = Vec::new();
+        loop {
+            let mut page = self.range("list", &request).await?;
+            if request.revision.0 == 0 {
+                if request.serializable && seen > Some(page.header.revision.revision()) {
+                    request.serializable = false;
+                    continue;
+                }
+                // The other pages are of the same moment as the first.
+                request.revision = page.header.revision;
+            }
+            let last = page.kvs.last().map(|kv| kv.key.0.clone());
+            entries.extend(page.kvs.drain(..).filter_map(KeyValue::entry));
+            match last {
+                Some(mut next) if page.more => {
+                    next.push(0);
+                    request.key = Bytes(next);
+                }
+                _ => return Ok(Listing { entries, revision: request.revision.revision() }),
+            }
+        }
     }
 
     fn refused(&self, doing: &'static str, reason: String) -> StoreError {
@@ -91,29 +125,12 @@ impl Store for EtcdStore {
 
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
-        let mut request = RangeRequest {
-            key: start_of(prefix),
-            range_end: end_of(prefix),
-            limit: Int(PAGE),
-            revision: Int(0),
-        };
-        let mut entries = Vec::new();
-        loop {
-            let mut page = self.range("list", &request).await?;
-            if request.revision.0 == 0 {
-                // The other pages are of the same moment as the first.
-                request.revision = page.header.revision;
-            }
-            let last = page.kvs.last().map(|kv| kv.key.0.clone());
-            entries.extend(page.kvs.drain(..).filter_map(KeyValue::entry));
-            match last {
-                Some(mut next) if page.more => {
-                    next.push(0);
-                    request.key = Bytes(next);
-                }
-                _ => return Ok(Listing { entries, revision: request.revision.revision() }),
-            }
-        }
+        self.pages(prefix, None).await
+    }
+
+    async fn view(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| self.refused("list", reason))?;
+        self.pages(prefix, seen).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {

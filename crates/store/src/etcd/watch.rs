@@ -2,7 +2,7 @@
 
 use super::{
     EtcdStore, Failure,
-    client::Client,
+    client::{Client, is_of_login},
     wire::{Bytes, Int, Streamed, WatchResponse, end_of, start_of},
 };
 use crate::{Event, Revision, Store, StoreError, Update, http::MAX_ANSWER};
@@ -80,12 +80,14 @@ async fn open<'a>(
         Failure::NotFound(reason) => client.store.malformed("watch", reason),
         Failure::Store(error) => error,
     })?;
-    let mut chunks = response.bytes_stream();
+    let chunks = response.pieces();
     Ok(async_stream::try_stream! {
+        futures::pin_mut!(chunks);
         let mut pending = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| client.store.unavailable("watch", error.into()))?;
-            pending.extend_from_slice(&chunk);
+            let chunk = chunk.map_err(|error| client.store.unavailable("watch", error))?;
+            let chunk = chunk.as_ref();
+            pending.extend_from_slice(chunk);
             // Only what just came can have the end of a line.
             let mut seen = pending.len() - chunk.len();
             while let Some(end) = pending[seen..].iter().position(|byte| *byte == b'\n') {
@@ -104,12 +106,24 @@ fn read(client: &Client, line: &[u8]) -> Result<Option<Heard>, StoreError> {
     let malformed = |reason: String| client.store.malformed("watch", reason);
     let message: Streamed<WatchResponse> =
         serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
+    let of_login = |reason: &str| {
+        if !is_of_login(reason) {
+            return false;
+        }
+        // Whoever watches again logs in again.
+        client.forget_token();
+        true
+    };
     if let Some(error) = message.error {
+        of_login(error.reason());
         return Err(client.store.unavailable("watch", error.reason().into()));
     }
     let response = message.result;
     if response.compact_revision.0 > 0 {
         return Ok(Some(Heard::Compacted));
+    }
+    if response.canceled && of_login(&response.cancel_reason) {
+        return Err(client.store.unavailable("watch", response.cancel_reason.into()));
     }
     if response.canceled {
         return Err(client.store.refused("watch", response.cancel_reason));

@@ -103,6 +103,8 @@ pub(super) struct RangeRequest {
     pub(super) range_end: Bytes,
     pub(super) revision: Int,
     pub(super) limit: Int,
+    /// Whether a member may answer without asking the others.
+    pub(super) serializable: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,18 +1,25 @@
 //! Calls to stores over HTTP: deadlines, several servers, and answers of bounded size.
 
+mod followed;
 mod named;
 mod secret;
 mod tls;
+mod unreached;
 
+use followed::Followed;
 pub(crate) use named::Named;
 pub use secret::{Secret, SecretError};
 pub use tls::{TlsError, TlsFiles};
+pub(crate) use unreached::Unreached;
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use reqwest::{Method, RequestBuilder, Response, Url, header::HeaderMap};
 use std::{
     error::Error,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::{Instant, timeout_at};
@@ -31,10 +38,34 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(9);
 /// The largest answer taken, in bytes: some 50,000 records.
 pub(crate) const MAX_ANSWER: usize = 64 << 20;
 
+/// How long to wait for an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until it begins.
+    pub(crate) head: Duration,
+    /// From one part of it to the next.
+    pub(crate) silence: Duration,
+    /// Until it is there.
+    pub(crate) whole: Duration,
+}
+
+impl Patience {
+    /// For an answer that is small: all of it has one deadline.
+    pub(crate) const SMALL: Self = Self { head: DEADLINE, silence: DEADLINE, whole: DEADLINE };
+
+    /// For an answer that may be long, to a question that is held back for up to `held`. What counts is that it
+    /// comes on: a deadline for all of it would, when everybody asks, have everybody ask again for ever.
+    pub(crate) const fn long(held: Duration) -> Self {
+        let head = held.saturating_add(Duration::from_secs(60));
+        Self { head, silence: Duration::from_secs(10), whole: head.saturating_add(Duration::from_secs(600)) }
+    }
+}
+
 /// Servers that answer alike.
 #[derive(Debug)]
 pub(crate) struct Http {
-    client: reqwest::Client,
+    client: Followed<reqwest::Client>,
+    servers: Arc<[String]>,
     bases: Vec<Url>,
     /// The server that answered last.
     current: AtomicUsize,
@@ -80,35 +111,35 @@ pub(crate) struct Question<'a> {
 impl Http {
     /// A client for servers given as `host:port`.
     pub(crate) fn new(servers: &[String], tls: Option<&TlsFiles>) -> Result<Self, HttpError> {
-        // Stores are reached directly, whatever proxy the environment names, and redirect nobody: a redirect
-        // could lead a token astray.
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_DEADLINES[usize::from(servers.len() == 1)])
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_keepalive_interval(KEEPALIVE)
-            .tcp_user_timeout(UNACKNOWLEDGED)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .tcp_nodelay(true);
-        let client = tls::configure(builder, tls)?.build().map_err(HttpError::Client)?;
+        let timeout = CONNECT_DEADLINES[usize::from(servers.len() == 1)];
+        let files = tls.map(TlsFiles::all).unwrap_or_default();
+        let tls_files = tls.cloned();
+        let client = Followed::files(files, move || client(timeout, tls_files.as_ref()))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let base = |server: &String| {
             Url::parse(&format!("{scheme}://{server}/")).map_err(|_| HttpError::Server(server.clone()))
         };
         let bases = servers.iter().map(base).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { client, bases, current: AtomicUsize::new(0) })
+        // Not all the first: reads that any server may answer are spread.
+        let current = rand::random_range(0..bases.len().max(1));
+        Ok(Self { client, servers: servers.into(), bases, current: AtomicUsize::new(current) })
     }
 
     /// Asks one server after the other until one is there, and takes in its whole answer.
-    pub(crate) async fn ask(&self, question: &Question<'_>, deadline: Duration) -> Result<Answer, Trouble> {
-        let deadline = Instant::now() + deadline;
-        take_in(self.open(question, deadline).await?, deadline).await
+    pub(crate) async fn ask(&self, question: &Question<'_>, patience: Patience) -> Result<Answer, Trouble> {
+        let end = Instant::now() + patience.whole;
+        let answer = self.open(question, patience).await?;
+        answer.take_in(Patience { whole: end.saturating_duration_since(Instant::now()), ..patience }).await
     }
 
     /// Asks one server after the other until one is there, and leaves its answer to be read.
-    pub(crate) async fn open(&self, question: &Question<'_>, deadline: Instant) -> Result<Response, Trouble> {
+    pub(crate) async fn open(
+        &self,
+        question: &Question<'_>,
+        patience: Patience,
+    ) -> Result<Arriving, Trouble> {
         let (began, first) = (Instant::now(), self.current.load(Ordering::Relaxed));
+        let deadline = began + patience.head;
         let mut trouble = Trouble::Malformed("no server is given".into());
         for turn in 0..self.bases.len() {
             let index = (first + turn) % self.bases.len();
@@ -116,63 +147,109 @@ impl Http {
             trouble = match timeout_at(deadline, request.send()).await {
                 Ok(Ok(response)) => {
                     self.current.store(index, Ordering::Relaxed);
-                    return Ok(response);
+                    return Ok(Arriving { response, servers: Arc::clone(&self.servers) });
                 }
-                Ok(Err(error)) if error.is_connect() => Trouble::NotSent(error.into()),
-                Ok(Err(error)) => return self.unanswered(index, error.into()),
-                Err(_) => return self.unanswered(index, too_late(began)),
+                Ok(Err(error)) if error.is_connect() => Trouble::NotSent(self.unreached(&error)),
+                Ok(Err(error)) => return self.unanswered(index, self.unreached(&error)),
+                Err(_) => {
+                    let silent = Unreached::silent(began.elapsed(), &self.servers);
+                    return self.unanswered(index, silent.into());
+                }
             };
         }
         Err(trouble)
     }
 
+    fn unreached(&self, error: &reqwest::Error) -> Box<dyn Error + Send + Sync> {
+        Unreached::new(error, &self.servers).into()
+    }
+
     /// The question may have been heard, so it is not put to another server; the next one is.
-    fn unanswered(&self, index: usize, why: Box<dyn Error + Send + Sync>) -> Result<Response, Trouble> {
+    fn unanswered(&self, index: usize, why: Box<dyn Error + Send + Sync>) -> Result<Arriving, Trouble> {
         self.current.store((index + 1) % self.bases.len(), Ordering::Relaxed);
         Err(Trouble::NoAnswer(why))
     }
 
     fn request(&self, base: &Url, question: &Question<'_>) -> Result<RequestBuilder, Trouble> {
         let url = base.join(question.path).map_err(|error| Trouble::Malformed(error.to_string()))?;
-        let request = self.client.request(question.method.clone(), url);
+        let request = self.client.get().request(question.method.clone(), url);
         Ok(request.headers(question.headers.clone()).body(question.body.clone()))
     }
 }
 
-/// Takes in a whole answer.
-pub(crate) async fn take_in(response: Response, deadline: Instant) -> Result<Answer, Trouble> {
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
-    let keep = |chunk: &[u8]| {
-        body.extend_from_slice(chunk);
-        Ok(())
-    };
-    read_body(response, deadline, keep).await?;
-    Ok(Answer { status, body })
+/// A client that takes `timeout` at most to connect.
+fn client(timeout: Duration, tls: Option<&TlsFiles>) -> Result<reqwest::Client, HttpError> {
+    // Stores are reached directly, whatever proxy the environment names, and redirect nobody: a redirect
+    // could lead a token astray.
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(timeout)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_keepalive_interval(KEEPALIVE)
+        .tcp_user_timeout(UNACKNOWLEDGED)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .tcp_nodelay(true);
+    tls::configure(builder, tls)?.build().map_err(HttpError::Client)
 }
 
-/// Hands the body of an answer to `each` as it arrives.
-pub(crate) async fn read_body(
+/// An answer whose body is still to come.
+#[derive(Debug)]
+pub(crate) struct Arriving {
     response: Response,
-    deadline: Instant,
-    mut each: impl FnMut(&[u8]) -> Result<(), String>,
-) -> Result<(), Trouble> {
-    let mut chunks = response.bytes_stream();
-    let (began, mut length) = (Instant::now(), 0);
-    loop {
-        let chunk = timeout_at(deadline, chunks.next()).await;
-        let Some(chunk) = chunk.map_err(|_| Trouble::NoAnswer(too_late(began)))? else { return Ok(()) };
-        let chunk = chunk.map_err(|error| Trouble::NoAnswer(error.into()))?;
-        length += chunk.len();
-        if length > MAX_ANSWER {
-            return Err(Trouble::Malformed(format!("it is larger than {MAX_ANSWER} bytes")));
-        }
-        each(&chunk).map_err(Trouble::Malformed)?;
-    }
+    servers: Arc<[String]>,
 }
 
-fn too_late(began: Instant) -> Box<dyn Error + Send + Sync> {
-    format!("no answer within {:.1?}", began.elapsed()).into()
+impl Arriving {
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// What comes, piece by piece, without a deadline.
+    pub(crate) fn pieces(self) -> impl Stream<Item = Result<impl AsRef<[u8]>, Box<dyn Error + Send + Sync>>> {
+        let Self { response, servers } = self;
+        let unreached = move |error| Unreached::new(&error, &servers).into();
+        response.bytes_stream().map(move |piece| piece.map_err(&unreached))
+    }
+
+    /// Takes all of it in.
+    pub(crate) async fn take_in(self, patience: Patience) -> Result<Answer, Trouble> {
+        let (status, mut body) = (self.status(), Vec::new());
+        let keep = |piece: &[u8]| {
+            body.extend_from_slice(piece);
+            Ok(())
+        };
+        self.read(patience, keep).await?;
+        Ok(Answer { status, body })
+    }
+
+    /// Hands the body to `each` as it arrives.
+    pub(crate) async fn read(
+        self,
+        patience: Patience,
+        mut each: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<(), Trouble> {
+        let servers = Arc::clone(&self.servers);
+        let pieces = self.pieces();
+        futures::pin_mut!(pieces);
+        let (began, mut length) = (Instant::now(), 0);
+        let end = began + patience.whole;
+        loop {
+            let piece = timeout_at(end.min(Instant::now() + patience.silence), pieces.next()).await;
+            let silent = |_| Trouble::NoAnswer(Unreached::silent(began.elapsed(), &servers).into());
+            let Some(piece) = piece.map_err(silent)? else { return Ok(()) };
+            let piece = piece.map_err(Trouble::NoAnswer)?;
+            length += piece.as_ref().len();
+            if length > MAX_ANSWER {
+                return Err(Trouble::Malformed(format!("it is larger than {MAX_ANSWER} bytes")));
+            }
+            each(piece.as_ref()).map_err(Trouble::Malformed)?;
+        }
+    }
 }
 
 /// Why a client cannot be made.

@@ -4,29 +4,39 @@ use super::DEADLINE;
 use crate::StoreError;
 use std::{error::Error, fmt};
 
-/// A store by its name, which each of its errors gives.
+/// A store by its names.
 #[derive(Debug)]
-pub(crate) struct Named(pub(crate) String);
+pub(crate) struct Named {
+    /// Its URL.
+    pub(crate) url: String,
+    /// As people call it, which each of its errors gives: `Consul at 192.0.2.1:8500`.
+    called: String,
+}
 
 impl Named {
+    pub(crate) fn new(scheme: &str, called: &str, servers: &[String]) -> Self {
+        let url = format!("{scheme}://{}", servers.join(","));
+        Self { url, called: format!("{called} at {}", servers.join(", ")) }
+    }
+
     pub(crate) fn unavailable(
         &self,
         doing: &'static str,
         source: Box<dyn Error + Send + Sync>,
     ) -> StoreError {
-        StoreError::Unavailable { store: self.0.clone(), doing, source }
+        StoreError::Unavailable { store: self.called.clone(), doing, source }
     }
 
     pub(crate) fn refused(&self, doing: &'static str, reason: String) -> StoreError {
-        StoreError::Refused { store: self.0.clone(), doing, reason }
+        StoreError::Refused { store: self.called.clone(), doing, reason }
     }
 
     pub(crate) fn malformed(&self, doing: &'static str, reason: String) -> StoreError {
-        StoreError::Malformed { store: self.0.clone(), doing, reason }
+        StoreError::Malformed { store: self.called.clone(), doing, reason }
     }
 
     pub(crate) fn unknown(&self, doing: &'static str, source: &dyn fmt::Debug) -> StoreError {
-        tracing::debug!(store = %self.0, doing, ?source, "the answer to a change got lost");
-        StoreError::Unknown { store: self.0.clone(), doing, waited: DEADLINE }
+        tracing::debug!(store = %self.url, doing, ?source, "the answer to a change got lost");
+        StoreError::Unknown { store: self.called.clone(), doing, waited: DEADLINE }
     }
 }

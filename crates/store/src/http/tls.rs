@@ -18,6 +18,12 @@ pub struct TlsFiles {
     pub key: Option<PathBuf>,
 }
 
+impl TlsFiles {
+    pub(super) fn all(&self) -> Vec<PathBuf> {
+        [&self.ca, &self.cert, &self.key].into_iter().flatten().cloned().collect()
+    }
+}
+
 /// Why the files for TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -51,7 +57,8 @@ pub(super) fn configure(
 ) -> Result<ClientBuilder, TlsError> {
     // Fails if some other part of the process was first, which comes to the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let Some(files) = files else { return Ok(builder) };
+    // Without TLS no authority is needed: a host need not have any.
+    let Some(files) = files else { return Ok(builder.tls_certs_only([])) };
     if let Some(path) = &files.ca {
         let certs = Certificate::from_pem_bundle(&read(path)?);
         builder = builder.tls_certs_only(certs.map_err(content(path, "certificate"))?);

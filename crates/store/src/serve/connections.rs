@@ -15,8 +15,8 @@ use tokio::{
     time::sleep,
 };
 
-/// The most connections at a time. A node needs a handful.
-const MAX_CONNECTIONS: usize = 1024;
+/// The most connections at a time. An agent holds two or three: enough for a thousand of them.
+const MAX_CONNECTIONS: usize = 4096;
 /// How long a client may take for the head of a request, and stay silent between two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a client may take to take in what was sent, in milliseconds.

@@ -50,6 +50,9 @@ pub enum ServeError {
          cluster; give a token-file, or listen on 127.0.0.1"
     )]
     NoToken(SocketAddr),
+    /// Others have its token, or can guess it.
+    #[error("will not serve the store with this token: {0}")]
+    WeakToken(String),
     /// The address cannot be had.
     #[error(
         "cannot serve the store on {listen}: {source}; choose another address, or stop what listens there"
@@ -72,6 +75,20 @@ impl ServeConfig {
             return Err(ServeError::NoToken(listen));
         }
         Ok(Self { listen, token })
+    }
+
+    /// Looks at the token before a store is served that is `new`. One that was served by an earlier release with a token
+    /// that would be refused now goes on with a warning, so that an upgrade does not stop a cluster.
+    ///
+    /// # Errors
+    /// [`ServeError::WeakToken`] if others can read it, or guess it.
+    pub fn check_token(&self, new: bool) -> Result<(), ServeError> {
+        let Some(why) = self.token.as_ref().and_then(Secret::weakness) else { return Ok(()) };
+        if new {
+            return Err(ServeError::WeakToken(why));
+        }
+        tracing::warn!(why, "the store is served with a weak token, which the next release will refuse");
+        Ok(())
     }
 
     /// What those who are served have to know.

@@ -1,8 +1,13 @@
 //! The store in a real etcd.
 
-use crate::{consul::ready, servers::Server, suite};
+use crate::{
+    consul::ready,
+    servers::{Server, tool},
+    suite,
+};
 use futures::StreamExt;
-use std::{sync::Arc, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
 use weft_store::{Condition, EtcdConfig, EtcdStore, EtcdUser, Event, Secret, Store, StoreError, Txn, Update};
 
 fn store(port: u16, user: Option<EtcdUser>) -> EtcdStore {
@@ -54,10 +59,7 @@ async fn users_have_to_say_who_they_are() {
     let Some(server) = Server::etcd(&[]) else { return };
     let nobody = store(server.port, None);
     ready(&nobody).await;
-    call(&server, "auth/user/add", r#"{"name":"root","password":"hunter2"}"#).await;
-    call(&server, "auth/role/add", r#"{"name":"root"}"#).await;
-    call(&server, "auth/user/grant", r#"{"user":"root","role":"root"}"#).await;
-    call(&server, "auth/enable", "{}").await;
+    with_users(&server).await;
 
     let user = |password: &str| {
         let password = Secret::new(password, "the test").unwrap();
@@ -73,5 +75,63 @@ async fn users_have_to_say_who_they_are() {
         let error = stranger.get("k").await.unwrap_err();
         assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
         assert!(!format!("{error:?}").contains("hunter"), "{error:?}");
+    }
+}
+
+/// Has etcd know who asks.
+async fn with_users(server: &Server) {
+    call(server, "auth/user/add", r#"{"name":"root","password":"hunter2"}"#).await;
+    call(server, "auth/role/add", r#"{"name":"root"}"#).await;
+    call(server, "auth/user/grant", r#"{"user":"root","role":"root"}"#).await;
+    call(server, "auth/enable", "{}").await;
+}
+
+#[tokio::test]
+async fn whoever_is_logged_out_logs_in_again() {
+    let Some(openssl) = tool("openssl") else { return };
+    let keys = tempfile::tempdir().unwrap();
+    let [private, public] = ["private", "public"].map(|name| keys.path().join(name).display().to_string());
+    let run = |arguments: &[&str]| {
+        assert!(Command::new(&openssl).args(arguments).output().unwrap().status.success(), "{arguments:?}");
+    };
+    run(&["genrsa", "-traditional", "-out", &private, "2048"]);
+    run(&["rsa", "-in", &private, "-pubout", "-out", &public]);
+    let token = format!("--auth-token=jwt,pub-key={public},priv-key={private},sign-method=RS256,ttl=10m");
+    let Some(server) = Server::etcd_plain(&[&token]) else { return };
+    ready(&store(server.port, None)).await;
+    with_users(&server).await;
+    let password = Secret::new("hunter2", "the test").unwrap();
+    let root = store(server.port, Some(EtcdUser { name: "root".into(), password }));
+    put(&root, "a").await;
+    let session = root.open_session(Duration::from_secs(30)).await.unwrap();
+    for round in 0..2 {
+        let log_in = r#"{"name":"root","password":"hunter2"}"#;
+        let url = format!("http://127.0.0.1:{}/v3/auth", server.port);
+        let client = reqwest::Client::new();
+        let answer = client.post(format!("{url}/authenticate")).body(log_in).send().await.unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        // Any change of users moves the revision, and ends all tokens.
+        let user = format!(r#"{{"name":"user{round}","password":"x"}}"#);
+        let add = client.post(format!("{url}/user/add")).header("authorization", answer["token"].as_str().unwrap());
+        assert!(add.body(user).send().await.unwrap().status().is_success());
+        match round {
+            0 => put(&root, "b").await,
+            _ => assert!(root.renew_session(&session).await.unwrap()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_etcd_without_its_gateway_is_told_of() {
+    let Some(server) = Server::etcd_plain(&["--enable-grpc-gateway=false"]) else { return };
+    let store = store(server.port, None);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let error = store.get("k").await.unwrap_err();
+        if !error.is_transient() {
+            return assert!(error.to_string().contains("--enable-grpc-gateway"), "{error}");
+        }
+        assert!(Instant::now() < deadline, "{error}");
+        sleep(Duration::from_millis(100)).await;
     }
 }

@@ -3,12 +3,15 @@
 // Helpers of tests, which clippy takes for ordinary code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 
+mod acl;
 mod consul;
 mod embedded;
 mod etcd;
 mod hostile;
 mod memory;
+mod proxy;
 mod serve;
 mod servers;
+mod storm;
 mod suite;
 mod tls;

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use weft_store::{
     CommitError, Condition, ConsulConfig, ConsulStore, EmbeddedStore, Secret, Store, StoreError, Txn,
     serve::{ServeConfig, Server},
@@ -66,6 +69,53 @@ async fn without_the_token_nothing_is_shown_or_changed() {
         assert!(matches!(put, Err(CommitError::Store(StoreError::Refused { .. }))), "{put:?}");
     }
     assert!(served.store.list("").await.unwrap().entries.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_replaced_is_taken_up_on_both_sides() {
+    let directory = tempfile::tempdir().unwrap();
+    let [server, client] = ["server", "client"].map(|name| directory.path().join(name));
+    let write = |path: &PathBuf, token: &str| fs::write(path, token).unwrap();
+    write(&server, TOKEN);
+    write(&client, TOKEN);
+    let store = EmbeddedStore::open(&directory.path().join("store")).unwrap();
+    let config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), Some(Secret::read(&server).unwrap()));
+    let served = Server::bind(config.unwrap(), store).await.unwrap();
+    let servers = vec![served.address().to_string()];
+    let task = tokio::spawn(served.run(std::future::pending()));
+    let open = |token| {
+        ConsulStore::new(&ConsulConfig { servers: servers.clone(), tls: None, token: Some(token) }).unwrap()
+    };
+    let (old, new) = (Secret::new(TOKEN, "here").unwrap(), Secret::new("another, just as long", "here").unwrap());
+    let agent = open(Secret::read(&client).unwrap());
+    agent.get("k").await.unwrap();
+    assert!(open(new.clone()).get("k").await.is_err());
+    write(&server, "another, just as long\n");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while let Err(error) = open(new.clone()).get("k").await {
+        assert!(Instant::now() < deadline, "{error}");
+        // Who has not got the new one yet goes on.
+        agent.get("k").await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    open(old).get("k").await.unwrap();
+    // An empty file is one that is being written.
+    write(&client, "");
+    sleep(Duration::from_secs(3)).await;
+    agent.get("k").await.unwrap();
+    write(&client, "a third one, which the server does not know");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while agent.get("k").await.is_ok() {
+        assert!(Instant::now() < deadline, "it is not taken up");
+        sleep(Duration::from_millis(100)).await;
+    }
+    write(&client, "another, just as long");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while agent.get("k").await.is_err() {
+        assert!(Instant::now() < deadline, "it is not taken up");
+        sleep(Duration::from_millis(100)).await;
+    }
+    task.abort();
 }
 
 /// What the stock consul CLI says, and how it ends.

@@ -107,9 +107,17 @@ impl Server {
     /// An etcd of its own, which speaks TLS if `extra` arguments say how. `None`: there is none on this
     /// machine.
     pub fn etcd(extra: &[&str]) -> Option<Self> {
+        Self::etcd_at(if extra.is_empty() { "http" } else { "https" }, extra)
+    }
+
+    /// The same without TLS.
+    pub fn etcd_plain(extra: &[&str]) -> Option<Self> {
+        Self::etcd_at("http", extra)
+    }
+
+    fn etcd_at(scheme: &str, extra: &[&str]) -> Option<Self> {
         let program = tool("etcd")?;
         let (client, peer) = (free_port(), free_port());
-        let scheme = if extra.is_empty() { "http" } else { "https" };
         let arguments = |data: &str| {
             let client = format!("{scheme}://127.0.0.1:{client}");
             let peer = format!("http://127.0.0.1:{peer}");

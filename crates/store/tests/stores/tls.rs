@@ -2,8 +2,9 @@
 
 use crate::{consul::ready, servers::Server};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 use weft_store::{Condition, StoreError, StoreOptions, StoreUrl, Txn, connect};
 
 /// An authority, and certificates of it for a server on 127.0.0.1 and for a client.
@@ -70,6 +71,39 @@ async fn etcd_with_certificates() {
         ["--client-cert-auth", "--trusted-ca-file", &ca, "--cert-file", &cert, "--key-file", &key];
     let Some(server) = Server::etcd(&arguments) else { return };
     only_certificates_open(&format!("etcd+tls://127.0.0.1:{}", server.port), &certificates).await;
+}
+
+#[tokio::test]
+async fn certificates_that_are_replaced_are_taken_up() {
+    let (good, wrong) = (Certificates::new(), Certificates::new());
+    let (ca, cert, key) = (good.path("ca.pem"), good.path("server.pem"), good.path("server.key"));
+    let arguments =
+        ["--client-cert-auth", "--trusted-ca-file", &ca, "--cert-file", &cert, "--key-file", &key];
+    let Some(server) = Server::etcd(&arguments) else { return };
+    let url: StoreUrl = format!("etcd+tls://127.0.0.1:{}", server.port).parse().unwrap();
+    let open = |certificates: &Certificates| {
+        connect(&url, &certificates.options(true), None, &PathBuf::new()).unwrap().store
+    };
+    ready(&*open(&good)).await;
+    let store = open(&wrong);
+    let error = store.get("k").await.unwrap_err();
+    assert!(error.to_string().contains("kv.cacertfile"), "{error}");
+    // One after the other, so that certificate and key do not fit together for a while.
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        assert!(store.get("k").await.is_err(), "without {name}");
+        fs::copy(good.path(name), wrong.path(name)).unwrap();
+        sleep(Duration::from_millis(1500)).await;
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = store.get("k").await {
+        assert!(Instant::now() < deadline, "{error}");
+        sleep(Duration::from_millis(100)).await;
+    }
+    // Half a key is none.
+    let whole = fs::read(good.path("client.key")).unwrap();
+    fs::write(wrong.path("client.key"), &whole[..whole.len() / 2]).unwrap();
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(store.get("k").await.unwrap(), None);
 }
 
 #[tokio::test]

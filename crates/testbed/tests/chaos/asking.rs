@@ -115,7 +115,7 @@ impl Stage<'_> {
     /// As [`refuses`](Self::refuses), where the store has just fallen silent, and nobody knows more than that.
     #[track_caller]
     pub(crate) fn refuses_after_silence(&mut self, number: usize) {
-        self.refuses_saying(number, &["did not say within", "is unavailable", OUT_OF_REACH]);
+        self.refuses_saying(number, &["did not say within", "does not answer", OUT_OF_REACH]);
     }
 
     #[track_caller]
