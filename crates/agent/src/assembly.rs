@@ -15,7 +15,7 @@ use crate::{
     reconcile::{Parts, Reconciler},
 };
 use futures::{FutureExt, future::BoxFuture};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::{sync::watch, task::JoinSet};
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
@@ -148,6 +148,7 @@ fn keeper(
         node: config.node_name.clone(),
         journal: Arc::clone(journal),
         memory: Arc::new(memory),
+        warned: Mutex::default(),
         rebuild: config.store_rebuild,
     })
 }

@@ -63,6 +63,9 @@ pub(crate) struct Cluster {
     pub(crate) rebuilt: Option<Stored<Rebuilt>>,
     /// Keys that cannot be read, and why.
     pub(crate) unreadable: BTreeMap<String, String>,
+    /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
+    /// order.
+    pub(crate) unknown: BTreeMap<String, String>,
     /// The moment.
     pub(crate) revision: Revision,
 }
@@ -112,16 +115,26 @@ impl Cluster {
     fn put(&mut self, keyspace: &Keyspace, entry: &Entry, before: &Self) {
         let key = match keyspace.parse(&entry.key) {
             Ok(key) => key,
-            Err(error) => return self.set_aside(entry, &error),
+            Err(error) => {
+                let Some(kind) = error.unknown_kind() else { return self.set_aside(entry, &error) };
+                self.unknown.insert(entry.key.clone(), kind.to_owned());
+                return;
+            }
         };
         if let Err(error) = self.put_record(key, entry, before) {
             self.set_aside(entry, &error);
         } else {
             self.unreadable.remove(&entry.key);
+            self.unknown.remove(&entry.key);
         }
     }
 
     fn set_aside(&mut self, entry: &Entry, error: &dyn std::error::Error) {
+        if is_of_later_format(entry) {
+            self.unknown.insert(entry.key.clone(), "of a later format".to_owned());
+        } else {
+            self.unknown.remove(&entry.key);
+        }
         self.unreadable.insert(entry.key.clone(), crate::error::chain(error));
     }
 
@@ -189,6 +202,7 @@ impl Cluster {
 
     fn delete(&mut self, keyspace: &Keyspace, path: &str) {
         self.unreadable.remove(path);
+        self.unknown.remove(path);
         let Ok(key) = keyspace.parse(path) else { return };
         match key {
             Key::Node(name) => drop(self.nodes.remove(&name)),
@@ -259,6 +273,19 @@ impl Cluster {
         self.claim(pool, address).is_some()
     }
 
+    /// Keys that nobody can have meant, and why.
+    pub(crate) fn garbage(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.unreadable.iter().filter(|(key, _)| !self.unknown.contains_key(*key))
+    }
+
+    /// How many keys there are of each kind that this version does not know.
+    pub(crate) fn unknown_kinds(&self) -> BTreeMap<String, usize> {
+        self.unknown.values().fold(BTreeMap::new(), |mut kinds, kind| {
+            *kinds.entry(kind.clone()).or_default() += 1;
+            kinds
+        })
+    }
+
     /// Whether there is a record of the network `id`, and it cannot be read.
     pub(crate) fn has_unreadable_network(&self, id: &NetworkId) -> bool {
         self.has_unreadable(&format!("/networks/{id}"))
@@ -305,6 +332,16 @@ fn stored<T: Record>(
         Some(before) => Ok(Stored { record: Arc::clone(&before.record), modified: before.modified }),
         None => Ok(Stored { record: Arc::new(T::from_json(&entry.value)?), modified: entry.modified }),
     }
+}
+
+/// Whether it says so itself: a record that older versions cannot read has a `format` above 1.
+fn is_of_later_format(entry: &Entry) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Marked {
+        format: u64,
+    }
+    let brace = entry.value.first() == Some(&b'{');
+    brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
 }
 
 fn same(a: &Endpoints, b: &Endpoints) -> bool {

@@ -6,10 +6,14 @@
 use crate::{cluster::Cluster, env::Env, error::chain, journal::Journal, loss::Lack, memory::Memory};
 use futures::StreamExt;
 use jiff::Timestamp;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{sync::watch, time::Instant};
 use weft_model::{Epoch, Key, Keyspace, NetworkId, NodeName, Record};
-use weft_store::{Event, Store, StoreError, Update};
+use weft_store::{Event, Revision, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -53,6 +57,8 @@ pub(crate) struct PictureKeeper {
     pub(crate) memory: Arc<Memory>,
     /// Whether what the store loses is put back; otherwise what it says is true, whatever it said before.
     pub(crate) rebuild: bool,
+    /// The keys that cannot be read and were spoken of.
+    pub(crate) warned: Mutex<BTreeSet<String>>,
     /// See [`unseen`].
     pub(crate) picture: watch::Sender<Picture>,
 }
@@ -72,10 +78,10 @@ pub(crate) fn unseen(store: &dyn Store, env: &Env, remembered: Option<Cluster>) 
 impl PictureKeeper {
     /// Keeps the picture for ever. Safe to cancel at any time.
     pub(crate) async fn run(self) {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut seen) = (FIRST_PAUSE, None);
         loop {
             let began = Instant::now();
-            let error = self.follow().await;
+            let error = self.follow(&mut seen).await;
             self.failed(&error);
             // Long enough that it was no failure to reach it.
             if began.elapsed() > LONGEST_PAUSE * 5 {
@@ -86,24 +92,30 @@ impl PictureKeeper {
         }
     }
 
-    /// Reads everything and follows the watch until it breaks.
-    async fn follow(&self) -> StoreError {
-        let root = self.keyspace.root();
-        let listing = match self.store.list(root).await {
-            Ok(listing) => listing,
+    /// Reads everything and follows the watch until it breaks. What is read is not older than what this agent has
+    /// `seen`; of what an earlier run has seen nobody knows.
+    async fn follow(&self, seen: &mut Option<Revision>) -> StoreError {
+        let cluster = match self.read(*seen).await {
+            Ok(cluster) => cluster,
             Err(error) => return error,
         };
-        let mut updates = self.store.watch(root, listing.revision);
+        *seen = Some(cluster.revision);
+        let mut updates = self.store.watch(self.keyspace.root(), cluster.revision);
         let mut dealings = self.memory.dealings();
-        self.begin(Cluster::read(&self.keyspace, &listing));
-        drop(listing);
+        self.begin(cluster);
         loop {
             // Both are cancel-safe: a stream keeps its update, a watch its change. In this order, so that the same
             // happens when the same happens (`simulation`).
             tokio::select! {
                 biased;
                 update = updates.next() => match update {
-                    Some(Ok(update)) => self.go_on(update),
+                    Some(Ok(update)) => {
+                        if let Err(error) = self.confirm(&update).await {
+                            return error;
+                        }
+                        *seen = Some(update.revision());
+                        self.go_on(update);
+                    }
                     Some(Err(error)) => return error,
                     None => break,
                 },
@@ -121,7 +133,7 @@ impl PictureKeeper {
 
     /// Shows what the store says, after it could not be asked for a while.
     fn begin(&self, cluster: Cluster) {
-        warn_of_unreadable(&cluster, 0);
+        self.warn_of_unreadable(&cluster);
         self.picture.send_modify(|picture| {
             picture.remains = Some(Arc::new(cluster));
             if !self.is_found_again(picture) {
@@ -138,9 +150,9 @@ impl PictureKeeper {
             }
             let aside = remains.is_some();
             let Some(shown) = remains.as_mut().or(cluster.as_mut()) else { return };
-            let (unreadable, networks) = (shown.unreadable.len(), networks(shown));
+            let networks = networks(shown);
             Arc::make_mut(shown).advance(&self.keyspace, update);
-            warn_of_unreadable(shown, unreadable);
+            self.warn_of_unreadable(shown);
             if !aside {
                 self.memory.notice(&networks, shown);
             } else if !self.is_found_again(picture) {
@@ -208,11 +220,71 @@ impl PictureKeeper {
         self.rebuild && events.iter().any(suspicious)
     }
 
+    /// Says once of each key that it cannot be read, for as long as it cannot.
+    fn warn_of_unreadable(&self, cluster: &Cluster) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.retain(|key| cluster.unreadable.contains_key(key));
+        for (key, error) in cluster.garbage() {
+            if warned.insert(key.clone()) {
+                tracing::warn!(key, error, "a key in the store cannot be read; it is left alone");
+            }
+        }
+    }
+
     fn has_lost(&self, picture: &mut Picture) {
         if picture.error.as_deref() != Some(LOST) {
             tracing::warn!(store = self.store.describe(), "{LOST}");
             picture.since = self.env.now();
             picture.error = Some(LOST.to_owned());
+        }
+    }
+
+    /// The cluster as the store has it.
+    async fn read(&self, seen: Option<Revision>) -> Result<Cluster, StoreError> {
+        let root = self.keyspace.root();
+        let cluster = Cluster::read(&self.keyspace, &self.store.view(root, seen).await?);
+        let known = self.picture.borrow().cluster.clone();
+        let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else { return Ok(cluster) };
+        // Who may not read a key is told so if he asks for it alone; in a list it is missing (Consul).
+        self.store.get(&self.keyspace.path(&doubtful)).await?;
+        let certain = if seen.is_some() { Some(self.store.list(root).await?) } else { None };
+        Ok(certain.map_or(cluster, |listing| Cluster::read(&self.keyspace, &listing)))
+    }
+
+    /// If the store seems to have lost something: a key that it had.
+    fn doubtful(&self, known: &Cluster, now: &Cluster) -> Option<Key> {
+        let lacks = self.lack(known, now, true).is_any();
+        let network = || known.networks.keys().find(|id| !now.networks.contains_key(id)).copied();
+        let lost_epoch = known.epoch.is_some() && now.epoch.is_none();
+        let key = || network().filter(|_| !lost_epoch).map_or(Key::Epoch, Key::Network);
+        (lacks || lost_epoch).then(key)
+    }
+
+    /// Asks for a key that nobody deletes in the ordinary way, if `update` says that it is gone.
+    async fn confirm(&self, update: &Update) -> Result<(), StoreError> {
+        let gone = match update {
+            Update::Events { events, .. } => {
+                let mut gone = events.iter().filter_map(|event| match event {
+                    Event::Delete(key) => Some(key),
+                    Event::Put(_) => None,
+                });
+                gone.find(|key| self.is_lasting(key)).cloned()
+            }
+            Update::Snapshot(listing) => {
+                let epoch = self.keyspace.path(&Key::Epoch);
+                let had = self.picture.borrow().in_store().is_some_and(|cluster| cluster.epoch.is_some());
+                (had && !listing.entries.iter().any(|entry| entry.key == epoch)).then_some(epoch)
+            }
+        };
+        let Some(gone) = gone else { return Ok(()) };
+        self.store.get(&gone).await.map(drop)
+    }
+
+    fn is_lasting(&self, key: &str) -> bool {
+        match self.keyspace.parse(key) {
+            Ok(Key::Epoch | Key::Rebuilt) => true,
+            Ok(Key::Endpoint(_, id)) => self.journal.endpoints().contains_key(&id),
+            _ => false,
         }
     }
 
@@ -233,13 +305,4 @@ impl PictureKeeper {
 
 fn networks(cluster: &Cluster) -> BTreeSet<NetworkId> {
     cluster.networks.keys().copied().collect()
-}
-
-/// Says once of each key that it cannot be read: `known` of them were said before.
-fn warn_of_unreadable(cluster: &Cluster, known: usize) {
-    if cluster.unreadable.len() > known {
-        for (key, error) in &cluster.unreadable {
-            tracing::warn!(key, error, "a key in the store cannot be read; it is left alone");
-        }
-    }
 }

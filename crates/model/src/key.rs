@@ -35,11 +35,36 @@ pub enum Key {
     Rebuilt,
 }
 
+/// The kinds of keys, and how many parts follow.
+const KINDS: &[(&str, usize)] = &[
+    ("epoch", 0),
+    ("rebuilt", 0),
+    ("nodes", 1),
+    ("live", 1),
+    ("latest", 1),
+    ("networks", 1),
+    ("names", 1),
+    ("vnis", 1),
+    ("cursors", 1),
+    ("holds", 1),
+    ("ipam", 2),
+    ("endpoints", 2),
+];
+
 /// A key under the prefix that this version has no record for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("key {key:?} is not one of weft's")]
 pub struct InvalidKey {
     key: String,
+    unknown: Option<String>,
+}
+
+impl InvalidKey {
+    /// What kind of key it is, if this version knows no keys of that kind: a later one may. Absent if it should
+    /// know it, and cannot read it.
+    pub fn unknown_kind(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
 }
 
 /// The part of the store one cluster owns: everything under `<prefix>/v1/`.
@@ -101,7 +126,20 @@ impl Keyspace {
     pub fn parse(&self, path: &str) -> Result<Key, InvalidKey> {
         self.parse_opt(path)
             .filter(|key| self.path(key) == path)
-            .ok_or_else(|| InvalidKey { key: path.chars().take(200).collect() })
+            .ok_or_else(|| InvalidKey {
+                key: path.chars().take(200).collect(),
+                unknown: self.unknown_kind(path),
+            })
+    }
+
+    fn unknown_kind(&self, path: &str) -> Option<String> {
+        let mut parts = path.strip_prefix(&self.root)?.split('/');
+        let kind = parts.next().filter(|kind| !kind.is_empty())?;
+        let rest = parts.filter(|part| !part.is_empty()).count();
+        let known = KINDS.iter().find(|(name, _)| *name == kind);
+        // What is below a record is another kind than the record.
+        let is_known = known.is_some_and(|(_, parts)| rest <= *parts);
+        (!is_known).then(|| kind.chars().take(60).collect())
     }
 
     fn parse_opt(&self, path: &str) -> Option<Key> {
@@ -192,6 +230,27 @@ mod tests {
             assert!(keyspace.parse(bad).is_err(), "{bad}");
         }
         assert!(keyspace.parse("weft/v1/ipam/fd00::-64/fd00:0::2").is_err());
+    }
+
+    #[test]
+    fn kinds_of_later_versions_are_told_from_garbage() {
+        let keyspace = Keyspace::new("weft");
+        let kind = |path: &str| keyspace.parse(path).unwrap_err().unknown_kind().map(str::to_owned);
+        for (path, unknown) in
+            [("tags/a", "tags"), ("cluster", "cluster"), ("nodes/host1/keys", "nodes"), ("epoch/2", "epoch")]
+        {
+            assert_eq!(kind(&format!("weft/v1/{path}")).as_deref(), Some(unknown), "{path}");
+        }
+        for path in ["vnis/0256", "vnis/", "vnis", "networks/x", "nodes/..", "endpoints/x/y", ""] {
+            assert_eq!(kind(&format!("weft/v1/{path}")), None, "{path}");
+        }
+        for key in keys() {
+            let path = keyspace.path(&key);
+            let (first, parts) = path["weft/v1/".len()..].split_once('/').map_or((&path[8..], 0), |(kind, rest)| {
+                (kind, rest.split('/').count())
+            });
+            assert!(KINDS.contains(&(first, parts)), "{path}");
+        }
     }
 
     proptest! {

@@ -77,11 +77,31 @@ fn what_cannot_be_read_is_set_aside() {
     let listing =
         Listing { entries: vec![foreign, entry(&key, b"{\"name\":7}".to_vec(), 2)], revision: Revision(2) };
     let mut cluster = Cluster::read(&keyspace(), &listing);
-    assert_eq!(cluster.unreadable.len(), 2);
+    assert_eq!(cluster.unreadable.len(), 1);
+    assert_eq!(cluster.unknown, [("weft/v1/notes".to_owned(), "notes".to_owned())].into());
     assert!(cluster.endpoints.is_empty());
     // Mended, it counts again.
     let mended = Event::Put(entry(&key, endpoint("a"), 3));
     cluster.advance(&keyspace(), Update::Events { events: vec![mended], revision: Revision(3) });
-    assert_eq!(cluster.unreadable.len(), 1);
+    assert_eq!(cluster.unreadable.len(), 0);
     assert!(cluster.endpoint(&id).is_some());
+    let gone = Event::Delete("weft/v1/notes".into());
+    cluster.advance(&keyspace(), Update::Events { events: vec![gone], revision: Revision(4) });
+    assert!(cluster.unknown.is_empty());
+}
+
+#[test]
+fn a_record_of_a_later_format_is_no_garbage() {
+    let (network, id) = ids();
+    let key = Key::Endpoint(network, id);
+    let later = entry(&key, b"{\"format\":2,\"name\":7}".to_vec(), 1);
+    let listing = Listing { entries: vec![later], revision: Revision(1) };
+    let mut cluster = Cluster::read(&keyspace(), &listing);
+    assert_eq!((cluster.unreadable.len(), cluster.garbage().count()), (1, 0));
+    assert_eq!(cluster.unknown_kinds(), [("of a later format".to_owned(), 1)].into());
+    for (value, garbage) in [(b"{\"format\":1}".to_vec(), 1), (endpoint("a"), 0)] {
+        let event = Event::Put(entry(&key, value, 2));
+        cluster.advance(&keyspace(), Update::Events { events: vec![event], revision: Revision(2) });
+        assert_eq!((cluster.unknown.len(), cluster.garbage().count()), (0, garbage));
+    }
 }

@@ -57,6 +57,7 @@ impl Core {
                 ("endpoints here", endpoints.len()),
                 ("processes", self.processes.all().len()),
             ]),
+            unknown_keys: cluster.unknown_kinds(),
             down: self.down(&cluster),
             round: report.as_deref().map(round),
             problems: self.problems(&cluster, &fenced, agreement.as_ref(), (membership, engine.as_ref())),
@@ -87,7 +88,7 @@ impl Core {
         (membership, engine): (Option<String>, Option<&EngineStatus>),
     ) -> Vec<String> {
         let unreadable =
-            cluster.unreadable.iter().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
+            cluster.garbage().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
         let fenced = fenced
             .iter()
             .map(|one| format!("{} on network {} is cut off: {}", one.name, one.network, one.why));
@@ -95,6 +96,12 @@ impl Core {
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
+        // What is said of the store is not said again.
+        let of_store = self.picture.borrow().error.clone();
+        let membership = membership.map(|why| match of_store {
+            Some(error) if why.contains(&error) => "not in the cluster: the store is out of reach".to_owned(),
+            _ => why,
+        });
         let moved = self.host.underlay().borrow().problem.clone();
         let here = membership.into_iter().chain(moved).chain(self.host.shortage()).chain(fenced);
         let shared = shared_names(cluster, &self.journal.endpoints());

@@ -284,6 +284,7 @@ impl Verbs for Fake {
                 answered: None,
             },
             engine: None,
+            unknown_keys: BTreeMap::new(),
             counts: BTreeMap::from([("networks", self.state().len())]),
             down: Vec::new(),
             agreement: None,

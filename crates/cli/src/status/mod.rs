@@ -23,6 +23,9 @@ pub(crate) struct Status {
     /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Show what is no trouble, too: keys in the store that this version does not know
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 impl Status {
@@ -36,7 +39,7 @@ impl Status {
         };
         match self.format {
             Format::Json => out.json(&status)?,
-            Format::Table => out.line(text::of(&status, Timestamp::now()))?,
+            Format::Table => out.line(text::of(&status, Timestamp::now(), self.verbose))?,
         }
         Ok(if is_well(&status) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

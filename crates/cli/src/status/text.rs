@@ -10,10 +10,14 @@ use weft_api::v1;
 const ERRORS: usize = 5;
 
 /// How this host is, then its networks, then what needs to be looked at.
-pub(super) fn of(status: &v1::Status, now: Timestamp) -> String {
+pub(super) fn of(status: &v1::Status, now: Timestamp, verbose: bool) -> String {
     let networks = status.agreement.iter().flat_map(|agreement| &agreement.networks);
     let rows: Vec<_> = networks.map(|network| row(network, now)).collect();
-    let mut parts = vec![aligned(&pairs(status, now))];
+    let mut pairs = pairs(status, now);
+    if verbose {
+        pairs.push(("Unknown", unknown(status)));
+    }
+    let mut parts = vec![aligned(&pairs)];
     if !rows.is_empty() {
         parts.push(render(&["NETWORK", "ENDPOINTS HERE", "IN THE KERNEL"], rows));
     }
@@ -77,6 +81,18 @@ fn store(store: &v1::Store, now: Timestamp) -> String {
         (Some(error), None) => format!("{url}, {how} for {since}: {error}{from}"),
         (Some(error), Some(answered)) => format!("{url}, {how} for {since} ({answered}): {error}{from}"),
     }
+}
+
+/// Keys that a later version knows.
+fn unknown(status: &v1::Status) -> String {
+    let kinds = &status.unknown_keys;
+    if kinds.is_empty() {
+        return "no keys in the store".to_owned();
+    }
+    let each: Vec<_> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let (all, version) = (kinds.values().sum::<usize>(), &status.version);
+    let keys = if all == 1 { "key" } else { "keys" };
+    format!("{all} {keys} in the store that version {version} does not know: {}", each.join(", "))
 }
 
 fn nodes(status: &v1::Status) -> String {
@@ -175,7 +191,7 @@ mod tests {
         change(&mut json);
         let status = serde_json::from_value(json).unwrap();
         let now: Timestamp = "2026-11-22T12:00:01Z".parse().unwrap();
-        anstream::adapter::strip_str(&of(&status, now)).to_string()
+        anstream::adapter::strip_str(&of(&status, now, false)).to_string()
     }
 
     #[test]
