@@ -216,6 +216,13 @@ impl Host {
         StoreServer::consul(self)
     }
 
+    /// Starts a Consul server that lets nobody do anything but the token
+    /// `11111111-2222-3333-4444-555555555555`, and waits until it leads.
+    #[track_caller]
+    pub fn guarded_consul(&self) -> StoreServer {
+        StoreServer::guarded_consul(self)
+    }
+
     /// Starts this host's server of a Consul on `hosts`, which is ready when they all are.
     #[track_caller]
     pub fn consul_among(&self, hosts: &[&Self]) -> StoreServer {

@@ -48,6 +48,17 @@ impl StoreServer {
         server
     }
 
+    /// The same, where only a master token may do anything.
+    #[track_caller]
+    pub(crate) fn guarded_consul(host: &Host) -> Self {
+        let rules = "enabled = true\n default_policy = \"deny\"\n enable_key_list_policy = true\n";
+        let master = "tokens { master = \"11111111-2222-3333-4444-555555555555\" }";
+        let options = ["-bootstrap".to_owned(), format!("-hcl=acl {{ {rules} {master} }}")];
+        let server = Self::start(host, Kind::Consul, consul(host, &options));
+        server.wait_until_ready();
+        server
+    }
+
     /// One of the servers of a Consul on `hosts`; it is ready when they all are.
     #[track_caller]
     pub(crate) fn consul_among(host: &Host, hosts: &[&Host]) -> Self {

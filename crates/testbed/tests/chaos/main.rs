@@ -13,6 +13,7 @@
 mod agents;
 mod asking;
 mod copies;
+mod credentials;
 mod crowds;
 mod cuts;
 mod docker;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         agents::SCENARIOS,
         crowds::SCENARIOS,
         stores::SCENARIOS,
+        credentials::SCENARIOS,
         servers::SCENARIOS,
         cuts::SCENARIOS,
         hosts::SCENARIOS,

@@ -41,6 +41,8 @@ pub(crate) struct Scenario {
 pub(crate) enum Kept {
     /// One Consul server.
     Consul,
+    /// One Consul server with rules and tokens, as `credentials` says.
+    GuardedConsul,
     /// Three Consul servers.
     Consuls,
     /// One etcd server.

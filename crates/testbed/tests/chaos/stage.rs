@@ -2,6 +2,7 @@
 //! granted remembered.
 
 use crate::{
+    credentials,
     docker::start_engines,
     figures::Figures,
     load::Load,
@@ -57,6 +58,9 @@ impl<'f> Stage<'f> {
         let world = World::up(scenario.hosts + keepers)?;
         let (hosts, keepers) = world.hosts().split_at(scenario.hosts);
         let servers = start_servers(scenario.store, keepers);
+        if scenario.store == Kept::GuardedConsul {
+            credentials::prepare(servers[0].host(), hosts);
+        }
         let agents = start_agents(hosts, &servers, scenario.arguments);
         let engines = start_engines(&world, scenario.engines);
         let mut stage = Self {
@@ -181,6 +185,7 @@ impl<'f> Stage<'f> {
 fn start_servers(kept: Kept, hosts: &[Host]) -> Vec<StoreServer> {
     match kept {
         Kept::Consul => hosts.iter().map(Host::consul).collect(),
+        Kept::GuardedConsul => hosts.iter().map(Host::guarded_consul).collect(),
         Kept::Etcd => hosts.iter().map(Host::etcd).collect(),
         Kept::Consuls => {
             let all: Vec<&Host> = hosts.iter().collect();

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 
 mod addresses;
+mod balancer;
 mod cluster;
 mod commands;
 mod crashes;
@@ -17,6 +18,7 @@ mod partition;
 mod processes;
 mod publishing;
 mod refusals;
+mod stores;
 mod subnets;
 mod survival;
 mod upgrade;
