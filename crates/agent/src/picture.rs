@@ -244,7 +244,9 @@ impl PictureKeeper {
         let root = self.keyspace.root();
         let cluster = Cluster::read(&self.keyspace, &self.store.view(root, seen).await?);
         let known = self.picture.borrow().cluster.clone();
-        let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else { return Ok(cluster) };
+        let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else {
+            return Ok(cluster);
+        };
         // Who may not read a key is told so if he asks for it alone; in a list it is missing (Consul).
         self.store.get(&self.keyspace.path(&doubtful)).await?;
         let certain = if seen.is_some() { Some(self.store.list(root).await?) } else { None };
@@ -293,7 +295,9 @@ impl PictureKeeper {
         self.picture.send_modify(|picture| {
             // What it said meanwhile is old by the time it answers again.
             picture.remains = None;
-            if picture.error.is_none() || picture.cluster.is_none() && picture.error.as_ref() != Some(&error)
+            let same = |before: &String| gist(before) == gist(&error);
+            if picture.error.is_none()
+                || picture.cluster.is_none() && !picture.error.as_ref().is_some_and(same)
             {
                 tracing::warn!(%error, "store out of reach, retrying");
                 picture.since = if picture.error.is_none() { self.env.now() } else { picture.since };
@@ -301,6 +305,11 @@ impl PictureKeeper {
             picture.error = Some(error);
         });
     }
+}
+
+/// An error without its details, which change from one attempt to the next.
+fn gist(error: &str) -> &str {
+    error.split_once(" (").map_or(error, |(gist, _)| gist)
 }
 
 fn networks(cluster: &Cluster) -> BTreeSet<NetworkId> {

@@ -124,12 +124,10 @@ impl Keyspace {
     /// # Errors
     /// [`InvalidKey`] for anything that [`Keyspace::path`] would not write: each record has one key.
     pub fn parse(&self, path: &str) -> Result<Key, InvalidKey> {
-        self.parse_opt(path)
-            .filter(|key| self.path(key) == path)
-            .ok_or_else(|| InvalidKey {
-                key: path.chars().take(200).collect(),
-                unknown: self.unknown_kind(path),
-            })
+        self.parse_opt(path).filter(|key| self.path(key) == path).ok_or_else(|| InvalidKey {
+            key: path.chars().take(200).collect(),
+            unknown: self.unknown_kind(path),
+        })
     }
 
     fn unknown_kind(&self, path: &str) -> Option<String> {
@@ -246,9 +244,9 @@ mod tests {
         }
         for key in keys() {
             let path = keyspace.path(&key);
-            let (first, parts) = path["weft/v1/".len()..].split_once('/').map_or((&path[8..], 0), |(kind, rest)| {
-                (kind, rest.split('/').count())
-            });
+            let (first, parts) = path["weft/v1/".len()..]
+                .split_once('/')
+                .map_or((&path[8..], 0), |(kind, rest)| (kind, rest.split('/').count()));
             assert!(KINDS.contains(&(first, parts)), "{path}");
         }
     }

@@ -76,7 +76,7 @@ impl Membership {
     /// Answers who calls this node, if somebody does: as the store has it now. The picture may be behind, or closed.
     pub(super) async fn answer(&self, session: &SessionId) {
         let answered = self.answer_now(session).await;
-        if let Err(Failure::Passing(why)) = answered {
+        if let Err(Failure::Passing(why) | Failure::Away(why)) = answered {
             tracing::debug!(why, "cannot answer who asks whether this node is up");
         }
         // Until the picture shows it there is nothing new to hear.

@@ -55,13 +55,15 @@ enum Failure {
     Taken(Error),
     /// The store: try again, later and later.
     Passing(String),
+    /// The same, where whoever follows the store says so, too.
+    Away(String),
     /// The record was changed meanwhile, by who noticed that this node was down: try again at once.
     Race,
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Passing(chain(&error))
+        if error.is_transient() { Self::Away(chain(&error)) } else { Self::Passing(chain(&error)) }
     }
 }
 
@@ -91,6 +93,7 @@ impl Membership {
                     self.say(error.to_string());
                 }
                 Err(Failure::Passing(why)) => self.say(why),
+                Err(Failure::Away(why)) => self.note(why),
                 Err(Failure::Race) => pause = FIRST_PAUSE,
             }
             // A store that is back, since this attempt began too, is no reason to wait any longer.
@@ -106,6 +109,12 @@ impl Membership {
         if self.problem.send_replace(problem.clone()) != problem {
             tracing::warn!(node = %self.config.node_name, why, "not in the cluster");
         }
+    }
+
+    /// The same for what is in the log anyway.
+    fn note(&self, why: String) {
+        tracing::debug!(node = %self.config.node_name, why, "not in the cluster");
+        self.problem.send_replace(Some(format!("not in the cluster: {why}")));
     }
 
     /// Renews the session until it is lost, or the picture shows that this node's keys are.
@@ -142,7 +151,7 @@ impl Membership {
                     return;
                 }
                 Err(error) if last.elapsed() > self.config.session_ttl => {
-                    self.say(chain(&error));
+                    self.note(chain(&error));
                     return;
                 }
                 Err(error) => tracing::debug!(error = chain(&error), "cannot renew the session"),

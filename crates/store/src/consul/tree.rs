@@ -123,9 +123,14 @@ mod tests {
 
     #[test]
     fn what_is_read_ends_with_a_slash() {
-        for (prefix, wide) in
-            [("weft/v1/", "weft/"), ("a/b/v1/", "a/b/"), ("v1/", "v1/"), ("", ""), ("weft", "weft"), ("a/b", "a/")]
-        {
+        for (prefix, wide) in [
+            ("weft/v1/", "weft/"),
+            ("a/b/v1/", "a/b/"),
+            ("v1/", "v1/"),
+            ("", ""),
+            ("weft", "weft"),
+            ("a/b", "a/"),
+        ] {
             assert_eq!(around(prefix), wide);
         }
     }

@@ -95,7 +95,11 @@ impl<T> Followed<T> {
             }
             Err(why) => {
                 if state.complaint.as_ref() != Some(&why) {
-                    tracing::warn!(files, why, "changed, and cannot be used; going on with what was read before");
+                    tracing::warn!(
+                        files,
+                        why,
+                        "changed, and cannot be used; going on with what was read before"
+                    );
                     state.complaint = Some(why);
                 }
             }

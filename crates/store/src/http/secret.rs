@@ -84,7 +84,9 @@ impl Secret {
             && of.permissions().mode() & 0o007 != 0
         {
             let path = file.display();
-            return Some(format!("every user of this machine can get at the token in {path}: chmod 600 {path}"));
+            return Some(format!(
+                "every user of this machine can get at the token in {path}: chmod 600 {path}"
+            ));
         }
         let length = self.expose().len();
         let where_from = self.file.as_ref().map(|file| format!(" in {}", file.display())).unwrap_or_default();

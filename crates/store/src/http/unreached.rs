@@ -35,7 +35,9 @@ impl Unreached {
                 "no route to it".to_owned()
             }
             Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "it hung up".to_owned(),
-            _ if all.contains("IncompleteMessage") || all.contains("closed before") => "it hung up".to_owned(),
+            _ if all.contains("IncompleteMessage") || all.contains("closed before") => {
+                "it hung up".to_owned()
+            }
             _ => last,
         };
         let hint = if tls {

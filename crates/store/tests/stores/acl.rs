@@ -30,7 +30,8 @@ async fn call(server: &Server, path: &str, body: Value) -> Value {
     let url = format!("http://127.0.0.1:{}/v1/{path}", server.port);
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let asked = Client::new().put(&url).header("x-consul-token", MASTER).body(body.to_string()).send().await;
+        let asked =
+            Client::new().put(&url).header("x-consul-token", MASTER).body(body.to_string()).send().await;
         match asked {
             Ok(answer) if answer.status().is_success() => {
                 return serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
@@ -82,7 +83,9 @@ async fn a_rule_that_is_lost_is_no_loss_of_keys() {
     assert!(matches!(updates.next().await, Some(Ok(Update::Events { .. }))));
     let path = format!("acl/policy/{policy}");
     // The list of all keys is still allowed, and shows none of them.
-    let blind = format!("key_prefix \"weft/\" {{ policy = \"deny\" }} key_prefix \"\" {{ policy = \"list\" }} {SESSIONS}");
+    let blind = format!(
+        "key_prefix \"weft/\" {{ policy = \"deny\" }} key_prefix \"\" {{ policy = \"list\" }} {SESSIONS}"
+    );
     for rules in [SESSIONS, &blind] {
         call(&server, &path, json!({"ID": policy, "Name": "agents", "Rules": rules})).await;
         let told = timeout(Duration::from_secs(20), updates.next()).await.expect("it is told");

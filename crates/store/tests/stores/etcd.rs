@@ -112,7 +112,8 @@ async fn whoever_is_logged_out_logs_in_again() {
         let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         // Any change of users moves the revision, and ends all tokens.
         let user = format!(r#"{{"name":"user{round}","password":"x"}}"#);
-        let add = client.post(format!("{url}/user/add")).header("authorization", answer["token"].as_str().unwrap());
+        let add =
+            client.post(format!("{url}/user/add")).header("authorization", answer["token"].as_str().unwrap());
         assert!(add.body(user).send().await.unwrap().status().is_success());
         match round {
             0 => put(&root, "b").await,

@@ -86,7 +86,8 @@ async fn a_token_that_is_replaced_is_taken_up_on_both_sides() {
     let open = |token| {
         ConsulStore::new(&ConsulConfig { servers: servers.clone(), tls: None, token: Some(token) }).unwrap()
     };
-    let (old, new) = (Secret::new(TOKEN, "here").unwrap(), Secret::new("another, just as long", "here").unwrap());
+    let (old, new) =
+        (Secret::new(TOKEN, "here").unwrap(), Secret::new("another, just as long", "here").unwrap());
     let agent = open(Secret::read(&client).unwrap());
     agent.get("k").await.unwrap();
     assert!(open(new.clone()).get("k").await.is_err());
