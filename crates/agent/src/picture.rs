@@ -315,3 +315,6 @@ fn gist(error: &str) -> &str {
 fn networks(cluster: &Cluster) -> BTreeSet<NetworkId> {
     cluster.networks.keys().copied().collect()
 }
+
+#[cfg(test)]
+mod tests;

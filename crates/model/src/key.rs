@@ -41,6 +41,7 @@ const KINDS: &[(&str, usize)] = &[
     ("rebuilt", 0),
     ("nodes", 1),
     ("live", 1),
+    ("calls", 1),
     ("latest", 1),
     ("networks", 1),
     ("names", 1),
@@ -234,9 +235,12 @@ mod tests {
     fn kinds_of_later_versions_are_told_from_garbage() {
         let keyspace = Keyspace::new("weft");
         let kind = |path: &str| keyspace.parse(path).unwrap_err().unknown_kind().map(str::to_owned);
-        for (path, unknown) in
-            [("tags/a", "tags"), ("cluster", "cluster"), ("nodes/host1/keys", "nodes"), ("epoch/2", "epoch")]
-        {
+        for (path, unknown) in [
+            ("tags/a", "tags"),
+            ("gateways", "gateways"),
+            ("nodes/host1/keys", "nodes"),
+            ("epoch/2", "epoch"),
+        ] {
             assert_eq!(kind(&format!("weft/v1/{path}")).as_deref(), Some(unknown), "{path}");
         }
         for path in ["vnis/0256", "vnis/", "vnis", "networks/x", "nodes/..", "endpoints/x/y", ""] {

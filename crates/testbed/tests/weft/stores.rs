@@ -30,12 +30,7 @@ fn behind_a_balancer_that_cuts_nothing_flaps() {
     let lists = || {
         let metrics =
             host.run(&["curl", "-s", "--unix-socket", "/run/weft/weft.sock", "http://localhost/metrics"]);
-        let line = metrics
-            .lines()
-            .find(|line| line.contains("list") && line.contains("ok"))
-            .unwrap_or("")
-            .to_owned();
-        line
+        metrics.lines().find(|line| line.contains("list") && line.contains("ok")).unwrap_or("").to_owned()
     };
     let before = lists();
     until("it has cut some", Duration::from_secs(30), || {
