@@ -31,7 +31,7 @@ async fn etcd_keeps_the_promises() {
     let Some(server) = Server::etcd(&[]) else { return };
     let store = store(server.port, None);
     ready(&store).await;
-    suite::run(Arc::new(store), Duration::from_secs(2)).await;
+    suite::run(Arc::new(store), Duration::from_secs(4)).await;
 }
 
 #[tokio::test]

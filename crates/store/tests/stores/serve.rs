@@ -54,7 +54,7 @@ fn client(address: SocketAddr, token: Option<&str>) -> ConsulStore {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_served_store_keeps_the_promises() {
     let served = serve(Some(TOKEN)).await;
-    suite::run(Arc::new(client(served.address, Some(TOKEN))), Duration::from_secs(2)).await;
+    suite::run(Arc::new(client(served.address, Some(TOKEN))), Duration::from_secs(4)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
