@@ -4,6 +4,7 @@
 //! is, and takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
 
 mod agreement;
+pub(crate) mod clash;
 mod desired;
 mod fuzzed;
 mod names;
@@ -197,8 +198,12 @@ impl Reconciler {
                 }
             }
         }
-        let below = Below { vtep: self.underlay.borrow().address, mtu: self.underlay_mtu.unwrap_or(1500) };
-        Ok(Some(desired(&self.parts.config, cluster, endpoints, below)))
+        let underlay = self.underlay.borrow().clone();
+        let below = Below { vtep: underlay.address, mtu: self.underlay_mtu.unwrap_or(1500) };
+        let mut desired = desired(&self.parts.config, cluster, endpoints, below);
+        let me = &self.parts.config.node_name;
+        desired.close_ways_out(|pool| clash::in_the_way(pool, me, cluster, &underlay).is_some());
+        Ok(Some(desired))
     }
 
     /// What is, and the steps from there to what should be.

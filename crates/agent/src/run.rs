@@ -12,9 +12,15 @@ use crate::{
     http::{self, Inherited},
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
-    underlay::{self, Underlay},
+    underlay::{self, Underlay, Usage},
 };
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -109,10 +115,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tracing::info!(address = %server.address(), "serving the embedded store");
         tasks.spawn(server.run(stop.clone().cancelled_owned()));
     }
-    let underlay = watch::Sender::new(Underlay::at(address));
-    tasks.spawn(
-        stop.clone().run_until_cancelled_owned(underlay::follow(config.advertise.clone(), underlay.clone())),
-    );
+    let underlay = follow_underlay(&config, address, &tasks, &stop).await;
     let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
     let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
     let mut agent = Agent::start(Ground {
@@ -163,6 +166,21 @@ fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker,
             tasks.spawn(http::turn_away(socket, why, stop.clone()));
         }
     }
+}
+
+/// Where this host is from now on, and what else it uses of the address space.
+async fn follow_underlay(
+    config: &AgentConfig,
+    address: IpAddr,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> watch::Sender<Underlay> {
+    let underlay = watch::Sender::new(Underlay::at(address));
+    let usage = Usage::new(&config.store, config.docker.is_some());
+    usage.look(&underlay).await;
+    let following = underlay::follow(config.advertise.clone(), usage, underlay.clone());
+    tasks.spawn(stop.clone().run_until_cancelled_owned(following));
+    underlay
 }
 
 /// Engines start containers as soon as the agent is ready. After a reboot it may give them no addresses before what is

@@ -1,5 +1,7 @@
 //! Where this host is on the hosts' network: the address that it advertises, followed while it moves.
 
+mod usage;
+
 use crate::{
     advertise::{Advertise, NoAddress},
     error::chain,
@@ -9,6 +11,8 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
+pub(crate) use usage::Usage;
+use weft_model::InUse;
 use weft_netlink::Changes;
 
 /// How often to look without a reason.
@@ -19,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// takes a second or two (RFC 4862 section 5.4).
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How often to look what else is used, at most.
+const USAGE_PERIOD: Duration = Duration::from_secs(5);
+
 /// Where this host is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Underlay {
@@ -26,6 +33,8 @@ pub(crate) struct Underlay {
     pub(crate) address: IpAddr,
     /// Why others cannot reach it there.
     pub(crate) problem: Option<String>,
+    /// What else it uses of the address space.
+    pub(crate) uses: Vec<InUse>,
 }
 
 /// The address to begin with. An interface may not have it yet.
@@ -45,12 +54,13 @@ pub(crate) async fn find(advertise: &Advertise) -> Result<IpAddr, NoAddress> {
 }
 
 /// Follows the address for ever. Safe to cancel at any time.
-pub(crate) async fn follow(advertise: Advertise, underlay: watch::Sender<Underlay>) {
+pub(crate) async fn follow(advertise: Advertise, usage: Usage, underlay: watch::Sender<Underlay>) {
     let mut changes = Changes::listen()
         .inspect_err(|error| {
             tracing::warn!(error = chain(error), "cannot hear of changes of addresses; looking for them")
         })
         .ok();
+    let mut used = Instant::now();
     loop {
         let change = async {
             match &mut changes {
@@ -64,6 +74,11 @@ pub(crate) async fn follow(advertise: Advertise, underlay: watch::Sender<Underla
         let so_far = underlay.borrow().address;
         let advertise = advertise.clone();
         let found = tokio::task::spawn_blocking(move || advertise.resolve(Some(so_far)));
+        // Engines make and remove networks all day; each change is heard by every node.
+        if used.elapsed() >= USAGE_PERIOD {
+            used = Instant::now();
+            usage.look(&underlay).await;
+        }
         if let Ok(found) = timeout(weft_netlink::DEADLINE, found).await.unwrap_or(Ok(Ok(so_far))) {
             underlay.send_if_modified(|underlay| underlay.is_changed_by(found));
         }
@@ -73,20 +88,20 @@ pub(crate) async fn follow(advertise: Advertise, underlay: watch::Sender<Underla
 impl Underlay {
     /// At `address`, where others can reach it.
     pub(crate) fn at(address: IpAddr) -> Self {
-        Self { address, problem: None }
+        Self { address, problem: None, uses: Vec::new() }
     }
 
     /// Takes what was found, and says it if it is news.
     fn is_changed_by(&mut self, found: Result<IpAddr, NoAddress>) -> bool {
         let now = match found {
-            Ok(address) => Self::at(address),
+            Ok(address) => Self { address, problem: None, uses: self.uses.clone() },
             Err(NoAddress::Netlink(error)) => {
                 tracing::debug!(error = chain(&error), "cannot look for the advertised address");
                 return false;
             }
             Err(error) => {
                 let why = format!("{}. Until then, other hosts do not reach containers here", chain(&error));
-                Self { address: self.address, problem: Some(why) }
+                Self { problem: Some(why), ..self.clone() }
             }
         };
         if now == *self {

@@ -35,22 +35,46 @@ pub async fn mtu(address: IpAddr) -> Result<u32, UnderlayError> {
     .await?
 }
 
+/// A route of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    /// Where to.
+    pub net: IpNet,
+    /// The name of the interface it leads through; empty if through none.
+    pub dev: String,
+    /// Whether what is there is on the interface's own link.
+    pub direct: bool,
+}
+
+/// The routes of this host, but for the default routes and weft's own.
+///
+/// # Errors
+/// When the kernel does not say.
+pub async fn routed() -> Result<Vec<Routed>, UnderlayError> {
+    blocking(|| {
+        let mut socket = Socket::open()?;
+        let links = socket.links()?;
+        let link_of = |index: u32| links.iter().find(|link| link.index == index);
+        let routes = socket.routes(None)?.into_iter().filter(|route| route.to.prefix_len() > 0);
+        let others = routes.filter(|route| !route.link.and_then(link_of).is_some_and(is_ours));
+        Ok(others
+            .map(|route| Routed {
+                net: route.to.trunc(),
+                dev: route.link.and_then(link_of).map_or_else(String::new, |link| link.name.clone()),
+                direct: route.via.is_none(),
+            })
+            .collect())
+    })
+    .await?
+}
+
 /// The subnets this host has routes to, but for the default routes and weft's own: a new network must not
 /// overlap them.
 ///
 /// # Errors
 /// When the kernel does not say.
 pub async fn routes() -> Result<Vec<IpNet>, UnderlayError> {
-    blocking(|| {
-        let mut socket = Socket::open()?;
-        let links = socket.links()?;
-        let ours: Vec<u32> = links.iter().filter(|link| is_ours(link)).map(|link| link.index).collect();
-        let routes = socket.routes(None)?.into_iter();
-        let others =
-            routes.filter(|r| r.to.prefix_len() > 0 && r.link.is_none_or(|link| !ours.contains(&link)));
-        Ok(others.map(|route| route.to.trunc()).collect())
-    })
-    .await?
+    Ok(routed().await?.into_iter().map(|route| route.net).collect())
 }
 
 fn is_ours(link: &Link) -> bool {

@@ -22,7 +22,7 @@ pub struct InvalidAddressPool {
 /// Every subnet of every address pool is in use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no free subnet left in {searched}: each overlaps a network of the cluster or a route of this host; \
+    "no free subnet left in {searched}: each overlaps a network of the cluster, or what one of its hosts uses; \
      give one with --subnet, or more of them to the agent with --default-address-pool"
 )]
 pub struct NoFreePool {

@@ -1,6 +1,6 @@
 //! Nodes: the hosts with an agent.
 
-use crate::{Extra, Incarnation, NodeId, Record};
+use crate::{Extra, InUse, Incarnation, NodeId, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -19,6 +19,9 @@ pub struct Node {
     pub vxlan_port: u16,
     /// The agent's version.
     pub version: String,
+    /// What the host uses of the address space. Empty where its version does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<InUse>,
     /// When somebody first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,

@@ -39,6 +39,7 @@ macro_rules! golden {
 
 golden! {
     node: Node, "node.json";
+    node_that_says_what_it_uses: Node, "node-uses.json";
     node_that_is_down: Node, "node-down.json";
     liveness: Liveness, "live.json";
     liveness_that_answered: Liveness, "live-answered.json";

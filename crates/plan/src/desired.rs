@@ -93,6 +93,19 @@ pub enum Outer {
     },
 }
 
+impl Desired {
+    /// Takes the way out from the networks of which some pool must not have a route on this host. From the whole network:
+    /// its segments reach each other through the host.
+    pub fn close_ways_out(&mut self, must_not: impl Fn(IpNet) -> bool) {
+        let clashes = |segment: &&Segment| segment.gateways.iter().any(|gateway| must_not(gateway.trunc()));
+        let closed: BTreeSet<NetworkId> =
+            self.segments.values().filter(clashes).map(|segment| segment.network).collect();
+        for segment in self.segments.values_mut().filter(|segment| closed.contains(&segment.network)) {
+            segment.egress = false;
+        }
+    }
+}
+
 impl Attachment {
     /// Whether it sends packets through the gateway of its segment.
     pub fn uses_gateway(&self) -> bool {

@@ -5,7 +5,7 @@ use crate::{cluster::Cluster, env::Env};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, random_ula};
-use weft_model::{Extra, Hold, NodeName, Subnet, Vni};
+use weft_model::{Extra, Hold, InUse, NodeName, Subnet, Vni};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
 pub(crate) const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
@@ -100,12 +100,31 @@ impl Surroundings<'_> {
                 "subnet {pool} overlaps {route}, which this host has a route to; choose another"
             )));
         }
+        if let Some((node, used)) = self.used_by_others().find(|(_, used)| used.overlaps(&pool)) {
+            return Err(Error::conflict(format!(
+                "subnet {pool} overlaps {}, which node {node} uses: {}; choose another",
+                used.net, used.what
+            )));
+        }
         Ok(pool)
     }
 
     fn taken(&self, chosen: &[(IpNet, PoolRequest)]) -> Vec<IpNet> {
         let cluster = self.cluster.pools().into_iter();
-        cluster.chain(self.routes.iter().copied()).chain(chosen.iter().map(|(pool, _)| *pool)).collect()
+        let used = self.used_by_others().map(|(_, used)| used.net);
+        cluster
+            .chain(used)
+            .chain(self.routes.iter().copied())
+            .chain(chosen.iter().map(|(pool, _)| *pool))
+            .collect()
+    }
+
+    /// What the nodes say that they use, and where they are, which those of an earlier version do not say.
+    fn used_by_others(&self) -> impl Iterator<Item = (&NodeName, InUse)> {
+        self.cluster.nodes.iter().flat_map(|(name, node)| {
+            let there = InUse::vital(node.vtep.into(), "its own address");
+            node.uses.iter().cloned().chain([there]).map(move |used| (name, used))
+        })
     }
 
     pub(super) fn free_ipv4(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
-    reconcile::{Agreement, Report},
+    reconcile::{Agreement, Report, clash},
     shared_names::shared_names,
 };
 use jiff::Timestamp;
@@ -104,8 +104,20 @@ impl Core {
         });
         let moved = self.host.underlay().borrow().problem.clone();
         let here = membership.into_iter().chain(moved).chain(self.host.shortage()).chain(fenced);
+        let here = here.chain(self.clashes(cluster));
         let shared = shared_names(cluster, &self.journal.endpoints());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
+    }
+}
+
+impl Core {
+    /// The networks with endpoints here whose addresses are something else's on this host.
+    fn clashes(&self, cluster: &Cluster) -> Vec<String> {
+        let underlay = self.host.underlay().borrow().clone();
+        let endpoints = self.journal.endpoints();
+        let networks: BTreeMap<_, _> = endpoints.values().map(|e| (e.network_id, &e.network)).collect();
+        let me = &self.config.node_name;
+        networks.values().filter_map(|network| clash::problem(network, me, cluster, &underlay)).collect()
     }
 }
 

@@ -166,7 +166,8 @@ impl Membership {
     /// Whether a record says of this node what is so. A node's own record is its own, whoever else has written it.
     fn is_true(&self, node: &Node) -> bool {
         let here = self.address();
-        node.id == self.identity.id()
+        node.uses == self.underlay.borrow().uses
+            && node.id == self.identity.id()
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
     }
 

@@ -176,6 +176,7 @@ impl Membership {
             vtep: address,
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            uses: self.underlay.borrow().uses.clone(),
             down_since: None,
             extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };

@@ -75,6 +75,56 @@ async fn default_pools_keep_clear_of_this_hosts_routes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pools_keep_clear_of_what_any_node_uses() {
+    let (_store, nodes) = cluster(2).await;
+    nodes[1].route("10.0.0.0/23");
+    nodes[1].move_to([10, 0, 2, 12].into());
+    let (first, second) = (nodes[0].core(), "host2".parse().unwrap());
+    eventually("it is known", || {
+        let known = first.known();
+        known.nodes.get(&second).is_some_and(|node| node.vtep == std::net::IpAddr::from([10, 0, 2, 12]))
+    })
+    .await;
+    nodes[1].route("10.8.0.0/16");
+    eventually("that too", || first.known().nodes.get(&second).is_some_and(|node| node.uses.len() == 2))
+        .await;
+    first.create(network("a")).await.unwrap();
+    let pool = first.network_view("a").unwrap().network.subnets[0].pool.to_string();
+    assert_eq!(pool, "10.0.3.0/24");
+    let refused = first.create(network_in("b", "10.8.3.0/24")).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("overlaps 10.8.0.0/16, which node host2 uses: a route through eth1"),
+        "{refused}"
+    );
+    let refused = first.create(network_in("b", "10.0.2.0/24")).await.unwrap_err().to_string();
+    assert!(refused.contains("overlaps 10.0.2.12/32, which node host2 uses: its own address"), "{refused}");
+}
+
+/// A network that was there before: nobody is cut off for it.
+#[tokio::test(start_paused = true)]
+async fn no_way_out_leads_over_what_a_host_cannot_do_without() {
+    let (_store, nodes) = cluster(2).await;
+    nodes[0].core().create(network_in("overlay", "10.7.0.0/24")).await.unwrap();
+    nodes[0].attach("overlay", "a").await.unwrap();
+    let uplinks = || {
+        nodes[0].kernel.kernel(|kernel| {
+            kernel.places[&Place::Host].links.keys().filter(|link| link.as_str().starts_with("weft-")).count()
+        })
+    };
+    eventually("it has a way out", || uplinks() == 1).await;
+    nodes[1].move_to([10, 7, 0, 12].into());
+    eventually("it has none any more", || uplinks() == 0).await;
+    let problems = nodes[0].core().describe().problems;
+    let told = |p: &String| {
+        p.contains("network overlay has 10.7.0.0/24, and on this host 10.7.0.12/32 is node host2")
+    };
+    assert!(problems.iter().any(told), "{problems:?}");
+    nodes[1].move_to([192, 168, 77, 12].into());
+    eventually("it is back", || uplinks() == 1).await;
+    assert!(nodes[0].core().describe().problems.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_network_in_use_anywhere_stays() {
     let (_store, nodes) = cluster(2).await;
     nodes[0].core().create(network("overlay")).await.unwrap();

@@ -16,7 +16,6 @@ use crate::{
     env::Env,
     fingerprint::Fingerprint,
     host::Host,
-    underlay::Underlay,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
@@ -26,7 +25,7 @@ use std::{
     time::Duration,
 };
 use weft_datapath::Fake;
-use weft_model::Keyspace;
+use weft_model::{InUse, Keyspace};
 use weft_store::MemoryStore;
 
 /// A host with an agent that can be killed and started again.
@@ -122,7 +121,7 @@ impl Node {
 
     /// Gives the host another address.
     pub(crate) fn move_to(&self, address: IpAddr) {
-        self.host.underlay.send_replace(Underlay::at(address));
+        self.host.underlay.send_modify(|underlay| underlay.address = address);
     }
 
     /// The kernel was started anew. Where the disk is, it is called otherwise.
@@ -221,7 +220,9 @@ impl Node {
     }
 
     pub(crate) fn route(&self, to: &str) {
-        self.host.routes.lock().unwrap().push(to.parse().unwrap());
+        let to: weft_model::IpNet = to.parse().unwrap();
+        self.host.routes.lock().unwrap().push(to);
+        self.host.underlay.send_modify(|underlay| underlay.uses.push(InUse::new(to, "a route through eth1")));
     }
 
     /// Where the name server of a namespace really listens.

@@ -200,6 +200,7 @@ impl Verbs for Fake {
             vtep: [192, 0, 2, 1].into(),
             vxlan_port: 4789,
             version: "0.1.0".to_owned(),
+            uses: Vec::new(),
             down_since: None,
             extra: Extra::new(),
         };

@@ -103,6 +103,7 @@ fn records(network: NetworkId) -> Vec<(String, Vec<u8>)> {
         vtep: Ipv4Addr::new(192, 168, 77, 99).into(),
         vxlan_port: 4789,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        uses: Vec::new(),
         down_since: Some(Timestamp::now()),
         extra: Extra::new(),
     };

@@ -1,7 +1,7 @@
 //! Pools: what is asked for is kept, and all of a network reach each other wherever in it they are.
 
 use crate::cluster::{Cluster, SOON, addresses, exec, ping, sleeper};
-use weft_testbed::{Host, eventually};
+use weft_testbed::{Host, eventually, until};
 
 /// The addresses that a network's endpoints should have, by name, as a host sees them.
 #[track_caller]
@@ -100,4 +100,42 @@ fn ipv6_alone() {
     assert_eq!(exec(one, "one", &["dig", "+short", "A", "two"]).trim(), "");
     // Out, masqueraded: the other host knows no way back to fd60::.
     ping(one, "one", &two.address6().to_string());
+}
+
+/// What another host uses is nobody's to give away: it would be cut off where the network has its way out.
+#[test]
+fn what_another_host_uses_is_passed_over_and_refused_by_name() {
+    let Some(cluster) = Cluster::up(2) else { return };
+    let [first, second] = [1, 2].map(|number| cluster.host(number).clone());
+    second.run(&[
+        "sh",
+        "-ec",
+        "ip route add 10.0.0.0/24 dev eth0; ip route add 10.8.0.0/16 via 192.168.77.11",
+    ]);
+    until("the other host knows", SOON, || {
+        first.output(&["weft", "network", "create", "--subnet", "10.8.3.0/24", "lan"]).status.code()
+            == Some(1)
+            || !first.output(&["weft", "network", "rm", "lan"]).status.success()
+    });
+    let refused = first.refused(&["weft", "network", "create", "--subnet", "10.8.3.0/24", "lan"]);
+    assert!(refused.contains("10.8.0.0/16, which node host2 uses: a route through eth0"), "{refused}");
+    let refused = first.refused(&["weft", "network", "create", "--subnet", "192.168.77.0/25", "lan"]);
+    assert!(refused.contains("192.168.77.0/24"), "{refused}");
+    cluster.create_network(&["overlay"]);
+    let inspected = first.json(&["weft", "network", "inspect", "overlay"]);
+    assert_eq!(inspected[0]["IPAM"]["Config"][0]["Subnet"], "10.0.1.0/24");
+    // A network that is there, and comes to be in the way: the hosts go on reaching each other.
+    sleeper(&first, "overlay", "one", &[]);
+    second.run(&[
+        "sh",
+        "-ec",
+        "ip address del 192.168.77.12/24 dev eth0; ip address add 10.0.1.12/24 dev eth0",
+    ]);
+    second.run(&["ip", "route", "add", "192.168.77.0/24", "dev", "eth0"]);
+    first.run(&["sh", "-ec", "ip route add 10.0.1.12/32 dev eth0"]);
+    until("it is told", SOON, || {
+        let output = first.output(&["weft", "status"]);
+        String::from_utf8_lossy(&output.stdout).contains("network overlay has 10.0.1.0/24, and on this host")
+    });
+    first.run(&["ping", "-c1", "-W2", "10.0.1.12"]);
 }
