@@ -15,7 +15,7 @@ use std::{
 };
 use weft_ipam::next_address;
 use weft_model::{
-    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId,
+    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId, Node,
     NodeName, Record, Segment, Subnet,
 };
 use weft_store::{CommitError, Condition, Txn};
@@ -93,7 +93,7 @@ impl Core {
         let mut read_anew = false;
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster().await?;
+            let cluster = self.cluster_with_me().await?;
             let (network, held) = match self.choose(&cluster, network_id, joining.options, &lost) {
                 Ok(chosen) => chosen,
                 // Before saying that a pool is full, forget what was only believed to be lost, once.
@@ -185,8 +185,7 @@ impl Core {
         id: EndpointId,
     ) -> Result<Txn, Error> {
         let node = &self.config.node_name;
-        let me = cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node));
-        let me = me.ok_or_else(|| {
+        let me = self.registration(cluster).ok_or_else(|| {
             let message = format!("node {node} has not joined the cluster yet; try again in a moment");
             Error::new(Kind::Unavailable, message)
         })?;
@@ -195,6 +194,12 @@ impl Core {
             .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
             .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
             .put(self.path(&Key::Latest(node.clone())), latest.to_json(), Condition::Always))
+    }
+
+    /// This node in the cluster, if it is up there.
+    pub(super) fn registration<'c>(&self, cluster: &'c Cluster) -> Option<&'c Stored<Node>> {
+        let node = &self.config.node_name;
+        cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node))
     }
 
     /// Chooses one address of `pool`, which `network` has.

@@ -76,7 +76,7 @@ impl Core {
     async fn claim_for_engine(&self, request: &Join) -> Result<(NetworkId, Network, Endpoint), Error> {
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster().await?;
+            let cluster = self.cluster_with_me().await?;
             let (network_id, network) = network_of(&cluster, &request.addresses)?;
             let endpoint = self.endpoint_for_engine(request);
             claims::refuse_mac_twice(&cluster, network_id, endpoint.mac)?;

@@ -154,7 +154,7 @@ impl Core {
     /// The cluster, once it has a network of `pool`: an engine may ask for an address before it told of the
     /// network.
     async fn cluster_with(&self, pool: IpNet) -> Result<Known, Error> {
-        let cluster = self.cluster().await?;
+        let cluster = self.cluster_with_me().await?;
         if cluster.network_with(pool).is_some() || !cluster.holds.contains_key(&pool) {
             return Ok(cluster);
         }

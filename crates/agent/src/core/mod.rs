@@ -14,6 +14,7 @@ mod nodes;
 mod patience;
 mod pools;
 mod ports;
+mod precedence;
 mod processes;
 mod races;
 mod rebuild;

@@ -7,6 +7,9 @@ use tokio::time::{Instant, timeout};
 
 /// How long a request waits for the store to come back before it fails.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits for everything to be read that the store has, on an agent that has just joined, and for this node
+/// to be in it: 50,000 endpoints take some seconds.
+const READING_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request that loses races goes on trying.
 const RACE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a lost race may be ahead of the picture.
@@ -22,7 +25,8 @@ impl Core {
     pub(super) async fn cluster(&self) -> Result<Known, Error> {
         let mut picture = self.picture.clone();
         let good = |picture: &Picture| picture.error.is_none() && picture.cluster.is_some();
-        let waited = timeout(STORE_PATIENCE, picture.wait_for(good)).await;
+        let patience = if self.reads_for_the_first_time() { READING_PATIENCE } else { STORE_PATIENCE };
+        let waited = timeout(patience, picture.wait_for(good)).await;
         if let Some(why) = self.place.borrow().contested() {
             return Err(Error::new(Kind::Unavailable, format!("{why}. Running containers are not affected")));
         }
@@ -44,6 +48,33 @@ impl Core {
     pub(crate) async fn holds_its_place(&self) {
         // It is there as long as the agent is.
         let _ = self.place.clone().wait_for(|place| place.contested().is_none()).await;
+    }
+
+    /// The cluster, to add something of this node's to it: this node is in it. Who has just joined, or joins again after
+    /// its session was lost, need not be refused for that.
+    ///
+    /// # Errors
+    /// As [`Core::cluster`]. That this node is in is for the transaction to check.
+    pub(super) async fn cluster_with_me(&self) -> Result<Known, Error> {
+        let known = self.cluster().await?;
+        if self.registration(&known).is_some() {
+            return Ok(known);
+        }
+        let joined = self.membership.borrow().is_none();
+        let patience = if joined { READING_PATIENCE } else { STORE_PATIENCE };
+        let mut picture = self.picture.clone();
+        let settled = |picture: &Picture| {
+            picture.error.is_some()
+                || picture.cluster.as_ref().is_some_and(|c| self.registration(c).is_some())
+        };
+        let _ = timeout(patience, picture.wait_for(settled)).await;
+        self.cluster().await
+    }
+
+    /// Whether this agent reaches the store, and has not read yet what is in it.
+    fn reads_for_the_first_time(&self) -> bool {
+        let picture = self.picture.borrow();
+        self.membership.borrow().is_none() && (picture.cluster.is_none() || picture.remembered)
     }
 
     /// Waits a moment for the picture to show what was just written, so that whoever asks next sees it.

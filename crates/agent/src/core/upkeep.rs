@@ -5,6 +5,7 @@ use super::{
     Core, Error, Kind,
     claims::{ClaimKey, is_leftover},
     networks::Known,
+    precedence,
 };
 use crate::{
     cluster::Cluster,
@@ -275,7 +276,7 @@ impl Core {
         watched.removing.retain(|id, _| known.networks.get(id).is_some_and(|network| network.removing));
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
             let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
-            if since.elapsed() > REMOVAL_PATIENCE
+            if since.elapsed() > REMOVAL_PATIENCE + self.turn(known, &id.to_string())
                 && !goes_on(self.remove_unused(*id, network.name.clone()).await)
             {
                 return;
@@ -288,15 +289,21 @@ impl Core {
         watched.down.retain(|name, _| known.nodes.contains_key(name) && !known.is_up(name));
         for (name, node) in known.nodes.iter().filter(|(name, _)| !known.is_up(name)) {
             let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);
+            let turn = self.turn(known, name.as_str());
             let done = match node.down_since {
-                None => self.write_down_since(name, (node, node.modified)).await,
-                Some(_) if self.has_expired(seen) => self.give_up_node(name).await,
-                Some(_) => Ok(()),
+                None if seen.elapsed() >= turn => self.write_down_since(name, (node, node.modified)).await,
+                Some(_) if self.has_expired(seen + turn) => self.give_up_node(name).await,
+                _ => Ok(()),
             };
             if !goes_on(done) {
                 return;
             }
         }
+    }
+
+    /// How long this node leaves to others what every node could do.
+    fn turn(&self, known: &Cluster, matter: &str) -> Duration {
+        precedence::wait(known, &self.config.node_name, matter)
     }
 
     async fn write_down_since(

@@ -210,3 +210,46 @@ async fn a_clock_that_jumps_gives_nobody_up() {
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(core.known().all_endpoints().count(), 0, "it has been down for long enough");
 }
+
+/// Everybody sees that a node is down, and one writes it down.
+#[tokio::test(start_paused = true)]
+async fn one_of_ten_nodes_writes_down_since_when_another_is_down() {
+    let (store, mut nodes) = cluster(10).await;
+    for node in &nodes {
+        node.store.faults().set_delay(Duration::from_millis(5));
+    }
+    for number in [9, 8] {
+        nodes[number].kill().await;
+    }
+    let before = store.commits();
+    let core = nodes[0].core();
+    let written = || {
+        let known = core.known();
+        ["host10", "host9"].iter().all(|name| known.nodes[&name.parse().unwrap()].down_since.is_some())
+    };
+    eventually("it is written down", written).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(store.commits() - before, 2, "one transaction for each of two nodes");
+}
+
+/// Joined is who has written so; that the others, and this node itself, hear of it takes a moment.
+#[tokio::test(start_paused = true)]
+async fn who_has_just_joined_is_not_refused_for_it() {
+    let (_store, mut nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    let pool = nodes[0].core().network_view("overlay").unwrap().network.subnets[0].pool;
+    nodes[1].store.faults().set_watch_delay(Duration::from_secs(4));
+    for engine in [false, true] {
+        nodes[1].kill().await;
+        eventually("it is down", || !nodes[0].core().known().is_up(&"host2".parse().unwrap())).await;
+        nodes[1].start();
+        let core = nodes[1].core();
+        eventually("it has joined", || core.membership.borrow().is_none()).await;
+        // An engine asks for an address first.
+        if engine {
+            core.grant(pool, None).await.unwrap();
+        } else {
+            nodes[1].attach("overlay", "a").await.unwrap();
+        }
+    }
+}

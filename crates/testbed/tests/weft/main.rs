@@ -11,6 +11,7 @@ mod data_plane;
 mod disks;
 mod embedded;
 mod exhausted;
+mod joining;
 mod names;
 mod networks;
 mod observing;
