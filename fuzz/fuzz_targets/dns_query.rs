@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
-use weft_dns::{Client, Host, Names, NetworkNames, Outcome, Transport, Upstream, respond};
+use weft_dns::{Client, Host, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers};
 use weft_model::NetworkId;
 
 #[derive(Arbitrary, Debug)]
@@ -32,8 +32,9 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
 });
 
 fuzz_target!(|input: Input<'_>| {
-    let servers = if input.internal { vec![] } else { vec![([192, 0, 2, 53], 53).into()] };
-    let client = Client { networks: vec![*NETWORK], upstream: Upstream::Servers(servers) };
+    let addresses = if input.internal { vec![] } else { vec![([192, 0, 2, 53], 53).into()] };
+    let upstream = Upstream::Servers(Servers { addresses, ..Servers::default() });
+    let client = Client { networks: vec![*NETWORK], upstream, ..Client::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
     if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out) != Outcome::Answered {

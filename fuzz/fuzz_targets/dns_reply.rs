@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use weft_dns::{Client, Names, Outcome, Transport, Upstream, respond};
+use weft_dns::{Client, Names, Outcome, Transport, Upstream, respond, upstream::Servers};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -29,7 +29,9 @@ fn query(edns: Option<u16>) -> Vec<u8> {
 
 fuzz_target!(|input: Input<'_>| {
     let query = query(input.edns);
-    let client = Client { networks: vec![], upstream: Upstream::Servers(vec![([192, 0, 2, 53], 53).into()]) };
+    let addresses = vec![([192, 0, 2, 53], 53).into()];
+    let upstream = Upstream::Servers(Servers { addresses, ..Servers::default() });
+    let client = Client { upstream, ..Client::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
     let Outcome::Forward(request) = respond(&query, transport, &Names::default(), &client, 0, &mut out)

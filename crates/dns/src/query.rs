@@ -19,6 +19,8 @@ pub(crate) struct Header {
     pub(crate) id: u16,
     /// Opcode, RD and CD.
     pub(crate) kept: u16,
+    /// AD: the client understands it in an answer (RFC 6840 section 5.7). No answer of ours has it.
+    pub(crate) authentic: bool,
 }
 
 /// What the OPT record of a query says (RFC 6891 section 6.1.2).
@@ -92,7 +94,13 @@ impl Header {
             *count = reader.u16()?;
         }
         let kept = flags & (flag::OPCODE | flag::RECURSION_DESIRED | flag::CHECKING_DISABLED);
-        (flags & flag::RESPONSE == 0).then_some((Self { id, kept }, counts))
+        let authentic = flags & flag::AUTHENTIC_DATA != 0;
+        (flags & flag::RESPONSE == 0).then_some((Self { id, kept, authentic }, counts))
+    }
+
+    /// The flags of the same question to somebody else.
+    pub(crate) fn asked(self) -> u16 {
+        self.kept | if self.authentic { flag::AUTHENTIC_DATA } else { 0 }
     }
 }
 

@@ -7,9 +7,10 @@ use crate::{
     names::{Names, NetworkNames},
     query::{Query, Request, Unusable},
     reverse,
+    upstream::Servers,
     wire::{HEADER, PLAIN_UDP, rcode, rtype},
 };
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use weft_model::NetworkId;
 
 /// The largest answer over UDP, whatever a client says it takes, in bytes. Larger ones gain nothing over
@@ -31,20 +32,20 @@ pub struct Client {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upstream {
     /// Name servers that this host reaches. None: nothing else exists.
-    Servers(Vec<SocketAddr>),
+    Servers(Servers),
     /// The resolver of the container's engine.
     Engine(EngineResolver),
 }
 
 impl Upstream {
     fn is_nobody(&self) -> bool {
-        matches!(self, Self::Servers(servers) if servers.is_empty())
+        matches!(self, Self::Servers(servers) if servers.addresses.is_empty())
     }
 }
 
 impl Default for Upstream {
     fn default() -> Self {
-        Self::Servers(Vec::new())
+        Self::Servers(Servers::default())
     }
 }
 

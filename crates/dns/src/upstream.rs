@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
+    time::Duration,
 };
 use weft_model::IfName;
 
@@ -14,8 +15,13 @@ pub const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// The port name servers are asked on.
 pub const PORT: u16 = 53;
 
-/// Name servers that resolvers ask (`MAXNS`, `resolv.h`).
-const MAX_SERVERS: usize = 3;
+/// Name servers that are asked. Resolvers of containers would ask three (`MAXNS`, `resolv.h`), of which the host's own
+/// may be the only one that answers; a file that a hundred VPNs wrote to is cut short.
+const MAX_SERVERS: usize = 8;
+/// How long a resolver waits for a name server where it does not say (`RES_TIMEOUT`, `resolv.h`), and the most that is
+/// waited for.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const LONGEST_TIMEOUT: u64 = 10;
 /// Search domains a container gets; glibc before 2.26 and musl take fewer.
 const MAX_SEARCH: usize = 32;
 /// Options a container gets: more than there are.
@@ -26,12 +32,29 @@ const MAX_DOMAIN: usize = 253;
 /// What a host's `resolv.conf` says. Lines and words that mean nothing are passed over, as resolvers do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResolvConf {
-    /// At most three.
+    /// In the order in which they are to be asked.
     pub nameservers: Vec<Nameserver>,
     /// Domains to complete names with.
     pub search: Vec<String>,
     /// Such as `timeout:2`.
     pub options: Vec<String>,
+}
+
+/// Whom to ask from the host, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers {
+    /// Where they listen, in the order in which they are to be asked.
+    pub addresses: Vec<SocketAddr>,
+    /// How long a client waits for an answer.
+    pub timeout: Duration,
+    /// Whether each question goes to another one first.
+    pub rotate: bool,
+}
+
+impl Default for Servers {
+    fn default() -> Self {
+        Self { addresses: Vec::new(), timeout: TIMEOUT, rotate: false }
+    }
 }
 
 /// A name server.
@@ -65,11 +88,17 @@ impl ResolvConf {
 
     /// Where to ask, from the host: where no name server is given, on the host itself. `index_of` gives the
     /// index of an interface; a server behind one that is not there is left out.
-    pub fn servers(&self, index_of: impl Fn(&IfName) -> Option<u32>) -> Vec<SocketAddr> {
-        if self.nameservers.is_empty() {
-            return vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))];
+    pub fn servers(&self, index_of: impl Fn(&IfName) -> Option<u32>) -> Servers {
+        let own = || vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))];
+        let given =
+            || self.nameservers.iter().filter_map(|server| server.socket_address(&index_of)).collect();
+        let timeout =
+            self.options.iter().filter_map(|o| o.strip_prefix("timeout:")?.parse().ok()).next_back();
+        Servers {
+            addresses: if self.nameservers.is_empty() { own() } else { given() },
+            timeout: timeout.map_or(TIMEOUT, |t: u64| Duration::from_secs(t.clamp(1, LONGEST_TIMEOUT))),
+            rotate: self.options.iter().any(|option| option == "rotate"),
         }
-        self.nameservers.iter().filter_map(|server| server.socket_address(&index_of)).collect()
     }
 
     /// The text of a container's `resolv.conf`: our server, the host's search domains and its options.
@@ -137,9 +166,10 @@ mod tests {
         assert_eq!(conf.options, ["timeout:2", "edns0", "trust-ad"]);
         let servers = conf.servers(|_| None);
         assert_eq!(
-            servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["127.0.0.53:53", "[2001:db8::53]:53", "192.0.2.1:53"]
+            servers.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["127.0.0.53:53", "[2001:db8::53]:53", "192.0.2.1:53", "192.0.2.2:53"]
         );
+        assert_eq!((servers.timeout, servers.rotate), (Duration::from_secs(2), false));
     }
 
     #[test]
@@ -148,14 +178,30 @@ mod tests {
             ResolvConf::parse("nameserver fe80::1%eth0\nnameserver fe80::2%7\nnameserver fe80::3%gone");
         let servers = conf.servers(|name| (name.as_str() == "eth0").then_some(2));
         assert_eq!(
-            servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            servers.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["[fe80::1%2]:53", "[fe80::2%7]:53"]
         );
     }
 
     #[test]
     fn a_host_without_servers_asks_itself() {
-        assert_eq!(ResolvConf::parse("").servers(|_| None), ["127.0.0.1:53".parse().unwrap()]);
+        assert_eq!(ResolvConf::parse("").servers(|_| None).addresses, ["127.0.0.1:53".parse().unwrap()]);
+    }
+
+    #[test]
+    fn options_say_how_to_ask() {
+        let servers = |text: &str| ResolvConf::parse(text).servers(|_| None);
+        for (text, seconds) in [
+            ("timeout:1", 1),
+            ("timeout:0", 1),
+            ("timeout:30", 10),
+            ("timeout:x", 5),
+            ("timeout:3 timeout:4", 4),
+        ] {
+            assert_eq!(servers(&format!("options {text}\n")).timeout, Duration::from_secs(seconds), "{text}");
+        }
+        assert!(servers("options attempts:1 rotate ndots:3").rotate);
+        assert_eq!(servers("nameserver fe80::1%gone").addresses, []);
     }
 
     #[test]
@@ -176,7 +222,7 @@ mod tests {
             let again = ResolvConf::parse(&conf.for_container());
             prop_assert_eq!(&again.search, &conf.search);
             prop_assert!(again.options.starts_with(&conf.options));
-            prop_assert_eq!(again.servers(|_| None), [SocketAddr::from((SERVER, PORT))]);
+            prop_assert_eq!(again.servers(|_| None).addresses, [SocketAddr::from((SERVER, PORT))]);
         }
     }
 }

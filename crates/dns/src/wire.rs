@@ -30,6 +30,7 @@ pub(crate) mod flag {
     pub(crate) const TRUNCATED: u16 = 1 << 9;
     pub(crate) const RECURSION_DESIRED: u16 = 1 << 8;
     pub(crate) const RECURSION_AVAILABLE: u16 = 1 << 7;
+    pub(crate) const AUTHENTIC_DATA: u16 = 1 << 5;
     pub(crate) const CHECKING_DISABLED: u16 = 1 << 4;
     pub(crate) const RCODE: u16 = 0xf;
 }

@@ -145,7 +145,9 @@ impl Host for LinuxHost {
     }
 
     fn resolv_conf(&self) -> io::Result<String> {
-        match std::fs::read_to_string("/etc/resolv.conf") {
+        // A comment may be in any encoding.
+        let read = std::fs::read("/etc/resolv.conf").map(|text| String::from_utf8_lossy(&text).into_owned());
+        match read {
             // As most hosts without names have it; containers still have their own.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             read => read,

@@ -19,7 +19,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 use weft_dns::{
     Client, Counts, EngineResolver, Links, Resolver, ServerHandle, Upstream,
-    upstream::{PORT, ResolvConf, SERVER},
+    upstream::{PORT, ResolvConf, SERVER, Servers},
 };
 use weft_model::EndpointId;
 use weft_plan::Place;
@@ -41,7 +41,7 @@ pub(super) struct Resolvers {
     /// The sandboxes that are not there yet, and until when they are awaited.
     awaited: BTreeMap<PathBuf, Instant>,
     /// The host's name servers, as it could be read last who they are.
-    upstream: Vec<SocketAddr>,
+    upstream: Servers,
 }
 
 struct Server {
@@ -114,7 +114,7 @@ impl Resolvers {
     async fn start_all<'e>(
         &self,
         missing: Vec<(&'e Path, Locals<'e>)>,
-        upstream: &[SocketAddr],
+        upstream: &Servers,
     ) -> Vec<(&'e Path, Result<Server, String>)> {
         let start = |(netns, locals)| async move { (netns, self.start_in(netns, &locals, upstream).await) };
         let starting: Vec<_> = missing.into_iter().map(start).collect();
@@ -161,7 +161,7 @@ impl Resolvers {
         &self,
         netns: &Path,
         locals: &Locals<'_>,
-        upstream: &[SocketAddr],
+        upstream: &Servers,
     ) -> Result<Server, String> {
         let namespace = self.host.which_netns(netns);
         let (udp, tcp, engine) = if is_engines(locals) {
@@ -199,7 +199,7 @@ impl Server {
             && locals.iter().any(|(id, _)| self.endpoints.contains(id))
     }
 
-    fn follow(&mut self, locals: &Locals<'_>, upstream: &[SocketAddr]) {
+    fn follow(&mut self, locals: &Locals<'_>, upstream: &Servers) {
         self.endpoints = locals.iter().map(|(id, _)| *id).collect();
         let client = client(locals, self.engine.as_ref(), upstream);
         if **self.client.load() != client {
@@ -224,13 +224,13 @@ fn let_go(servers: impl Iterator<Item = Server>) -> Vec<JoinHandle<()>> {
 
 /// Whom a container asks: its networks in the order in which it joined them, and besides its engine's resolver, or
 /// the host's name servers unless all of its networks are internal.
-fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &[SocketAddr]) -> Client {
+fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &Servers) -> Client {
     let mut locals = locals.clone();
     locals.sort_by_key(|(id, local)| (local.endpoint.created, *id));
     let upstream = match engine {
         Some(engine) => Upstream::Engine(engine.resolver.clone()),
         None if locals.iter().all(|(_, local)| local.network.internal) => Upstream::default(),
-        None => Upstream::Servers(servers.to_vec()),
+        None => Upstream::Servers(servers.clone()),
     };
     let links = locals.iter().flat_map(|(_, local)| local.links.iter().map(|link| (local.network_id, link)));
     let links = Links::new(links);

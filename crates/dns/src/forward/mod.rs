@@ -1,6 +1,7 @@
 //! Asking other name servers.
 
 mod exchange;
+mod in_turn;
 mod reply;
 
 use crate::{
@@ -11,14 +12,18 @@ use crate::{
 };
 use exchange::Origin;
 use reply::Reply;
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// How long one name server is given. Three tries end before a client's own 5 s (resolv.conf(5), timeout).
-const TRY: Duration = Duration::from_millis(1400);
-/// How often a question is asked: of the first three name servers, or the same ones again.
-const TRIES: usize = 3;
-/// Questions on their way at once, over all clients. Each takes a socket.
+/// How long an engine's resolver is given: less than a client's own 5 s (resolv.conf(5), timeout).
+const ENGINE: Duration = Duration::from_millis(4200);
+/// How long a name server may take to say over TCP what it had no room for over UDP.
+const TCP: Duration = Duration::from_millis(1400);
+/// Questions on their way at once, over all clients. Each takes a socket a name server.
 const MAX_IN_FLIGHT: usize = 512;
 
 /// Asks name servers what is not ours to answer.
@@ -27,39 +32,31 @@ const MAX_IN_FLIGHT: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     slots: Semaphore,
+    /// Counts questions.
+    turn: AtomicUsize,
 }
 
 impl Forwarder {
     /// A forwarder with nothing under way.
     pub(crate) fn new() -> Self {
-        Self { slots: Semaphore::new(MAX_IN_FLIGHT) }
+        Self { slots: Semaphore::new(MAX_IN_FLIGHT), turn: AtomicUsize::new(0) }
     }
 
-    /// The answer for the client, after 4.2 seconds at most: `upstream`'s, or SERVFAIL.
+    /// The answer for the client, while it still waits: `upstream`'s, or SERVFAIL.
     pub(crate) async fn ask(&self, upstream: &Upstream, request: &Request) -> Vec<u8> {
         let Ok(_slot) = self.slots.try_acquire() else {
             tracing::debug!(limit = MAX_IN_FLIGHT, "too many questions are waiting for name servers");
             return request.refusal(rcode::SERVFAIL);
         };
         let reply = match upstream {
-            Upstream::Servers(servers) => ask_in_turn(servers, request).await,
+            Upstream::Servers(servers) => {
+                in_turn::ask(servers, self.turn.fetch_add(1, Ordering::Relaxed), request).await
+            }
             // Its address never changes, nothing is lost on the way, and it asks again by itself.
-            Upstream::Engine(engine) => ask_once(&Origin::Sandbox(engine), request, TRY * 3).await,
+            Upstream::Engine(engine) => ask_once(&Origin::Sandbox(engine), request, ENGINE).await,
         };
         reply.map_or_else(|| request.refusal(rcode::SERVFAIL), |reply| reply.for_client(request))
     }
-}
-
-/// The reply of the first of `servers` that has a conclusive one, or of the last that has any.
-async fn ask_in_turn(servers: &[SocketAddr], request: &Request) -> Option<Reply> {
-    let mut last = None;
-    for &server in servers.iter().cycle().take(TRIES) {
-        match ask_once(&Origin::Host(server), request, TRY).await {
-            Some(reply) if reply.is_conclusive() => return Some(reply),
-            reply => last = reply.or(last),
-        }
-    }
-    last
 }
 
 async fn ask_once(origin: &Origin<'_>, request: &Request, patience: Duration) -> Option<Reply> {
@@ -78,7 +75,12 @@ impl Request {
         if !reply.is_truncated() || self.limit <= self.udp_size().into() {
             return Ok(reply);
         }
-        exchange::tcp(origin, &query, |m| Reply::read(m, id, &self.question)).await
+        let longer = exchange::tcp(origin, &query, |m| Reply::read(m, id, &self.question));
+        match timeout(TCP, longer).await {
+            Ok(Ok(longer)) => Ok(longer),
+            // Some networks let no TCP through: the client may find use in what there is, and sees that it is not all.
+            _ => Ok(reply),
+        }
     }
 
     /// What the client is told if a name server that was asked under `id` says this; nothing if it is no answer to
@@ -93,7 +95,7 @@ impl Request {
     fn encode(&self, id: u16) -> Vec<u8> {
         let edns = u16::from(self.edns.is_some());
         let mut query = Vec::with_capacity(HEADER + self.question.len() + OPT_LEN);
-        for word in [id, self.header.kept, 1, 0, 0, edns] {
+        for word in [id, self.header.asked(), 1, 0, 0, edns] {
             query.extend_from_slice(&word.to_be_bytes());
         }
         query.extend_from_slice(&self.question);

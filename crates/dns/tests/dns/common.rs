@@ -11,7 +11,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use weft_dns::{Client, Counts, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream};
+use weft_dns::{
+    Client, Counts, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream, upstream::Servers,
+};
 use weft_model::NetworkId;
 
 /// Containers that share the alias `many`.
@@ -63,7 +65,7 @@ pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> Client 
     Client {
         networks: networks.to_vec(),
         links: weft_dns::Links::default(),
-        upstream: Upstream::Servers(upstream.to_vec()),
+        upstream: Upstream::Servers(Servers { addresses: upstream.to_vec(), ..Servers::default() }),
     }
 }
 

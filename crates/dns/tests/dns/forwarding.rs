@@ -6,8 +6,9 @@ use hickory_proto::{
     rr::{RData, Record, RecordType, rdata::A},
 };
 use std::{
+    collections::BTreeSet,
     io::Write,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +16,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use weft_dns::Transport;
+use weft_dns::{Transport, Upstream};
 
 /// Starts a name server that sends, for each query, what `answer` makes of it.
 pub(crate) fn upstream(
@@ -171,6 +172,135 @@ fn a_lost_question_is_asked_again() {
     });
     let answer = Served::new(&[server]).ask(&query("example.com", RecordType::A, None));
     assert_eq!(addresses(&answer), [address("192.0.2.80")]);
+}
+
+/// Waits before it answers, as a resolver does that has to ask far away.
+fn slow(patience: Duration) -> SocketAddr {
+    upstream(move |query, _| {
+        thread::sleep(patience);
+        vec![reply(query, [[192, 0, 2, 80]])]
+    })
+}
+
+/// Takes questions, and answers none.
+fn silent() -> SocketAddr {
+    upstream(|_, _| Vec::new())
+}
+
+#[test]
+fn who_needs_two_seconds_is_waited_for() {
+    let two = Duration::from_secs(2);
+    let served: Vec<Served> = [
+        vec![slow(two)],
+        // Who was asked before may answer when another is being asked.
+        vec![slow(two), silent()],
+        vec![silent(), slow(two)],
+        vec![silent(), silent(), slow(two)],
+        // One that fails at once takes none of the others' time.
+        vec![nobody(), slow(two)],
+    ]
+    .iter()
+    .map(|servers| Served::new(servers))
+    .collect();
+    thread::scope(|scope| {
+        let asking = served.iter().map(|served| {
+            scope.spawn(|| {
+                let started = Instant::now();
+                let answer = served.ask(&query("example.com", RecordType::A, None));
+                (addresses(&answer), started.elapsed())
+            })
+        });
+        for (case, asked) in asking.collect::<Vec<_>>().into_iter().enumerate() {
+            let (found, took) = asked.join().unwrap();
+            assert_eq!(found, [address("192.0.2.80")], "case {case}, after {took:?}");
+            assert!(took < Duration::from_secs(5), "case {case} took {took:?}");
+        }
+    });
+}
+
+#[test]
+fn of_many_servers_the_last_is_asked_too() {
+    let good = upstream(|query, _| vec![reply(query, [[192, 0, 2, 80]])]);
+    let served = Served::new(&[silent(), silent(), silent(), good]);
+    let started = Instant::now();
+    assert_eq!(addresses(&served.ask(&query("example.com", RecordType::A, None))), [address("192.0.2.80")]);
+    assert!(started.elapsed() < Duration::from_millis(3500), "{:?}", started.elapsed());
+}
+
+#[test]
+fn where_servers_rotate_each_is_first_in_its_turn() {
+    let servers: Vec<_> =
+        (0..3).map(|n| upstream(move |query, _| vec![reply(query, [[192, 0, 2, n]])])).collect();
+    let served = Served::new(&[]);
+    let mut rotating = client(&[overlay()], &servers);
+    if let Upstream::Servers(servers) = &mut rotating.upstream {
+        servers.rotate = true;
+    }
+    served.client.store(Arc::new(rotating));
+    let found: BTreeSet<_> =
+        (0..3).flat_map(|_| addresses(&served.ask(&query("example.com", RecordType::A, None)))).collect();
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn a_refusal_without_the_question_is_an_answer() {
+    for code in [ResponseCode::NotImp, ResponseCode::FormErr] {
+        let server = upstream(move |query, _| {
+            let mut reply = refusal(query, code);
+            reply.queries.clear();
+            reply.edns = None;
+            vec![reply]
+        });
+        let query = query("Example.com", RecordType::A, None);
+        let started = Instant::now();
+        let answer = Served::new(&[server]).ask(&query);
+        assert_eq!((answer.metadata.response_code, answer.metadata.id), (code, query.metadata.id));
+        assert_eq!(answer.queries, query.queries);
+        assert!(started.elapsed() < Duration::from_secs(1), "it is not asked for again");
+    }
+}
+
+#[test]
+fn what_is_said_of_dnssec_passes_in_both_directions() {
+    let server = upstream(|query, _| {
+        let asked = (query.metadata.authentic_data, query.metadata.checking_disabled);
+        let dnssec_ok = query.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok);
+        assert!(dnssec_ok, "DO is passed on");
+        let mut reply = reply(query, [[192, 0, 2, 80]]);
+        // The answer shows what was asked.
+        (reply.metadata.authentic_data, reply.metadata.checking_disabled) = asked;
+        vec![reply]
+    });
+    let served = Served::new(&[server]);
+    for (ad, cd) in [(true, false), (false, true), (true, true), (false, false)] {
+        let mut query = query("example.com", RecordType::A, Some(1232));
+        (query.metadata.authentic_data, query.metadata.checking_disabled) = (ad, cd);
+        query.edns.as_mut().unwrap().set_dnssec_ok(true);
+        let answer = served.ask(&query);
+        assert_eq!((answer.metadata.authentic_data, answer.metadata.checking_disabled), (ad, cd));
+        assert!(answer.edns.as_ref().unwrap().flags().dnssec_ok);
+    }
+    // What is ours is not signed.
+    let mut query = query("nginx_02", RecordType::A, None);
+    query.metadata.authentic_data = true;
+    assert!(!served.ask(&query).metadata.authentic_data);
+}
+
+#[test]
+fn a_truncated_answer_is_passed_on_where_there_is_no_tcp() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = udp.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, peer)) = udp.recv_from(&mut buffer) {
+            let query = Message::from_vec(&buffer[..length]).unwrap();
+            let mut reply = reply(&query, (0..20).map(|n| [192, 0, 2, n]));
+            reply.metadata.truncation = true;
+            udp.send_to(&reply.to_vec().unwrap(), peer).unwrap();
+        }
+    });
+    let answer = Served::new(&[server]).ask(&query("example.com", RecordType::A, Some(4096)));
+    assert_eq!((answer.answers.len(), answer.metadata.truncation), (20, true));
 }
 
 /// A server that has 100 addresses for every name, and room for none of them over UDP.

@@ -1,7 +1,7 @@
 //! Who resolves what, where.
 
 use crate::cluster::{Cluster, SOON, exec, sleeper};
-use std::{net::UdpSocket, thread};
+use std::{net::UdpSocket, thread, time::Duration};
 use weft_testbed::{Host, eventually};
 
 /// What a process gets for a name or the like, in order.
@@ -96,7 +96,7 @@ fn other_names_are_asked_of_the_hosts_servers_but_not_from_internal_networks() {
     let Some(cluster) = Cluster::up(1) else { return };
     let host = cluster.host(1);
     let server = host.inside(None, || UdpSocket::bind("192.168.77.11:53").expect("the port is free"));
-    thread::spawn(move || answer_everything(&server));
+    thread::spawn(move || answer_everything(&server, Duration::ZERO));
     host.write("/etc/resolv.conf", "search corp.example\nnameserver 192.168.77.11\n");
     cluster.create_network(&["overlay"]);
     cluster.create_network(&["--internal", "inside"]);
@@ -119,8 +119,24 @@ fn other_names_are_asked_of_the_hosts_servers_but_not_from_internal_networks() {
     });
 }
 
+/// As a laptop has it between two networks: a file that is not UTF-8, a server that is out of reach, and one that takes its
+/// time.
+#[test]
+fn a_slow_name_server_behind_a_dead_one_is_waited_for() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let host = cluster.host(1);
+    let bind = |address: &str| host.inside(None, || UdpSocket::bind(address).expect("the port is free"));
+    let (_silent, slow) = (bind("192.168.77.11:53"), bind("127.0.0.53:53"));
+    thread::spawn(move || answer_everything(&slow, Duration::from_secs(2)));
+    let file = r"# B\374ro\nnameserver fe80::1%%gone0\nnameserver 192.168.77.11\nnameserver 127.0.0.53\n";
+    host.run(&["sh", "-c", &format!("printf '{file}options attempts:1\n' >/etc/resolv.conf")]);
+    cluster.create_network(&["overlay"]);
+    sleeper(host, "overlay", "box", &[]);
+    assert_eq!(dig(host, "box", &["+tries=1", "+time=5", "www.example"]), ["192.0.2.7"]);
+}
+
 /// A name server that knows one address.
-fn answer_everything(socket: &UdpSocket) {
+fn answer_everything(socket: &UdpSocket, after: Duration) {
     let mut packet = [0; 512];
     while let Ok((length, peer)) = socket.recv_from(&mut packet) {
         // The question ends after the name's last, empty label, its type and its class (RFC 1035 section 4.1.2).
@@ -129,6 +145,7 @@ fn answer_everything(socket: &UdpSocket) {
         let mut answer = [&packet[..2], &[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], &packet[12..end]].concat();
         // For that name: type A, class IN, 60 s, four bytes.
         answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+        thread::sleep(after);
         let _ = socket.send_to(&answer, peer);
     }
 }
