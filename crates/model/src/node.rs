@@ -48,7 +48,7 @@ pub struct Liveness {
     /// The run of the agent that is up; absent if its version has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incarnation: Option<Incarnation>,
-    /// Who asked last whether this node is up, and was answered: see [`Call`].
+    /// The last [`Call`] that was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Incarnation>,
     /// Fields of later versions.
@@ -66,7 +66,7 @@ impl Record for Liveness {
 pub struct Call {
     /// The installation that is asked.
     pub id: NodeId,
-    /// The run of the agent that asks: it waits for [`Liveness::answered`] to say so.
+    /// A number of this call: who asks waits for [`Liveness::answered`] to say it.
     pub by: Incarnation,
     /// Fields of later versions.
     #[serde(flatten)]

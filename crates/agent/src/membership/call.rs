@@ -8,7 +8,7 @@ use super::{Failure, Membership, register::Held};
 use crate::picture::Picture;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use weft_model::{Call, Extra, Key, Liveness, NodeName, Record};
+use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record};
 use weft_store::{CommitError, Condition, SessionId, Txn};
 
 /// What came of a call.
@@ -32,7 +32,9 @@ impl Membership {
         }
         let session = self.store.open_session(self.config.session_ttl).await?;
         let heard = async {
-            let call = Call { id: held.live.id, by: self.identity.incarnation(), extra: Extra::new() };
+            // Each call has a number of its own: an answer to an earlier one says nothing.
+            let by = self.env.random(|rng| Incarnation::random(rng));
+            let call = Call { id: held.live.id, by, extra: Extra::new() };
             let key = self.keyspace.path(&Key::Call(held.name.clone()));
             let txn = Txn::new().put_bound(key, call.to_json(), Condition::Always, session.clone());
             self.committed(txn).await?;

@@ -21,7 +21,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use weft_datapath::Fake;
@@ -40,6 +43,7 @@ pub(crate) struct Node {
     record: Record,
     host: Arc<FakeHost>,
     seed: u64,
+    copies: AtomicU64,
     running: Option<Running>,
 }
 
@@ -96,6 +100,7 @@ impl Node {
             seen: Arc::default(),
             record: record.clone(),
             seed: (seed << 16) + number as u64,
+            copies: AtomicU64::new(0),
             running: None,
         }
     }
@@ -103,7 +108,8 @@ impl Node {
     /// Another machine with a copy of this one's disk, as the clone of a virtual machine is: `differ` says in what else
     /// it differs. Nothing runs there.
     pub(crate) fn copied(&self, differ: impl FnOnce(&mut Fingerprint)) -> Self {
-        let mut copy = Self::seeded(9, &self.store, self.seed + 1, &self.record);
+        let copies = 1 + self.copies.fetch_add(1, Ordering::Relaxed);
+        let mut copy = Self::seeded(9, &self.store, self.seed + copies, &self.record);
         copy.disk = self.disk.copied();
         copy.config =
             Arc::new(AgentConfig { data_dir: copy.disk.path().to_owned(), ..(*self.config).clone() });

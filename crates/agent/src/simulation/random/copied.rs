@@ -4,6 +4,8 @@ use super::World;
 use rand::RngExt;
 use std::time::Duration;
 use tokio::time::timeout;
+use weft_model::{Incarnation, Liveness, Record};
+use weft_store::Store;
 
 impl World {
     /// A copy of a host is started while the host is up: as a clone of the whole machine or of its files, under its name
@@ -15,16 +17,17 @@ impl World {
         }
         // Who does not reach the store cannot answer, and is down sooner or later.
         original.store.faults().heal();
-        let core = original.core();
+        // While nobody is up as the node, a clone cannot be told from a reboot.
+        let run = original.core().identity.incarnation();
+        let key = format!("weft/v1/live/host{}", node + 1);
         let is_in = async {
-            while core.membership.borrow().is_some() {
+            while !self.is_up_as(&key, run).await {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
         if timeout(Duration::from_secs(30), is_in).await.is_err() {
             return;
         }
-        drop(core);
         let whole = self.rng.random_bool(0.5);
         let what = if whole { "its machine is cloned" } else { "its files are copied" };
         self.tell(format!("host{}: {what}, and the copy is started", node + 1));
@@ -38,5 +41,11 @@ impl World {
         let failure = timeout(Duration::from_secs(90), copy.failure()).await;
         assert!(failure.is_ok(), "a copy of host{} is in the cluster", node + 1);
         copy.kill().await;
+    }
+
+    /// Whether the store says that this run of an agent is up.
+    async fn is_up_as(&self, key: &str, run: Incarnation) -> bool {
+        let Ok(Some(entry)) = self.store.get(key).await else { return false };
+        Liveness::from_json(&entry.value).is_ok_and(|live| live.incarnation == Some(run))
     }
 }

@@ -92,6 +92,8 @@ impl World {
         self.tell("the engines take away what they do not know".to_owned());
         for node in &self.nodes {
             let core = node.core();
+            // After a reboot, engines start when the agent is ready.
+            core.holds_its_place().await;
             for endpoint in core.endpoints_of_engines() {
                 let promised =
                     lock(&self.ledger).endpoints.get(&endpoint.id).is_some_and(|e| e.fate == Fate::Here);
