@@ -2,7 +2,7 @@
 
 use crate::Extra;
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How many of them a node says: those that matter most come first.
 const MOST: usize = 64;
@@ -42,9 +42,9 @@ impl InUse {
         Self { vital: true, ..Self::new(net, what) }
     }
 
-    /// Whether any address is in both.
+    /// Whether any address is in both. A default route is in nobody's way.
     pub fn overlaps(&self, pool: &IpNet) -> bool {
-        self.net.contains(pool) || pool.contains(&self.net)
+        self.net.prefix_len() > 0 && (self.net.contains(pool) || pool.contains(&self.net))
     }
 
     /// As many of `all` as a record has room for, each range once, in an order that does not change by itself.
@@ -58,8 +58,7 @@ impl InUse {
 
 fn without_host_bits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpNet, D::Error> {
     let net = IpNet::deserialize(deserializer)?;
-    // A default route is in nobody's way.
-    if net.prefix_len() == 0 { Err(D::Error::custom("0 bits are no range")) } else { Ok(net.trunc()) }
+    Ok(net.trunc())
 }
 
 fn for_people<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -111,7 +111,7 @@ impl Surroundings<'_> {
 
     fn taken(&self, chosen: &[(IpNet, PoolRequest)]) -> Vec<IpNet> {
         let cluster = self.cluster.pools().into_iter();
-        let used = self.used_by_others().map(|(_, used)| used.net);
+        let used = self.used_by_others().map(|(_, used)| used.net).filter(|net| net.prefix_len() > 0);
         cluster
             .chain(used)
             .chain(self.routes.iter().copied())

@@ -80,10 +80,11 @@ impl Membership {
                 return Ok(());
             }
         }
+        let data = self.config.data_dir.display();
         let message = if itself {
             format!(
                 "another host{at} is up as this node, {name}, and this host has a copy of its data directory: nothing was \
-                 changed. `weft leave --forget` gives this host an identity of its own; the other goes on as it is"
+                 changed. With {data} removed, this host is one of its own; the other goes on as it is"
             )
         } else {
             format!(
@@ -110,7 +111,7 @@ impl Membership {
             let message = format!(
                 "the data directory {} was copied or moved here ({what} differs), and what it has on its networks, {endpoints} \
                  endpoints, may be another host's: nothing was changed. If the old host is gone for good, start once with \
-                 `weft agent --moved`; if this is a copy of it, `weft leave --forget` gives it an identity of its own",
+                 `weft agent --moved`; if this is a copy of it, remove that directory, and it is a host of its own",
                 self.config.data_dir.display()
             );
             return Err(Failure::Taken(Error::new(Kind::Conflict, message)));

@@ -61,7 +61,7 @@ async fn a_copy_of_a_host_that_is_up_is_refused() {
             assert_eq!(refused.kind, Kind::Conflict);
             let said = refused.to_string();
             assert!(said.contains("another host at 192.168.77.12 is up as this node, host2"), "{said}");
-            assert!(said.contains("weft leave --forget"), "{said}");
+            assert!(said.contains("this host is one of its own"), "{said}");
             assert!(
                 asked.elapsed() < Duration::from_secs(3),
                 "an answer takes a moment: {:?}",
@@ -90,7 +90,7 @@ async fn a_copy_of_a_host_that_is_down_has_to_be_decided_on() {
     let mut copy = nodes[1].copied(restored);
     let refused = timeout(Duration::from_secs(60), copy.failure()).await.unwrap().to_string();
     assert!(refused.contains("1 endpoints"), "{refused}");
-    assert!(refused.contains("weft agent --moved") && refused.contains("weft leave --forget"), "{refused}");
+    assert!(refused.contains("weft agent --moved") && refused.contains("a host of its own"), "{refused}");
     copy.kill().await;
     let mut after = contents(&store).await;
     after.insert("weft/v1/nodes/host2".into(), before["weft/v1/nodes/host2"].clone());
