@@ -147,7 +147,7 @@ impl Advertise {
             }
             Self::DefaultRoute => {
                 let kept = so_far.filter(|address| usable(*address).is_ok());
-                kept.or_else(of_default_route).ok_or(NoAddress::NoRoute)
+                kept.or_else(|| of_default_route(so_far)).ok_or(NoAddress::NoRoute)
             }
         }
     }
@@ -159,13 +159,15 @@ fn usable(address: IpAddr) -> Result<(), NoAddress> {
 }
 
 /// The address that packets to the rest of the world come from. Nothing is sent: connecting a UDP socket
-/// looks up a route (connect(2)), here to addresses that nobody has (RFC 5737, RFC 3849).
-fn of_default_route() -> Option<IpAddr> {
+/// looks up a route (connect(2)), here to addresses that nobody has (RFC 5737, RFC 3849). What takes the place of the one
+/// `so_far` is of its family.
+fn of_default_route(so_far: Option<IpAddr>) -> Option<IpAddr> {
     let from = |(any, far): (&str, &str)| {
         let socket = UdpSocket::bind(any).ok()?;
         socket.connect(far).ok()?;
         let address = socket.local_addr().ok()?.ip();
-        good_for_others(address).is_ok().then_some(address)
+        let same_family = so_far.is_none_or(|so_far| so_far.is_ipv4() == address.is_ipv4());
+        (same_family && good_for_others(address).is_ok()).then_some(address)
     };
     [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")].into_iter().find_map(from)
 }

@@ -6,10 +6,13 @@ use weft_netlink::Address;
 /// The best of the addresses of an interface: IPv4 before IPv6, as long as it can be used and is good beyond the link;
 /// those that stay before those that come and go (temporary ones, and the virtual addresses that are moved from host to
 /// host, which have all bits as their prefix); the kernel's order otherwise. The one `so_far` is kept as long as it is
-/// there and can be used: what comes and goes beside it changes nothing.
+/// there and can be used: what comes and goes beside it changes nothing. Only one of its own family takes its place: in
+/// the moment between two leases an interface has nothing but IPv6 addresses, where the other hosts would not be reached.
 pub(super) fn choose(addresses: &[Address], so_far: Option<IpAddr>) -> Option<IpAddr> {
     let usable = addresses.iter().filter(|address| address.global && !address.unusable);
-    let usable: Vec<_> = usable.filter(|address| !address.net.addr().is_loopback()).collect();
+    let same_family = |ip: IpAddr| so_far.is_none_or(|so_far| so_far.is_ipv4() == ip.is_ipv4());
+    let is_good = |ip: IpAddr| !ip.is_loopback() && same_family(ip);
+    let usable: Vec<_> = usable.filter(|address| is_good(address.net.addr())).collect();
     if let Some(kept) = usable.iter().find(|address| Some(address.net.addr()) == so_far) {
         return Some(kept.net.addr());
     }
@@ -64,6 +67,14 @@ mod tests {
         assert_eq!(chosen(&[first], Some("192.0.2.8")).as_deref(), Some("192.0.2.1"));
         let deprecated = Address { unusable: true, ..other };
         assert_eq!(chosen(&[first, deprecated], Some("192.0.2.8")).as_deref(), Some("192.0.2.1"));
+    }
+
+    #[test]
+    fn the_other_family_does_not_take_its_place() {
+        let (ipv4, ipv6) = (address("192.0.2.1/24"), address("2001:db8::1/64"));
+        assert_eq!(chosen(&[ipv6], Some("192.0.2.8")), None);
+        assert_eq!(chosen(&[ipv6, ipv4], Some("192.0.2.8")).as_deref(), Some("192.0.2.1"));
+        assert_eq!(chosen(&[ipv4, ipv6], Some("2001:db8::8")).as_deref(), Some("2001:db8::1"));
     }
 
     proptest! {

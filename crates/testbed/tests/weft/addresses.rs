@@ -33,6 +33,13 @@ fn an_address_that_stays_is_chosen_and_kept() {
     host.run(&["sh", "-ec", "ip address del 192.168.77.21/24 dev eth0"]);
     until("another is taken", SOON, || status(host)["advertise"] == "192.168.78.5");
     host.run(&["weft", "status"]);
+    // Between two leases it has its IPv6 address alone, where the other hosts would not be reached.
+    host.run(&["ip", "address", "del", "192.168.78.5/24", "dev", "eth0"]);
+    until("it is told", SOON, || !host.output(&["weft", "status"]).status.success());
+    assert_eq!(status(host)["advertise"], "192.168.78.5");
+    host.run(&["ip", "address", "add", "192.168.77.31/24", "dev", "eth0"]);
+    until("the next is taken", SOON, || status(host)["advertise"] == "192.168.77.31");
+    host.run(&["weft", "status"]);
 }
 
 #[test]
