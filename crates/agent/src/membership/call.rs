@@ -5,7 +5,7 @@
 //! answers in its `live` record. So a host that nobody doubts writes nothing.
 
 use super::{Failure, Membership, register::Held};
-use crate::picture::Picture;
+use crate::{error::chain, picture::Picture};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record};
@@ -28,7 +28,7 @@ impl Membership {
     /// If the store cannot be asked, or yet another agent is in by now.
     pub(super) async fn call(&self, held: &Held) -> Result<Heard, Failure> {
         if held.live.incarnation.is_none() {
-            return self.listen(held, self.config.session_ttl * 5 / 2, Heard::Answer).await;
+            return self.listen(held, None, self.config.session_ttl * 5 / 2).await;
         }
         let session = self.store.open_session(self.config.session_ttl).await?;
         let heard = async {
@@ -36,9 +36,9 @@ impl Membership {
             let by = self.env.random(|rng| Incarnation::random(rng));
             let call = Call { id: held.live.id, by, extra: Extra::new() };
             let key = self.keyspace.path(&Key::Call(held.name.clone()));
-            let txn = Txn::new().put_bound(key, call.to_json(), Condition::Always, session.clone());
+            let txn = Txn::new().put_bound(key.clone(), call.to_json(), Condition::Always, session.clone());
             self.committed(txn).await?;
-            self.listen(held, self.config.session_ttl, Heard::Silence).await
+            self.listen(held, Some(&key), self.config.session_ttl).await
         };
         let heard = heard.await;
         // The call goes with the session. If it cannot be ended now, it ends by itself.
@@ -46,19 +46,28 @@ impl Membership {
         heard
     }
 
-    /// Looks at the record until it changes, goes, or `patience` is over, which means `in_the_end`.
-    async fn listen(&self, held: &Held, patience: Duration, in_the_end: Heard) -> Result<Heard, Failure> {
+    /// Looks at the record until it says that some call was answered, goes, or `patience` is over: who was called and said
+    /// nothing is silent; who cannot be called has renewed its session for that long.
+    async fn listen(&self, held: &Held, called: Option<&str>, patience: Duration) -> Result<Heard, Failure> {
         let key = self.keyspace.path(&Key::Live(held.name.clone()));
         let began = Instant::now();
         loop {
             let Some(entry) = self.store.get(&key).await? else { return Ok(Heard::Silence) };
-            if entry.modified != held.entry.modified {
-                let now = Liveness::from_json(&entry.value).ok();
-                let same = now.is_some_and(|now| now.incarnation == held.live.incarnation);
-                return if same { Ok(Heard::Answer) } else { Err(Failure::Race) };
+            let now = Liveness::from_json(&entry.value).map_err(|error| Failure::Passing(chain(&error)))?;
+            if (now.id, now.incarnation) != (held.live.id, held.live.incarnation) {
+                return Err(Failure::Race);
+            }
+            if now.answered != held.live.answered {
+                return Ok(Heard::Answer);
+            }
+            // Another calls, too, or the store was brought back from a copy without it.
+            if let Some(called) = called
+                && self.store.get(called).await?.is_none()
+            {
+                return Err(Failure::Race);
             }
             if began.elapsed() >= patience {
-                return Ok(in_the_end);
+                return Ok(if called.is_some() { Heard::Silence } else { Heard::Answer });
             }
             sleep(patience / 40).await;
         }
