@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     host::Host,
     journal::{Identity, Journal, JournalError},
-    membership::{Membership, OwnStore, Place},
+    membership::{Membership, Outside, OwnStore, Place},
     memory::Memory,
     metrics::Telemetry,
     picture::{self, PictureKeeper},
@@ -75,7 +75,7 @@ impl Assembly {
             picture: picture.clone(),
             metrics: Arc::clone(&telemetry.metrics),
         })?;
-        let (problem, membership) = watch::channel(Some("not in the cluster yet".to_owned()));
+        let (problem, membership) = watch::channel(Some(Outside::Kept("it has just started".to_owned())));
         let member = Membership {
             config: Arc::clone(&config),
             store: all_of_it,

@@ -42,7 +42,7 @@ use crate::{
     env::Env,
     host::Host,
     journal::{Identity, Journal},
-    membership::Place,
+    membership::{Outside, Place},
     memory::Memory,
     metrics::Telemetry,
     picture::Picture,
@@ -70,7 +70,7 @@ pub struct Core {
     pub(crate) telemetry: Telemetry,
     pub(crate) started: jiff::Timestamp,
     /// What keeps this node out of the cluster.
-    pub(crate) membership: watch::Receiver<Option<String>>,
+    pub(crate) membership: watch::Receiver<Option<Outside>>,
     /// Whether this agent may act as its node.
     pub(crate) place: watch::Receiver<Place>,
     /// How the container engine is, as whoever follows it says.

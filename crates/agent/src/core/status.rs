@@ -6,8 +6,10 @@ use super::{
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
+    membership::Outside,
     reconcile::{Agreement, Report, clash},
     shared_names::shared_names,
+    underlay::Underlay,
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
@@ -60,7 +62,13 @@ impl Core {
             unknown_keys: cluster.unknown_kinds(),
             down: self.down(&cluster),
             round: report.as_deref().map(round),
-            problems: self.problems(&cluster, &fenced, agreement.as_ref(), (membership, engine.as_ref())),
+            problems: self.problems(
+                &cluster,
+                &underlay,
+                &fenced,
+                agreement.as_ref(),
+                (membership, engine.as_ref()),
+            ),
             engine,
             agreement,
             fenced,
@@ -83,9 +91,10 @@ impl Core {
     fn problems(
         &self,
         cluster: &Cluster,
+        underlay: &Underlay,
         fenced: &[Fenced],
         agreement: Option<&AgreementStatus>,
-        (membership, engine): (Option<String>, Option<&EngineStatus>),
+        (membership, engine): (Option<Outside>, Option<&EngineStatus>),
     ) -> Vec<String> {
         let unreadable =
             cluster.garbage().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
@@ -96,15 +105,11 @@ impl Core {
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
-        // What is said of the store is not said again.
-        let of_store = self.picture.borrow().error.clone();
-        let membership = membership.map(|why| match of_store {
-            Some(error) if why.contains(&error) => "not in the cluster: the store is out of reach".to_owned(),
-            _ => why,
-        });
-        let moved = self.host.underlay().borrow().problem.clone();
-        let here = membership.into_iter().chain(moved).chain(self.host.shortage()).chain(fenced);
-        let here = here.chain(self.clashes(cluster));
+        let store_away = self.picture.borrow().error.is_some();
+        let membership = membership.map(|outside| outside.beside(store_away));
+        let here =
+            membership.into_iter().chain(underlay.problem.clone()).chain(self.host.shortage()).chain(fenced);
+        let here = here.chain(self.clashes(cluster, underlay));
         let shared = shared_names(cluster, &self.journal.endpoints());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
@@ -112,12 +117,11 @@ impl Core {
 
 impl Core {
     /// The networks with endpoints here whose addresses are something else's on this host.
-    fn clashes(&self, cluster: &Cluster) -> Vec<String> {
-        let underlay = self.host.underlay().borrow().clone();
+    fn clashes(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<String> {
         let endpoints = self.journal.endpoints();
         let networks: BTreeMap<_, _> = endpoints.values().map(|e| (e.network_id, &e.network)).collect();
         let me = &self.config.node_name;
-        networks.values().filter_map(|network| clash::problem(network, me, cluster, &underlay)).collect()
+        networks.values().filter_map(|network| clash::problem(network, me, cluster, underlay)).collect()
     }
 }
 

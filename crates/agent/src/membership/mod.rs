@@ -5,9 +5,11 @@
 //! that another run of an agent is in as this node writes nothing more ([`Place`]).
 
 mod call;
+mod outside;
 mod place;
 mod register;
 
+pub(crate) use outside::Outside;
 pub(crate) use place::{OwnStore, Place};
 
 use crate::{
@@ -46,7 +48,7 @@ pub(crate) struct Membership {
     /// Whether this node may go by what it is.
     pub(crate) place: watch::Sender<Place>,
     /// What keeps this node out of the cluster; `None` while it is in.
-    pub(crate) problem: watch::Sender<Option<String>>,
+    pub(crate) problem: watch::Sender<Option<Outside>>,
 }
 
 /// Why a registration was not made.
@@ -105,7 +107,7 @@ impl Membership {
 
     /// Says why this node is not in: in the log once, in `status` as long as it lasts.
     fn say(&self, why: String) {
-        let problem = Some(format!("not in the cluster: {why}"));
+        let problem = Some(Outside::Kept(why.clone()));
         if self.problem.send_replace(problem.clone()) != problem {
             tracing::warn!(node = %self.config.node_name, why, "not in the cluster");
         }
@@ -114,7 +116,7 @@ impl Membership {
     /// The same for what is in the log anyway.
     fn note(&self, why: String) {
         tracing::debug!(node = %self.config.node_name, why, "not in the cluster");
-        self.problem.send_replace(Some(format!("not in the cluster: {why}")));
+        self.problem.send_replace(Some(Outside::StoreAway(why)));
     }
 
     /// Renews the session until it is lost, or the picture shows that this node's keys are.

@@ -1,6 +1,6 @@
 //! How a node gets in: who it is, whether somebody else is, and the transaction that says so.
 
-use super::{Failure, Membership, Place, call::Heard};
+use super::{Failure, Membership, Outside, Place, call::Heard};
 use crate::{
     error::{Error, Kind, chain},
     fingerprint::Moved,
@@ -75,7 +75,7 @@ impl Membership {
                 format!("an agent{at} is, or was until just now, up as node {name}: waiting for its answer");
             tracing::info!(node = %name, "{waiting}");
             self.place.send_replace(Place::Contested(waiting.clone()));
-            self.problem.send_replace(Some(format!("not in the cluster: {waiting}")));
+            self.problem.send_replace(Some(Outside::Kept(waiting)));
             if self.call(held).await? == Heard::Silence {
                 return Ok(());
             }

@@ -144,7 +144,7 @@ impl Node {
     async fn agrees(&self, cluster: &Cluster) -> Result<(), String> {
         let (core, name) = (self.core(), &self.config.node_name);
         let out_of_reach = core.picture.borrow().error.clone();
-        if let Some(problem) = core.membership.borrow().clone().or(out_of_reach) {
+        if let Some(problem) = core.membership.borrow().as_ref().map(ToString::to_string).or(out_of_reach) {
             return Err(format!("{name}: {problem}"));
         }
         let journal = core.journal.endpoints();
