@@ -4,6 +4,7 @@
 //! Nothing here does I/O, and nothing here can hold a value that another node would refuse: whatever comes
 //! from outside is parsed into these types first, and what cannot be parsed says why.
 
+mod cidr;
 mod endpoint;
 mod epoch;
 mod id;
@@ -21,6 +22,7 @@ mod port;
 mod record;
 mod vni;
 
+pub use cidr::{InvalidCidr, cidr, is_public};
 pub use endpoint::Endpoint;
 pub use epoch::Epoch;
 pub use id::{ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};

@@ -4,7 +4,7 @@ use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::sync::Arc;
-use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
+use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet, is_public};
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
 
 /// More could not be removed at once: its record counts twice, and there are its name and the epoch.
@@ -40,6 +40,11 @@ impl Core {
         }
         self.until(|cluster| cluster.networks.contains_key(&id)).await;
         tracing::info!(network = %request.name, id = id.short(), "network created");
+        for subnet in request.pools.iter().filter_map(|pool| pool.subnet).filter(|subnet| is_public(*subnet))
+        {
+            // An engine's user sees nothing else.
+            tracing::warn!(network = %request.name, %subnet, "the subnet is a public one: from its containers, the hosts on the Internet with these addresses are out of reach");
+        }
         Ok(id)
     }
 

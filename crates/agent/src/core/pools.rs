@@ -4,7 +4,7 @@ use super::{CreateNetwork, Error, PoolRequest};
 use crate::{cluster::Cluster, env::Env};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
-use weft_ipam::{AddressPool, free_pool, free_vni, random_ula};
+use weft_ipam::{AddressPool, free_pool, free_vni, next_address, random_ula};
 use weft_model::{Extra, Hold, InUse, NodeName, Subnet, Vni};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
@@ -55,6 +55,14 @@ fn subnet(pool: IpNet, request: PoolRequest, vni: Vni) -> Result<Subnet, Error> 
     subnet.check().map_err(Error::invalid)?;
     if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == gateway) {
         return Err(Error::invalid(format!("aux-address {name}={gateway} is the gateway's; choose another")));
+    }
+    if let Some(range) = subnet.ip_range
+        && next_address(&subnet, None, &|_| false).is_none()
+    {
+        return Err(Error::invalid(format!(
+            "ip-range {range} has no address for a container: all of it is the gateway's, an aux-address, or an end of \
+             the subnet; choose a larger one"
+        )));
     }
     Ok(subnet)
 }

@@ -1,6 +1,6 @@
 //! What the doors ask of the core. Whatever came from outside has been parsed by now.
 
-use super::{Error, Kind};
+use super::{Error, Kind, VNI_OPTIONS};
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 use weft_model::{
-    EndpointName, KEEP_LABEL, KEEP_OPTION, MacAddr, Network, NetworkId, NetworkName, PortMapping,
+    EndpointName, KEEP_LABEL, KEEP_OPTION, MTU_OPTIONS, MacAddr, Network, NetworkId, NetworkName, PortMapping,
 };
 
 /// A network to create.
@@ -32,15 +32,33 @@ pub struct CreateNetwork {
     pub id: Option<NetworkId>,
 }
 
+/// The option of Docker's own overlay that has it encrypted.
+const ENCRYPTION_OPTION: &str = "encrypted";
+
 /// Whoever asks for a secret network must not get an open one.
 pub(crate) fn refuse_encryption(options: &BTreeMap<String, String>) -> Result<(), Error> {
     // Given alone, it means yes.
-    if options.get("encrypted").is_some_and(|value| value != "false") {
-        return Err(Error::invalid(
-            "weft does not encrypt: leave out the option \"encrypted\", and run it on a network that you trust",
-        ));
+    if options.get(ENCRYPTION_OPTION).is_some_and(|value| value != "false") {
+        return Err(Error::invalid(format!(
+            "weft does not encrypt: leave out the option {ENCRYPTION_OPTION:?}, and run it on a network that you trust"
+        )));
     }
     Ok(())
+}
+
+/// An option that is misspelt has no effect, and nobody would notice.
+pub(crate) fn refuse_unknown_options(options: &BTreeMap<String, String>) -> Result<(), Error> {
+    let known = |option: &&String| {
+        let option = option.as_str();
+        let ours = MTU_OPTIONS.contains(&option) || VNI_OPTIONS.contains(&option);
+        ours || matches!(option, KEEP_OPTION | ENCRYPTION_OPTION)
+    };
+    let Some(odd) = options.keys().find(|option| !known(option)) else { return Ok(()) };
+    let odd: String = odd.chars().take(80).collect();
+    Err(Error::invalid(format!(
+        "weft's networks have no option {odd:?}: leave it out, or give one of {}, {} and {KEEP_OPTION}",
+        MTU_OPTIONS[0], VNI_OPTIONS[0]
+    )))
 }
 
 /// Whoever cleans up on one host must not take a network from all.

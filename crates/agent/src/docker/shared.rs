@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     mapped: Mutex<BTreeMap<NetworkId, Mapped>>,
     forgotten: Mutex<BTreeMap<NetworkId, Instant>>,
     creating: Mutex<BTreeMap<NetworkId, BTreeSet<IpNet>>>,
+    ranges: Mutex<BTreeMap<IpNet, IpNet>>,
     containers: Mutex<BTreeMap<String, Container>>,
     refused: Mutex<BTreeMap<NetworkId, String>>,
     problems: Mutex<BTreeMap<&'static str, Vec<String>>>,
@@ -71,6 +72,7 @@ impl Shared {
             mapped: Mutex::new(mapped.unwrap_or_default()),
             forgotten: Mutex::default(),
             creating: Mutex::default(),
+            ranges: Mutex::default(),
             containers: Mutex::default(),
             refused: Mutex::default(),
             problems: Mutex::default(),
@@ -122,6 +124,21 @@ impl Shared {
     /// The network of the cluster with `pool`, if the task makes it in the engine now.
     pub(crate) fn being_created(&self, pool: IpNet) -> Option<NetworkId> {
         lock(&self.creating).iter().find(|(_, pools)| pools.contains(&pool)).map(|(id, _)| *id)
+    }
+
+    /// Notes the part of `pool` that addresses are to come from: the engine says it when it asks for the pool, and not
+    /// again when it creates the network.
+    pub(crate) fn set_range(&self, pool: IpNet, range: Option<IpNet>) {
+        let mut ranges = lock(&self.ranges);
+        match range {
+            Some(range) => drop(ranges.insert(pool, range)),
+            None => drop(ranges.remove(&pool)),
+        }
+    }
+
+    /// The part of `pool` that addresses are to come from.
+    pub(crate) fn range(&self, pool: IpNet) -> Option<IpNet> {
+        lock(&self.ranges).get(&pool).copied()
     }
 
     /// Whether the engine has a network with `pool`.

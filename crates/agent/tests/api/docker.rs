@@ -64,7 +64,7 @@ async fn a_network_is_created_listed_inspected_and_removed() {
 }
 
 #[tokio::test]
-async fn options_without_effect_are_named_and_encryption_is_not_pretended() {
+async fn options_that_are_unknown_are_refused_and_encryption_is_not_pretended() {
     let fake = Fake::new();
     let warning = async |options: Value| {
         let answer = create(&fake, json!({"Name": "overlay", "Options": options})).await.json();
@@ -72,8 +72,14 @@ async fn options_without_effect_are_named_and_encryption_is_not_pretended() {
         answer["Warning"].as_str().unwrap().to_owned()
     };
     assert_eq!(warning(json!({"mtu": "1400", "vni": "300"})).await, "");
-    assert_eq!(warning(json!({"encrypted": "false"})).await, "options that have no effect here: encrypted");
-    assert_eq!(warning(json!({"mut": "1400"})).await, "options that have no effect here: mut");
+    assert_eq!(warning(json!({"encrypted": "false", "keep": "false"})).await, "");
+    let body = json!({"Name": "overlay", "Options": {"mut": "1400"}});
+    assert!(
+        create(&fake, body)
+            .await
+            .error(400)
+            .contains("have no option \"mut\": leave it out, or give one of mtu")
+    );
     for value in ["", "true", "1"] {
         let body = json!({"Name": "secret", "Options": {"encrypted": value}});
         assert!(create(&fake, body).await.error(400).contains("does not encrypt"));

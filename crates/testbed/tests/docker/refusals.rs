@@ -23,6 +23,10 @@ fn networks_that_cannot_be() {
             ("--subnet 10.8.0.0/24 --gateway 10.9.0.1", "10.9.0.1"),
             ("-o mtu=12", "MTU"),
             ("-o mtu=many", "MTU"),
+            ("-o mut=1400", "no option \"mut\""),
+            ("--subnet 10.8.0.0/24 --ip-range 10.8.0.1/32", "10.8.0.1/32 has no address"),
+            // Where the engine makes its docker_gwbridge with the first container.
+            ("--subnet 172.18.0.0/16", "docker_gwbridge"),
             ("-o vni=0", "VNI"),
             ("-o vni=16777216", "VNI"),
         ] {

@@ -83,6 +83,29 @@ fn ranges_gateways_and_auxiliary_addresses_are_kept() {
 }
 
 #[test]
+fn what_makes_no_sense_is_refused_and_what_may_not_is_said() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let host = cluster.host(1);
+    for (options, reason) in [
+        ("--subnet 10.0.0.0/33", "the prefix is too long: 33 bits, where IPv4 has 32"),
+        ("--subnet fd00::/129", "the prefix is too long: 129 bits, where IPv6 has 128"),
+        (
+            "--subnet 10.0.0.0/24 --ip-range 10.0.0.1/32",
+            "ip-range 10.0.0.1/32 has no address for a container",
+        ),
+        ("--subnet 10.0.0.0/24 --gateway 10.0.0.9 --ip-range 10.0.0.9/32", "has no address for a container"),
+        ("-o mut=1400", "no option \"mut\""),
+    ] {
+        let command: Vec<_> =
+            "weft network create".split(' ').chain(options.split(' ')).chain(["odd"]).collect();
+        let refused = host.refused(&command);
+        assert!(refused.contains(reason), "{options}: {refused}");
+    }
+    let said = host.output(&["weft", "network", "create", "--subnet", "8.8.8.0/24", "public"]).stderr;
+    assert!(String::from_utf8_lossy(&said).contains("8.8.8.0/24 is a public one"), "{said:?}");
+}
+
+#[test]
 fn ipv6_alone() {
     let Some(cluster) = Cluster::up(2) else { return };
     let [one, two] = [cluster.host(1), cluster.host(2)];

@@ -1,9 +1,9 @@
 //! From the engine's create request to ours.
 
-use crate::core::{CreateNetwork, Error, Kind, PoolRequest, VNI_OPTIONS, refuse_encryption};
+use crate::core::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options};
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 use weft_api::docker;
-use weft_model::MTU_OPTIONS;
+use weft_model::{IpNet, cidr, is_public};
 
 /// The names of the networks that every engine has; one of ours of that name could not be made there.
 const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
@@ -21,6 +21,7 @@ pub(crate) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
     check_drivers(&body)?;
     check_kind(&body)?;
     refuse_encryption(&body.options)?;
+    refuse_unknown_options(&body.options)?;
     let pools = body.ipam.config.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
     let has_ipv6_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()));
     if body.enable_ipv6 == Some(false) && has_ipv6_pool {
@@ -47,25 +48,17 @@ pub(crate) fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error>
     })
 }
 
-/// What of the request has no effect.
+/// What of the request has no effect, or may have one that nobody wants.
 pub(crate) fn warning(body: &docker::CreateNetwork) -> String {
-    let unknown = body.options.keys().filter(|option| !is_known(option));
-    [
-        ("options", unknown.collect::<Vec<_>>()),
-        ("options of the address driver", body.ipam.options.keys().collect()),
-    ]
-    .into_iter()
-    .filter(|(_, names)| !names.is_empty())
-    .map(|(what, names)| {
-        let names: Vec<_> = names.into_iter().map(String::as_str).collect();
-        format!("{what} that have no effect here: {}", names.join(", "))
-    })
-    .collect::<Vec<_>>()
-    .join("; ")
-}
-
-fn is_known(option: &str) -> bool {
-    MTU_OPTIONS.contains(&option) || VNI_OPTIONS.contains(&option)
+    let without_effect: Vec<_> = body.ipam.options.keys().map(String::as_str).collect();
+    let without_effect = (!without_effect.is_empty()).then(|| {
+        format!("options of the address driver that have no effect here: {}", without_effect.join(", "))
+    });
+    let subnets = body.ipam.config.iter().filter_map(|config| cidr(&config.subnet).ok());
+    let public = subnets.filter(|subnet| is_public(*subnet)).map(|subnet| {
+        format!("subnet {subnet} is a public one: from its containers, the hosts on the Internet with these addresses are out of reach")
+    });
+    without_effect.into_iter().chain(public).collect::<Vec<_>>().join("; ")
 }
 
 fn check_drivers(body: &docker::CreateNetwork) -> Result<(), Error> {
@@ -107,15 +100,22 @@ fn pool(config: docker::IpamConfig) -> Result<PoolRequest, Error> {
         None => Err(Error::invalid(format!("aux-address {name:?} has no address: give {name}=ADDRESS"))),
     };
     Ok(PoolRequest {
-        subnet: parsed("subnet", &config.subnet)?,
+        subnet: range("subnet", &config.subnet)?,
         gateway: parsed("gateway", &config.gateway)?,
-        ip_range: parsed("ip-range", &config.ip_range)?,
+        ip_range: range("ip-range", &config.ip_range)?,
         aux_addresses: config
             .auxiliary_addresses
             .into_iter()
             .map(aux_address)
             .collect::<Result<BTreeMap<_, _>, _>>()?,
     })
+}
+
+fn range(what: &str, text: &str) -> Result<Option<IpNet>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    cidr(text).map(Some).map_err(|error| unreadable(what, text, &error))
 }
 
 /// Reads `text`, which is empty where the user gave nothing.
@@ -126,8 +126,10 @@ where
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error| {
-        let shown: String = text.chars().take(80).collect();
-        Error::invalid(format!("invalid {what} {shown:?}: {error}"))
-    })
+    text.parse().map(Some).map_err(|error| unreadable(what, text, &error))
+}
+
+fn unreadable(what: &str, text: &str, error: &impl Display) -> Error {
+    let shown: String = text.chars().take(80).collect();
+    Error::invalid(format!("invalid {what} {shown:?}: {error}"))
 }

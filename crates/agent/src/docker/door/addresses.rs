@@ -14,7 +14,9 @@ impl Driver {
         if let Some(pool) = pool.filter(|pool| self.shared.being_created(*pool).is_some()) {
             return Ok(Reply::Pool(PoolId(pool)));
         }
-        self.engines.hold_pool(pool, request.v6).await.map(|pool| Reply::Pool(PoolId(pool)))
+        let pool = self.engines.hold_pool(pool, request.v6).await?;
+        self.shared.set_range(pool, request.sub_pool);
+        Ok(Reply::Pool(PoolId(pool)))
     }
 
     pub(super) async fn release_pool(&self, request: ReleasePool) -> Result<Reply, Error> {
@@ -22,6 +24,7 @@ impl Driver {
         // The engine gives back the pools of a network first, and deletes it then: with that, they are let go.
         // Until then this may be about another network, which was refused since this one has the pool.
         if !self.shared.has_pool(pool) {
+            self.shared.set_range(pool, None);
             self.engines.release_pool(pool).await?;
         }
         Ok(Reply::Done)

@@ -3,7 +3,7 @@
 
 use super::Driver;
 use crate::{
-    core::{self, CreateNetwork, Error, Kind, PoolRequest, refuse_encryption},
+    core::{self, CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options},
     docker::Mapped,
 };
 use ipnet::IpNet;
@@ -22,7 +22,7 @@ impl Driver {
         let network = pools.iter().find_map(|pool| self.shared.being_created(*pool));
         // What the cluster has was checked when it was created.
         if network.is_none() {
-            self.engines.check_network(&to_create(request)?).await?;
+            self.engines.check_network(&self.to_create(request)?).await?;
         }
         let mut new = Ok(true);
         self.remember(|mapped| {
@@ -104,26 +104,29 @@ fn require_own_addresses(request: &plugin::CreateNetwork) -> Result<(), Error> {
     Ok(())
 }
 
-fn to_create(request: plugin::CreateNetwork) -> Result<CreateNetwork, Error> {
-    refuse_encryption(&request.options)?;
-    let id = request.network;
-    Ok(CreateNetwork {
-        name: id.short().parse().map_err(Error::invalid)?,
-        pools: request.pools.into_iter().map(pool).collect(),
-        ipv4: false,
-        ipv6: false,
-        internal: request.internal,
-        options: request.options,
-        labels: BTreeMap::new(),
-        id: Some(id),
-    })
-}
+impl Driver {
+    fn to_create(&self, request: plugin::CreateNetwork) -> Result<CreateNetwork, Error> {
+        refuse_encryption(&request.options)?;
+        refuse_unknown_options(&request.options)?;
+        let id = request.network;
+        Ok(CreateNetwork {
+            name: id.short().parse().map_err(Error::invalid)?,
+            pools: request.pools.into_iter().map(|data| self.pool(data)).collect(),
+            ipv4: false,
+            ipv6: false,
+            internal: request.internal,
+            options: request.options,
+            labels: BTreeMap::new(),
+            id: Some(id),
+        })
+    }
 
-fn pool(data: plugin::PoolData) -> PoolRequest {
-    PoolRequest {
-        subnet: Some(data.pool),
-        gateway: data.gateway,
-        ip_range: None,
-        aux_addresses: data.aux_addresses,
+    fn pool(&self, data: plugin::PoolData) -> PoolRequest {
+        PoolRequest {
+            subnet: Some(data.pool),
+            gateway: data.gateway,
+            ip_range: self.shared.range(data.pool),
+            aux_addresses: data.aux_addresses,
+        }
     }
 }

@@ -16,13 +16,13 @@ pub(crate) struct Create {
     #[arg(short, long, default_value = "overlay", value_parser = ["overlay", "weft"])]
     driver: String,
     /// A subnet, as 10.0.0.0/24; may be repeated [default: the first free one]
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = weft_model::cidr)]
     subnet: Vec<IpNet>,
     /// A subnet's gateway; at most one for each [default: its first address]
     #[arg(long, value_name = "ADDRESS")]
     gateway: Vec<IpAddr>,
     /// The part of a subnet to hand out addresses from; at most one for each
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = weft_model::cidr)]
     ip_range: Vec<IpNet>,
     /// An address that something else has, as router=10.0.0.5
     #[arg(long, value_name = "NAME=ADDRESS", value_parser = aux_address)]
@@ -39,7 +39,7 @@ pub(crate) struct Create {
     /// A label
     #[arg(long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
-    /// A driver option: mtu=1400, vni=300
+    /// A driver option: mtu=1400, vni=300, keep=true
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = option)]
     opt: Vec<(String, String)>,
     /// For docker's sake: every network can be attached to
