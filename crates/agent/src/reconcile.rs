@@ -7,6 +7,7 @@ mod agreement;
 pub(crate) mod clash;
 mod desired;
 mod fuzzed;
+mod moves;
 mod names;
 mod resolvers;
 mod rounds;
@@ -27,6 +28,7 @@ use crate::{
     underlay::Underlay,
 };
 use desired::{Below, desired, hand_over};
+use moves::Moves;
 use names::Names;
 use resolvers::Resolvers;
 use rounds::{Outcome, Request, Trouble};
@@ -56,6 +58,7 @@ pub(crate) struct Reconciler {
     /// The last MTU of the underlay, which goes on to hold while it cannot be read.
     underlay_mtu: Option<u32>,
     settled: Option<Settled>,
+    moves: Moves,
 }
 
 /// What rounds made without a failure since the kernel was looked at. Until the period is over it is taken to be as
@@ -98,8 +101,19 @@ impl Reconciler {
         let dns = Arc::clone(&parts.metrics.dns);
         let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
         let (underlay, underlay_mtu, settled) = (parts.host.underlay(), None, None);
-        let reconciler =
-            Self { parts, names, resolvers, reports, looks, requests, underlay, underlay_mtu, settled };
+        let moves = Moves::default();
+        let reconciler = Self {
+            parts,
+            names,
+            resolvers,
+            reports,
+            looks,
+            requests,
+            underlay,
+            underlay_mtu,
+            settled,
+            moves,
+        };
         Ok((reconciler, Rounds::new(seen, looked, ask)))
     }
 
@@ -253,6 +267,10 @@ impl Reconciler {
             return Ok(self.apply(&beside_what_is_there(plan)).await);
         }
         let outcome = self.apply(&plan).await;
+        let moved = self.moves.since_last(&desired, &endpoints);
+        if !moved.is_empty() {
+            self.parts.datapath.announce(moved).await;
+        }
         if outcome.failures.is_empty() && plan.steps.iter().all(|step| kernel.take(step).is_ok()) {
             self.settled = Some(Settled { desired, kernel, seen_at, outcome: outcome.clone() });
         }

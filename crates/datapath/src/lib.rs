@@ -15,7 +15,20 @@ pub use fake::{Fake, Faults};
 pub use linux::Linux;
 
 use async_trait::async_trait;
+use std::net::IpAddr;
+use weft_model::{MacAddr, Vni};
 use weft_plan::{Desired, Observed, Plan};
+
+/// An address of a segment that has another Ethernet address than it had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// The segment.
+    pub vni: Vni,
+    /// The address.
+    pub ip: IpAddr,
+    /// What it has now.
+    pub mac: MacAddr,
+}
 
 /// A kernel that can be observed and changed.
 #[async_trait]
@@ -31,4 +44,7 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Takes the steps of `plan` in their order. A step that fails does not stop those that do not need it.
     async fn apply(&self, plan: &Plan) -> Report;
+
+    /// Tells those on a segment of addresses that have another Ethernet address than they had.
+    async fn announce(&self, _moved: Vec<Moved>) {}
 }

@@ -1,6 +1,6 @@
 //! Networks and their subnets.
 
-use crate::{Extra, NetworkName, Record, Vni};
+use crate::{Extra, MacAddr, NetworkName, Record, Vni};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -239,6 +239,11 @@ impl Network {
             place.get_or_insert(subnet);
         }
         segments
+    }
+
+    /// The Ethernet address of the gateway of segment `vni`, the same on every host.
+    pub fn gateway_mac(&self, vni: Vni) -> Option<MacAddr> {
+        self.subnets.iter().find(|subnet| subnet.vni == vni).map(|subnet| MacAddr::for_ip(subnet.gateway))
     }
 
     /// The subnet `address` lies in.

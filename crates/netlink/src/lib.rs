@@ -5,6 +5,7 @@
 //! runtime's anyway. Callers run them on a thread of their own, with a deadline.
 
 mod address;
+mod announce;
 mod changes;
 mod error;
 #[doc(hidden)]
@@ -20,6 +21,7 @@ mod socket;
 mod transport;
 
 pub use address::{Address, add_address, delete_address};
+pub use announce::announce;
 pub use changes::Changes;
 pub use error::NetlinkError;
 pub use inherited::inherited_sockets;
@@ -29,8 +31,8 @@ pub use namespace::{
     names,
 };
 pub use neighbour::{
-    Forward, Neighbour, delete_neighbour, delete_station, delete_vxlan_forward, set_neighbour, set_station,
-    set_vxlan_forward,
+    Forward, Neighbour, delete_neighbour, delete_station, delete_vxlan_forward, set_neighbour,
+    set_own_station, set_station, set_vxlan_forward,
 };
 pub use nft::{NftTable, Redirect, Redirected, nft_table};
 pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};

@@ -23,12 +23,14 @@ pub struct Neighbour {
 /// A static entry of a forwarding database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forward {
-    /// The number of the VXLAN device or the bridge's port.
+    /// The number of the VXLAN device, the bridge's port, or the bridge.
     pub link: u32,
     /// Frames to this address …
     pub mac: MacAddr,
-    /// … go to this VTEP; absent for a bridge's port.
+    /// … go to this VTEP; absent for a bridge.
     pub vtep: Option<IpAddr>,
+    /// Whether it is an address of the bridge's own, or of a port's.
+    pub own: bool,
 }
 
 impl Socket {
@@ -86,6 +88,13 @@ pub fn set_station(port: u32, mac: MacAddr) -> Request {
     Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
 }
 
+/// Has a bridge take the frames to an address for itself.
+pub fn set_own_station(bridge: u32, mac: MacAddr) -> Request {
+    let mut message = bridge_message(bridge, mac, NeighbourFlags::Own);
+    message.header.state = NeighbourState::Permanent;
+    Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+}
+
 /// Removes an address from a bridge's port.
 pub fn delete_station(port: u32, mac: MacAddr) -> Request {
     Request::new(RouteNetlinkMessage::DelNeighbour(station_message(port, mac)), 0)
@@ -137,22 +146,27 @@ pub(crate) fn neighbour(message: RouteNetlinkMessage) -> Option<Neighbour> {
 pub(crate) fn forward(message: RouteNetlinkMessage) -> Option<Forward> {
     let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
     let state = u16::from(message.header.state);
-    let (mut vtep, mut mac) = (None, None);
+    let (mut vtep, mut mac, mut vlan) = (None, None, None);
     for attribute in message.attributes {
         match attribute {
             NeighbourAttribute::Destination(address) => vtep = ip_of(&address),
             NeighbourAttribute::LinkLayerAddress(bytes) => mac = mac_of(bytes),
+            NeighbourAttribute::Vlan(id) => vlan = Some(id),
             _ => {}
         }
     }
     // A bridge's static entries are NOARP, a VXLAN device's PERMANENT (perhaps with other bits).
     let noarp = u16::from(NeighbourState::Noarp);
     let permanent = u16::from(NeighbourState::Permanent);
+    // A bridge has its own once more for each VLAN (`br_fdb_change_mac_address`, net/bridge/br_fdb.c), which it does
+    // not look at without filtering.
+    let is_bridges = vtep.is_none() && !message.header.flags.contains(NeighbourFlags::Own);
+    let own = is_bridges && state & permanent != 0 && vlan.is_none();
     let is_static = match vtep {
         Some(_) => message.header.flags.contains(NeighbourFlags::Own) && state & permanent != 0,
         None => !message.header.flags.contains(NeighbourFlags::Own) && state & noarp != 0,
     };
-    is_static.then_some(Forward { link: message.header.ifindex, mac: mac?, vtep })
+    (is_static || own).then_some(Forward { link: message.header.ifindex, mac: mac?, vtep, own })
 }
 
 fn mac_of(bytes: Vec<u8>) -> Option<MacAddr> {

@@ -274,7 +274,9 @@ fn differences(place: &Place, have: &Link, want: &Link) -> (Vec<Thing>, Vec<Thin
     let missing = want.neighbours.iter().filter(|(ip, mac)| have.neighbours.get(ip) != Some(mac));
     add.extend(missing.map(|(&ip, &mac)| Thing::Neighbour(ip, mac)));
 
-    delete.extend(have.stations.difference(&want.stations).map(|&mac| Thing::Station(mac)));
+    // What a bridge itself listens to goes with its address.
+    let surplus = have.stations.difference(&want.stations).filter(|_| want.kind != Kind::Bridge);
+    delete.extend(surplus.map(|&mac| Thing::Station(mac)));
     add.extend(want.stations.difference(&have.stations).map(|&mac| Thing::Station(mac)));
     (delete, add)
 }

@@ -52,7 +52,16 @@ impl Observed {
             }
             Step::DeleteLink(place, name) => self.delete_link(place, name),
             Step::SetLink(place, name, change) => self.set_link(place, name, change)?,
-            Step::Add(place, name, thing) => add(self.link(place, name)?, thing)?,
+            Step::Add(place, name, thing) => {
+                add(self.link(place, name)?, thing)?;
+                if let Thing::Station(mac) = thing
+                    && *name != IfName::bridge()
+                    && let Ok(bridge) = self.link(place, &IfName::bridge())
+                {
+                    // An address is in one place.
+                    bridge.stations.remove(mac);
+                }
+            }
             Step::Delete(place, name, thing) => delete(self.link(place, name)?, thing),
             Step::AddRoute(place, route) => self.add_route(place, route)?,
             Step::DeleteRoute(place, route) => {
@@ -129,7 +138,12 @@ impl Observed {
                 namespace.routes.retain(|route| route.dev != *name);
             }
             Change::Mtu(mtu) => link.mtu = *mtu,
-            Change::Mac(mac) => link.mac = Some(*mac),
+            Change::Mac(mac) => {
+                link.mac = Some(*mac);
+                if link.kind == Kind::Bridge {
+                    link.stations = BTreeSet::from([*mac]);
+                }
+            }
             Change::Alias(alias) => link.alias = Some(alias.clone()),
             Change::Port(_) if !bridged => return Err(Refusal::NoDevice),
             Change::Port(port) => link.port = Some(*port),
@@ -192,7 +206,9 @@ fn add(link: &mut Link, thing: &Thing) -> Result<(), Refusal> {
         Thing::Neighbour(ip, mac) => {
             link.neighbours.insert(*ip, *mac);
         }
-        Thing::Station(_) if link.port.is_none() => return Err(Refusal::Unsupported),
+        Thing::Station(_) if link.port.is_none() && link.kind != Kind::Bridge => {
+            return Err(Refusal::Unsupported);
+        }
         Thing::Station(mac) => {
             link.stations.insert(*mac);
         }

@@ -89,13 +89,15 @@ pub struct Link {
     pub fdb: BTreeMap<MacAddr, BTreeSet<IpAddr>>,
     /// Its permanent neighbours; a VXLAN device answers for them.
     pub neighbours: BTreeMap<IpAddr, MacAddr>,
-    /// As a port of a bridge: the Ethernet addresses behind it.
+    /// As a port of a bridge: the Ethernet addresses behind it. As a bridge: its own, which it takes frames for, unless
+    /// somebody has put it behind a port.
     pub stations: BTreeSet<MacAddr>,
 }
 
 impl Link {
     /// A link as the kernel makes it, when nothing else has been done to it.
     pub fn new(kind: Kind, alias: String, mac: Option<MacAddr>, mtu: u32) -> Self {
+        let stations = mac.into_iter().filter(|_| kind == Kind::Bridge).collect();
         Self {
             kind,
             alias: Some(alias),
@@ -106,7 +108,7 @@ impl Link {
             addresses: BTreeSet::new(),
             fdb: BTreeMap::new(),
             neighbours: BTreeMap::new(),
-            stations: BTreeSet::new(),
+            stations,
         }
     }
 

@@ -76,7 +76,9 @@ impl Target {
         // An engine decides about its own end alone.
         port.up = attachment.up || matches!(attachment.outer, Outer::Container { .. });
         port.port = Some(Port::CONTAINER);
-        port.stations.insert(attachment.mac);
+        // An entry for the gateway's would take the bridge's own away (`fdb_add_entry`, net/bridge/br_fdb.c). It is
+        // refused where an endpoint joins, but an older agent may have let it in.
+        port.stations.extend(Some(attachment.mac).filter(|mac| *mac != segment.gateway_mac));
         let inner = (Place::Segment(attachment.vni), IfName::port(id));
 
         let mut far = Link::new(Kind::Veth, alias.clone(), Some(attachment.mac), segment.mtu);

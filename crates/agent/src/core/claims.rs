@@ -1,7 +1,7 @@
 //! Addresses: chosen from the picture, claimed by compare-and-set together with the endpoint they are for.
 //! One round trip where nobody else was after the same address; never a scan, unless the pool seems full.
 
-use super::{Core, Error, JoinOptions, Kind, races::Lost};
+use super::{Core, Error, JoinOptions, Kind, macs, races::Lost};
 use crate::{
     cluster::{Cluster, Stored},
     journal::LocalEndpoints,
@@ -106,7 +106,7 @@ impl Core {
                 Err(error) => return Err(error),
             };
             let endpoint = self.endpoint(joining, &held.addresses);
-            refuse_mac_twice(&cluster, network_id, endpoint.mac)?;
+            macs::refuse_taken(&cluster, (network_id, network), endpoint.mac)?;
             let txn = self.joining(&cluster, network_id, network, (joining, &endpoint), &held)?;
             match self.store.commit(txn).await {
                 Ok(()) => return Ok(((**network).clone(), endpoint)),
@@ -272,7 +272,13 @@ impl Core {
         let pool = subnet.pool;
         let Some(address) = asked else {
             let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
-            return next_address(subnet, last, &|address| busy(pool, address)).ok_or_else(|| {
+            // One whose own Ethernet address somebody has chosen is passed over.
+            let network = cluster.network_with(pool);
+            let busy = |address| {
+                let mac = MacAddr::for_ip(address);
+                busy(pool, address) || network.is_some_and(|on| macs::refuse_taken(cluster, on, mac).is_err())
+            };
+            return next_address(subnet, last, &busy).ok_or_else(|| {
                 let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
                 let range = subnet.ip_range.unwrap_or(pool);
                 Error::conflict(format!(
@@ -368,17 +374,6 @@ fn segments_for<'s, 'n>(
         return Err(Error::invalid("the addresses asked for lie in different segments of the network"));
     }
     Ok(fitting)
-}
-
-/// Two interfaces with one Ethernet address would take each other's packets.
-pub(super) fn refuse_mac_twice(cluster: &Cluster, network: NetworkId, mac: MacAddr) -> Result<(), Error> {
-    let Some((_, other)) = cluster.endpoints_of(&network).find(|(_, endpoint)| endpoint.mac == mac) else {
-        return Ok(());
-    };
-    Err(Error::conflict(format!(
-        "the Ethernet address {mac} is in use by {} on node {}",
-        other.name, other.node
-    )))
 }
 
 /// Whether `claim` is for an endpoint that `node`, which has `endpoints`, once had.

@@ -83,14 +83,17 @@ impl Core {
             fenced: None,
         };
         let joined = view(id, &local);
-        if let Err(error) = self.make(id, local).await {
+        let made = match self.make(id, local).await {
+            Ok(()) => self.refuse_unless_mac_is_alone(network_id, id).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = made {
             // Nothing half-done: what the store still has of it when this fails too, upkeep takes away.
             if let Err(error) = self.leave(id).await {
                 tracing::warn!(endpoint = %name, %error, "cannot take back an endpoint that was not made");
             }
             return Err(error);
         }
-        self.until(|cluster| cluster.endpoints_of(&network_id).any(|(other, _)| *other == id)).await;
         tracing::info!(endpoint = %name, network = %joined.network_name, "joined");
         Ok(joined)
     }

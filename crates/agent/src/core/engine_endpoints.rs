@@ -1,7 +1,7 @@
 //! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
 //! granted before, the engine sets the interface up, and the name may be learnt later.
 
-use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, claims, grants};
+use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, grants, macs};
 use crate::{
     cluster::{Cluster, Stored},
     journal::{EngineEnd, LocalEndpoint},
@@ -9,7 +9,9 @@ use crate::{
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
-use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
+use weft_model::{
+    Endpoint, EndpointId, EndpointName, Extra, IfName, Key, MacAddr, Network, NetworkId, Record,
+};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long the start of a container may wait for its name: without, it starts, too.
@@ -48,7 +50,7 @@ impl Core {
             links: request.names.map(|names| names.links).unwrap_or_default(),
             fenced: None,
         };
-        let made = match self.make(id, local.clone()).await {
+        let made = match self.make_for_engine(id, &local).await {
             Ok(()) => self.hand_over(id, &local).await,
             Err(error) => Err(error),
         };
@@ -59,6 +61,16 @@ impl Core {
             tracing::warn!(endpoint, %error, "cannot take back an endpoint that was not made");
         }
         made
+    }
+
+    async fn make_for_engine(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
+        self.make(id, local.clone()).await?;
+        let endpoint = &local.endpoint;
+        if endpoint.addresses().next().map(MacAddr::for_ip) == Some(endpoint.mac) {
+            // Nobody has chosen it: it is alone unless an address is not, but for one that is chosen right now.
+            return Ok(());
+        }
+        self.refuse_unless_mac_is_alone(local.network_id, id).await
     }
 
     /// Notes that the interface is the engine's from now on.
@@ -79,7 +91,7 @@ impl Core {
             let cluster = self.cluster_with_me().await?;
             let (network_id, network) = network_of(&cluster, &request.addresses)?;
             let endpoint = self.endpoint_for_engine(request);
-            claims::refuse_mac_twice(&cluster, network_id, endpoint.mac)?;
+            macs::refuse_taken(&cluster, (network_id, network), endpoint.mac)?;
             let txn = self.joining_for_engine(&cluster, (network_id, network), request, &endpoint)?;
             match self.store.commit(txn).await {
                 Ok(()) => {

@@ -9,6 +9,7 @@ mod grants;
 mod holds;
 mod inside;
 mod joining;
+mod macs;
 mod networks;
 mod nodes;
 mod patience;

@@ -87,14 +87,13 @@ fn segment(
 ) -> Segment {
     let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
     let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
-    let gateway = subnets.first().map(|subnet| subnet.gateway);
     Segment {
         network: local.network_id,
         vtep: below.vtep,
         port: config.vxlan_port,
         mtu: mtu(&local.network, below),
         gateways,
-        gateway_mac: MacAddr::for_ip(gateway.unwrap_or(IpAddr::from([0, 0, 0, 0]))),
+        gateway_mac: local.network.gateway_mac(vni).unwrap_or(MacAddr::for_ip(IpAddr::from([0, 0, 0, 0]))),
         egress: false,
         remotes: remotes(config, cluster, local, vni),
     }

@@ -307,6 +307,7 @@ fn entry(at: &mut Open, step: &Step) -> Result<Request, NetlinkError> {
         (Thing::Fdb(mac, vtep), false) => weft_netlink::delete_vxlan_forward(link, *mac, *vtep),
         (Thing::Neighbour(ip, mac), true) => weft_netlink::set_neighbour(link, *ip, *mac),
         (Thing::Neighbour(ip, _), false) => weft_netlink::delete_neighbour(link, *ip),
+        (Thing::Station(mac), true) if *name == IfName::bridge() => weft_netlink::set_own_station(link, *mac),
         (Thing::Station(mac), true) => weft_netlink::set_station(link, *mac),
         (Thing::Station(mac), false) => weft_netlink::delete_station(link, *mac),
     })

@@ -1,5 +1,6 @@
 //! The real kernel.
 
+mod announce;
 mod apply;
 mod kernel;
 mod netfilter;
@@ -8,7 +9,7 @@ mod sysctl;
 
 pub(crate) use observe::interpret;
 
-use crate::{Datapath, DatapathError, Failure, Report};
+use crate::{Datapath, DatapathError, Failure, Moved, Report};
 use async_trait::async_trait;
 use std::{io, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -17,6 +18,8 @@ use weft_plan::{Desired, Observed, Plan, Step};
 
 /// How long one look at the kernel may take. Each request has a deadline of its own besides.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long announcements may take together.
+const ANNOUNCE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the steps of one plan may take together.
 const APPLY_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -87,6 +90,13 @@ impl Datapath for Linux {
             report.append(self.carry_out(steps).await);
         }
         report
+    }
+
+    async fn announce(&self, moved: Vec<Moved>) {
+        let announced = self.on_thread(ANNOUNCE_DEADLINE, move || announce::announce(&moved)).await;
+        if let Err(error) = announced {
+            tracing::warn!(error = chain(&error), "cannot announce addresses that moved");
+        }
     }
 }
 

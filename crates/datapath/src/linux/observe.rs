@@ -232,6 +232,12 @@ fn forwards(namespace: &mut Namespace, known: &Known, found: Vec<Forward>) {
             Some(vtep) => {
                 link.fdb.entry(entry.mac).or_default().insert(vtep);
             }
+            // Other addresses of its own come and go with ports.
+            None if entry.own => {
+                if link.kind == Kind::Bridge && link.mac == Some(entry.mac) {
+                    link.stations.insert(entry.mac);
+                }
+            }
             None => {
                 link.stations.insert(entry.mac);
             }

@@ -12,6 +12,7 @@ mod disks;
 mod embedded;
 mod exhausted;
 mod joining;
+mod macs;
 mod names;
 mod networks;
 mod observing;

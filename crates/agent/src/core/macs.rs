@@ -1,0 +1,49 @@
+//! Ethernet addresses: one interface of a network has each, and the gateways keep theirs.
+
+use super::{Core, Error};
+use crate::cluster::{Cluster, Stored};
+use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId};
+
+/// Two interfaces with one Ethernet address would take each other's packets, and one with the gateway's all those that
+/// are to leave the network.
+pub(super) fn refuse_taken(
+    cluster: &Cluster,
+    (id, network): (NetworkId, &Stored<Network>),
+    mac: MacAddr,
+) -> Result<(), Error> {
+    if network.subnets.iter().any(|subnet| network.gateway_mac(subnet.vni) == Some(mac)) {
+        let name = &network.name;
+        return Err(Error::conflict(format!(
+            "the Ethernet address {mac} is that of a gateway of network {name}: choose another, or none"
+        )));
+    }
+    match cluster.endpoints_of(&id).find(|(_, endpoint)| endpoint.mac == mac) {
+        Some((_, other)) => Err(in_use_by(other)),
+        None => Ok(()),
+    }
+}
+
+fn in_use_by(other: &Endpoint) -> Error {
+    Error::conflict(format!(
+        "the Ethernet address {} is in use by {} on node {}",
+        other.mac, other.name, other.node
+    ))
+}
+
+impl Core {
+    /// Looks at an endpoint that was just written, once it is seen. Two that chose one Ethernet address at the same time
+    /// did not see each other before; the store has put them in an order, and the later one has to go.
+    pub(super) async fn refuse_unless_mac_is_alone(
+        &self,
+        network: NetworkId,
+        id: EndpointId,
+    ) -> Result<(), Error> {
+        self.until(|cluster| cluster.endpoint(&id).is_some()).await;
+        let cluster = self.known();
+        let Some((_, own)) = cluster.endpoint(&id) else { return Ok(()) };
+        let earlier = cluster.endpoints_of(&network).find(|(other, endpoint)| {
+            **other != id && endpoint.mac == own.mac && endpoint.modified < own.modified
+        });
+        earlier.map_or(Ok(()), |(_, other)| Err(in_use_by(other)))
+    }
+}
