@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_dns::EngineResolver;
-use weft_model::PortMapping;
+use weft_model::{InUse, PortMapping};
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
 #[async_trait]
@@ -29,6 +29,9 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// Where this host is, as it moves.
     fn underlay(&self) -> watch::Receiver<Underlay>;
+
+    /// Takes note of what an engine on this host uses of the address space, besides what is ours.
+    fn engine_uses(&self, _ranges: Vec<InUse>) {}
 
     /// The MTU of the device that VXLAN packets leave through, in bytes.
     async fn underlay_mtu(&self) -> Result<u32, Error>;

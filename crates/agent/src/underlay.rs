@@ -35,6 +35,8 @@ pub(crate) struct Underlay {
     pub(crate) problem: Option<String>,
     /// What else it uses of the address space.
     pub(crate) uses: Vec<InUse>,
+    /// What an engine on it has networks for, which are not ours; part of `uses` a moment later.
+    pub(crate) engine: Vec<InUse>,
 }
 
 /// The address to begin with. An interface may not have it yet.
@@ -88,13 +90,13 @@ pub(crate) async fn follow(advertise: Advertise, usage: Usage, underlay: watch::
 impl Underlay {
     /// At `address`, where others can reach it.
     pub(crate) fn at(address: IpAddr) -> Self {
-        Self { address, problem: None, uses: Vec::new() }
+        Self { address, problem: None, uses: Vec::new(), engine: Vec::new() }
     }
 
     /// Takes what was found, and says it if it is news.
     fn is_changed_by(&mut self, found: Result<IpAddr, NoAddress>) -> bool {
         let now = match found {
-            Ok(address) => Self { address, problem: None, uses: self.uses.clone() },
+            Ok(address) => Self { address, problem: None, ..self.clone() },
             Err(NoAddress::Netlink(error)) => {
                 tracing::debug!(error = chain(&error), "cannot look for the advertised address");
                 return false;

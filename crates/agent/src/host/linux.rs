@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::sync::{oneshot, watch};
 use weft_datapath::underlay;
-use weft_model::{PortMapping, Protocol};
+use weft_model::{InUse, PortMapping, Protocol};
 use weft_netlink::{
     Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named, delete_named,
     in_namespace,
@@ -52,6 +52,14 @@ impl Host for LinuxHost {
 
     fn underlay(&self) -> watch::Receiver<Underlay> {
         self.underlay.subscribe()
+    }
+
+    fn engine_uses(&self, ranges: Vec<InUse>) {
+        // It is published at the next look at what this host uses.
+        self.underlay.send_if_modified(|underlay| {
+            underlay.engine = ranges;
+            false
+        });
     }
 
     async fn underlay_mtu(&self) -> Result<u32, Error> {

@@ -38,8 +38,10 @@ impl Usage {
         let text = |path: &'static str| tokio::task::spawn_blocking(move || std::fs::read_to_string(path));
         let resolv_conf = text("/etc/resolv.conf").await.ok().and_then(Result::ok).unwrap_or_default();
         let daemon_json = text(DAEMON_JSON).await.ok().and_then(Result::ok);
-        let address = underlay.borrow().address;
-        let uses = InUse::as_recorded(self.of(address, &routes, &resolv_conf, daemon_json.as_deref()));
+        let Underlay { address, engine, .. } = underlay.borrow().clone();
+        let mut uses = self.of(address, &routes, &resolv_conf, daemon_json.as_deref());
+        uses.extend(engine);
+        let uses = InUse::as_recorded(uses);
         underlay.send_if_modified(|underlay| {
             let changed = underlay.uses != uses;
             underlay.uses = uses;

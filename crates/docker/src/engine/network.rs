@@ -136,6 +136,8 @@ pub struct ForeignNetwork {
     pub driver: String,
     /// The engine's id of it, if it is of our kind.
     pub id: Option<NetworkId>,
+    /// Its subnets, as far as they can be read.
+    pub subnets: Vec<IpNet>,
     /// What does not parse.
     pub why: String,
 }
@@ -177,7 +179,9 @@ impl<'de> Deserialize<'de> for NetworkList {
 impl ForeignNetwork {
     fn new(value: &Value, why: String) -> Self {
         let text = |field| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { name: text("Name"), driver: text("Driver"), id: text("Id").parse().ok(), why }
+        let pools = value.pointer("/IPAM/Config").and_then(Value::as_array).into_iter().flatten();
+        let subnets = pools.filter_map(|pool| pool.get("Subnet")?.as_str()?.parse().ok()).collect();
+        Self { name: text("Name"), driver: text("Driver"), id: text("Id").parse().ok(), subnets, why }
     }
 }
 

@@ -109,3 +109,26 @@ fn what_others_made_is_left_alone() {
     one.docker("network rm overlay");
     cluster.is_empty_soon();
 }
+
+/// Neither host has a route to what Swarm and macvlan have: their engines alone know.
+#[test]
+fn what_engines_have_besides_is_passed_over() {
+    let Some(cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
+    let [first, second] = [&cluster.engines[0], &cluster.engines[1]];
+    // Its ingress network takes 10.0.0.0/24.
+    first.docker("swarm init --advertise-addr 192.168.77.11 --listen-addr 192.168.77.11");
+    first.docker("network create -d macvlan -o parent=eth0 --subnet 10.0.1.0/24 lan");
+    until("the other host knows", SOON, || {
+        !second.succeeds(&format!("{CREATE} --subnet 10.0.1.0/25 there"))
+            || !second.succeeds("network rm there")
+    });
+    let refusal = second.refused(&format!("{CREATE} --subnet 10.0.1.0/25 there"));
+    assert!(refusal.contains("10.0.1.0/24, which node host1 uses: Docker's network lan"), "{refusal}");
+    for engine in [first, second] {
+        engine.refused(&format!("{CREATE} --subnet 10.0.0.0/24 there"));
+    }
+    cluster.create_network("overlay");
+    let inspected = second.docker("network inspect -f {{range.IPAM.Config}}{{.Subnet}}{{end}} overlay");
+    assert_eq!(inspected.trim(), "10.0.2.0/24");
+    first.docker("swarm leave --force");
+}

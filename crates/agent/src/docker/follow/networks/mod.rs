@@ -12,8 +12,11 @@ use crate::{
 use plan::{Scene, Step, plan};
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
-use weft_docker::engine::{self, EngineError, ForeignNetwork};
-use weft_model::NetworkId;
+use weft_docker::{
+    engine::{self, EngineError, ForeignNetwork},
+    plugin::DRIVER,
+};
+use weft_model::{InUse, NetworkId};
 
 /// How often to look at all networks without a reason. Also how long one has to be missing to be forgotten.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -79,6 +82,7 @@ impl<'f> Networks<'f> {
         let list = self.engine.networks().await?;
         self.known = list.networks.into_iter().map(|network| (network.id, network)).collect();
         self.foreign = list.foreign;
+        self.follower.core.host.engine_uses(self.uses());
         let is_foreign = |id: &NetworkId| self.foreign.iter().any(|foreign| foreign.id == Some(*id));
         let unlisted = before.into_keys().filter(|id| !self.known.contains_key(id) && !is_foreign(id));
         let gone = self.unlisted.look(unlisted, PERIOD);
@@ -86,6 +90,21 @@ impl<'f> Networks<'f> {
             tracing::error!(error, "networks that Docker does not have any more are not forgotten");
         }
         Ok(())
+    }
+
+    /// What the engine's other networks take of the address space. This host has no routes to those of Swarm.
+    fn uses(&self) -> Vec<InUse> {
+        let others = self.known.values().filter(|network| network.driver != DRIVER);
+        let others = others.flat_map(|network| {
+            network.ipam.pools.iter().filter_map(|pool| Some((pool.subnet?, network.name.as_str())))
+        });
+        let foreign = self.foreign.iter().filter(|network| network.driver != DRIVER);
+        let foreign =
+            foreign.flat_map(|network| network.subnets.iter().map(|subnet| (*subnet, network.name.as_str())));
+        others
+            .chain(foreign)
+            .map(|(net, name)| InUse::new(net, &format!("Docker's network {name}")))
+            .collect()
     }
 
     async fn look_at(&mut self, id: NetworkId) -> Result<(), EngineError> {

@@ -179,7 +179,7 @@ fn a_network_of_another_driver_is_left_alone() {
     );
     let mut world = World::default().with_cluster(1, "a", "10.0.0.0/24");
     let (name, driver, why) = ("a".to_owned(), "overlay".to_owned(), "its id".to_owned());
-    world.foreign.push(ForeignNetwork { name, driver, id: Some(id_of(9)), why });
+    world.foreign.push(ForeignNetwork { name, driver, id: Some(id_of(9)), subnets: Vec::new(), why });
     assert!(world.problem().contains("of driver overlay"));
 }
 
@@ -190,7 +190,7 @@ fn what_cannot_be_in_the_cluster_is_said() {
     assert!(world.problem().contains("create it with --ipam-driver weft"));
     let mut world = World::default();
     let (name, driver, why) = ("ä".to_owned(), DRIVER.to_owned(), "invalid network name".to_owned());
-    world.foreign.push(ForeignNetwork { name, driver, id: Some(id_of(9)), why });
+    world.foreign.push(ForeignNetwork { name, driver, id: Some(id_of(9)), subnets: Vec::new(), why });
     assert_eq!(world.problem(), "Docker's network ä is not in the cluster: invalid network name");
 }
 
