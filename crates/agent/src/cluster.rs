@@ -349,6 +349,7 @@ fn same(a: &Endpoints, b: &Endpoints) -> bool {
     a.len() == b.len() && revisions(a) == revisions(b)
 }
 
+mod keys;
 mod written;
 
 #[cfg(test)]

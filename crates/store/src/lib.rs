@@ -44,7 +44,7 @@ pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::MemoryStore;
 pub use options::{InvalidOption, STORE_OPTIONS, StoreOptions};
 pub use txn::{Condition, MAX_OPS, Op, Txn};
-pub use types::{Entry, Event, Listing, Revision, SessionId, Update};
+pub use types::{Entry, Event, Listing, Mark, Revision, SessionId, Update};
 pub use url::{InvalidUrl, Remote, StoreUrl};
 
 use async_trait::async_trait;
@@ -74,6 +74,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The entry under `key`, no older than the call.
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
+
+    /// How far the keys under `prefix` have come, no earlier than the call: a watch of `prefix` that has come as
+    /// far has told whatever was acknowledged before. Cheaper than a list: no key is told.
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError>;
 
     /// What happens under `prefix` after `revision`, which a [`Listing`] or an earlier [`Update`] gave.
     ///

@@ -62,6 +62,25 @@ impl Update {
     }
 }
 
+/// How far the keys under a prefix had come at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The moment. Where nothing under the prefix changed lately, a watch may be older, and yet miss nothing.
+    pub now: Revision,
+    /// When one of the keys was written last.
+    pub written: Revision,
+    /// How many there were.
+    pub keys: u64,
+}
+
+impl Mark {
+    /// Whether whoever knows the keys as of `revision`, which the watch gave, and has `keys` of them, has missed
+    /// nothing: where nothing was written since, none can have gone without their number telling.
+    pub fn is_met(&self, revision: Revision, keys: impl FnOnce() -> u64) -> bool {
+        revision >= self.now || revision >= self.written && keys() == self.keys
+    }
+}
+
 /// A session, as its store calls it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

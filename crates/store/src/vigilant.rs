@@ -9,7 +9,7 @@
 //!
 //! Who asks for all of it waits as long as it takes while the store answers what else it is asked.
 
-use crate::{CommitError, Entry, Event, Listing, Revision, SessionId, Store, StoreError, Txn, Update};
+use crate::{CommitError, Entry, Event, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use std::{
@@ -162,6 +162,10 @@ impl<S: Store> Store for Vigilant<S> {
         self.heed(self.inner.store.get(key).await)
     }
 
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        self.heed(self.inner.store.mark(prefix).await)
+    }
+
     fn watch(&self, prefix: &str, mut revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
         let (inner, prefix) = (Arc::clone(&self.inner), prefix.to_owned());
         let mut failures = self.failures.subscribe();
@@ -254,6 +258,9 @@ mod tests {
         }
         async fn get(&self, _: &str) -> Result<Option<Entry>, StoreError> {
             self.answer(None)
+        }
+        async fn mark(&self, _: &str) -> Result<Mark, StoreError> {
+            self.answer(Mark { now: Revision(5), written: Revision(5), keys: 0 })
         }
         fn watch(&self, _: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
             self.watched.lock().unwrap().push(revision);

@@ -105,3 +105,29 @@ fn a_record_of_a_later_format_is_no_garbage() {
         assert_eq!((cluster.unknown.len(), cluster.garbage().count()), (0, garbage));
     }
 }
+
+#[test]
+fn every_key_counts_once() {
+    let (network, id) = ids();
+    let key = Key::Endpoint(network, id);
+    let foreign = Entry { key: "weft/v1/notes".into(), value: b"hello".to_vec(), ..entry(&key, vec![], 1) };
+    let mut entries = vec![
+        foreign,
+        entry(&key, endpoint("a"), 2),
+        entry(&Key::Epoch, b"garbage".to_vec(), 2),
+        entry(&Key::Latest("host1".parse().unwrap()), b"garbage".to_vec(), 2),
+    ];
+    let written = [Key::Name("overlay".parse().unwrap()), Key::Vni("256".parse().unwrap())];
+    entries.extend(written.iter().map(|key| entry(key, network.to_json(), 3)));
+    let mut cluster = Cluster::read(&keyspace(), &Listing { entries, revision: Revision(3) });
+    assert_eq!(cluster.keys(&keyspace()), 6);
+    let mut events = |events| cluster.advance(&keyspace(), Update::Events { events, revision: Revision(4) });
+    // What becomes unreadable is kept as it was; what is gone is gone.
+    events(vec![Event::Put(entry(&key, b"garbage".to_vec(), 4)), Event::Delete("weft/v1/notes".into())]);
+    assert_eq!(cluster.keys(&keyspace()), 5);
+    cluster.advance(
+        &keyspace(),
+        Update::Events { events: vec![Event::Delete(keyspace().path(&key))], revision: Revision(5) },
+    );
+    assert_eq!(cluster.keys(&keyspace()), 4);
+}

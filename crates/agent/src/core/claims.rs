@@ -1,77 +1,24 @@
 //! Addresses: chosen from the picture, claimed by compare-and-set together with the endpoint they are for.
 //! One round trip where nobody else was after the same address; never a scan, unless the pool seems full.
 
-use super::{Core, Error, JoinOptions, Kind, macs, races::Lost};
+use super::{
+    Core, Error, JoinOptions, Kind, macs,
+    pending::{ClaimKey, Held},
+    races::Lost,
+};
 use crate::{
     cluster::{Cluster, Stored},
     journal::LocalEndpoints,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
-use std::{
-    collections::HashSet,
-    net::IpAddr,
-    sync::{Mutex, PoisonError},
-};
+use std::{net::IpAddr, sync::PoisonError};
 use weft_ipam::next_address;
 use weft_model::{
     Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId, Node,
     NodeName, Record, Segment, Subnet,
 };
 use weft_store::{CommitError, Condition, Txn};
-
-/// An address of a pool.
-pub(super) type ClaimKey = (IpNet, IpAddr);
-
-/// What is being claimed on this node right now: addresses that no other request should try, and endpoints
-/// that nobody should take for leftovers.
-#[derive(Default)]
-pub(crate) struct Pending {
-    addresses: Mutex<HashSet<ClaimKey>>,
-    endpoints: Mutex<HashSet<EndpointId>>,
-}
-
-/// Addresses kept from other requests of this node until dropped.
-pub(super) struct Held<'p> {
-    pending: &'p Pending,
-    pub(super) addresses: Vec<ClaimKey>,
-    /// Whether the next ones follow these.
-    pub(super) in_order: bool,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let mut all = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        for held in &self.addresses {
-            all.remove(held);
-        }
-    }
-}
-
-/// An endpoint that is being made: not a leftover until dropped.
-pub(super) struct InTheMaking<'p> {
-    pending: &'p Pending,
-    id: EndpointId,
-}
-
-impl Drop for InTheMaking<'_> {
-    fn drop(&mut self) {
-        self.pending.endpoints.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-    }
-}
-
-impl Pending {
-    /// Says that `id` is being made.
-    pub(super) fn make(&self, id: EndpointId) -> InTheMaking<'_> {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        InTheMaking { pending: self, id }
-    }
-
-    /// Whether `id` is being made.
-    pub(super) fn is_in_the_making(&self, id: &EndpointId) -> bool {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
-    }
-}
 
 /// Who wants to be on a network.
 pub(super) struct Joining<'a> {
@@ -80,6 +27,14 @@ pub(super) struct Joining<'a> {
     pub(super) container: Option<String>,
     pub(super) created: Timestamp,
     pub(super) options: &'a JoinOptions,
+}
+
+/// What is about to be claimed, for whom.
+struct Claiming<'p> {
+    network: Stored<Network>,
+    endpoint: Endpoint,
+    held: Held<'p>,
+    txn: Txn,
 }
 
 impl Core {
@@ -93,32 +48,45 @@ impl Core {
         let mut read_anew = false;
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster_with_me().await?;
-            let (network, held) = match self.choose(&cluster, network_id, joining.options, &lost) {
-                Ok(chosen) => chosen,
+            self.cluster_with_me().await?;
+            let decided = self.decide(|cluster| self.claiming(cluster, network_id, joining, &lost)).await;
+            let (cluster, chosen) = match decided {
+                Ok(decided) => decided,
                 // Before saying that a pool is full, forget what was only believed to be lost, once.
                 Err(error) if error.kind == Kind::Conflict && !lost.is_empty() && !read_anew => {
                     read_anew = true;
                     lost.forget();
-                    attempts.again(&cluster).await?;
+                    attempts.at_once()?;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let endpoint = self.endpoint(joining, &held.addresses);
-            macs::refuse_taken(&cluster, (network_id, network), endpoint.mac)?;
-            let txn = self.joining(&cluster, network_id, network, (joining, &endpoint), &held)?;
-            match self.store.commit(txn).await {
-                Ok(()) => return Ok(((**network).clone(), endpoint)),
+            match self.store.commit(chosen.txn).await {
+                Ok(()) => return Ok(((*chosen.network).clone(), chosen.endpoint)),
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
                     let claimed = |key: &&ClaimKey| keys.contains(&self.path(&Key::Claim(key.0, key.1)));
-                    let learnt = lost.add(held.addresses.iter().filter(claimed).map(|(_, a)| *a), &self.env);
+                    let addresses = chosen.held.addresses.iter().filter(claimed).map(|(_, a)| *a);
+                    let learnt = lost.add(addresses, &self.env);
                     // Somebody was faster: try another address at once. Anything else: look again first.
                     if learnt { attempts.at_once()? } else { attempts.again(&cluster).await? }
                 }
             }
         }
+    }
+
+    fn claiming(
+        &self,
+        cluster: &Cluster,
+        network_id: NetworkId,
+        joining: &Joining<'_>,
+        lost: &Lost,
+    ) -> Result<Claiming<'_>, Error> {
+        let (network, held) = self.choose(cluster, network_id, joining.options, lost)?;
+        let endpoint = self.endpoint(joining, &held.addresses);
+        macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
+        let txn = self.joining(cluster, network_id, network, (joining, &endpoint), &held)?;
+        Ok(Claiming { network: network.clone(), endpoint, held, txn })
     }
 
     fn endpoint(&self, joining: &Joining<'_>, addresses: &[ClaimKey]) -> Endpoint {
@@ -210,7 +178,7 @@ impl Core {
         pool: IpNet,
         asked: Option<IpAddr>,
         lost: &Lost,
-    ) -> Result<Held<'_>, Error> {
+    ) -> Result<(ClaimKey, Held<'_>), Error> {
         let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = |pool: IpNet, address: IpAddr| {
             cluster.is_claimed(pool, address) || lost.contains(address) || held.contains(&(pool, address))
@@ -219,7 +187,8 @@ impl Core {
         let subnet = subnet.ok_or_else(|| Error::not_found("subnet", &pool.to_string()))?;
         let key = (pool, self.choose_in(cluster, subnet, asked, (lost, &busy))?);
         held.insert(key);
-        Ok(Held { pending: &self.pending, addresses: vec![key], in_order: lost.none_yet() })
+        let in_order = lost.none_yet();
+        Ok((key, Held { pending: &self.pending, addresses: vec![key], in_order }))
     }
 
     /// Chooses addresses: in the segment that the asked ones lie in, or the first with room.

@@ -52,8 +52,16 @@ impl Verbs for Door {
         self.0.network_views()
     }
 
-    fn network(&self, network: &str) -> Result<NetworkView, Error> {
-        self.0.network_view(network)
+    fn known_network(&self, network: NetworkId) -> Option<NetworkView> {
+        self.0.known_network(network)
+    }
+
+    async fn look_again(&self) {
+        self.0.look_again().await;
+    }
+
+    async fn network(&self, network: &str) -> Result<NetworkView, Error> {
+        self.0.inspect(network).await
     }
 
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
@@ -83,6 +91,10 @@ impl Verbs for Door {
 
     fn nodes(&self) -> Vec<NodeView> {
         self.0.node_views()
+    }
+
+    async fn node(&self, node: &str) -> Result<NodeView, Error> {
+        self.0.node_view(node).await
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
@@ -188,6 +200,10 @@ impl EngineVerbs for Door {
 
     fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)> {
         self.0.known().network_with(pool).map(|(id, network)| (id, network.name.clone()))
+    }
+
+    async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
+        self.0.check_pool(pool, network).await
     }
 
     fn engine_endpoints(&self) -> Vec<EngineEndpoint> {

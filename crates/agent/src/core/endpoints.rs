@@ -32,8 +32,7 @@ impl Core {
             let path = request.netns.display();
             return Err(Error::invalid(format!("the network namespace {path} must be an absolute path")));
         }
-        let cluster = self.cluster().await?;
-        let (network, _) = find(&cluster, &request.network)?;
+        let (_, network) = self.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
         let holder = Holder { netns: request.netns, process: None, ports: Vec::new() };
         self.join(network, &request.name, &request.options, holder).await
     }
@@ -47,7 +46,7 @@ impl Core {
     ) -> Result<EndpointView, Error> {
         let _one_at_a_time = self.joining.lock(&holder.netns, network_id, name).await;
         if let Some((id, local)) = self.same_again(network_id, name, options, &holder) {
-            self.refuse_if_cut_off(id, &local)?;
+            self.refuse_if_cut_off(id, &local).await?;
             self.rounds.made(DATA_PLANE_PATIENCE, &id).await?;
             return Ok(view(id, &local));
         }
@@ -122,22 +121,30 @@ impl Core {
     }
 
     /// What is there already is no good where somebody else has its address by now.
-    pub(super) fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
-        let known = self.known();
-        let taken = || {
-            let mut claims =
-                local.subnets().map(|(address, subnet)| (address, known.claim(subnet.pool, address)));
-            claims.find_map(|(address, claim)| {
-                let node = &claim.filter(|claim| claim.endpoint != id)?.node;
-                Some(format!("address {address} went to an endpoint of node {node} meanwhile"))
-            })
+    pub(super) async fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
+        let cut_off = |why: &str| {
+            let (name, network) = (&local.endpoint.name, &local.network.name);
+            Error::conflict(format!(
+                "{name} is on network {network} already, and is cut off: {why}; take it off the network, and put it \
+                 on again"
+            ))
         };
-        let Some(why) = local.fenced.clone().or_else(taken) else { return Ok(()) };
-        let (name, network) = (&local.endpoint.name, &local.network.name);
-        let message = format!(
-            "{name} is on network {network} already, and is cut off: {why}; take it off the network, and put it on again"
-        );
-        Err(Error::conflict(message))
+        if let Some(why) = &local.fenced {
+            return Err(cut_off(why));
+        }
+        let still_its_own = |cluster: &Cluster| {
+            let mut claims = local
+                .subnets()
+                .filter_map(|(address, subnet)| Some((address, cluster.claim(subnet.pool, address)?)));
+            match claims.find(|(_, claim)| claim.endpoint != id) {
+                Some((address, claim)) => {
+                    let node = &claim.node;
+                    Err(cut_off(&format!("address {address} went to an endpoint of node {node} meanwhile")))
+                }
+                None => Ok(()),
+            }
+        };
+        self.look_up(still_its_own).await
     }
 
     /// When an endpoint that joins `netns` now is created: after those it has, also where the clock went back. Their
@@ -179,7 +186,10 @@ impl Core {
 
     pub(crate) async fn detach_endpoint(&self, network: &str, endpoint: &str) -> Result<(), Error> {
         let known = self.journal.endpoints();
-        let network = find_local_network(&self.known(), &known, network)?;
+        let network = match local_network(&known, network) {
+            Some(id) => id,
+            None => self.look_up(|cluster| find(cluster, network).map(|(id, _)| id)).await?,
+        };
         let on_it = known.iter().filter(|(_, local)| local.network_id == network);
         let id = the_one(endpoint, on_it.map(|(id, local)| (*id, &local.endpoint)))?
             .ok_or_else(|| Error::not_found("endpoint", &format!("{endpoint} on this node")))?;
@@ -192,8 +202,7 @@ impl Core {
         container: &str,
         options: JoinOptions,
     ) -> Result<EndpointView, Error> {
-        let cluster = self.cluster().await?;
-        let (network, _) = find(&cluster, network)?;
+        let (_, network) = self.decide(|cluster| find(cluster, network).map(|(id, _)| id)).await?;
         let process = self.processes.find(container)?;
         self.processes.require_running(&process)?;
         let holder =
@@ -207,17 +216,28 @@ impl Core {
         container: &str,
         force: bool,
     ) -> Result<(), Error> {
-        let cluster = self.known();
-        let (network_id, record) = find(&cluster, network)?;
+        let (id, here) = self.look_up(|cluster| self.to_take_off(cluster, network, container, force)).await?;
+        if here { self.leave(id).await } else { self.release(id).await }
+    }
+
+    /// The endpoint to take off a network, and whether it is of this node.
+    fn to_take_off(
+        &self,
+        cluster: &Cluster,
+        network: &str,
+        container: &str,
+        force: bool,
+    ) -> Result<(EndpointId, bool), Error> {
+        let (network_id, record) = find(cluster, network)?;
         let on_it = || cluster.endpoints_of(&network_id).map(|(id, endpoint)| (*id, &**endpoint));
         let here = the_one(container, on_it().filter(|(_, e)| e.node == self.config.node_name))?;
-        let found = here.map_or_else(|| the_one(container, on_it()), |id| Ok(Some(id)))?;
-        let Some((id, (_, endpoint))) = found.and_then(|id| Some((id, cluster.endpoint(&id)?))) else {
+        if let Some(id) = here {
+            return Ok((id, true));
+        }
+        let found = the_one(container, on_it())?.and_then(|id| Some((id, cluster.endpoint(&id)?.1)));
+        let Some((id, endpoint)) = found else {
             return Err(Error::new(Kind::NotFound, format!("{container} is not on network {}", record.name)));
         };
-        if endpoint.node == self.config.node_name {
-            return self.leave(id).await;
-        }
         if cluster.is_up(&endpoint.node) || !force {
             return Err(Error::conflict(format!(
                 "{container} is on node {}: disconnect it there{}",
@@ -225,17 +245,15 @@ impl Core {
                 if cluster.is_up(&endpoint.node) { "" } else { ", or use --force, since that node is down" }
             )));
         }
-        self.release(id).await
+        Ok((id, false))
     }
 }
 
-/// As [`find`], for networks this node is on also without the store.
-fn find_local_network(cluster: &Cluster, known: &LocalEndpoints, name: &str) -> Result<NetworkId, Error> {
+/// A network that this node is on, by its name or id: also one that was removed elsewhere, with what is cut off here.
+fn local_network(known: &LocalEndpoints, name: &str) -> Option<NetworkId> {
     let by_name = known.values().find(|e| e.network.name.as_str() == name);
-    // Also the id of a network that was removed elsewhere, with what is cut off here.
     let by_id = || known.values().find(|e| e.network_id.to_string() == name);
-    let local = by_name.or_else(by_id).map(|e| e.network_id);
-    local.map_or_else(|| find(cluster, name).map(|(id, _)| id), Ok)
+    by_name.or_else(by_id).map(|e| e.network_id)
 }
 
 /// The endpoint called `name`: by its name; otherwise by the start of its id, or of its container's, that

@@ -28,7 +28,7 @@ impl Core {
                 let message = format!("endpoint {} is there already, with other addresses", id.short());
                 return Err(Error::conflict(message));
             }
-            self.refuse_if_cut_off(id, &local)?;
+            self.refuse_if_cut_off(id, &local).await?;
             // The engine did not get the answer.
             return self.hand_over(id, &local).await;
         }
@@ -88,17 +88,21 @@ impl Core {
     async fn claim_for_engine(&self, request: &Join) -> Result<(NetworkId, Network, Endpoint), Error> {
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster_with_me().await?;
-            let (network_id, network) = network_of(&cluster, &request.addresses)?;
+            self.cluster_with_me().await?;
             let endpoint = self.endpoint_for_engine(request);
-            macs::refuse_taken(&cluster, (network_id, network), endpoint.mac)?;
-            let txn = self.joining_for_engine(&cluster, (network_id, network), request, &endpoint)?;
+            let claiming = |cluster: &Cluster| {
+                let (network_id, network) = network_of(cluster, &request.addresses)?;
+                macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
+                let txn = self.joining_for_engine(cluster, (network_id, network), request, &endpoint)?;
+                Ok((network_id, network.clone(), txn))
+            };
+            let (cluster, (network_id, network, txn)) = self.decide(claiming).await?;
             match self.store.commit(txn).await {
                 Ok(()) => {
                     for address in &request.addresses {
                         self.grants.take((address.trunc(), address.addr()));
                     }
-                    return Ok((network_id, (**network).clone(), endpoint));
+                    return Ok((network_id, (*network).clone(), endpoint));
                 }
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),

@@ -56,7 +56,13 @@ pub trait EngineVerbs: Send + Sync + 'static {
     /// Waits a moment until the cluster knows what an endpoint is called, if anybody can find out.
     async fn named(&self, endpoint: EndpointId);
 
-    /// The network of the cluster that has `pool`.
+    /// Says whether `pool` is still that of `network`, as far as anybody knows.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) if it is another's by now, naming it.
+    async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error>;
+
+    /// The network of the cluster that has `pool`, as far as is known.
     fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)>;
 
     /// The endpoints that engines have on this node, with their sandboxes.

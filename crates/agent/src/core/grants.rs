@@ -3,8 +3,7 @@
 
 use super::{
     Core, Error, Kind,
-    claims::{ClaimKey, Held},
-    networks::Known,
+    pending::{ClaimKey, Held},
     races::Lost,
 };
 use crate::cluster::{Cluster, Stored};
@@ -106,12 +105,16 @@ impl Core {
         let mut lost = Lost::default();
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster_with(pool).await?;
-            let (network_id, network) = of_pool(&cluster, pool)?;
-            let held = self.choose_from(&cluster, network, pool, asked, &lost)?;
-            let Some(&key @ (_, address)) = held.addresses.first() else { continue };
+            self.until_created(pool).await?;
+            let granting = |cluster: &Cluster| {
+                let (network_id, network) = of_pool(cluster, pool)?;
+                let (key, held) = self.choose_from(cluster, network, pool, asked, &lost)?;
+                let txn = self.granting(cluster, (network_id, network), &held, id, asked)?;
+                Ok((key, held, txn))
+            };
+            let (cluster, (key @ (_, address), _held, txn)) = self.decide(granting).await?;
             let _in_the_making = self.pending.make(id);
-            match self.store.commit(self.granting(&cluster, (network_id, network), &held, id, asked)?).await {
+            match self.store.commit(txn).await {
                 Ok(()) => {
                     self.grants.put(key, id, engine);
                     return IpNet::new(address, pool.prefix_len())
@@ -151,16 +154,26 @@ impl Core {
         Ok(txn)
     }
 
-    /// The cluster, once it has a network of `pool`: an engine may ask for an address before it told of the
+    /// A network that was removed from the cluster may still be in an engine, and its pool be another's by now.
+    pub(crate) async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
+        let still_its_own = |cluster: &Cluster| match cluster.network_with(pool) {
+            Some((owner, other)) if owner != network => Err(Error::conflict(format!(
+                "the network was removed from the cluster, and its subnet {pool} is that of network {} now: remove the \
+                 network, and create another",
+                other.name
+            ))),
+            _ => Ok(()),
+        };
+        self.look_up(still_its_own).await
+    }
+
+    /// Waits a moment for the network of a pool that is held: an engine may ask for an address before it told of the
     /// network.
-    async fn cluster_with(&self, pool: IpNet) -> Result<Known, Error> {
-        let cluster = self.cluster_with_me().await?;
-        if cluster.network_with(pool).is_some() || !cluster.holds.contains_key(&pool) {
-            return Ok(cluster);
-        }
+    async fn until_created(&self, pool: IpNet) -> Result<(), Error> {
+        self.cluster_with_me().await?;
         self.until(|cluster| cluster.network_with(pool).is_some() || !cluster.holds.contains_key(&pool))
             .await;
-        self.cluster().await
+        Ok(())
     }
 
     /// Gives back an address that was granted, and no other. Without the store, upkeep does it later.

@@ -11,23 +11,10 @@ impl Core {
         let routes = self.host.routes().await?;
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster().await?;
-            // Asked again, or the engine did not get the answer.
-            if let Some(pool) = pool.filter(|pool| self.holds(&cluster, *pool)) {
-                return Ok(pool);
+            let (cluster, chosen) = self.decide(|cluster| self.to_hold(cluster, &routes, pool, ipv6)).await?;
+            if self.holds(&cluster, chosen) {
+                return Ok(chosen);
             }
-            let around = Surroundings {
-                cluster: &cluster,
-                routes: &routes,
-                default_pools: &self.config.default_address_pools,
-                env: &self.env,
-                holder: None,
-            };
-            let chosen = match pool {
-                Some(_) => around.requested(&PoolRequest { subnet: pool, ..PoolRequest::default() }, &[])?,
-                None if ipv6 => around.free_ipv6(&[])?,
-                None => around.free_ipv4(&[])?,
-            };
             match self.store.commit(self.holding(&cluster, chosen)).await {
                 Ok(()) => {
                     self.until(|cluster| cluster.holds.contains_key(&chosen)).await;
@@ -36,6 +23,32 @@ impl Core {
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
+        }
+    }
+
+    /// The pool that is asked for, or a free one. It may be held here already: it is asked for again, or the engine did
+    /// not get the answer.
+    fn to_hold(
+        &self,
+        cluster: &Cluster,
+        routes: &[IpNet],
+        pool: Option<IpNet>,
+        ipv6: bool,
+    ) -> Result<IpNet, Error> {
+        if let Some(pool) = pool.filter(|pool| self.holds(cluster, *pool)) {
+            return Ok(pool);
+        }
+        let around = Surroundings {
+            cluster,
+            routes,
+            default_pools: &self.config.default_address_pools,
+            env: &self.env,
+            holder: None,
+        };
+        match pool {
+            Some(_) => around.requested(&PoolRequest { subnet: pool, ..PoolRequest::default() }, &[]),
+            None if ipv6 => around.free_ipv6(&[]),
+            None => around.free_ipv4(&[]),
         }
     }
 

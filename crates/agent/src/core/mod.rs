@@ -1,6 +1,7 @@
 //! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
 
 mod claims;
+mod decisions;
 mod door;
 mod endpoints;
 mod engine_endpoints;
@@ -13,6 +14,7 @@ mod macs;
 mod networks;
 mod nodes;
 mod patience;
+mod pending;
 mod pools;
 mod ports;
 mod precedence;
@@ -76,7 +78,7 @@ pub struct Core {
     pub(crate) place: watch::Receiver<Place>,
     /// How the container engine is, as whoever follows it says.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
-    pub(crate) pending: claims::Pending,
+    pub(crate) pending: pending::Pending,
     pub(crate) grants: grants::Grants,
     pub(crate) joining: joining::Joining,
 }

@@ -16,14 +16,9 @@ impl Core {
         let id = request.id.unwrap_or_else(|| self.env.random(|rng| NetworkId::random(rng)));
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster().await?;
-            if cluster.networks.get(&id).is_some_and(|network| network.name == request.name) {
-                return Ok(id);
-            }
-            if cluster.names.contains_key(&request.name) {
-                return Err(Error::conflict(format!("network with name {} already exists", request.name)));
-            }
-            let network = self.draw_up(&request, &cluster, &routes)?;
+            let (cluster, network) =
+                self.decide(|cluster| self.unless_there(id, &request, cluster, &routes)).await?;
+            let Some(network) = network else { return Ok(id) };
             match self.store.commit(self.creation(&cluster, id, &network)).await {
                 Ok(()) => break,
                 // An answer that got lost: what was asked for may be there.
@@ -51,11 +46,27 @@ impl Core {
     /// Whether the network could be created as things are. Its name does not matter yet.
     pub(crate) async fn check(&self, request: &CreateNetwork) -> Result<(), Error> {
         let routes = self.host.routes().await?;
-        let cluster = self.cluster().await?;
-        self.draw_up(request, &cluster, &routes).map(drop)
+        self.decide(|cluster| self.draw_up(request, cluster, &routes)).await.map(drop)
     }
 
-    /// The network that is asked for.
+    /// The network that is asked for; none if it is there already.
+    fn unless_there(
+        &self,
+        id: NetworkId,
+        request: &CreateNetwork,
+        cluster: &Cluster,
+        routes: &[IpNet],
+    ) -> Result<Option<Network>, Error> {
+        if cluster.networks.get(&id).is_some_and(|network| network.name == request.name) {
+            return Ok(None);
+        }
+        if cluster.names.contains_key(&request.name) {
+            return Err(Error::conflict(format!("network with name {} already exists", request.name)));
+        }
+        self.draw_up(request, cluster, routes).map(Some)
+    }
+
+    /// What the network that is asked for is like.
     fn draw_up(
         &self,
         request: &CreateNetwork,
@@ -113,11 +124,13 @@ impl Core {
     }
 
     pub(crate) async fn remove(&self, name: &str) -> Result<(), Error> {
-        let cluster = self.cluster().await?;
-        let (id, network) = find(&cluster, name)?;
-        let endpoints = cluster.endpoints_of(&id).map(|(_, endpoint)| &**endpoint);
-        refuse_if_used(&network.name, id, endpoints)?;
-        self.remove_unused(id, network.name.clone()).await
+        let unused = |cluster: &Cluster| {
+            let (id, network) = find(cluster, name)?;
+            let endpoints = cluster.endpoints_of(&id).map(|(_, endpoint)| &**endpoint);
+            refuse_if_used(&network.name, id, endpoints).map(|()| (id, network.name.clone()))
+        };
+        let (_, (id, name)) = self.decide(unused).await?;
+        self.remove_unused(id, name).await
     }
 
     /// Removes a network in two steps: from the first on, nobody can join it; in between, nobody may be on
@@ -219,6 +232,8 @@ impl Core {
     }
 
     pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
+        // One that somebody left a moment ago is unused, too.
+        self.look_again().await;
         let cluster = self.cluster().await?;
         let unused = cluster
             .networks
@@ -246,10 +261,20 @@ impl Core {
         views
     }
 
+    pub(crate) fn known_network(&self, id: NetworkId) -> Option<NetworkView> {
+        let cluster = self.known();
+        cluster.networks.get(&id).map(|network| view(&cluster, id, network))
+    }
+
+    /// One network, if it is known by that name.
+    #[cfg(test)]
     pub(crate) fn network_view(&self, name: &str) -> Result<NetworkView, Error> {
         let cluster = self.known();
-        let (id, network) = find(&cluster, name)?;
-        Ok(view(&cluster, id, network))
+        find(&cluster, name).map(|(id, network)| view(&cluster, id, network))
+    }
+
+    pub(crate) async fn inspect(&self, name: &str) -> Result<NetworkView, Error> {
+        self.look_up(|cluster| find(cluster, name).map(|(id, network)| view(cluster, id, network))).await
     }
 }
 

@@ -8,7 +8,18 @@ use weft_store::{CommitError, Condition, Revision, Txn};
 
 impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
-        let cluster = self.known();
+        self.views_of_nodes(&self.known())
+    }
+
+    pub(crate) async fn node_view(&self, name: &str) -> Result<NodeView, Error> {
+        let view = |cluster: &Cluster| {
+            let found = self.views_of_nodes(cluster).into_iter().find(|node| node.name.as_str() == name);
+            found.ok_or_else(|| Error::not_found("node", name))
+        };
+        self.look_up(view).await
+    }
+
+    fn views_of_nodes(&self, cluster: &Cluster) -> Vec<NodeView> {
         let count = |name: &NodeName| cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).count();
         cluster
             .nodes
@@ -18,7 +29,7 @@ impl Core {
                 node: (**node).clone(),
                 up: cluster.is_up(name),
                 since: cluster.live.get(name).map(|(live, _)| live.since).or(node.down_since),
-                expires: self.expires(&cluster, name, node),
+                expires: self.expires(cluster, name, node),
                 endpoints: count(name),
                 this: *name == self.config.node_name,
             })
@@ -47,15 +58,16 @@ impl Core {
     pub(crate) async fn give_up_node(&self, name: &NodeName) -> Result<(), Error> {
         let mut attempts = self.attempts();
         loop {
-            let cluster = self.cluster().await?;
-            let Some(node) = cluster.nodes.get(name) else {
-                return Err(Error::not_found("node", name.as_str()));
+            let down = |cluster: &Cluster| match cluster.nodes.get(name) {
+                None => Err(Error::not_found("node", name.as_str())),
+                Some(_) if cluster.is_up(name) => {
+                    Err(Error::conflict(format!("node {name} is up: stop its agent first")))
+                }
+                Some(node) => Ok(node.modified),
             };
-            if cluster.is_up(name) {
-                return Err(Error::conflict(format!("node {name} is up: stop its agent first")));
-            }
+            let (cluster, modified) = self.decide(down).await?;
             if self.all_carried_out(self.leftovers(&cluster, name)).await?
-                && self.all_carried_out(vec![self.deletion_of_node(name, node.modified).await?]).await?
+                && self.all_carried_out(vec![self.deletion_of_node(name, modified).await?]).await?
             {
                 break;
             }

@@ -18,7 +18,8 @@ const CATCHING_UP: Duration = Duration::from_millis(500);
 const PICTURE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Core {
-    /// The cluster, to decide something on: the store stands behind it.
+    /// The cluster, to go by: the store stands behind it, and may be a moment ahead. Nothing is to be refused on the
+    /// strength of it alone: that is what [`decide`](Self::decide) is for.
     ///
     /// # Errors
     /// [`Kind::Unavailable`], saying why and since when, if the store does not come back soon.

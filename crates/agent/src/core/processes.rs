@@ -2,6 +2,7 @@
 
 use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find};
 use crate::{
+    cluster::Cluster,
     error::chain,
     processes::{Record, netns_name},
 };
@@ -26,9 +27,11 @@ const END_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Core {
     pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {
-        let cluster = self.cluster().await?;
-        let (network, record) = find(&cluster, &request.network)?;
-        request.ports.iter().try_for_each(|port| self.may_publish(record, port))?;
+        let may_start = |cluster: &Cluster| {
+            let (network, record) = find(cluster, &request.network)?;
+            request.ports.iter().try_for_each(|port| self.may_publish(record, port)).map(|()| network)
+        };
+        let (_, network) = self.decide(may_start).await?;
         let id = self.env.random(|rng| ProcessId::random(rng));
         // A process id's first digits are a name: letters and digits.
         let made_up = || id.short().parse().map_err(Error::invalid);

@@ -1,12 +1,7 @@
 //! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
 //! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
 
-use super::{
-    Core, Error, Kind,
-    claims::{ClaimKey, is_leftover},
-    networks::Known,
-    precedence,
-};
+use super::{Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence};
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},

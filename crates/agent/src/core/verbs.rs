@@ -31,11 +31,17 @@ pub trait Verbs: Send + Sync + 'static {
     /// Removes the networks that nobody is on and `filter` matches. Returns their names.
     async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error>;
 
-    /// All networks, in order of their names.
+    /// All networks that are known, in order of their names.
     fn networks(&self) -> Vec<NetworkView>;
 
-    /// One network.
-    fn network(&self, network: &str) -> Result<NetworkView, Error>;
+    /// One network, if it is known.
+    fn known_network(&self, network: NetworkId) -> Option<NetworkView>;
+
+    /// One network. Before it says that there is none, it asks the store.
+    async fn network(&self, network: &str) -> Result<NetworkView, Error>;
+
+    /// Asks the store for what is not known here yet, unless it is out of reach: for who finds nothing in a list.
+    async fn look_again(&self);
 
     /// Puts a network namespace of this node on a network.
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error>;
@@ -54,8 +60,11 @@ pub trait Verbs: Send + Sync + 'static {
     /// Takes a process off a network. With `force`, also an endpoint of another node, whatever it is.
     async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error>;
 
-    /// All nodes, in order of their names.
+    /// All nodes that are known, in order of their names.
     fn nodes(&self) -> Vec<NodeView>;
+
+    /// One node. Before it says that there is none, it asks the store.
+    async fn node(&self, node: &str) -> Result<NodeView, Error>;
 
     /// Forgets a node that is down: its endpoints, their addresses and names.
     ///

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
-use weft_store::{CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update};
+use weft_store::{CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
 
 /// This agent's right to act as its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,10 @@ impl Store for OwnStore {
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.store.get(key).await
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        self.store.mark(prefix).await
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

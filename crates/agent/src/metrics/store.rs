@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weft_store::{
-    CommitError, Entry, Event, Listing, Op, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Entry, Event, Listing, Mark, Op, Revision, SessionId, Store, StoreError, Txn, Update,
 };
 
 /// Counts of the store's calls and watches.
@@ -196,6 +196,10 @@ impl Store for Measured {
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.measure("get", self.store.get(key)).await
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        self.measure("mark", self.store.mark(prefix)).await
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rand::{SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
-use weft_store::{CommitError, Condition, Entry, Listing, MemoryStore, SessionId, Txn};
+use weft_store::{CommitError, Condition, Entry, Listing, Mark, MemoryStore, SessionId, Txn};
 
 /// A store that shows something old, or nothing to who may not read it.
 #[derive(Clone)]
@@ -42,6 +42,10 @@ impl Store for Dim {
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.refused()?;
         self.truth.get(key).await
+    }
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        self.refused()?;
+        self.truth.mark(prefix).await
     }
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {
         self.truth.watch(prefix, revision)

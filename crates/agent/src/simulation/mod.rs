@@ -26,6 +26,7 @@ mod rebuild;
 mod record;
 mod requests;
 mod seeds;
+mod truth;
 mod turns;
 mod witness;
 

@@ -13,8 +13,8 @@ use weft_datapath::Fake;
 use weft_model::{Key, Keyspace};
 use weft_plan::{Link, Place};
 use weft_store::{
-    CommitError, Condition, Entry, Listing, MemoryStore, Op, Revision, SessionId, Store, StoreError, Txn,
-    Update,
+    CommitError, Condition, Entry, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreError,
+    Txn, Update,
 };
 
 /// A node's way to the store. It notes what is asked, and every address that the node gives back while its kernel
@@ -116,6 +116,10 @@ impl Store for Witness {
 
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.ask(|| format!("get {key}"), self.store.get(key)).await
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        self.ask(|| format!("mark {prefix}"), self.store.mark(prefix)).await
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

@@ -168,9 +168,15 @@ impl Verbs for Fake {
         self.state().clone()
     }
 
-    fn network(&self, network: &str) -> Result<NetworkView, Error> {
+    fn known_network(&self, network: NetworkId) -> Option<NetworkView> {
+        self.state().iter().find(|n| n.id == network).cloned()
+    }
+
+    async fn network(&self, network: &str) -> Result<NetworkView, Error> {
         find_mut(&mut self.state(), network).cloned()
     }
+
+    async fn look_again(&self) {}
 
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
         self.join(&request.network, request.name.as_str(), request.options)
@@ -206,6 +212,11 @@ impl Verbs for Fake {
         };
         let (name, endpoints) = (node_name(), self.state().iter().map(|n| n.endpoints.len()).sum());
         vec![NodeView { name, node, up: true, since: None, expires: None, endpoints, this: true }]
+    }
+
+    async fn node(&self, node: &str) -> Result<NodeView, Error> {
+        let found = self.nodes().into_iter().find(|view| view.name.as_str() == node);
+        found.ok_or_else(|| Error::not_found("node", node))
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {

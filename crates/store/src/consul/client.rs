@@ -142,6 +142,12 @@ impl Keys<'_> {
         self.response.status() == 404
     }
 
+    /// Reads it to its end, so that the connection can be used again, and heeds nothing of it.
+    pub(super) async fn take_in(self) -> Result<(), StoreError> {
+        let Self { client, doing, patience, response, .. } = self;
+        response.take_in(patience).await.map(drop).map_err(|trouble| client.troubled(doing, trouble))
+    }
+
     /// Hands each key to `each` as it arrives.
     pub(super) async fn read(
         self,

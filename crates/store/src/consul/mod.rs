@@ -11,7 +11,7 @@ mod watch;
 mod wire;
 
 use crate::{
-    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
     http::{Http, HttpError, Named, Patience, Secret, TlsFiles},
     limits,
 };
@@ -91,6 +91,11 @@ impl Store for ConsulStore {
         let keys = self.client.read("get", &path, Patience::SMALL).await?;
         keys.read(|pair| pair.entry().map(|entry| found = Some(entry))).await?;
         Ok(found)
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| self.refused("mark", reason))?;
+        self.tree.mark(&self.client, prefix).await
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

@@ -5,7 +5,7 @@ use super::{
     seen::Seen,
     wire::Pair,
 };
-use crate::{Listing, Revision, StoreError, Update, http::Patience};
+use crate::{Listing, Mark, Revision, StoreError, Update, http::Patience};
 use std::{
     mem,
     sync::{
@@ -76,6 +76,17 @@ impl Tree {
             }
             answer => answer,
         }
+    }
+
+    /// How far the keys under `prefix` have come: the index of what is read when they are watched, deletions included,
+    /// without the keys themselves. That of less may be lower, and that of more is never told.
+    pub(super) async fn mark(&self, client: &Client, prefix: &str) -> Result<Mark, StoreError> {
+        // Where both are asked for, names come before keys (`KVSEndpoint` in Consul's `agent/kvs_endpoint.go`).
+        let names = "keys&separator=/&consistent";
+        let answer = self.read(client, "mark", (prefix, names), Patience::SMALL).await?;
+        let now = Revision(answer.index);
+        answer.take_in().await?;
+        Ok(Mark { now, written: now, keys: 0 })
     }
 
     fn leave(&self, prefix: &str, seen: Seen) {

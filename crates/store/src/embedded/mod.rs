@@ -11,7 +11,7 @@ mod writer;
 pub use error::OpenError;
 
 use crate::{
-    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
     state::{self, Draft, State},
 };
 use async_trait::async_trait;
@@ -113,6 +113,11 @@ impl Store for EmbeddedStore {
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         limits::check_key(key).map_err(|reason| limits::refused(&self.name, "get", reason))?;
         Ok(self.read(|state| state.get(key)))
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| limits::refused(&self.name, "mark", reason))?;
+        Ok(self.read(|state| state.mark(prefix)))
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

@@ -10,7 +10,7 @@ mod wire;
 pub use client::EtcdUser;
 
 use crate::{
-    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
     http::{Http, HttpError, Named, Patience, TlsFiles},
     limits,
 };
@@ -21,7 +21,8 @@ use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use txn::Known;
 use wire::{
-    Bytes, Int, KeyValue, LeaseResponse, RangeRequest, RangeResponse, Streamed, TxnResponse, end_of, start_of,
+    Bytes, Int, KeyValue, LeaseResponse, MarkRequest, RangeRequest, RangeResponse, Streamed, TxnResponse,
+    end_of, start_of,
 };
 
 /// How many keys are asked for at once: the gateway takes 4 MiB from its server (gRPC's default), and
@@ -138,6 +139,28 @@ impl Store for EtcdStore {
         let request = RangeRequest { key: Bytes::of(key), ..RangeRequest::default() };
         let range = self.range("get", &request).await?;
         Ok(range.kvs.into_iter().find_map(KeyValue::entry))
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        const DOING: &str = "mark";
+        limits::check_prefix(prefix).map_err(|reason| self.refused(DOING, reason))?;
+        // The revision is that of all that etcd has, and a watch hears of what is under its prefix only: so that one
+        // can tell, the key that was written last, and how many there are.
+        let request = MarkRequest {
+            key: start_of(prefix),
+            range_end: end_of(prefix),
+            limit: Int(1),
+            sort_order: "DESCEND",
+            sort_target: "MOD",
+            keys_only: true,
+        };
+        let range = self.client.ask((Kind::Read, DOING), "/v3/kv/range", &request).await;
+        let range: RangeResponse = range.map_err(|failure| self.store_error(DOING, failure))?;
+        Ok(Mark {
+            now: range.header.revision.revision(),
+            written: range.kvs.first().map(|kv| kv.mod_revision.revision()).unwrap_or_default(),
+            keys: range.count.revision().0,
+        })
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

@@ -107,9 +107,23 @@ pub(super) struct RangeRequest {
     pub(super) serializable: bool,
 }
 
+/// A range of which only the first key is told, in the order given.
+#[derive(Debug, Serialize)]
+pub(super) struct MarkRequest {
+    pub(super) key: Bytes,
+    pub(super) range_end: Bytes,
+    pub(super) limit: Int,
+    pub(super) sort_order: &'static str,
+    pub(super) sort_target: &'static str,
+    pub(super) keys_only: bool,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct RangeResponse {
     pub(super) header: Header,
+    /// Of all keys in the range, whatever the limit.
+    #[serde(default)]
+    pub(super) count: Int,
     #[serde(default)]
     pub(super) kvs: Vec<KeyValue>,
     #[serde(default)]

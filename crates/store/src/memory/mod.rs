@@ -8,7 +8,7 @@ pub use backup::Backup;
 pub use faults::{Faults, Silence};
 
 use crate::{
-    CommitError, Entry, Listing, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
     state::{self, Draft, State},
 };
 use async_trait::async_trait;
@@ -191,6 +191,11 @@ impl Store for MemoryStore {
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         limits::check_key(key).map_err(|reason| limits::refused(NAME, "get", reason))?;
         self.faults.read("get", || self.shared.state().get(key)).await
+    }
+
+    async fn mark(&self, prefix: &str) -> Result<Mark, StoreError> {
+        limits::check_prefix(prefix).map_err(|reason| limits::refused(NAME, "mark", reason))?;
+        self.faults.read("mark", || self.shared.state().mark(prefix)).await
     }
 
     fn watch(&self, prefix: &str, revision: Revision) -> BoxStream<'static, Result<Update, StoreError>> {

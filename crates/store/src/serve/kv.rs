@@ -55,8 +55,15 @@ pub(super) async fn get(
     if reading.index > 0 {
         wait(&store, &key, &reading).await?;
     }
-    let (revision, answer) = store.read(|state| (state.revision, read(state, &key, &reading)));
-    Ok((meta(revision), answer?).into_response())
+    let (index, answer) = store.read(|state| (index(state, &key, &reading), read(state, &key, &reading)));
+    Ok((meta(index), answer?).into_response())
+}
+
+/// Of what is below a prefix, when it changed last, as in Consul (`agent/consul/state/kvs.go`, `kvsListTxn`): who
+/// watches it need not hear of anything later.
+fn index(state: &State, key: &str, reading: &Reading) -> u64 {
+    let is_of_many = reading.keys.is_some() || reading.recurse.is_some();
+    if is_of_many { state.last_change(key) } else { state.revision }
 }
 
 fn read(state: &State, key: &str, reading: &Reading) -> Result<Response, Error> {

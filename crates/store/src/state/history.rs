@@ -52,6 +52,12 @@ impl History {
         }
     }
 
+    /// When something under `prefix` changed last, as far as is remembered: since before that, nobody can tell.
+    pub(crate) fn last_change(&self, prefix: &str) -> u64 {
+        let last = self.changes.iter().rev().find(|change| change.key.starts_with(prefix));
+        last.map_or(self.forgotten, |change| change.revision.max(self.forgotten))
+    }
+
     pub(crate) fn events(&self, prefix: &str, revision: u64) -> Vec<Event> {
         self.after(prefix, revision)
             .map(|change| match &change.record {

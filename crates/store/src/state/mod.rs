@@ -8,7 +8,7 @@ mod history;
 pub(crate) use commit::commit;
 pub(crate) use draft::{Bind, Changes, Draft, Write};
 
-use crate::{Entry, Listing, Revision, SessionId, Update};
+use crate::{Entry, Listing, Mark, Revision, SessionId, Update};
 use history::History;
 use std::{
     collections::BTreeMap,
@@ -89,6 +89,20 @@ impl State {
     pub(crate) fn list(&self, prefix: &str) -> Listing {
         let entries = self.under(prefix).map(|(key, record)| record.entry(key)).collect();
         Listing { entries, revision: Revision(self.revision) }
+    }
+
+    pub(crate) fn mark(&self, prefix: &str) -> Mark {
+        let (mut written, mut keys) = (0, 0);
+        for (_, record) in self.under(prefix) {
+            written = record.modified.max(written);
+            keys += 1;
+        }
+        Mark { now: Revision(self.revision), written: Revision(written), keys }
+    }
+
+    /// The revision at which something under `prefix` changed last, or a later one that whoever watches is told.
+    pub(crate) fn last_change(&self, prefix: &str) -> u64 {
+        self.history.last_change(prefix)
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Entry> {

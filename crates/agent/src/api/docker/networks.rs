@@ -32,8 +32,16 @@ pub(super) async fn list(
     Query(query): Query<Filtered>,
 ) -> Reply<axum::Json<Vec<docker::Network>>> {
     let filter = select::Select::parse(&query.parse()?)?;
-    let networks = core.networks();
-    let mut chosen: Vec<_> = networks.iter().filter(|n| filter.matches(n)).map(view::summary).collect();
+    let choose = || {
+        let networks = core.networks();
+        networks.iter().filter(|network| filter.matches(network)).map(view::summary).collect::<Vec<_>>()
+    };
+    let mut chosen = choose();
+    // Scripts ask in this way whether there is one.
+    if chosen.is_empty() {
+        core.look_again().await;
+        chosen = choose();
+    }
     // As the engine: the newest last.
     chosen.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
     Ok(axum::Json(chosen))
@@ -65,7 +73,7 @@ pub(super) async fn inspect(
     if !query.includes_ours() {
         return Err(Error::not_found("network", &network).into());
     }
-    let found = core.network(&network)?;
+    let found = core.network(&network).await?;
     Ok(axum::Json(view::full(&found, &core.nodes())))
 }
 

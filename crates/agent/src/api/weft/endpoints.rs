@@ -26,8 +26,17 @@ pub(super) async fn list(
     State(core): State<Core>,
     Query(which): Query<Which>,
 ) -> Reply<axum::Json<Vec<v1::Endpoint>>> {
+    let mut endpoints = chosen(&core, &which).await?;
+    if endpoints.is_empty() {
+        core.look_again().await;
+        endpoints = chosen(&core, &which).await?;
+    }
+    Ok(axum::Json(endpoints))
+}
+
+async fn chosen(core: &Core, which: &Which) -> Result<Vec<v1::Endpoint>, Error> {
     let networks = match &which.network {
-        Some(network) => vec![core.network(network)?],
+        Some(network) => vec![core.network(network).await?],
         None => core.networks(),
     };
     let mut endpoints = Vec::new();
@@ -40,7 +49,7 @@ pub(super) async fn list(
             }
         }
     }
-    Ok(axum::Json(endpoints))
+    Ok(endpoints)
 }
 
 pub(super) async fn attach(

@@ -13,8 +13,7 @@ pub(super) async fn list(State(core): State<Core>) -> Json<Vec<v1::Node>> {
 }
 
 pub(super) async fn inspect(State(core): State<Core>, Path(name): Path<String>) -> Reply<Json<v1::Node>> {
-    let found = core.nodes().into_iter().find(|node| node.name.as_str() == name);
-    Ok(Json(node(found.ok_or_else(|| Error::not_found("node", &name))?)))
+    Ok(Json(node(core.node(&name).await?)))
 }
 
 pub(super) async fn remove(State(core): State<Core>, Path(name): Path<String>) -> Reply<StatusCode> {

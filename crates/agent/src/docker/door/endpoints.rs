@@ -3,7 +3,7 @@
 use super::Driver;
 use crate::{
     core::{self, Error, Kind, Names},
-    docker::{Mapped, OnNetwork},
+    docker::OnNetwork,
 };
 use ipnet::IpNet;
 use std::{
@@ -65,7 +65,7 @@ fn is_idle(entry: &Entry) -> bool {
 impl Driver {
     pub(super) async fn create_endpoint(&self, request: CreateEndpoint) -> Result<Reply, Error> {
         let (id, interface) = (request.endpoint, request.interface);
-        let derived = self.check(request.network, &interface)?;
+        let derived = self.check(request.network, &interface).await?;
         let mut made = self.endpoints.turn(id).await;
         if made.as_ref().is_some_and(|made| made.interface != interface) {
             let message = format!("endpoint {} is there already, with another interface", id.short());
@@ -77,32 +77,24 @@ impl Driver {
     }
 
     /// The Ethernet address that follows from the interface's addresses, if these may be on the network.
-    fn check(&self, network: NetworkId, interface: &Interface) -> Result<MacAddr, Error> {
+    async fn check(&self, network: NetworkId, interface: &Interface) -> Result<MacAddr, Error> {
         let addresses = addresses(interface);
         let Some(first) = addresses.first() else {
             return Err(Error::invalid("the endpoint has no address: weft has no interfaces without"));
         };
-        if let Some(known) = self.shared.mapped().get(&network) {
+        let known = self.shared.mapped().remove(&network);
+        if let Some(known) = known {
             for address in &addresses {
                 if !known.pools.contains(&address.trunc()) {
                     let message = format!("address {address} is not of network {}", network.short());
                     return Err(Error::invalid(message));
                 }
-                self.check_owner(known, address.trunc())?;
+                if let Some(own) = known.network {
+                    self.engines.check_pool(address.trunc(), own).await?;
+                }
             }
         }
         Ok(MacAddr::for_ip(first.addr()))
-    }
-
-    /// A network that was removed from the cluster may still be in the engine, and its pool be another's by now.
-    fn check_owner(&self, known: &Mapped, pool: IpNet) -> Result<(), Error> {
-        match (known.network, self.engines.network_with(pool)) {
-            (Some(own), Some((owner, name))) if own != owner => Err(Error::conflict(format!(
-                "the network was removed from the cluster, and its subnet {pool} is that of network {name} now: \
-                 remove the network, and create another"
-            ))),
-            _ => Ok(()),
-        }
     }
 
     pub(super) async fn join(&self, request: Join) -> Result<Reply, Error> {
@@ -120,7 +112,7 @@ impl Driver {
             );
             return Err(Error::new(Kind::NotFound, message));
         };
-        let derived = self.check(request.network, interface)?;
+        let derived = self.check(request.network, interface).await?;
         let (addresses, mac) = (addresses(interface), interface.mac.unwrap_or(derived));
         let names = match addresses.first() {
             Some(address) => self.names(&request.sandbox, address.trunc()).await,

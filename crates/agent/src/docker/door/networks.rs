@@ -60,7 +60,7 @@ impl Driver {
 
     /// The engine removes it all the same, as it does whatever its driver says, and gets it back.
     fn refuse_if_kept(&self, network: NetworkId) -> Result<(), Error> {
-        let view = self.verbs.network(&network.to_string()).ok();
+        let view = self.verbs.known_network(network);
         view.map_or(Ok(()), |view| core::refuse_if_kept(&view.network))
     }
 

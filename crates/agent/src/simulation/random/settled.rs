@@ -36,6 +36,8 @@ impl World {
 
     /// Takes everything away: nothing may be left.
     pub(super) async fn clear_up(&mut self) {
+        // What is refused must be true, also by the last to hear of what is done now.
+        self.nodes[0].store.faults().set_watch_delay(Duration::from_secs(1));
         for node in &self.nodes {
             for (id, local) in node.core().journal.endpoints().iter() {
                 let network = local.network_id.to_string();
@@ -44,13 +46,8 @@ impl World {
         }
         let networks: Vec<_> = self.cluster().await.unwrap().networks.into_keys().collect();
         for id in networks {
-            // The watches may have been slow until a moment ago: then it is not known yet, or who was on it.
-            self.eventually(async |world| {
-                let removed = world.nodes[0].core().remove(&id.to_string()).await;
-                let left = world.cluster().await?.networks.contains_key(&id);
-                if left { Err(format!("{removed:?}")) } else { Ok(()) }
-            })
-            .await;
+            let removed = self.nodes[0].core().remove(&id.to_string()).await;
+            assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
         }
         self.eventually(async |world| {
             // Nodes, who is up, what they had last, the epoch; and that the store was rebuilt, if it was.

@@ -54,6 +54,8 @@ const CHECKS: &[Check] = checks![
     sessions::a_bound_write_keeps_its_conditions,
     watches::a_watch_tells_what_happened_since,
     watches::a_watch_tells_nothing_of_other_prefixes,
+    watches::a_watch_that_has_caught_up_has_missed_nothing,
+    watches::a_watch_catches_up_while_only_others_write,
     watches::a_watch_sees_keys_go_with_their_session,
     watches::a_watch_of_nothing_sees_the_first_key,
     watches::a_replayed_watch_equals_a_list,

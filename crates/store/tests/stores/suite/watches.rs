@@ -4,19 +4,22 @@ use super::Bench;
 use futures::{StreamExt, stream::BoxStream};
 use rand::{RngExt, SeedableRng};
 use std::{collections::BTreeMap, time::Duration};
+use tokio::time::timeout;
 use weft_store::{Condition, Event, Listing, Revision, StoreError, Txn, Update};
 
 /// What somebody who follows a watch knows.
 struct Picture {
     root: String,
     values: BTreeMap<String, Vec<u8>>,
+    revision: Revision,
     updates: BoxStream<'static, Result<Update, StoreError>>,
 }
 
 impl Picture {
     fn of(bench: &Bench, listing: Listing) -> Self {
         let updates = bench.store.watch(&bench.root, listing.revision);
-        let mut picture = Self { root: bench.root.clone(), values: BTreeMap::new(), updates };
+        let revision = listing.revision;
+        let mut picture = Self { root: bench.root.clone(), values: BTreeMap::new(), revision, updates };
         picture.replace(listing);
         picture
     }
@@ -27,6 +30,7 @@ impl Picture {
 
     async fn next(&mut self) -> Revision {
         let revision = self.take_in().await;
+        self.revision = revision;
         let foreign = self.values.keys().find(|key| !key.starts_with(&self.root));
         assert_eq!(foreign, None, "the watch was of {}", self.root);
         revision
@@ -49,6 +53,17 @@ impl Picture {
                 revision
             }
         }
+    }
+
+    /// Follows the watch until it has come as far as the keys have now.
+    async fn catch_up(&mut self, bench: &Bench) {
+        let mark = bench.store.mark(&bench.root).await.unwrap();
+        let caught_up = timeout(Duration::from_secs(10), async {
+            while !mark.is_met(self.revision, || self.values.len() as u64) {
+                self.next().await;
+            }
+        });
+        caught_up.await.unwrap_or_else(|_| panic!("{mark:?} is not met at {:?}", self.revision));
     }
 
     /// Follows the watch until it shows just these, by name.
@@ -76,6 +91,36 @@ pub async fn a_watch_tells_what_happened_since(bench: Bench) {
     picture.until(&bench, &[("c", "1")]).await;
     bench.delete("c").await;
     picture.until(&bench, &[]).await;
+}
+
+pub async fn a_watch_that_has_caught_up_has_missed_nothing(bench: Bench) {
+    bench.put("a", "0").await;
+    let mut picture = Picture::of(&bench, bench.list().await);
+    picture.catch_up(&bench).await;
+    for round in 1..20 {
+        let (name, value) = (["a", "b", "c"][round % 3], round.to_string());
+        // What is last may be a deletion, of which no key is left to tell.
+        let wanted = if round % 2 == 0 { None } else { Some(value.as_bytes()) };
+        match wanted {
+            Some(_) => bench.put(name, &value).await,
+            None => bench.delete(name).await,
+        }
+        picture.catch_up(&bench).await;
+        assert_eq!(picture.values.get(&bench.key(name)).map(Vec::as_slice), wanted, "round {round}");
+    }
+}
+
+pub async fn a_watch_catches_up_while_only_others_write(bench: Bench) {
+    bench.put("in/a", "1").await;
+    bench.put("in/b", "1").await;
+    let inside = Bench { root: bench.key("in/"), ..bench.clone() };
+    let mut picture = Picture::of(&inside, inside.list().await);
+    bench.delete("in/b").await;
+    for round in 0..5 {
+        bench.put("out/a", &round.to_string()).await;
+        picture.catch_up(&inside).await;
+    }
+    picture.until(&inside, &[("a", "1")]).await;
 }
 
 pub async fn a_watch_tells_nothing_of_other_prefixes(bench: Bench) {

@@ -88,7 +88,7 @@ impl Proxy {
         }
         let engine = network.id.parse().ok()?;
         let id = self.shared.mapped().get(&engine)?.network?;
-        let view = self.verbs.network(&id.to_string()).ok()?;
+        let view = self.verbs.known_network(id)?;
         Some(Ours { engine, view })
     }
 

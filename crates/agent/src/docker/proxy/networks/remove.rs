@@ -27,7 +27,7 @@ impl Proxy {
             Look::Refused(answer) => return Ok(answer.into()),
             // What the cluster has and this engine does not can be removed, too.
             Look::Unknown => {
-                if let Ok(view) = self.verbs.network(&network) {
+                if let Ok(view) = self.verbs.network(&network).await {
                     refuse_if_kept(&view.network)?;
                 }
                 match self.verbs.remove_network(&network).await {

@@ -232,7 +232,7 @@ async fn an_overlay_is_the_clusters() {
     let id = host.overlay("overlay").await;
     assert_eq!(host.engine.told(), [""; 0], "the engine is not asked for it");
     assert_eq!(host.engine.find("overlay").unwrap()["Id"], *id, "it can be found by what was answered");
-    assert_ne!(host.verbs.network("overlay").unwrap().id.to_string(), id);
+    assert_ne!(host.verbs.network("overlay").await.unwrap().id.to_string(), id);
     host.stand.node.attach("overlay", "box").await.unwrap();
     for path in
         ["/networks/overlay", "/v1.50/networks/overlay?verbose=1", &format!("/networks/{}", &id[..12])]
@@ -343,7 +343,7 @@ async fn an_engine_that_does_not_follow_is_said_to() {
     let wanted = json!({"Name": "overlay", "Driver": "overlay"});
     let (status, created) = host.ask("POST", "/networks/create", wanted).await;
     assert_eq!(status, 201);
-    assert_eq!(created["Id"], host.verbs.network("overlay").unwrap().id.to_string());
+    assert_eq!(created["Id"], host.verbs.network("overlay").await.unwrap().id.to_string());
     let warning = created["Warning"].as_str().unwrap();
     assert!(warning.contains("does not have it yet: see `weft status`"), "{warning}");
     host.follow();
@@ -384,7 +384,7 @@ async fn a_network_in_use_anywhere_stays() {
 async fn the_clusters_id_is_understood() {
     let mut host = Host::up().await;
     let engines = host.overlay("overlay").await;
-    let clusters = host.verbs.network("overlay").unwrap().id.to_string();
+    let clusters = host.verbs.network("overlay").await.unwrap().id.to_string();
     for id in [&clusters[..], &clusters[..12]] {
         assert_eq!(host.get(&format!("/networks/{id}?verbose=true")).await["Id"], *engines);
         for verb in ["connect", "disconnect"] {
@@ -413,7 +413,7 @@ async fn who_the_engine_does_not_know_the_cluster_may() {
     let elsewhere = host.refused(404, "POST", "/networks/mine/disconnect", json!({"Container": "box"})).await;
     assert_eq!(elsewhere, "the engine knows no container box");
     assert_eq!(host.ask("POST", path, json!({"Container": "box"})).await.0, 200);
-    assert_eq!(host.verbs.network("overlay").unwrap().endpoints, []);
+    assert_eq!(host.verbs.network("overlay").await.unwrap().endpoints, []);
 }
 
 #[tokio::test]

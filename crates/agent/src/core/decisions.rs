@@ -1,0 +1,76 @@
+//! Decisions that are as true when they refuse as when they grant.
+//!
+//! The picture may be a moment behind the store. What is granted by it, the store checks when it is committed; what is
+//! refused, nobody would. So before anything is refused that the picture could be wrong about, it is brought up to
+//! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
+
+use super::{Core, Error, Kind, networks::Known};
+use crate::{cluster::Cluster, picture::Picture};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long the picture may take to come as far as the store is, the question how far that is included.
+const PATIENCE: Duration = Duration::from_millis(2500);
+
+impl Core {
+    /// Decides on the cluster, and returns it with the decision. Whatever the decision needs of the cluster it has to
+    /// ask in here, so that it is refused only on a picture that has all that was in the store when it was asked.
+    ///
+    /// # Errors
+    /// What the decision says; [`Kind::Unavailable`] if nobody can say, since the store does not answer.
+    pub(super) async fn decide<T>(
+        &self,
+        decision: impl Fn(&Cluster) -> Result<T, Error>,
+    ) -> Result<(Known, T), Error> {
+        let cluster = self.cluster().await?;
+        let refusal = match decision(&cluster) {
+            Ok(decided) => return Ok((cluster, decided)),
+            Err(refusal) => refusal,
+        };
+        self.catch_up(&refusal).await?;
+        let cluster = self.cluster().await?;
+        let decided = decision(&cluster)?;
+        Ok((cluster, decided))
+    }
+
+    /// Looks something up, also where the store is out of reach. That it is not there, only the store can say.
+    ///
+    /// # Errors
+    /// As [`decide`](Self::decide).
+    pub(super) async fn look_up<T>(&self, look: impl Fn(&Cluster) -> Result<T, Error>) -> Result<T, Error> {
+        match look(&self.known()) {
+            Ok(found) => Ok(found),
+            Err(_) => self.decide(look).await.map(|(_, found)| found),
+        }
+    }
+
+    /// Brings the picture up to date, if the store can be reached: for who is about to say that there is nothing.
+    pub(crate) async fn look_again(&self) {
+        if self.picture.borrow().error.is_none() {
+            let nothing = Error::new(Kind::NotFound, "nothing was found");
+            if let Err(error) = self.catch_up(&nothing).await {
+                tracing::debug!(%error, "what is known may be a moment old");
+            }
+        }
+    }
+
+    /// Waits until the picture has all that the store has now.
+    async fn catch_up(&self, refusal: &Error) -> Result<(), Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let mark = self.store.mark(self.keyspace.root()).await?;
+        let mut picture = self.picture.clone();
+        let has = |picture: &Picture| {
+            let known = picture.in_store();
+            known.is_some_and(|cluster| mark.is_met(cluster.revision, || cluster.keys(&self.keyspace)))
+        };
+        let behind = || {
+            let message = format!(
+                "{refusal}, as far as this node has heard; but the store has changes that it was not told of within \
+                 {PATIENCE:?}: try again in a moment"
+            );
+            Error::new(Kind::Unavailable, message)
+        };
+        // That the agent is stopping, the picture says that is asked next.
+        timeout_at(deadline, picture.wait_for(has)).await.map(drop).map_err(|_| behind())
+    }
+}
