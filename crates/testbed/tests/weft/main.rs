@@ -23,4 +23,5 @@ mod refusals;
 mod stores;
 mod subnets;
 mod survival;
+mod truth;
 mod upgrade;
