@@ -45,17 +45,14 @@ impl Core {
         joining: &Joining<'_>,
     ) -> Result<(Network, Endpoint), Error> {
         let mut lost = Lost::default();
-        let mut read_anew = false;
         let mut attempts = self.attempts();
         loop {
             self.cluster_with_me().await?;
             let decided = self.decide(|cluster| self.claiming(cluster, network_id, joining, &lost)).await;
             let (cluster, chosen) = match decided {
                 Ok(decided) => decided,
-                // Before saying that a pool is full, forget what was only believed to be lost, once.
-                Err(error) if error.kind == Kind::Conflict && !lost.is_empty() && !read_anew => {
-                    read_anew = true;
-                    lost.forget();
+                // Nothing is said to be taken because it was, a moment ago.
+                Err(error) if error.kind == Kind::Conflict && lost.forget() => {
                     attempts.at_once()?;
                     continue;
                 }

@@ -112,7 +112,15 @@ impl Core {
                 let txn = self.granting(cluster, (network_id, network), &held, id, asked)?;
                 Ok((key, held, txn))
             };
-            let (cluster, (key @ (_, address), _held, txn)) = self.decide(granting).await?;
+            let (cluster, (key @ (_, address), _held, txn)) = match self.decide(granting).await {
+                Ok(decided) => decided,
+                // Nothing is said to be taken because it was, a moment ago.
+                Err(error) if error.kind == Kind::Conflict && lost.forget() => {
+                    attempts.at_once()?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let _in_the_making = self.pending.make(id);
             match self.store.commit(txn).await {
                 Ok(()) => {

@@ -33,13 +33,10 @@ impl Lost {
         self.addresses.contains(&address)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.addresses.is_empty()
-    }
-
-    /// Forgets what was only believed to be lost.
-    pub(super) fn forget(&mut self) {
-        self.addresses.clear();
+    /// Forgets the races, for who finds nothing free beside them: what others got, a picture that is up to date shows,
+    /// and some of it may be free again. Returns whether there were any.
+    pub(super) fn forget(&mut self) -> bool {
+        !std::mem::take(&mut self.addresses).is_empty()
     }
 
     /// The address of `subnet` to go on from, which counts as the one handed out last would; `None`: in order.

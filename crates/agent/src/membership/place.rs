@@ -52,6 +52,10 @@ impl Store for OwnStore {
         self.store.list(prefix).await
     }
 
+    async fn view(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
+        self.store.view(prefix, seen).await
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.store.get(key).await
     }

@@ -129,6 +129,32 @@ async fn what_an_endpoint_had_is_free_once_it_left() {
     assert_eq!(late.second().grant(pool, Some(granted.addr())).await.unwrap(), granted);
 }
 
+/// Who was not the fastest may find the address free again.
+#[tokio::test(start_paused = true)]
+async fn a_race_that_was_lost_is_no_reason_to_call_a_pool_full() {
+    let late = Late::new().await;
+    late.create(network_in("overlay", "10.7.0.0/30")).await;
+    let pool = "10.7.0.0/30".parse().unwrap();
+    let (first, second) = (late.first(), late.second());
+    for for_engine in [true, false] {
+        let granted = first.grant(pool, None).await.unwrap();
+        assert!(!second.known().is_claimed(pool, granted.addr()), "nothing is stale");
+        let give_back = async {
+            tokio::time::sleep(LATE / 3).await;
+            first.take_back(pool, granted.addr()).await.unwrap();
+        };
+        if for_engine {
+            let (got, ()) = tokio::join!(second.grant(pool, None), give_back);
+            assert_eq!(got.unwrap(), granted);
+            second.take_back(pool, granted.addr()).await.unwrap();
+            eventually("it is heard", || !second.known().is_claimed(pool, granted.addr())).await;
+        } else {
+            let (got, ()) = tokio::join!(late.nodes[1].attach("overlay", "a"), give_back);
+            assert_eq!(got.unwrap().endpoint.addresses().collect::<Vec<_>>(), [granted.addr()]);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nobody_is_on_a_network_who_left_it() {
     let late = Late::new().await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use weft_testbed::{Agent, Answer, World, until};
 
 /// How often each of the five questions is asked.
-const ROUNDS: usize = 84;
+const ROUNDS: usize = 28;
 const TOKEN: &str = "--cluster-store-opt=token-file=/etc/weft/token";
 
 #[test]
