@@ -59,6 +59,9 @@ pub(crate) struct LocalEndpoint {
     /// Why it is cut off: another endpoint got its address while this node was away.
     #[serde(default)]
     pub(crate) fenced: Option<String>,
+    /// That it is cut off for good: somebody took it off its network while this node was away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) removed: bool,
 }
 
 /// The end of an endpoint that a container engine takes.

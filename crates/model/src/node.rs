@@ -1,6 +1,6 @@
 //! Nodes: the hosts with an agent.
 
-use crate::{Extra, InUse, Incarnation, NodeId, Record};
+use crate::{EndpointId, Extra, InUse, Incarnation, NodeId, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -25,6 +25,10 @@ pub struct Node {
     /// When somebody first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,
+    /// Endpoints that somebody took off their networks while it was down, the last one last: what tells that from a loss,
+    /// so that it does not put them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<EndpointId>,
     /// Fields of later versions.
     #[serde(flatten)]
     pub extra: Extra,
@@ -32,6 +36,21 @@ pub struct Node {
 
 impl Record for Node {
     const WHAT: &'static str = "node";
+}
+
+impl Node {
+    /// How many removed endpoints are remembered.
+    pub const MAX_REMOVED: usize = 256;
+
+    /// The same node, of which `endpoint` was taken off its network; `None` if no more can be remembered: the node has
+    /// to come back first, or to be given up.
+    #[must_use]
+    pub fn without(mut self, endpoint: EndpointId) -> Option<Self> {
+        if !self.removed.contains(&endpoint) {
+            self.removed.push(endpoint);
+        }
+        (self.removed.len() <= Self::MAX_REMOVED).then_some(self)
+    }
 }
 
 /// Says that a node is up: the value of a [`Key::Live`](crate::Key::Live), bound to the agent's session, so
@@ -75,4 +94,21 @@ pub struct Call {
 
 impl Record for Call {
     const WHAT: &'static str = "call";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_removed_endpoints_are_remembered_and_each_once() {
+        let mut node = Node::from_json(include_bytes!("../tests/golden/node.json")).unwrap();
+        let ids: Vec<EndpointId> =
+            (0..Node::MAX_REMOVED).map(|_| EndpointId::random(&mut rand::rng())).collect();
+        for id in &ids {
+            node = node.without(*id).unwrap().without(*id).unwrap();
+        }
+        assert_eq!(node.removed, ids);
+        assert_eq!(node.without(EndpointId::random(&mut rand::rng())), None);
+    }
 }

@@ -41,6 +41,7 @@ golden! {
     node: Node, "node.json";
     node_that_says_what_it_uses: Node, "node-uses.json";
     node_that_is_down: Node, "node-down.json";
+    node_that_lost_an_endpoint: Node, "node-removed.json";
     liveness: Liveness, "live.json";
     liveness_that_answered: Liveness, "live-answered.json";
     call: Call, "call.json";

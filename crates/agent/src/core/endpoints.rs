@@ -80,6 +80,7 @@ impl Core {
             links: Vec::new(),
             engine: None,
             fenced: None,
+            removed: false,
         };
         let joined = view(id, &local);
         let made = match self.make(id, local).await {
@@ -217,7 +218,7 @@ impl Core {
         force: bool,
     ) -> Result<(), Error> {
         let (id, here) = self.look_up(|cluster| self.to_take_off(cluster, network, container, force)).await?;
-        if here { self.leave(id).await } else { self.release(id).await }
+        if here { self.leave(id).await } else { self.remove_elsewhere(id).await }
     }
 
     /// The endpoint to take off a network, and whether it is of this node.

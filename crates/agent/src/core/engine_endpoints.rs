@@ -49,6 +49,7 @@ impl Core {
             ports: Vec::new(),
             links: request.names.map(|names| names.links).unwrap_or_default(),
             fenced: None,
+            removed: false,
         };
         let made = match self.make_for_engine(id, &local).await {
             Ok(()) => self.hand_over(id, &local).await,

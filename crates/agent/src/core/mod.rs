@@ -21,6 +21,7 @@ mod precedence;
 mod processes;
 mod races;
 mod rebuild;
+mod removed;
 mod report;
 mod request;
 mod status;

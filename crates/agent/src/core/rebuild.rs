@@ -6,7 +6,7 @@
 
 mod plan;
 
-use super::{Core, Error};
+use super::{Core, Error, removed::WHY};
 use crate::{
     cluster::{Cluster, Stored},
     error::chain,
@@ -185,7 +185,10 @@ impl Core {
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
             tracing::error!(endpoint = id.short(), why, "cut off");
-            let update = self.journal.update(&id, |local| local.fenced = Some(why));
+            let update = self.journal.update(&id, |local| {
+                local.removed = why == WHY;
+                local.fenced = Some(why);
+            });
             update.map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
             self.try_all(self.no_endpoint(&loss.remains, id)).await?;
         }

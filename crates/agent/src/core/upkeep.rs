@@ -1,7 +1,9 @@
 //! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
 //! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
 
-use super::{Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence};
+use super::{
+    Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence, removed::WHY,
+};
 use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
@@ -154,6 +156,13 @@ impl Core {
             let stored = known.endpoint_on(&local.network_id, id);
             // With another node's name, if that was this one's before, or what it was called before.
             let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
+            if local.removed {
+                // Somebody who remembers what was before the removal may have put it back meanwhile.
+                if stored.is_some() && !goes_on(self.release(*id).await) {
+                    return;
+                }
+                continue;
+            }
             if there && local.fenced.is_none() {
                 continue;
             }
@@ -166,6 +175,7 @@ impl Core {
         if !undecided {
             self.identity.set_given_up(false);
         }
+        goes_on(self.forget_removals(known).await);
     }
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
@@ -189,7 +199,10 @@ impl Core {
         if fenced == local.fenced {
             return Ok(());
         }
-        let update = self.journal.update(id, |local| local.fenced.clone_from(&fenced));
+        let update = self.journal.update(id, |local| {
+            local.fenced.clone_from(&fenced);
+            local.removed = fenced.as_deref() == Some(WHY);
+        });
         let name = &local.endpoint.name;
         let otherwise = if fenced.is_some() { "is not cut off" } else { "stays cut off" };
         update.map_err(|error| Error::internal(&format!("{name} {otherwise}"), error))?;
@@ -215,6 +228,9 @@ impl Core {
             let removed = self.store.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };
+        if known.endpoint_on(&local.network_id, &id).is_none() && self.was_removed(known, &id) {
+            return Ok(Some(WHY.to_owned()));
+        }
         let endpoints = self.journal.endpoints();
         let taken = |(address, subnet): &(IpAddr, &Subnet)| {
             let claim = known.claim(subnet.pool, *address).filter(|claim| claim.endpoint != id);

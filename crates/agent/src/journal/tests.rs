@@ -43,6 +43,7 @@ fn endpoint(name: &str) -> LocalEndpoint {
         links: Vec::new(),
         engine: None,
         fenced: None,
+        removed: false,
     }
 }
 

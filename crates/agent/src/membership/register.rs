@@ -179,6 +179,11 @@ impl Membership {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uses: self.underlay.borrow().uses.clone(),
             down_since: None,
+            // Another host under this name had others.
+            removed: earlier
+                .as_ref()
+                .filter(|node| node.id == self.identity.id())
+                .map_or_else(Vec::new, |n| n.removed.clone()),
             extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };
         let live = Liveness {

@@ -135,6 +135,52 @@ async fn who_lost_an_address_while_away_is_cut_off() {
     eventually("it is back", || back.journal.endpoints().values().all(|local| local.fenced.is_none())).await;
 }
 
+/// Who takes an endpoint off a network means it, wherever the endpoint is: its host tells that from a loss.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
+    let (store, mut nodes) = cluster(2).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    for name in ["removed", "kept"] {
+        nodes[1].attach("overlay", name).await.unwrap();
+    }
+    let core = nodes[0].core();
+    let refused = core.disconnect_container("overlay", "removed", true).await.unwrap_err();
+    assert!(refused.to_string().contains("is on node host2: disconnect it there"), "{refused}");
+    nodes[1].kill().await;
+    eventually("it is down", || core.known().live.len() == 1).await;
+    core.disconnect_container("overlay", "removed", true).await.unwrap();
+    for restart in [false, true] {
+        if restart {
+            nodes[1].kill().await;
+        }
+        nodes[1].start();
+        nodes[1].joined(2).await;
+        let back = nodes[1].core();
+        let fenced = || back.describe().fenced.len() == 1;
+        eventually("it is cut off", fenced).await;
+        eventually("the trace is gone", || back.known().nodes[&"host2".parse().unwrap()].removed.is_empty())
+            .await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(fenced());
+        let problems = back.describe().problems;
+        let why =
+            "removed on network overlay is cut off: it was taken off the network while this node was away";
+        assert!(problems.iter().any(|problem| problem.contains(why)), "{problems:?}");
+        let names: Vec<String> = core.known().all_endpoints().map(|(_, _, e)| e.name.to_string()).collect();
+        assert_eq!(names, ["kept"]);
+    }
+    // Also where the store loses everything: what was removed is not put back.
+    store.wipe();
+    eventually("the rest is put back", || core.known().all_endpoints().count() == 1).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(core.known().all_endpoints().count(), 1);
+    // Off and on again it is as any other.
+    nodes[1].core().detach_endpoint("overlay", "removed").await.unwrap();
+    nodes[1].attach("overlay", "removed").await.unwrap();
+    eventually("both are there", || core.known().all_endpoints().count() == 2).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_session_is_opened_again() {
     let (store, nodes) = cluster(2).await;

@@ -208,6 +208,7 @@ impl Verbs for Fake {
             version: "0.1.0".to_owned(),
             uses: Vec::new(),
             down_since: None,
+            removed: Vec::new(),
             extra: Extra::new(),
         };
         let (name, endpoints) = (node_name(), self.state().iter().map(|n| n.endpoints.len()).sum());

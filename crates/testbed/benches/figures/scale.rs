@@ -105,6 +105,7 @@ fn records(network: NetworkId) -> Vec<(String, Vec<u8>)> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uses: Vec::new(),
         down_since: Some(Timestamp::now()),
+        removed: Vec::new(),
         extra: Extra::new(),
     };
     let mut records = vec![(keyspace.path(&Key::Node(name)), node.to_json())];

@@ -57,7 +57,7 @@ fn commits(host: &Host) -> usize {
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
 }
 
-fn end_session(cluster: &Cluster, node: &str) {
+pub(crate) fn end_session(cluster: &Cluster, node: &str) {
     let (host, url) = (cluster.store.host(), cluster.store.url().replace("consul://", "http://"));
     let kept = host.json(&["curl", "-sf", &format!("{url}/v1/kv/weft/v1/live/{node}")]);
     let session = kept[0]["Session"].as_str().expect("it is bound to a session").to_owned();

@@ -20,6 +20,7 @@ mod partition;
 mod processes;
 mod publishing;
 mod refusals;
+mod removed;
 mod stores;
 mod subnets;
 mod survival;

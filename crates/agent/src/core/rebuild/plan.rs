@@ -3,7 +3,7 @@
 use crate::{
     cluster::Cluster,
     config::AgentConfig,
-    core::claims::is_leftover,
+    core::{claims::is_leftover, removed::WHY},
     journal::{LocalEndpoint, LocalEndpoints},
     loss::{Lack, behind},
 };
@@ -85,8 +85,11 @@ impl Loss {
         });
         let mut txns: Vec<Txn> = nodes.collect();
         let mut ids = BTreeSet::new();
+        let was_removed =
+            |node: &NodeName, id| remains.nodes.get(node).is_some_and(|n| n.removed.contains(id));
         for (network, id, endpoint) in known.all_endpoints().filter(|(_, _, e)| absent(&e.node)) {
             if remains.endpoint(id).is_none()
+                && !was_removed(&endpoint.node, id)
                 && !restored.contains(id)
                 && let Some(txn) = self.endpoint(keyspace, *network, *id, endpoint)
             {
@@ -189,7 +192,11 @@ impl Planning<'_> {
     fn own_endpoints(&mut self) {
         let mut confirmations = Vec::new();
         for (id, local) in self.loss.journal.iter().filter(|(_, local)| local.fenced.is_none()) {
-            match self.confirmation(*id, local) {
+            let confirmation = match self.was_removed(*id, local) {
+                true => Confirmation::CutOff(WHY.to_owned()),
+                false => self.confirmation(*id, local),
+            };
+            match confirmation {
                 Confirmation::Done => {}
                 Confirmation::Waits => self.plan.waits = true,
                 Confirmation::Write(txn) => confirmations.push(txn),
@@ -197,6 +204,13 @@ impl Planning<'_> {
             }
         }
         self.plan.txns.extend(Txn::bundles(&Txn::new(), confirmations));
+    }
+
+    /// Whether somebody took it off its network while this node was away.
+    fn was_removed(&self, id: EndpointId, local: &LocalEndpoint) -> bool {
+        let remains = &self.loss.remains;
+        let me = remains.nodes.get(&self.config.node_name);
+        remains.endpoint_on(&local.network_id, &id).is_none() && me.is_some_and(|me| me.removed.contains(&id))
     }
 
     fn confirmation(&self, id: EndpointId, local: &LocalEndpoint) -> Confirmation {

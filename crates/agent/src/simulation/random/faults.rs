@@ -56,6 +56,23 @@ impl World {
         self.nodes[node].store.faults().set_unavailable(false);
     }
 
+    /// The node is cut off, and somebody takes what it has off its networks; then it finds its way back.
+    pub(super) async fn take_off_while_away(&mut self, node: usize) {
+        self.tell(format!("host{}: is cut off", node + 1));
+        self.go_away(&[node]);
+        self.nodes[node].store.faults().set_unavailable(true);
+        self.store.expire_all_sessions();
+        // The others join again.
+        sleep(Duration::from_secs(3)).await;
+        self.take_off(node);
+        sleep(Duration::from_secs(1)).await;
+        if self.rng.random_bool(0.3) {
+            self.kill_or_start(node).await;
+        }
+        self.tell(format!("host{}: is back", node + 1));
+        self.nodes[node].store.faults().set_unavailable(false);
+    }
+
     /// Has an agent die a little later, in the middle of something.
     pub(super) fn kill_soon(&mut self, node: usize) {
         if self.nodes[node].is_running() {

@@ -70,6 +70,8 @@ pub(super) struct Ledger {
     /// What nodes had then that were there, and others had not heard of that were there, too: before they hear of the
     /// loss, they may take its addresses.
     contestable: BTreeSet<EndpointId>,
+    /// What was taken off its network while its node was away: for good, unless the trace of that is lost.
+    taken_off: BTreeSet<EndpointId>,
     pub(super) violations: Vec<String>,
 }
 
@@ -167,10 +169,33 @@ impl Ledger {
         self.endpoints.entry(id).and_modify(|e| e.fate = Fate::Gone);
     }
 
+    /// What [`taken_off`](Self::taken_off) needs to know of when the request began.
+    pub(super) fn taking_off(&mut self, id: EndpointId, node: usize) -> Began {
+        self.detaching(id);
+        self.attaching(node)
+    }
+
+    pub(super) fn taken_off(&mut self, id: EndpointId, node: usize, began: Began) {
+        if began.losses == self.losses && began.given_up == self.times_given_up(node) {
+            self.detached(id);
+            self.taken_off.insert(id);
+        }
+    }
+
+    /// A node that was given up, and a store that went back, know nothing of removals.
+    fn forget_removals(&mut self, of: impl Fn(&Promise) -> bool) {
+        for id in &self.taken_off {
+            if let Some(promise) = self.endpoints.get_mut(id).filter(|promise| of(promise)) {
+                promise.fate = Fate::Unsure;
+            }
+        }
+    }
+
     /// A container ended: what it had goes.
     pub(super) fn ended(&mut self, node: usize, netns: PathBuf) {
-        for promise in self.endpoints.values_mut().filter(|e| e.node == node && e.netns == netns) {
+        for (id, promise) in self.endpoints.iter_mut().filter(|(_, e)| e.node == node && e.netns == netns) {
             promise.fate = Fate::Gone;
+            self.taken_off.remove(id);
         }
         self.ended.insert((node, netns));
     }
@@ -187,6 +212,7 @@ impl Ledger {
     ) {
         self.networks.values_mut().for_each(|fate| *fate = Fate::Unsure);
         self.losses += 1;
+        self.forget_removals(|_| true);
         self.lost = Some(Instant::now());
         let contestable = self.endpoints.iter().filter(|(id, promise)| rivals(promise.node, id));
         self.contestable.extend(contestable.map(|(id, _)| *id));
@@ -222,6 +248,7 @@ impl Ledger {
     /// A node is given up, or was: what it has may be taken by others.
     pub(super) fn give_up(&mut self, node: usize) {
         *self.given_up.entry(node).or_default() += 1;
+        self.forget_removals(|promise| promise.node == node);
         for promise in self.endpoints.values_mut().filter(|e| e.node == node && e.fate == Fate::Here) {
             promise.fate = Fate::Unsure;
         }

@@ -130,7 +130,7 @@ impl World {
     async fn event(&mut self) {
         self.open_ways();
         let node = self.rng.random_range(0..NODES);
-        match self.rng.random_range(0..100) {
+        match self.rng.random_range(0..102) {
             0..9 => self.create(node),
             9..27 => self.attach(node),
             27..40 => self.start_in_engine(node),
@@ -152,6 +152,7 @@ impl World {
             96..98 => self.disturb_kernel(node),
             98 => self.copy_a_host(node).await,
             99 => self.move_host(node),
+            100..102 => self.take_off_while_away(node).await,
             _ => self.wait().await,
         }
     }

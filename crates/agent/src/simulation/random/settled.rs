@@ -36,6 +36,8 @@ impl World {
 
     /// Takes everything away: nothing may be left.
     pub(super) async fn clear_up(&mut self) {
+        // Watches that were slow a moment ago are, to the end of their wait.
+        sleep(Duration::from_secs(5)).await;
         // What is refused must be true, also by the last to hear of what is done now.
         self.nodes[0].store.faults().set_watch_delay(Duration::from_secs(1));
         for node in &self.nodes {

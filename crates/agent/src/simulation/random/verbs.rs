@@ -105,11 +105,7 @@ impl World {
         if !self.nodes[node].is_running() {
             return;
         }
-        let here: Vec<(EndpointId, NetworkId)> = {
-            let ledger = lock(&self.ledger);
-            let of_node = ledger.endpoints.iter().filter(|(_, e)| e.node == node && e.fate != Fate::Gone);
-            of_node.map(|(id, e)| (*id, e.network)).collect()
-        };
+        let here = self.endpoints_of(node);
         if here.is_empty() {
             return;
         }
@@ -120,6 +116,29 @@ impl World {
             core.detach_endpoint(&network.to_string(), &id.to_string()).await
         };
         self.ask(node, verb, move |ledger, result| drop(result.map(|()| ledger.detached(id))));
+    }
+
+    /// Has another node take off its network what a node has that is away.
+    pub(super) fn take_off(&mut self, node: usize) {
+        let here = self.endpoints_of(node);
+        if here.is_empty() {
+            return;
+        }
+        let (id, network) = here[self.rng.random_range(0..here.len())];
+        let other = (node + 1) % self.nodes.len();
+        self.tell(format!("host{}: takes {} off, of host{}", other + 1, id.short(), node + 1));
+        let began = lock(&self.ledger).taking_off(id, node);
+        let verb = move |core: Arc<Core>| async move {
+            core.disconnect_container(&network.to_string(), &id.to_string(), true).await
+        };
+        self.ask(other, verb, move |ledger, result| drop(result.map(|()| ledger.taken_off(id, node, began))));
+    }
+
+    /// What a node has, as far as anybody was told.
+    fn endpoints_of(&self, node: usize) -> Vec<(EndpointId, NetworkId)> {
+        let ledger = lock(&self.ledger);
+        let of_node = ledger.endpoints.iter().filter(|(_, e)| e.node == node && e.fate != Fate::Gone);
+        of_node.map(|(id, e)| (*id, e.network)).collect()
     }
 
     /// Has a node given up by another.

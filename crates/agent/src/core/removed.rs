@@ -1,0 +1,77 @@
+//! Endpoints of other nodes that are taken off their networks, while those nodes are down. Their nodes have them still,
+//! and put back what the store lost: a trace in the node's record tells the one from the other. It is there until the
+//! node has dealt with it, or is given up.
+
+use super::{Core, Error};
+use crate::cluster::Cluster;
+use weft_model::{EndpointId, Key, Node, NodeName, Record};
+use weft_store::{CommitError, Condition, Txn};
+
+/// What is said of such an endpoint where it is.
+pub(super) const WHY: &str = "it was taken off the network while this node was away";
+
+impl Core {
+    /// Takes an endpoint out of the store whose node is down, and leaves the trace, both or neither.
+    pub(super) async fn remove_elsewhere(&self, id: EndpointId) -> Result<(), Error> {
+        let mut attempts = self.attempts();
+        loop {
+            let cluster = self.cluster().await?;
+            let Some((_, endpoint)) = cluster.endpoint(&id) else { return Ok(()) };
+            let name = &endpoint.node;
+            if cluster.is_up(name) {
+                return Err(Error::conflict(format!("node {name} is back: disconnect it there")));
+            }
+            let mut txn = self.while_down(name);
+            if let Some(node) = cluster.nodes.get(name) {
+                let trace = Node::clone(node).without(id).ok_or_else(|| too_many(name))?;
+                let key = self.path(&Key::Node(name.clone()));
+                txn = txn.put(key, trace.to_json(), Condition::Unchanged(node.modified));
+            }
+            txn.ops.extend(self.releasing(&cluster, id).into_iter().flat_map(|released| released.ops));
+            match self.store.commit(txn).await {
+                Ok(()) => break,
+                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        self.until(|cluster| cluster.endpoint(&id).is_none()).await;
+        tracing::info!(endpoint = id.short(), "taken off its network, while its node is down");
+        Ok(())
+    }
+
+    /// Whether somebody took an endpoint of this node off its network.
+    pub(super) fn was_removed(&self, known: &Cluster, id: &EndpointId) -> bool {
+        self.registration(known).is_some_and(|me| me.removed.contains(id))
+    }
+
+    /// Takes away the traces of removals that this node has dealt with: each such endpoint is cut off, has left, or is
+    /// in the store again.
+    pub(super) async fn forget_removals(&self, known: &Cluster) -> Result<(), Error> {
+        let Some(me) = self.registration(known).filter(|me| !me.removed.is_empty()) else { return Ok(()) };
+        let endpoints = self.journal.endpoints();
+        let is_due = |id: &EndpointId| {
+            endpoints.get(id).is_some_and(|local| !local.removed) && known.endpoint(id).is_none()
+        };
+        let removed: Vec<EndpointId> = me.removed.iter().copied().filter(is_due).collect();
+        if removed == me.removed {
+            return Ok(());
+        }
+        let now = Node { removed, ..Node::clone(me) };
+        let key = self.path(&Key::Node(self.config.node_name.clone()));
+        let txn = Txn::new().put(key, now.to_json(), Condition::Unchanged(me.modified));
+        match self.store.commit(txn).await {
+            // It is looked at again.
+            Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// What would not be remembered would be undone.
+fn too_many(name: &NodeName) -> Error {
+    Error::conflict(format!(
+        "node {name} is down, and has {} endpoints to learn of that were taken off their networks, which is the most: \
+         wait until it is back, or give it up with `weft node rm {name}`",
+        Node::MAX_REMOVED
+    ))
+}
