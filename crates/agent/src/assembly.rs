@@ -1,6 +1,7 @@
 //! An agent put together from its parts. The simulation puts it together from others.
 
 use crate::{
+    admission::{Admission, Grounds},
     config::AgentConfig,
     core::Core,
     env::Env,
@@ -64,7 +65,7 @@ impl Assembly {
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
-        let keeper = keeper(&config, &store, &keyspace, (&env, &journal))?;
+        let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
         let (memory, picture) = (Arc::clone(&keeper.memory), keeper.picture.subscribe());
         let (reconciler, rounds) = Reconciler::new(Parts {
             config: Arc::clone(&config),
@@ -83,6 +84,7 @@ impl Assembly {
             env: Arc::clone(&env),
             identity: Arc::clone(&identity),
             memory: Arc::clone(&memory),
+            admission: Arc::clone(&keeper.admission),
             picture: picture.clone(),
             journal: Arc::clone(&journal),
             underlay: host.underlay(),
@@ -101,6 +103,7 @@ impl Assembly {
             identity,
             journal,
             memory,
+            admission: Arc::clone(&keeper.admission),
             processes,
             rounds,
             telemetry,
@@ -111,13 +114,18 @@ impl Assembly {
             grants: Default::default(),
             joining: Default::default(),
         });
-        let own = || Arc::clone(&core);
-        let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
-        let tasks = [keeper.run().boxed(), reconciler.run().boxed()].into_iter().chain(of_core);
+        let tasks = [reconciler.run().boxed()].into_iter().chain(of_core(&core));
         let tasks = tasks.map(|task| endless(once_held(place.clone(), task)));
-        let parts = tasks.chain([member.run().boxed()]).collect();
+        // Whether the store is this node's cluster's is known before the node asks for its place there.
+        let parts = [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect();
         Ok(Self { core, parts })
     }
+}
+
+/// What the core does by itself.
+fn of_core(core: &Arc<Core>) -> [BoxFuture<'static, ()>; 3] {
+    let own = || Arc::clone(core);
+    [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()]
 }
 
 /// The store, for everything but membership itself.
@@ -137,9 +145,19 @@ fn keeper(
     config: &AgentConfig,
     store: &Arc<dyn Store>,
     keyspace: &Keyspace,
-    (env, journal): (&Arc<Env>, &Arc<Journal>),
+    (env, identity, journal): (&Arc<Env>, &Arc<Identity>, &Arc<Journal>),
 ) -> Result<PictureKeeper, StartError> {
     let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), keyspace)?;
+    let admission = Admission::open(&Grounds {
+        data_dir: &config.data_dir,
+        store: &**store,
+        keyspace,
+        node: &config.node_name,
+        env,
+        identity,
+        journal,
+        memory: &memory,
+    })?;
     Ok(PictureKeeper {
         picture: picture::unseen(&**store, env, remembered),
         store: Arc::clone(store),
@@ -149,6 +167,7 @@ fn keeper(
         journal: Arc::clone(journal),
         memory: Arc::new(memory),
         warned: Mutex::default(),
+        admission: Arc::new(admission),
         rebuild: config.store_rebuild,
     })
 }

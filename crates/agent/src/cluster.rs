@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 use weft_model::{
-    Call, Claim, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Latest, Liveness, Network,
-    NetworkId, NetworkName, Node, NodeName, Rebuilt, Record, Vni,
+    Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Latest, Liveness,
+    Network, NetworkId, NetworkName, Node, NodeName, Rebuilt, Record, Vni,
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
@@ -61,6 +61,8 @@ pub(crate) struct Cluster {
     pub(crate) epoch: Option<Stored<Epoch>>,
     /// That the store lost something, and was rebuilt.
     pub(crate) rebuilt: Option<Stored<Rebuilt>>,
+    /// Which cluster it is; absent before an agent that writes it came.
+    pub(crate) identity: Option<Stored<ClusterRecord>>,
     /// Keys that cannot be read, and why.
     pub(crate) unreadable: BTreeMap<String, String>,
     /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
@@ -196,6 +198,10 @@ impl Cluster {
                 self.rebuilt = None;
                 self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
             }
+            Key::Cluster => {
+                self.identity = None;
+                self.identity = Some(stored(entry, before.identity.as_ref())?);
+            }
         }
         Ok(())
     }
@@ -216,6 +222,7 @@ impl Cluster {
             Key::Hold(pool) => drop(self.holds.remove(&pool)),
             Key::Epoch => self.epoch = None,
             Key::Rebuilt => self.rebuilt = None,
+            Key::Cluster => self.identity = None,
             Key::Claim(pool, address) => {
                 if let Some(claims) = self.claims.get_mut(&pool) {
                     claims.remove(&address);
@@ -233,6 +240,11 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// The store is another by now, which counts anew.
+    pub(crate) fn forget_revisions(&mut self) {
+        self.latest.values_mut().for_each(|latest| latest.modified = Revision::default());
     }
 
     /// Whether the node's agent holds a session.

@@ -1,5 +1,6 @@
 //! The agent: doors that parse and answer, a core that decides, one loop that makes it so.
 
+mod admission;
 mod advertise;
 pub mod api;
 mod assembly;

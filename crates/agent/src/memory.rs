@@ -25,8 +25,10 @@ const REMOVED: usize = 1000;
 /// The memory of one cluster in one store.
 pub(crate) struct Memory {
     path: PathBuf,
-    /// Whose it is: another store is another cluster.
+    /// The store that it is written from.
     store: String,
+    /// The one that it was read from.
+    origin: Option<String>,
     keyspace: Keyspace,
     /// The last rebuild of the store that this node has done its part of; absent before the store was first seen.
     dealt_with: watch::Sender<Option<u64>>,
@@ -59,8 +61,8 @@ struct Saving<'m> {
 }
 
 impl Memory {
-    /// Opens the memory in `data_dir`, and says what it remembers of the cluster in `store`. A file that makes no
-    /// sense is set aside.
+    /// Opens the memory in `data_dir`, to go on with in `store`, and says what it remembers, whichever store that was in:
+    /// whether it is still of use is decided at the gate (`admission`). A file that makes no sense is set aside.
     ///
     /// # Errors
     /// If it cannot be read: what cannot be read now may be read later.
@@ -72,12 +74,13 @@ impl Memory {
         let path = data_dir.join("cluster.json");
         let saved = file::read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
         let store = format!("{store} {}", keyspace.root());
-        let saved = saved.filter(|saved: &Saved| saved.store == store);
-        let cluster = saved.as_ref().map(|saved| read(keyspace, saved));
+        let cluster = saved.as_ref().map(|saved: &Saved| read(&keyspace_of(saved, keyspace), saved));
+        let origin = saved.as_ref().map(|saved| saved.store.clone());
         let (dealt_with, removed) = saved.map_or_else(Default::default, |s| (s.dealt_with, s.removed));
         let memory = Self {
             path,
             store,
+            origin,
             keyspace: keyspace.clone(),
             dealt_with: watch::Sender::new(dealt_with),
             part_done: AtomicU64::new(0),
@@ -85,6 +88,19 @@ impl Memory {
             removed: Mutex::new(removed),
         };
         Ok((memory, cluster))
+    }
+
+    /// The store that it was read from, and the start of its keys, with a space between them; absent if there was none.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Begins anew: what was remembered is of another cluster.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
+        self.part_done.store(0, Ordering::Relaxed);
+        self.resigned.store(false, Ordering::Relaxed);
+        self.dealt_with.send_replace(None);
     }
 
     /// Writes down how the cluster is. Not flushed, like the journal: a disk may be slow, and changes come often.
@@ -161,6 +177,12 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, VecDeque<NetworkId>> {
         self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where the keys of a memory are: the prefix may have been another.
+fn keyspace_of(saved: &Saved, now: &Keyspace) -> Keyspace {
+    let root = saved.store.rsplit_once(' ').and_then(|(_, root)| root.strip_suffix("/v1/"));
+    root.map_or_else(|| now.clone(), Keyspace::new)
 }
 
 fn read(keyspace: &Keyspace, saved: &Saved) -> Cluster {

@@ -2,8 +2,23 @@
 //!
 //! A store can lose what it had: it is wiped, or brought back from a backup. Then the picture stays as it was, and
 //! what the store still says is shown beside it, until [`rebuild`](crate::core) has put back what is missing.
+//!
+//! And a store can be another's. What it says is let in by [`admission`](crate::admission) only; until then the picture
+//! is what was remembered.
 
-use crate::{cluster::Cluster, env::Env, error::chain, journal::Journal, loss::Lack, memory::Memory};
+mod gate;
+
+pub(crate) use gate::Gate;
+
+use crate::{
+    admission::{Admission, Founding},
+    cluster::Cluster,
+    env::Env,
+    error::chain,
+    journal::Journal,
+    loss::Lack,
+    memory::Memory,
+};
 use futures::StreamExt;
 use jiff::Timestamp;
 use std::{
@@ -20,6 +35,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between attempts to reach the store.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// How often to ask anew at a gate that is closed: also this host may have changed.
+const RECONSIDERATION: Duration = Duration::from_secs(1);
+
 /// What is wrong with a store that has less than it had.
 const LOST: &str = "the store lost what it had, or was brought back from a backup; this node is putting back what is missing";
 
@@ -30,6 +48,10 @@ pub(crate) struct Picture {
     pub(crate) cluster: Option<Arc<Cluster>>,
     /// Whether that is what an earlier run of this agent remembered: it may have seen more than it wrote down.
     pub(crate) remembered: bool,
+    /// Whether this node goes by the store.
+    pub(crate) gate: Gate,
+    /// What the store says while the gate is not open.
+    outside: Option<Arc<Cluster>>,
     /// What the store says while it has lost something.
     pub(crate) remains: Option<Arc<Cluster>>,
     /// What it lacked then, or at any time since.
@@ -43,6 +65,9 @@ pub(crate) struct Picture {
 impl Picture {
     /// What the store says now, as far as it can be reached.
     pub(crate) fn in_store(&self) -> Option<&Arc<Cluster>> {
+        if self.gate != Gate::Open {
+            return None;
+        }
         self.remains.as_ref().or(self.cluster.as_ref().filter(|_| self.error.is_none()))
     }
 }
@@ -55,6 +80,7 @@ pub(crate) struct PictureKeeper {
     pub(crate) node: NodeName,
     pub(crate) journal: Arc<Journal>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) admission: Arc<Admission>,
     /// Whether what the store loses is put back; otherwise what it says is true, whatever it said before.
     pub(crate) rebuild: bool,
     /// The keys that cannot be read and were spoken of.
@@ -68,6 +94,8 @@ pub(crate) fn unseen(store: &dyn Store, env: &Env, remembered: Option<Cluster>) 
     watch::Sender::new(Picture {
         remembered: remembered.is_some(),
         cluster: remembered.map(Arc::new),
+        gate: Gate::Undecided,
+        outside: None,
         remains: None,
         lack: Lack::default(),
         error: Some(format!("store {} has not answered yet", store.describe())),
@@ -102,9 +130,15 @@ impl PictureKeeper {
         *seen = Some(cluster.revision);
         let mut updates = self.store.watch(self.keyspace.root(), cluster.revision);
         let mut dealings = self.memory.dealings();
-        self.begin(cluster);
+        let mut founding = self.begin(cluster);
         loop {
-            // Both are cancel-safe: a stream keeps its update, a watch its change. In this order, so that the same
+            if let Some(founding) = founding.take()
+                && let Err(error) = self.admission.found(&*self.store, founding).await
+            {
+                return error;
+            }
+            let is_closed = self.picture.borrow().outside.is_some();
+            // All are cancel-safe: a stream keeps its update, a watch its change. In this order, so that the same
             // happens when the same happens (`simulation`).
             tokio::select! {
                 biased;
@@ -114,13 +148,20 @@ impl PictureKeeper {
                             return error;
                         }
                         *seen = Some(update.revision());
-                        self.go_on(update);
+                        founding = self.go_on(update);
                     }
                     Some(Err(error)) => return error,
                     None => break,
                 },
                 Ok(()) = dealings.changed() => {
                     self.picture.send_if_modified(|picture| self.is_found_again(picture));
+                }
+                () = tokio::time::sleep(RECONSIDERATION), if is_closed => {
+                    self.picture.send_if_modified(|picture| {
+                        let before = (picture.gate, picture.error.clone());
+                        founding = self.look_at_the_gate(picture);
+                        (picture.gate, picture.error.clone()) != before
+                    });
                 }
             }
         }
@@ -131,34 +172,43 @@ impl PictureKeeper {
         }
     }
 
-    /// Shows what the store says, after it could not be asked for a while.
-    fn begin(&self, cluster: Cluster) {
+    /// Shows what the store says, after it could not be asked for a while. Returns what it has to say first.
+    fn begin(&self, cluster: Cluster) -> Option<Founding> {
         self.warn_of_unreadable(&cluster);
+        let mut founding = None;
         self.picture.send_modify(|picture| {
-            picture.remains = Some(Arc::new(cluster));
-            if !self.is_found_again(picture) {
-                self.has_lost(picture);
-            }
+            picture.outside = Some(Arc::new(cluster));
+            founding = self.look_at_the_gate(picture);
         });
+        founding
     }
 
-    fn go_on(&self, update: Update) {
+    fn go_on(&self, update: Update) -> Option<Founding> {
+        let mut founding = None;
         self.picture.send_modify(|picture| {
-            let Picture { remains, cluster, .. } = picture;
-            if remains.is_none() && cluster.as_ref().is_some_and(|cluster| self.may_lose(cluster, &update)) {
+            let Picture { outside, remains, cluster, .. } = picture;
+            if outside.is_none() && self.may_be_another(&update) {
+                *outside = remains.take().or_else(|| cluster.clone());
+            } else if outside.is_none()
+                && remains.is_none()
+                && cluster.as_ref().is_some_and(|cluster| self.may_lose(cluster, &update))
+            {
                 remains.clone_from(cluster);
             }
-            let aside = remains.is_some();
-            let Some(shown) = remains.as_mut().or(cluster.as_mut()) else { return };
+            let (waits, aside) = (outside.is_some(), remains.is_some());
+            let Some(shown) = outside.as_mut().or(remains.as_mut()).or(cluster.as_mut()) else { return };
             let networks = networks(shown);
             Arc::make_mut(shown).advance(&self.keyspace, update);
             self.warn_of_unreadable(shown);
-            if !aside {
+            if waits {
+                founding = self.look_at_the_gate(picture);
+            } else if !aside {
                 self.memory.notice(&networks, shown);
             } else if !self.is_found_again(picture) {
                 self.has_lost(picture);
             }
         });
+        founding
     }
 
     /// Whether the store has everything again that it had: then the picture is what the store says.
@@ -294,7 +344,7 @@ impl PictureKeeper {
         let error = chain(error);
         self.picture.send_modify(|picture| {
             // What it said meanwhile is old by the time it answers again.
-            picture.remains = None;
+            (picture.remains, picture.outside) = (None, None);
             let same = |before: &String| gist(before) == gist(&error);
             if picture.error.is_none()
                 || picture.cluster.is_none() && !picture.error.as_ref().is_some_and(same)

@@ -137,7 +137,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         docker::start(engine, &config, Arc::clone(&core), inherited, (&tasks, &stop))?;
     }
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
-    tracing::info!(node = %config.node_name, advertise = %address, socket = %config.socket.display(), "agent started");
+    say_started(&config, address, &core);
     tasks.spawn(stop.clone().run_until_cancelled_owned(say_ready(core, config.session_ttl)));
     let ended = tokio::select! {
         _ = terminate.recv() => Ok(()),
@@ -189,6 +189,14 @@ async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
     let _ = timeout(session_ttl + READY_MARGIN, core.holds_its_place()).await;
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Where it is, and whose: what somebody who reads the log looks for first.
+fn say_started(config: &AgentConfig, advertise: IpAddr, core: &Core) {
+    let (store, cluster) = (core.admission.place(), core.admission.cluster());
+    let cluster = cluster.map_or_else(|| "none yet".to_owned(), |cluster| cluster.short());
+    let (node, socket) = (&config.node_name, config.socket.display());
+    tracing::info!(%node, %advertise, %socket, %store, cluster, "agent started");
 }
 
 async fn scrapes(config: &AgentConfig) -> Result<Option<TcpListener>, RunError> {

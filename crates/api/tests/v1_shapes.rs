@@ -82,7 +82,7 @@ fn a_status() {
         "joined": true,
         "store": {
             "url": "consul://192.0.2.9:8500", "since": "2026-11-22T12:00:00Z", "error": "refused",
-            "lost": true, "remembered": true, "answered": "2026-11-22T12:00:00Z", "latency_us": 1900
+            "prefix": "weft", "cluster": ID, "refused": true, "lost": true, "remembered": true, "answered": "2026-11-22T12:00:00Z", "latency_us": 1900
         },
         "engine": {
             "address": "/var/run/docker.sock", "since": "2026-11-22T12:00:00Z", "version": "28.5.2", "error": "down"

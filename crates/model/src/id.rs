@@ -90,6 +90,11 @@ id!(
     "endpoint"
 );
 id!(
+    /// A cluster: it stays the same wherever its store moves.
+    ClusterId,
+    "cluster"
+);
+id!(
     /// An installation of the agent: it stays the same over restarts, and tells a node that came back from
     /// another machine that took its name.
     NodeId,

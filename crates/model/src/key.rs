@@ -33,6 +33,8 @@ pub enum Key {
     Epoch,
     /// `rebuilt`: a [`Rebuilt`](crate::Rebuilt); absent as long as the store never lost anything.
     Rebuilt,
+    /// `cluster`: a [`ClusterRecord`](crate::ClusterRecord); absent before an agent that knows it came.
+    Cluster,
 }
 
 /// The kinds of keys, and how many parts follow.
@@ -107,6 +109,7 @@ impl Keyspace {
             Key::Endpoint(network, id) => format!("{}{id}", self.endpoints_of(*network)),
             Key::Epoch => format!("{root}epoch"),
             Key::Rebuilt => format!("{root}rebuilt"),
+            Key::Cluster => format!("{root}cluster"),
         }
     }
 
@@ -152,6 +155,7 @@ impl Keyspace {
         match (kind, first, second) {
             ("epoch", None, None) => Some(Key::Epoch),
             ("rebuilt", None, None) => Some(Key::Rebuilt),
+            ("cluster", None, None) => Some(Key::Cluster),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
             ("live", Some(name), None) => name.parse().ok().map(Key::Live),
             ("calls", Some(name), None) => name.parse().ok().map(Key::Call),
@@ -209,6 +213,7 @@ mod tests {
             Key::Endpoint(network, endpoint),
             Key::Epoch,
             Key::Rebuilt,
+            Key::Cluster,
         ]
     }
 

@@ -25,7 +25,7 @@ mod vni;
 pub use cidr::{InvalidCidr, cidr, is_public};
 pub use endpoint::Endpoint;
 pub use epoch::Epoch;
-pub use id::{ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
+pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use in_use::InUse;
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
@@ -37,7 +37,7 @@ pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Call, Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
-pub use record::{Claim, Cursor, Extra, Hold, InvalidRecord, Latest, Rebuilt, Record};
+pub use record::{Claim, ClusterRecord, Cursor, Extra, Hold, InvalidRecord, Latest, Rebuilt, Record};
 pub use vni::{InvalidVni, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

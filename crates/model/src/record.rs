@@ -1,7 +1,7 @@
 //! What every record in the store has in common: JSON, read strictly, and carrying unknown fields along so
 //! that an older agent's rewrite loses nothing a newer one wrote.
 
-use crate::{EndpointId, NodeName};
+use crate::{ClusterId, EndpointId, NodeName};
 use jiff::Timestamp;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -147,4 +147,19 @@ pub struct Rebuilt {
 
 impl Record for Rebuilt {
     const WHAT: &'static str = "mark of a rebuild";
+}
+
+/// Which cluster it is whose truth the store has: the value of [`Key::Cluster`](crate::Key::Cluster). Every node keeps
+/// the id on its disk, too, so that it does not take another store for its own. Earlier agents neither write nor read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    /// The cluster.
+    pub id: ClusterId,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for ClusterRecord {
+    const WHAT: &'static str = "cluster's id";
 }

@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 use weft_model::{
-    Call, Claim, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, NetworkId, Node, Rebuilt, Record,
+    Call, Claim, ClusterRecord, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, NetworkId, Node,
+    Rebuilt, Record,
 };
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
@@ -56,6 +57,7 @@ golden! {
     latest: Latest, "latest.json";
     epoch: Epoch, "epoch.json";
     rebuilt: Rebuilt, "rebuilt.json";
+    cluster: ClusterRecord, "cluster.json";
 }
 
 #[test]

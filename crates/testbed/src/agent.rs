@@ -50,6 +50,15 @@ impl Agent {
         self.wait_until_ready();
     }
 
+    /// Stops it, and starts it with another store.
+    #[track_caller]
+    pub fn turn_to(&mut self, store: &str) {
+        const FLAG: &str = "--cluster-store=";
+        self.arguments.retain(|argument| !argument.starts_with(FLAG));
+        self.arguments.push(format!("{FLAG}{store}"));
+        self.restart();
+    }
+
     /// Stops it, and starts another program with the arguments it had, as an upgrade does.
     #[track_caller]
     pub fn upgrade(&mut self, program: &str) {

@@ -12,7 +12,8 @@ impl Cluster {
         let of_pools =
             self.cursors.len() + self.holds.len() + self.claims.values().map(BTreeMap::len).sum::<usize>();
         let endpoints = self.endpoints.values().map(|endpoints| endpoints.len()).sum::<usize>();
-        let of_store = usize::from(self.epoch.is_some()) + usize::from(self.rebuilt.is_some());
+        let of_store = [self.epoch.is_some(), self.rebuilt.is_some(), self.identity.is_some()];
+        let of_store = of_store.into_iter().filter(|is_there| *is_there).count();
         let unknown = self.unknown.keys().filter(|key| !self.unreadable.contains_key(*key));
         // What could be read once is kept as it was then.
         let unread = self.unreadable.keys().chain(unknown);
@@ -35,6 +36,7 @@ impl Cluster {
             Key::Endpoint(network, id) => self.endpoint_on(network, id).is_some(),
             Key::Epoch => self.epoch.is_some(),
             Key::Rebuilt => self.rebuilt.is_some(),
+            Key::Cluster => self.identity.is_some(),
         }
     }
 }

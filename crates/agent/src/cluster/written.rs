@@ -24,7 +24,9 @@ impl Cluster {
             self.all_endpoints().map(|(network, id, e)| (Key::Endpoint(*network, *id), e.to_json()));
         let epoch = self.epoch.iter().map(|epoch| (Key::Epoch, epoch.to_json()));
         let rebuilt = self.rebuilt.iter().map(|rebuilt| (Key::Rebuilt, rebuilt.to_json()));
+        let identity = self.identity.iter().map(|identity| (Key::Cluster, identity.to_json()));
         let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(holds);
-        nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(epoch).chain(rebuilt)
+        let of_all = epoch.chain(rebuilt).chain(identity);
+        nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(of_all)
     }
 }

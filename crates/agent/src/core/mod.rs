@@ -41,6 +41,7 @@ pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_optio
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
 use crate::{
+    admission::Admission,
     cluster::Cluster,
     config::AgentConfig,
     env::Env,
@@ -69,6 +70,7 @@ pub struct Core {
     pub(crate) identity: Arc<Identity>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) processes: Processes,
     pub(crate) rounds: Rounds,
     pub(crate) telemetry: Telemetry,

@@ -1,7 +1,10 @@
 //! Waiting: for the picture, for another try. Never for ever.
 
 use super::{Core, Error, Kind, networks::Known};
-use crate::{cluster::Cluster, picture::Picture};
+use crate::{
+    cluster::Cluster,
+    picture::{Gate, Picture},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -39,6 +42,7 @@ impl Core {
         let picture = self.picture.borrow();
         let (why, since) = (picture.error.as_deref().unwrap_or("it has not answered yet"), picture.since);
         let message = match picture.remains {
+            _ if picture.gate == Gate::Refused => return Err(Error::new(Kind::Unavailable, why)),
             Some(_) => format!("{why}, since {since:.0}: try again in a moment"),
             None => format!("the store is out of reach since {since:.0}: {why}"),
         };

@@ -4,7 +4,7 @@ use crate::logs::Trouble;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 use weft_model::{
-    Endpoint, EndpointId, EndpointName, Network, NetworkId, NetworkName, Node, NodeId, NodeName,
+    ClusterId, Endpoint, EndpointId, EndpointName, Network, NetworkId, NetworkName, Node, NodeId, NodeName,
 };
 use weft_plan::Differences;
 
@@ -162,8 +162,14 @@ pub struct Standing {
 pub struct StoreStatus {
     /// [`Store::describe`](weft_store::Store::describe).
     pub description: String,
+    /// What the cluster's keys start with.
+    pub prefix: String,
+    /// The cluster that this host belongs to; absent before it first was in one.
+    pub cluster: Option<ClusterId>,
     /// Since when it is as it is.
     pub since: Timestamp,
+    /// Whether it is not this host's cluster that it has, and this host does not go by it.
+    pub refused: bool,
     /// Why it is out of reach, or cannot be gone by; absent while all is well.
     pub error: Option<String>,
     /// Whether it lost what it had, and that is being put back.

@@ -7,6 +7,7 @@ use crate::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
     membership::Outside,
+    picture::Gate,
     reconcile::{Agreement, Report, clash},
     shared_names::shared_names,
     underlay::Underlay,
@@ -80,6 +81,9 @@ impl Core {
         let picture = self.picture.borrow();
         StoreStatus {
             description: self.store.describe(),
+            prefix: self.admission.place().prefix().to_owned(),
+            cluster: self.admission.cluster(),
+            refused: picture.gate == Gate::Refused,
             since: picture.since,
             error: picture.error.clone(),
             lost: picture.remains.is_some(),

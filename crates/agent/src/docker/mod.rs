@@ -11,7 +11,7 @@ mod proxy;
 mod shared;
 
 pub(crate) use proxy::serve_one as proxy_for_one;
-pub(crate) use shared::{Container, Mapped, OnNetwork, Shared};
+pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine};
 
 use crate::{
     config::{AgentConfig, DockerConfig},

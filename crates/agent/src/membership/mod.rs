@@ -13,13 +13,14 @@ pub(crate) use outside::Outside;
 pub(crate) use place::{OwnStore, Place};
 
 use crate::{
+    admission::Admission,
     cluster::Cluster,
     config::AgentConfig,
     env::Env,
     error::{Error, chain},
     journal::{Identity, Journal},
     memory::Memory,
-    picture::Picture,
+    picture::{Gate, Picture},
     underlay::Underlay,
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -41,6 +42,7 @@ pub(crate) struct Membership {
     pub(crate) env: Arc<Env>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) picture: watch::Receiver<Picture>,
     pub(crate) journal: Arc<Journal>,
     /// Where this host is.
@@ -78,6 +80,7 @@ impl Membership {
         let mut pause = FIRST_PAUSE;
         let mut registered_before = false;
         loop {
+            self.admitted().await;
             let mut picture = self.picture.clone();
             let out_of_reach = picture.borrow().in_store().is_none();
             match self.register().await {
@@ -102,6 +105,26 @@ impl Membership {
             let back = picture.wait_for(|picture| out_of_reach && picture.in_store().is_some());
             let is_back = timeout(self.env.jitter(pause), back).await.is_ok();
             pause = if is_back { FIRST_PAUSE } else { (pause * 2).min(self.config.session_ttl / 4) };
+        }
+    }
+
+    /// Waits until this node goes by the store: before, it has no place there.
+    async fn admitted(&self) {
+        let mut picture = self.picture.clone();
+        loop {
+            let (gate, why) = {
+                let picture = picture.borrow_and_update();
+                (picture.gate, picture.error.clone())
+            };
+            match (gate, why) {
+                (Gate::Open, _) => return,
+                (Gate::Refused, Some(why)) => self.say(why),
+                (Gate::Refused, None) | (Gate::Undecided, _) => {}
+            }
+            if picture.changed().await.is_err() {
+                // The agent is stopping.
+                return std::future::pending().await;
+            }
         }
     }
 
@@ -138,6 +161,9 @@ impl Membership {
                 }
             };
             let heard = timeout(period, news).await.is_ok();
+            if picture.borrow().gate == Gate::Refused {
+                return;
+            }
             if heard && self.is_out(&picture.borrow()) {
                 tracing::info!(node = %self.config.node_name, "what the store says of this node is not so, or not any more; writing it again");
                 return;
@@ -179,7 +205,7 @@ impl Membership {
     }
 
     fn is_out(&self, picture: &Picture) -> bool {
-        picture.in_store().is_some() && !self.is_in(picture)
+        picture.gate == Gate::Refused || picture.in_store().is_some() && !self.is_in(picture)
     }
 
     fn is_in(&self, picture: &Picture) -> bool {

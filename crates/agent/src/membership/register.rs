@@ -5,7 +5,8 @@ use crate::{
     error::{Error, Kind, chain},
     fingerprint::Moved,
 };
-use weft_model::{Extra, Key, Liveness, Node, NodeId, NodeName, Record};
+use tokio::time::{Instant, sleep};
+use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record};
 use weft_store::{Condition, Entry, SessionId, Txn};
 
 /// A record that says that a node is up.
@@ -17,7 +18,10 @@ pub(super) struct Held {
 
 impl Membership {
     pub(super) async fn register(&self) -> Result<SessionId, Failure> {
-        let held = self.held().await?;
+        let held = match self.held().await? {
+            None if self.may_not_have_said_so_yet() => self.said_within_a_session().await?,
+            held => held,
+        };
         if let Some(held) = held.as_ref().filter(|held| !self.identity.wrote(&held.live)) {
             self.contest(held).await?;
         }
@@ -54,6 +58,24 @@ impl Membership {
             (live.id == self.identity.id()).then_some(Held { name, entry, live })
         });
         Ok(held.next())
+    }
+
+    /// Whether another may be up as this node though nothing in the store says so: the store has lost that, and this may be
+    /// a copy.
+    fn may_not_have_said_so_yet(&self) -> bool {
+        *self.identity.moved() != Moved::No && !self.identity.is_settled() && self.is_lost()
+    }
+
+    /// What says that this node is up, from now until a session would have ended. Who is up says so again at once.
+    async fn said_within_a_session(&self) -> Result<Option<Held>, Failure> {
+        let began = Instant::now();
+        while began.elapsed() < self.config.session_ttl {
+            sleep(self.config.session_ttl / 40).await;
+            if let Some(held) = self.held().await? {
+                return Ok(Some(held));
+            }
+        }
+        Ok(None)
     }
 
     /// Lets the other have its place if it is up.
@@ -162,6 +184,7 @@ impl Membership {
     }
 
     async fn registration(&self, session: &SessionId, here: Option<&Held>) -> Result<Txn, Failure> {
+        let same_cluster = self.same_cluster().await?;
         let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
         let before = self.store.get(&key).await?;
         let earlier = before.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
@@ -197,13 +220,26 @@ impl Membership {
         let live_key = self.keyspace.path(&Key::Live(self.config.node_name.clone()));
         let txn = if before.is_some_and(|entry| entry.value == node.to_json()) {
             // Unchanged: not written, so that what was decided on it stands.
-            Txn::new().check(key, condition)
+            same_cluster.check(key, condition)
         } else {
-            Txn::new().put(key, node.to_json(), condition)
+            same_cluster.put(key, node.to_json(), condition)
         };
         // Of two that got here at once, one is first.
         let still_there = |here: &&Held| here.entry.session.as_ref().is_none_or(|bound| bound == session);
         let free = Condition::as_seen(here.filter(still_there).map(|here| here.entry.modified));
         Ok(txn.put_bound(live_key, live.to_json(), free, session.clone()))
+    }
+
+    /// The start of a transaction on the store as long as it is the cluster's that this node was let into.
+    async fn same_cluster(&self) -> Result<Txn, Failure> {
+        let key = self.keyspace.path(&Key::Cluster);
+        let entry = self.store.get(&key).await?;
+        let record = entry.as_ref().and_then(|entry| ClusterRecord::from_json(&entry.value).ok());
+        match (record, entry) {
+            (Some(record), Some(entry)) if Some(record.id) == self.admission.cluster() => {
+                Ok(Txn::new().check(key, Condition::Unchanged(entry.modified)))
+            }
+            _ => Err(Failure::Passing("the store does not say any more which cluster it is".to_owned())),
+        }
     }
 }

@@ -26,6 +26,7 @@ fn cluster() -> Cluster {
         (Key::Hold("10.0.9.0/24".parse().unwrap()), include_str!("../../../model/tests/golden/hold.json")),
         (Key::Epoch, include_str!("../../../model/tests/golden/epoch.json")),
         (Key::Rebuilt, include_str!("../../../model/tests/golden/rebuilt.json")),
+        (Key::Cluster, include_str!("../../../model/tests/golden/cluster.json")),
     ];
     let entry = |(key, json): (Key, &str)| Entry {
         key: keyspace().path(&key),
@@ -51,7 +52,7 @@ fn what_is_saved_is_remembered() {
     let (memory, nothing) = open(&directory, "consul://one");
     assert!(nothing.is_none() && memory.dealt_with().is_none());
     let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
-    assert_eq!(written(&cluster).len(), 10, "{:?}", cluster.unreadable);
+    assert_eq!(written(&cluster).len(), 11, "{:?}", cluster.unreadable);
     memory.has_dealt_with(3);
     memory.notice(&BTreeSet::from([gone]), &cluster);
     memory.save(&cluster).unwrap();
@@ -65,11 +66,17 @@ fn what_is_saved_is_remembered() {
 }
 
 #[test]
-fn another_store_is_another_cluster() {
+fn what_was_in_another_store_is_remembered_with_where_it_was() {
     let directory = tempfile::tempdir().unwrap();
-    open(&directory, "consul://one").0.save(&cluster()).unwrap();
-    let (memory, remembered) = open(&directory, "consul://two");
-    assert!(remembered.is_none() && memory.dealt_with().is_none());
+    let (memory, _) = open(&directory, "consul://one");
+    memory.has_dealt_with(3);
+    memory.save(&cluster()).unwrap();
+    let other = Memory::open(directory.path(), "consul://two", &Keyspace::new("other"));
+    let (memory, remembered) = other.unwrap();
+    assert_eq!(memory.origin(), Some("consul://one weft/v1/"));
+    assert_eq!(remembered.unwrap().networks.len(), 1);
+    memory.forget();
+    assert!(memory.dealt_with().is_none());
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{admission::Grounds, fingerprint::Fingerprint, journal::Identity};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rand::{SeedableRng, rngs::StdRng};
@@ -83,13 +84,27 @@ async fn bench(rebuild: bool) -> (Bench, Listing) {
     let directory = tempfile::tempdir().unwrap();
     let env = Arc::new(Env::new(Timestamp::now, StdRng::seed_from_u64(1)));
     let (memory, _) = Memory::open(directory.path(), &store.describe(), &keyspace).unwrap();
+    let journal = Arc::new(Journal::open(directory.path()).unwrap());
+    let identity = Identity::open(directory.path(), &env, |_| Fingerprint::default()).unwrap();
+    let node = "host2".parse().unwrap();
+    let admission = Admission::open(&Grounds {
+        data_dir: directory.path(),
+        store: &store,
+        keyspace: &keyspace,
+        node: &node,
+        env: &env,
+        identity: &Arc::new(identity),
+        journal: &journal,
+        memory: &memory,
+    });
     let keeper = PictureKeeper {
         picture: unseen(&store, &env, None),
+        admission: Arc::new(admission.unwrap()),
         store: Arc::new(store.clone()),
         keyspace,
         env,
-        node: "host2".parse().unwrap(),
-        journal: Arc::new(Journal::open(directory.path()).unwrap()),
+        node,
+        journal,
         memory: Arc::new(memory),
         warned: Mutex::default(),
         rebuild,

@@ -81,6 +81,26 @@ async fn a_copy_of_a_host_that_is_up_is_refused() {
     }
 }
 
+/// A store that has just been wiped says of nobody that he is up.
+#[tokio::test(start_paused = true)]
+async fn a_copy_does_not_get_ahead_of_its_original_after_a_loss() {
+    for copy_first in [true, false] {
+        let (store, nodes) = two_nodes().await;
+        let kernel = nodes[1].kernel.kernel(|kernel| kernel.clone());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut copy = nodes[1].copied(clone);
+        // The original hears of it late.
+        nodes[1].store.faults().set_watch_delay(Duration::from_secs(if copy_first { 5 } else { 0 }));
+        store.wipe();
+        let refused = timeout(Duration::from_secs(60), copy.failure()).await.unwrap().to_string();
+        assert!(refused.contains("is up as this node"), "{refused}");
+        copy.kill().await;
+        nodes[1].store.faults().heal();
+        is_in(&nodes[1]).await;
+        assert_eq!(nodes[1].kernel.kernel(|kernel| kernel.clone()), kernel);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_of_a_host_that_is_down_has_to_be_decided_on() {
     let (store, mut nodes) = two_nodes().await;

@@ -20,6 +20,7 @@ mod moved;
 mod networks;
 mod node;
 mod order;
+mod other_store;
 mod random;
 mod read_only;
 mod rebuild;

@@ -35,6 +35,8 @@ use weft_store::MemoryStore;
 pub(crate) struct Node {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) store: MemoryStore,
+    /// What the store is called: where it is.
+    pub(crate) store_name: String,
     pub(crate) kernel: Arc<Fake>,
     pub(crate) clock: Clock,
     pub(crate) disk: Disk,
@@ -86,6 +88,7 @@ impl Node {
         Self {
             config: Arc::new(config),
             store: store.another_way(),
+            store_name: "memory".to_owned(),
             host: Arc::new(FakeHost {
                 kernel: Arc::clone(&kernel),
                 routes: Mutex::default(),
@@ -149,6 +152,7 @@ impl Node {
             store: Arc::new(Witness {
                 node: self.config.node_name.to_string(),
                 store: self.store.clone(),
+                called: self.store_name.clone(),
                 kernel: Arc::clone(&self.kernel),
                 life: Arc::clone(&life),
                 record: self.record.clone(),
@@ -167,6 +171,12 @@ impl Node {
 
     pub(crate) fn is_running(&self) -> bool {
         self.running.as_ref().is_some_and(|running| !running.life.is_over())
+    }
+
+    /// Gives the agent another store at its next start. Returns the one before, and what it is called.
+    pub(crate) fn turn_to(&mut self, store: &MemoryStore, name: &str) -> (MemoryStore, String) {
+        let before = std::mem::replace(&mut self.store, store.another_way());
+        (before, std::mem::replace(&mut self.store_name, name.to_owned()))
     }
 
     /// Stops the agent where it is.

@@ -7,6 +7,8 @@ use tokio::time::{Instant, sleep};
 use weft_model::Keyspace;
 use weft_store::{Condition, MemoryStore, Store, Txn, memory::Backup};
 
+const CLUSTER: &str = "weft/v1/cluster";
+
 /// What is in the store, but for who is up since when, and what counts or marks.
 async fn content(store: &MemoryStore) -> Vec<(String, String)> {
     let listing = store.list("weft").await.unwrap();
@@ -53,6 +55,13 @@ async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
         eventually("both are seen", || node.core().known().all_endpoints().count() == 2).await;
     }
     (store, nodes)
+}
+
+/// The store loses everything, and is given back no more than which cluster it is.
+async fn wipe_all_but_the_id(store: &MemoryStore) {
+    let id = store.get(CLUSTER).await.unwrap().unwrap().value;
+    store.wipe();
+    store.commit(Txn::new().put(CLUSTER, id, Condition::Absent)).await.unwrap();
 }
 
 /// A network that is in nobody's way.
@@ -202,7 +211,7 @@ async fn who_finds_another_in_its_place_is_cut_off() {
     for node in &mut nodes {
         node.kill().await;
     }
-    store.wipe();
+    wipe_all_but_the_id(&store).await;
     // A node that never knew of them takes the name and the pool.
     let mut third = Node::new(3, &store);
     third.start();
@@ -299,7 +308,7 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
     for node in &mut nodes {
         node.kill().await;
     }
-    store.wipe();
+    wipe_all_but_the_id(&store).await;
     // Somebody who never knew of them creates more than there was.
     let mut third = Node::new(3, &store);
     third.start();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
-use weft_model::{EndpointId, EndpointName, NetworkId, NetworkName, NodeId, NodeName};
+use weft_model::{ClusterId, EndpointId, EndpointName, NetworkId, NetworkName, NodeId, NodeName};
 
 /// The answer to `GET /weft/v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,15 @@ pub struct Status {
 pub struct Store {
     /// As in `--cluster-store`, without secrets.
     pub url: String,
+    /// What the cluster's keys start with.
+    #[serde(default)]
+    pub prefix: String,
+    /// The cluster that the node belongs to; absent before it first was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterId>,
+    /// Whether it is not the node's cluster that it has, and the node does not go by it.
+    #[serde(default)]
+    pub refused: bool,
     /// Since when it is as it is.
     pub since: Timestamp,
     /// Why it is out of reach, or cannot be gone by; absent while all is well.

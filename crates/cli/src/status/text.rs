@@ -48,6 +48,7 @@ fn pairs(status: &v1::Status, now: Timestamp) -> Vec<(&'static str, String)> {
         ),
         ("Data", status.data_dir.display().to_string()),
         ("Store", store(&status.store, now)),
+        ("Cluster", cluster(&status.store)),
         ("Nodes", nodes(status)),
     ];
     pairs.extend(status.down.iter().map(|node| ("", down(node, now))));
@@ -74,7 +75,11 @@ fn store(store: &v1::Store, now: Timestamp) -> String {
         format!("last answer {}, in {:?}", ago(at, now), Duration::from_micros(latency))
     });
     let from = if store.remembered { "; the cluster is known from this host's disk" } else { "" };
-    let how = if store.lost { "not to be gone by" } else { "out of reach" };
+    let how = match store {
+        v1::Store { refused: true, .. } => "not this host's",
+        v1::Store { lost: true, .. } => "not to be gone by",
+        _ => "out of reach",
+    };
     match (&store.error, answered) {
         (None, None) => format!("{url}, in reach for {since}"),
         (None, Some(answered)) => format!("{url}, in reach for {since}; {answered}"),
@@ -93,6 +98,14 @@ fn unknown(status: &v1::Status) -> String {
     let (all, version) = (kinds.values().sum::<usize>(), &status.version);
     let keys = if all == 1 { "key" } else { "keys" };
     format!("{all} {keys} in the store that version {version} does not know: {}", each.join(", "))
+}
+
+/// Which one this host belongs to, and where the store has it.
+fn cluster(store: &v1::Store) -> String {
+    let id = store.cluster.map_or_else(|| "none yet".to_owned(), |id| id.short());
+    // An agent of before does not say.
+    let prefix = if store.prefix.is_empty() { String::new() } else { format!(", prefix {}", store.prefix) };
+    format!("{id}{prefix}")
 }
 
 fn nodes(status: &v1::Status) -> String {
@@ -175,7 +188,7 @@ mod tests {
             "joined": true,
             "store": {
                 "url": "consul://192.0.2.9:8500", "since": "2026-11-22T10:00:00Z",
-                "answered": "2026-11-22T12:00:00Z", "latency_us": 1900
+                "prefix": "weft", "cluster": ID, "answered": "2026-11-22T12:00:00Z", "latency_us": 1900
             },
             "counts": {"networks": 1, "nodes": 2, "nodes up": 2, "endpoints": 3, "endpoints here": 1},
             "agreement": {
@@ -202,6 +215,7 @@ mod tests {
         Advertise: 192.0.2.1, VXLAN on 192.0.2.1 port 4789/udp
         Data:      /var/lib/weft
         Store:     consul://192.0.2.9:8500, in reach for 2 hours; last answer 1 second ago, in 1.9ms
+        Cluster:   7d86d31b1478, prefix weft
         Nodes:     2 up, 0 down
         Known:     networks 1, endpoints 3, endpoints here 1
         Kernel:    as it should be, looked at 1 second ago
@@ -240,6 +254,7 @@ mod tests {
         Advertise: 192.0.2.1, VXLAN on 192.0.2.1 port 4789/udp
         Data:      /var/lib/weft
         Store:     consul://192.0.2.9:8500, out of reach for 2 hours (last answer 1 second ago, in 1.9ms): connection refused; the cluster is known from this host's disk
+        Cluster:   7d86d31b1478, prefix weft
         Nodes:     2 up, 2 down; this one is not in the cluster
                    host2 is down for 5 minutes, given up in 54 minutes
                    host3 is down for 65 minutes, given up by now

@@ -30,6 +30,7 @@ mod scenario;
 mod servers;
 mod stage;
 mod stores;
+mod strays;
 mod table;
 mod traffic;
 mod views;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         cuts::SCENARIOS,
         hosts::SCENARIOS,
         copies::SCENARIOS,
+        strays::SCENARIOS,
         moves::SCENARIOS,
         lost::SCENARIOS,
         engines::SCENARIOS,

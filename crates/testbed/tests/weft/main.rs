@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 
 mod addresses;
+mod another_store;
 mod balancer;
 mod cluster;
 mod commands;

@@ -46,6 +46,9 @@ fn report(status: Status) -> v1::Status {
 fn store(store: StoreStatus) -> v1::Store {
     v1::Store {
         url: store.description,
+        prefix: store.prefix,
+        cluster: store.cluster,
+        refused: store.refused,
         since: store.since,
         error: store.error,
         lost: store.lost,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use weft_datapath::Faults;
 use weft_plan::{Observed, Place, Step};
+use weft_store::{MemoryStore, Store};
 
 impl World {
     /// Kills an agent at whatever it is doing, or starts it again.
@@ -20,6 +21,26 @@ impl World {
             self.tell(format!("host{}: started", node + 1));
             self.nodes[node].start();
         }
+    }
+
+    /// Starts an agent with a store that nobody uses, as a typo in its URL would, and has it back.
+    pub(super) async fn other_store(&mut self, node: usize) {
+        self.tell(format!("host{}: started with another store", node + 1));
+        self.go_away(&[node]);
+        self.verbs[node].clear();
+        self.nodes[node].kill().await;
+        let other = MemoryStore::new();
+        let (own, name) = self.nodes[node].turn_to(&other, "elsewhere");
+        self.nodes[node].start();
+        let seconds = self.rng.random_range(1..10);
+        sleep(Duration::from_secs(seconds)).await;
+        let had_something = !self.nodes[node].core().journal.endpoints().is_empty();
+        let written = other.list("").await.unwrap().entries;
+        assert!(!had_something || written.is_empty(), "written to another's store: {written:?}");
+        self.tell(format!("host{}: started with its own store", node + 1));
+        self.nodes[node].kill().await;
+        self.nodes[node].turn_to(&own, &name);
+        self.nodes[node].start();
     }
 
     /// The host loses its power, and comes back without its agent: the disk is as it was, the kernel new.

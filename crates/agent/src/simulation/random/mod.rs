@@ -15,7 +15,7 @@ mod store;
 mod verbs;
 
 use super::{
-    Node, Record,
+    Node, Record, eventually,
     seeds::{self, seeds, try_all},
     turns::{self, Task},
 };
@@ -96,6 +96,11 @@ async fn history(seed: u64, record: Record) {
         node.have_others();
         node.start();
     }
+    // Who came new to a store that has just been wiped would found another cluster there, and stay apart.
+    for node in &world.nodes {
+        let core = node.core();
+        eventually("its cluster is known", || core.admission.cluster().is_some()).await;
+    }
     for _ in 0..EVENTS {
         world.event().await;
         let pause = world.rng.random_range(0..1000);
@@ -149,7 +154,8 @@ impl World {
             91..92 => self.lose_the_store(),
             92..94 => self.move_clock(node),
             94..96 => self.fill_disk(node),
-            96..98 => self.disturb_kernel(node),
+            96..97 => self.disturb_kernel(node),
+            97 => self.other_store(node).await,
             98 => self.copy_a_host(node).await,
             99 => self.move_host(node),
             100..102 => self.take_off_while_away(node).await,

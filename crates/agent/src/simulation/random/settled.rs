@@ -52,8 +52,8 @@ impl World {
             assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
         }
         self.eventually(async |world| {
-            // Nodes, who is up, what they had last, the epoch; and that the store was rebuilt, if it was.
-            let expected: usize = 3 * NODES + 1;
+            // Nodes, who is up, what they had last, the epoch, the cluster's id; and that the store was rebuilt, if it was.
+            let expected: usize = 3 * NODES + 2;
             let keys = world.store.list("weft").await.map_err(|error| error.to_string())?.entries;
             let keys: Vec<String> =
                 keys.into_iter().map(|entry| entry.key).filter(|key| !key.ends_with("/rebuilt")).collect();

@@ -218,7 +218,7 @@ impl World {
             let listing = world.truth.list("weft").await.map_err(|error| error.to_string())?;
             let keys: Vec<_> = listing.entries.into_iter().map(|entry| entry.key).collect();
             let left = |key: &&String| {
-                !["/nodes/", "/live/", "/latest/", "/epoch"].iter().any(|own| key.contains(own))
+                !["/nodes/", "/live/", "/latest/", "/epoch", "/cluster"].iter().any(|own| key.contains(own))
             };
             let left: Vec<&String> = keys.iter().filter(left).collect();
             let journal = world.engine.node.core().journal.endpoints().len();

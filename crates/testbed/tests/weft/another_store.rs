@@ -1,0 +1,103 @@
+//! Hosts that are pointed at another store than their cluster's.
+
+use crate::cluster::{SOON, has_network};
+use weft_testbed::{Container, Host, World, until};
+
+/// What `weft status` prints, and whether all is well.
+fn status(host: &Host) -> (String, bool) {
+    let output = host.output(&["weft", "status"]);
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
+}
+
+fn is_well(host: &Host) {
+    until("all is well", SOON, || status(host).1);
+}
+
+/// What the store on `host` has under a key.
+fn value(host: &Host, key: &str) -> String {
+    let output = host.output(&["consul", "kv", "get", key]);
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The package starts an agent with a store of its own; something is tried there; then it is to be Consul.
+#[test]
+fn from_a_store_of_its_own_to_consul() {
+    let Some(world) = World::up(2) else { return };
+    let [host, other] = [1, 2].map(|number| world.host(number));
+    let _consul = other.consul();
+    let consul = "consul://192.168.77.12:8500";
+    let mut agent = host.agent(&["--cluster-store=embedded", "--cluster-advertise=eth0"]);
+    host.run(&["weft", "network", "create", "--subnet", "10.9.0.0/24", "overlay"]);
+    let container = Container::attach(host, "overlay", "one");
+    let remembers = || host.output(&["grep", "-q", "overlay", "/var/lib/weft/cluster.json"]).status.success();
+    until("it is written down", SOON, remembers);
+
+    agent.turn_to(consul);
+    let mut said = String::new();
+    until("it is refused", SOON, || {
+        let well;
+        (said, well) = status(host);
+        !well && said.contains("is empty, and this host belongs to cluster")
+    });
+    for part in [consul, "weft store copy", "weft leave", "1 network and 1 endpoint here", "prefix weft"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(agent.log().contains("is empty, and this host belongs to cluster"), "{}", agent.log());
+    assert!(host.refused(&["weft", "network", "create", "more"]).contains("weft store copy"));
+    assert_eq!(other.run(&["consul", "kv", "get", "-keys", "-recurse"]), "", "nothing is written there");
+    let addresses = host.run(&["ip", "netns", "exec", container.name(), "ip", "-4", "addr"]);
+    assert!(addresses.contains(&container.address().to_string()), "{addresses}");
+
+    // As it says: the cluster moves while no agent runs.
+    agent.stop();
+    host.run(&["weft", "store", "copy", "embedded", consul]);
+    agent.restart();
+    is_well(host);
+    assert!(has_network(host, "overlay"));
+    let id = value(other, "weft/v1/cluster");
+    assert!(id.contains("\"id\""), "{id}");
+    let second = other.agent(&[&format!("--cluster-store={consul}"), "--cluster-advertise=eth0"]);
+    is_well(other);
+    assert!(!second.log().contains("rebuilt"), "{}", second.log());
+    let neighbour = Container::attach(other, "overlay", "two");
+    let ping = || {
+        let (netns, target) = (container.name(), neighbour.address().to_string());
+        host.output(&["ip", "netns", "exec", netns, "ping", "-c1", "-W1", &target]).status.success()
+    };
+    until("they reach each other", SOON, ping);
+
+    // The same store, wiped, is still this cluster's.
+    other.run(&["consul", "kv", "delete", "-recurse", "weft/"]);
+    until("it is rebuilt", SOON, || {
+        value(other, "weft/v1/cluster") == id && !value(other, "weft/v1/rebuilt").is_empty() && status(host).1
+    });
+    assert!(ping());
+}
+
+/// The data directory of a version that knew of no id, and a store that it had written.
+#[test]
+fn an_upgrade_finds_its_cluster_by_what_it_has() {
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    let _consul = host.consul();
+    let right = "consul://192.168.77.11:8500";
+    let mut agent = host.agent(&[&format!("--cluster-store={right}"), "--cluster-advertise=eth0"]);
+    host.run(&["weft", "network", "create", "overlay"]);
+    let _container = Container::attach(host, "overlay", "one");
+    let remembers = || host.output(&["grep", "-q", "overlay", "/var/lib/weft/cluster.json"]).status.success();
+    until("it is written down", SOON, remembers);
+    agent.stop();
+    host.run(&["rm", "/var/lib/weft/home.json"]);
+    host.run(&["consul", "kv", "delete", "weft/v1/cluster"]);
+
+    agent.turn_to(&format!("{right}/wfet"));
+    until("it is refused", SOON, || {
+        status(host).0.contains("is empty, and this host belongs to the cluster in")
+    });
+    assert_eq!(value(host, "wfet/v1/cluster"), "");
+    agent.turn_to(right);
+    is_well(host);
+    assert!(value(host, "weft/v1/cluster").contains("\"id\""));
+    assert_eq!(value(host, "weft/v1/rebuilt"), "", "nothing was lost");
+    assert!(!agent.log().contains("cut off"), "{}", agent.log());
+}
