@@ -112,6 +112,7 @@ impl Assembly {
             engine: watch::Sender::new(None),
             pending: Default::default(),
             grants: Default::default(),
+            lent: Default::default(),
             joining: Default::default(),
         });
         let tasks = [reconciler.run().boxed()].into_iter().chain(of_core(&core));

@@ -54,7 +54,11 @@ use crate::{
     processes::Processes,
     reconcile::Rounds,
 };
-use std::sync::Arc;
+use ipnet::IpNet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 use tokio::sync::watch;
 use weft_model::{Key, Keyspace, NetworkId};
 use weft_store::Store;
@@ -83,6 +87,8 @@ pub struct Core {
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
     pub(crate) pending: pending::Pending,
     pub(crate) grants: grants::Grants,
+    /// Pools of an engine's networks that stand for others: held as long as the engine has them.
+    pub(crate) lent: Mutex<BTreeSet<IpNet>>,
     pub(crate) joining: joining::Joining,
 }
 

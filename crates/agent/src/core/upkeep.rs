@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
@@ -180,7 +180,9 @@ impl Core {
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
     async fn let_go_of_pools(&self, known: &Known, watched: &mut Watched) {
-        let own: Vec<IpNet> = self.holds_of(known, &self.config.node_name).map(|(pool, _)| pool).collect();
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let own = self.holds_of(known, &self.config.node_name).map(|(pool, _)| pool);
+        let own: Vec<IpNet> = own.filter(|pool| !lent.contains(pool)).collect();
         watched.held.retain(|pool, _| own.contains(pool));
         for pool in own {
             let since = *watched.held.entry(pool).or_insert_with(Instant::now);

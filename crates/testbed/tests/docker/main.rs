@@ -15,4 +15,5 @@ mod names;
 mod networks;
 mod nightly;
 mod proxy;
+mod races;
 mod refusals;

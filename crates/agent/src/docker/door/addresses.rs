@@ -3,9 +3,12 @@
 use super::Driver;
 use crate::core::{Error, Kind};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 use weft_docker::plugin::{DRIVER, PoolId, ReleaseAddress, ReleasePool, Reply, RequestAddress, RequestPool};
 use weft_model::Subnet;
+
+/// How often to look which network of the cluster one of the engine is.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 impl Driver {
     pub(super) async fn request_pool(&self, request: RequestPool) -> Result<Reply, Error> {
@@ -60,16 +63,33 @@ impl Driver {
         if let Some(why) = self.shared.refusal(pool) {
             return Err(Error::conflict(why));
         }
-        let full = match self.engines.grant_address(pool, wanted).await {
-            Err(error) if error.kind == Kind::Conflict && wanted.is_none() => error,
-            result => return result,
+        let full = tokio::select! {
+            biased;
+            () = self.stands_for_another(pool) => {
+                Error::conflict(format!("the network of subnet {pool} stands for another, which has no such address"))
+            }
+            granted = self.engines.grant_address(pool, wanted) => match granted {
+                Err(error) if error.kind == Kind::Conflict && wanted.is_none() => error,
+                result => return result,
+            },
         };
         for other in self.shared.pools_beside(pool) {
-            if let Ok(address) = self.engines.grant_address(other, None).await {
+            if wanted.is_none_or(|wanted| other.contains(&wanted))
+                && let Ok(address) = self.engines.grant_address(other, wanted).await
+            {
                 return Ok(address);
             }
         }
         Err(full)
+    }
+
+    /// Waits until `pool` is known to be that of a network which was created while another host created one of its
+    /// name: the network is the other's, and so are the addresses.
+    async fn stands_for_another(&self, pool: IpNet) {
+        let is_ours = |pool: IpNet| self.engines.network_with(pool).is_some();
+        while is_ours(pool) || !self.shared.pools_beside(pool).into_iter().any(is_ours) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     pub(super) async fn release_address(&self, request: ReleaseAddress) -> Result<Reply, Error> {

@@ -46,7 +46,8 @@ impl Driver {
                 Err(error) if error.kind != Kind::NotFound => return Err(error),
                 _ => {}
             }
-            for pool in known.pools.iter().filter(|_| known.network.is_none()) {
+            // Those of the cluster's network are not held.
+            for pool in &known.pools {
                 self.engines.release_pool(*pool).await?;
             }
             self.remember(|mapped| {

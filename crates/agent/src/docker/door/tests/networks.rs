@@ -4,7 +4,7 @@ use super::{
     Engine, create_network, endpoint_ref, network, network_ref, pool_id, request_address, request_gateway,
     request_pool,
 };
-use crate::simulation;
+use crate::{docker::Mapped, simulation};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -203,4 +203,29 @@ async fn a_slow_store_is_waited_for_three_seconds() {
     let core = engine.node.core();
     simulation::eventually("what was asked for goes on, and is given back", || core.known().holds.is_empty())
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_stands_for_another_has_its_addresses() {
+    let engine = Engine::new().await;
+    let core = engine.node.core();
+    engine.create(1, "10.0.0.0/24").await.unwrap();
+    let other = core.create(simulation::network_in("overlay", "10.5.0.0/24")).await.unwrap();
+    let pools = ["10.0.0.0/24", "10.5.0.0/24"].map(|pool| pool.parse().unwrap()).into();
+    let stand = async {
+        // Asked for before it turned out.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mapped = Mapped { network: Some(other), pools };
+        engine.shared.update(|all| drop(all.insert(network(1), mapped))).unwrap();
+    };
+    let ask = engine.ok("IpamDriver.RequestAddress", request_address("10.0.0.0/24", ""));
+    let (given, ()) = tokio::join!(ask, stand);
+    assert_eq!(given, json!({"Address": "10.5.0.2/24"}));
+    let body = json!({"PoolID": pool_id("10.0.0.0/24"), "Address": "10.5.0.2"});
+    engine.ok("IpamDriver.ReleaseAddress", body).await;
+    simulation::eventually("it is given back", || core.known().claims.values().flatten().count() == 0).await;
+    give_back(&engine, "10.0.0.0/24").await;
+    assert_eq!(core.known().holds.len(), 1, "nobody else may have its pool");
+    engine.ok("NetworkDriver.DeleteNetwork", network_ref(1)).await;
+    assert!(core.known().holds.is_empty() && core.known().networks.is_empty());
 }

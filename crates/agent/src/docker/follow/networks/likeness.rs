@@ -1,12 +1,17 @@
 //! One network as the engine describes it, and as the cluster does.
 
 use crate::core::{CreateNetwork, PoolRequest};
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use weft_docker::{
     engine::{self, ConfiguredPool, NewNetwork},
     plugin::DRIVER,
 };
 use weft_model::{IpNet, Network};
+
+/// How long after each other two networks of one name are created at most if nobody knew of the first: the clocks of
+/// two hosts may differ.
+const RACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What to ask of the core so that the cluster gets a network of the engine.
 ///
@@ -72,6 +77,19 @@ pub(super) fn difference(network: &engine::Network, cluster: &Network) -> Option
         Some(format!("its gateway is {own}, the cluster's {}", subnet.gateway))
     };
     network.ipam.pools.iter().find_map(gateway)
+}
+
+/// Whether two networks of one name were created at once by engines that could not know of each other, and one can
+/// stand for the other: containers have addresses of the same families, and a way out or none.
+pub(super) fn raced(network: &engine::Network, cluster: &Network) -> bool {
+    let families = |pools: BTreeSet<IpNet>| -> BTreeSet<bool> {
+        pools.iter().map(|pool| pool.addr().is_ipv4()).collect()
+    };
+    network.name == cluster.name
+        && network.ipam.driver == DRIVER
+        && network.internal == cluster.internal
+        && families(pools_of(network)) == families(subnets_of(cluster))
+        && network.created.duration_since(cluster.created).abs() <= RACE
 }
 
 /// The pools of an engine's network.

@@ -9,14 +9,20 @@ use crate::{
     cluster::Cluster,
     docker::{Mapped, Shared},
 };
+use likeness::subnets_of;
 use plan::{Scene, Step, plan};
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep_until};
 use weft_docker::{
     engine::{self, EngineError, ForeignNetwork},
     plugin::DRIVER,
 };
-use weft_model::{InUse, NetworkId};
+use weft_model::{InUse, IpNet, NetworkId};
 
 /// How often to look at all networks without a reason. Also how long one has to be missing to be forgotten.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -124,6 +130,7 @@ impl<'f> Networks<'f> {
     /// One round. Returns whether it did something, so that there may be more to do now.
     async fn round(&mut self, cluster: &Cluster) -> bool {
         let mapped = self.follower.shared.mapped();
+        *self.follower.core.lent.lock().unwrap_or_else(PoisonError::into_inner) = lent(cluster, &mapped);
         let plan = plan(&self.scene(cluster, &mapped));
         self.attempts.retain(|step| plan.steps.contains(step));
         let due: Vec<Step> = plan.steps.into_iter().filter(|step| self.attempts.is_due(step)).collect();
@@ -150,4 +157,10 @@ impl<'f> Networks<'f> {
             going: self.known.keys().filter(|id| shared.is_being_deleted(id)).copied().collect(),
         }
     }
+}
+
+/// The pools of the engine's networks that stand for others of the cluster, which have other pools.
+fn lent(cluster: &Cluster, mapped: &BTreeMap<NetworkId, Mapped>) -> BTreeSet<IpNet> {
+    let known = mapped.values().filter_map(|known| Some((known, cluster.networks.get(&known.network?)?)));
+    known.flat_map(|(known, network)| &known.pools - &subnets_of(network)).collect()
 }

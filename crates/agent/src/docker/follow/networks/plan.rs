@@ -1,6 +1,6 @@
 //! What keeps the engine and the cluster from having the same networks.
 
-use super::likeness::{adoption, difference};
+use super::likeness::{adoption, difference, pools_of, raced, subnets_of};
 use crate::docker::Mapped;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::{
@@ -102,6 +102,12 @@ impl Scene<'_> {
         self.mapping(id).is_some_and(|network| self.cluster.contains_key(&network))
     }
 
+    /// Whether a network of the engine lost a race, and stands for another.
+    fn is_lent(&self, network: &engine::Network, cluster: &Network) -> bool {
+        let pools = self.mapped.get(&network.id).map(|mapped| &mapped.pools);
+        pools.is_some_and(|pools| subnets_of(cluster).is_subset(pools) && pools_of(network).is_subset(pools))
+    }
+
     /// The network of the cluster that a network of the engine is, or is in the way of.
     fn namesake(&self, network: &engine::Network) -> Option<(NetworkId, &Network)> {
         let adopted = self.cluster.get_key_value(&network.id);
@@ -142,6 +148,8 @@ impl Planning<'_, '_> {
         let Some(cluster) = self.scene.cluster.get(&id) else { return };
         if !self.settled.insert(id) {
             self.twice(network);
+        } else if self.scene.is_lent(network, cluster) {
+            // It is known to differ, and is served as it is.
         } else if let Some(difference) = difference(network, cluster) {
             self.problem(format!("Docker's network {} is not as the cluster's: {difference}", network.name));
         }
@@ -155,6 +163,13 @@ impl Planning<'_, '_> {
             // It will be gone in a moment.
             Some((_, cluster)) if cluster.removing => return,
             Some((other, cluster)) if difference(network, cluster).is_none() => {
+                if !self.settled.insert(other) {
+                    return self.twice(network);
+                }
+                Step::Map { id, network: other }
+            }
+            // Whoever created it was told its id, and that it is there: it is the other from now on.
+            Some((other, cluster)) if removed.is_none() && raced(network, cluster) => {
                 if !self.settled.insert(other) {
                     return self.twice(network);
                 }

@@ -17,7 +17,7 @@ impl Networks<'_> {
     pub(super) async fn carry_out(&mut self, step: &Step, cluster: &Cluster) -> Result<(), String> {
         let done = match step {
             Step::Remove { id, because, .. } => self.remove(*id, because).await,
-            Step::Map { id, network } => self.map(*id, *network),
+            Step::Map { id, network } => self.map(*id, *network, cluster),
             Step::Adopt { id, .. } => self.adopt(*id).await,
             Step::Create { network, .. } => self.create(*network, cluster).await,
         };
@@ -83,13 +83,15 @@ impl Networks<'_> {
         };
         let id = made.map_err(|error| chain(&error))?;
         self.look_at(id).await.map_err(|error| chain(&error))?;
-        self.map(id, network)?;
+        self.map(id, network, cluster)?;
         tracing::info!(network = %wanted.name, id = id.short(), "network of the cluster is in Docker");
         Ok(())
     }
 
-    fn map(&self, id: NetworkId, network: NetworkId) -> Result<(), String> {
-        let Some(pools) = self.known.get(&id).map(pools_of) else { return Ok(()) };
+    fn map(&self, id: NetworkId, network: NetworkId, cluster: &Cluster) -> Result<(), String> {
+        let Some(mut pools) = self.known.get(&id).map(pools_of) else { return Ok(()) };
+        // Where they differ, it stands for a network that was created at the same time, and has its addresses.
+        pools.extend(cluster.networks.get(&network).into_iter().flat_map(|network| subnets_of(network)));
         self.remember(|mapped| drop(mapped.insert(id, Mapped { network: Some(network), pools })))?;
         self.follower.shared.arrived.notify_one();
         Ok(())

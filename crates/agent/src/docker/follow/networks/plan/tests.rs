@@ -91,7 +91,7 @@ fn in_engine(id: NetworkId, name: &str, driver: &str, pool: &str) -> engine::Net
     engine::Network {
         id,
         name: name.parse().unwrap(),
-        created: weft_model::Timestamp::UNIX_EPOCH,
+        created: weft_model::Timestamp::MAX,
         driver: driver.to_owned(),
         scope: "local".to_owned(),
         ipv4: None,
@@ -166,6 +166,21 @@ fn of_two_with_one_name_that_of_the_cluster_stays() {
     let remove = |because| vec![Step::Remove { id: id_of(2), name: name("a"), because }];
     assert_eq!(world.steps(), remove(Because::NameTaken));
     assert_eq!(world.with_mapping(2, 9).steps(), remove(Because::Removed(id_of(9))));
+}
+
+#[test]
+fn one_that_was_created_at_the_same_time_stands_for_that_of_the_cluster() {
+    let mut world = World::default().with_cluster(1, "a", "10.0.0.0/24").with_engine(2, "a", "10.0.1.0/24");
+    let created = world.cluster[&id_of(1)].created;
+    world.engine.get_mut(&id_of(2)).unwrap().created = created + jiff::SignedDuration::from_secs(2);
+    assert_eq!(world.steps(), [Step::Map { id: id_of(2), network: id_of(1) }]);
+    let pools = ["10.0.0.0/24", "10.0.1.0/24"].map(|pool| pool.parse().unwrap()).into();
+    world.mapped.insert(id_of(2), Mapped { network: Some(id_of(1)), pools });
+    assert_eq!(world.steps(), [], "nothing is to be said, either");
+    // What the cluster removes, it was.
+    world.cluster.clear();
+    let because = Because::Removed(id_of(1));
+    assert_eq!(world.steps(), [Step::Remove { id: id_of(2), name: name("a"), because }]);
 }
 
 #[test]
