@@ -3,11 +3,12 @@
 use crate::{
     admission::{Admission, Grounds},
     config::AgentConfig,
-    core::Core,
+    core::{Core, Departure},
     env::Env,
     error::{Error, Kind},
     host::Host,
     journal::{Identity, Journal, JournalError},
+    leave::Leaver,
     membership::{Membership, Outside, OwnStore, Place},
     memory::Memory,
     metrics::Telemetry,
@@ -17,7 +18,10 @@ use crate::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::{Arc, Mutex};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
 use weft_store::Store;
@@ -47,6 +51,12 @@ pub(crate) enum StartError {
 /// An agent that does nothing yet.
 pub(crate) struct Assembly {
     pub(crate) core: Arc<Core>,
+    /// Where it hears that it is to leave its cluster.
+    pub(crate) departures: mpsc::Receiver<Departure>,
+    /// Whether it may act as its node.
+    pub(crate) place: watch::Sender<Place>,
+    /// The store itself.
+    pub(crate) store: Arc<dyn Store>,
     /// What it does, all at once. None of it ends but with the reason why the agent cannot go on; each can be
     /// dropped wherever it is.
     pub(crate) parts: Vec<BoxFuture<'static, Error>>,
@@ -62,6 +72,7 @@ impl Assembly {
         let identity = Arc::new(Identity::open(&config.data_dir, &env, |lock| host.fingerprint(lock))?);
         let place = watch::Sender::new(Place::at_start(identity.moved()));
         let (all_of_it, store) = (Arc::clone(&store), own_store(store, &place));
+        let (leave, departures) = mpsc::channel(1);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
@@ -79,7 +90,7 @@ impl Assembly {
         let (problem, membership) = watch::channel(Some(Outside::Kept("it has just started".to_owned())));
         let member = Membership {
             config: Arc::clone(&config),
-            store: all_of_it,
+            store: Arc::clone(&all_of_it),
             keyspace: keyspace.clone(),
             env: Arc::clone(&env),
             identity: Arc::clone(&identity),
@@ -88,10 +99,9 @@ impl Assembly {
             picture: picture.clone(),
             journal: Arc::clone(&journal),
             underlay: host.underlay(),
-            place,
+            place: place.clone(),
             problem,
         };
-        let place = member.place.subscribe();
         let core = Arc::new(Core {
             started: env.now(),
             config,
@@ -108,25 +118,30 @@ impl Assembly {
             rounds,
             telemetry,
             membership,
-            place: place.clone(),
+            place: place.subscribe(),
             engine: watch::Sender::new(None),
             pending: Default::default(),
             grants: Default::default(),
             lent: Default::default(),
             joining: Default::default(),
+            departures: leave,
         });
-        let tasks = [reconciler.run().boxed()].into_iter().chain(of_core(&core));
-        let tasks = tasks.map(|task| endless(once_held(place.clone(), task)));
-        // Whether the store is this node's cluster's is known before the node asks for its place there.
-        let parts = [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect();
-        Ok(Self { core, parts })
+        let parts = parts(&core, (keeper, reconciler, member));
+        Ok(Self { core, departures, place, store: all_of_it, parts })
     }
 }
 
-/// What the core does by itself.
-fn of_core(core: &Arc<Core>) -> [BoxFuture<'static, ()>; 3] {
+/// What an agent does: first to see the store, last to be in it. Whether the store is this node's cluster's is known before
+/// the node asks for its place there.
+fn parts(
+    core: &Arc<Core>,
+    (keeper, reconciler, member): (PictureKeeper, Reconciler, Membership),
+) -> Vec<BoxFuture<'static, Error>> {
     let own = || Arc::clone(core);
-    [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()]
+    let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
+    let tasks = [reconciler.run().boxed()].into_iter().chain(of_core);
+    let tasks = tasks.map(|task| endless(once_held(core.place.clone(), task)));
+    [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect()
 }
 
 /// The store, for everything but membership itself.
@@ -176,7 +191,18 @@ fn keeper(
 /// An agent that is running. Dropped, it stops where it is, as if it had been killed.
 pub(crate) struct Agent {
     pub(crate) core: Arc<Core>,
+    departures: mpsc::Receiver<Departure>,
+    place: watch::Sender<Place>,
+    store: Arc<dyn Store>,
     tasks: JoinSet<Error>,
+}
+
+/// What ends an agent by itself.
+pub(crate) enum Ending {
+    /// It cannot go on.
+    Failed(Error),
+    /// It was asked to leave its cluster.
+    Leaves(Departure),
 }
 
 impl Agent {
@@ -185,19 +211,56 @@ impl Agent {
     /// # Errors
     /// As [`Assembly::new`].
     pub(crate) fn start(ground: Ground) -> Result<Self, StartError> {
-        let Assembly { core, parts } = Assembly::new(ground)?;
-        let tasks = parts.into_iter().collect();
-        core.adopt();
-        Ok(Self { core, tasks })
+        let agent = Self::of(Assembly::new(ground)?, |parts| parts);
+        agent.core.adopt();
+        Ok(agent)
+    }
+
+    /// Starts an agent that does no more than to get into the cluster, if it can.
+    ///
+    /// # Errors
+    /// As [`Assembly::new`].
+    pub(crate) fn start_joining(ground: Ground) -> Result<Self, StartError> {
+        // To see the store, and to be in it.
+        let joining = |mut parts: Vec<_>| parts.pop().into_iter().chain(parts.into_iter().next()).collect();
+        Ok(Self::of(Assembly::new(ground)?, joining))
+    }
+
+    fn of(
+        assembly: Assembly,
+        choose: impl FnOnce(Vec<BoxFuture<'static, Error>>) -> Vec<BoxFuture<'static, Error>>,
+    ) -> Self {
+        let Assembly { core, departures, place, store, parts } = assembly;
+        Self { core, departures, place, store, tasks: choose(parts).into_iter().collect() }
+    }
+
+    /// Returns when the agent cannot go on, or is not to. Cancel-safe.
+    pub(crate) async fn ending(&mut self) -> Ending {
+        tokio::select! {
+            Some(departure) = self.departures.recv() => Ending::Leaves(departure),
+            error = Self::failure(&mut self.tasks) => Ending::Failed(error),
+        }
     }
 
     /// Returns when the agent cannot go on, and why. Cancel-safe.
     pub(crate) async fn failed(&mut self) -> Error {
-        match self.tasks.join_next().await {
+        Self::failure(&mut self.tasks).await
+    }
+
+    async fn failure(tasks: &mut JoinSet<Error>) -> Error {
+        match tasks.join_next().await {
             Some(Ok(error)) => error,
             Some(Err(error)) => Error::internal("a part of the agent ended", error),
             None => ended(),
         }
+    }
+
+    /// Does nothing any more, so that its host can leave: what it is asked from here on is refused.
+    pub(crate) async fn stop_to_leave(mut self, datapath: Arc<dyn Datapath>) -> Leaver {
+        let absent = self.core.absence();
+        self.place.send_replace(Place::Contested("this host is leaving the cluster".to_owned()));
+        self.tasks.shutdown().await;
+        Leaver { core: Arc::clone(&self.core), store: Arc::clone(&self.store), datapath, absent }
     }
 }
 

@@ -9,7 +9,7 @@
 pub(crate) mod file;
 mod identity;
 
-pub(crate) use identity::{Identity, Saved};
+pub(crate) use identity::{Identity, Saved, lock as lock_directory};
 
 use file::{remove_file, write_json};
 use serde::{Deserialize, Serialize};

@@ -16,6 +16,7 @@ pub mod fuzzed;
 mod host;
 mod http;
 mod journal;
+mod leave;
 pub mod logs;
 mod loss;
 mod membership;
@@ -30,7 +31,8 @@ mod shared_names;
 mod underlay;
 
 pub use http::Inherited;
-pub use run::{RunError, run};
+pub use leave::{forget, leave};
+pub use run::{Ended, RunError, run};
 
 #[cfg(test)]
 mod simulation;

@@ -2,14 +2,15 @@
 
 use crate::{
     api::{self, BindError},
-    assembly::{Agent, Ground, StartError},
+    assembly::{Agent, Ending, Ground, StartError},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
-    core::{Core, Door},
+    core::{Core, Departure, Door, Kind},
     docker,
     env::Env,
     error::Error,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     http::{self, Inherited},
+    leave::last_traces,
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
     underlay::{self, Underlay, Usage},
@@ -22,7 +23,7 @@ use std::{
     time::Duration,
 };
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -78,6 +79,15 @@ pub enum RunError {
     Failed(#[from] Error),
 }
 
+/// How an agent ended that was to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was stopped, and another will go on.
+    Stopped,
+    /// Its host left the cluster: no other is to go on.
+    Left,
+}
+
 impl From<docker::StartError> for RunError {
     fn from(error: docker::StartError) -> Self {
         match error {
@@ -93,19 +103,19 @@ impl From<StartError> for RunError {
     }
 }
 
-/// Runs an agent until SIGTERM or SIGINT, on sockets that are `inherited` where they are there. Containers, processes
+/// Runs an agent until SIGTERM or SIGINT, or until its host has left the cluster, on sockets that are `inherited` where they are there. Containers, processes
 /// and their traffic go on without it. What it logs is also in `logs`.
 ///
 /// # Errors
 /// [`RunError`], if it cannot start, or cannot go on.
-pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) -> Result<(), RunError> {
+pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) -> Result<Ended, RunError> {
     let config = Arc::new(config);
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     let socket = api::bind(&config.socket, inherited)?;
     let removal = socket.removal();
     let address = underlay::find(&config.advertise).await?;
-    let _only = OnlyAgent::become_it()?;
+    let only = OnlyAgent::become_it()?;
     let embedded_path = embedded_store(&config.data_dir);
     let scrapes = scrapes(&config).await?;
     check_token(&config, &embedded_path)?;
@@ -118,13 +128,14 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let underlay = follow_underlay(&config, address, &tasks, &stop).await;
     let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
     let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
-    let mut agent = Agent::start(Ground {
+    let datapath = Arc::new(Linux::new());
+    let agent = Agent::start(Ground {
         store: Arc::new(Measured::new(opened.store, Arc::clone(&metrics), Arc::clone(&env))),
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
         env,
         telemetry,
         host: Arc::new(LinuxHost::new(underlay)),
-        datapath: Arc::new(Linux::new()),
+        datapath: Arc::clone(&datapath) as _,
         config: Arc::clone(&config),
     })?;
     let core = Arc::clone(&agent.core);
@@ -133,24 +144,76 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
     tasks.spawn(api::serve(socket, api::router(door, metrics), stop.clone()));
-    if let Some(engine) = &config.docker {
-        docker::start(engine, &config, Arc::clone(&core), inherited, (&tasks, &stop))?;
-    }
+    let serve = |engine| docker::start(engine, &core, inherited, (&tasks, &stop));
+    let engine = config.docker.as_ref().map(serve).transpose()?;
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     say_started(&config, address, &core);
     tasks.spawn(stop.clone().run_until_cancelled_owned(say_ready(core, config.session_ttl)));
-    let ended = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        error = agent.failed() => Err(RunError::Failed(error)),
-    };
+    let ended = until_the_end(agent, engine, datapath, [&mut terminate, &mut interrupt]).await;
     tracing::info!("agent stopping; containers go on");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.cancel();
     tasks.close();
     tasks.wait().await;
     removal.carry_out();
+    if let Ok(Ended::Left) = ended {
+        last_traces(&config, only);
+    }
     ended
+}
+
+/// Waits until the agent is to end, and leaves the cluster if that is why.
+async fn until_the_end(
+    mut agent: Agent,
+    engine: Option<docker::Served>,
+    datapath: Arc<Linux>,
+    [terminate, interrupt]: [&mut Signal; 2],
+) -> Result<Ended, RunError> {
+    let ending = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        ending = agent.ending() => Some(ending),
+    };
+    match ending {
+        None => Ok(Ended::Stopped),
+        Some(Ending::Failed(error)) => Err(RunError::Failed(error)),
+        Some(Ending::Leaves(departure)) => tokio::select! {
+            ended = leave(agent, departure, engine, datapath) => ended,
+            _ = terminate.recv() => Err(half_way()),
+            _ = interrupt.recv() => Err(half_way()),
+        },
+    }
+}
+
+/// Leaves the cluster, and tells whoever asked for it. If that fails, the next agent goes on as the node.
+async fn leave(
+    agent: Agent,
+    departure: Departure,
+    engine: Option<docker::Served>,
+    datapath: Arc<Linux>,
+) -> Result<Ended, RunError> {
+    let Departure { leave, tell } = departure;
+    let leaver = agent.stop_to_leave(datapath).await;
+    if let Some(engine) = engine {
+        engine.part().await;
+    }
+    match leaver.leave(leave).await {
+        Ok(behind) => {
+            // Who asked may be gone.
+            let _ = tell.send(Ok(behind));
+            Ok(Ended::Left)
+        }
+        Err(error) => {
+            let again = Error::new(error.kind, error.message.clone());
+            let _ = tell.send(Err(error));
+            Err(RunError::Failed(again))
+        }
+    }
+}
+
+fn half_way() -> RunError {
+    let message = "the agent was stopped before its host had left the cluster: do it again";
+    RunError::Failed(Error::new(Kind::Internal, message))
 }
 
 /// Whoever asks on a socket that systemd keeps, and that this agent was not told to answer on, would wait for ever.

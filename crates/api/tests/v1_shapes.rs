@@ -23,6 +23,15 @@ fn a_node() {
 }
 
 #[test]
+fn to_leave() {
+    let json = json!({"force": true, "purge": false, "dry_run": true});
+    assert_eq!(through::<v1::Leave>(&json), json);
+    assert_eq!(through::<v1::Leave>(&json!({})), json!({"force": false, "purge": false, "dry_run": false}));
+    let json = json!({"behind": ["Docker keeps its network overlay: …"]});
+    assert_eq!(through::<v1::Left>(&json), json);
+}
+
+#[test]
 fn an_endpoint() {
     let json = json!({
         "id": ID, "name": "nginx_01", "aliases": ["web"], "network": ID, "network_name": "overlay",

@@ -1,8 +1,8 @@
 //! The commands.
 
 use crate::{
-    agent, client::Client, client::Host, completion, debug, endpoint, manual, network, node, output::Out,
-    plan, process, setup, shim, status, store, version,
+    agent, client::Client, client::Host, completion, debug, endpoint, leave, manual, network, node,
+    output::Out, plan, process, setup, shim, status, store, version,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -53,6 +53,11 @@ enum Command {
     Attach(endpoint::Attach),
     /// Take an endpoint of this host off a network
     Detach(endpoint::Detach),
+    /// Leave the cluster, and remove what weft made on this host
+    ///
+    /// What this host has in the cluster is given back, and its agent ends. The networks stay in the cluster, and go from the Docker engine of this host. Refused while something is on
+    /// them here. Where no agent runs, this command does what the agent would.
+    Leave(leave::Leave),
     /// Serve the embedded store to other hosts, or copy one store to another
     #[command(subcommand)]
     Store(store::Store),
@@ -97,6 +102,7 @@ impl Cli {
             Command::Rm(rm) => wait_for(rm.run(&client, out)),
             Command::Attach(attach) => wait_for(attach.run(&client, out)),
             Command::Detach(detach) => wait_for(detach.run(&client)),
+            Command::Leave(leave) => wait_for(leave.run(&client, out)),
             Command::Store(store) => wait_for(store.run(out)),
             Command::Setup(setup) => wait_for(setup.run(&client, out)),
             Command::Plan(plan) => wait_for(plan.run(&client, out)),

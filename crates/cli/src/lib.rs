@@ -11,6 +11,7 @@ mod failure;
 #[doc(hidden)]
 pub mod fuzzed;
 mod inspect;
+mod leave;
 mod manual;
 mod network;
 mod node;

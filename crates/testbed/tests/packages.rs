@@ -18,6 +18,14 @@ fn pack(host: &Host, kind: &str) -> String {
     host.run(&["bash", "-euc", &script]).trim().to_owned()
 }
 
+/// What a command that succeeds says to whoever runs it.
+#[track_caller]
+fn said(host: &Host, command: &[&str]) -> String {
+    let output = host.output(command);
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
 fn exists(host: &Host, path: &str) -> bool {
     host.output(&["test", "-e", path]).status.success()
 }
@@ -48,16 +56,27 @@ fn a_debian_package_comes_and_goes() {
     weft_testbed::until("the packed agent answers", std::time::Duration::from_secs(20), || {
         host.output(&["/usr/bin/weft", "status"]).status.success()
     });
+    host.run(&["/usr/bin/weft", "network", "create", "overlay"]);
+    host.run(&["/usr/bin/weft", "run", "-d", "--net", "overlay", "--name", "web-1", "--", "sleep", "1000"]);
     drop(agent);
 
     // What the administrator says stays, whatever comes.
-    host.write("/etc/weft/weft.toml", "log-level = \"debug\"\n");
-    host.run(&["dpkg", "--install", &package]);
-    assert_eq!(host.run(&["cat", "/etc/weft/weft.toml"]), "log-level = \"debug\"\n");
-    host.run(&["dpkg", "--remove", "weft"]);
+    let configured = "log-level = \"debug\"\ncluster-advertise = \"eth0\"\n";
+    host.write("/etc/weft/weft.toml", configured);
+    let upgraded = said(host, &["dpkg", "--install", &package]);
+    assert!(!upgraded.contains("in use"), "{upgraded}");
+    assert_eq!(host.run(&["cat", "/etc/weft/weft.toml"]), configured);
+    let removed = said(host, &["dpkg", "--remove", "weft"]);
+    assert!(removed.contains("warning") && removed.contains("web-1 on network overlay"), "{removed}");
+    assert!(host.run(&["ip", "netns"]).contains("weft-run-"), "what runs goes on");
     assert!(!exists(host, "/usr/bin/weft") && exists(host, "/etc/weft/weft.toml"));
     assert!(exists(host, "/var/lib/weft/node.json"), "its memory stays, too");
     host.run(&["dpkg", "--purge", "weft"]);
+    assert!(
+        !host.run(&["ip", "netns"]).contains("weft-"),
+        "nothing runs any more, and nothing is in the kernel"
+    );
+    assert!(!host.run(&["nft", "list", "tables"]).contains("weft"));
     let left = host.run(&["find", "/etc", "/var/lib", "-name", "*weft*"]);
     assert_eq!(left, "", "nothing is left");
 }
@@ -107,6 +126,32 @@ fn the_unit_is_one_that_systemd_takes() {
         assert!(verified.status.success() && verified.stderr.is_empty(), "{verified:?}");
     }
     host.run(&["systemd-analyze", "security", "--offline=yes", "--threshold=75", UNIT]);
+}
+
+/// Who left is not started again, by nobody: the exit status of an agent whose host has left the cluster.
+#[test]
+fn the_unit_lets_a_host_stay_out() {
+    let unit = std::fs::read_to_string(PathBuf::from(UNIT)).expect("it is in the checkout");
+    for line in ["RestartPreventExitStatus=80", "SuccessExitStatus=80"] {
+        assert!(unit.lines().any(|has| has == line), "{line}");
+    }
+    let script =
+        unit.lines().find_map(|line| line.strip_prefix("ExecStopPost=-/bin/sh -c '")?.strip_suffix('\''));
+    let script = script.expect("it says what to do then").replace("$$", "$");
+    let directory = tempfile::tempdir().expect("a directory");
+    let systemctl = directory.path().join("systemctl");
+    std::fs::write(&systemctl, "#!/bin/sh\necho \"$@\"\n").expect("a program");
+    std::fs::set_permissions(&systemctl, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("it runs");
+    let ran = |status: &str| {
+        let mut command = std::process::Command::new("/bin/sh");
+        command.args(["-c", &script]).env("PATH", directory.path()).env("EXIT_STATUS", status);
+        String::from_utf8(command.output().expect("sh runs").stdout).expect("text")
+    };
+    assert_eq!(ran("0"), "");
+    assert_eq!(ran("1"), "");
+    let sockets = "weft.socket weft-plugin.socket weft-proxy.socket";
+    assert_eq!(ran("80"), format!("stop {sockets}\ndisable weft.service {sockets}\n"));
 }
 
 /// The namespaces that the agent makes are kept by mounts. With a mount namespace of its own, they would be

@@ -2,7 +2,7 @@
 
 use super::{
     Attach, Core, CreateNetwork, EndpointView, EngineEndpoint, EngineVerbs, Error, Inside, Join, JoinOptions,
-    Joined, Names, NetworkView, NodeView, Process, PruneFilter, Run, Status, Verbs,
+    Joined, Leave, Names, NetworkView, NodeView, Process, PruneFilter, Run, Status, Verbs,
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -100,6 +100,10 @@ impl Verbs for Door {
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
         self.to_the_end(|core| async move { core.give_up_node(&node).await }).await
+    }
+
+    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
+        self.to_the_end(move |core| async move { core.leave_cluster(leave).await }).await
     }
 
     async fn run(&self, request: Run) -> Result<Process, Error> {

@@ -10,6 +10,7 @@ mod grants;
 mod holds;
 mod inside;
 mod joining;
+mod leaving;
 mod macs;
 mod networks;
 mod nodes;
@@ -31,6 +32,8 @@ mod verbs;
 pub use crate::error::{Error, Kind};
 pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
+pub use leaving::Leave;
+pub(crate) use leaving::{Departure, refuse_if_in_use};
 pub(crate) use pools::VNI_OPTIONS;
 pub use report::{
     AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, Inside, NetworkStatus, NetworkView,
@@ -59,7 +62,7 @@ use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use weft_model::{Key, Keyspace, NetworkId};
 use weft_store::Store;
 
@@ -90,6 +93,8 @@ pub struct Core {
     /// Pools of an engine's networks that stand for others: held as long as the engine has them.
     pub(crate) lent: Mutex<BTreeSet<IpNet>>,
     pub(crate) joining: joining::Joining,
+    /// Whoever runs this agent hears there that it is to leave.
+    pub(crate) departures: mpsc::Sender<Departure>,
 }
 
 impl Core {

@@ -66,7 +66,7 @@ impl Core {
                 Some(node) => Ok(node.modified),
             };
             let (cluster, modified) = self.decide(down).await?;
-            if self.all_carried_out(self.leftovers(&cluster, name)).await?
+            if self.all_carried_out(self.leftovers(&cluster, name, &self.while_down(name))).await?
                 && self.all_carried_out(vec![self.deletion_of_node(name, modified).await?]).await?
             {
                 break;
@@ -105,14 +105,14 @@ impl Core {
         Txn::new().check(self.path(&Key::Live(name.clone())), Condition::Absent)
     }
 
-    /// Transactions that take away everything a node has, as few as possible.
-    fn leftovers(&self, cluster: &Cluster, name: &NodeName) -> Vec<Txn> {
+    /// Transactions that take away everything a node has, as few as possible, each with `start` before it.
+    pub(super) fn leftovers(&self, cluster: &Cluster, name: &NodeName, start: &Txn) -> Vec<Txn> {
         let endpoints = cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).map(|(_, id, _)| *id);
         let claims = cluster.claims.values().flat_map(|claims| claims.values());
         let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
         let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
         let endpoints = all.into_iter().filter_map(|id| self.releasing(cluster, id));
         let holds = self.holds_of(cluster, name).map(|(_, txn)| txn);
-        Txn::bundles(&self.while_down(name), endpoints.chain(holds))
+        Txn::bundles(start, endpoints.chain(holds))
     }
 }

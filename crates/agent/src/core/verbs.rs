@@ -1,8 +1,8 @@
 //! The one way in.
 
 use super::{
-    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, NetworkView, NodeView, Process, Run,
-    Status,
+    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, Leave, NetworkView, NodeView, Process,
+    Run, Status,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -71,6 +71,13 @@ pub trait Verbs: Send + Sync + 'static {
     /// # Errors
     /// [`Kind::Conflict`](super::Kind::Conflict) while it is up.
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error>;
+
+    /// Leaves the cluster: gives back what this node has, and ends the agent. Returns what could not be given back, for
+    /// people.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) while something is on a network here, or the cluster is out of reach.
+    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error>;
 
     /// Starts a process on a network.
     async fn run(&self, request: Run) -> Result<Process, Error>;

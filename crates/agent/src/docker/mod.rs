@@ -10,11 +10,12 @@ mod follow;
 mod proxy;
 mod shared;
 
+pub(crate) use door::PATH as PLUGIN_SOCKET;
 pub(crate) use proxy::serve_one as proxy_for_one;
 pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine};
 
 use crate::{
-    config::{AgentConfig, DockerConfig},
+    config::DockerConfig,
     core::{Core, Door},
     http::{BindError, Inherited},
     journal::JournalError,
@@ -35,29 +36,67 @@ pub(crate) enum StartError {
     Journal(#[from] JournalError),
 }
 
+/// An engine that is served.
+pub(crate) struct Served {
+    shared: Arc<Shared>,
+    following: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Served {
+    /// Stops to follow the engine: this host is leaving the cluster. The engine goes on to be answered, so that it can let
+    /// go of its networks.
+    pub(crate) async fn part(&self) {
+        self.shared.part();
+        self.stop.cancel();
+        self.following.close();
+        self.following.wait().await;
+    }
+}
+
 /// Serves an engine, on sockets that are `inherited` where they are there, with tasks that end after `stop`.
 ///
 /// # Errors
 /// If a socket cannot be had, or the data directory cannot be read.
 pub(crate) fn start(
     docker: &DockerConfig,
-    config: &AgentConfig,
-    core: Arc<Core>,
+    core: &Arc<Core>,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<(), StartError> {
-    let shared = Arc::new(Shared::open(&config.data_dir)?);
-    let (verbs, host) = (Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host));
+) -> Result<Served, StartError> {
+    let shared = answer(core, inherited, (tasks, stop))?;
+    let (following, stop) = (TaskTracker::new(), stop.child_token());
+    if let Some(path) = &docker.proxy {
+        let verbs = Arc::new(Door::new(Arc::clone(core)));
+        let proxy = Proxy::new(docker.socket.clone(), verbs, Arc::clone(&shared));
+        let proxy = proxy::serve(path.clone(), proxy::bind(path, inherited)?, proxy, stop.clone());
+        following.spawn(tasks.track_future(proxy));
+    }
+    let engine = Arc::new(DockerSocket(docker.socket.clone()));
+    let follower = Follower { core: Arc::clone(core), shared: Arc::clone(&shared), engine };
+    following.spawn(tasks.track_future(stop.clone().run_until_cancelled_owned(follower.run())));
+    Ok(Served { shared, following, stop })
+}
+
+/// Answers an engine's calls, until after `stop`.
+fn answer(
+    core: &Arc<Core>,
+    inherited: &Inherited,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Arc<Shared>, StartError> {
+    let shared = Arc::new(Shared::open(&core.config.data_dir)?);
+    let (verbs, host) = (Arc::new(Door::new(Arc::clone(core))), Arc::clone(&core.host));
     let metrics = Arc::clone(&core.telemetry.metrics);
     let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared), metrics));
     tasks.spawn(door::serve(door::bind(inherited)?, driver, stop.clone()));
-    if let Some(path) = &docker.proxy {
-        let verbs = Arc::new(Door::new(Arc::clone(&core)));
-        let proxy = Proxy::new(docker.socket.clone(), verbs, Arc::clone(&shared));
-        tasks.spawn(proxy::serve(path.clone(), proxy::bind(path, inherited)?, proxy, stop.clone()));
-    }
-    let engine = Arc::new(DockerSocket(docker.socket.clone()));
-    let follower = Follower { core, shared, engine };
-    tasks.spawn(stop.clone().run_until_cancelled_owned(follower.run()));
+    Ok(shared)
+}
+
+/// Only lets an engine let go of its networks, until after `stop`.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn part(core: &Arc<Core>, tasks: (&TaskTracker, &CancellationToken)) -> Result<(), StartError> {
+    answer(core, &Inherited::default(), tasks)?.part();
     Ok(())
 }

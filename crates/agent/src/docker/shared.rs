@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
@@ -61,6 +64,7 @@ pub(crate) struct Shared {
     ranges: Mutex<BTreeMap<IpNet, IpNet>>,
     containers: Mutex<BTreeMap<String, Container>>,
     refused: Mutex<BTreeMap<NetworkId, String>>,
+    parting: AtomicBool,
     problems: Mutex<BTreeMap<&'static str, Vec<String>>>,
     /// Wakes the task: something happened that the engine has to be asked about. A wake-up carries nothing else.
     pub(crate) look: Notify,
@@ -85,6 +89,7 @@ impl Shared {
             ranges: Mutex::default(),
             containers: Mutex::default(),
             refused: Mutex::default(),
+            parting: AtomicBool::new(false),
             problems: Mutex::default(),
             look: Notify::new(),
             arrived: Notify::new(),
@@ -185,6 +190,17 @@ impl Shared {
         let mut waiting =
             mapped.iter().filter(|(_, known)| known.network.is_none() && known.pools.contains(&pool));
         waiting.find_map(|(id, _)| lock(&self.refused).get(id).cloned())
+    }
+
+    /// From here on the engine is told yes to whatever it removes, and the cluster is told nothing of it: this host is
+    /// leaving the cluster, which keeps its networks.
+    pub(crate) fn part(&self) {
+        self.parting.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`part`](Self::part) was called.
+    pub(crate) fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Relaxed)
     }
 
     /// Takes over what is wrong about one thing, and returns what is wrong about all.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use weft_netlink::{Namespace, NamespaceError};
@@ -14,7 +14,8 @@ const DIRECTORY: &str = "/run/weft";
 /// Held by the one agent of this host's network namespace; until dropped, or the agent dies.
 #[derive(Debug)]
 pub(crate) struct OnlyAgent {
-    _lock: File,
+    lock: File,
+    path: PathBuf,
 }
 
 /// Why this cannot be the agent of this host.
@@ -45,6 +46,15 @@ impl OnlyAgent {
         Self::of(Path::new(DIRECTORY), Namespace::current()?.inode()?)
     }
 
+    /// Ends it, and leaves no lock behind.
+    pub(crate) fn leave(self) {
+        // While it is held: who has opened it by now sees that it is not there any more.
+        let _ = fs::remove_file(&self.path);
+        drop(self.lock);
+        // Where nothing else is in it.
+        let _ = self.path.parent().map(fs::remove_dir);
+    }
+
     fn of(directory: &Path, namespace: u64) -> Result<Self, NotTheOnly> {
         let path = directory.join(format!("net-{namespace}.lock"));
         let failed = |source| NotTheOnly::Lock { path: path.clone(), source };
@@ -53,11 +63,19 @@ impl OnlyAgent {
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let lock = open.map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
+            // Whoever left may have taken the file away meanwhile.
+            Ok(()) if !is_at(&lock, &path) => Err(NotTheOnly::Another),
+            Ok(()) => Ok(Self { lock, path }),
             Err(TryLockError::WouldBlock) => Err(NotTheOnly::Another),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
+}
+
+/// Whether the file at `path` is this one.
+fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |found: io::Result<fs::Metadata>| found.map(|found| found.ino());
+    inode(file.metadata()).ok().is_some_and(|own| inode(fs::metadata(path)).is_ok_and(|there| there == own))
 }
 
 #[cfg(test)]
@@ -71,6 +89,8 @@ mod tests {
         assert!(matches!(OnlyAgent::of(directory.path(), 7), Err(NotTheOnly::Another)));
         let _elsewhere = OnlyAgent::of(directory.path(), 8).unwrap();
         drop(first);
+        OnlyAgent::of(directory.path(), 7).unwrap().leave();
+        assert!(!directory.path().join("net-7.lock").exists());
         OnlyAgent::of(directory.path(), 7).unwrap();
     }
 }

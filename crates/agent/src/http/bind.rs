@@ -121,6 +121,16 @@ fn listen(path: &Path, group: Option<&str>) -> Result<OwnedFd, (&'static str, Er
     Ok(socket)
 }
 
+/// Takes away what agents leave at `path`: a socket that nobody listens on, and what is beside it.
+pub(crate) fn clear(path: &Path) {
+    let is_dead = matches!(connect(path), Err(Errno::CONNREFUSED));
+    let beside = [".new", ".lock"].map(|ending| beside(path, ending));
+    for path in is_dead.then(|| path.to_owned()).into_iter().chain(beside) {
+        // It is not there, or is found the next time.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

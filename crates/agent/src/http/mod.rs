@@ -7,7 +7,7 @@ mod socket;
 mod turn_away;
 
 pub use bind::BindError;
-pub(crate) use bind::{Terms, open};
+pub(crate) use bind::{Terms, clear, open};
 pub use inherited::Inherited;
 pub(crate) use serve::{Manners, each_connection, serve};
 pub use socket::Socket;

@@ -172,7 +172,11 @@ impl Identity {
     }
 }
 
-fn lock(data_dir: &Path) -> Result<File, JournalError> {
+/// Has the data directory for itself until dropped.
+///
+/// # Errors
+/// If an agent uses it, or it cannot be used.
+pub(crate) fn lock(data_dir: &Path) -> Result<File, JournalError> {
     let path = data_dir.join("lock");
     let file = match File::options().create(true).truncate(false).write(true).open(&path) {
         // To go on with what there is takes no writing, and a file can be locked in any case (flock(2)).

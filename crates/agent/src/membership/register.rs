@@ -102,11 +102,10 @@ impl Membership {
                 return Ok(());
             }
         }
-        let data = self.config.data_dir.display();
         let message = if itself {
             format!(
                 "another host{at} is up as this node, {name}, and this host has a copy of its data directory: nothing was \
-                 changed. With {data} removed, this host is one of its own; the other goes on as it is"
+                 changed. `weft leave --forget` makes this host one of its own; the other goes on as it is"
             )
         } else {
             format!(
@@ -133,7 +132,7 @@ impl Membership {
             let message = format!(
                 "the data directory {} was copied or moved here ({what} differs), and what it has on its networks, {endpoints} \
                  endpoints, may be another host's: nothing was changed. If the old host is gone for good, start once with \
-                 `weft agent --moved`; if this is a copy of it, remove that directory, and it is a host of its own",
+                 `weft agent --moved`; if this is a copy of it, `weft leave --forget` makes it a host of its own",
                 self.config.data_dir.display()
             );
             return Err(Failure::Taken(Error::new(Kind::Conflict, message)));

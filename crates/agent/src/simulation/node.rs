@@ -164,7 +164,7 @@ impl Node {
             datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
             telemetry: Default::default(),
         };
-        let Assembly { core, parts } = self.disk.while_readable(|| Assembly::new(ground)).unwrap();
+        let Assembly { core, parts, .. } = self.disk.while_readable(|| Assembly::new(ground)).unwrap();
         let parts = parts.into_iter().map(|part| turns::spawn(Some(&life), part)).collect();
         self.running = Some(Running { life, parts, core });
     }

@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 use weft_agent::core::{
-    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, Kind, NetworkView, NodeView, Process,
-    ProcessState, PruneFilter, Run, Status, StoreStatus, Verbs,
+    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, Kind, Leave, NetworkView, NodeView,
+    Process, ProcessState, PruneFilter, Run, Status, StoreStatus, Verbs,
 };
 use weft_model::{
     Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
@@ -225,6 +225,13 @@ impl Verbs for Fake {
             return Err(Error::conflict(format!("node {node} is up")));
         }
         Err(Error::not_found("node", node.as_str()))
+    }
+
+    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
+        match leave.force {
+            true => Ok(vec!["something".to_owned()]),
+            false => Err(Error::conflict("in use on this host: web-1 on network overlay")),
+        }
     }
 
     async fn run(&self, request: Run) -> Result<Process, Error> {

@@ -2,12 +2,14 @@
 
 mod endpoint;
 mod inside;
+mod leave;
 mod node;
 mod process;
 mod status;
 
 pub use endpoint::{Attach, Endpoint};
 pub use inside::{Inside, Key};
+pub use leave::{Leave, Left};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};
 pub use status::{

@@ -10,12 +10,19 @@ use crate::{cli::wait_for, client::Host};
 use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
 use settings::{Settings, Switch};
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
-use weft_agent::Inherited;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use weft_agent::config::{AgentConfig, DATA_DIR, raise_open_files};
+use weft_agent::{Ended, Inherited};
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
+
+/// The exit status of an agent whose host has left its cluster, which systemd is not to start again: its units know it.
+const LEFT: u8 = 80;
 
 /// Run the agent of this host, as root.
 #[derive(Debug, clap::Args)]
@@ -59,9 +66,21 @@ impl Agent {
         }
         check_capabilities()?;
         let config = AgentConfig { open_files: raise_open_files(), moved: self.moved, ..config(settings)? };
-        tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs, inherited))?;
-        Ok(ExitCode::SUCCESS)
+        match tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs, inherited))? {
+            Ended::Stopped => Ok(ExitCode::SUCCESS),
+            Ended::Left => Ok(ExitCode::from(LEFT)),
+        }
     }
+}
+
+/// What an agent does that is configured by a file alone.
+pub(crate) fn configured(file: Option<&Path>) -> anyhow::Result<AgentConfig> {
+    let config = config(file::read(file)?)?;
+    if !rustix::process::geteuid().is_root() {
+        bail!("no agent runs here, and what it made can be removed by root only: run this as root");
+    }
+    check_capabilities()?;
+    Ok(config)
 }
 
 /// Root, too, may lack what it takes: a unit can drop it, and a container usually does.

@@ -62,6 +62,16 @@ impl Client {
         self.ask(Method::POST, path, body.into(), Some(ANSWER)).await.map(drop)
     }
 
+    /// Does something that takes as long as it takes, and reads the answer.
+    pub(crate) async fn carry_out<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let body = serde_json::to_vec(body).map_err(|error| self.nonsense(path, &error))?;
+        self.parse(path, self.ask(Method::POST, path, body.into(), None).await?)
+    }
+
     /// Removes something.
     pub(crate) async fn delete(&self, path: &str) -> Result<()> {
         self.ask(Method::DELETE, path, Bytes::new(), Some(ANSWER)).await.map(drop)
@@ -162,6 +172,17 @@ impl Client {
 }
 
 impl ClientError {
+    /// Whether there is no agent that could answer: none, or one that does not start.
+    pub(crate) fn is_without_agent(&self) -> bool {
+        match self {
+            Self::Connect { cause, .. } => {
+                matches!(cause.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused)
+            }
+            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            _ => false,
+        }
+    }
+
     /// Whether the agent says that it does not know the thing.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND.as_u16())

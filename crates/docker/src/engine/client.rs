@@ -6,6 +6,7 @@ use super::{
 };
 use crate::brief::brief;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use weft_api::docker::{CreatedNetwork, Filters};
 use weft_model::{ContainerId, NetworkId};
@@ -95,6 +96,16 @@ impl Engine {
     /// is on it.
     pub async fn remove_network(&self, id: &NetworkId) -> Result<()> {
         self.transport.act(Question::delete(self.path(&format!("/networks/{id}")))).await
+    }
+
+    /// Takes a container off a network, which includes calls of the network's driver's plugin.
+    ///
+    /// # Errors
+    /// [`EngineError`], among them [`EngineError::is_not_found`].
+    pub async fn disconnect(&self, container: &ContainerId, network: &NetworkId) -> Result<()> {
+        let path = self.path(&format!("/networks/{network}/disconnect"));
+        let body = json!({ "Container": container.to_string(), "Force": true });
+        self.transport.act(Question::post(path, &body)?).await
     }
 
     /// Its containers, also those that do not run. Engines leave out aliases here.

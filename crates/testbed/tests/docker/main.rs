@@ -9,6 +9,7 @@ mod containers;
 mod engine_ends;
 mod engines;
 mod guide;
+mod leave;
 #[allow(dead_code, reason = "what other tests share, too")]
 mod leftovers;
 mod names;

@@ -13,6 +13,7 @@ mod disks;
 mod embedded;
 mod exhausted;
 mod joining;
+mod leave;
 mod macs;
 mod names;
 mod networks;

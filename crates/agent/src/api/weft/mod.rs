@@ -2,6 +2,7 @@
 
 mod debug;
 mod endpoints;
+mod leave;
 mod logs;
 mod nodes;
 mod output;
@@ -28,9 +29,10 @@ pub(super) fn brief_routes() -> Router<Core> {
         .route("/weft/v1/debug", get(debug::inside))
 }
 
-/// What is answered when a process has ended.
+/// What is answered when it is done, however long it takes.
 pub(super) fn lasting_routes() -> Router<Core> {
     Router::new()
+        .route("/weft/v1/leave", post(leave::leave))
         .route("/weft/v1/processes/{process}/stop", post(processes::stop))
         .route("/weft/v1/processes/{process}/wait", get(processes::wait))
         .route("/weft/v1/processes/{process}/logs", get(logs::logs))

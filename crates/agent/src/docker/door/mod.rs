@@ -12,7 +12,7 @@ mod networks;
 mod socket;
 
 pub(crate) use answer::router;
-pub(crate) use socket::{bind, serve};
+pub(crate) use socket::{PATH, bind, serve};
 
 use super::Shared;
 use crate::{
@@ -54,6 +54,7 @@ impl Driver {
                 self.engines.engine_started().await;
                 Ok(Reply::Activated)
             }
+            call if self.shared.is_parting() => self.part(call).await,
             Call::Network(call) => self.carry_out_network(call).await,
             Call::Ipam(call) => self.carry_out_ipam(call).await,
         }
@@ -78,6 +79,24 @@ impl Driver {
             | NetworkCall::RevokeExternalConnectivity(_)
             | NetworkCall::DiscoverNew(_)
             | NetworkCall::DiscoverDelete(_) => Ok(Reply::Done),
+        }
+    }
+
+    /// While this host leaves the cluster: the engine may let go of anything, and gets nothing new.
+    async fn part(&self, call: Call) -> Result<Reply, Error> {
+        match call {
+            Call::Network(NetworkCall::DeleteNetwork(network)) => self.forget_network(network),
+            Call::Network(NetworkCall::DeleteEndpoint(_))
+            | Call::Ipam(IpamCall::ReleasePool(_) | IpamCall::ReleaseAddress(_)) => Ok(Reply::Done),
+            Call::Network(
+                NetworkCall::CreateNetwork(_) | NetworkCall::CreateEndpoint(_) | NetworkCall::Join(_),
+            )
+            | Call::Ipam(IpamCall::RequestPool(_) | IpamCall::RequestAddress(_)) => {
+                Err(Error::conflict("this host is leaving the weft cluster"))
+            }
+            Call::Network(call) => self.carry_out_network(call).await,
+            Call::Ipam(call) => self.carry_out_ipam(call).await,
+            Call::Activate => Ok(Reply::Activated),
         }
     }
 

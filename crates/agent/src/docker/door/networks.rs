@@ -59,6 +59,12 @@ impl Driver {
         Ok(Reply::Done)
     }
 
+    /// The network goes from the engine, and stays in the cluster.
+    pub(super) fn forget_network(&self, request: NetworkRef) -> Result<Reply, Error> {
+        self.remember(|mapped| drop(mapped.remove(&request.network)))?;
+        Ok(Reply::Done)
+    }
+
     /// The engine removes it all the same, as it does whatever its driver says, and gets it back.
     fn refuse_if_kept(&self, network: NetworkId) -> Result<(), Error> {
         let view = self.verbs.known_network(network);

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// The file's name is the driver's (`pkg/plugins/discovery.go` of moby).
-const PATH: &str = "/run/docker/plugins/weft.sock";
+pub(crate) const PATH: &str = "/run/docker/plugins/weft.sock";
 
 /// Only root: who speaks here is taken for the engine.
 const TERMS: Terms = Terms { group: None, instead: "switch Docker off with --docker-socket=none" };

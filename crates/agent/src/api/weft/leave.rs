@@ -1,0 +1,17 @@
+//! `/weft/v1/leave`.
+
+use crate::{
+    api::{Core, extract::Json, reply::Reply},
+    core::Leave,
+};
+use axum::extract::State;
+use weft_api::v1;
+
+pub(super) async fn leave(
+    State(core): State<Core>,
+    Json(body): Json<v1::Leave>,
+) -> Reply<axum::Json<v1::Left>> {
+    let v1::Leave { force, purge, dry_run } = body;
+    let behind = core.leave(Leave { force, purge, dry_run }).await?;
+    Ok(axum::Json(v1::Left { behind }))
+}

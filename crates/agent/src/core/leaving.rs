@@ -1,0 +1,185 @@
+//! Leaving the cluster: whether this node may, and what it gives back in the store.
+
+use super::{Core, Error, Kind};
+use crate::{
+    cluster::Cluster,
+    host::Host,
+    journal::{Journal, LocalEndpoint},
+    processes::Processes,
+};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
+use weft_model::{Key, Liveness, Node, Record};
+use weft_process::State;
+use weft_store::{CommitError, Condition, Store, StoreError, Txn};
+
+/// How long other nodes may be faster at what this one gives back.
+const RACE_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause before the store is read again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How many endpoints a refusal names.
+const NAMED: usize = 8;
+
+/// How to leave the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leave {
+    /// Also if something is on the networks here, or what this host has in the cluster cannot be given back.
+    pub force: bool,
+    /// With everything that is in the data directory.
+    pub purge: bool,
+    /// Only say whether it could.
+    pub dry_run: bool,
+}
+
+/// Somebody asked this agent to leave, and waits. What it answers is what could not be given back, for people.
+pub(crate) struct Departure {
+    pub(crate) leave: Leave,
+    pub(crate) tell: oneshot::Sender<Result<Vec<String>, Error>>,
+}
+
+impl Core {
+    /// Leaves the cluster: whoever runs this agent stops it, and carries that out.
+    pub(crate) async fn leave_cluster(&self, leave: Leave) -> Result<Vec<String>, Error> {
+        self.may_leave(leave)?;
+        if leave.dry_run {
+            return Ok(Vec::new());
+        }
+        let (tell, told) = oneshot::channel();
+        let half_way = || {
+            let message = "the agent stopped before this host had left; do it again";
+            Error::new(Kind::Internal, message)
+        };
+        self.departures.send(Departure { leave, tell }).await.map_err(|_| half_way())?;
+        told.await.unwrap_or_else(|_| Err(half_way()))
+    }
+
+    /// Refuses if something would be cut off, or would be left in the cluster.
+    pub(crate) fn may_leave(&self, leave: Leave) -> Result<(), Error> {
+        if leave.force {
+            return Ok(());
+        }
+        refuse_if_in_use(&self.journal, &self.processes, &*self.host)?;
+        if leave.dry_run {
+            return Ok(());
+        }
+        let node = &self.config.node_name;
+        if let Some(why) = self.absence() {
+            return Err(Error::conflict(format!(
+                "this host cannot leave now: {why}. What it has in the cluster stays there until `weft node rm {node}` on \
+                 another host; to leave all the same, use --force"
+            )));
+        }
+        let others = self.known().nodes.keys().filter(|name| *name != node).count();
+        match &self.config.store_serve {
+            Some(_) if others > 0 => Err(Error::conflict(format!(
+                "this host serves the store to {others} other nodes, which would lose it: move it first (`weft store copy`), \
+                 or use --force"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why nothing can be given back in the cluster; `None` if it can.
+    pub(crate) fn absence(&self) -> Option<String> {
+        let contested = self.place.borrow().contested().map(str::to_owned);
+        let problem = || self.membership.borrow().as_ref().map(ToString::to_string);
+        let store =
+            || self.picture.borrow().error.clone().map(|why| format!("the store is out of reach: {why}"));
+        contested.or_else(problem).or_else(store)
+    }
+
+    /// Takes everything that this node has out of `store`, and the node, last and together with its being up: nobody
+    /// sees it go down. The kernel must have let go of all of it.
+    pub(crate) async fn give_back(&self, store: &dyn Store) -> Result<(), Error> {
+        let deadline = Instant::now() + RACE_PATIENCE;
+        while !self.give_back_once(store).await? {
+            if Instant::now() >= deadline {
+                let message = format!("other nodes were faster every time for {RACE_PATIENCE:?}; try again");
+                return Err(Error::new(Kind::Unavailable, message));
+            }
+            sleep(PAUSE).await;
+        }
+        if let Some(session) = self.identity.session() {
+            // It ends by itself otherwise, and nothing is bound to it any more.
+            let _ = store.close_session(&session).await;
+        }
+        Ok(())
+    }
+
+    /// Returns whether that was all: not where somebody was faster.
+    async fn give_back_once(&self, store: &dyn Store) -> Result<bool, Error> {
+        let name = &self.config.node_name;
+        let (live_key, node_key) = (self.path(&Key::Live(name.clone())), self.path(&Key::Node(name.clone())));
+        let (live, node) = (store.get(&live_key).await?, store.get(&node_key).await?);
+        let own = node.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
+        if own.is_none_or(|own| own.id != self.identity.id()) {
+            // It was given back already, or somebody gave this node up.
+            return Ok(true);
+        }
+        let run = live.as_ref().and_then(|entry| Liveness::from_json(&entry.value).ok());
+        let itself = |live: &Liveness| live.incarnation == Some(self.identity.incarnation());
+        if live.is_some() && !run.as_ref().is_some_and(itself) {
+            return Err(Error::conflict(format!(
+                "another agent is up as node {name}: nothing of it was changed"
+            )));
+        }
+        // Before anything is listed: a request that this agent was asked before may still be on its way, and changes
+        // one of these.
+        let latest_key = self.path(&Key::Latest(name.clone()));
+        let (last, latest) = (self.epoch_after_now().await?, store.get(&latest_key).await?);
+        let listing = store.list(self.keyspace.root()).await?;
+        let cluster = Cluster::read(&self.keyspace, &listing);
+        let start =
+            Txn::new().check(live_key.clone(), Condition::as_seen(live.as_ref().map(|entry| entry.modified)));
+        for txn in self.leftovers(&cluster, name, &start) {
+            if !committed(store, txn).await? {
+                return Ok(false);
+            }
+        }
+        let all = [(live_key, live), (node_key, node), (latest_key, latest)];
+        let last = all.into_iter().fold(last, |txn, (key, entry)| match entry {
+            Some(entry) => txn.delete(key, Condition::Unchanged(entry.modified)),
+            None => txn.check(key, Condition::Absent),
+        });
+        committed(store, last).await.map_err(Error::from)
+    }
+}
+
+/// Refuses while something runs on the networks here, and names it.
+pub(crate) fn refuse_if_in_use(
+    journal: &Journal,
+    processes: &Processes,
+    host: &dyn Host,
+) -> Result<(), Error> {
+    let endpoints = journal.endpoints();
+    let there = |local: &&LocalEndpoint| host.has_netns(&local.netns);
+    let on = |local: &LocalEndpoint| format!("{} on network {}", local.endpoint.name, local.network.name);
+    let running = processes.all().into_iter().filter(|process| {
+        let on_none = !endpoints.values().any(|local| local.process == Some(process.id));
+        on_none && matches!(processes.state(&process.id), Ok(State::Running { .. } | State::Starting))
+    });
+    let running = running.map(|process| format!("process {}", process.name));
+    let all: BTreeSet<String> = endpoints.values().filter(there).map(on).chain(running).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&str> = all.iter().take(NAMED).map(String::as_str).collect();
+    let more = all.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Err(Error::conflict(format!(
+        "in use on this host: {}{more}; end them first (`docker stop`, `weft stop`, `weft detach`), or use --force, which \
+         takes them off their networks",
+        named.join(", ")
+    )))
+}
+
+async fn committed(store: &dyn Store, txn: Txn) -> Result<bool, StoreError> {
+    match store.commit(txn).await {
+        Ok(()) => Ok(true),
+        Err(CommitError::Conflict { .. }) => Ok(false),
+        Err(CommitError::Store(error)) => Err(error),
+    }
+}

@@ -1,0 +1,69 @@
+//! The data directory of a node that is none any more.
+
+use crate::{
+    config::embedded_store,
+    journal::{JournalError, file::remove_file},
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// What a node keeps of itself and of what is on its networks, the identity last.
+const OF_THE_NODE: [&str; 5] = ["endpoints", "processes", "docker.json", "cluster.json", "node.json"];
+/// Which cluster it belongs to.
+const HOME: &str = "home.json";
+/// What an agent holds while it uses the directory.
+const LOCK: &str = "lock";
+/// What ends the names of files that were half written, or made no sense.
+const ASIDE: [&str; 2] = ["tmp", "unreadable"];
+
+/// Removes what makes this host a node of a cluster. An embedded store stays, since it is the cluster's.
+///
+/// # Errors
+/// The first that cannot be removed.
+pub(super) fn forget_node(data_dir: &Path) -> Result<(), JournalError> {
+    remove(&data_dir.join(HOME))?;
+    forget_identity(data_dir)
+}
+
+/// Removes who this host is, and not which cluster it is in.
+///
+/// # Errors
+/// The first that cannot be removed.
+pub(super) fn forget_identity(data_dir: &Path) -> Result<(), JournalError> {
+    for name in OF_THE_NODE {
+        let path = data_dir.join(name);
+        ASIDE.iter().try_for_each(|ending| remove(&path.with_extension(ending)))?;
+        remove(&path)?;
+    }
+    Ok(())
+}
+
+/// Removes everything of weft's, and the directory, if nothing else is in it.
+///
+/// # Errors
+/// The first that cannot be removed.
+pub(super) fn purge(data_dir: &Path) -> Result<(), JournalError> {
+    forget_node(data_dir)?;
+    remove(&embedded_store(data_dir))?;
+    remove(&data_dir.join(LOCK))?;
+    match fs::remove_dir(data_dir) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+            tracing::warn!(path = %data_dir.display(), "something else is in the data directory; it stays");
+            Ok(())
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(JournalError::new("cannot remove", data_dir)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove(path: &PathBuf) -> Result<(), JournalError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        _ => remove_file(path),
+    };
+    removed.map_err(JournalError::new("cannot remove", path))
+}
