@@ -41,6 +41,7 @@ pub enum Key {
 const KINDS: &[(&str, usize)] = &[
     ("epoch", 0),
     ("rebuilt", 0),
+    ("cluster", 0),
     ("nodes", 1),
     ("live", 1),
     ("calls", 1),
