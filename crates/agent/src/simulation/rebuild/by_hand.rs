@@ -1,0 +1,81 @@
+//! What somebody did in the store by hand, and what nobody can read.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_network_in_the_place_of_another_is_no_sign_of_a_loss() {
+    let (_store, mut nodes) = two_with_endpoints().await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[1].kill().await;
+    let core = nodes[0].core();
+    core.detach_endpoint("overlay", "a").await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    let pool = core.network_view("overlay").unwrap().network.subnets[0].pool;
+    core.remove("overlay").await.unwrap();
+    let options = CreateNetwork {
+        pools: vec![PoolRequest { subnet: Some(pool), ..PoolRequest::default() }],
+        ..network("new")
+    };
+    core.create(options).await.unwrap();
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(core.known().times_rebuilt(), 0);
+    assert!(nodes[1].core().picture.borrow().error.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn networks_that_somebody_deletes_by_hand_are_put_back() {
+    let (store, nodes) = two_with_endpoints().await;
+    settled(&nodes).await;
+    let (before, running) = (content(&store).await, kernels(&nodes));
+    let mut txn = Txn::new();
+    for (key, _) in before.iter().filter(|(key, _)| key.contains("/networks/")) {
+        txn = txn.delete(key, Condition::Always);
+    }
+    store.commit(txn).await.unwrap();
+    sleep(Duration::from_secs(20)).await;
+    is_back(&store, &nodes, &before).await;
+    assert_eq!(kernels(&nodes), running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_not_waited_for_for_ever() {
+    for key in ["rebuilt", "epoch"] {
+        let (store, nodes) = two_with_endpoints().await;
+        store.wipe();
+        let txn = Txn::new().put(format!("weft/v1/{key}"), "?", Condition::Always);
+        store.commit(txn).await.unwrap();
+        for node in &nodes {
+            let core = node.core();
+            eventually(key, || core.picture.borrow().error.is_none() && core.known().times_rebuilt() > 0)
+                .await;
+        }
+        let marks = |core: &crate::core::Core| core.known().times_rebuilt();
+        let (core, before) = (nodes[0].core(), marks(&nodes[0].core()));
+        sleep(Duration::from_secs(120)).await;
+        assert_eq!(marks(&core), before, "it does not go on for ever");
+        assert_eq!(core.known().networks.len(), 2);
+        core.create(network("another")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreadable_record_in_the_way_is_gone_around() {
+    let (store, nodes) = two_with_endpoints().await;
+    let id = nodes[0].core().network_view("overlay").unwrap().id;
+    store.wipe();
+    let txn = Txn::new().put(format!("weft/v1/networks/{id}"), "?", Condition::Always);
+    store.commit(txn).await.unwrap();
+    let core = nodes[0].core();
+    eventually("it is gone around", || {
+        core.picture.borrow().error.is_none() && core.known().times_rebuilt() > 0
+    })
+    .await;
+    assert!(core.network_view("empty").is_ok());
+    let marks = core.known().times_rebuilt();
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(core.known().times_rebuilt(), marks);
+    core.create(network("another")).await.unwrap();
+}
