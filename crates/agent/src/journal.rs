@@ -11,6 +11,7 @@ mod identity;
 
 pub(crate) use identity::{Identity, Saved, lock as lock_directory};
 
+use crate::data_dir;
 use file::{remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -126,7 +127,7 @@ impl Journal {
     /// # Errors
     /// If the directory cannot be read or written.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
-        let directory = data_dir.join("endpoints");
+        let directory = data_dir.join(data_dir::ENDPOINTS);
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
         let all = file::read_all(&directory)?.into_iter();
         let endpoints = all.filter_map(|(name, endpoint)| Some((name.parse().ok()?, endpoint))).collect();

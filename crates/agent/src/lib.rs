@@ -7,6 +7,7 @@ mod assembly;
 mod cluster;
 pub mod config;
 pub mod core;
+mod data_dir;
 mod docker;
 mod env;
 mod error;

@@ -3,6 +3,7 @@
 
 use crate::{
     cluster::Cluster,
+    data_dir,
     journal::{JournalError, file},
 };
 use serde::{Deserialize, Serialize, Serializer};
@@ -71,7 +72,7 @@ impl Memory {
         store: &str,
         keyspace: &Keyspace,
     ) -> Result<(Self, Option<Cluster>), JournalError> {
-        let path = data_dir.join("cluster.json");
+        let path = data_dir.join(data_dir::CLUSTER);
         let saved = file::read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
         let store = format!("{store} {}", keyspace.root());
         let cluster = saved.as_ref().map(|saved: &Saved| read(&keyspace_of(saved, keyspace), saved));

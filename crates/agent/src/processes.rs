@@ -4,6 +4,7 @@
 //! a crash leaves behind belongs to a process that is known.
 
 use crate::{
+    data_dir,
     error::{Error, Kind},
     journal::{JournalError, file},
 };
@@ -87,7 +88,7 @@ impl Processes {
     /// # Errors
     /// If the directory cannot be read or made.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
-        let directory = data_dir.join("processes");
+        let directory = data_dir.join(data_dir::PROCESSES);
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
         let known = |record: Record| {
             (record.id, Known { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 })

@@ -103,8 +103,8 @@ impl From<StartError> for RunError {
     }
 }
 
-/// Runs an agent until SIGTERM or SIGINT, or until its host has left the cluster, on sockets that are `inherited` where they are there. Containers, processes
-/// and their traffic go on without it. What it logs is also in `logs`.
+/// Runs an agent until SIGTERM or SIGINT, or until its host has left the cluster, on sockets that are `inherited` where they
+/// are there. Containers, processes and their traffic go on without it. What it logs is also in `logs`.
 ///
 /// # Errors
 /// [`RunError`], if it cannot start, or cannot go on.

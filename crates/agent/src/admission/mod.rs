@@ -11,6 +11,7 @@ pub(crate) use which::Entry;
 
 use crate::{
     cluster::Cluster,
+    data_dir,
     env::Env,
     journal::{Identity, Journal, JournalError, file},
     memory::Memory,
@@ -77,7 +78,7 @@ impl Admission {
     /// # Errors
     /// If it cannot be read, or makes no sense: a node that forgot where it belongs must not guess.
     pub(crate) fn open(grounds: &Grounds<'_>) -> Result<Self, JournalError> {
-        let path = grounds.data_dir.join("home.json");
+        let path = grounds.data_dir.join(data_dir::HOME);
         let home = file::read_json(&path).map_err(JournalError::new("cannot read", &path))?;
         // Of an earlier version only the memory says where it was.
         let earlier = || {

@@ -1,6 +1,6 @@
 //! Leaving the cluster: whether this node may, and what it gives back in the store.
 
-use super::{Core, Error, Kind};
+use super::{Core, Error, Kind, races::committed};
 use crate::{
     cluster::Cluster,
     host::Host,
@@ -14,7 +14,7 @@ use tokio::{
 };
 use weft_model::{Key, Liveness, Node, Record};
 use weft_process::State;
-use weft_store::{CommitError, Condition, Store, StoreError, Txn};
+use weft_store::{Condition, Store, Txn};
 
 /// How long other nodes may be faster at what this one gives back.
 const RACE_PATIENCE: Duration = Duration::from_secs(10);
@@ -174,12 +174,4 @@ pub(crate) fn refuse_if_in_use(
          takes them off their networks",
         named.join(", ")
     )))
-}
-
-async fn committed(store: &dyn Store, txn: Txn) -> Result<bool, StoreError> {
-    match store.commit(txn).await {
-        Ok(()) => Ok(true),
-        Err(CommitError::Conflict { .. }) => Ok(false),
-        Err(CommitError::Store(error)) => Err(error),
-    }
 }

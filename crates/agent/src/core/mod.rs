@@ -40,7 +40,7 @@ pub use report::{
     NodeView, Round, Standing, Status, StoreStatus,
 };
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
-pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options};
+pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
 
 use crate::{

@@ -1,10 +1,13 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
-use super::{Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools};
+use super::{
+    Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools, races::committed,
+    request::warning_if_public,
+};
 use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::sync::Arc;
-use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet, is_public};
+use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
 
 /// More could not be removed at once: its record counts twice, and there are its name and the epoch.
@@ -35,10 +38,9 @@ impl Core {
         }
         self.until(|cluster| cluster.networks.contains_key(&id)).await;
         tracing::info!(network = %request.name, id = id.short(), "network created");
-        for subnet in request.pools.iter().filter_map(|pool| pool.subnet).filter(|subnet| is_public(*subnet))
-        {
+        for warning in request.pools.iter().filter_map(|pool| warning_if_public(pool.subnet?)) {
             // An engine's user sees nothing else.
-            tracing::warn!(network = %request.name, %subnet, "the subnet is a public one: from its containers, the hosts on the Internet with these addresses are out of reach");
+            tracing::warn!(network = %request.name, "{warning}");
         }
         Ok(id)
     }
@@ -184,11 +186,7 @@ impl Core {
     ) -> Result<bool, Error> {
         let marked = Network { removing, ..(**network).clone() };
         let txn = Txn::new().put(key, marked.to_json(), Condition::Unchanged(network.modified));
-        match self.store.commit(txn).await {
-            Ok(()) => Ok(true),
-            Err(CommitError::Conflict { .. }) => Ok(false),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
+        Ok(committed(&*self.store, txn).await?)
     }
 
     /// Deletes a network that nobody is on, unless it changed since it was looked at. Returns whether it did.

@@ -1,10 +1,10 @@
 //! Nodes: looked at, and given up.
 
-use super::{Core, Down, Error, NodeView};
+use super::{Core, Down, Error, NodeView, races::committed};
 use crate::cluster::{Cluster, Stored};
 use jiff::Timestamp;
 use weft_model::{EndpointId, Key, Node, NodeName};
-use weft_store::{CommitError, Condition, Revision, Txn};
+use weft_store::{Condition, Revision, Txn};
 
 impl Core {
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
@@ -91,11 +91,7 @@ impl Core {
     async fn all_carried_out(&self, txns: Vec<Txn>) -> Result<bool, Error> {
         let mut all = true;
         for txn in txns {
-            match self.store.commit(txn).await {
-                Ok(()) => {}
-                Err(CommitError::Conflict { .. }) => all = false,
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
+            all &= committed(&*self.store, txn).await?;
         }
         Ok(all)
     }

@@ -1,4 +1,4 @@
-//! Races for addresses. All nodes try the same next address of a pool; one gets it. Whoever does not goes on from a
+//! Races. For addresses, all nodes try the same next address of a pool; one gets it. Whoever does not goes on from a
 //! random place, or the others would be at the same one again, and again: fifty nodes need fifty rounds for the next
 //! fifty addresses then.
 
@@ -7,6 +7,19 @@ use rand::RngExt;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::random_place;
 use weft_model::Subnet;
+use weft_store::{CommitError, Store, StoreError, Txn};
+
+/// Commits. Returns whether that was done: not where somebody was faster.
+///
+/// # Errors
+/// If the store does not do it for another reason.
+pub(super) async fn committed(store: &dyn Store, txn: Txn) -> Result<bool, StoreError> {
+    match store.commit(txn).await {
+        Ok(()) => Ok(true),
+        Err(CommitError::Conflict { .. }) => Ok(false),
+        Err(CommitError::Store(error)) => Err(error),
+    }
+}
 
 /// What one request has lost to other nodes so far.
 #[derive(Default)]

@@ -8,7 +8,8 @@ use std::{
     path::PathBuf,
 };
 use weft_model::{
-    EndpointName, KEEP_LABEL, KEEP_OPTION, MTU_OPTIONS, MacAddr, Network, NetworkId, NetworkName, PortMapping,
+    EndpointName, KEEP_LABEL, KEEP_OPTION, MTU_OPTIONS, MacAddr, Network, NetworkId, NetworkName,
+    PortMapping, is_public,
 };
 
 /// A network to create.
@@ -59,6 +60,16 @@ pub(crate) fn refuse_unknown_options(options: &BTreeMap<String, String>) -> Resu
         "weft's networks have no option {odd:?}: leave it out, or give one of {}, {} and {KEEP_OPTION}",
         MTU_OPTIONS[0], VNI_OPTIONS[0]
     )))
+}
+
+/// What somebody should know who takes `subnet` for a network, if it is the Internet's.
+pub(crate) fn warning_if_public(subnet: IpNet) -> Option<String> {
+    is_public(subnet).then(|| {
+        format!(
+            "subnet {subnet} is a public one: from its containers, the hosts on the Internet with these addresses are out \
+             of reach"
+        )
+    })
 }
 
 /// Whoever cleans up on one host must not take a network from all.

@@ -1,6 +1,9 @@
 //! What the door and the task that follows the engine tell each other.
 
-use crate::journal::{JournalError, file};
+use crate::{
+    data_dir,
+    journal::{JournalError, file},
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -15,8 +18,6 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 use weft_model::{EndpointName, Link, NetworkId, NetworkName};
 
-/// What it is called.
-const FILE: &str = "docker.json";
 /// How long an engine may go on to list a network that it is deleting.
 const DELETION: Duration = Duration::from_secs(10);
 
@@ -50,7 +51,7 @@ pub(crate) struct OnNetwork {
 /// The networks of the cluster that the engine had when an earlier agent wrote it down in `data_dir`.
 pub(crate) fn networks_of_engine(data_dir: &Path) -> BTreeSet<NetworkId> {
     // What cannot be read is said, and set aside, by whoever goes by it.
-    let mapped = file::read_json::<BTreeMap<NetworkId, Mapped>>(&data_dir.join(FILE));
+    let mapped = file::read_json::<BTreeMap<NetworkId, Mapped>>(&data_dir.join(data_dir::ENGINE));
     let mapped = mapped.ok().flatten().unwrap_or_default();
     mapped.into_values().filter_map(|mapped| mapped.network).collect()
 }
@@ -79,7 +80,7 @@ impl Shared {
     /// # Errors
     /// If the file cannot be read.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
-        let path = data_dir.join(FILE);
+        let path = data_dir.join(data_dir::ENGINE);
         let mapped = file::read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
         Ok(Self {
             path,

@@ -5,6 +5,7 @@ use super::{
     file::{make_private_dir, read_json, write_json_durably},
 };
 use crate::{
+    data_dir,
     env::Env,
     fingerprint::{Fingerprint, Moved},
 };
@@ -68,8 +69,8 @@ impl Identity {
     ) -> Result<Self, JournalError> {
         make_private_dir(data_dir).map_err(JournalError::new("cannot make the data directory", data_dir))?;
         let lock = lock(data_dir)?;
-        let fingerprint = look(&data_dir.join("lock"));
-        let path = data_dir.join("node.json");
+        let fingerprint = look(&data_dir.join(data_dir::LOCK));
+        let path = data_dir.join(data_dir::NODE);
         let saved = read_json(&path).map_err(JournalError::new("cannot read", &path))?;
         let saved: Saved = match saved {
             Some(saved) => saved,
@@ -177,7 +178,7 @@ impl Identity {
 /// # Errors
 /// If an agent uses it, or it cannot be used.
 pub(crate) fn lock(data_dir: &Path) -> Result<File, JournalError> {
-    let path = data_dir.join("lock");
+    let path = data_dir.join(data_dir::LOCK);
     let file = match File::options().create(true).truncate(false).write(true).open(&path) {
         // To go on with what there is takes no writing, and a file can be locked in any case (flock(2)).
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(&path),

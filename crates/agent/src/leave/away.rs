@@ -6,7 +6,7 @@ use crate::{
     assembly::{Agent, Ground},
     config::{AgentConfig, embedded_store},
     core::{Core, Error, Kind, Leave, refuse_if_in_use},
-    docker,
+    data_dir, docker,
     env::Env,
     error::chain,
     fingerprint::Moved,
@@ -51,7 +51,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
         return Ok(Vec::new());
     }
     let only = alone().await?;
-    let was_there = config.data_dir.join("node.json").exists();
+    let was_there = config.data_dir.join(data_dir::NODE).exists();
     let leave = Leave { purge: leave.purge || !config.data_dir.exists(), ..leave };
     let (store, keyspace) = store(&config, leave)?;
     let datapath = Arc::new(Linux::new());

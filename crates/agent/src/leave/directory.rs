@@ -2,6 +2,7 @@
 
 use crate::{
     config::embedded_store,
+    data_dir::{CLUSTER, ENDPOINTS, ENGINE, HOME, LOCK, NODE, PROCESSES},
     journal::{JournalError, file::remove_file},
 };
 use std::{
@@ -10,11 +11,7 @@ use std::{
 };
 
 /// What a node keeps of itself and of what is on its networks, the identity last.
-const OF_THE_NODE: [&str; 5] = ["endpoints", "processes", "docker.json", "cluster.json", "node.json"];
-/// Which cluster it belongs to.
-const HOME: &str = "home.json";
-/// What an agent holds while it uses the directory.
-const LOCK: &str = "lock";
+const OF_THE_NODE: [&str; 5] = [ENDPOINTS, PROCESSES, ENGINE, CLUSTER, NODE];
 /// What ends the names of files that were half written, or made no sense.
 const ASIDE: [&str; 2] = ["tmp", "unreadable"];
 

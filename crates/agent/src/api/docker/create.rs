@@ -1,9 +1,11 @@
 //! From the engine's create request to ours.
 
-use crate::core::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options};
+use crate::core::{
+    CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options, warning_if_public,
+};
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 use weft_api::docker;
-use weft_model::{IpNet, cidr, is_public};
+use weft_model::{IpNet, cidr};
 
 /// The names of the networks that every engine has; one of ours of that name could not be made there.
 const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
@@ -55,9 +57,7 @@ pub(crate) fn warning(body: &docker::CreateNetwork) -> String {
         format!("options of the address driver that have no effect here: {}", without_effect.join(", "))
     });
     let subnets = body.ipam.config.iter().filter_map(|config| cidr(&config.subnet).ok());
-    let public = subnets.filter(|subnet| is_public(*subnet)).map(|subnet| {
-        format!("subnet {subnet} is a public one: from its containers, the hosts on the Internet with these addresses are out of reach")
-    });
+    let public = subnets.filter_map(warning_if_public);
     without_effect.into_iter().chain(public).collect::<Vec<_>>().join("; ")
 }
 
