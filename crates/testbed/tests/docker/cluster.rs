@@ -85,6 +85,14 @@ pub(crate) fn ping(engine: &Engine, container: &str, target: &str) {
     engine.docker(&format!("exec {container} ping -c3 -i0.3 -W2 {target}"));
 }
 
+/// Waits until the host has heard of a container by its name. The engine tells it a moment after the start.
+#[track_caller]
+pub(crate) fn until_known(host: &Host, name: &str) {
+    until("the cluster knows the container's name", SOON, || {
+        host.run(&["weft", "endpoint", "ls"]).contains(name)
+    });
+}
+
 /// The addresses that a container gets for a name, sorted; none if it does not resolve.
 #[track_caller]
 pub(crate) fn resolves(engine: &Engine, container: &str, name: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The old commands, literally: everything through the socket on which weft stands before the engine.
 
-use crate::cluster::{SOON, ping};
+use crate::cluster::{SOON, ping, until_known};
 use serde_json::Value;
 use std::time::Duration;
 use weft_testbed::{Agent, Engine, Host, Release, StoreServer, World, until};
@@ -89,6 +89,9 @@ fn the_guides_own_lines() {
         );
     }
     for engine in [&one, &two] {
+        for name in ["nginx_01", "nginx_02"] {
+            until_known(engine.host(), name);
+        }
         let shown: Value =
             serde_json::from_str(&docker(engine, "network inspect overlay")).expect("docker prints JSON");
         assert_eq!(shown[0]["IPAM"]["Config"][0]["Subnet"], "10.0.0.0/24");
@@ -219,6 +222,7 @@ fn a_container_of_a_dead_host_can_be_taken_off() {
     docker(&one, "network create -d overlay overlay");
     until("the other engine has the network", SOON, || two.succeeds("network inspect overlay"));
     docker(&two, "run -itd --net overlay --name nginx_02 busybox");
+    until_known(world.host(1), "nginx_02");
     let refusal = one.refused(&format!("-H {PROXY} network disconnect --force overlay nginx_02"));
     assert!(refusal.contains("nginx_02 is on node host2: disconnect it there"), "{refusal}");
     world.host(2).power_off();
