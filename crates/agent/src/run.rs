@@ -239,7 +239,7 @@ async fn follow_underlay(
     stop: &CancellationToken,
 ) -> watch::Sender<Underlay> {
     let underlay = watch::Sender::new(Underlay::at(address));
-    let usage = Usage::new(&config.store, config.docker.is_some());
+    let mut usage = Usage::new(&config.store, config.docker.is_some());
     usage.look(&underlay).await;
     let following = underlay::follow(config.advertise.clone(), usage, underlay.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(following));

@@ -56,7 +56,7 @@ pub(crate) async fn find(advertise: &Advertise) -> Result<IpAddr, NoAddress> {
 }
 
 /// Follows the address for ever. Safe to cancel at any time.
-pub(crate) async fn follow(advertise: Advertise, usage: Usage, underlay: watch::Sender<Underlay>) {
+pub(crate) async fn follow(advertise: Advertise, mut usage: Usage, underlay: watch::Sender<Underlay>) {
     let mut changes = Changes::listen()
         .inspect_err(|error| {
             tracing::warn!(error = chain(error), "cannot hear of changes of addresses; looking for them")

@@ -1,8 +1,12 @@
 //! What this host uses of the address space.
 
 use super::Underlay;
-use std::net::IpAddr;
-use tokio::{sync::watch, time::timeout};
+use std::{net::IpAddr, time::Duration};
+use tokio::{
+    net::lookup_host,
+    sync::watch,
+    time::{Instant, timeout},
+};
 use weft_datapath::underlay::{Routed, routed};
 use weft_dns::upstream::ResolvConf;
 use weft_model::InUse;
@@ -11,33 +15,65 @@ use weft_store::StoreUrl;
 /// Where Docker's engine finds its settings.
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
-/// What is known of it from the start.
-#[derive(Debug, Clone)]
+/// Where this host's name servers are written: the second is where those are that systemd's own asks, which alone is in
+/// the first (systemd-resolved.service(8)).
+const RESOLV_CONFS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+
+/// How long the addresses of the store's servers are good, and how long to wait for one that is asked for.
+const STORES_PERIOD: Duration = Duration::from_secs(60);
+const STORES_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What this host uses, and how to find out.
+#[derive(Debug)]
 pub(crate) struct Usage {
-    /// The addresses of the store's servers, as far as they are given as such.
+    /// The store's servers, by address or name.
+    servers: Vec<String>,
+    /// Their addresses, as far as they are known.
     stores: Vec<IpAddr>,
+    /// When they were asked for.
+    asked: Option<Instant>,
     /// Whether there may be an engine.
     docker: bool,
 }
 
 impl Usage {
     pub(crate) fn new(store: &StoreUrl, docker: bool) -> Self {
-        let (StoreUrl::Consul(remote) | StoreUrl::Etcd(remote)) = store else {
-            return Self { stores: Vec::new(), docker };
+        let servers = match store {
+            StoreUrl::Consul(remote) | StoreUrl::Etcd(remote) => remote.servers.clone(),
+            StoreUrl::Embedded(_) => Vec::new(),
         };
-        let host = |server: &String| {
-            server.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']).to_owned())
-        };
-        let stores = remote.servers.iter().filter_map(host).filter_map(|host| host.parse().ok()).collect();
-        Self { stores, docker }
+        Self { servers, stores: Vec::new(), asked: None, docker }
+    }
+
+    /// Asks for the addresses of the store's servers, all at once. Those of one that is not told stay as they were.
+    async fn find_stores(&mut self) {
+        if self.asked.is_some_and(|asked| asked.elapsed() < STORES_PERIOD) {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        let found = self.servers.iter().map(|server| timeout(STORES_PATIENCE, lookup_host(server)));
+        let found = futures::future::join_all(found).await;
+        let all_told = found.iter().all(|found| matches!(found, Ok(Ok(_))));
+        let mut stores: Vec<_> =
+            found.into_iter().flatten().flatten().flatten().map(|address| address.ip()).collect();
+        if !all_told {
+            stores.extend(&self.stores);
+        }
+        stores.sort();
+        stores.dedup();
+        self.stores = stores;
     }
 
     /// Looks, and says so where it has changed. What cannot be seen now stays as it was.
-    pub(crate) async fn look(&self, underlay: &watch::Sender<Underlay>) {
+    pub(crate) async fn look(&mut self, underlay: &watch::Sender<Underlay>) {
         let Ok(Ok(routes)) = timeout(weft_netlink::DEADLINE, routed()).await else { return };
-        let text = |path: &'static str| tokio::task::spawn_blocking(move || std::fs::read_to_string(path));
-        let resolv_conf = text("/etc/resolv.conf").await.ok().and_then(Result::ok).unwrap_or_default();
-        let daemon_json = text(DAEMON_JSON).await.ok().and_then(Result::ok);
+        self.find_stores().await;
+        let mut resolv_conf = String::new();
+        for path in RESOLV_CONFS {
+            resolv_conf += &text(path).await.unwrap_or_default();
+            resolv_conf.push('\n');
+        }
+        let daemon_json = text(DAEMON_JSON).await;
         let Underlay { address, engine, .. } = underlay.borrow().clone();
         let mut uses = self.of(address, &routes, &resolv_conf, daemon_json.as_deref());
         uses.extend(engine);
@@ -49,6 +85,7 @@ impl Usage {
         });
     }
 
+    /// A look, of what was read.
     fn of(
         &self,
         address: IpAddr,
@@ -74,6 +111,12 @@ impl Usage {
         let gateway = self.docker.then(|| engines_gateway(routes, daemon_json)).flatten();
         all.into_iter().chain(gateway).collect()
     }
+}
+
+/// What a file says, if it can be read; whatever is no text in it is none of ours.
+async fn text(path: &'static str) -> Option<String> {
+    let content = tokio::task::spawn_blocking(move || std::fs::read(path)).await.ok()?.ok()?;
+    Some(String::from_utf8_lossy(&content).into_owned())
 }
 
 /// Where a Docker engine will have its bridge `docker_gwbridge`, which it makes with the first container that needs a way
@@ -117,10 +160,11 @@ mod tests {
         Routed { net: net.parse().unwrap(), dev: dev.to_owned(), direct }
     }
 
-    #[test]
-    fn what_a_host_uses() {
-        let usage =
-            Usage::new(&"consul://10.1.2.3:8500,[fd00::3]:8500,consul.example".parse().unwrap(), true);
+    #[tokio::test]
+    async fn what_a_host_uses() {
+        let mut usage =
+            Usage::new(&"consul://10.1.2.3:8500,[fd00::3]:8500,nowhere.invalid".parse().unwrap(), true);
+        usage.find_stores().await;
         let routes = [
             route("10.0.1.0/24", "eth0", true),
             route("10.8.0.0/16", "tun0", false),

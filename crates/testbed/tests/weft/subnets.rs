@@ -1,7 +1,7 @@
 //! Pools: what is asked for is kept, and all of a network reach each other wherever in it they are.
 
 use crate::cluster::{Cluster, SOON, addresses, exec, ping, sleeper};
-use weft_testbed::{Host, eventually, until};
+use weft_testbed::{Host, World, eventually, until};
 
 /// The addresses that a network's endpoints should have, by name, as a host sees them.
 #[track_caller]
@@ -161,4 +161,34 @@ fn what_another_host_uses_is_passed_over_and_refused_by_name() {
         String::from_utf8_lossy(&output.stdout).contains("network overlay has 10.0.1.0/24, and on this host")
     });
     first.run(&["ping", "-c1", "-W2", "10.0.1.12"]);
+}
+
+/// A server of the store that is given by its name, and the name servers behind systemd's own.
+#[test]
+fn what_a_host_uses_by_other_names_is_passed_over() {
+    let Some(world) = World::up(2) else { return };
+    let [first, second] = [1, 2].map(|number| world.host(number));
+    let store = first.consul();
+    second.write("/etc/hosts", "127.0.0.1 localhost\n10.0.0.7 store.test\n");
+    second.write("/etc/resolv.conf", "nameserver 127.0.0.53\n");
+    // In Latin-1, as an old tool wrote it.
+    let behind = r"printf '# caf\351\nnameserver 10.0.1.53\n' >/run/systemd/resolve/resolv.conf";
+    second.run(&["sh", "-ec", &format!("mkdir -p /run/systemd/resolve; {behind}")]);
+    let url = store.url();
+    let urls = [url.to_owned(), format!("{url},store.test:8500")];
+    let _agents = [1, 2].map(|number| {
+        let store = format!("--cluster-store={}", urls[number - 1]);
+        world.host(number).agent(&[&store, "--cluster-advertise=eth0"])
+    });
+    until("the other host knows", SOON, || {
+        let nodes = first.run(&["weft", "node", "ls"]);
+        nodes.contains("host2")
+    });
+    for (subnet, what) in [("10.0.0.0/24", "a server of its store"), ("10.0.1.0/26", "its name server")] {
+        let refused = first.refused(&["weft", "network", "create", "--subnet", subnet, "lan"]);
+        assert!(refused.contains(&format!("which node host2 uses: {what}")), "{refused}");
+    }
+    first.run(&["weft", "network", "create", "overlay"]);
+    let inspected = first.json(&["weft", "network", "inspect", "overlay"]);
+    assert_eq!(inspected[0]["IPAM"]["Config"][0]["Subnet"], "10.0.2.0/24");
 }
