@@ -46,8 +46,7 @@ pub struct Redirect<'t> {
 /// net/netfilter/nf_tables_api.c). Many are best dropped on as many threads: the kernel then waits once.
 pub struct Redirected {
     transport: Transport,
-    /// What the kernel does not do by itself when the socket is closed.
-    removal: Option<Vec<u8>>,
+    removal: Vec<u8>,
 }
 
 impl Redirect<'_> {
@@ -80,8 +79,7 @@ impl Redirect<'_> {
         ]))?;
         answers(&mut transport, false, |_, _| {})?;
         transport.rest();
-        let removal = (flags & NFT_TABLE_F_OWNER == 0).then(|| batch(&[(NFT_MSG_DELTABLE, 0, table)]));
-        Ok(Redirected { transport, removal })
+        Ok(Redirected { transport, removal: batch(&[(NFT_MSG_DELTABLE, 0, table)]) })
     }
 
     /// `type filter hook output priority raw`.
@@ -116,10 +114,9 @@ impl Redirect<'_> {
 
 impl Drop for Redirected {
     fn drop(&mut self) {
-        if let Some(removal) = &self.removal {
-            // A table that somebody else removed is gone as well.
-            let _ = self.transport.send(removal);
-        }
+        // Not left to the end of the socket, of which a process that is just being started may have a copy. A table that
+        // somebody else removed is gone as well.
+        let _ = self.transport.send(&self.removal);
     }
 }
 
