@@ -1,5 +1,5 @@
-//! What a kernel may say of its links, addresses, routes and neighbours: whatever it is, no plan touches what is not
-//! ours, and each works on the kernel that was described.
+//! What a kernel may say of its links, addresses, routes, neighbours and flows: whatever it is, no plan touches what is
+//! not ours, and each works on the kernel that was described.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,6 +16,7 @@ fuzz_target!(|datagram: &[u8]| {
     let Ok(heard) = hear(datagram) else { return };
     // A sentence in a log.
     assert!(heard.refusals.iter().all(|said| !said.is_empty()));
+    assert!(heard.flows.iter().all(|flow| flow.to.is_ipv4() == flow.answered_by.is_ipv4()));
     let links: BTreeSet<String> = heard.links.iter().map(|link| link.name.clone()).collect();
     for place in places() {
         let Ok(again) = hear(datagram) else { unreachable!("it was heard before") };

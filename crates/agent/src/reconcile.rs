@@ -9,6 +9,7 @@ mod desired;
 mod fuzzed;
 mod moves;
 mod names;
+mod publications;
 mod resolvers;
 mod rounds;
 
@@ -30,6 +31,7 @@ use crate::{
 use desired::{Below, desired, hand_over};
 use moves::Moves;
 use names::Names;
+use publications::Publications;
 use resolvers::Resolvers;
 use rounds::{Outcome, Request, Trouble};
 use std::{io, sync::Arc, time::Duration};
@@ -59,6 +61,7 @@ pub(crate) struct Reconciler {
     underlay_mtu: Option<u32>,
     settled: Option<Settled>,
     moves: Moves,
+    publications: Publications,
 }
 
 /// What rounds made without a failure since the kernel was looked at. Until the period is over it is taken to be as
@@ -101,7 +104,7 @@ impl Reconciler {
         let dns = Arc::clone(&parts.metrics.dns);
         let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
         let (underlay, underlay_mtu, settled) = (parts.host.underlay(), None, None);
-        let moves = Moves::default();
+        let (moves, publications) = (Moves::default(), Publications::default());
         let reconciler = Self {
             parts,
             names,
@@ -113,6 +116,7 @@ impl Reconciler {
             underlay_mtu,
             settled,
             moves,
+            publications,
         };
         Ok((reconciler, Rounds::new(seen, looked, ask)))
     }
@@ -263,10 +267,14 @@ impl Reconciler {
                 (kernel, plan, now)
             }
         };
-        if remembered {
-            return Ok(self.apply(&beside_what_is_there(plan)).await);
-        }
+        let plan = if remembered { beside_what_is_there(plan) } else { plan };
         let outcome = self.apply(&plan).await;
+        if outcome.has_filter() {
+            self.publications.follow(&desired, &*self.parts.datapath).await;
+        }
+        if remembered {
+            return Ok(outcome);
+        }
         let moved = self.moves.since_last(&desired, &endpoints);
         if !moved.is_empty() {
             self.parts.datapath.announce(moved).await;

@@ -5,6 +5,7 @@
 
 mod error;
 mod fake;
+mod flows;
 #[doc(hidden)]
 pub mod fuzzed;
 mod linux;
@@ -12,6 +13,7 @@ pub mod underlay;
 
 pub use error::{DatapathError, Failure, Report};
 pub use fake::{Fake, Faults};
+pub use flows::StaleFlows;
 pub use linux::Linux;
 
 use async_trait::async_trait;
@@ -47,4 +49,13 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Tells those on a segment of addresses that have another Ethernet address than they had.
     async fn announce(&self, _moved: Vec<Moved>) {}
+
+    /// Has the kernel decide anew where packets to published UDP ports go that come in flows from before. Says how many
+    /// there were; none where the kernel does not tell of flows.
+    ///
+    /// # Errors
+    /// If they cannot be looked at or forgotten: those who go on sending are led where they were led before.
+    async fn forget_flows(&self, _stale: StaleFlows) -> Result<usize, DatapathError> {
+        Ok(0)
+    }
 }

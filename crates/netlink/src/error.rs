@@ -1,5 +1,6 @@
 //! What the kernel says when it refuses.
 
+use rustix::io::Errno;
 use std::io;
 
 /// A request to the kernel that failed.
@@ -43,5 +44,18 @@ impl NetlinkError {
             Self::Refused { errno, .. } => Some(*errno),
             _ => None,
         }
+    }
+
+    /// Whether the kernel says that it knows nothing of what it was asked about: it was built without, or a module is
+    /// missing. Of a part of netfilter it says EINVAL then (`nfnetlink_rcv_msg`), of a protocol of netlink EPROTONOSUPPORT.
+    pub fn is_unsupported(&self) -> bool {
+        let errno = match self {
+            Self::Refused { errno, .. } => Some(*errno),
+            Self::Socket { source, .. } => source.raw_os_error(),
+            _ => None,
+        };
+        [Errno::INVAL, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT]
+            .iter()
+            .any(|unsupported| errno == Some(unsupported.raw_os_error()))
     }
 }

@@ -1,7 +1,8 @@
 //! What the targets in `fuzz/` need of what is private otherwise: the kernel's answers, read without a socket.
 
 use crate::{
-    Address, Forward, Link, Neighbour, NetlinkError, Route, address, link, neighbour, nft, route,
+    Address, Flow, Forward, Link, Neighbour, NetlinkError, Route, address, conntrack, link, neighbour, nft,
+    route,
     socket::{parse, refusal},
     transport::messages,
 };
@@ -24,7 +25,12 @@ pub struct Heard {
     pub refusals: Vec<String>,
     /// As the comments of nftables' tables.
     pub comments: Vec<String>,
+    /// As a dump of flows.
+    pub flows: Vec<Flow>,
 }
+
+/// Where the attributes of netfilter's messages begin: after `struct nlmsghdr` and `struct nfgenmsg`.
+const BODY: usize = 20;
 
 /// Reads a datagram of the kernel's.
 ///
@@ -32,8 +38,11 @@ pub struct Heard {
 /// [`NetlinkError::Malformed`] if a message is longer than it.
 pub fn hear(datagram: &[u8]) -> Result<Heard, NetlinkError> {
     let messages = messages(datagram)?;
-    let mut heard =
-        Heard { comments: messages.iter().filter_map(|m| nft::comment(m)).collect(), ..Heard::default() };
+    let mut heard = Heard {
+        comments: messages.iter().filter_map(|m| nft::comment(m)).collect(),
+        flows: messages.iter().filter_map(|m| conntrack::flow(m.get(BODY..)?)).collect(),
+        ..Heard::default()
+    };
     for message in parse(messages) {
         match message.payload {
             NetlinkPayload::InnerMessage(message) => {

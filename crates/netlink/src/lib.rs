@@ -7,6 +7,7 @@
 mod address;
 mod announce;
 mod changes;
+mod conntrack;
 mod error;
 #[doc(hidden)]
 pub mod fuzzed;
@@ -23,6 +24,7 @@ mod transport;
 pub use address::{Address, add_address, delete_address};
 pub use announce::announce;
 pub use changes::Changes;
+pub use conntrack::{Flow, Flows};
 pub use error::NetlinkError;
 pub use inherited::inherited_sockets;
 pub use link::{BridgePort, Link, LinkKind, LinkSetting, NewLink, Vxlan, delete_link, set_link};

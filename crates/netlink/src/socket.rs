@@ -2,7 +2,7 @@
 
 use crate::{
     NetlinkError,
-    transport::{Transport, sentence},
+    transport::{INTERRUPTED, Transport, sentence},
 };
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -14,9 +14,6 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 const BATCH: usize = 256;
 /// How often a dump that the kernel says was interrupted is tried.
 const DUMP_ATTEMPTS: usize = 8;
-
-/// `NLM_F_DUMP_INTR`: the table changed while it was read.
-const INTERRUPTED: u16 = 0x10;
 
 /// A change to ask the kernel for.
 #[derive(Debug, Clone)]

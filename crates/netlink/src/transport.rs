@@ -13,6 +13,9 @@ const LONGEST: usize = 64 << 10;
 /// Room for the answers to a whole batch, in bytes: each counts with its kernel overhead.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
+/// `NLM_F_DUMP_INTR`: the table changed while it was read.
+pub(crate) const INTERRUPTED: u16 = 0x10;
+
 /// A socket of one netlink protocol, in the network namespace of the thread that opened it.
 pub(crate) struct Transport {
     inner: netlink_sys::Socket,

@@ -54,6 +54,11 @@ impl Outcome {
     pub(super) fn failed(why: String) -> Self {
         Self { failures: vec![Trouble { place: None, link: None, why }], ..Self::default() }
     }
+
+    /// Whether the packet filter is as it should be.
+    pub(super) fn has_filter(&self) -> bool {
+        self.failures.iter().all(|trouble| trouble.place.is_some())
+    }
 }
 
 /// Why something is not as it should be.

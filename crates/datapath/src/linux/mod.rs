@@ -2,6 +2,7 @@
 
 mod announce;
 mod apply;
+mod flows;
 mod kernel;
 mod netfilter;
 mod observe;
@@ -9,9 +10,16 @@ mod sysctl;
 
 pub(crate) use observe::interpret;
 
-use crate::{Datapath, DatapathError, Failure, Moved, Report};
+use crate::{Datapath, DatapathError, Failure, Moved, Report, StaleFlows};
 use async_trait::async_trait;
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use weft_netlink::NetlinkError;
 use weft_plan::{Desired, Observed, Plan, Step};
@@ -20,6 +28,8 @@ use weft_plan::{Desired, Observed, Plan, Step};
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long announcements may take together.
 const ANNOUNCE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long it may take to look through the flows that the kernel follows, of which there may be hundreds of thousands.
+const FORGET_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the steps of one plan may take together.
 const APPLY_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -28,6 +38,8 @@ const APPLY_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Linux {
     /// Held by the thread at work, also when nobody waits for it any more: rounds do not overlap.
     busy: Arc<Mutex<()>>,
+    /// Whether it was said that flows cannot be looked at.
+    said_no_flows: AtomicBool,
 }
 
 impl Linux {
@@ -96,6 +108,25 @@ impl Datapath for Linux {
         let announced = self.on_thread(ANNOUNCE_DEADLINE, move || announce::announce(&moved)).await;
         if let Err(error) = announced {
             tracing::warn!(error = chain(&error), "cannot announce addresses that moved");
+        }
+    }
+
+    async fn forget_flows(&self, stale: StaleFlows) -> Result<usize, DatapathError> {
+        match self.on_thread(FORGET_DEADLINE, move || flows::forget(&stale, FORGET_DEADLINE)).await? {
+            Err(error) if error.is_unsupported() => {
+                if !self.said_no_flows.swap(true, Ordering::Relaxed) {
+                    tracing::debug!(
+                        error = chain(&error),
+                        "this kernel does not tell of flows (nf_conntrack_netlink): who goes on sending to a UDP port \
+                         that was published later, or leads elsewhere now, is led where it led before"
+                    );
+                }
+                Ok(0)
+            }
+            result => result.map_err(|source| {
+                let what = "the flows that packets to published UDP ports belong to (conntrack)".to_owned();
+                DatapathError::Kernel { what, source }
+            }),
         }
     }
 }

@@ -23,11 +23,11 @@ const NFPROTO_UNSPEC: u8 = 0;
 pub(super) const GENERIC: usize = 4;
 
 /// Attributes of a message.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Attributes(Vec<u8>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attributes(Vec<u8>);
 
 impl Attributes {
-    pub(super) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(crate) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
         // All that is sent from here is short.
         let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
         self.0.extend(length.to_ne_bytes());
@@ -46,7 +46,7 @@ impl Attributes {
         self.bytes(kind, &value.to_be_bytes())
     }
 
-    pub(super) fn nest(self, kind: u16, inner: &Self) -> Self {
+    pub(crate) fn nest(self, kind: u16, inner: &Self) -> Self {
         const NLA_F_NESTED: u16 = 1 << 15;
         self.bytes(kind | NLA_F_NESTED, &inner.0)
     }
@@ -60,7 +60,7 @@ impl Attributes {
 
 /// A message with its `struct nlmsghdr` and `struct nfgenmsg`. Nobody sends two requests at once, and so none needs
 /// a sequence number.
-pub(super) fn message(kind: u16, flags: u16, family: u8, attributes: &Attributes) -> Vec<u8> {
+pub(crate) fn message(kind: u16, flags: u16, family: u8, attributes: &Attributes) -> Vec<u8> {
     of_resource(kind, flags, family, 0, attributes)
 }
 

@@ -4,6 +4,7 @@ mod message;
 mod redirect;
 mod table;
 
+pub(crate) use message::{Attributes, message};
 pub use redirect::{Redirect, Redirected};
-pub(crate) use table::comment;
 pub use table::{NftTable, nft_table};
+pub(crate) use table::{answers, comment};

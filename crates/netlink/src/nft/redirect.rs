@@ -77,7 +77,7 @@ impl Redirect<'_> {
             (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(UDP))),
             (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(TCP))),
         ]))?;
-        answers(&mut transport, false, |_, _| {})?;
+        answers(&mut transport, false, |_, _| Ok(()))?;
         transport.rest();
         Ok(Redirected { transport, removal: batch(&[(NFT_MSG_DELTABLE, 0, table)]) })
     }

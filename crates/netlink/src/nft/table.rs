@@ -6,7 +6,7 @@ use super::message::{
 };
 use crate::{
     NetlinkError,
-    transport::{HEADER, Transport, attributes},
+    transport::{HEADER, INTERRUPTED, Transport, attributes},
 };
 use netlink_packet_core::NLM_F_DUMP;
 use netlink_sys::protocols::NETLINK_NETFILTER;
@@ -39,30 +39,37 @@ pub fn nft_table(name: &str) -> Result<Option<NftTable>, NetlinkError> {
         if kind == NFT_MSG_NEWTABLE {
             comment = Some(comment_in(body));
         }
+        Ok(())
     }) {
         return if e.errno() == Some(rustix::io::Errno::NOENT.raw_os_error()) { Ok(None) } else { Err(e) };
     }
     let Some(comment) = comment else { return Ok(None) };
     transport.send(&message(NFT_MSG_GETRULE, NLM_F_DUMP, NFPROTO_INET, &table))?;
     let mut rules = 0;
-    answers(&mut transport, true, |kind, _| rules += usize::from(kind == NFT_MSG_NEWRULE))?;
+    answers(&mut transport, true, |kind, _| {
+        rules += usize::from(kind == NFT_MSG_NEWRULE);
+        Ok(())
+    })?;
     Ok(Some(NftTable { comment, rules }))
 }
 
-/// Hands each object of the answer to `object`, until its end.
-pub(super) fn answers(
+/// Hands each object of the answer to `object`, until its end. Says whether it is whole: false if the kernel says that
+/// the table changed while it was read.
+pub(crate) fn answers(
     transport: &mut Transport,
     dump: bool,
-    mut object: impl FnMut(u16, &[u8]),
-) -> Result<(), NetlinkError> {
+    mut object: impl FnMut(u16, &[u8]) -> Result<(), NetlinkError>,
+) -> Result<bool, NetlinkError> {
+    let mut whole = true;
     loop {
         for message in transport.receive()? {
+            whole &= u16::from_ne_bytes([message[6], message[7]]) & INTERRUPTED == 0;
             match read(message) {
-                Answer::End(result) => return result,
-                Answer::Object(kind, body) => object(kind, body),
+                Answer::End(result) => return result.map(|()| whole),
+                Answer::Object(kind, body) => object(kind, body)?,
             }
             if !dump {
-                return Ok(());
+                return Ok(whole);
             }
         }
     }
@@ -80,11 +87,12 @@ fn read(message: &[u8]) -> Answer<'_> {
     let kind = u16::from_ne_bytes([message[4], message[5]]);
     let body = message.get(HEADER..).unwrap_or_default();
     match kind {
-        NLMSG_DONE => Answer::End(Ok(())),
-        NLMSG_ERROR => {
+        // A dump that fails on its way ends with a number, too (`netlink_dump_done`); one that does not, with zero or a
+        // length.
+        NLMSG_DONE | NLMSG_ERROR => {
             let errno = body.first_chunk::<4>().map_or(0, |code| i32::from_ne_bytes(*code));
             let refused = NetlinkError::Refused { errno: errno.saturating_neg(), message: None };
-            Answer::End(if errno == 0 { Ok(()) } else { Err(refused) })
+            Answer::End(if errno >= 0 { Ok(()) } else { Err(refused) })
         }
         _ => Answer::Object(kind, body.get(GENERIC..).unwrap_or_default()),
     }

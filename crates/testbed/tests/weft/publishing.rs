@@ -1,6 +1,7 @@
 //! `-p`: from where a published port is reached, and what is refused.
 
 use crate::cluster::{Cluster, SOON, sleeper};
+use std::{net::UdpSocket, time::Duration};
 use weft_testbed::{Host, until};
 
 const SITE: &str = "/var/lib/site/index.html";
@@ -144,4 +145,53 @@ fn what_cannot_be_published_is_refused() {
     }
     assert_eq!(host.run(&["weft", "ps", "-aq"]).lines().count(), 1);
     sleeper(host, "overlay", "udp", &["-p", "8080:80/udp"]);
+}
+
+/// Answers every datagram with its name, at a published port.
+#[track_caller]
+fn serve_udp(host: &Host, name: &str) {
+    let answer = format!(
+        "$s = IO::Socket::IP->new(Proto => 'udp', LocalHost => '::', LocalPort => 5353, V6Only => 0) or die; \
+         while (defined $s->recv($m, 99)) {{ $s->send('{name}') }}"
+    );
+    let run = ["weft", "run", "-d", "--net", "overlay", "--name", name, "-p", "5300:5353/udp", "--"];
+    host.run(&[&run[..], &["perl", "-MIO::Socket::IP", "-e", &answer]].concat());
+}
+
+/// The kernel keeps a flow that goes on for as long as it does, and with it where it goes.
+#[test]
+fn who_goes_on_sending_is_led_where_the_port_leads_now() {
+    let Some(cluster) = Cluster::up(2) else { return };
+    let [one, two] = [cluster.host(1), cluster.host(2)];
+    cluster.create_network(&["--ipv6", "overlay"]);
+    let (own, own6) = (one.address().to_string(), format!("[{}]", one.address6()));
+    let ways = [(two, own.as_str()), (one, &own), (one, "127.0.0.1"), (two, &own6), (one, &own6)];
+    let clients = ways.map(|(host, to)| {
+        let from = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+        let socket = host.inside(None, || UdpSocket::bind(from).expect("a port is free"));
+        socket.set_read_timeout(Some(Duration::from_millis(200))).expect("it can be set");
+        (socket, format!("{to}:5300"), host.name())
+    });
+    let asked = |(socket, to, _): &(UdpSocket, String, &str)| {
+        // What came back before, that nobody listens, is told of now.
+        let sent = socket.send_to(b"who", to).or_else(|_| socket.send_to(b"who", to));
+        sent.expect("it can be sent");
+        let mut answer = [0; 99];
+        let length = socket.recv(&mut answer).unwrap_or_default();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    // With a way out for anybody, the kernel follows flows. Before anything is published, and after each: nobody answers,
+    // but the flow is there.
+    sleeper(one, "overlay", "beside", &[]);
+    for name in ["first", "second"] {
+        for client in &clients {
+            until("nobody answers", SOON, || asked(client).is_empty());
+        }
+        serve_udp(one, name);
+        for client in &clients {
+            let (_, to, from) = client;
+            until(&format!("{name} answers at {to} from {from}"), SOON, || asked(client) == name);
+        }
+        one.run(&["weft", "rm", "-f", name]);
+    }
 }
