@@ -9,9 +9,7 @@ use crate::{
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
-use weft_model::{
-    Endpoint, EndpointId, EndpointName, Extra, IfName, Key, MacAddr, Network, NetworkId, Record,
-};
+use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long the start of a container may wait for its name: without, it starts, too.
@@ -51,10 +49,12 @@ impl Core {
             fenced: None,
             removed: false,
         };
-        let made = match self.make_for_engine(id, &local).await {
-            Ok(()) => self.hand_over(id, &local).await,
-            Err(error) => Err(error),
-        };
+        let made = async {
+            self.make(id, local.clone()).await?;
+            self.refuse_unless_mac_is_alone(network_id, id).await?;
+            self.hand_over(id, &local).await
+        }
+        .await;
         if made.is_err()
             && let Err(error) = self.leave(id).await
         {
@@ -62,16 +62,6 @@ impl Core {
             tracing::warn!(endpoint, %error, "cannot take back an endpoint that was not made");
         }
         made
-    }
-
-    async fn make_for_engine(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
-        self.make(id, local.clone()).await?;
-        let endpoint = &local.endpoint;
-        if endpoint.addresses().next().map(MacAddr::for_ip) == Some(endpoint.mac) {
-            // Nobody has chosen it: it is alone unless an address is not, but for one that is chosen right now.
-            return Ok(());
-        }
-        self.refuse_unless_mac_is_alone(local.network_id, id).await
     }
 
     /// Notes that the interface is the engine's from now on.

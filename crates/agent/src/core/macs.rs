@@ -32,7 +32,8 @@ fn in_use_by(other: &Endpoint) -> Error {
 
 impl Core {
     /// Looks at an endpoint that was just written, once it is seen. Two that chose one Ethernet address at the same time
-    /// did not see each other before; the store has put them in an order, and the later one has to go.
+    /// did not see each other before; the store has put them in an order, and the later one has to go. (A key for each
+    /// Ethernet address would say it too, at the price of a write with each attach.)
     pub(super) async fn refuse_unless_mac_is_alone(
         &self,
         network: NetworkId,

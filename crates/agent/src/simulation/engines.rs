@@ -1,7 +1,7 @@
 //! The two steps of the engines' protocol: a pool before its network, an address before its endpoint.
 
 use super::{Node, cluster, eventually, network, network_in};
-use crate::core::{CreateNetwork, Error, Join, Joined, Kind, Names};
+use crate::core::{CreateNetwork, Error, Join, JoinOptions, Joined, Kind, Names};
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
 use tokio::time::sleep;
@@ -184,4 +184,29 @@ async fn without_the_store_what_is_there_can_go() {
     assert_eq!(error.kind, Kind::Unavailable);
     nodes[0].store.faults().set_unavailable(false);
     eventually("the store follows", || core.known().claims.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ethernet_address_that_follows_and_is_chosen_at_the_same_time_is_had_once() {
+    for later in 0..20 {
+        let (_store, nodes) = cluster(2).await;
+        nodes[0].core().create(network("overlay")).await.unwrap();
+        eventually("the network is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+        let address = nodes[0].core().grant(pool("10.0.0.0/24"), None).await.unwrap();
+        let mac = Some(MacAddr::for_ip(address.addr()));
+        let chosen = JoinOptions { mac, ..JoinOptions::default() };
+        for node in &nodes {
+            node.store.faults().set_delay(Duration::from_millis(5));
+            node.store.faults().set_watch_delay(Duration::from_millis(5));
+        }
+        let following = async {
+            sleep(Duration::from_millis(later)).await;
+            join(&nodes[0], 1, address).await
+        };
+        let (followed, chosen) =
+            futures::join!(following, nodes[1].attach_with("overlay", "chooser", chosen));
+        assert!(followed.is_ok() != chosen.is_ok(), "{followed:?}, {chosen:?}");
+        let error = followed.err().or(chosen.err()).unwrap();
+        assert!(error.to_string().starts_with("the Ethernet address 02:42:0a:00:00:02 is in use"), "{error}");
+    }
 }
