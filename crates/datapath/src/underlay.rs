@@ -3,7 +3,7 @@
 use crate::DatapathError;
 use ipnet::IpNet;
 use std::net::IpAddr;
-use weft_netlink::{Link, NetlinkError, Socket};
+use weft_netlink::{Link, LinkKind, NetlinkError, Socket};
 
 /// Why the underlay could not be found out about.
 #[derive(Debug, thiserror::Error)]
@@ -35,41 +35,72 @@ pub async fn mtu(address: IpAddr) -> Result<u32, UnderlayError> {
     .await?
 }
 
-/// A route of this host.
+/// A range that this host knows a way to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routed {
     /// Where to.
     pub net: IpNet,
-    /// The name of the interface it leads through; empty if through none.
-    pub dev: String,
+    /// What leads there.
+    pub by: By,
     /// Whether what is there is on the interface's own link.
     pub direct: bool,
 }
 
-/// The routes of this host, but for the default routes and weft's own.
+/// What leads to a range of addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// A route through this interface.
+    Route(String),
+    /// A route that has packets go nowhere, or several ways: through no interface of its own.
+    NoInterface,
+    /// An address of this interface. Not each has a route: virtual ones, and those of the loopback device.
+    Address(String),
+}
+
+/// The ranges that this host has routes to, whatever table they are in, and addresses in, but for the default routes and
+/// weft's own.
 ///
 /// # Errors
 /// When the kernel does not say.
 pub async fn routed() -> Result<Vec<Routed>, UnderlayError> {
     blocking(|| {
         let mut socket = Socket::open()?;
-        let links = socket.links()?;
+        let (links, routes) = (socket.links()?, socket.routes_of_all_tables()?);
+        let addresses = socket.addresses()?;
         let link_of = |index: u32| links.iter().find(|link| link.index == index);
-        let routes = socket.routes(None)?.into_iter().filter(|route| route.to.prefix_len() > 0);
-        let others = routes.filter(|route| !route.link.and_then(link_of).is_some_and(is_ours));
-        Ok(others
-            .map(|route| Routed {
-                net: route.to.trunc(),
-                dev: route.link.and_then(link_of).map_or_else(String::new, |link| link.name.clone()),
-                direct: route.via.is_none(),
-            })
-            .collect())
+        let concerns = |link: &Link| !is_ours(link) && !is_elsewhere(link, link.controller.and_then(link_of));
+        let routes = routes.into_iter().filter_map(|route| {
+            let link = route.link.and_then(link_of);
+            let by = link.map_or(By::NoInterface, |link| By::Route(link.name.clone()));
+            let routed = Routed { net: route.to.trunc(), by, direct: route.via.is_none() };
+            link.is_none_or(concerns).then_some(routed)
+        });
+        let addresses = addresses.into_iter().filter_map(|address| {
+            let link = link_of(address.link).filter(|link| concerns(link))?;
+            Some(Routed { net: address.net.trunc(), by: By::Address(link.name.clone()), direct: true })
+        });
+        Ok(routes.chain(addresses).filter(|routed| matters(routed.net)).collect())
     })
     .await?
 }
 
-/// The subnets this host has routes to, but for the default routes and weft's own: a new network must not
-/// overlap them.
+/// Whether a network could be there at all: default routes lead everywhere, and what is good on one host or one link alone
+/// is nobody's.
+fn matters(net: IpNet) -> bool {
+    let of_a_link = match net.addr() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !weft_model::is_default(&net) && !of_a_link && !net.addr().is_loopback() && !net.addr().is_multicast()
+}
+
+/// Whether it leads into routing of its own (a VRF), which packets of this host's own do not take.
+fn is_elsewhere(link: &Link, controller: Option<&Link>) -> bool {
+    let is_vrf = |link: &Link| matches!(&link.kind, LinkKind::Other(kind) if kind == "vrf");
+    is_vrf(link) || controller.is_some_and(is_vrf)
+}
+
+/// The same without what leads there: a new network must not overlap them.
 ///
 /// # Errors
 /// When the kernel does not say.

@@ -5,7 +5,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How many of them a node says: those that matter most come first.
-const MOST: usize = 64;
+const MOST: usize = 128;
+/// What is larger than this, as a prefix length, is everything for as far as anybody wants to be told apart: VPNs replace the
+/// default route by 0.0.0.0/1 and 128.0.0.0/1 (OpenVPN's `redirect-gateway def1`), or by 2000::/3.
+const EVERYTHING: u8 = 8;
 /// The longest text for people, in characters.
 const LONGEST: usize = 60;
 
@@ -44,16 +47,29 @@ impl InUse {
 
     /// Whether any address is in both. A default route is in nobody's way.
     pub fn overlaps(&self, pool: &IpNet) -> bool {
-        self.net.prefix_len() > 0 && (self.net.contains(pool) || pool.contains(&self.net))
+        !is_default(&self.net) && (self.net.contains(pool) || pool.contains(&self.net))
     }
 
-    /// As many of `all` as a record has room for, each range once, in an order that does not change by itself.
+    /// As many of `all` as a record has room for, in an order that does not change by itself: what is vital, then the larger
+    /// ranges, without those that are in another. A VPN may have a route for each of its hosts.
     pub fn as_recorded(mut all: Vec<Self>) -> Vec<Self> {
-        all.sort_by(|a, b| (!a.vital, a.net, &a.what).cmp(&(!b.vital, b.net, &b.what)));
-        all.dedup_by(|b, a| a.net == b.net);
-        all.truncate(MOST);
-        all
+        let key = |one: &Self| (!one.vital, one.net.prefix_len(), one.net);
+        all.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.what.cmp(&b.what)));
+        let mut recorded: Vec<Self> = Vec::new();
+        for one in all {
+            let is_said = |said: &Self| said.net == one.net || !one.vital && said.net.contains(&one.net);
+            if recorded.len() < MOST && !recorded.iter().any(is_said) {
+                recorded.push(one);
+            }
+        }
+        recorded
     }
+}
+
+/// Whether a route to `net` is a default route, or one of the few that a VPN has instead of it: no network is kept from such
+/// a range.
+pub fn is_default(net: &IpNet) -> bool {
+    net.prefix_len() < EVERYTHING
 }
 
 fn without_host_bits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpNet, D::Error> {
@@ -73,12 +89,32 @@ mod tests {
 
     #[test]
     fn what_matters_comes_first_and_there_is_an_end() {
-        let nets = (0..200u8).map(|n| InUse::new(IpNet::new([10, n, 0, 0].into(), 16).unwrap(), "a route"));
+        let hosts = (0..200u8).map(|n| InUse::new(IpNet::new([10, n, 0, 1].into(), 32).unwrap(), "a route"));
         let store = InUse::vital("192.0.2.1/32".parse().unwrap(), "its store");
-        let all: Vec<_> = nets.chain([store.clone(), store.clone()]).collect();
+        let lan = InUse::new("10.8.0.0/16".parse().unwrap(), "a route");
+        let own = InUse::vital("10.8.0.3/32".parse().unwrap(), "its own address");
+        let all: Vec<_> = hosts.chain([lan.clone(), store.clone(), own.clone(), store.clone()]).collect();
         let recorded = InUse::as_recorded(all);
-        assert_eq!((recorded.len(), &recorded[0]), (MOST, &store));
+        assert_eq!((recorded.len(), &recorded[..3]), (MOST, &[own, store.clone(), lan][..]));
         assert_eq!(recorded.iter().filter(|one| **one == store).count(), 1);
+        assert!(!recorded.iter().any(|one| one.net.to_string() == "10.8.0.1/32"), "it is in the LAN");
+    }
+
+    #[test]
+    fn what_replaces_a_default_route_is_in_nobodys_way() {
+        for (net, is_in_the_way) in [
+            ("0.0.0.0/0", false),
+            ("0.0.0.0/1", false),
+            ("128.0.0.0/1", false),
+            ("2000::/3", false),
+            ("10.0.0.0/8", true),
+            ("fd00::/8", true),
+        ] {
+            let used = InUse::new(net.parse().unwrap(), "a route");
+            let pools: [IpNet; 4] = ["10.1.0.0/24", "172.20.0.0/16", "fd00:1::/64", "2001:db8::/64"]
+                .map(|net| net.parse().unwrap());
+            assert_eq!(pools.iter().any(|pool| used.overlaps(pool)), is_in_the_way, "{net}");
+        }
     }
 
     proptest! {

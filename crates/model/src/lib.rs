@@ -27,7 +27,7 @@ pub use endpoint::Endpoint;
 pub use epoch::Epoch;
 pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
-pub use in_use::InUse;
+pub use in_use::{InUse, is_default};
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
 pub use key::{InvalidKey, Key, Keyspace};
 pub use link::Link;

@@ -16,6 +16,9 @@ use std::net::IpAddr;
 /// 119`). Numbers above 4 are user space's to choose (rtnetlink(7)); no routing daemon is known to use this.
 pub const PROTOCOL: u8 = 119;
 
+/// The table in which the kernel keeps the host's own addresses (RT_TABLE_LOCAL, `linux/rtnetlink.h`).
+const LOCAL: u32 = 255;
+
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -37,15 +40,37 @@ impl Socket {
     /// # Errors
     /// When the kernel refuses, or does not let them be read in one piece.
     pub fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, NetlinkError> {
+        let mut message = RouteMessage::default();
+        message.header.protocol = protocol.map_or(RouteProtocol::Unspec, RouteProtocol::from);
+        message.attributes.push(RouteAttribute::Table(u32::from(RouteHeader::RT_TABLE_MAIN)));
+        let wanted = |route: &Route| protocol.is_none_or(|protocol| route.protocol == protocol);
+        self.dump_routes(&message, |object| route(object).filter(wanted))
+    }
+
+    /// The routes of all tables that rules may lead to (ip-rule(8)), but for that of the host's own addresses: where VPNs
+    /// and hosts with several ways out have theirs.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or does not let them be read in one piece.
+    pub fn routes_of_all_tables(&mut self) -> Result<Vec<Route>, NetlinkError> {
+        let wanted = |object| {
+            let (table, route) = route_and_table(object)?;
+            (table != LOCAL).then_some(route)
+        };
+        self.dump_routes(&RouteMessage::default(), wanted)
+    }
+
+    /// The routes of both families.
+    fn dump_routes(
+        &mut self,
+        asked: &RouteMessage,
+        wanted: impl Fn(RouteNetlinkMessage) -> Option<Route>,
+    ) -> Result<Vec<Route>, NetlinkError> {
         let mut routes = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let mut message = RouteMessage::default();
+            let mut message = asked.clone();
             message.header.address_family = family;
-            message.header.protocol = protocol.map_or(RouteProtocol::Unspec, RouteProtocol::from);
-            message.attributes.push(RouteAttribute::Table(u32::from(RouteHeader::RT_TABLE_MAIN)));
-            let wanted = |route: &Route| protocol.is_none_or(|protocol| route.protocol == protocol);
-            let read = |object| route(object).filter(wanted);
-            match self.dump(&RouteNetlinkMessage::GetRoute(message), read) {
+            match self.dump(&RouteNetlinkMessage::GetRoute(message), &wanted) {
                 Ok(found) => routes.extend(found),
                 // The family is switched off altogether (ipv6.disable=1), or its table has never been used.
                 Err(e) if matches!(e.errno(), Some(ENOENT | EOPNOTSUPP | EAFNOSUPPORT)) => {}
@@ -121,7 +146,13 @@ fn ip(address: RouteAddress) -> Option<IpAddr> {
     }
 }
 
+/// A route of the main table.
 pub(crate) fn route(message: RouteNetlinkMessage) -> Option<Route> {
+    let (table, route) = route_and_table(message)?;
+    (table == u32::from(RouteHeader::RT_TABLE_MAIN)).then_some(route)
+}
+
+fn route_and_table(message: RouteNetlinkMessage) -> Option<(u32, Route)> {
     let RouteNetlinkMessage::NewRoute(message) = message else { return None };
     let header = message.header;
     let (mut to, mut via, mut link, mut table) = (None, None, None, u32::from(header.table));
@@ -141,6 +172,5 @@ pub(crate) fn route(message: RouteNetlinkMessage) -> Option<Route> {
         _ => return None,
     };
     let onlink = header.flags.contains(RouteFlags::Onlink);
-    let main = table == u32::from(RouteHeader::RT_TABLE_MAIN);
-    main.then_some(Route { to, via, link, onlink, protocol: header.protocol.into() })
+    Some((table, Route { to, via, link, onlink, protocol: header.protocol.into() }))
 }

@@ -5,7 +5,7 @@ use crate::{cluster::Cluster, env::Env};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, next_address, random_ula};
-use weft_model::{Extra, Hold, InUse, NodeName, Subnet, Vni};
+use weft_model::{Extra, Hold, InUse, NodeName, Subnet, Vni, is_default};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
 pub(crate) const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
@@ -105,7 +105,7 @@ impl Surroundings<'_> {
         }
         if let Some(route) = self.routes.iter().find(|route| overlaps(route)) {
             return Err(Error::conflict(format!(
-                "subnet {pool} overlaps {route}, which this host has a route to; choose another"
+                "subnet {pool} overlaps {route}, which this host has a route to, or an address in; choose another"
             )));
         }
         if let Some((node, used)) = self.used_by_others().find(|(_, used)| used.overlaps(&pool)) {
@@ -119,7 +119,7 @@ impl Surroundings<'_> {
 
     fn taken(&self, chosen: &[(IpNet, PoolRequest)]) -> Vec<IpNet> {
         let cluster = self.cluster.pools().into_iter();
-        let used = self.used_by_others().map(|(_, used)| used.net).filter(|net| net.prefix_len() > 0);
+        let used = self.used_by_others().map(|(_, used)| used.net).filter(|net| !is_default(net));
         cluster
             .chain(used)
             .chain(self.routes.iter().copied())

@@ -23,11 +23,22 @@ pub(crate) fn problem(
     cluster: &Cluster,
     underlay: &Underlay,
 ) -> Option<String> {
-    let clash = |pool: IpNet| Some((pool, in_the_way(pool, me, cluster, underlay)?));
-    let (pool, used) = network.subnets.iter().find_map(|subnet| clash(subnet.pool))?;
+    let pools = || network.subnets.iter().map(|subnet| subnet.pool);
+    let fatal = pools().find_map(|pool| Some((pool, in_the_way(pool, me, cluster, underlay)?)));
+    let shadowed = |pool: IpNet| underlay.uses.iter().find(|used| used.overlaps(&pool)).cloned();
+    let (said, (pool, used)) = match fatal {
+        Some(clash) => (
+            "its containers here have no way out and no published ports, and reach nothing of that range outside the network",
+            clash,
+        ),
+        None => (
+            "what is there under addresses of the network is not reached from its containers, nor from this host while the \
+             network has a way out here",
+            pools().find_map(|pool| Some((pool, shadowed(pool)?)))?,
+        ),
+    };
     Some(format!(
-        "network {} has {pool}, and on this host {} is {}: its containers here have no way out and no published ports, and \
-         reach nothing of that range outside the network; make a network with another --subnet for them",
+        "network {} has {pool}, and on this host {} is {}: {said}; make a network with another --subnet for them",
         network.name, used.net, used.what
     ))
 }

@@ -7,7 +7,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use weft_datapath::underlay::{Routed, routed};
+use weft_datapath::underlay::{By, Routed, routed};
 use weft_dns::upstream::ResolvConf;
 use weft_model::InUse;
 use weft_store::StoreUrl;
@@ -101,10 +101,14 @@ impl Usage {
         let is_underlay = |route: &Routed| route.direct && route.net.contains(&address);
         let routes_used = routes.iter().map(|route| {
             if is_underlay(route) {
-                InUse::vital(route.net, "the hosts' network")
-            } else {
-                InUse::new(route.net, &format!("a route through {}", route.dev))
+                return InUse::vital(route.net, "the hosts' network");
             }
+            let what = match &route.by {
+                By::Route(dev) => format!("a route through {dev}"),
+                By::NoInterface => "a route".to_owned(),
+                By::Address(dev) => format!("an address of {dev}"),
+            };
+            InUse::new(route.net, &what)
         });
         let own = InUse::vital(address.into(), "its own address");
         let all: Vec<_> = routes_used.chain([own]).chain(stores).chain(servers).collect();
@@ -122,7 +126,7 @@ async fn text(path: &'static str) -> Option<String> {
 /// Where a Docker engine will have its bridge `docker_gwbridge`, which it makes with the first container that needs a way
 /// out: in the first of its pools that nothing uses.
 fn engines_gateway(routes: &[Routed], daemon_json: Option<&str>) -> Option<InUse> {
-    if routes.iter().any(|route| route.dev == "docker_gwbridge") {
+    if routes.iter().any(|route| route.by == By::Route("docker_gwbridge".to_owned())) {
         return None;
     }
     let is_free =
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     fn route(net: &str, dev: &str, direct: bool) -> Routed {
-        Routed { net: net.parse().unwrap(), dev: dev.to_owned(), direct }
+        Routed { net: net.parse().unwrap(), by: By::Route(dev.to_owned()), direct }
     }
 
     #[tokio::test]
@@ -169,6 +173,7 @@ mod tests {
             route("10.0.1.0/24", "eth0", true),
             route("10.8.0.0/16", "tun0", false),
             route("172.17.0.0/16", "docker0", true),
+            Routed { by: By::Address("lo".to_owned()), ..route("10.0.7.7/32", "", true) },
         ];
         let of = |daemon: Option<&str>| {
             let uses = usage.of(
@@ -191,6 +196,7 @@ mod tests {
                 "10.8.0.0/16 a route through tun0",
                 "172.17.0.0/16 a route through docker0",
                 "172.18.0.0/16 Docker's docker_gwbridge, which the engine is yet to make",
+                "10.0.7.7/32 an address of lo",
             ]
         );
         let pools = r#"{"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}"#;

@@ -23,6 +23,7 @@ mod processes;
 mod publishing;
 mod refusals;
 mod removed;
+mod routed;
 mod stores;
 mod subnets;
 mod survival;
