@@ -46,7 +46,9 @@ impl Core {
             Some(_) => format!("{why}, since {since:.0}: try again in a moment"),
             None => format!("the store is out of reach since {since:.0}: {why}"),
         };
-        Err(Error::new(Kind::Unavailable, format!("{message}. Running containers are not affected")))
+        // It may end in a question.
+        let end = if message.ends_with('?') { "" } else { "." };
+        Err(Error::new(Kind::Unavailable, format!("{message}{end} Running containers are not affected")))
     }
 
     /// Waits until this agent may act as its node.

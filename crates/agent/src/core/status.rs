@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 use weft_model::{Key, NetworkId, NetworkName};
+use weft_store::StoreError;
 
 /// How long somebody who asks how this node is waits for a look at the kernel, and for the store.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
@@ -29,7 +30,14 @@ impl Core {
         let epoch = self.path(&Key::Epoch);
         // How long an answer takes is noted where the store is asked; that there is none, by whoever follows it.
         let ask = timeout(LOOK_PATIENCE, self.store.get(&epoch));
-        let _ = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
+        let ((), asked) = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
+        let refused = match asked {
+            Ok(Err(error @ StoreError::Refused { .. })) => Some(error.to_string()),
+            Ok(Ok(_)) => None,
+            // That it is out of reach says nothing about it.
+            Ok(Err(_)) | Err(_) => return,
+        };
+        self.telemetry.metrics.store.set_refused(refused);
     }
 
     pub(crate) fn describe(&self) -> Status {
@@ -110,9 +118,12 @@ impl Core {
         let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
         let store_away = self.picture.borrow().error.is_some();
+        let refused = self.telemetry.metrics.store.refused().filter(|_| !store_away).map(|why| {
+            format!("the store does not let this host in any more: {why}. What it watched before goes on, nothing new can be decided")
+        });
         let membership = membership.map(|outside| outside.beside(store_away));
-        let here =
-            membership.into_iter().chain(underlay.problem.clone()).chain(self.host.shortage()).chain(fenced);
+        let membership = membership.into_iter().chain(refused);
+        let here = membership.chain(underlay.problem.clone()).chain(self.host.shortage()).chain(fenced);
         let here = here.chain(self.clashes(cluster, underlay));
         let shared = shared_names(cluster, &self.journal.endpoints());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()

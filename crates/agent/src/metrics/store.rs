@@ -24,6 +24,8 @@ pub(crate) struct StoreCalls {
     updates: Family<Labels<1>, Counter>,
     lag: Histogram,
     answered: Mutex<Option<Answered>>,
+    /// Why it refused what it was asked last for `weft status`: a watch that it let in before goes on.
+    refused: Mutex<Option<String>>,
     awaited: Mutex<Option<Change>>,
 }
 
@@ -68,6 +70,7 @@ impl StoreCalls {
             updates: Family::default(),
             lag: seconds(),
             answered: Mutex::default(),
+            refused: Mutex::default(),
             awaited: Mutex::default(),
         };
         registry.register("store_calls", "Calls of the store", counts.calls.clone());
@@ -83,6 +86,15 @@ impl StoreCalls {
     /// The store's last answer.
     pub(crate) fn answered(&self) -> Option<Answered> {
         *lock(&self.answered)
+    }
+
+    /// Why the store does not let this host in any more, as far as it was asked.
+    pub(crate) fn refused(&self) -> Option<String> {
+        lock(&self.refused).clone()
+    }
+
+    pub(crate) fn set_refused(&self, why: Option<String>) {
+        *lock(&self.refused) = why;
     }
 
     fn done(&self, call: &'static str, result: &'static str, answered: Answered) {

@@ -14,6 +14,7 @@ mod embedded;
 mod exhausted;
 mod joining;
 mod leave;
+mod let_in;
 mod macs;
 mod names;
 mod networks;
