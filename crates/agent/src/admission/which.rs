@@ -119,7 +119,7 @@ fn refusal(situation: &Situation<'_>) -> String {
     format!(
         "store {store} {theirs}, and this host belongs to {ours}, with {} and {}: nothing is changed, and what runs goes \
          on. Put --cluster-store right, move the cluster with `weft store copy` while no agent runs, or give up what this \
-         host has of it with `weft leave`",
+         host has of it with `weft leave --force`",
         counted(networks.len(), "network"),
         counted(*endpoints, "endpoint here"),
     )

@@ -16,7 +16,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
     says: &[
         "is empty, and this host belongs to cluster",
         "Put --cluster-store right, move the cluster with `weft store copy` while no agent runs, or give up what this host \
-         has of it with `weft leave`",
+         has of it with `weft leave --force`",
     ],
     play: wrong,
     ..Scenario::USUAL
