@@ -82,6 +82,11 @@ impl LocalEndpoint {
     pub(crate) fn vni(&self) -> Option<Vni> {
         self.subnets().next().map(|(_, subnet)| subnet.vni)
     }
+
+    /// Whether it is a way out for a container that is no engine's: those of engines leave through a network of theirs.
+    pub(crate) fn leaves_here(&self) -> bool {
+        self.default_route && self.engine.is_none() && self.fenced.is_none()
+    }
 }
 
 /// The endpoints of this node, in order of their ids.

@@ -96,7 +96,7 @@ fn a_status() {
         "engine": {
             "address": "/var/run/docker.sock", "since": "2026-11-22T12:00:00Z", "version": "28.5.2", "error": "down"
         },
-        "counts": {"networks": 1},
+        "counts": {"networks": 1}, "leaving": 1,
         "down": [{
             "node": "host2", "since": "2026-11-22T11:00:00Z", "expires": "2026-11-22T12:00:00Z", "expired": true
         }],

@@ -77,6 +77,8 @@ pub struct Status {
     pub engine: Option<EngineStatus>,
     /// How much there is of what: "networks", "endpoints", "nodes", "processes" …
     pub counts: BTreeMap<&'static str, usize>,
+    /// How many containers that are no engine's leave through this host.
+    pub leaving: usize,
     /// How many keys the store has of kinds that this version does not know.
     pub unknown_keys: BTreeMap<String, usize>,
     /// The nodes that are down.

@@ -68,6 +68,7 @@ impl Core {
                 ("endpoints here", endpoints.len()),
                 ("processes", self.processes.all().len()),
             ]),
+            leaving: endpoints.values().filter(|local| local.leaves_here()).count(),
             unknown_keys: cluster.unknown_kinds(),
             down: self.down(&cluster),
             round: report.as_deref().map(round),

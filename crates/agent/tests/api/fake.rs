@@ -307,6 +307,7 @@ impl Verbs for Fake {
                 answered: None,
             },
             engine: None,
+            leaving: 0,
             unknown_keys: BTreeMap::new(),
             counts: BTreeMap::from([("networks", self.state().len())]),
             down: Vec::new(),

@@ -35,6 +35,9 @@ pub struct Status {
     pub engine: Option<Engine>,
     /// How much there is of what.
     pub counts: BTreeMap<String, usize>,
+    /// How many containers that are no engine's leave through this host.
+    #[serde(default)]
+    pub leaving: usize,
     /// How many keys the store has of kinds that this version does not know, by their kind: a later version's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_keys: BTreeMap<String, usize>,

@@ -7,11 +7,13 @@ mod docker;
 mod facts;
 mod filter;
 mod finding;
+mod forwarding;
 mod fuzzed;
 mod judge;
 mod look;
 mod mend;
 
+pub(crate) use forwarding::forwarding;
 pub(crate) use fuzzed::judge_filter;
 
 use crate::{client::Client, output::Out};

@@ -6,6 +6,7 @@ use crate::{
     client::{Client, ClientError},
     failure::Exit,
     output::{Format, Out},
+    setup::forwarding,
 };
 use jiff::Timestamp;
 use std::process::ExitCode;
@@ -30,13 +31,16 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
-        let status: v1::Status = match client.get("/weft/v1/status").await {
+        let mut status: v1::Status = match client.get("/weft/v1/status").await {
             Ok(status) => status,
             Err(error @ ClientError::Connect { .. }) => {
                 return Err(Exit { code: NOT_RUNNING, message: error.to_string() }.into());
             }
             Err(error) => return Err(error.into()),
         };
+        if status.leaving > 0 {
+            status.problems.extend(forwarding(status.vtep).await);
+        }
         match self.format {
             Format::Json => out.json(&status)?,
             Format::Table => out.line(text::of(&status, Timestamp::now(), self.verbose))?,

@@ -33,6 +33,7 @@ fn report(status: Status) -> v1::Status {
         store: store(status.store),
         engine: status.engine.map(engine),
         counts: status.counts.into_iter().map(|(what, count)| (what.to_owned(), count)).collect(),
+        leaving: status.leaving,
         unknown_keys: status.unknown_keys,
         down: status.down.into_iter().map(down).collect(),
         agreement: status.agreement.map(agreement),

@@ -18,7 +18,7 @@ const IPTABLES: &str = "keep it as this host keeps its rules, with iptables-pers
 pub(super) fn firewall(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "firewall";
     match &facts.filter {
-        Ok(filter) => vec![vxlan(facts, filter), others(facts, filter)],
+        Ok(filter) => vec![vxlan(facts, filter), others(facts.underlay.as_ref(), filter, &[true, false])],
         Err(why) => vec![Finding::warning(CHECK, format!("the rules cannot be read: {why}"), as_root(facts))],
     }
 }
@@ -123,11 +123,11 @@ fn open(facts: &Facts, filter: &Filter, place: &Place) -> Vec<Mend> {
 }
 
 /// What weft's own containers send out, and what is published of theirs. Docker's are not concerned: their way
-/// out is the engine's own.
-fn others(facts: &Facts, filter: &Filter) -> Finding {
+/// out is the engine's own. Of those families that are asked for: IPv4 if true.
+pub(in crate::setup) fn others(underlay: Option<&Underlay>, filter: &Filter, families: &[bool]) -> Finding {
     const CHECK: &str = "forward";
     let obstacles: Vec<Obstacle> =
-        [true, false].iter().flat_map(|&ipv4| forwarding_obstacles(facts, filter, ipv4)).collect();
+        families.iter().flat_map(|&ipv4| forwarding_obstacles(underlay, filter, ipv4)).collect();
     let places = places(&obstacles, true);
     if places.is_empty() {
         return Finding::ok(CHECK, "what weft forwards for containers that are not Docker's passes");
@@ -143,8 +143,8 @@ fn others(facts: &Facts, filter: &Filter) -> Finding {
 }
 
 /// What drops packets that a container of weft's own sends out, or gets from outside.
-fn forwarding_obstacles(facts: &Facts, filter: &Filter, ipv4: bool) -> Vec<Obstacle> {
-    let outside = facts.underlay.as_ref().map_or("eth0", |underlay| underlay.interface.as_str());
+fn forwarding_obstacles(underlay: Option<&Underlay>, filter: &Filter, ipv4: bool) -> Vec<Obstacle> {
+    let outside = underlay.map_or("eth0", |underlay| underlay.interface.as_str());
     let uplink = format!("{UPLINKS}256");
     let out = Packet {
         ipv4,

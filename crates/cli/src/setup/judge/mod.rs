@@ -6,6 +6,8 @@ mod doors;
 mod firewall;
 mod host;
 
+pub(super) use firewall::others;
+
 use super::{
     facts::Facts,
     finding::{Finding, Mend},

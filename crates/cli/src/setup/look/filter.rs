@@ -8,7 +8,7 @@ use crate::setup::{
 use std::fs;
 
 /// All rules of this network namespace.
-pub(super) async fn read() -> Result<Filter, String> {
+pub(in crate::setup) async fn read() -> Result<Filter, String> {
     let mut filter = Filter::default();
     for (tool, programs) in [
         (Tool::Iptables, ["iptables-nft-save", "iptables-save"]),

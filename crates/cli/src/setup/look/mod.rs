@@ -7,6 +7,9 @@ mod kernel;
 mod network;
 pub(super) mod program;
 
+pub(super) use filter::read as read_filter;
+pub(super) use network::{underlay, uplinks};
+
 use super::facts::{Facts, Reach};
 use crate::{
     agent,
