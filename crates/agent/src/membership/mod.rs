@@ -165,6 +165,10 @@ impl Membership {
                 return;
             }
             if heard && self.is_out(&picture.borrow()) {
+                if self.uses_differ_alone(&picture.borrow()) {
+                    tracing::debug!(node = %self.config.node_name, "what this node uses has changed; saying so");
+                    return;
+                }
                 tracing::info!(node = %self.config.node_name, "what the store says of this node is not so, or not any more; writing it again");
                 return;
             }
@@ -197,6 +201,13 @@ impl Membership {
         node.uses == self.underlay.borrow().uses
             && node.id == self.identity.id()
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
+    }
+
+    /// Whether the record is right but for what this node uses, which changes with each network of an engine.
+    fn uses_differ_alone(&self, picture: &Picture) -> bool {
+        let uses = self.underlay.borrow().uses.clone();
+        let node = picture.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
+        node.is_some_and(|node| node.uses != uses && self.is_true(&Node { uses, ..(**node).clone() }))
     }
 
     /// Where other nodes reach this one.

@@ -208,9 +208,11 @@ impl Membership {
                 .map_or_else(Vec::new, |n| n.removed.clone()),
             extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };
+        // Written again by the same run, since what it says of the host has changed.
+        let own = here.filter(|here| here.live.incarnation == Some(self.identity.incarnation()));
         let live = Liveness {
             id: self.identity.id(),
-            since: self.env.now(),
+            since: own.map_or_else(|| self.env.now(), |own| own.live.since),
             rebuilt: self.memory.part_done(),
             incarnation: Some(self.identity.incarnation()),
             answered: None,

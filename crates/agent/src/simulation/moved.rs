@@ -56,6 +56,19 @@ async fn a_host_that_moves_is_followed() {
     agree(&nodes, first, second).await;
 }
 
+/// An engine makes and removes networks all day.
+#[tokio::test(start_paused = true)]
+async fn what_a_host_uses_says_nothing_of_since_when_it_is_up() {
+    let (_store, nodes) = two_nodes().await;
+    let seen =
+        || nodes[0].core().node_views().into_iter().find(|view| view.name.as_str() == "host2").unwrap();
+    let before = seen();
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    nodes[1].route("10.8.0.0/16");
+    eventually("it is known", || seen().node.uses.len() == 1).await;
+    assert!(before.since.is_some() && seen().since == before.since, "it was up all the time");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_that_somebody_else_wrote_is_put_right() {
     let (store, nodes) = two_nodes().await;
