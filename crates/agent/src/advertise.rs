@@ -5,7 +5,7 @@ mod choice;
 use choice::choose;
 use std::{
     io,
-    net::{IpAddr, Ipv6Addr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
     str::FromStr,
 };
 use weft_model::IfName;
@@ -84,7 +84,8 @@ fn good_for_others(address: IpAddr) -> Result<(), String> {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
     };
-    if address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+    let for_many = address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if address.is_loopback() || address.is_unspecified() || for_many {
         return Err(format!(
             "cannot advertise {address}: other hosts cannot reach this one there; give one of its own addresses"
         ));
@@ -137,7 +138,15 @@ impl Advertise {
     /// Says why there is none that other hosts could use, and what to do.
     pub fn resolve(&self, so_far: Option<IpAddr>) -> Result<IpAddr, NoAddress> {
         match self {
-            Self::Address(address) => usable(*address).map(|()| *address),
+            Self::Address(address) => {
+                usable(*address)?;
+                // Sockets are also given the address that means all hosts of a link.
+                let has_it = Socket::open()?.addresses()?.iter().any(|one| one.net.addr() == *address);
+                let source = || io::ErrorKind::AddrNotAvailable.into();
+                has_it
+                    .then_some(*address)
+                    .ok_or_else(|| NoAddress::NotHere { address: *address, source: source() })
+            }
             Self::Interface(name) => {
                 let mut socket = Socket::open()?;
                 let link = socket.link_index(name.as_str())?;

@@ -58,8 +58,13 @@ fn an_address_that_was_given_and_is_gone_is_told() {
     until("all is well again", SOON, || host.output(&["weft", "status"]).status.success());
     agent.stop();
     // What no host could use is refused by name.
-    for (given, word) in [("fe80::1%eth0", "one link"), ("203.0.113.9", "NAT"), ("127.0.0.1", "cannot reach")]
-    {
+    for (given, word) in [
+        ("fe80::1%eth0", "one link"),
+        ("203.0.113.9", "NAT"),
+        ("127.0.0.1", "cannot reach"),
+        ("255.255.255.255", "cannot reach"),
+        ("192.168.77.255", "does not have it"),
+    ] {
         let refused = host.refused(&["weft", "agent", &format!("--cluster-advertise={given}")]);
         assert!(refused.contains(word), "{given}: {refused}");
     }
