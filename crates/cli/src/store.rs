@@ -1,5 +1,7 @@
 //! `weft store`.
 
+mod another_cluster;
+
 use crate::{agent::token_from_environment, output::Out};
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -85,7 +87,7 @@ pub(crate) struct Copy {
     /// How to reach the second
     #[arg(long, value_name = "KEY=VALUE")]
     to_opt: Vec<String>,
-    /// Overwrite what is there already
+    /// Overwrite what is there already; never another cluster
     #[arg(short, long)]
     force: bool,
 }
@@ -96,15 +98,18 @@ impl Copy {
             bail!("{} is one and the same store", self.from);
         }
         let (from, to) = (open(&self.from, &self.from_opt)?, open(&self.to, &self.to_opt)?);
-        let root =
-            |store: &Opened| Keyspace::new(store.prefix.as_deref().unwrap_or_default()).root().to_owned();
-        let (theirs, ours) = (root(&from), root(&to));
-        if theirs != ours {
-            bail!("the keys would change from {theirs} to {ours}: give both stores the same prefix");
+        let keyspace = |store: &Opened| Keyspace::new(store.prefix.as_deref().unwrap_or_default());
+        let (theirs, ours) = (keyspace(&from), keyspace(&to));
+        let (theirs, root) = (theirs.root(), ours.root());
+        if theirs != root {
+            bail!("the keys would change from {theirs} to {root}: give both stores the same prefix");
         }
-        let report = copy(from.store.as_ref(), to.store.as_ref(), &ours, self.force)
-            .await
-            .with_context(|| format!("cannot copy {} to {}", self.from, self.to))?;
+        let (source, target) = (from.store.as_ref(), to.store.as_ref());
+        let copied = async {
+            another_cluster::refuse(source, target, &ours).await?;
+            Ok::<_, anyhow::Error>(copy(source, target, root, self.force).await?)
+        };
+        let report = copied.await.with_context(|| format!("cannot copy {} to {}", self.from, self.to))?;
         out.line(format!(
             "{} keys copied, {} were there already, {} of running agents left out",
             report.copied, report.same, report.bound

@@ -101,3 +101,54 @@ fn an_upgrade_finds_its_cluster_by_what_it_has() {
     assert_eq!(value(host, "weft/v1/rebuilt"), "", "nothing was lost");
     assert!(!agent.log().contains("cut off"), "{}", agent.log());
 }
+
+#[test]
+fn a_cluster_is_not_copied_over_another() {
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    let (_consul, consul) = (host.consul(), "consul://192.168.77.11:8500");
+    let mut agent = host.agent(&["--cluster-store=embedded", "--cluster-advertise=eth0"]);
+    is_well(host);
+    agent.stop();
+    // Tried there, and nothing done.
+    host.run(&[
+        "sh",
+        "-c",
+        "mkdir /run/kept && mv /var/lib/weft/home.json /var/lib/weft/cluster.json /run/kept",
+    ]);
+    agent.turn_to(consul);
+    is_well(host);
+    let tried = value(host, "weft/v1/cluster");
+    agent.stop();
+    let copy =
+        |force: &[&str]| host.output(&[&["weft", "store", "copy", "embedded", consul], force].concat());
+    assert!(!copy(&[]).status.success(), "keys differ");
+    assert_eq!(value(host, "weft/v1/cluster"), tried);
+    let copied = copy(&["--force"]);
+    assert!(copied.status.success(), "{copied:?}");
+    let ours = value(host, "weft/v1/cluster");
+    assert_ne!(ours, tried, "what was tried only gives way");
+
+    // And a cluster that is one.
+    host.run(&["consul", "kv", "delete", "-recurse", "weft/"]);
+    host.run(&["sh", "-c", "rm /var/lib/weft/home.json /var/lib/weft/cluster.json"]);
+    agent.restart();
+    is_well(host);
+    host.run(&["weft", "network", "create", "overlay"]);
+    agent.stop();
+    let theirs = value(host, "weft/v1/cluster");
+    let before = host.run(&["consul", "kv", "export", "weft/"]);
+    let short = |record: &str| {
+        let record: serde_json::Value = serde_json::from_str(record).expect("it is JSON");
+        record["id"].as_str().expect("it has an id")[..12].to_owned()
+    };
+    for force in [&[][..], &["--force"]] {
+        let refused = copy(force);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success(), "{said}");
+        for part in [&short(&ours), &short(&theirs), "also with --force", "Nothing was written", "weft/v1/"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert_eq!(host.run(&["consul", "kv", "export", "weft/"]), before);
+}
