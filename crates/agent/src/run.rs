@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_model::Keyspace;
 use weft_store::{
-    ConnectError, Opened, StoreUrl, connect,
+    ConnectError, Connections, Opened, StoreUrl, connect,
     serve::{ServeError, Server},
 };
 
@@ -125,7 +125,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tracing::info!(address = %server.address(), "serving the embedded store");
         tasks.spawn(server.run(stop.clone().cancelled_owned()));
     }
-    let underlay = follow_underlay(&config, address, &tasks, &stop).await;
+    let underlay = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
     let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
     let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
     let datapath = Arc::new(Linux::new());
@@ -234,14 +234,14 @@ fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker,
 /// Where this host is from now on, and what else it uses of the address space.
 async fn follow_underlay(
     config: &AgentConfig,
-    address: IpAddr,
+    (address, connections): (IpAddr, Option<Connections>),
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> watch::Sender<Underlay> {
     let underlay = watch::Sender::new(Underlay::at(address));
     let mut usage = Usage::new(&config.store, config.docker.is_some());
     usage.look(&underlay).await;
-    let following = underlay::follow(config.advertise.clone(), usage, underlay.clone());
+    let following = underlay::follow((config.advertise.clone(), connections), usage, underlay.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(following));
     underlay
 }

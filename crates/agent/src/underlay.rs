@@ -13,7 +13,8 @@ use tokio::{
 };
 pub(crate) use usage::Usage;
 use weft_model::InUse;
-use weft_netlink::Changes;
+use weft_netlink::{Changes, Socket};
+use weft_store::Connections;
 
 /// How often to look without a reason.
 const PERIOD: Duration = Duration::from_secs(3);
@@ -55,8 +56,13 @@ pub(crate) async fn find(advertise: &Advertise) -> Result<IpAddr, NoAddress> {
     }
 }
 
-/// Follows the address for ever. Safe to cancel at any time.
-pub(crate) async fn follow(advertise: Advertise, mut usage: Usage, underlay: watch::Sender<Underlay>) {
+/// Follows the address for ever, and gives up the `connections` to the store that come from one that is gone. Safe to
+/// cancel at any time.
+pub(crate) async fn follow(
+    (advertise, connections): (Advertise, Option<Connections>),
+    mut usage: Usage,
+    underlay: watch::Sender<Underlay>,
+) {
     let mut changes = Changes::listen()
         .inspect_err(|error| {
             tracing::warn!(error = chain(error), "cannot hear of changes of addresses; looking for them")
@@ -73,6 +79,9 @@ pub(crate) async fn follow(advertise: Advertise, mut usage: Usage, underlay: wat
         // It makes no difference whether something changed or it is time.
         let _ = timeout(PERIOD, change).await;
         sleep(PAUSE).await;
+        if let Some(connections) = &connections {
+            give_up_lost(connections).await;
+        }
         let so_far = underlay.borrow().address;
         let advertise = advertise.clone();
         let found = tokio::task::spawn_blocking(move || advertise.resolve(Some(so_far)));
@@ -84,6 +93,15 @@ pub(crate) async fn follow(advertise: Advertise, mut usage: Usage, underlay: wat
         if let Ok(found) = timeout(weft_netlink::DEADLINE, found).await.unwrap_or(Ok(Ok(so_far))) {
             underlay.send_if_modified(|underlay| underlay.is_changed_by(found));
         }
+    }
+}
+
+async fn give_up_lost(connections: &Connections) {
+    let here = || Socket::open()?.addresses();
+    let Ok(Ok(here)) = tokio::task::spawn_blocking(here).await else { return };
+    let gone = connections.keep_from(&here.into_iter().map(|address| address.net.addr()).collect());
+    if !gone.is_empty() {
+        tracing::info!(?gone, "addresses are gone that the store was asked from; it is asked from others");
     }
 }
 

@@ -1,8 +1,8 @@
 //! From a URL to a store.
 
 use crate::{
-    ConsulConfig, ConsulStore, EmbeddedStore, EtcdConfig, EtcdStore, EtcdUser, HttpError, Secret,
-    SecretError, Store, StoreOptions, StoreUrl, TlsFiles, embedded::OpenError, url::Remote,
+    Connections, ConsulConfig, ConsulStore, EmbeddedStore, EtcdConfig, EtcdStore, EtcdUser, HttpError,
+    Secret, SecretError, Store, StoreOptions, StoreUrl, TlsFiles, embedded::OpenError, url::Remote,
     vigilant::Vigilant,
 };
 use std::{path::Path, sync::Arc, time::Duration};
@@ -18,6 +18,8 @@ pub struct Opened {
     pub session_ttl: Duration,
     /// The store once more if it is in a file of this machine: it can be served to others.
     pub embedded: Option<EmbeddedStore>,
+    /// Its connections, if it is reached by any.
+    pub connections: Option<Connections>,
 }
 
 impl std::fmt::Debug for Opened {
@@ -83,12 +85,14 @@ pub fn connect(
     let secret = |path: &Path| {
         Secret::read(path).map_err(|source| ConnectError::Secret { url: url.to_string(), source })
     };
-    let mut embedded = None;
+    let (mut embedded, mut connections) = (None, None);
     let (store, prefix): (Arc<dyn Store>, _) = match url {
         StoreUrl::Consul(remote) => {
             let token = options.token_file.as_deref().map(secret).transpose()?.or(token);
             let config = ConsulConfig { servers: remote.servers.clone(), tls: tls(remote, options), token };
-            (Arc::new(Vigilant::new(ConsulStore::new(&config).map_err(http)?)), remote.prefix.clone())
+            let store = ConsulStore::new(&config).map_err(http)?;
+            connections = Some(store.connections());
+            (Arc::new(Vigilant::new(store)), remote.prefix.clone())
         }
         StoreUrl::Etcd(remote) => {
             let user = match (&options.user, &options.password_file) {
@@ -96,7 +100,9 @@ pub fn connect(
                 _ => None,
             };
             let config = EtcdConfig { servers: remote.servers.clone(), tls: tls(remote, options), user };
-            (Arc::new(Vigilant::new(EtcdStore::new(&config).map_err(http)?)), remote.prefix.clone())
+            let store = EtcdStore::new(&config).map_err(http)?;
+            connections = Some(store.connections());
+            (Arc::new(Vigilant::new(store)), remote.prefix.clone())
         }
         StoreUrl::Embedded(path) => {
             let store = EmbeddedStore::open(path.as_deref().unwrap_or(embedded_path))?;
@@ -105,7 +111,7 @@ pub fn connect(
         }
     };
     let prefix = prefix.or_else(|| options.prefix.clone());
-    Ok(Opened { store, prefix, session_ttl: options.session_ttl, embedded })
+    Ok(Opened { store, prefix, session_ttl: options.session_ttl, embedded, connections })
 }
 
 /// TLS, if the URL or a certificate asks for it.

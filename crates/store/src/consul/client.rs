@@ -3,7 +3,7 @@
 use super::{objects::Objects, wire::Pair};
 use crate::{
     StoreError,
-    http::{Answer, Arriving, Http, Named, Patience, Question, Secret, Trouble},
+    http::{Answer, Arriving, Connections, Http, Named, Patience, Question, Secret, Trouble},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
@@ -33,6 +33,10 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(http: Http, store: Named, token: Option<&Secret>) -> Self {
         Self { http, store, token: token.cloned() }
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        self.http.connections()
     }
 
     pub(super) fn name(&self) -> &str {

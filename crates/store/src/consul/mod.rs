@@ -12,7 +12,7 @@ mod wire;
 
 use crate::{
     CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
-    http::{Http, HttpError, Named, Patience, Secret, TlsFiles},
+    http::{Connections, Http, HttpError, Named, Patience, Secret, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
@@ -52,6 +52,11 @@ impl ConsulStore {
         let name = Named::new(scheme, "Consul", &config.servers);
         let client = Arc::new(Client::new(http, name, config.token.as_ref()));
         Ok(Self { client, tree: Arc::default() })
+    }
+
+    /// Its connections.
+    pub fn connections(&self) -> Connections {
+        self.client.connections()
     }
 
     fn refused(&self, doing: &'static str, reason: String) -> StoreError {

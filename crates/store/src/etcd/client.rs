@@ -3,7 +3,7 @@
 use super::wire::ErrorResponse;
 use crate::{
     StoreError,
-    http::{Answer, Arriving, Http, Named, Patience, Question, Secret, Trouble},
+    http::{Answer, Arriving, Connections, Http, Named, Patience, Question, Secret, Trouble},
 };
 use reqwest::{
     Method,
@@ -58,6 +58,10 @@ impl From<StoreError> for Failure {
 impl Client {
     pub(super) fn new(http: Http, store: Named, user: Option<EtcdUser>) -> Self {
         Self { http, store, user, token: RwLock::new(None) }
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        self.http.connections()
     }
 
     pub(super) fn name(&self) -> &str {

@@ -11,7 +11,7 @@ pub use client::EtcdUser;
 
 use crate::{
     CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
-    http::{Http, HttpError, Named, Patience, TlsFiles},
+    http::{Connections, Http, HttpError, Named, Patience, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
@@ -64,6 +64,11 @@ impl EtcdStore {
         let scheme = if config.tls.is_some() { "etcd+tls" } else { "etcd" };
         let name = Named::new(scheme, "etcd", &config.servers);
         Ok(Self { client: Arc::new(Client::new(http, name, config.user.clone())) })
+    }
+
+    /// Its connections.
+    pub fn connections(&self) -> Connections {
+        self.client.connections()
     }
 
     async fn range(&self, doing: &'static str, request: &RangeRequest) -> Result<RangeResponse, StoreError> {

@@ -74,6 +74,18 @@ impl<T> Followed<T> {
         Arc::clone(&state.value)
     }
 
+    /// Makes of the files anew what is made of them, though they have not changed.
+    pub(crate) fn renew(&self) {
+        let mut state = self.lock();
+        if let Some(read) = &self.read {
+            match read() {
+                Ok(value) => state.value = Arc::new(value),
+                // The next change of the files is taken up as ever.
+                Err(why) => tracing::debug!(why, "cannot be read anew; going on with what was read before"),
+            }
+        }
+    }
+
     /// What was in them before, within `grace`.
     pub(crate) fn before(&self, grace: Duration) -> Option<Arc<T>> {
         let state = self.lock();

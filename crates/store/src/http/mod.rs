@@ -1,11 +1,14 @@
 //! Calls to stores over HTTP: deadlines, several servers, and answers of bounded size.
 
+mod connections;
 mod followed;
 mod named;
 mod secret;
 mod tls;
 mod unreached;
 
+pub use connections::Connections;
+use connections::Fate;
 use followed::Followed;
 pub(crate) use named::Named;
 pub use secret::{Secret, SecretError};
@@ -13,11 +16,12 @@ pub use tls::{TlsError, TlsFiles};
 pub(crate) use unreached::Unreached;
 
 use futures::{Stream, StreamExt};
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::{Method, RequestBuilder, Response, Url, header::HeaderMap};
 use std::{
     error::Error,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -69,6 +73,9 @@ pub(crate) struct Http {
     bases: Vec<Url>,
     /// The server that answered last.
     current: AtomicUsize,
+    connections: Connections,
+    /// How often the connections had been given up when the client was made.
+    renewed: Mutex<u64>,
 }
 
 /// An answer, whole.
@@ -122,7 +129,19 @@ impl Http {
         let bases = servers.iter().map(base).collect::<Result<Vec<_>, _>>()?;
         // Not all the first: reads that any server may answer are spread.
         let current = rand::random_range(0..bases.len().max(1));
-        Ok(Self { client, servers: servers.into(), bases, current: AtomicUsize::new(current) })
+        Ok(Self {
+            client,
+            servers: servers.into(),
+            bases,
+            current: AtomicUsize::new(current),
+            connections: Connections::default(),
+            renewed: Mutex::default(),
+        })
+    }
+
+    /// Its connections, for whoever knows when they lead nowhere.
+    pub(crate) fn connections(&self) -> Connections {
+        self.connections.clone()
     }
 
     /// Asks one server after the other until one is there, and takes in its whole answer.
@@ -143,11 +162,20 @@ impl Http {
         let mut trouble = Trouble::Malformed("no server is given".into());
         for turn in 0..self.bases.len() {
             let index = (first + turn) % self.bases.len();
+            // Before the client is taken: what is given up from now on was given up under this request.
+            let mut fate = self.connections.fate();
             let request = self.request(&self.bases[index], question)?;
-            trouble = match timeout_at(deadline, request.send()).await {
+            let sent = tokio::select! {
+                sent = timeout_at(deadline, request.send()) => sent,
+                () = fate.given_up() => return Err(Trouble::NoAnswer(Unreached::moved().into())),
+            };
+            trouble = match sent {
                 Ok(Ok(response)) => {
                     self.current.store(index, Ordering::Relaxed);
-                    return Ok(Arriving { response, servers: Arc::clone(&self.servers) });
+                    if let Some(connection) = response.extensions().get::<HttpInfo>() {
+                        self.connections.come_from(connection.local_addr().ip());
+                    }
+                    return Ok(Arriving { response, servers: Arc::clone(&self.servers), fate });
                 }
                 Ok(Err(error)) if error.is_connect() => Trouble::NotSent(self.unreached(&error)),
                 Ok(Err(error)) => return self.unanswered(index, self.unreached(&error)),
@@ -172,8 +200,19 @@ impl Http {
 
     fn request(&self, base: &Url, question: &Question<'_>) -> Result<RequestBuilder, Trouble> {
         let url = base.join(question.path).map_err(|error| Trouble::Malformed(error.to_string()))?;
-        let request = self.client.get().request(question.method.clone(), url);
+        let request = self.client().request(question.method.clone(), url);
         Ok(request.headers(question.headers.clone()).body(question.body.clone()))
+    }
+
+    /// The client: another than before if its connections were given up, since it would go on with them.
+    fn client(&self) -> Arc<reqwest::Client> {
+        // Each change of it is whole. Held until the client is another: nobody goes on with the one before.
+        let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = self.connections.times_given_up();
+        if std::mem::replace(&mut *renewed, times) != times {
+            self.client.renew();
+        }
+        self.client.get()
     }
 }
 
@@ -198,6 +237,7 @@ fn client(timeout: Duration, tls: Option<&TlsFiles>) -> Result<reqwest::Client, 
 pub(crate) struct Arriving {
     response: Response,
     servers: Arc<[String]>,
+    fate: Fate,
 }
 
 impl Arriving {
@@ -211,9 +251,21 @@ impl Arriving {
 
     /// What comes, piece by piece, without a deadline.
     pub(crate) fn pieces(self) -> impl Stream<Item = Result<impl AsRef<[u8]>, Box<dyn Error + Send + Sync>>> {
-        let Self { response, servers } = self;
-        let unreached = move |error| Unreached::new(&error, &servers).into();
-        response.bytes_stream().map(move |piece| piece.map_err(&unreached))
+        let Self { response, servers, mut fate } = self;
+        async_stream::stream! {
+            let mut pieces = response.bytes_stream();
+            loop {
+                let piece = tokio::select! {
+                    piece = pieces.next() => piece,
+                    () = fate.given_up() => {
+                        yield Err(Unreached::moved().into());
+                        return;
+                    }
+                };
+                let Some(piece) = piece else { return };
+                yield piece.map_err(|error| Unreached::new(&error, &servers).into());
+            }
+        }
     }
 
     /// Takes all of it in.

@@ -50,6 +50,14 @@ impl Unreached {
         Self { cause, hint }
     }
 
+    /// This host has not any more the address that it was asked from.
+    pub(crate) fn moved() -> Self {
+        Self {
+            cause: "the address of this host that it was asked from is gone".to_owned(),
+            hint: "it is asked again from another".to_owned(),
+        }
+    }
+
     /// There was none within `waited`.
     pub(crate) fn silent(waited: Duration, servers: &[String]) -> Self {
         Self { cause: format!("no answer within {waited:.1?}"), hint: hint(servers) }

@@ -13,7 +13,6 @@ const FOLLOWED: Duration = Duration::from_secs(5);
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
     name: "address-moved",
     fault: "a host gets another address, and the old one back while its agent is dead",
-    always: false,
     spared: &[(1, 3)],
     says: &["the advertised address has changed"],
     play: moved,

@@ -1,6 +1,6 @@
 //! The address that a host advertises: which one it is, and what is said when it is gone.
 
-use crate::cluster::SOON;
+use crate::cluster::{SOON, has_network};
 use serde_json::Value;
 use weft_testbed::{Host, World, until};
 
@@ -67,5 +67,45 @@ fn an_address_that_was_given_and_is_gone_is_told() {
     ] {
         let refused = host.refused(&["weft", "agent", &format!("--cluster-advertise={given}")]);
         assert!(refused.contains(word), "{given}: {refused}");
+    }
+}
+
+/// Whatever the store is: what is bound to the address that is gone is not waited for.
+#[test]
+fn the_store_is_asked_from_the_address_that_is_left() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [1, 2].map(|number| world.host(number));
+    let (consul, etcd) = (one.consul(), one.etcd());
+    one.run(&["sh", "-c", "echo 0123456789abcdef >/run/token; chmod 600 /run/token"]);
+    two.run(&["sh", "-c", "echo 0123456789abcdef >/run/token; chmod 600 /run/token"]);
+    let served = "consul://192.168.77.11:8700";
+    let serve = ["weft", "store", "serve", "--listen=192.168.77.11:8700", "--token-file=/run/token"];
+    let _served = one.spawn(&[&serve[..], &["--path=/run/store"]].concat());
+    let token = "--cluster-store-opt=token-file=/run/token";
+    for (url, more) in [(consul.url(), None), (etcd.url(), None), (served, Some(token))] {
+        let store = format!("--cluster-store={url}");
+        let mut options = vec![store.as_str(), "--cluster-advertise=eth0"];
+        options.extend(more);
+        let mut agent = two.agent(&options);
+        until("all is well", SOON, || two.output(&["weft", "status"]).status.success());
+        two.run(&[
+            "sh",
+            "-c",
+            "ip address del 192.168.77.12/24 dev eth0; ip address add 192.168.77.112/24 dev eth0",
+        ]);
+        agent.logs("addresses are gone that the store was asked from", SOON);
+        until("the store is asked", SOON, || {
+            two.output(&["weft", "network", "create", "overlay"]).status.success()
+        });
+        until("what it says is heard", SOON, || has_network(two, "overlay"));
+        until("all is well again", SOON, || two.output(&["weft", "status"]).status.success());
+        assert!(!agent.log().contains("no answer within"), "{url}: {}", agent.log());
+        agent.stop();
+        two.run(&[
+            "sh",
+            "-c",
+            "ip address del 192.168.77.112/24 dev eth0; ip address add 192.168.77.12/24 dev eth0",
+        ]);
+        two.run(&["sh", "-c", "rm -rf /var/lib/weft"]);
     }
 }
