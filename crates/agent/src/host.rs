@@ -49,11 +49,16 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// none, or it cannot be told.
     fn which_netns(&self, netns: &Path) -> Option<u64>;
 
-    /// Makes the network namespace `/run/netns/<name>`, with its loopback device up.
+    /// Makes the network namespace `/run/netns/<name>`, with its loopback device up, and marks it as this host's.
     async fn create_netns(&self, name: &str) -> Result<(), Error>;
 
     /// Unmakes it. One that is not there is no error.
     async fn delete_netns(&self, name: &str) -> Result<(), Error>;
+
+    /// Those whose names begin with `prefix` that an agent of this host has made, whatever it knows of them now.
+    async fn own_netns(&self, _prefix: &'static str) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
 
     /// The sockets that a container's resolver answers on, bound to `address` in its namespace.
     async fn resolver_sockets(

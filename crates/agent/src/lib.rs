@@ -24,6 +24,7 @@ mod membership;
 mod memory;
 pub mod metrics;
 mod open_files;
+mod orphans;
 mod picture;
 mod processes;
 mod reconcile;

@@ -43,9 +43,12 @@ impl Record {
     }
 }
 
+/// What the name of every process's network namespace begins with.
+pub(crate) const NETNS_PREFIX: &str = "weft-run-";
+
 /// The name of a process's network namespace.
 pub(crate) fn netns_name(id: &ProcessId) -> String {
-    format!("weft-run-{}", id.short())
+    format!("{NETNS_PREFIX}{}", id.short())
 }
 
 struct Known {
@@ -102,6 +105,11 @@ impl Processes {
         let Ok(listing) = std::fs::read_dir(&self.directory) else { return Vec::new() };
         let names = listing.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok());
         names.filter(|id| !self.contains(id)).collect()
+    }
+
+    /// Whether a network namespace belongs to a process that something is known of.
+    pub(crate) fn owns(&self, netns: &str) -> bool {
+        self.lock().keys().chain(&self.strays()).any(|id| netns_name(id) == netns)
     }
 
     /// Where a process's shim keeps its files.

@@ -42,3 +42,4 @@ pub use rustix::process::Signal;
 pub use spec::{InvalidSpec, Mount, Spec};
 pub use start::start;
 pub use state::{State, state};
+pub use sweep::end_all_in;

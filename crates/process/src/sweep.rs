@@ -17,6 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long what was killed may take to be gone.
+const GONE: Duration = Duration::from_secs(5);
+
 /// What tells one namespace from another: the device and inode of its file (namespaces(7)).
 pub(crate) type NamespaceId = (u64, u64);
 
@@ -45,11 +48,28 @@ pub(crate) fn empty_namespace(path: &Path, limit: Duration) -> io::Result<()> {
     }
 }
 
+/// Ends everything in the network namespace at `path`, which may be gone already: first kindly, and what is still there
+/// after `grace` by force. Blocks up to five seconds longer.
+///
+/// # Errors
+/// If it is this host's own, or something does not end.
+pub fn end_all_in(path: &Path, grace: Duration) -> io::Result<()> {
+    let id = match foreign_network(path) {
+        Ok(id) => id,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let told = signal_once(Signal::TERM, &|pid| in_network(pid, id))?;
+    // Who has not ended by then is killed.
+    let _ = await_ends(&told, grace);
+    kill_all(GONE, |pid| in_network(pid, id))
+}
+
 /// Kills every process but this one that `belongs` says yes to, until there is none. Blocks up to `limit`.
 pub(crate) fn kill_all(limit: Duration, belongs: impl Fn(Pid) -> bool) -> io::Result<()> {
     let deadline = Instant::now() + limit;
     loop {
-        let killed = kill_once(&belongs)?;
+        let killed = signal_once(Signal::KILL, &belongs)?;
         if killed.is_empty() {
             return Ok(());
         }
@@ -64,8 +84,9 @@ pub(crate) fn kill_all(limit: Duration, belongs: impl Fn(Pid) -> bool) -> io::Re
     }
 }
 
-fn kill_once(belongs: impl Fn(Pid) -> bool) -> io::Result<Vec<OwnedFd>> {
-    let mut killed = Vec::new();
+/// Sends a signal to every process but this one that `belongs` says yes to. Returns those that it was sent to.
+fn signal_once(signal: Signal, belongs: &impl Fn(Pid) -> bool) -> io::Result<Vec<OwnedFd>> {
+    let mut sent = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let Some(pid) = Pid::from_raw(pid).filter(|pid| *pid != getpid()) else { continue };
@@ -77,13 +98,13 @@ fn kill_once(belongs: impl Fn(Pid) -> bool) -> io::Result<Vec<OwnedFd>> {
         if !belongs(pid) {
             continue;
         }
-        match pidfd_send_signal(&process, Signal::KILL) {
-            Ok(()) => killed.push(process),
+        match pidfd_send_signal(&process, signal) {
+            Ok(()) => sent.push(process),
             Err(Errno::SRCH) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(killed)
+    Ok(sent)
 }
 
 /// Waits until all these processes have ended.

@@ -18,8 +18,8 @@ use tokio::sync::{oneshot, watch};
 use weft_datapath::underlay;
 use weft_model::{InUse, PortMapping, Protocol};
 use weft_netlink::{
-    Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named, delete_named,
-    in_namespace,
+    LinkSetting, Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named,
+    delete_named, in_namespace, named_path, set_link,
 };
 
 /// The host the agent runs on.
@@ -42,6 +42,28 @@ fn of_netns(error: &NamespaceError) -> Error {
 /// Whether a path leads to the network namespace of this host.
 pub(super) fn is_own(netns: &Path) -> Result<bool, NamespaceError> {
     Ok(Namespace::open(netns)?.inode()? == Namespace::current()?.inode()?)
+}
+
+/// Why a namespace was not made.
+#[derive(Debug, thiserror::Error)]
+enum Unmade {
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    #[error("cannot mark it")]
+    Mark(#[from] NetlinkError),
+}
+
+/// Marks the namespace that the thread is in.
+fn set_mark(mark: String) -> Result<(), NetlinkError> {
+    let mut socket = Socket::open()?;
+    let loopback = socket.link_index("lo")?;
+    socket.request(set_link(loopback, LinkSetting::Alias(mark)))
+}
+
+/// The mark of the namespace that the thread is in.
+fn mark_here() -> Result<Option<String>, NetlinkError> {
+    let links = Socket::open()?.links()?;
+    Ok(links.into_iter().find(|link| link.name == "lo").and_then(|link| link.alias))
 }
 
 #[async_trait]
@@ -98,7 +120,8 @@ impl Host for LinuxHost {
         let (tell, hear) = oneshot::channel();
         // The thread stays in the namespace it makes, and ends there.
         let work = move || {
-            let made = create_named::<NamespaceError>(&name, || Ok(()));
+            let made = Namespace::current().and_then(|host| weft_datapath::mark(&host)).map_err(Unmade::from);
+            let made = made.and_then(|mark| create_named(&name, || Ok(set_mark(mark)?)));
             // Nobody hears it if the agent is stopping.
             let _ = tell.send(made);
         };
@@ -112,6 +135,22 @@ impl Host for LinuxHost {
 
     async fn delete_netns(&self, name: &str) -> Result<(), Error> {
         delete_named(name).map_err(|error| Error::internal("cannot remove a network namespace", error))
+    }
+
+    async fn own_netns(&self, prefix: &'static str) -> Result<Vec<String>, Error> {
+        let failed = |error: NamespaceError| Error::internal("cannot list network namespaces", error);
+        let mark = Namespace::current().and_then(|host| weft_datapath::mark(&host)).map_err(failed)?;
+        let names = weft_netlink::names().map_err(failed)?;
+        let mut own = Vec::new();
+        for name in names.into_iter().filter_map(|name| name.into_string().ok()) {
+            if name.starts_with(prefix)
+                && let Ok(Ok(Some(found))) = in_namespace(named_path(&name), mark_here).await
+                && found == mark
+            {
+                own.push(name);
+            }
+        }
+        Ok(own)
     }
 
     async fn resolver_sockets(

@@ -3,6 +3,7 @@
 use crate::{
     core::{Error, Kind},
     host::Host,
+    orphans,
     processes::{Processes, netns_name},
 };
 use std::{
@@ -60,7 +61,7 @@ pub(super) async fn processes(processes: &Processes, host: &dyn Host) -> Result<
         host.delete_netns(&netns_name(&id)).await?;
         processes.forget(&id)?;
     }
-    Ok(())
+    orphans::clear(processes, host).await
 }
 
 async fn end(id: &ProcessId, directory: PathBuf) -> Result<(), Error> {

@@ -93,8 +93,17 @@ impl Membership {
         }
         // Who took the place from this run is up as long as its session lasts: nothing is written to find out.
         if !self.identity.is_settled() {
-            let waiting =
-                format!("an agent{at} is, or was until just now, up as node {name}: waiting for its answer");
+            let waiting = if itself {
+                format!("an agent{at} is, or was until just now, up as node {name}: waiting for its answer")
+            } else {
+                format!(
+                    "node {name}{at} was up until just now, which is this host's own name and address, and the data \
+                     directory {} does not know it: what this host was before it lost that directory, or was set up anew. \
+                     Its place is taken once no other host has answered for {} s",
+                    self.config.data_dir.display(),
+                    self.config.session_ttl.as_secs(),
+                )
+            };
             tracing::info!(node = %name, "{waiting}");
             self.place.send_replace(Place::Contested(waiting.clone()));
             self.problem.send_replace(Some(Outside::Kept(waiting)));

@@ -178,8 +178,11 @@ fn unreadable(what: impl std::fmt::Display) -> impl FnOnce(NetlinkError) -> Data
     move |source| DatapathError::Kernel { what: what.to_string(), source }
 }
 
-/// What the loopback device of every segment's namespace of this agent has as its alias. The host's namespace
+/// What the loopback device of every namespace that this agent makes has as its alias. The host's namespace
 /// is in it, so that agents in several network namespaces of one machine do not take each other's for theirs.
-fn mark(host: &weft_netlink::Namespace) -> Result<String, weft_netlink::NamespaceError> {
+///
+/// # Errors
+/// When the kernel does not say which one `host` is.
+pub fn mark(host: &weft_netlink::Namespace) -> Result<String, weft_netlink::NamespaceError> {
     Ok(format!("{}host net:[{}]", weft_plan::ALIAS_PREFIX, host.inode()?))
 }

@@ -15,6 +15,7 @@ mod exhausted;
 mod joining;
 mod leave;
 mod let_in;
+mod lost_directory;
 mod macs;
 mod names;
 mod networks;
