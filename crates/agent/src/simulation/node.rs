@@ -12,10 +12,12 @@ use super::{
 use crate::{
     assembly::{Assembly, Ground},
     config::AgentConfig,
-    core::{Attach, Core, EndpointView, Error, JoinOptions},
+    core::{Attach, Core, EndpointView, Error, JoinOptions, Leave},
     env::Env,
     fingerprint::Fingerprint,
     host::Host,
+    leave::Leaver,
+    membership::Place,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
@@ -27,9 +29,10 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::watch;
 use weft_datapath::Fake;
 use weft_model::{InUse, Keyspace};
-use weft_store::MemoryStore;
+use weft_store::{MemoryStore, Store};
 
 /// A host with an agent that can be killed and started again.
 pub(crate) struct Node {
@@ -54,6 +57,9 @@ struct Running {
     life: Arc<Life>,
     parts: Vec<Task<Error>>,
     core: Arc<Core>,
+    place: watch::Sender<Place>,
+    /// Also for a node that may write nothing else.
+    store: Arc<dyn Store>,
 }
 
 impl Node {
@@ -164,9 +170,10 @@ impl Node {
             datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
             telemetry: Default::default(),
         };
-        let Assembly { core, parts, .. } = self.disk.while_readable(|| Assembly::new(ground)).unwrap();
+        let Assembly { core, parts, place, store, .. } =
+            self.disk.while_readable(|| Assembly::new(ground)).unwrap();
         let parts = parts.into_iter().map(|part| turns::spawn(Some(&life), part)).collect();
-        self.running = Some(Running { life, parts, core });
+        self.running = Some(Running { life, parts, core, place, store });
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -179,12 +186,28 @@ impl Node {
         (before, std::mem::replace(&mut self.store_name, name.to_owned()))
     }
 
+    /// Has the host leave its cluster, with what is on its networks, as `Agent::stop_to_leave` does. Returns what it left
+    /// behind; nothing if it died on the way.
+    pub(crate) async fn leave(&mut self) -> Option<Result<Vec<String>, Error>> {
+        let running = self.running.as_mut().unwrap();
+        let absent = running.core.absence();
+        running.place.send_replace(Place::Contested("this host is leaving the cluster".to_owned()));
+        running.parts.clear();
+        let leaver = Leaver {
+            core: Arc::clone(&running.core),
+            store: Arc::clone(&running.store),
+            datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
+            absent,
+        };
+        turns::spawn(Some(&running.life), async move { leaver.leave(Leave::default()).await }).await
+    }
+
     /// Stops the agent where it is.
     pub(crate) async fn kill(&mut self) {
-        let Some(Running { life, parts, core }) = self.running.take() else { return };
+        let Some(Running { life, parts, core, place, store }) = self.running.take() else { return };
         turns::bury(&life);
         let left = Arc::downgrade(&core);
-        drop((parts, core));
+        drop((parts, core, place, store));
         // Tokio's tasks end at their next turn; the data directory is free when the last of them has.
         super::eventually("the agent is gone", || left.strong_count() == 0).await;
     }

@@ -55,7 +55,9 @@ impl Witness {
 
     fn look_at(&self, txn: &Txn) {
         // What is taken from a node that is down is not this one's.
-        if txn.ops.iter().any(|op| matches!(op, Op::Check { key, .. } if key.contains("/live/"))) {
+        let own = format!("/live/{}", self.node);
+        let of_another = |key: &str| key.contains("/live/") && !key.ends_with(&own);
+        if txn.ops.iter().any(|op| matches!(op, Op::Check { key, .. } if of_another(key))) {
             return;
         }
         for op in &txn.ops {

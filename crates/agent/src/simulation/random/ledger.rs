@@ -200,6 +200,14 @@ impl Ledger {
         self.ended.insert((node, netns));
     }
 
+    /// A node has left, with all that it had.
+    pub(super) fn left(&mut self, node: usize) {
+        for (id, promise) in self.endpoints.iter_mut().filter(|(_, e)| e.node == node) {
+            promise.fate = Fate::Gone;
+            self.taken_off.remove(id);
+        }
+    }
+
     /// The store lost what it had. A network that nobody is on is put back by whoever remembers it, and one that was
     /// removed goes again if somebody remembers that: but he may have died before he wrote it down. What nodes had
     /// that are `away` is put back by others, unless they may not have `heard` of it. What a node has that is there

@@ -7,6 +7,7 @@
 mod copied;
 mod engine;
 mod faults;
+mod leaving;
 mod ledger;
 mod names;
 mod others;
@@ -135,7 +136,7 @@ impl World {
     async fn event(&mut self) {
         self.open_ways();
         let node = self.rng.random_range(0..NODES);
-        match self.rng.random_range(0..102) {
+        match self.rng.random_range(0..103) {
             0..9 => self.create(node),
             9..27 => self.attach(node),
             27..40 => self.start_in_engine(node),
@@ -159,6 +160,7 @@ impl World {
             98 => self.copy_a_host(node).await,
             99 => self.move_host(node),
             100..102 => self.take_off_while_away(node).await,
+            102 => self.leave(node).await,
             _ => self.wait().await,
         }
     }

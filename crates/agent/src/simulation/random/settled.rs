@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
-use weft_model::{EndpointId, Keyspace, NodeName};
+use weft_model::{ClusterId, EndpointId, Keyspace, NodeName};
 use weft_plan::{Link, Place};
 use weft_store::Store;
 
@@ -72,6 +72,11 @@ impl World {
             assert!(began.elapsed() < PATIENCE, "still so after {PATIENCE:?}: {why}");
             sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// Which cluster the store says it is.
+    pub(super) async fn cluster_in_store(&self) -> Option<ClusterId> {
+        self.cluster().await.ok()?.identity.map(|record| record.id)
     }
 
     async fn cluster(&self) -> Result<Cluster, String> {
