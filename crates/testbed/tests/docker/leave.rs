@@ -1,7 +1,12 @@
 //! A host that leaves its cluster: its engine has none of the networks any more, and the others have all.
 
 use crate::cluster::{Cluster, SOON, has_network, ping, waiter};
+use std::{thread, time::Duration};
 use weft_testbed::{Release, until};
+
+/// What weft has in a host's kernel.
+const IN_THE_KERNEL: &str =
+    "ls /run/netns | grep '^weft-'; ip -o link | grep -o ' weft-[^:@]*'; nft list tables | grep weft; true";
 
 #[test]
 fn the_networks_go_from_the_engine_of_a_host_that_leaves_and_from_no_other() {
@@ -48,4 +53,37 @@ fn the_networks_go_from_the_engine_of_a_host_that_leaves_and_from_no_other() {
     assert!(!has_network(other, "overlay") && has_network(&cluster.engines[0], "overlay"));
     assert!(!cluster.engines[0].host().run(&["weft", "endpoint", "ls"]).contains("box-3"));
     assert!(!other.host().output(&["test", "-e", "/var/lib/weft"]).status.success());
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_in_the_end() {
+    let Some(mut cluster) = Cluster::up(&[Release::Newest]) else { return };
+    let networks = ["one", "two"];
+    networks.iter().for_each(|network| cluster.create_network(network));
+    let host = cluster.engines[0].host().clone();
+    let file = format!("cluster-store = {:?}\ncluster-advertise = \"eth0\"\n", cluster.store.url());
+    host.run(&["mkdir", "-p", "/etc/weft"]);
+    host.write("/etc/weft/weft.toml", &file);
+    cluster.engines[0].docker("run -itd --name box busybox");
+    for moment in [0, 50, 200] {
+        for network in networks {
+            until("it is in the engine", SOON, || has_network(&cluster.engines[0], network));
+            cluster.engines[0].docker(&format!("network connect {network} box"));
+        }
+        let mut leaving = host.spawn(&["weft", "leave", "--force"]);
+        thread::sleep(Duration::from_millis(moment));
+        // Who asked would do the rest itself.
+        leaving.kill9();
+        cluster.agents[0].kill9();
+        host.run(&["weft", "leave", "--force"]);
+        for network in networks {
+            assert!(!has_network(&cluster.engines[0], network), "after {moment} ms: {network}");
+        }
+        assert_eq!(host.run(&["sh", "-c", IN_THE_KERNEL]), "", "after {moment} ms");
+        let keys = cluster.keys();
+        let of_the_host = ["/nodes/", "/live/", "/latest/", "/endpoints/", "/ipam/"];
+        assert!(!keys.iter().any(|key| of_the_host.iter().any(|kind| key.contains(kind))), "{keys:?}");
+        cluster.agents[0].restart();
+        until("it is in again", SOON, || host.output(&["weft", "status"]).status.success());
+    }
 }
