@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use std::{
     collections::BTreeSet,
     io,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
 };
 use tokio::sync::watch;
@@ -33,8 +33,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Takes note of what an engine on this host uses of the address space, besides what is ours.
     fn engine_uses(&self, _ranges: Vec<InUse>) {}
 
-    /// The MTU of the device that VXLAN packets leave through, in bytes.
-    async fn underlay_mtu(&self) -> Result<u32, Error>;
+    /// How large a packet fits through the devices that lead to `others`, in bytes. From then on the underlay says so.
+    async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error>;
 
     /// What is in a network namespace already.
     ///

@@ -8,6 +8,7 @@ pub(crate) mod clash;
 mod desired;
 mod fuzzed;
 mod moves;
+mod mtu;
 mod names;
 mod publications;
 mod resolvers;
@@ -30,11 +31,12 @@ use crate::{
 };
 use desired::{Below, desired, hand_over};
 use moves::Moves;
+use mtu::Mtus;
 use names::Names;
 use publications::Publications;
 use resolvers::Resolvers;
 use rounds::{Outcome, Request, Trouble};
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
@@ -59,6 +61,9 @@ pub(crate) struct Reconciler {
     underlay: watch::Receiver<Underlay>,
     /// The last MTU of the underlay, which goes on to hold while it cannot be read.
     underlay_mtu: Option<u32>,
+    /// When it was asked for. The kernel may be looked at all the time in between, as long as endpoints come and go.
+    mtu_asked: Option<Instant>,
+    mtus: Mtus,
     settled: Option<Settled>,
     moves: Moves,
     publications: Publications,
@@ -103,8 +108,7 @@ impl Reconciler {
         let names = Names::default();
         let dns = Arc::clone(&parts.metrics.dns);
         let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
-        let (underlay, underlay_mtu, settled) = (parts.host.underlay(), None, None);
-        let (moves, publications) = (Moves::default(), Publications::default());
+        let underlay = parts.host.underlay();
         let reconciler = Self {
             parts,
             names,
@@ -113,10 +117,12 @@ impl Reconciler {
             looks,
             requests,
             underlay,
-            underlay_mtu,
-            settled,
-            moves,
-            publications,
+            underlay_mtu: None,
+            mtu_asked: None,
+            mtus: Mtus::default(),
+            settled: None,
+            moves: Moves::default(),
+            publications: Publications::default(),
         };
         Ok((reconciler, Rounds::new(seen, looked, ask)))
     }
@@ -206,9 +212,13 @@ impl Reconciler {
         picture: &Picture,
     ) -> Result<Option<Desired>, String> {
         let Some(cluster) = &picture.cluster else { return Ok(None) };
-        // Like the kernel as a whole: it takes a list of all links.
-        if self.settled.as_ref().is_none_or(Settled::is_due) {
-            match self.parts.host.underlay_mtu().await {
+        // Now and then: it takes a list of all links. But a network begins with what is so now: it would keep less for minutes.
+        let begins = endpoints.values().any(|local| !self.mtus.has(&local.network_id));
+        if begins || self.mtu_asked.is_none_or(|asked| asked.elapsed() >= PERIOD) {
+            self.mtu_asked = Some(Instant::now());
+            let others = cluster.nodes.iter().filter(|(name, _)| **name != self.parts.config.node_name);
+            let others = others.map(|(_, node)| node.vtep).collect();
+            match self.parts.host.underlay_mtu(others).await {
                 Ok(mtu) => self.underlay_mtu = Some(mtu),
                 Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
                 Err(error) => {
@@ -217,17 +227,23 @@ impl Reconciler {
             }
         }
         let underlay = self.underlay.borrow().clone();
-        let below = Below { vtep: underlay.address, mtu: self.underlay_mtu.unwrap_or(1500) };
-        let mut desired = desired(&self.parts.config, cluster, endpoints, below);
         let me = &self.parts.config.node_name;
+        let own = (self.underlay_mtu.unwrap_or(1500), underlay.address);
+        let networks: BTreeMap<_, _> =
+            endpoints.values().map(|local| (&local.network_id, &local.network)).collect();
+        let fits = networks.into_iter().map(|network| (*network.0, mtu::fits(cluster, network, me, own)));
+        let mtus = self.mtus.follow(Instant::now(), fits);
+        let below = Below { vtep: underlay.address, mtus: &mtus };
+        let mut desired = desired(&self.parts.config, cluster, endpoints, below);
         desired.close_ways_out(|pool| clash::in_the_way(pool, me, cluster, &underlay).is_some());
         Ok(Some(desired))
     }
 
     /// What is, and the steps from there to what should be.
-    async fn look(&self, desired: &mut Desired) -> Result<(Observed, Plan), String> {
+    async fn look(&mut self, desired: &mut Desired) -> Result<(Observed, Plan), String> {
         let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error));
         let observed = observed.inspect_err(|why| self.not_seen(why))?;
+        self.mtus.resume(desired, &observed);
         // An engine may have taken its end by the time it was looked for, if it was told of it by then.
         hand_over(desired, &self.parts.journal.endpoints());
         let plan = plan(desired, &observed);

@@ -16,6 +16,7 @@ use crate::{
     underlay::{self, Underlay, Usage},
 };
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr},
     path::Path,
@@ -238,7 +239,8 @@ async fn follow_underlay(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> watch::Sender<Underlay> {
-    let underlay = watch::Sender::new(Underlay::at(address));
+    let mtu = weft_datapath::underlay::mtu(address, BTreeSet::new()).await.ok();
+    let underlay = watch::Sender::new(Underlay { mtu, ..Underlay::at(address) });
     let mut usage = Usage::new(&config.store, config.docker.is_some());
     usage.look(&underlay).await;
     let following = underlay::follow((config.advertise.clone(), connections), usage, underlay.clone());

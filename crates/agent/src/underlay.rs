@@ -38,6 +38,8 @@ pub(crate) struct Underlay {
     pub(crate) uses: Vec<InUse>,
     /// What an engine on it has networks for, which are not ours; part of `uses` a moment later.
     pub(crate) engine: Vec<InUse>,
+    /// How large a packet fits through the devices that lead to the others, in bytes, once that is known.
+    pub(crate) mtu: Option<u32>,
 }
 
 /// The address to begin with. An interface may not have it yet.
@@ -108,7 +110,16 @@ async fn give_up_lost(connections: &Connections) {
 impl Underlay {
     /// At `address`, where others can reach it.
     pub(crate) fn at(address: IpAddr) -> Self {
-        Self { address, problem: None, uses: Vec::new(), engine: Vec::new() }
+        Self { address, problem: None, uses: Vec::new(), engine: Vec::new(), mtu: None }
+    }
+
+    /// Takes how large a packet fits through. Returns whether that is news.
+    pub(crate) fn carries(&mut self, mtu: u32) -> bool {
+        let before = self.mtu.replace(mtu);
+        if let Some(before) = before.filter(|before| *before != mtu) {
+            tracing::info!(before, now = mtu, "what the hosts' network carries from here has changed");
+        }
+        before != Some(mtu)
     }
 
     /// Takes what was found, and says it if it is news.

@@ -2,15 +2,15 @@
 
 use crate::DatapathError;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 use weft_netlink::{Link, LinkKind, NetlinkError, Socket};
 
 /// Why the underlay could not be found out about.
 #[derive(Debug, thiserror::Error)]
 pub enum UnderlayError {
-    /// No interface has the address.
-    #[error("no interface of this host has the address {0} that it advertises (`ip address` lists them)")]
-    NotHere(IpAddr),
     /// The kernel refused.
     #[error("cannot read this host's interfaces and routes")]
     Netlink(#[from] NetlinkError),
@@ -19,21 +19,48 @@ pub enum UnderlayError {
     Kernel(#[from] DatapathError),
 }
 
-/// The MTU, in bytes, of the interface that has `address`: VXLAN packets come from it.
+/// The largest packet, in bytes, that fits through the devices which lead from `address` to `peers`. As long as nobody is
+/// there, or no route leads there: through the one that has `address`, unless that is the loopback device; else through
+/// the one that the default route leads through.
 ///
 /// # Errors
-/// When no interface has it.
-pub async fn mtu(address: IpAddr) -> Result<u32, UnderlayError> {
+/// When the kernel does not say.
+pub async fn mtu(address: IpAddr, peers: BTreeSet<IpAddr>) -> Result<u32, UnderlayError> {
     blocking(move || {
         let mut socket = Socket::open()?;
-        let addresses = socket.addresses()?;
-        let link = addresses.iter().find(|a| a.net.addr() == address).map(|a| a.link);
         let links = socket.links()?;
-        let link = links.iter().find(|candidate| Some(candidate.index) == link);
-        link.map(|link| link.mtu).ok_or(UnderlayError::NotHere(address))
+        let of_link = |index: u32| links.iter().find(|link| link.index == index);
+        let mut towards = |peer: IpAddr| -> Result<Option<(bool, u32)>, NetlinkError> {
+            let Some((index, given)) = socket.way_to(peer)? else { return Ok(None) };
+            Ok(of_link(index).map(|link| {
+                (link.kind == LinkKind::Loopback, given.map_or(link.mtu, |given| given.min(link.mtu)))
+            }))
+        };
+        let mut least: Option<u32> = None;
+        // The way to itself leads to nobody.
+        for peer in peers.into_iter().filter(|peer| *peer != address) {
+            if let Some((_, mtu)) = towards(peer)? {
+                least = Some(least.map_or(mtu, |least| least.min(mtu)));
+            }
+        }
+        if let Some(least) = least {
+            return Ok(least);
+        }
+        let far = if address.is_ipv4() { FAR_V4.into() } else { FAR_V6.into() };
+        let default = towards(far)?.filter(|(loopback, _)| !loopback).map(|(_, mtu)| mtu);
+        let addresses = socket.addresses()?;
+        let own = addresses.iter().find(|a| a.net.addr() == address).and_then(|a| of_link(a.link));
+        let own = own.filter(|link| link.kind != LinkKind::Loopback).map(|link| link.mtu);
+        Ok(own.or(default).unwrap_or(ETHERNET))
     })
     .await?
 }
+
+/// Addresses that nobody has (RFC 5737, RFC 3849): the way there is the default route.
+const FAR_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const FAR_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+/// What fits through Ethernet as it comes (RFC 894).
+const ETHERNET: u32 = 1500;
 
 /// A range that this host knows a way to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -100,6 +100,42 @@ fn an_engine_can_leave_at_any_time() {
 }
 
 #[test]
+fn an_engines_end_has_the_mtu_that_fits_wherever_it_is() {
+    isolated(|| {
+        let host = Host::new(1);
+        let mut wanted = Wanted::default();
+        wanted.segment(256, host.ip, &["10.0.0.1/24"]);
+        let id = wanted.for_engine(256, "10.0.0.2/24");
+        host.reach(&wanted);
+        wanted.hand_over(id, true);
+        let mtu = |host: &Host| host.sh("ip netns exec box cat /sys/class/net/eth0/mtu").trim().to_owned();
+        let mut fits = |host: &Host, mtu: u32| {
+            wanted.0.segments.values_mut().for_each(|segment| segment.mtu = mtu);
+            host.reach(&wanted);
+            let plan = host.plan(&wanted.0);
+            assert!(plan.steps.is_empty(), "{plan}");
+        };
+        take(&host, id, "box", "10.0.0.2/24");
+        for steps in [1350, 8950, 1300] {
+            fits(&host, steps);
+            assert_eq!(mtu(&host), steps.to_string());
+        }
+        // A container may want less than fits.
+        host.sh("ip -n box link set eth0 mtu 1200");
+        fits(&host, 1450);
+        assert_eq!(mtu(&host), "1200");
+        // Where the engine has it not yet, or no more, it is let be.
+        give_back(&host, id, "box");
+        fits(&host, 1350);
+        host.sh("ip netns delete box");
+        take(&host, id, "box", "10.0.0.2/24");
+        fits(&host, 1100);
+        assert_eq!(mtu(&host), "1100");
+        assert!(pings(&host, "box", "10.0.0.1"));
+    });
+}
+
+#[test]
 fn a_fenced_endpoint_of_an_engine_hears_nothing() {
     isolated(|| {
         let host = Host::new(1);

@@ -32,7 +32,9 @@ pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
 pub use key::{InvalidKey, Key, Keyspace};
 pub use link::Link;
 pub use mac::{InvalidMac, MacAddr};
-pub use mtu::{InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MTU_OPTIONS, overlay_mtu};
+pub use mtu::{
+    InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MIN_REQUESTED_MTU, MTU_OPTIONS, RefusedMtu, overlay_mtu,
+};
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Call, Liveness, Node};

@@ -14,6 +14,35 @@ pub struct InvalidMtu {
     least: u32,
 }
 
+/// Why a new network cannot have the MTU that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedMtu {
+    /// It is none.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMtu),
+    /// Less than what every host must take.
+    #[error("an MTU of {asked} is too small: {least} is the least")]
+    TooSmall {
+        /// What it asks for.
+        asked: u32,
+        /// The least.
+        least: u32,
+    },
+    /// More than what fits through the hosts' network.
+    #[error(
+        "an MTU of {asked} does not fit through the hosts' network: the way from this host to the others carries packets of \
+         {underlay} bytes, which leaves {most}. Ask for that or less, or leave it out: then weft takes what fits on all hosts"
+    )]
+    TooLarge {
+        /// What it asks for.
+        asked: u32,
+        /// What fits.
+        most: u32,
+        /// The underlay's.
+        underlay: u32,
+    },
+}
+
 impl Network {
     /// The MTU that the network asks for, in bytes; `None` if it takes what fits.
     ///
@@ -23,17 +52,43 @@ impl Network {
         let Some(text) = MTU_OPTIONS.iter().find_map(|option| self.options.get(*option)) else {
             return Ok(None);
         };
-        let ipv6 = self.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv6());
-        let least = if ipv6 { MIN_IPV6_MTU } else { MIN_IPV4_MTU };
+        let least = self.least_mtu();
         match text.parse::<u32>() {
             Ok(mtu) if (least..=65535).contains(&mtu) => Ok(Some(mtu)),
             _ => Err(InvalidMtu { text: text.chars().take(40).collect(), least }),
         }
     }
+
+    /// Checks what a new network asks for, on a host whose underlay carries packets of `underlay` bytes from `vtep`, if
+    /// that is known. What is in the store already may have been made by a version, or on a host, that allowed more.
+    ///
+    /// # Errors
+    /// [`RefusedMtu`] says why not.
+    pub fn check_requested_mtu(&self, underlay: Option<u32>, vtep: IpAddr) -> Result<(), RefusedMtu> {
+        let Some(asked) = self.requested_mtu()? else { return Ok(()) };
+        let least = self.least_mtu().max(MIN_REQUESTED_MTU);
+        if asked < least {
+            return Err(RefusedMtu::TooSmall { asked, least });
+        }
+        match underlay {
+            Some(underlay) if asked > overlay_mtu(underlay, vtep) => {
+                Err(RefusedMtu::TooLarge { asked, most: overlay_mtu(underlay, vtep), underlay })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The least MTU that its pools work with, in bytes.
+    pub fn least_mtu(&self) -> u32 {
+        let ipv6 = self.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv6());
+        if ipv6 { MIN_IPV6_MTU } else { MIN_IPV4_MTU }
+    }
 }
 
 /// The smallest MTU IPv4 works with (RFC 791).
 pub const MIN_IPV4_MTU: u32 = 68;
+/// The smallest that a new network may ask for: a packet of this size every host takes (RFC 1122 section 3.3.2).
+pub const MIN_REQUESTED_MTU: u32 = 576;
 /// The smallest MTU IPv6 works with (RFC 8200 section 5).
 pub const MIN_IPV6_MTU: u32 = 1280;
 

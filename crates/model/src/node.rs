@@ -22,6 +22,10 @@ pub struct Node {
     /// What the host uses of the address space. Empty where its version does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<InUse>,
+    /// The largest packet, in bytes, that fits through the devices which lead to the other hosts. Absent where its version
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub underlay_mtu: Option<u32>,
     /// When somebody first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,

@@ -8,6 +8,7 @@ mod address;
 mod announce;
 mod changes;
 mod conntrack;
+mod elsewhere;
 mod error;
 #[doc(hidden)]
 pub mod fuzzed;
@@ -25,6 +26,7 @@ pub use address::{Address, add_address, delete_address};
 pub use announce::announce;
 pub use changes::Changes;
 pub use conntrack::{Flow, Flows};
+pub use elsewhere::Elsewhere;
 pub use error::NetlinkError;
 pub use inherited::inherited_sockets;
 pub use link::{BridgePort, Link, LinkKind, LinkSetting, NewLink, Vxlan, delete_link, set_link};

@@ -1,6 +1,6 @@
 //! Network interfaces.
 
-use crate::{Namespace, NetlinkError, Request, Socket};
+use crate::{Elsewhere, Namespace, NetlinkError, Request, Socket};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     RouteNetlinkMessage,
@@ -37,6 +37,8 @@ pub struct Link {
     pub port: Option<BridgePort>,
     /// What it is.
     pub kind: LinkKind,
+    /// Its peer, of a pair, or the link below it, if that is in another namespace.
+    pub below: Option<Elsewhere>,
 }
 
 /// What an interface is.
@@ -315,7 +317,9 @@ pub(crate) fn link(message: RouteNetlinkMessage) -> Option<Link> {
         controller: None,
         port: None,
         kind,
+        below: None,
     };
+    let (mut below, mut namespace) = (None, None);
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
@@ -325,10 +329,15 @@ pub(crate) fn link(message: RouteNetlinkMessage) -> Option<Link> {
             }
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::Controller(index) => link.controller = Some(index),
+            LinkAttribute::Link(index) => below = Some(index),
+            LinkAttribute::LinkNetNsId(id) => namespace = Some(id),
             LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| describe(&mut link, info)),
             _ => {}
         }
     }
+    // −1: a namespace that this one has no number for.
+    let namespace = namespace.filter(|id| *id >= 0);
+    link.below = below.zip(namespace).map(|(index, namespace)| Elsewhere { namespace, index });
     (!link.name.is_empty()).then_some(link)
 }
 

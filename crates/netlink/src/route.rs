@@ -6,8 +6,8 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     route::{
-        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
-        RouteType,
+        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
+        RouteScope, RouteType,
     },
 };
 use std::net::IpAddr;
@@ -96,6 +96,40 @@ impl Socket {
             Err(e) => Err(e),
         }
     }
+
+    /// The number of the link that packets to `address` leave through, whichever table says so, and the MTU that the
+    /// route has been given itself (`ip route add … mtu`); nothing if there is no route.
+    ///
+    /// # Errors
+    /// When the kernel refuses for another reason.
+    pub fn way_to(&mut self, address: IpAddr) -> Result<Option<(u32, Option<u32>)>, NetlinkError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family(address);
+        message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
+        message.attributes.push(RouteAttribute::Destination(address.into()));
+        match self.get(RouteNetlinkMessage::GetRoute(message)) {
+            Ok(Some(RouteNetlinkMessage::NewRoute(answer))) => Ok(way(&answer)),
+            Ok(_) => Ok(None),
+            Err(e) if matches!(e.errno(), Some(ENETUNREACH | EHOSTUNREACH)) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn way(route: &RouteMessage) -> Option<(u32, Option<u32>)> {
+    let link = route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => Some(*index),
+        _ => None,
+    });
+    let metrics = route.attributes.iter().filter_map(|attribute| match attribute {
+        RouteAttribute::Metrics(metrics) => Some(metrics),
+        _ => None,
+    });
+    let mtu = metrics.flatten().find_map(|metric| match metric {
+        RouteMetric::Mtu(mtu) if *mtu > 0 => Some(*mtu),
+        _ => None,
+    });
+    link.map(|link| (link, mtu))
 }
 
 const ENOENT: i32 = rustix::io::Errno::NOENT.raw_os_error();

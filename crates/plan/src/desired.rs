@@ -84,6 +84,8 @@ pub enum Outer {
     Engine {
         /// The name it waits under.
         ifname: IfName,
+        /// The network namespace that the engine takes it to, as a path that can be opened.
+        netns: PathBuf,
         /// Whether the engine was told of it. From then on it is the engine's, which moves and renames it, or
         /// loses it with the container's namespace, and the inner end is all that is ours: it is not made
         /// again, since the engine would not take another.

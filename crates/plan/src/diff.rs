@@ -1,8 +1,8 @@
 //! From what is to what should be.
 
 use crate::{
-    BRIDGE_NETFILTER, Change, Desired, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan, Ruleset,
-    Step, Target, Thing, kernel::forget_peer, target::sysctl_link,
+    BRIDGE_NETFILTER, Change, Desired, Far, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan,
+    Ruleset, Step, Target, Thing, kernel::forget_peer, target::sysctl_link,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -193,6 +193,8 @@ impl Diff {
         let mut changes = Vec::new();
         if want.kind != Kind::Loopback {
             changes.extend(want.mac.filter(|_| have.mac != want.mac).map(Change::Mac));
+            // Where this goes wrong, the next round can still tell by the near end what the far one had from weft.
+            changes.extend(far(have, want).map(Change::Far));
             changes.extend((have.mtu != want.mtu).then_some(Change::Mtu(want.mtu)));
             changes.extend(want.alias.clone().filter(|_| have.alias != want.alias).map(Change::Alias));
             changes.extend(want.port.filter(|_| have.port != want.port).map(Change::Port));
@@ -247,6 +249,12 @@ impl Diff {
         };
         self.want.pairs.iter().filter_map(vni).collect()
     }
+}
+
+/// What to set an engine's end of a pair to. A container may want less than fits; what it has from weft follows.
+fn far(have: &Link, want: &Link) -> Option<Far> {
+    let (far, fits) = (have.far.as_ref()?.mtu, want.far.as_ref()?);
+    (far > fits.mtu || far < fits.mtu && far == have.mtu).then(|| fits.clone())
 }
 
 /// What to delete from a link and what to set on it.

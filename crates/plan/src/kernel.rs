@@ -138,6 +138,7 @@ impl Observed {
                 namespace.routes.retain(|route| route.dev != *name);
             }
             Change::Mtu(mtu) => link.mtu = *mtu,
+            Change::Far(far) => link.far = Some(far.clone()),
             Change::Mac(mac) => {
                 link.mac = Some(*mac);
                 if link.kind == Kind::Bridge {

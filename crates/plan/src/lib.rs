@@ -22,7 +22,7 @@ pub use diff::plan;
 pub use differences::{Differences, differences};
 pub use kernel::Refusal;
 pub use nft::{Ruleset, RulesetMark};
-pub use observed::{Kind, Link, Namespace, Observed, Port, Route};
+pub use observed::{Far, Kind, Link, Namespace, Observed, Port, Route};
 pub use place::Place;
 pub use step::{Change, Peer, Plan, Problem, Step, Thing};
 pub use target::{BRIDGE_NETFILTER, HandedOver, Pair, Target};

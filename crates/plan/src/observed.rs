@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    path::PathBuf,
 };
 use weft_model::{IfName, MacAddr, Vni};
 
@@ -78,6 +79,8 @@ pub struct Link {
     pub mac: Option<MacAddr>,
     /// Its MTU in bytes.
     pub mtu: u32,
+    /// The other end of a pair, where that is an engine's by now; in what is there, absent if it is not where it should be.
+    pub far: Option<Far>,
     /// Whether it is administratively up.
     pub up: bool,
     /// Its settings as a port of the segment's bridge; absent: it is not one.
@@ -94,6 +97,15 @@ pub struct Link {
     pub stations: BTreeSet<MacAddr>,
 }
 
+/// The end of a pair that an engine has, under whatever name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Far {
+    /// The network namespace of the container, as a path that can be opened.
+    pub netns: PathBuf,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+}
+
 impl Link {
     /// A link as the kernel makes it, when nothing else has been done to it.
     pub fn new(kind: Kind, alias: String, mac: Option<MacAddr>, mtu: u32) -> Self {
@@ -103,6 +115,7 @@ impl Link {
             alias: Some(alias),
             mac,
             mtu,
+            far: None,
             up: false,
             port: None,
             addresses: BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! What can be done to the kernel, one thing at a time.
 
-use crate::{Kind, Place, Port, Route, Ruleset, target::sysctl_link};
+use crate::{Far, Kind, Place, Port, Route, Ruleset, target::sysctl_link};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{fmt, net::IpAddr};
@@ -104,6 +104,8 @@ pub enum Change {
     Up(bool),
     /// MTU in bytes.
     Mtu(u32),
+    /// Of the other end of a pair, which an engine has.
+    Far(Far),
     /// Ethernet address.
     Mac(MacAddr),
     /// Who it is for.
@@ -231,6 +233,7 @@ impl fmt::Display for Change {
             Change::Up(true) => f.write_str("up"),
             Change::Up(false) => f.write_str("down"),
             Change::Mtu(mtu) => write!(f, "mtu {mtu}"),
+            Change::Far(far) => write!(f, "peer mtu {} in {}", far.mtu, far.netns.display()),
             Change::Mac(mac) => write!(f, "address {mac}"),
             Change::Alias(alias) => write!(f, "alias {alias:?}"),
             Change::Port(port) => write!(

@@ -1,6 +1,8 @@
 //! What should be, spelled out as kernel objects.
 
-use crate::{ALIAS_PREFIX, Attachment, Desired, Kind, Link, Namespace, Outer, Place, Port, Route, Segment};
+use crate::{
+    ALIAS_PREFIX, Attachment, Desired, Far, Kind, Link, Namespace, Outer, Place, Port, Route, Segment,
+};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,7 +94,8 @@ impl Target {
                 outer
             }
             Outer::Engine { ifname, handed_over: false, .. } => (Place::Host, ifname.clone()),
-            Outer::Engine { handed_over: true, .. } => {
+            Outer::Engine { handed_over: true, netns, .. } => {
+                port.far = Some(Far { netns: netns.clone(), mtu: segment.mtu });
                 self.at(&inner.0).links.insert(inner.1.clone(), port);
                 self.handed_over.push(HandedOver { inner, alias });
                 return;

@@ -7,7 +7,7 @@ use fixture::{attachment, container, empty, id, ip, network, reached, segment};
 use std::collections::BTreeMap;
 use weft_model::{IfName, Protocol, Vni};
 use weft_plan::{
-    BRIDGE_NETFILTER, Change, Desired, Observed, Outer, Place, Plan, Publish, Step, Thing, plan,
+    BRIDGE_NETFILTER, Change, Desired, Far, Observed, Outer, Place, Plan, Publish, Step, Thing, plan,
 };
 
 fn vni() -> Vni {
@@ -175,7 +175,8 @@ fn a_way_out_exists_only_for_those_who_take_it() {
 /// The same endpoint, left to an engine.
 fn for_engine(handed_over: bool) -> Desired {
     let mut desired = desired();
-    let outer = Outer::Engine { ifname: IfName::for_engine(&id()), handed_over, routed: false };
+    let (ifname, netns) = (IfName::for_engine(&id()), "/run/netns/box".into());
+    let outer = Outer::Engine { ifname, netns, handed_over, routed: false };
     desired.attachments.get_mut(&id()).unwrap().outer = outer;
     desired
 }
@@ -242,6 +243,35 @@ fn our_end_of_an_engines_pair_is_mended_and_goes_with_its_endpoint() {
     let mut orphan = reached(&for_engine(false));
     orphan.places.get_mut(&Place::Segment(vni())).unwrap().links.remove(&IfName::port(&id()));
     assert_eq!(lines(&without, &orphan), ["host: delete link veeeeeeeeeeee"]);
+}
+
+#[test]
+fn an_engines_end_has_what_fits_and_may_want_less() {
+    let mut desired = for_engine(true);
+    let mut steps = |near: u32, far: Option<u32>, fits: u32| {
+        let mut kernel = taken(IfName::container(0));
+        let ours = kernel.places.get_mut(&Place::Segment(vni())).unwrap();
+        let port = ours.links.get_mut(&IfName::port(&id())).unwrap();
+        port.mtu = near;
+        port.far = far.map(|mtu| Far { netns: "/run/netns/box".into(), mtu });
+        desired.segments.get_mut(&vni()).unwrap().mtu = fits;
+        let plan = plan(&desired, &kernel).steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+        plan.into_iter()
+            .filter_map(|step| step.strip_prefix("weft-256: set peeeeeeeeeeee ").map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(steps(1450, Some(1450), 1450), [""; 0]);
+    assert_eq!(steps(1450, Some(1450), 1350), ["peer mtu 1350 in /run/netns/box", "mtu 1350"]);
+    assert_eq!(steps(1450, Some(1450), 8950), ["peer mtu 8950 in /run/netns/box", "mtu 8950"]);
+    // Half of it was done.
+    assert_eq!(steps(1350, Some(1450), 1350), ["peer mtu 1350 in /run/netns/box"]);
+    assert_eq!(steps(1450, Some(8950), 8950), ["mtu 8950"]);
+    // A container that has set less itself keeps that; one that has set more loses packets.
+    assert_eq!(steps(1450, Some(1200), 8950), ["mtu 8950"]);
+    assert_eq!(steps(1450, Some(1200), 1350), ["mtu 1350"]);
+    assert_eq!(steps(1450, Some(9000), 1450), ["peer mtu 1450 in /run/netns/box"]);
+    // Nobody knows where it is.
+    assert_eq!(steps(1450, None, 1350), ["mtu 1350"]);
 }
 
 #[test]

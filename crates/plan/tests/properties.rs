@@ -86,6 +86,7 @@ fn attachment(n: usize) -> impl Strategy<Value = (EndpointId, Attachment)> {
             let outer = if whose < 2 {
                 Outer::Engine {
                     ifname: IfName::for_engine(&endpoint(n)),
+                    netns: container(n / 2),
                     handed_over: whose == 0,
                     routed: leaves,
                 }

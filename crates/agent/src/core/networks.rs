@@ -92,7 +92,8 @@ impl Core {
             removing: false,
             extra: Extra::new(),
         };
-        network.requested_mtu().map_err(Error::invalid)?;
+        let underlay = self.host.underlay().borrow().clone();
+        network.check_requested_mtu(underlay.mtu, underlay.address).map_err(Error::invalid)?;
         network.check_keep().map_err(Error::invalid)?;
         let segments = network.segments().len();
         if segments > MAX_SEGMENTS {

@@ -9,6 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
@@ -84,9 +85,12 @@ impl Host for LinuxHost {
         });
     }
 
-    async fn underlay_mtu(&self) -> Result<u32, Error> {
+    async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error> {
         let address = self.underlay.borrow().address;
-        underlay::mtu(address).await.map_err(|error| Error::internal("cannot tell the MTU", error))
+        let mtu = underlay::mtu(address, others).await;
+        let mtu = mtu.map_err(|error| Error::internal("cannot tell the MTU", error))?;
+        self.underlay.send_if_modified(|underlay| underlay.carries(mtu));
+        Ok(mtu)
     }
 
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {

@@ -165,8 +165,8 @@ impl Membership {
                 return;
             }
             if heard && self.is_out(&picture.borrow()) {
-                if self.uses_differ_alone(&picture.borrow()) {
-                    tracing::debug!(node = %self.config.node_name, "what this node uses has changed; saying so");
+                if self.host_differs_alone(&picture.borrow()) {
+                    tracing::debug!(node = %self.config.node_name, "what this node says of its host has changed; saying so");
                     return;
                 }
                 tracing::info!(node = %self.config.node_name, "what the store says of this node is not so, or not any more; writing it again");
@@ -198,16 +198,20 @@ impl Membership {
     /// Whether a record says of this node what is so. A node's own record is its own, whoever else has written it.
     fn is_true(&self, node: &Node) -> bool {
         let here = self.address();
-        node.uses == self.underlay.borrow().uses
+        let underlay = self.underlay.borrow();
+        node.uses == underlay.uses
+            && node.underlay_mtu == underlay.mtu
             && node.id == self.identity.id()
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
     }
 
-    /// Whether the record is right but for what this node uses, which changes with each network of an engine.
-    fn uses_differ_alone(&self, picture: &Picture) -> bool {
-        let uses = self.underlay.borrow().uses.clone();
+    /// Whether the record is right but for what this node says of its host: what that uses changes with each network of an
+    /// engine, and what fits through its devices with these.
+    fn host_differs_alone(&self, picture: &Picture) -> bool {
+        let (uses, underlay_mtu) = (self.underlay.borrow().uses.clone(), self.underlay.borrow().mtu);
         let node = picture.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
-        node.is_some_and(|node| node.uses != uses && self.is_true(&Node { uses, ..(**node).clone() }))
+        let put_right = |node: &Node| Node { uses, underlay_mtu, ..node.clone() };
+        node.is_some_and(|node| !self.is_true(node) && self.is_true(&put_right(node)))
     }
 
     /// Where other nodes reach this one.

@@ -209,6 +209,7 @@ impl Membership {
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uses: self.underlay.borrow().uses.clone(),
+            underlay_mtu: self.underlay.borrow().mtu,
             down_since: None,
             // Another host under this name had others.
             removed: earlier

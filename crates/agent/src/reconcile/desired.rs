@@ -10,16 +10,16 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
 };
-use weft_model::{EndpointId, MacAddr, Network, PortMapping, Vni, overlay_mtu};
+use weft_model::{EndpointId, MacAddr, NetworkId, PortMapping, Vni};
 use weft_plan::{Attachment, Desired, Outer, Publish, Remote, Segment};
 
 /// The network that the packets of the overlay travel on, as this host is on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Below {
+pub(super) struct Below<'m> {
     /// The address that VXLAN packets come from.
     pub(super) vtep: IpAddr,
-    /// How large a packet fits through, in bytes.
-    pub(super) mtu: u32,
+    /// How large a packet fits through each network, in bytes.
+    pub(super) mtus: &'m BTreeMap<NetworkId, u32>,
 }
 
 /// The data plane for `endpoints`.
@@ -27,7 +27,7 @@ pub(super) fn desired(
     config: &AgentConfig,
     cluster: &Cluster,
     endpoints: &LocalEndpoints,
-    below: Below,
+    below: Below<'_>,
 ) -> Desired {
     let mut desired = Desired::default();
     let ways_out = ways_out(endpoints);
@@ -68,7 +68,7 @@ fn across(
     config: &AgentConfig,
     cluster: &Cluster,
     local: &LocalEndpoint,
-    below: Below,
+    below: Below<'_>,
     present: &BTreeMap<Vni, Segment>,
 ) -> Vec<(Vni, Segment)> {
     let absent = local.network.segments().into_iter().map(|s| s.vni).filter(|vni| !present.contains_key(vni));
@@ -83,7 +83,7 @@ fn segment(
     cluster: &Cluster,
     local: &LocalEndpoint,
     vni: Vni,
-    below: Below,
+    below: Below<'_>,
 ) -> Segment {
     let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
     let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
@@ -91,18 +91,12 @@ fn segment(
         network: local.network_id,
         vtep: below.vtep,
         port: config.vxlan_port,
-        mtu: mtu(&local.network, below),
+        mtu: below.mtus.get(&local.network_id).copied().unwrap_or_else(|| local.network.least_mtu()),
         gateways,
         gateway_mac: local.network.gateway_mac(vni).unwrap_or(MacAddr::for_ip(IpAddr::from([0, 0, 0, 0]))),
         egress: false,
         remotes: remotes(config, cluster, local, vni),
     }
-}
-
-/// What the network asks for; otherwise what fits through the underlay.
-fn mtu(network: &Network, below: Below) -> u32 {
-    // One that makes no sense was refused when the network was created: this is another version's.
-    network.requested_mtu().ok().flatten().unwrap_or_else(|| overlay_mtu(below.mtu, below.vtep))
 }
 
 /// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up. Of two
@@ -157,7 +151,8 @@ fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOu
     let ifname = local.ifname.clone();
     let outer = match &local.engine {
         Some(EngineEnd { handed_over }) => {
-            Outer::Engine { ifname, handed_over: *handed_over, routed: is_routed(local) }
+            let netns = local.netns.clone();
+            Outer::Engine { ifname, netns, handed_over: *handed_over, routed: is_routed(local) }
         }
         None => Outer::Container {
             netns: local.netns.clone(),

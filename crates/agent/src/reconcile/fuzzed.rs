@@ -7,6 +7,7 @@ use weft_plan::Desired;
 /// What a round wants of the kernel, on an underlay as most are. It makes the names, too.
 pub(crate) fn first_sight(config: &AgentConfig, cluster: &Cluster, endpoints: &LocalEndpoints) -> Desired {
     Names::default().update(cluster, endpoints);
-    let below = Below { vtep: [192, 0, 2, 1].into(), mtu: 1500 };
+    let mtus = endpoints.values().map(|local| (local.network_id, 1450)).collect();
+    let below = Below { vtep: [192, 0, 2, 1].into(), mtus: &mtus };
     desired(config, cluster, endpoints, below)
 }

@@ -9,9 +9,9 @@ use crate::{
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -38,7 +38,7 @@ impl FakeHost {
     /// Where the host with this number is at first.
     pub(super) fn place(number: usize) -> watch::Sender<Underlay> {
         let address = [192, 168, 77, 10 + u8::try_from(number).unwrap()];
-        watch::Sender::new(Underlay::at(address.into()))
+        watch::Sender::new(Underlay { mtu: Some(1500), ..Underlay::at(address.into()) })
     }
 
     /// The machine with this number, when it was started for the first time.
@@ -73,8 +73,8 @@ impl Host for FakeHost {
         self.underlay.subscribe()
     }
 
-    async fn underlay_mtu(&self) -> Result<u32, Error> {
-        Ok(1500)
+    async fn underlay_mtu(&self, _others: BTreeSet<IpAddr>) -> Result<u32, Error> {
+        Ok(self.underlay.borrow().mtu.unwrap_or(1500))
     }
 
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {

@@ -139,6 +139,11 @@ impl Node {
         self.host.underlay.send_modify(|underlay| underlay.address = address);
     }
 
+    /// Gives the host's way to the others another MTU.
+    pub(crate) fn carries(&self, mtu: u32) {
+        self.host.underlay.send_modify(|underlay| underlay.mtu = Some(mtu));
+    }
+
     /// The kernel was started anew. Where the disk is, it is called otherwise.
     pub(crate) fn count_boot(&self) {
         let mut machine = self.host.fingerprint.lock().unwrap();

@@ -207,6 +207,7 @@ impl Verbs for Fake {
             vxlan_port: 4789,
             version: "0.1.0".to_owned(),
             uses: Vec::new(),
+            underlay_mtu: Some(1500),
             down_since: None,
             removed: Vec::new(),
             extra: Extra::new(),

@@ -26,6 +26,9 @@ pub struct Node {
     pub vtep: IpAddr,
     /// The UDP port it receives them on.
     pub vxlan_port: u16,
+    /// The largest packet, in bytes, that fits through the devices which lead to the other hosts, as it says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub underlay_mtu: Option<u32>,
     /// Its agent's version.
     pub version: String,
     /// How many endpoints it has.

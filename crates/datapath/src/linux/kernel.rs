@@ -4,9 +4,10 @@ use super::{chain, mark, sysctl};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 use weft_model::IfName;
 use weft_netlink::{
-    BridgePort, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request, Socket,
+    BridgePort, Link, LinkKind, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request,
+    Socket,
 };
-use weft_plan::{BRIDGE_NETFILTER, Change, Kind, Peer, Place, Port, Step, Thing};
+use weft_plan::{BRIDGE_NETFILTER, Change, Far, Kind, Peer, Place, Port, Step, Thing};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +147,7 @@ impl Kernel {
                 at.links.remove(name.as_str());
                 at.socket.request(weft_netlink::delete_link(index))?;
             }
+            Step::SetLink(place, name, Change::Far(far)) => self.set_far(place, name, far)?,
             Step::SetLink(place, name, change) => set(self.at(place)?, name, change)?,
             Step::AddRoute(place, route) => {
                 let at = self.at(place)?;
@@ -164,6 +166,21 @@ impl Kernel {
             step => return Err(Error::Other(format!("this version cannot take the step \"{step}\""))),
         }
         Ok(())
+    }
+
+    /// Sets the end that an engine has, which calls it as it likes: it is known by the alias that both ends were born with.
+    fn set_far(&mut self, place: &Place, name: &IfName, far: &Far) -> Result<(), Error> {
+        let near = self.at(place)?.socket.links()?.into_iter().find(|link| link.name == name.as_str());
+        let alias = near.and_then(|near| near.alias);
+        let there = match self.at(&Place::Container(far.netns.clone())) {
+            Ok(there) => there,
+            Err(Error::Namespace(error)) if error.is_gone() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let same = |link: &Link| link.kind == LinkKind::Veth && alias.is_some() && link.alias == alias;
+        // It may have gone since it was seen: the near one goes with it.
+        let Some(end) = there.socket.links()?.into_iter().find(same) else { return Ok(()) };
+        Ok(there.socket.request(weft_netlink::set_link(end.index, LinkSetting::Mtu(far.mtu)))?)
     }
 
     fn create(
@@ -281,6 +298,7 @@ fn set(at: &mut Open, name: &IfName, change: &Change) -> Result<(), NetlinkError
     match change {
         Change::Up(up) => at.set(name, LinkSetting::Up(*up)),
         Change::Mtu(mtu) => at.set(name, LinkSetting::Mtu(*mtu)),
+        Change::Far(_) => Err(NetlinkError::Malformed(format!("\"{change}\" is not of {name} itself"))),
         Change::Mac(mac) => at.set(name, LinkSetting::Mac(*mac)),
         Change::Alias(alias) => at.set(name, LinkSetting::Alias(alias.clone())),
         Change::Port(port) => {

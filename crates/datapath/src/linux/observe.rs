@@ -11,7 +11,7 @@ use weft_model::{EndpointId, IfName, Vni};
 use weft_netlink::{
     Address, Forward, LinkKind, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };
-use weft_plan::{ALIAS_PREFIX, Kind, Link, Namespace, Observed, Place, Port, Route, Target};
+use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Observed, Place, Port, Route, Target};
 
 /// Reads everything of ours, and what `target` needs to know of others'. Leaves the calling thread in another
 /// network namespace.
@@ -93,7 +93,12 @@ fn segment(place: &Place, name: &str, ours: &str, want: &Namespace) -> Result<Op
 /// Reads the namespace that the calling thread is in.
 fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
     let mut socket = Socket::open()?;
-    let (mut namespace, known) = links(place, want, socket.links()?);
+    let found = socket.links()?;
+    let far_ends = far_ends(want, &found, &mut socket);
+    let (mut namespace, known) = links(place, want, found);
+    for (name, far) in far_ends {
+        namespace.links.entry(name).and_modify(|link| link.far = Some(far));
+    }
     addresses(&mut namespace, &known, want, socket.addresses()?);
     if matches!(place, Place::Segment(_)) {
         forwards(&mut namespace, &known, socket.forwards()?);
@@ -108,6 +113,19 @@ fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
         namespace.sysctls.extend(sysctl::read(key).map(|value| (key.clone(), value)));
     }
     Ok(namespace)
+}
+
+/// The ends that engines have. One that is not where it is said to be, not yet or no more, is nobody's business.
+fn far_ends(want: &Namespace, found: &[weft_netlink::Link], socket: &mut Socket) -> Vec<(IfName, Far)> {
+    let far_end = |link: &weft_netlink::Link| {
+        let (name, below) = (link.name.parse::<IfName>().ok()?, link.below?);
+        let netns = &want.links.get(&name)?.far.as_ref()?.netns;
+        let there = weft_netlink::Namespace::open(netns).ok()?;
+        let is_there = socket.namespace_id(&there).ok()? == below.namespace;
+        let far = socket.link_elsewhere(below).ok()?.filter(|_| is_there)?;
+        Some((name, Far { netns: netns.clone(), mtu: far.mtu }))
+    };
+    found.iter().filter_map(far_end).collect()
 }
 
 /// What a namespace is of which the kernel says this.

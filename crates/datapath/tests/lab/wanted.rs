@@ -62,7 +62,8 @@ impl Wanted {
 
     /// Says whether the engine was told of its end.
     pub fn hand_over(&mut self, id: EndpointId, handed_over: bool) {
-        let outer = Outer::Engine { ifname: IfName::for_engine(&id), handed_over, routed: false };
+        let (ifname, netns) = (IfName::for_engine(&id), "/run/netns/box".into());
+        let outer = Outer::Engine { ifname, netns, handed_over, routed: false };
         self.0.attachments.get_mut(&id).unwrap().outer = outer;
     }
 

@@ -104,6 +104,7 @@ fn records(network: NetworkId) -> Vec<(String, Vec<u8>)> {
         vxlan_port: 4789,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uses: Vec::new(),
+        underlay_mtu: None,
         down_since: Some(Timestamp::now()),
         removed: Vec::new(),
         extra: Extra::new(),

@@ -12,6 +12,7 @@ mod guide;
 mod leave;
 #[allow(dead_code, reason = "what other tests share, too")]
 mod leftovers;
+mod mtu;
 mod names;
 mod networks;
 mod nightly;

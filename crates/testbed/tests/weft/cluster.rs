@@ -18,7 +18,13 @@ impl Cluster {
     /// An agent on each of `hosts` hosts, which know each other. `None`: the test is to be skipped.
     #[track_caller]
     pub(crate) fn up(hosts: usize) -> Option<Self> {
-        let world = World::up(hosts)?;
+        Some(Self::up_on(World::up(hosts)?))
+    }
+
+    /// The same on hosts that are there.
+    #[track_caller]
+    pub(crate) fn up_on(world: World) -> Self {
+        let hosts = world.hosts().len();
         let store = world.host(1).consul();
         let cluster_store = format!("--cluster-store={}", store.url());
         let start = |host: &Host| host.agent(&[&cluster_store, "--cluster-advertise=eth0"]);
@@ -29,7 +35,7 @@ impl Cluster {
                 host.json(&["weft", "node", "ls", "--format", "json"]).as_array().map_or(0, Vec::len) == hosts
             });
         }
-        Some(cluster)
+        cluster
     }
 
     #[track_caller]

@@ -17,6 +17,7 @@ mod leave;
 mod let_in;
 mod lost_directory;
 mod macs;
+mod mtu;
 mod names;
 mod networks;
 mod observing;

@@ -32,6 +32,7 @@ fn node(view: NodeView) -> v1::Node {
         advertise: view.node.advertise,
         vtep: view.node.vtep,
         vxlan_port: view.node.vxlan_port,
+        underlay_mtu: view.node.underlay_mtu,
         version: view.node.version,
         endpoints: view.endpoints,
         this: view.this,

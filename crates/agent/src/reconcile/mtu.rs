@@ -1,0 +1,233 @@
+//! How large a packet fits through each network: the least that its hosts can take.
+
+use crate::cluster::Cluster;
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use tokio::time::Instant;
+use weft_model::{Network, NetworkId, NodeName, Vni, overlay_mtu};
+use weft_plan::{Desired, Kind, Observed, Place};
+
+/// For how long more must have fitted before it is made use of: what swings does not make containers swing.
+const STEADY: Duration = Duration::from_secs(600);
+
+/// The MTU of each network that this node is on.
+#[derive(Debug, Default)]
+pub(super) struct Mtus {
+    held: BTreeMap<NetworkId, Held>,
+    /// Whether what an earlier agent left in the kernel has been seen.
+    resumed: bool,
+}
+
+impl Mtus {
+    /// Whether a network has one.
+    pub(super) fn has(&self, network: &NetworkId) -> bool {
+        self.held.contains_key(network)
+    }
+
+    /// Takes what fits through each network now, and says what holds. A network that this node is on no longer is
+    /// forgotten, and begins anew.
+    pub(super) fn follow(
+        &mut self,
+        now: Instant,
+        fits: impl IntoIterator<Item = (NetworkId, Fits)>,
+    ) -> BTreeMap<NetworkId, u32> {
+        let before = std::mem::take(&mut self.held);
+        let follow = |(id, fits): (NetworkId, Fits)| {
+            let Some(before) = before.get(&id) else { return (id, Held::new(fits)) };
+            let held = before.follow(now, fits);
+            if held.mtu != before.mtu {
+                let (network, before) = (id.short(), before.mtu);
+                tracing::info!(network, before, now = held.mtu, "the MTU of a network has changed");
+            }
+            (id, held)
+        };
+        self.held = fits.into_iter().map(follow).collect();
+        self.held.iter().map(|(id, held)| (*id, held.mtu)).collect()
+    }
+
+    /// Goes on, once, from what an earlier agent left in the kernel: where that is less, more may have fitted for a moment
+    /// only.
+    pub(super) fn resume(&mut self, desired: &mut Desired, there: &Observed) {
+        if std::mem::replace(&mut self.resumed, true) {
+            return;
+        }
+        for (vni, segment) in &desired.segments {
+            let held = self.held.get_mut(&segment.network).filter(|held| !held.asked);
+            if let Some((held, left)) = held.zip(left(there, *vni)) {
+                held.mtu = held.mtu.min(left);
+            }
+        }
+        for segment in desired.segments.values_mut() {
+            segment.mtu = self.held.get(&segment.network).map_or(segment.mtu, |held| held.mtu);
+        }
+    }
+}
+
+/// How large a packet fits through a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fits {
+    /// What it asks for.
+    Asked(u32),
+    /// What its hosts can take now.
+    Found(u32),
+}
+
+/// An MTU that goes down at once, and up once more has fitted for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    mtu: u32,
+    asked: bool,
+    /// What has fitted since then, at least.
+    more: Option<(u32, Instant)>,
+}
+
+impl Held {
+    fn new(fits: Fits) -> Self {
+        let (Fits::Asked(mtu) | Fits::Found(mtu)) = fits;
+        Self { mtu, asked: matches!(fits, Fits::Asked(_)), more: None }
+    }
+
+    fn follow(self, now: Instant, next: Fits) -> Self {
+        let fits = match next {
+            Fits::Found(fits) if fits > self.mtu => fits,
+            _ => return Self::new(next),
+        };
+        let (least, since) = self.more.map_or((fits, now), |(least, since)| (least.min(fits), since));
+        if now.saturating_duration_since(since) < STEADY {
+            return Self { more: Some((least, since)), ..self };
+        }
+        Self { mtu: least, more: (fits > least).then_some((fits, now)), ..self }
+    }
+}
+
+/// The MTU of the devices of a segment, if they agree: where they do not, somebody else was at work, or half of it was done.
+fn left(there: &Observed, vni: Vni) -> Option<u32> {
+    let devices = there.places.get(&Place::Segment(vni))?.links.values();
+    let mut mtus =
+        devices.filter(|link| matches!(link.kind, Kind::Bridge | Kind::Vxlan { .. })).map(|link| link.mtu);
+    let first = mtus.next()?;
+    mtus.all(|mtu| mtu == first).then_some(first)
+}
+
+/// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with what
+/// its own underlay carries from its address. Of a host whose version does not say nothing is known.
+pub(super) fn fits(
+    cluster: &Cluster,
+    (id, network): (&NetworkId, &Network),
+    me: &NodeName,
+    own: (u32, IpAddr),
+) -> Fits {
+    // One that makes no sense was refused when the network was created: this is another version's.
+    if let Some(asked) = network.requested_mtu().ok().flatten() {
+        return Fits::Asked(asked);
+    }
+    let others = cluster.endpoints_of(id).map(|(_, endpoint)| &endpoint.node).filter(|node| *node != me);
+    let others = others.filter_map(|name| {
+        let node = cluster.nodes.get(name)?;
+        Some(overlay_mtu(node.underlay_mtu?, node.vtep))
+    });
+    let least = others.fold(overlay_mtu(own.0, own.1), u32::min);
+    // Below, the kernel switches IPv6 off; the hosts' network takes the packets in fragments.
+    Fits::Found(least.max(network.least_mtu()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use weft_plan::Segment;
+
+    #[test]
+    fn down_at_once_and_up_after_a_while() {
+        let id = "0".repeat(64).parse().unwrap();
+        let (mut mtus, start) = (Mtus::default(), Instant::now());
+        let mut at =
+            |seconds, fits| mtus.follow(start + Duration::from_secs(seconds), [(id, Fits::Found(fits))])[&id];
+        assert_eq!(at(0, 8950), 8950);
+        assert_eq!(at(1, 1450), 1450);
+        assert_eq!(at(2, 8950), 1450);
+        assert_eq!(at(601, 8950), 1450);
+        assert_eq!(at(602, 8950), 8950);
+        assert_eq!(at(603, 1450), 1450);
+        // It swings: begun anew each time it is what it was.
+        for turn in 0..10 {
+            assert_eq!(at(1000 + 1000 * turn, 8950), 1450);
+            assert_eq!(at(1500 + 1000 * turn, 1450), 1450);
+        }
+        // To what fitted all the time.
+        assert_eq!(at(20_000, 8950), 1450);
+        assert_eq!(at(20_300, 4000), 1450);
+        assert_eq!(at(20_600, 8950), 4000);
+        assert_eq!(at(21_199, 8950), 4000);
+        assert_eq!(at(21_200, 8950), 8950);
+    }
+
+    #[test]
+    fn a_network_that_was_left_begins_anew() {
+        let id = "0".repeat(64).parse().unwrap();
+        let (mut mtus, now) = (Mtus::default(), Instant::now());
+        assert_eq!(mtus.follow(now, [(id, Fits::Found(1450))])[&id], 1450);
+        assert!(mtus.follow(now, []).is_empty());
+        assert_eq!(mtus.follow(now, [(id, Fits::Found(8950))])[&id], 8950);
+    }
+
+    /// What is held after an agent has found devices of these MTUs, on a network for which `fits` holds.
+    fn after_a_restart(fits: Fits, devices: &[u32]) -> u32 {
+        let (id, vni) = ("0".repeat(64).parse().unwrap(), Vni::try_from(256).unwrap());
+        let mut there = Observed::default();
+        let links = &mut there.places.entry(Place::Segment(vni)).or_default().links;
+        for (name, mtu) in ["br0", "vxlan0"].into_iter().zip(devices) {
+            links
+                .insert(name.parse().unwrap(), weft_plan::Link::new(Kind::Bridge, String::new(), None, *mtu));
+        }
+        let (mut mtus, now) = (Mtus::default(), Instant::now());
+        let mtu = mtus.follow(now, [(id, fits)])[&id];
+        let segment = Segment {
+            network: id,
+            vtep: [192, 0, 2, 1].into(),
+            port: 4789,
+            mtu,
+            gateways: Vec::new(),
+            gateway_mac: weft_model::MacAddr::for_ip([10, 0, 0, 1].into()),
+            egress: false,
+            remotes: BTreeMap::new(),
+        };
+        let mut desired = Desired { segments: BTreeMap::from([(vni, segment)]), ..Desired::default() };
+        mtus.resume(&mut desired, &there);
+        let held = desired.segments[&vni].mtu;
+        assert_eq!(mtus.follow(now, [(id, fits)])[&id], held);
+        // Once is enough: from now on it is ours.
+        mtus.resume(&mut desired, &Observed::default());
+        let later = mtus.follow(now + STEADY, [(id, fits)])[&id];
+        assert_eq!(later, Held::new(fits).mtu);
+        held
+    }
+
+    #[test]
+    fn a_restart_goes_on_from_what_is_there() {
+        assert_eq!(after_a_restart(Fits::Found(8950), &[1450, 1450]), 1450);
+        assert_eq!(after_a_restart(Fits::Found(1450), &[8950, 8950]), 1450);
+        assert_eq!(after_a_restart(Fits::Found(8950), &[1450, 8950]), 8950);
+        assert_eq!(after_a_restart(Fits::Found(8950), &[]), 8950);
+        assert_eq!(after_a_restart(Fits::Asked(1400), &[1300, 1300]), 1400);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_fits_nor_than_has_fitted(steps in proptest::collection::vec((0u64..400, 1u32..6), 1..40)) {
+            let (mut held, mut now, mut past) = (None::<Held>, Instant::now(), Vec::new());
+            for (pause, fits) in steps {
+                now += Duration::from_secs(pause);
+                past.push((now, fits));
+                let before = held.map(|held| held.mtu);
+                let found = Fits::Found(fits);
+                let next = held.map_or(Held::new(found), |held| held.follow(now, found));
+                prop_assert!(next.mtu <= fits);
+                if before.is_some_and(|before| next.mtu > before) {
+                    let recent = past.iter().rev().take_while(|(at, _)| now.duration_since(*at) < STEADY);
+                    prop_assert!(recent.clone().all(|(_, fitted)| *fitted >= next.mtu));
+                }
+                held = Some(next);
+            }
+        }
+    }
+}
