@@ -17,7 +17,8 @@ fn through<T: Serialize + DeserializeOwned>(json: &Value) -> Value {
 fn a_node() {
     let json = json!({
         "name": "host1", "id": ID, "up": true, "since": "2026-11-22T12:00:00Z",
-        "expires": "2026-11-22T13:00:00Z", "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "version": "0.1.0", "endpoints": 3, "this": true
+        "expires": "2026-11-22T13:00:00Z", "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "underlay_mtu": 1500,
+        "version": "0.1.0", "endpoints": 3, "this": true
     });
     assert_eq!(through::<v1::Node>(&json), json);
 }
@@ -103,7 +104,7 @@ fn a_status() {
         "agreement": {
             "at": "2026-11-22T12:00:02Z", "error": "the kernel did not answer",
             "networks": [{
-                "id": ID, "name": "overlay", "endpoints": 1, "agrees": false, "missing": 1, "extra": 2, "wrong": 3,
+                "id": ID, "name": "overlay", "endpoints": 1, "mtu": 1450, "agrees": false, "missing": 1, "extra": 2, "wrong": 3,
                 "problems": ["another's device is called weft-256"], "agreed": "2026-11-22T12:00:00Z",
                 "differs_since": "2026-11-22T12:00:01Z"
             }],

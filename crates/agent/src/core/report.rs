@@ -144,6 +144,8 @@ pub struct NetworkStatus {
     pub name: NetworkName,
     /// How many endpoints on it are of this node.
     pub endpoints: usize,
+    /// Its MTU in bytes, as it should be here.
+    pub mtu: Option<u32>,
     /// How the kernel has it.
     pub standing: Standing,
 }

@@ -157,7 +157,8 @@ fn agreed(agreement: &Agreement, cluster: &Cluster, endpoints: &LocalEndpoints) 
         let known = || cluster.networks.get(&id).map(|network| (network.name.clone(), 0));
         // One that has gone since the look is not spoken of.
         let (name, endpoints) = here.get(&id).cloned().or_else(known)?;
-        Some(NetworkStatus { id, name, endpoints, standing: standing.clone() })
+        let mtu = agreement.mtus.get(&id).copied();
+        Some(NetworkStatus { id, name, endpoints, mtu, standing: standing.clone() })
     };
     let mut networks: Vec<_> = agreement.parts.iter().filter_map(network).collect();
     networks.sort_by(|a, b| a.name.cmp(&b.name));

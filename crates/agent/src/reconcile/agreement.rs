@@ -15,6 +15,8 @@ pub(crate) struct Agreement {
     pub(crate) error: Option<String>,
     /// How each network that should be here is, and under `None` what is of the host as a whole.
     pub(crate) parts: BTreeMap<Option<NetworkId>, Standing>,
+    /// The MTU of each network that should be here, in bytes.
+    pub(crate) mtus: BTreeMap<NetworkId, u32>,
 }
 
 impl Agreement {
@@ -35,7 +37,8 @@ impl Agreement {
             (network, standing)
         };
         let parts = differences(desired, observed, plan).into_iter().map(stands).collect();
-        Self { at, error: None, parts }
+        let mtus = desired.segments.values().map(|segment| (segment.network, segment.mtu)).collect();
+        Self { at, error: None, parts, mtus }
     }
 
     /// The same, with the reason why it is not known any better.

@@ -146,6 +146,9 @@ pub struct NetworkAgreement {
     pub name: NetworkName,
     /// How many endpoints on it are of this node.
     pub endpoints: usize,
+    /// Its MTU in bytes, as it should be there; absent if no endpoint is on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
     /// How the kernel has it.
     #[serde(flatten)]
     pub standing: Standing,

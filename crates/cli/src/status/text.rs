@@ -19,7 +19,7 @@ pub(super) fn of(status: &v1::Status, now: Timestamp, verbose: bool) -> String {
     }
     let mut parts = vec![aligned(&pairs)];
     if !rows.is_empty() {
-        parts.push(render(&["NETWORK", "ENDPOINTS HERE", "IN THE KERNEL"], rows));
+        parts.push(render(&["NETWORK", "ENDPOINTS HERE", "MTU", "IN THE KERNEL"], rows));
     }
     let mark = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
     let problems = status.problems.iter().map(|problem| format!("{mark}!{mark:#} {problem}"));
@@ -151,7 +151,8 @@ fn kernel(agreement: Option<&v1::Agreement>, now: Timestamp) -> String {
 }
 
 fn row(network: &v1::NetworkAgreement, now: Timestamp) -> Vec<String> {
-    vec![network.name.to_string(), network.endpoints.to_string(), standing(&network.standing, now)]
+    let mtu = network.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
+    vec![network.name.to_string(), network.endpoints.to_string(), mtu, standing(&network.standing, now)]
 }
 
 fn standing(standing: &v1::Standing, now: Timestamp) -> String {
@@ -194,7 +195,7 @@ mod tests {
             "agreement": {
                 "at": "2026-11-22T12:00:00Z",
                 "networks": [{
-                    "id": ID, "name": "overlay", "endpoints": 1, "agrees": true, "missing": 0, "extra": 0, "wrong": 0,
+                    "id": ID, "name": "overlay", "endpoints": 1, "mtu": 1450, "agrees": true, "missing": 0, "extra": 0, "wrong": 0,
                     "agreed": "2026-11-22T12:00:00Z"
                 }],
                 "host": {"agrees": true, "missing": 0, "extra": 0, "wrong": 0, "agreed": "2026-11-22T12:00:00Z"}
@@ -220,8 +221,8 @@ mod tests {
         Known:     networks 1, endpoints 3, endpoints here 1
         Kernel:    as it should be, looked at 1 second ago
 
-        NETWORK   ENDPOINTS HERE   IN THE KERNEL
-        overlay   1                as it should be
+        NETWORK   ENDPOINTS HERE   MTU    IN THE KERNEL
+        overlay   1                1450   as it should be
         ");
     }
 
@@ -262,8 +263,8 @@ mod tests {
         Known:     networks 1, endpoints 3, endpoints here 1
         Kernel:    1 of 1 networks differ, looked at 1 second ago; on the host itself: 4 too many, for 2 seconds, never seen right
 
-        NETWORK   ENDPOINTS HERE   IN THE KERNEL
-        overlay   1                2 missing, 1 wrong, for 59 seconds, last right 61 seconds ago
+        NETWORK   ENDPOINTS HERE   MTU   IN THE KERNEL
+        overlay   1                -     2 missing, 1 wrong, for 59 seconds, last right 61 seconds ago
 
         To look at:
         ! web on network overlay is cut off: address 10.0.0.2 went to host2

@@ -73,10 +73,11 @@ fn down(Down { node, since, expires, expired }: Down) -> v1::Down {
 }
 
 fn agreement(AgreementStatus { at, error, networks, host }: AgreementStatus) -> v1::Agreement {
-    let network = |NetworkStatus { id, name, endpoints, standing: how }| v1::NetworkAgreement {
+    let network = |NetworkStatus { id, name, endpoints, mtu, standing: how }| v1::NetworkAgreement {
         id,
         name,
         endpoints,
+        mtu,
         standing: standing(how),
     };
     let networks = networks.into_iter().map(network).collect();
