@@ -24,6 +24,7 @@ mod hosts;
 mod load;
 mod lost;
 mod moves;
+mod mtus;
 mod page;
 mod records;
 mod scenario;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         copies::SCENARIOS,
         strays::SCENARIOS,
         moves::SCENARIOS,
+        mtus::SCENARIOS,
         lost::SCENARIOS,
         engines::SCENARIOS,
     ]
