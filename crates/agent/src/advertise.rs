@@ -2,7 +2,7 @@
 
 mod choice;
 
-use choice::choose;
+use choice::{choose, that_stays};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
@@ -178,7 +178,10 @@ fn of_default_route(so_far: Option<IpAddr>) -> Option<IpAddr> {
         let same_family = so_far.is_none_or(|so_far| so_far.is_ipv4() == address.is_ipv4());
         (same_family && good_for_others(address).is_ok()).then_some(address)
     };
-    [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")].into_iter().find_map(from)
+    let chosen = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")].into_iter().find_map(from)?;
+    // Where the kernel does not tell of its addresses, its choice is the best there is.
+    let addresses = Socket::open().and_then(|mut socket| socket.addresses()).unwrap_or_default();
+    Some(that_stays(chosen, &addresses))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::{
 };
 pub(crate) use usage::Usage;
 use weft_model::InUse;
-use weft_netlink::{Changes, Socket};
+use weft_netlink::{Changes, NetlinkError, Socket};
 use weft_store::Connections;
 
 /// How often to look without a reason.
@@ -49,12 +49,22 @@ pub(crate) struct Underlay {
 pub(crate) async fn find(advertise: &Advertise) -> Result<IpAddr, NoAddress> {
     let began = Instant::now();
     loop {
-        match advertise.resolve(None) {
+        match resolve(advertise).await {
             Err(NoAddress::NoneOf(_) | NoAddress::NoRoute) if began.elapsed() < PATIENCE => {
                 sleep(PAUSE).await
             }
             found => return found,
         }
+    }
+}
+
+/// On a thread of its own: the kernel is asked, and waited for.
+async fn resolve(advertise: &Advertise) -> Result<IpAddr, NoAddress> {
+    let advertise = advertise.clone();
+    let found = tokio::task::spawn_blocking(move || advertise.resolve(None));
+    match timeout(weft_netlink::DEADLINE, found).await {
+        Ok(Ok(found)) => found,
+        _ => Err(NetlinkError::Timeout(weft_netlink::DEADLINE).into()),
     }
 }
 

@@ -25,6 +25,21 @@ pub(super) fn choose(addresses: &[Address], so_far: Option<IpAddr>) -> Option<Ip
     usable.iter().min_by_key(rank).map(|address| address.net.addr())
 }
 
+/// The address that the kernel sends from, or, if that is a temporary one (RFC 8981, which it prefers with
+/// `net.ipv6.conf.*.use_tempaddr` at 2), one that stays and is beside it: best the one it was made for, which has its
+/// prefix.
+pub(super) fn that_stays(chosen: IpAddr, addresses: &[Address]) -> IpAddr {
+    let Some(its) = addresses.iter().find(|address| address.net.addr() == chosen) else { return chosen };
+    if chosen.is_ipv4() || !its.secondary {
+        return chosen;
+    }
+    let stay = addresses.iter().filter(|other| other.link == its.link && !other.secondary);
+    let (same, others): (Vec<Address>, Vec<Address>) = stay
+        .filter(|other| other.net.addr().is_ipv6())
+        .partition(|other| other.net.trunc() == its.net.trunc());
+    choose(&same, None).or_else(|| choose(&others, None)).unwrap_or(chosen)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +72,26 @@ mod tests {
         is(&[temporary, deprecated], "2001:db8::aaaa");
         is(&[virtual_one], "192.0.2.9");
         assert_eq!(chosen(&[link_local, deprecated], None), None);
+    }
+
+    #[test]
+    fn of_a_temporary_address_the_one_it_was_made_for() {
+        let temporary = Address { secondary: true, ..address("2001:db8::aaaa/64") };
+        let (other, stable) = (address("fd00::1/64"), address("2001:db8::1/64"));
+        let (elsewhere, ipv4) = (Address { link: 2, ..address("2001:db8::2/64") }, address("192.0.2.1/24"));
+        let old = Address { unusable: true, ..address("2001:db8::9/64") };
+        let is = |addresses: &[Address], expected: &str| {
+            assert_eq!(that_stays(temporary.net.addr(), addresses).to_string(), expected)
+        };
+        is(&[temporary, elsewhere, ipv4, other, old, stable], "2001:db8::1");
+        is(&[temporary, elsewhere, ipv4, old, other], "fd00::1");
+        is(&[temporary, elsewhere, ipv4, old], "2001:db8::aaaa");
+        is(&[], "2001:db8::aaaa");
+        // What the kernel sends from is what stays, or what its route says.
+        let second = Address { secondary: true, ..address("192.0.2.8/24") };
+        for kernels in [other, second] {
+            assert_eq!(that_stays(kernels.net.addr(), &[stable, ipv4, kernels]), kernels.net.addr());
+        }
     }
 
     #[test]

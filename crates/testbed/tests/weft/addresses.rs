@@ -42,6 +42,28 @@ fn an_address_that_stays_is_chosen_and_kept() {
     host.run(&["weft", "status"]);
 }
 
+/// The kernel sends from temporary addresses where there are any, and makes new ones every day.
+#[test]
+fn a_temporary_address_is_not_chosen() {
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    host.run(&[
+        "sh",
+        "-ec",
+        "ip -4 address flush dev eth0
+        echo 2 >/proc/sys/net/ipv6/conf/eth0/use_tempaddr
+        ip address add 2001:db8:77::5/64 dev eth0 mngtmpaddr
+        ip -6 route replace default dev eth0",
+    ]);
+    until("the kernel sends from a temporary one", SOON, || {
+        let route = host.run(&["ip", "-6", "route", "get", "2001:db8::1"]);
+        let checked = host.run(&["ip", "-6", "address", "show", "dev", "eth0", "tentative"]).is_empty();
+        checked && route.contains("src 2001:db8:77:") && !route.contains("src 2001:db8:77::5 ")
+    });
+    let _agent = host.agent(&[]);
+    assert_eq!(status(host)["advertise"], "2001:db8:77::5");
+}
+
 #[test]
 fn an_address_that_was_given_and_is_gone_is_told() {
     let Some(world) = World::up(1) else { return };
