@@ -208,7 +208,8 @@ impl Membership {
     /// Whether the record is right but for what this node says of its host: what that uses changes with each network of an
     /// engine, and what fits through its devices with these.
     fn host_differs_alone(&self, picture: &Picture) -> bool {
-        let (uses, underlay_mtu) = (self.underlay.borrow().uses.clone(), self.underlay.borrow().mtu);
+        // Borrowed once: whoever borrows it twice waits for whoever changes it in between, who waits for the first.
+        let Underlay { uses, mtu: underlay_mtu, .. } = self.underlay.borrow().clone();
         let node = picture.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
         let put_right = |node: &Node| Node { uses, underlay_mtu, ..node.clone() };
         node.is_some_and(|node| !self.is_true(node) && self.is_true(&put_right(node)))

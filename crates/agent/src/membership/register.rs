@@ -202,14 +202,15 @@ impl Membership {
         }
         let condition = Condition::as_seen(before.as_ref().map(|entry| entry.modified));
         let address = self.address();
+        let underlay = self.underlay.borrow().clone();
         let node = Node {
             id: self.identity.id(),
             advertise: address,
             vtep: address,
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uses: self.underlay.borrow().uses.clone(),
-            underlay_mtu: self.underlay.borrow().mtu,
+            uses: underlay.uses,
+            underlay_mtu: underlay.mtu,
             down_since: None,
             // Another host under this name had others.
             removed: earlier
