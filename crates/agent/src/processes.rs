@@ -109,7 +109,9 @@ impl Processes {
 
     /// Whether a network namespace belongs to a process that something is known of.
     pub(crate) fn owns(&self, netns: &str) -> bool {
-        self.lock().keys().chain(&self.strays()).any(|id| netns_name(id) == netns)
+        // First: it takes the lock, too.
+        let strays = self.strays();
+        self.lock().keys().chain(&strays).any(|id| netns_name(id) == netns)
     }
 
     /// Where a process's shim keeps its files.
