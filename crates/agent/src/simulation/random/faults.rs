@@ -25,6 +25,10 @@ impl World {
 
     /// Starts an agent with a store that nobody uses, as a typo in its URL would, and has it back.
     pub(super) async fn other_store(&mut self, node: usize) {
+        // Who has nothing, and comes back to a store that has lost its cluster, would found another.
+        if self.cluster_in_store().await.is_none() {
+            return;
+        }
         self.tell(format!("host{}: started with another store", node + 1));
         self.go_away(&[node]);
         self.verbs[node].clear();
