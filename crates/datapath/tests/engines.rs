@@ -25,6 +25,17 @@ fn give_back(host: &Host, id: EndpointId, container: &str) {
     ));
 }
 
+/// A host with a segment, and an end on it that an engine was just given.
+fn with_an_engines_end() -> (Host, Wanted, EndpointId) {
+    let host = Host::new(1);
+    let mut wanted = Wanted::default();
+    wanted.segment(256, host.ip, &["10.0.0.1/24"]);
+    let id = wanted.for_engine(256, "10.0.0.2/24");
+    host.reach(&wanted);
+    wanted.hand_over(id, true);
+    (host, wanted, id)
+}
+
 /// Whether a ping is answered soon: an interface that just came up is not heard at once on a busy machine.
 fn pings(host: &Host, container: &str, to: &str) -> bool {
     (0..10).any(|_| host.ping(container, to))
@@ -102,12 +113,7 @@ fn an_engine_can_leave_at_any_time() {
 #[test]
 fn an_engines_end_has_the_mtu_that_fits_wherever_it_is() {
     isolated(|| {
-        let host = Host::new(1);
-        let mut wanted = Wanted::default();
-        wanted.segment(256, host.ip, &["10.0.0.1/24"]);
-        let id = wanted.for_engine(256, "10.0.0.2/24");
-        host.reach(&wanted);
-        wanted.hand_over(id, true);
+        let (host, mut wanted, id) = with_an_engines_end();
         let mtu = |host: &Host| host.sh("ip netns exec box cat /sys/class/net/eth0/mtu").trim().to_owned();
         let mut fits = |host: &Host, mtu: u32| {
             wanted.0.segments.values_mut().for_each(|segment| segment.mtu = mtu);
@@ -138,12 +144,7 @@ fn an_engines_end_has_the_mtu_that_fits_wherever_it_is() {
 #[test]
 fn a_fenced_endpoint_of_an_engine_hears_nothing() {
     isolated(|| {
-        let host = Host::new(1);
-        let mut wanted = Wanted::default();
-        wanted.segment(256, host.ip, &["10.0.0.1/24"]);
-        let id = wanted.for_engine(256, "10.0.0.2/24");
-        host.reach(&wanted);
-        wanted.hand_over(id, true);
+        let (host, mut wanted, id) = with_an_engines_end();
         take(&host, id, "box", "10.0.0.2/24");
         assert!(pings(&host, "box", "10.0.0.1"));
         wanted.0.attachments.get_mut(&id).unwrap().up = false;

@@ -85,16 +85,7 @@ impl Socket {
     /// # Errors
     /// When the kernel refuses for another reason.
     pub fn route_to(&mut self, address: IpAddr) -> Result<Option<Route>, NetlinkError> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = family(address);
-        message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
-        message.header.flags = RouteFlags::FibMatch;
-        message.attributes.push(RouteAttribute::Destination(address.into()));
-        match self.get(RouteNetlinkMessage::GetRoute(message)) {
-            Ok(answer) => Ok(answer.and_then(route)),
-            Err(e) if matches!(e.errno(), Some(ENETUNREACH | EHOSTUNREACH)) => Ok(None),
-            Err(e) => Err(e),
-        }
+        Ok(self.way(address, RouteFlags::FibMatch)?.and_then(route))
     }
 
     /// The number of the link that packets to `address` leave through, whichever table says so, and the MTU that the
@@ -103,20 +94,31 @@ impl Socket {
     /// # Errors
     /// When the kernel refuses for another reason.
     pub fn way_to(&mut self, address: IpAddr) -> Result<Option<(u32, Option<u32>)>, NetlinkError> {
+        match self.way(address, RouteFlags::empty())? {
+            Some(RouteNetlinkMessage::NewRoute(answer)) => Ok(link_and_mtu(&answer)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the kernel says of the way to `address`; nothing if there is none.
+    fn way(
+        &mut self,
+        address: IpAddr,
+        flags: RouteFlags,
+    ) -> Result<Option<RouteNetlinkMessage>, NetlinkError> {
         let mut message = RouteMessage::default();
         message.header.address_family = family(address);
         message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
+        message.header.flags = flags;
         message.attributes.push(RouteAttribute::Destination(address.into()));
         match self.get(RouteNetlinkMessage::GetRoute(message)) {
-            Ok(Some(RouteNetlinkMessage::NewRoute(answer))) => Ok(way(&answer)),
-            Ok(_) => Ok(None),
             Err(e) if matches!(e.errno(), Some(ENETUNREACH | EHOSTUNREACH)) => Ok(None),
-            Err(e) => Err(e),
+            answer => answer,
         }
     }
 }
 
-fn way(route: &RouteMessage) -> Option<(u32, Option<u32>)> {
+fn link_and_mtu(route: &RouteMessage) -> Option<(u32, Option<u32>)> {
     let link = route.attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::Oif(index) => Some(*index),
         _ => None,

@@ -61,6 +61,35 @@ async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
     (store, nodes)
 }
 
+/// Three nodes, and a network that all of them have seen.
+async fn three_with_a_network() -> (MemoryStore, Vec<Node>) {
+    let (store, nodes) = cluster(3).await;
+    nodes[0].core().create(network("overlay")).await.unwrap();
+    for node in &nodes {
+        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+    }
+    (store, nodes)
+}
+
+/// Puts an endpoint of each node on the network, under the node's name.
+async fn attach_one_each(nodes: &[Node]) {
+    for node in nodes {
+        node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
+    }
+    for node in nodes {
+        eventually("all are seen", || node.core().known().all_endpoints().count() == nodes.len()).await;
+    }
+}
+
+/// Not for a moment does a kernel forget anybody.
+async fn kernels_stay(nodes: &[Node], running: &[weft_plan::Observed], for_as_long: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < for_as_long {
+        assert_eq!(kernels(nodes), running);
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// The store loses everything, and is given back no more than which cluster it is.
 async fn wipe_all_but_the_id(store: &MemoryStore) {
     let id = store.get(CLUSTER).await.unwrap().unwrap().value;
@@ -100,12 +129,7 @@ async fn what_a_wiped_store_had_is_put_back_as_it_was() {
     settled(&nodes).await;
     let (before, running) = (content(&store).await, kernels(&nodes));
     store.wipe();
-    let lost = Instant::now();
-    // Not for a moment does a kernel forget anybody.
-    while lost.elapsed() < Duration::from_secs(5) {
-        assert_eq!(kernels(&nodes), running);
-        sleep(Duration::from_millis(5)).await;
-    }
+    kernels_stay(&nodes, &running, Duration::from_secs(5)).await;
     is_back(&store, &nodes, &before).await;
     assert_eq!(kernels(&nodes), running);
     // And twice.

@@ -121,25 +121,14 @@ async fn who_remembers_less_does_not_hold_the_others_up() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_down_meanwhile_keeps_what_it_had() {
-    let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
-        node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
-    }
-    for node in &nodes {
-        eventually("all are seen", || node.core().known().all_endpoints().count() == 3).await;
-    }
+    let (store, mut nodes) = three_with_a_network().await;
+    attach_one_each(&nodes).await;
     nodes[2].kill().await;
     sleep(Duration::from_secs(60)).await;
     settled(&nodes[..2]).await;
     let (before, running) = (content(&store).await, kernels(&nodes));
     store.wipe();
-    let lost = Instant::now();
-    while lost.elapsed() < Duration::from_secs(20) {
-        assert_eq!(kernels(&nodes), running);
-        sleep(Duration::from_millis(5)).await;
-    }
+    kernels_stay(&nodes, &running, Duration::from_secs(20)).await;
     is_back(&store, &nodes[..2], &before).await;
     // Its address is not handed out.
     for number in 0..3 {

@@ -4,28 +4,15 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_backup_that_lacks_endpoints_alone_is_noticed() {
-    let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
-    }
+    let (store, mut nodes) = three_with_a_network().await;
     let backup = store.backup();
-    for node in &nodes {
-        node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
-    }
-    for node in &nodes {
-        eventually("all are seen", || node.core().known().all_endpoints().count() == 3).await;
-    }
+    attach_one_each(&nodes).await;
     nodes[2].kill().await;
     sleep(Duration::from_secs(60)).await;
     settled(&nodes[..2]).await;
     let (before, running) = (content(&store).await, kernels(&nodes));
     store.restore(&backup);
-    let lost = Instant::now();
-    while lost.elapsed() < Duration::from_secs(20) {
-        assert_eq!(kernels(&nodes), running);
-        sleep(Duration::from_millis(5)).await;
-    }
+    kernels_stay(&nodes, &running, Duration::from_secs(20)).await;
     // Since when the third is down is new.
     let names = |content: &[(String, String)]| content.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
     assert_eq!(names(&content(&store).await), names(&before));
@@ -33,11 +20,7 @@ async fn a_backup_that_lacks_endpoints_alone_is_noticed() {
 
 /// Three nodes on one network. The third has an endpoint that a copy of the store lacks, and its agent dies.
 async fn one_that_the_copy_lacks(address: Option<Ipv4Addr>) -> (MemoryStore, Vec<Node>, Backup, Ipv4Addr) {
-    let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
-    }
+    let (store, mut nodes) = three_with_a_network().await;
     nodes[2].attach("overlay", "before").await.unwrap();
     let backup = store.backup();
     let asked = JoinOptions { ipv4: address, ..JoinOptions::default() };
@@ -159,11 +142,7 @@ async fn also_where_somebody_who_knew_less_was_faster() {
 #[tokio::test(start_paused = true)]
 async fn also_a_node_that_a_backup_lacks() {
     for known_before in [false, true] {
-        let (store, mut nodes) = cluster(3).await;
-        nodes[0].core().create(network("overlay")).await.unwrap();
-        for node in &nodes {
-            eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
-        }
+        let (store, mut nodes) = three_with_a_network().await;
         nodes[2].attach("overlay", "before").await.unwrap();
         // It is given up and comes back: as one that is new, or with what it had.
         if !known_before {
