@@ -134,8 +134,11 @@ impl Core {
         let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
         let endpoints = self.journal.endpoints();
-        // Whose address another endpoint here has by now: that takes it over, so that it is free at no time.
-        let addresses = endpoints.values().flat_map(LocalEndpoint::subnets);
+        // Whose address another endpoint here has by now: that takes it over, so that it is free at no time. One that
+        // was taken off its network, or has none any more, takes nothing.
+        let claiming =
+            |local: &&LocalEndpoint| !local.removed && known.networks.contains_key(&local.network_id);
+        let addresses = endpoints.values().filter(claiming).flat_map(LocalEndpoint::subnets);
         let superseded = addresses.filter_map(|(address, subnet)| known.claim(subnet.pool, address));
         let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
         let unwanted = |id: &EndpointId| {

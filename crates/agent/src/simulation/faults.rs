@@ -141,9 +141,8 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     let (store, mut nodes) = cluster(2).await;
     nodes[0].core().create(network("overlay")).await.unwrap();
     eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
-    for name in ["removed", "kept"] {
-        nodes[1].attach("overlay", name).await.unwrap();
-    }
+    let removed = nodes[1].attach("overlay", "removed").await.unwrap();
+    nodes[1].attach("overlay", "kept").await.unwrap();
     let core = nodes[0].core();
     let refused = core.disconnect_container("overlay", "removed", true).await.unwrap_err();
     assert!(refused.to_string().contains("is on node host2: disconnect it there"), "{refused}");
@@ -170,6 +169,14 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         let names: Vec<String> = core.known().all_endpoints().map(|(_, _, e)| e.name.to_string()).collect();
         assert_eq!(names, ["kept"]);
     }
+    // Nor does it hold on to its address: what is left over of another that had it is taken out of the store.
+    let address = removed.endpoint.addresses().next();
+    nodes[1].core().grant("10.0.0.0/24".parse().unwrap(), address).await.unwrap();
+    nodes[1].kill().await;
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    let claims = || core.known().claims.values().map(|claims| claims.len()).sum::<usize>();
+    eventually("only what is kept has an address", || claims() == 1).await;
     // Also where the store loses everything: what was removed is not put back.
     store.wipe();
     eventually("the rest is put back", || core.known().all_endpoints().count() == 1).await;

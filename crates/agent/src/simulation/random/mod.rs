@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep};
 use weft_store::{MemoryStore, memory::Backup};
 
 /// The seeds that are tried when nobody says which.
-const SEEDS: Range<u64> = 0..1600;
+const SEEDS: Range<u64> = 0..2000;
 /// Those that are tried twice.
 const REPLAYED: Range<u64> = 0..50;
 const NODES: usize = 3;
