@@ -15,7 +15,7 @@ use crate::data_dir;
 use file::{remove_file, write_json};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -97,7 +97,8 @@ pub(crate) struct Journal {
     directory: PathBuf,
     endpoints: watch::Sender<LocalEndpoints>,
     removals: AtomicU64,
-    writing: Mutex<()>,
+    /// Held while writing: the endpoints that are cut off, which is not on the disk.
+    unwritten: Mutex<BTreeSet<EndpointId>>,
 }
 
 /// A journal that cannot be used.
@@ -137,7 +138,7 @@ impl Journal {
         let all = file::read_all(&directory)?.into_iter();
         let endpoints = all.filter_map(|(name, endpoint)| Some((name.parse().ok()?, endpoint))).collect();
         let (endpoints, _) = watch::channel(Arc::new(endpoints));
-        Ok(Self { directory, endpoints, removals: AtomicU64::new(0), writing: Mutex::new(()) })
+        Ok(Self { directory, endpoints, removals: AtomicU64::new(0), unwritten: Mutex::default() })
     }
 
     /// The endpoints as they are.
@@ -155,11 +156,7 @@ impl Journal {
     /// # Errors
     /// If it cannot be written; nothing has changed then.
     pub(crate) fn put(&self, id: EndpointId, endpoint: LocalEndpoint) -> Result<(), JournalError> {
-        let _writing = self.lock();
-        let path = self.path(&id);
-        write_json(&path, &endpoint).map_err(JournalError::new("cannot write", &path))?;
-        self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(id, endpoint)));
-        Ok(())
+        self.replace(&mut self.lock(), id, endpoint)
     }
 
     /// Changes an endpoint, if it is still there.
@@ -171,13 +168,47 @@ impl Journal {
         id: &EndpointId,
         change: impl FnOnce(&mut LocalEndpoint),
     ) -> Result<(), JournalError> {
-        let _writing = self.lock();
+        let mut unwritten = self.lock();
         let Some(mut endpoint) = self.endpoints.borrow().get(id).cloned() else { return Ok(()) };
         change(&mut endpoint);
-        let path = self.path(id);
-        write_json(&path, &endpoint).map_err(JournalError::new("cannot write", &path))?;
-        self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(*id, endpoint)));
+        self.replace(&mut unwritten, *id, endpoint)
+    }
+
+    fn replace(
+        &self,
+        unwritten: &mut BTreeSet<EndpointId>,
+        id: EndpointId,
+        endpoint: LocalEndpoint,
+    ) -> Result<(), JournalError> {
+        self.write(&id, &endpoint)?;
+        unwritten.remove(&id);
+        self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(id, endpoint)));
         Ok(())
+    }
+
+    /// Cuts an endpoint off, if it is still there: at once, whether or not it can be written. Somebody else may have its
+    /// address, and a disk may be full for long.
+    ///
+    /// # Errors
+    /// If it cannot be written; it is cut off then, until the agent ends.
+    pub(crate) fn cut_off(&self, id: &EndpointId, why: String, for_good: bool) -> Result<(), JournalError> {
+        let mut unwritten = self.lock();
+        let Some(before) = self.endpoints.borrow().get(id).cloned() else { return Ok(()) };
+        let endpoint = LocalEndpoint { fenced: Some(why), removed: for_good, ..before.clone() };
+        let written = self.write(id, &endpoint);
+        match written {
+            Ok(()) => unwritten.remove(id),
+            Err(_) => unwritten.insert(*id),
+        };
+        if endpoint != before {
+            self.endpoints.send_modify(|all| drop(Arc::make_mut(all).insert(*id, endpoint)));
+        }
+        written
+    }
+
+    /// Whether the disk has what is known of an endpoint.
+    pub(crate) fn is_written(&self, id: &EndpointId) -> bool {
+        !self.lock().contains(id)
     }
 
     /// Writes the node's name into its endpoints: it may have had another when they were made.
@@ -197,9 +228,10 @@ impl Journal {
     /// # Errors
     /// If the file cannot be removed; nothing has changed then.
     pub(crate) fn remove(&self, id: &EndpointId) -> Result<(), JournalError> {
-        let _writing = self.lock();
+        let mut unwritten = self.lock();
         let path = self.path(id);
         remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
+        unwritten.remove(id);
         self.endpoints.send_if_modified(|all| {
             let removed = Arc::make_mut(all).remove(id).is_some();
             if removed {
@@ -215,12 +247,17 @@ impl Journal {
         self.removals.load(Ordering::SeqCst)
     }
 
+    fn write(&self, id: &EndpointId, endpoint: &LocalEndpoint) -> Result<(), JournalError> {
+        let path = self.path(id);
+        write_json(&path, endpoint).map_err(JournalError::new("cannot write", &path))
+    }
+
     fn path(&self, id: &EndpointId) -> PathBuf {
         self.directory.join(format!("{id}.json"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<EndpointId>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

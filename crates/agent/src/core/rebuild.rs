@@ -185,11 +185,10 @@ impl Core {
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
             tracing::error!(endpoint = id.short(), why, "cut off");
-            let update = self.journal.update(&id, |local| {
-                local.removed = why == WHY;
-                local.fenced = Some(why);
-            });
-            update.map_err(|error| Error::internal("cannot cut an endpoint off", error))?;
+            let for_good = why == WHY;
+            let cut_off = self.journal.cut_off(&id, why, for_good);
+            cut_off
+                .map_err(|error| Error::internal("an endpoint is cut off, until the agent ends", error))?;
             self.try_all(self.no_endpoint(&loss.remains, id)).await?;
         }
         self.try_all([leftovers, txns].concat()).await?;

@@ -49,9 +49,9 @@ impl Core {
     pub(super) async fn forget_removals(&self, known: &Cluster) -> Result<(), Error> {
         let Some(me) = self.registration(known).filter(|me| !me.removed.is_empty()) else { return Ok(()) };
         let endpoints = self.journal.endpoints();
-        let is_due = |id: &EndpointId| {
-            endpoints.get(id).is_some_and(|local| !local.removed) && known.endpoint(id).is_none()
-        };
+        let dealt_with = |id: &EndpointId| endpoints[id].removed && self.journal.is_written(id);
+        let is_due =
+            |id: &EndpointId| endpoints.contains_key(id) && !dealt_with(id) && known.endpoint(id).is_none();
         let removed: Vec<EndpointId> = me.removed.iter().copied().filter(is_due).collect();
         if removed == me.removed {
             return Ok(());

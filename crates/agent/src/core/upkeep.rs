@@ -164,6 +164,7 @@ impl Core {
                 if stored.is_some() && !goes_on(self.release(*id).await) {
                     return;
                 }
+                goes_on(self.set_fenced(id, local, local.fenced.clone()));
                 continue;
             }
             if there && local.fenced.is_none() {
@@ -201,20 +202,20 @@ impl Core {
         local: &LocalEndpoint,
         fenced: Option<String>,
     ) -> Result<(), Error> {
-        if fenced == local.fenced {
+        if fenced == local.fenced && self.journal.is_written(id) {
             return Ok(());
         }
-        let update = self.journal.update(id, |local| {
-            local.fenced.clone_from(&fenced);
-            local.removed = fenced.as_deref() == Some(WHY);
-        });
         let name = &local.endpoint.name;
-        let otherwise = if fenced.is_some() { "is not cut off" } else { "stays cut off" };
-        update.map_err(|error| Error::internal(&format!("{name} {otherwise}"), error))?;
-        if let Some(why) = fenced {
+        let Some(why) = fenced else {
+            let update = self.journal.update(id, |local| (local.fenced, local.removed) = (None, false));
+            return update.map_err(|error| Error::internal(&format!("{name} stays cut off"), error));
+        };
+        if local.fenced.as_ref() != Some(&why) {
             tracing::error!(endpoint = %name, why, "cut off");
         }
-        Ok(())
+        let for_good = why == WHY;
+        let cut_off = self.journal.cut_off(id, why, for_good);
+        cut_off.map_err(|error| Error::internal(&format!("{name} is cut off, until the agent ends"), error))
     }
 
     /// Why the endpoint must be cut off; `None` if it has its place back, or the next look will tell.

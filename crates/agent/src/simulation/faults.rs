@@ -1,6 +1,6 @@
 //! Agents that die, stores that go away, nodes that vanish and return.
 
-use super::{cluster, eventually, network};
+use super::{cluster, eventually, network, witness::holds};
 use crate::core::Kind;
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -142,6 +142,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     nodes[0].core().create(network("overlay")).await.unwrap();
     eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
     let removed = nodes[1].attach("overlay", "removed").await.unwrap();
+    let address = removed.endpoint.addresses().next().unwrap();
     nodes[1].attach("overlay", "kept").await.unwrap();
     let core = nodes[0].core();
     let refused = core.disconnect_container("overlay", "removed", true).await.unwrap_err();
@@ -149,12 +150,21 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     nodes[1].kill().await;
     eventually("it is down", || core.known().live.len() == 1).await;
     core.disconnect_container("overlay", "removed", true).await.unwrap();
+    // It is cut off also where that cannot be written down, and written down when it can be.
+    nodes[1].disk.set_full(true);
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    let has = || holds(&nodes[1].kernel, address);
+    eventually("its address is not used", || !has()).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!has() && core.known().nodes[&"host2".parse().unwrap()].removed.len() == 1, "remembered");
+    nodes[1].disk.set_full(false);
     for restart in [false, true] {
         if restart {
             nodes[1].kill().await;
+            nodes[1].start();
+            nodes[1].joined(2).await;
         }
-        nodes[1].start();
-        nodes[1].joined(2).await;
         let back = nodes[1].core();
         let fenced = || back.describe().fenced.len() == 1;
         eventually("it is cut off", fenced).await;
@@ -170,8 +180,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         assert_eq!(names, ["kept"]);
     }
     // Nor does it hold on to its address: what is left over of another that had it is taken out of the store.
-    let address = removed.endpoint.addresses().next();
-    nodes[1].core().grant("10.0.0.0/24".parse().unwrap(), address).await.unwrap();
+    nodes[1].core().grant("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
     nodes[1].kill().await;
     nodes[1].start();
     nodes[1].joined(2).await;
