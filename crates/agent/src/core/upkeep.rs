@@ -135,9 +135,10 @@ impl Core {
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
         let endpoints = self.journal.endpoints();
         // Whose address another endpoint here has by now: that takes it over, so that it is free at no time. One that
-        // was taken off its network, or has none any more, takes nothing.
-        let claiming =
-            |local: &&LocalEndpoint| !local.removed && known.networks.contains_key(&local.network_id);
+        // is cut off, because it was taken off its network or has none any more, takes nothing.
+        let claiming = |local: &&LocalEndpoint| {
+            local.fenced.is_none() || !local.removed && known.networks.contains_key(&local.network_id)
+        };
         let addresses = endpoints.values().filter(claiming).flat_map(LocalEndpoint::subnets);
         let superseded = addresses.filter_map(|(address, subnet)| known.claim(subnet.pool, address));
         let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
