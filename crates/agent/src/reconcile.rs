@@ -31,7 +31,7 @@ use crate::{
 };
 use desired::{Below, desired, hand_over};
 use moves::Moves;
-use mtu::Mtus;
+use mtu::{Mtus, OwnMtu};
 use names::Names;
 use publications::Publications;
 use resolvers::Resolvers;
@@ -59,8 +59,7 @@ pub(crate) struct Reconciler {
     looks: watch::Sender<Option<Arc<Agreement>>>,
     requests: mpsc::Receiver<Request>,
     underlay: watch::Receiver<Underlay>,
-    /// The last MTU of the underlay, which goes on to hold while it cannot be read.
-    underlay_mtu: Option<u32>,
+    underlay_mtu: OwnMtu,
     /// When it was asked for. The kernel may be looked at all the time in between, as long as endpoints come and go.
     mtu_asked: Option<Instant>,
     mtus: Mtus,
@@ -117,7 +116,7 @@ impl Reconciler {
             looks,
             requests,
             underlay,
-            underlay_mtu: None,
+            underlay_mtu: OwnMtu::default(),
             mtu_asked: None,
             mtus: Mtus::default(),
             settled: None,
@@ -218,17 +217,13 @@ impl Reconciler {
             self.mtu_asked = Some(Instant::now());
             let others = cluster.nodes.iter().filter(|(name, _)| **name != self.parts.config.node_name);
             let others = others.map(|(_, node)| node.vtep).collect();
-            match self.parts.host.underlay_mtu(others).await {
-                Ok(mtu) => self.underlay_mtu = Some(mtu),
-                Err(error) if self.underlay_mtu.is_none() => return Err(error.to_string()),
-                Err(error) => {
-                    tracing::warn!(%error, "the underlay's MTU cannot be read; keeping the last one")
-                }
-            }
+            let found = self.parts.host.underlay_mtu(others).await;
+            self.underlay_mtu.found(found.map_err(|error| error.to_string()));
         }
         let underlay = self.underlay.borrow().clone();
         let me = &self.parts.config.node_name;
-        let own = (self.underlay_mtu.unwrap_or(1500), underlay.address);
+        let recorded = cluster.nodes.get(me).and_then(|node| node.underlay_mtu);
+        let own = (self.underlay_mtu.or(recorded.or(underlay.mtu)), underlay.address);
         let networks: BTreeMap<_, _> =
             endpoints.values().map(|local| (&local.network_id, &local.network)).collect();
         let fits = networks.into_iter().map(|network| (*network.0, mtu::fits(cluster, network, me, own)));

@@ -20,7 +20,7 @@ pub enum UnderlayError {
 }
 
 /// The largest packet, in bytes, that fits through the devices which lead from `address` to `peers`. As long as nobody is
-/// there, or no route leads there: through the one that has `address`, unless that is the loopback device; else through
+/// there, or nothing leads there: through the one that has `address`, unless that is the loopback device; else through
 /// the one that the default route leads through.
 ///
 /// # Errors
@@ -28,30 +28,28 @@ pub enum UnderlayError {
 pub async fn mtu(address: IpAddr, peers: BTreeSet<IpAddr>) -> Result<u32, UnderlayError> {
     blocking(move || {
         let mut socket = Socket::open()?;
-        let links = socket.links()?;
-        let of_link = |index: u32| links.iter().find(|link| link.index == index);
-        let mut towards = |peer: IpAddr| -> Result<Option<(bool, u32)>, NetlinkError> {
-            let Some((index, given)) = socket.way_to(peer)? else { return Ok(None) };
-            Ok(of_link(index).map(|link| {
-                (link.kind == LinkKind::Loopback, given.map_or(link.mtu, |given| given.min(link.mtu)))
-            }))
-        };
-        let mut least: Option<u32> = None;
         // The way to itself leads to nobody.
-        for peer in peers.into_iter().filter(|peer| *peer != address) {
-            if let Some((_, mtu)) = towards(peer)? {
-                least = Some(least.map_or(mtu, |least| least.min(mtu)));
-            }
-        }
-        if let Some(least) = least {
+        let peers = peers.into_iter().filter(|peer| *peer != address);
+        let ways: Vec<_> =
+            peers.filter_map(|peer| socket.way_to(peer).transpose()).collect::<Result<_, _>>()?;
+        // Read after what names them.
+        let links = socket.links()?;
+        // An address of this host's own, whoever else says that it is there, is led to by the loopback device.
+        let outside =
+            |index: u32| links.iter().find(|link| link.index == index && link.kind != LinkKind::Loopback);
+        let carries = |(index, given): (u32, Option<u32>)| {
+            outside(index).map(|link| given.map_or(link.mtu, |given| given.min(link.mtu)))
+        };
+        if let Some(least) = ways.into_iter().filter_map(carries).min() {
             return Ok(least);
         }
-        let far = if address.is_ipv4() { FAR_V4.into() } else { FAR_V6.into() };
-        let default = towards(far)?.filter(|(loopback, _)| !loopback).map(|(_, mtu)| mtu);
         let addresses = socket.addresses()?;
-        let own = addresses.iter().find(|a| a.net.addr() == address).and_then(|a| of_link(a.link));
-        let own = own.filter(|link| link.kind != LinkKind::Loopback).map(|link| link.mtu);
-        Ok(own.or(default).unwrap_or(ETHERNET))
+        let own = addresses.iter().find(|a| a.net.addr() == address).and_then(|a| outside(a.link));
+        if let Some(own) = own {
+            return Ok(own.mtu);
+        }
+        let far = if address.is_ipv4() { FAR_V4.into() } else { FAR_V6.into() };
+        Ok(socket.way_to(far)?.and_then(carries).unwrap_or(ETHERNET))
     })
     .await?
 }
@@ -92,15 +90,17 @@ pub enum By {
 pub async fn routed() -> Result<Vec<Routed>, UnderlayError> {
     blocking(|| {
         let mut socket = Socket::open()?;
-        let (links, routes) = (socket.links()?, socket.routes_of_all_tables()?);
-        let addresses = socket.addresses()?;
+        let (routes, addresses) = (socket.routes_of_all_tables()?, socket.addresses()?);
+        // Read after what names them: what has none by now has gone with it.
+        let links = socket.links()?;
         let link_of = |index: u32| links.iter().find(|link| link.index == index);
         let concerns = |link: &Link| !is_ours(link) && !is_elsewhere(link, link.controller.and_then(link_of));
         let routes = routes.into_iter().filter_map(|route| {
-            let link = route.link.and_then(link_of);
-            let by = link.map_or(By::NoInterface, |link| By::Route(link.name.clone()));
-            let routed = Routed { net: route.to.trunc(), by, direct: route.via.is_none() };
-            link.is_none_or(concerns).then_some(routed)
+            let by = match route.link {
+                Some(index) => By::Route(link_of(index).filter(|link| concerns(link))?.name.clone()),
+                None => By::NoInterface,
+            };
+            Some(Routed { net: route.to.trunc(), by, direct: route.direct })
         });
         let addresses = addresses.into_iter().filter_map(|address| {
             let link = link_of(address.link).filter(|link| concerns(link))?;

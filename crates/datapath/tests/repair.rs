@@ -198,6 +198,19 @@ fn what_is_not_ours_is_left_alone_and_named() {
         assert!(host.apply(&plan).is_complete());
         assert!(host.succeeds("ip route show 10.0.0.0/24 | grep -q 'dev other'"));
         assert!(host.ping("box", "10.0.0.1"), "the overlay itself works");
+
+        // Of a route that leads nowhere the kernel answers with an error when it is asked for the way.
+        for kind in ["blackhole", "prohibit", "unreachable"] {
+            host.sh(&format!("ip route flush 10.0.0.0/24; ip route add {kind} 10.0.0.0/24; ip -n box route replace {kind} default"));
+            let plan = host.plan(&wanted.0);
+            let problems: Vec<String> = plan.problems.iter().map(ToString::to_string).collect();
+            for net in ["10.0.0.0/24", "default"] {
+                let said = format!("{net} is routed through several links or none");
+                assert!(problems.iter().any(|p| p.contains(&said)), "{problems:?}");
+            }
+            assert!(host.apply(&plan).is_complete());
+            host.sh(&format!("ip route del {kind} 10.0.0.0/24; ip -n box route del {kind} default"));
+        }
     });
 }
 

@@ -26,12 +26,15 @@ pub struct Route {
     pub to: IpNet,
     /// The next hop.
     pub via: Option<IpAddr>,
-    /// The number of the link.
+    /// The number of the link, of one that leads through one link.
     pub link: Option<u32>,
     /// Whether the next hop counts as reachable over the link whatever its addresses are.
     pub onlink: bool,
     /// Who made it.
     pub protocol: u8,
+    /// Whether it says that what is there is on the link itself. A route of another table than the main one does not: it
+    /// is for some packets only.
+    pub direct: bool,
 }
 
 impl Socket {
@@ -42,7 +45,7 @@ impl Socket {
     pub fn routes(&mut self, protocol: Option<u8>) -> Result<Vec<Route>, NetlinkError> {
         let mut message = RouteMessage::default();
         message.header.protocol = protocol.map_or(RouteProtocol::Unspec, RouteProtocol::from);
-        message.attributes.push(RouteAttribute::Table(u32::from(RouteHeader::RT_TABLE_MAIN)));
+        message.attributes.push(RouteAttribute::Table(MAIN));
         let wanted = |route: &Route| protocol.is_none_or(|protocol| route.protocol == protocol);
         self.dump_routes(&message, |object| route(object).filter(wanted))
     }
@@ -83,62 +86,86 @@ impl Socket {
     /// The route that packets to `address` take, as it is in the table; nothing if there is none.
     ///
     /// # Errors
-    /// When the kernel refuses for another reason.
+    /// When the kernel does not answer.
     pub fn route_to(&mut self, address: IpAddr) -> Result<Option<Route>, NetlinkError> {
-        Ok(self.way(address, RouteFlags::FibMatch)?.and_then(route))
-    }
-
-    /// The number of the link that packets to `address` leave through, whichever table says so, and the MTU that the
-    /// route has been given itself (`ip route add … mtu`); nothing if there is no route.
-    ///
-    /// # Errors
-    /// When the kernel refuses for another reason.
-    pub fn way_to(&mut self, address: IpAddr) -> Result<Option<(u32, Option<u32>)>, NetlinkError> {
-        match self.way(address, RouteFlags::empty())? {
-            Some(RouteNetlinkMessage::NewRoute(answer)) => Ok(link_and_mtu(&answer)),
-            _ => Ok(None),
+        match self.way(address, RouteFlags::FibMatch)? {
+            Ok(answer) => Ok(answer.and_then(route)),
+            Err(ENETUNREACH) => Ok(None),
+            // There is one, which has packets go nowhere. The kernel does not say which.
+            Err(_) => {
+                let routes = self.routes(None)?.into_iter().filter(|route| route.to.contains(&address));
+                Ok(routes.max_by_key(|route| route.to.prefix_len()))
+            }
         }
     }
 
-    /// What the kernel says of the way to `address`; nothing if there is none.
+    /// The number of the link that packets to `address` leave through, whichever table says so, and the MTU that the
+    /// route has been given itself (`ip route add … mtu`); nothing if they go nowhere.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn way_to(&mut self, address: IpAddr) -> Result<Option<(u32, Option<u32>)>, NetlinkError> {
+        let Ok(Some(answer)) = self.way(address, RouteFlags::empty())? else { return Ok(None) };
+        let Some(link) = link(&answer) else { return Ok(None) };
+        if mtu(&answer).is_none() {
+            return Ok(Some((link, None)));
+        }
+        // What a router on the way has said of one address is there, too, and is forgotten within ten minutes (mtu_expires,
+        // `Documentation/networking/ip-sysctl.rst`). The table does not have it.
+        let in_table = self.way(address, RouteFlags::FibMatch)?;
+        Ok(Some((link, in_table.ok().flatten().as_ref().and_then(mtu))))
+    }
+
+    /// What the kernel says of the way to `address`, or the error number with which it says that packets go nowhere:
+    /// ENETUNREACH without a route, and what each type of route without a way has (`fib_props`,
+    /// `net/ipv4/fib_semantics.c`), EOPNOTSUPP without IPv6. So all that it refuses to tell is no way.
     fn way(
         &mut self,
         address: IpAddr,
         flags: RouteFlags,
-    ) -> Result<Option<RouteNetlinkMessage>, NetlinkError> {
+    ) -> Result<Result<Option<RouteNetlinkMessage>, i32>, NetlinkError> {
         let mut message = RouteMessage::default();
         message.header.address_family = family(address);
         message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
         message.header.flags = flags;
         message.attributes.push(RouteAttribute::Destination(address.into()));
         match self.get(RouteNetlinkMessage::GetRoute(message)) {
-            Err(e) if matches!(e.errno(), Some(ENETUNREACH | EHOSTUNREACH)) => Ok(None),
-            answer => answer,
+            Ok(answer) => Ok(Ok(answer)),
+            Err(NetlinkError::Refused { errno, .. }) => Ok(Err(errno)),
+            Err(error) => Err(error),
         }
     }
 }
 
-fn link_and_mtu(route: &RouteMessage) -> Option<(u32, Option<u32>)> {
-    let link = route.attributes.iter().find_map(|attribute| match attribute {
+fn attributes(message: &RouteNetlinkMessage) -> &[RouteAttribute] {
+    match message {
+        RouteNetlinkMessage::NewRoute(message) => &message.attributes,
+        _ => &[],
+    }
+}
+
+fn link(message: &RouteNetlinkMessage) -> Option<u32> {
+    attributes(message).iter().find_map(|attribute| match attribute {
         RouteAttribute::Oif(index) => Some(*index),
         _ => None,
-    });
-    let metrics = route.attributes.iter().filter_map(|attribute| match attribute {
+    })
+}
+
+fn mtu(message: &RouteNetlinkMessage) -> Option<u32> {
+    let metrics = attributes(message).iter().filter_map(|attribute| match attribute {
         RouteAttribute::Metrics(metrics) => Some(metrics),
         _ => None,
     });
-    let mtu = metrics.flatten().find_map(|metric| match metric {
+    metrics.flatten().find_map(|metric| match metric {
         RouteMetric::Mtu(mtu) if *mtu > 0 => Some(*mtu),
         _ => None,
-    });
-    link.map(|link| (link, mtu))
+    })
 }
 
 const ENOENT: i32 = rustix::io::Errno::NOENT.raw_os_error();
 const EOPNOTSUPP: i32 = rustix::io::Errno::OPNOTSUPP.raw_os_error();
 const EAFNOSUPPORT: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
 const ENETUNREACH: i32 = rustix::io::Errno::NETUNREACH.raw_os_error();
-const EHOSTUNREACH: i32 = rustix::io::Errno::HOSTUNREACH.raw_os_error();
 
 /// Adds a route of ours.
 pub fn add_route(to: IpNet, via: IpAddr, link: u32, onlink: bool) -> Request {
@@ -182,22 +209,29 @@ fn ip(address: RouteAddress) -> Option<IpAddr> {
     }
 }
 
+const MAIN: u32 = RouteHeader::RT_TABLE_MAIN as u32;
+
 /// A route of the main table.
 pub(crate) fn route(message: RouteNetlinkMessage) -> Option<Route> {
     let (table, route) = route_and_table(message)?;
-    (table == u32::from(RouteHeader::RT_TABLE_MAIN)).then_some(route)
+    (table == MAIN).then_some(route)
 }
 
 fn route_and_table(message: RouteNetlinkMessage) -> Option<(u32, Route)> {
     let RouteNetlinkMessage::NewRoute(message) = message else { return None };
     let header = message.header;
     let (mut to, mut via, mut link, mut table) = (None, None, None, u32::from(header.table));
+    let mut farther = false;
     for attribute in message.attributes {
         match attribute {
             RouteAttribute::Destination(address) => to = ip(address),
             RouteAttribute::Gateway(address) => via = ip(address),
             RouteAttribute::Oif(index) => link = Some(index),
             RouteAttribute::Table(number) => table = number,
+            // A next hop of the other family, several, or a tunnel's end.
+            RouteAttribute::Via(_) | RouteAttribute::MultiPath(_) | RouteAttribute::Encap(_) => {
+                farther = true;
+            }
             _ => {}
         }
     }
@@ -208,5 +242,10 @@ fn route_and_table(message: RouteNetlinkMessage) -> Option<(u32, Route)> {
         _ => return None,
     };
     let onlink = header.flags.contains(RouteFlags::Onlink);
-    Some((table, Route { to, via, link, onlink, protocol: header.protocol.into() }))
+    // One that has packets go nowhere is told with the loopback device, if it is of IPv6 or has a next hop of its own
+    // (`ip nexthop add … blackhole`).
+    let leads = header.kind == RouteType::Unicast;
+    let link = link.filter(|_| leads);
+    let direct = table == MAIN && link.is_some() && via.is_none() && !farther;
+    Some((table, Route { to, via, link, onlink, protocol: header.protocol.into(), direct }))
 }

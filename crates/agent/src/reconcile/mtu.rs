@@ -130,6 +130,37 @@ pub(super) fn fits(
     Fits::Found(least.max(network.least_mtu()))
 }
 
+/// What fits through the underlay, as it was last found: it goes on to hold while it cannot be found.
+#[derive(Debug, Default)]
+pub(super) struct OwnMtu {
+    last: Option<u32>,
+    /// Why it could not be found the last time.
+    trouble: Option<String>,
+}
+
+impl OwnMtu {
+    /// Takes what was found, and says why nothing was, once.
+    pub(super) fn found(&mut self, found: Result<u32, String>) {
+        match found {
+            Ok(mtu) => *self = Self { last: Some(mtu), trouble: None },
+            Err(why) => {
+                if self.trouble.as_ref() != Some(&why) {
+                    tracing::warn!(
+                        why,
+                        "cannot find what fits through the hosts' network; going on with what did"
+                    );
+                }
+                self.trouble = Some(why);
+            }
+        }
+    }
+
+    /// What was found last; else what is known from before; else what fits through Ethernet as it comes (RFC 894).
+    pub(super) fn or(&self, before: Option<u32>) -> u32 {
+        self.last.or(before).unwrap_or(1500)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +240,17 @@ mod tests {
         assert_eq!(after_a_restart(Fits::Found(8950), &[1450, 8950]), 8950);
         assert_eq!(after_a_restart(Fits::Found(8950), &[]), 8950);
         assert_eq!(after_a_restart(Fits::Asked(1400), &[1300, 1300]), 1400);
+    }
+
+    #[test]
+    fn what_was_found_last_holds() {
+        let mut own = OwnMtu::default();
+        assert_eq!([own.or(None), own.or(Some(9000))], [1500, 9000]);
+        own.found(Err("no answer".to_owned()));
+        assert_eq!(own.or(Some(9000)), 9000);
+        own.found(Ok(1400));
+        own.found(Err("no answer".to_owned()));
+        assert_eq!(own.or(Some(9000)), 1400);
     }
 
     proptest! {

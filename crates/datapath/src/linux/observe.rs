@@ -293,7 +293,8 @@ fn foreign_routes(
             && route.to == to
             && route.protocol != PROTOCOL
         {
-            let name = known.name(&route).cloned().unwrap_or_else(|| "another link".to_owned());
+            let other = if route.link.is_some() { "another link" } else { "several links or none" };
+            let name = known.name(&route).cloned().unwrap_or_else(|| other.to_owned());
             namespace.foreign_routes.insert(to, name);
         }
     }

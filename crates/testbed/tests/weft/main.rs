@@ -20,6 +20,7 @@ mod macs;
 mod mtu;
 mod names;
 mod networks;
+mod nowhere;
 mod observing;
 mod partition;
 mod processes;
