@@ -25,6 +25,7 @@ mod memory;
 pub mod metrics;
 mod open_files;
 mod orphans;
+mod other_directory;
 mod picture;
 mod processes;
 mod reconcile;

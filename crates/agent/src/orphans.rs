@@ -2,38 +2,73 @@
 //! them are namespaces, told by name and mark, and what runs in them, on no network, where nobody finds it.
 
 use crate::{
+    cluster::Cluster,
     core::Error,
     error::chain,
     host::Host,
-    processes::{NETNS_PREFIX, Processes},
+    processes::{NETNS_PREFIX, Processes, netns_name},
 };
+use futures::{StreamExt, stream};
 use std::{path::Path, time::Duration};
+use weft_model::NodeName;
 
 /// How long what runs there may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
+/// How many are ended at once. Each takes a thread for as long.
+const AT_ONCE: usize = 32;
 
-/// Ends and removes them all, and says so. Those of other agents on this machine have other marks.
+/// The namespaces that this host has made for processes that nothing is known of.
+///
+/// # Errors
+/// If the kernel does not tell which there are.
+pub(crate) async fn find(processes: &Processes, host: &dyn Host) -> Result<Vec<String>, Error> {
+    let mut found = host.own_netns(NETNS_PREFIX).await?;
+    // Records come before namespaces: what was there and has none now had none before.
+    found.retain(|name| !processes.owns(name));
+    Ok(found)
+}
+
+/// The node that the cluster still knows a process in the namespace `netns` of.
+pub(crate) fn known_on<'a>(cluster: &'a Cluster, netns: &str) -> Option<&'a NodeName> {
+    let is_there = |container: &str| container.parse().is_ok_and(|process| netns_name(&process) == netns);
+    let mut endpoints = cluster.all_endpoints().map(|(_, _, endpoint)| endpoint);
+    endpoints.find(|endpoint| endpoint.container.as_deref().is_some_and(is_there)).map(|e| &e.node)
+}
+
+/// Refuses if there are any.
+///
+/// # Errors
+/// Which.
+pub(crate) async fn refuse_if_any(processes: &Processes, host: &dyn Host) -> Result<(), Error> {
+    let found = find(processes, host).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Error::conflict(format!(
+        "processes of `weft run` that this data directory does not know are on this host, in the network namespaces {}: is \
+         --data-dir right? End them first (`ip netns pids`), or use --force, which ends them",
+        found.join(", ")
+    )))
+}
+
+/// Ends and removes these, all at once, and says so.
 ///
 /// # Errors
 /// What stays, and why.
-pub(crate) async fn clear(processes: &Processes, host: &dyn Host) -> Result<(), Error> {
-    let mut first = Ok(());
-    // Records come before namespaces: what is there now and has none had none before.
-    for name in host.own_netns(NETNS_PREFIX).await? {
-        if processes.owns(&name) {
-            continue;
-        }
+pub(crate) async fn clear(found: Vec<String>, host: &dyn Host) -> Result<(), Error> {
+    let removals = stream::iter(found).map(async |name| {
         tracing::warn!(
             netns = name,
-            "a process of `weft run` that nothing is known of any more: this host has lost its data directory since. It is on \
-             no network; ending it, and removing its network namespace"
+            "a process of `weft run` that nothing is known of, in the data directory or in the cluster: this host has lost that \
+             directory since. It is on no network; ending it, and removing its network namespace"
         );
-        if let Err(error) = remove(&name, host).await {
-            tracing::warn!(netns = name, error = chain(&error), "it stays");
-            first = first.and(Err(error));
+        let removed = remove(&name, host).await;
+        if let Err(error) = &removed {
+            tracing::warn!(netns = name, error = chain(error), "it stays");
         }
-    }
-    first
+        removed
+    });
+    removals.buffer_unordered(AT_ONCE).fold(Ok(()), async |first, removed| Result::and(first, removed)).await
 }
 
 async fn remove(name: &str, host: &dyn Host) -> Result<(), Error> {

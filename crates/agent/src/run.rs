@@ -13,6 +13,7 @@ use crate::{
     leave::last_traces,
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
+    other_directory,
     underlay::{self, Underlay, Usage},
 };
 use std::{
@@ -116,7 +117,8 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let socket = api::bind(&config.socket, inherited)?;
     let removal = socket.removal();
     let address = underlay::find(&config.advertise).await?;
-    let only = OnlyAgent::become_it()?;
+    let mut only = OnlyAgent::become_it()?;
+    other_directory::refuse(&only, &config.data_dir)?;
     let embedded_path = embedded_store(&config.data_dir);
     let scrapes = scrapes(&config).await?;
     check_token(&config, &embedded_path)?;
@@ -139,6 +141,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         datapath: Arc::clone(&datapath) as _,
         config: Arc::clone(&config),
     })?;
+    only.note_data_dir(&config.data_dir);
     let core = Arc::clone(&agent.core);
     let door = Arc::new(Door::new(Arc::clone(&core)));
     if let Some(scrapes) = scrapes {

@@ -5,6 +5,7 @@ use crate::{
     cluster::Cluster,
     host::Host,
     journal::{Journal, LocalEndpoint},
+    orphans,
     processes::Processes,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -43,7 +44,7 @@ pub(crate) struct Departure {
 impl Core {
     /// Leaves the cluster: whoever runs this agent stops it, and carries that out.
     pub(crate) async fn leave_cluster(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        self.may_leave(leave)?;
+        self.may_leave(leave).await?;
         if leave.dry_run {
             return Ok(Vec::new());
         }
@@ -57,11 +58,12 @@ impl Core {
     }
 
     /// Refuses if something would be cut off, or would be left in the cluster.
-    pub(crate) fn may_leave(&self, leave: Leave) -> Result<(), Error> {
+    pub(crate) async fn may_leave(&self, leave: Leave) -> Result<(), Error> {
         if leave.force {
             return Ok(());
         }
         refuse_if_in_use(&self.journal, &self.processes, &*self.host)?;
+        orphans::refuse_if_any(&self.processes, &*self.host).await?;
         if leave.dry_run {
             return Ok(());
         }
@@ -154,6 +156,15 @@ pub(crate) fn refuse_if_in_use(
     processes: &Processes,
     host: &dyn Host,
 ) -> Result<(), Error> {
+    let Some(all) = in_use(journal, processes, host) else { return Ok(()) };
+    Err(Error::conflict(format!(
+        "in use on this host: {all}; end them first (`docker stop`, `weft stop`, `weft detach`), or use --force, which takes \
+         them off their networks"
+    )))
+}
+
+/// What runs on the networks here, for people; `None` if nothing does.
+pub(crate) fn in_use(journal: &Journal, processes: &Processes, host: &dyn Host) -> Option<String> {
     let endpoints = journal.endpoints();
     let there = |local: &&LocalEndpoint| host.has_netns(&local.netns);
     let on = |local: &LocalEndpoint| format!("{} on network {}", local.endpoint.name, local.network.name);
@@ -163,15 +174,8 @@ pub(crate) fn refuse_if_in_use(
     });
     let running = running.map(|process| format!("process {}", process.name));
     let all: BTreeSet<String> = endpoints.values().filter(there).map(on).chain(running).collect();
-    if all.is_empty() {
-        return Ok(());
-    }
     let named: Vec<&str> = all.iter().take(NAMED).map(String::as_str).collect();
     let more = all.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    Err(Error::conflict(format!(
-        "in use on this host: {}{more}; end them first (`docker stop`, `weft stop`, `weft detach`), or use --force, which \
-         takes them off their networks",
-        named.join(", ")
-    )))
+    (!all.is_empty()).then(|| format!("{}{more}", named.join(", ")))
 }

@@ -26,6 +26,7 @@ mod removed;
 mod report;
 mod request;
 mod status;
+mod unknown_processes;
 mod upkeep;
 mod verbs;
 
@@ -33,7 +34,7 @@ pub use crate::error::{Error, Kind};
 pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
-pub(crate) use leaving::{Departure, refuse_if_in_use};
+pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
 pub(crate) use pools::VNI_OPTIONS;
 pub use report::{
     AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, Inside, NetworkStatus, NetworkView,

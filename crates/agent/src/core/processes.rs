@@ -4,7 +4,6 @@ use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, ne
 use crate::{
     cluster::Cluster,
     error::chain,
-    orphans,
     processes::{Record, netns_name},
 };
 use std::{
@@ -117,11 +116,7 @@ impl Core {
             tokio::spawn(async move { core.clear_stray(stray).await });
         }
         let core = Arc::clone(self);
-        tokio::spawn(async move {
-            if let Err(error) = orphans::clear(&core.processes, &*core.host).await {
-                tracing::warn!(error = chain(&error), "what an earlier agent left behind stays");
-            }
-        });
+        tokio::spawn(async move { core.clear_orphans().await });
     }
 
     /// Removes what is left of a process that nothing is known of any more, unless it runs.

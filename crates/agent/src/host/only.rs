@@ -1,15 +1,21 @@
 //! One agent on each host: to two, whatever the other made is a leftover.
 
 use std::{
+    ffi::OsString,
     fs::{self, File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    io::{self, Read, Write},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 use weft_netlink::{Namespace, NamespaceError};
 
 /// Where the locks are, whatever the agents' sockets and data directories.
 const DIRECTORY: &str = "/run/weft";
+/// The longest path of a data directory (`PATH_MAX`, limits.h).
+const LONGEST_PATH: u64 = 4096;
 
 /// Held by the one agent of this host's network namespace; until dropped, or the agent dies.
 #[derive(Debug)]
@@ -44,6 +50,22 @@ impl OnlyAgent {
     /// [`NotTheOnly::Another`], if there is one already.
     pub(crate) fn become_it() -> Result<Self, NotTheOnly> {
         Self::of(Path::new(DIRECTORY), Namespace::current()?.inode()?)
+    }
+
+    /// Where the agent before this one kept its data, if it said so since the machine was started: what is in the kernel
+    /// is told there, and goes at the same time as this file.
+    pub(crate) fn last_data_dir(&self) -> Option<PathBuf> {
+        let mut path = Vec::new();
+        File::open(&self.path).ok()?.take(LONGEST_PATH).read_to_end(&mut path).ok()?;
+        Some(PathBuf::from(OsString::from_vec(path))).filter(|path| path.is_absolute())
+    }
+
+    /// Notes where this one keeps them. If that fails, the next one is not told, and goes by what it finds.
+    pub(crate) fn note_data_dir(&mut self, data_dir: &Path) {
+        let noted = self.lock.set_len(0).and_then(|()| self.lock.write_all(data_dir.as_os_str().as_bytes()));
+        if let Err(error) = noted {
+            tracing::warn!(path = %self.path.display(), %error, "cannot note where the data directory is");
+        }
     }
 
     /// Ends it, and leaves no lock behind.
@@ -92,5 +114,18 @@ mod tests {
         OnlyAgent::of(directory.path(), 7).unwrap().leave();
         assert!(!directory.path().join("net-7.lock").exists());
         OnlyAgent::of(directory.path(), 7).unwrap();
+    }
+
+    #[test]
+    fn the_next_one_hears_where_the_last_one_kept_its_data() {
+        let directory = tempfile::tempdir().unwrap();
+        let become_it = || OnlyAgent::of(directory.path(), 7).unwrap();
+        assert_eq!(become_it().last_data_dir(), None);
+        for data_dir in ["/var/lib/weft", "/srv"] {
+            become_it().note_data_dir(Path::new(data_dir));
+            assert_eq!(become_it().last_data_dir().as_deref(), Some(Path::new(data_dir)));
+        }
+        become_it().leave();
+        assert_eq!(become_it().last_data_dir(), None);
     }
 }

@@ -13,6 +13,8 @@ use crate::{
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     journal::{Journal, JournalError, lock_directory},
     metrics::Telemetry,
+    orphans,
+    other_directory::{self, nowhere},
     processes::Processes,
     underlay::{self, Underlay},
 };
@@ -50,7 +52,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     if leave.dry_run {
         return Ok(Vec::new());
     }
-    let only = alone().await?;
+    let only = alone(&config.data_dir, leave.force).await?;
     let was_there = config.data_dir.join(data_dir::NODE).exists();
     let leave = Leave { purge: leave.purge || !config.data_dir.exists(), ..leave };
     let (store, keyspace) = store(&config, leave)?;
@@ -67,7 +69,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     let core = Arc::clone(&agent.core);
     if was_there {
         join(&mut agent, leave).await?;
-        core.may_leave(leave)?;
+        core.may_leave(leave).await?;
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     if config.docker.is_some() {
@@ -90,16 +92,17 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
 /// # Errors
 /// If something is in use here, or cannot be removed.
 pub async fn forget(data_dir: &Path, force: bool) -> Result<(), RunError> {
-    let _only = alone().await?;
+    let _only = alone(data_dir, force).await?;
     if !data_dir.exists() {
         return Ok(());
     }
     let _lock = lock_directory(data_dir).map_err(started)?;
+    let (processes, host) = (Processes::open(data_dir).map_err(started)?, nowhere());
     if !force {
         check(data_dir)?;
+        orphans::refuse_if_any(&processes, &host).await?;
     }
     clear::kernel(&Linux::new()).await?;
-    let (processes, host) = (Processes::open(data_dir).map_err(started)?, nowhere());
     clear::processes(&processes, &host).await?;
     directory::forget_identity(data_dir).map_err(started)?;
     Ok(())
@@ -115,22 +118,23 @@ fn check(data_dir: &Path) -> Result<(), RunError> {
     Ok(refuse_if_in_use(&journal, &processes, &nowhere())?)
 }
 
-/// This host, wherever it is.
-fn nowhere() -> LinuxHost {
-    LinuxHost::new(watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into())))
-}
-
 fn started(error: JournalError) -> RunError {
     RunError::Start(chain(&error))
 }
 
-/// Becomes this host's agent, once none is there.
-async fn alone() -> Result<OnlyAgent, NotTheOnly> {
+/// Becomes this host's agent, once none is there: unless forced, with the data directory that the last one had.
+async fn alone(data_dir: &Path, force: bool) -> Result<OnlyAgent, RunError> {
     let deadline = Instant::now() + AGENT_PATIENCE;
     loop {
         match OnlyAgent::become_it() {
             Err(NotTheOnly::Another) if Instant::now() < deadline => sleep(LOOK).await,
-            only => return only,
+            only => {
+                let only = only?;
+                if !force {
+                    other_directory::refuse(&only, data_dir)?;
+                }
+                return Ok(only);
+            }
         }
     }
 }

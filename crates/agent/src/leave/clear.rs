@@ -61,7 +61,7 @@ pub(super) async fn processes(processes: &Processes, host: &dyn Host) -> Result<
         host.delete_netns(&netns_name(&id)).await?;
         processes.forget(&id)?;
     }
-    orphans::clear(processes, host).await
+    orphans::clear(orphans::find(processes, host).await?, host).await
 }
 
 async fn end(id: &ProcessId, directory: PathBuf) -> Result<(), Error> {

@@ -24,10 +24,17 @@ impl Cluster {
     /// The same on hosts that are there.
     #[track_caller]
     pub(crate) fn up_on(world: World) -> Self {
+        Self::up_with(world, &[])
+    }
+
+    /// The same with more `options` for each agent.
+    #[track_caller]
+    pub(crate) fn up_with(world: World, options: &[&str]) -> Self {
         let hosts = world.hosts().len();
         let store = world.host(1).consul();
         let cluster_store = format!("--cluster-store={}", store.url());
-        let start = |host: &Host| host.agent(&[&cluster_store, "--cluster-advertise=eth0"]);
+        let usual = [cluster_store.as_str(), "--cluster-advertise=eth0"];
+        let start = |host: &Host| host.agent(&[&usual, options].concat());
         let agents = world.hosts().iter().map(start).collect();
         let cluster = Self { agents, store, world };
         for host in cluster.world.hosts() {

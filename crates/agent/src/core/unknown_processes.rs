@@ -1,0 +1,65 @@
+//! What runs on this host and is not in the data directory: ended only once it is certain that it is nobody's.
+
+use super::Core;
+use crate::{error::chain, orphans};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long to leave alone what the cluster knows, before it is looked at again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+impl Core {
+    /// Ends the processes that neither the data directory nor the cluster knows. A directory that is not this host's, or is
+    /// older than what runs, knows less than there is: so only once this node is in its cluster, and what was there under its
+    /// name was given back.
+    pub(super) async fn clear_orphans(&self) {
+        // What was there under this node's name is given back at the same time: once is no news.
+        let (mut before, mut said) = (Vec::new(), false);
+        loop {
+            self.is_in().await;
+            let found = match orphans::find(&self.processes, &*self.host).await {
+                Ok(found) if found.is_empty() => return,
+                Ok(found) => found,
+                Err(error) => {
+                    return tracing::warn!(
+                        error = chain(&error),
+                        "cannot look for what an earlier agent left behind"
+                    );
+                }
+            };
+            // Looked up after they were found: who is put on a network meanwhile is known by then.
+            let Ok(cluster) = self.cluster().await else { continue };
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|netns| orphans::known_on(&cluster, netns).is_some());
+            if let Err(error) = orphans::clear(unknown, &*self.host).await {
+                tracing::warn!(error = chain(&error), "what an earlier agent left behind stays");
+            }
+            if known.is_empty() {
+                return;
+            }
+            if known == before && !said {
+                let node = known.iter().find_map(|netns| orphans::known_on(&cluster, netns));
+                let node = node.map(ToString::to_string);
+                tracing::warn!(netns = ?known, node, "processes of `weft run` that the cluster knows, and this data directory does not: they go on");
+                said = true;
+            }
+            before = known;
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until this node is in its cluster, and hears of it.
+    async fn is_in(&self) {
+        let (mut membership, mut picture) = (self.membership.clone(), self.picture.clone());
+        loop {
+            // Each is there as long as the agent is.
+            self.holds_its_place().await;
+            let _ = membership.wait_for(Option::is_none).await;
+            let _ =
+                picture.wait_for(|picture| picture.in_store().is_some() && picture.remains.is_none()).await;
+            if self.absence().is_none() {
+                return;
+            }
+        }
+    }
+}
