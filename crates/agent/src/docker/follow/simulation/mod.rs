@@ -7,6 +7,7 @@ mod engine;
 mod networks;
 mod orphans;
 mod random;
+mod settled;
 mod stranded;
 mod users;
 
