@@ -15,6 +15,7 @@ mod resolvers;
 mod rounds;
 
 pub(crate) use agreement::Agreement;
+pub(crate) use desired::has_way_out;
 pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{Report, Rounds};
 

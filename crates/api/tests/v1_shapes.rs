@@ -112,7 +112,7 @@ fn a_status() {
         },
         "fenced": [{"id": ID, "name": "web", "network": "overlay", "why": "its address went elsewhere"}],
         "round": {"at": "2026-11-22T12:00:01Z", "took_us": 1200, "steps": 0, "failures": []},
-        "problems": [],
+        "problems": [], "notes": ["network overlay has what 10.8.0.0/16 has"],
         "errors": [{
             "level": "warn", "message": "store out of reach, retrying", "times": 3,
             "first": "2026-11-22T12:00:00Z", "last": "2026-11-22T12:00:01Z"

@@ -92,6 +92,8 @@ pub struct Status {
     /// What somebody should look at, one sentence each: a network that the kernel has otherwise than it should, an
     /// endpoint that is fenced, a key that cannot be read.
     pub problems: Vec<String>,
+    /// What works, and is good to know, one sentence each.
+    pub notes: Vec<String>,
     /// The last warnings and errors in the log, newest first: those that are over, too.
     pub errors: Vec<Trouble>,
 }

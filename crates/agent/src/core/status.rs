@@ -8,7 +8,7 @@ use crate::{
     journal::{LocalEndpoint, LocalEndpoints},
     membership::Outside,
     picture::Gate,
-    reconcile::{Agreement, Report, clash},
+    reconcile::{Agreement, Report, clash, clash::Overlap, has_way_out},
     shared_names::shared_names,
     underlay::Underlay,
 };
@@ -72,6 +72,7 @@ impl Core {
             unknown_keys: cluster.unknown_kinds(),
             down: self.down(&cluster),
             round: report.as_deref().map(round),
+            notes: self.notes(&cluster, &underlay),
             problems: self.problems(
                 &cluster,
                 &underlay,
@@ -125,7 +126,11 @@ impl Core {
         let membership = membership.map(|outside| outside.beside(store_away));
         let membership = membership.into_iter().chain(refused);
         let here = membership.chain(underlay.problem.clone()).chain(self.host.shortage()).chain(fenced);
-        let here = here.chain(self.clashes(cluster, underlay));
+        let clashes = self.overlaps(cluster, underlay).into_iter().filter_map(|overlap| match overlap {
+            Overlap::Problem(text) => Some(text),
+            Overlap::Note(_) => None,
+        });
+        let here = here.chain(clashes);
         let shared = shared_names(cluster, &self.journal.endpoints());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
@@ -133,11 +138,22 @@ impl Core {
 
 impl Core {
     /// The networks with endpoints here whose addresses are something else's on this host.
-    fn clashes(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<String> {
+    fn overlaps(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<Overlap> {
         let endpoints = self.journal.endpoints();
-        let networks: BTreeMap<_, _> = endpoints.values().map(|e| (e.network_id, &e.network)).collect();
+        let mut networks: BTreeMap<_, _> = BTreeMap::new();
+        for local in endpoints.values() {
+            networks.entry(local.network_id).or_insert((&local.network, false)).1 |= has_way_out(local);
+        }
         let me = &self.config.node_name;
-        networks.values().filter_map(|network| clash::problem(network, me, cluster, underlay)).collect()
+        networks.into_values().filter_map(|network| clash::overlap(network, me, cluster, underlay)).collect()
+    }
+
+    fn notes(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<String> {
+        let note = |overlap| match overlap {
+            Overlap::Note(text) => Some(text),
+            Overlap::Problem(_) => None,
+        };
+        self.overlaps(cluster, underlay).into_iter().filter_map(note).collect()
     }
 }
 

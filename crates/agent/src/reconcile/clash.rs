@@ -16,29 +16,48 @@ pub(crate) fn in_the_way(
     own.chain(others).find(|used| used.overlaps(&pool))
 }
 
-/// What does not work here of a network, because of its addresses; `None` if all does.
-pub(crate) fn problem(
-    network: &Network,
+/// What a network and this host both have addresses for means here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Overlap {
+    /// Something does not work.
+    Problem(String),
+    /// All that has an address of the network works, and this host reaches whatever it reached.
+    Note(String),
+}
+
+/// What it means here that a network's addresses are something else's, too; `None` if they are not.
+pub(crate) fn overlap(
+    (network, has_way_out): (&Network, bool),
     me: &NodeName,
     cluster: &Cluster,
     underlay: &Underlay,
-) -> Option<String> {
+) -> Option<Overlap> {
     let pools = || network.subnets.iter().map(|subnet| subnet.pool);
     let fatal = pools().find_map(|pool| Some((pool, in_the_way(pool, me, cluster, underlay)?)));
     let shadowed = |pool: IpNet| underlay.uses.iter().find(|used| used.overlaps(&pool)).cloned();
+    let is_problem = has_way_out || fatal.is_some();
     let (said, (pool, used)) = match fatal {
         Some(clash) => (
             "its containers here have no way out and no published ports, and reach nothing of that range outside the network",
             clash,
         ),
         None => (
-            "what is there under addresses of the network is not reached from its containers, nor from this host while the \
-             network has a way out here",
+            if has_way_out {
+                "what is there under addresses of the network is not reached from its containers, nor from this host while \
+                 the network has a way out here"
+            } else {
+                "what is there under addresses of the network is not reached from its containers"
+            },
             pools().find_map(|pool| Some((pool, shadowed(pool)?)))?,
         ),
     };
-    Some(format!(
-        "network {} has {pool}, and on this host {} is {}: {said}; make a network with another --subnet for them",
+    let text = format!(
+        "network {} has {pool}, and on this host {} is {}: {said}",
         network.name, used.net, used.what
-    ))
+    );
+    Some(if is_problem {
+        Overlap::Problem(format!("{text}; make a network with another --subnet for them"))
+    } else {
+        Overlap::Note(text)
+    })
 }

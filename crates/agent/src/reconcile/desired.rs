@@ -41,7 +41,7 @@ pub(super) fn desired(
         desired.publish.extend(publish(*id, local, &ways_out));
         // Whoever needs the way out makes it for the whole segment.
         if let Some(segment) = desired.segments.get_mut(&vni) {
-            segment.egress |= local.default_route || is_routed(local);
+            segment.egress |= has_way_out(local);
         }
     }
     for (id, local) in endpoints.iter() {
@@ -166,6 +166,11 @@ fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOu
 
 /// Whether an engine has set routes through its gateway. Its containers leave through another network of the
 /// engine's; here they only need to get to the network's other segments.
+/// Whether an endpoint has packets leave its network through this host, or come in.
+pub(crate) fn has_way_out(local: &LocalEndpoint) -> bool {
+    local.default_route || is_routed(local)
+}
+
 fn is_routed(local: &LocalEndpoint) -> bool {
     local.engine.is_some() && !local.network.internal && local.network.segments().len() > 1
 }

@@ -316,6 +316,7 @@ impl Verbs for Fake {
             fenced: Vec::new(),
             round: None,
             problems: vec!["the clock is off by an hour".to_owned()],
+            notes: Vec::new(),
             errors: Vec::new(),
         }
     }

@@ -55,6 +55,9 @@ pub struct Status {
     pub round: Option<Round>,
     /// What somebody should look at, one sentence each.
     pub problems: Vec<String>,
+    /// What works, and is good to know, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The last warnings and errors in the agent's log, newest first, those that are over among them.
     #[serde(default)]
     pub errors: Vec<Logged>,

@@ -24,6 +24,7 @@ pub(super) fn of(status: &v1::Status, now: Timestamp, verbose: bool) -> String {
     let mark = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
     let problems = status.problems.iter().map(|problem| format!("{mark}!{mark:#} {problem}"));
     parts.extend(listed("To look at:", problems));
+    parts.extend(listed("Good to know:", status.notes.iter().map(|note| format!("- {note}"))));
     let errors = status.errors.iter().take(ERRORS).map(|error| {
         let times = if error.times > 1 { format!(" ({} times)", error.times) } else { String::new() };
         format!("{:>14}  {}{times}", ago(error.last, now), error.message)

@@ -100,4 +100,16 @@ fn what_a_host_elsewhere_needs_is_passed_over_and_refused_by_name() {
     });
     assert_eq!(problems(one), "[]");
     ping(one, "a", "b");
+
+    // Where the network has no way out, all that works goes on to work.
+    one.run(&["weft", "network", "create", "--internal", "--subnet", "10.0.9.0/24", "inner"]);
+    until("it is on both", SOON, || has_network(two, "inner"));
+    sleeper(two, "inner", "c", &[]);
+    two.run(&["sh", "-ec", "ip route del 10.0.6.0/23 dev tun0; ip route add 10.0.8.0/22 dev tun0"]);
+    until("it is told", SOON, || {
+        let status = two.output(&["weft", "status"]);
+        let text = String::from_utf8_lossy(&status.stdout).into_owned();
+        let note = "- network inner has 10.0.9.0/24, and on this host 10.0.8.0/22 is a route through tun0";
+        status.status.success() && text.contains(note)
+    });
 }

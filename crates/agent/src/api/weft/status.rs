@@ -40,6 +40,7 @@ fn report(status: Status) -> v1::Status {
         fenced: status.fenced.into_iter().map(fenced).collect(),
         round: status.round.map(round),
         problems: status.problems,
+        notes: status.notes,
         errors: status.errors.into_iter().map(logged).collect(),
     }
 }
