@@ -242,7 +242,7 @@ async fn follow_underlay(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> watch::Sender<Underlay> {
-    let mtu = weft_datapath::underlay::mtu(address, BTreeSet::new()).await.ok();
+    let mtu = weft_datapath::underlay::mtu(address, BTreeSet::new()).await.ok().map(|found| found.mtu);
     let underlay = watch::Sender::new(Underlay { mtu, ..Underlay::at(address) });
     let mut usage = Usage::new(&config.store, config.docker.is_some());
     usage.look(&underlay).await;

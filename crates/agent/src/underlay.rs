@@ -12,6 +12,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 pub(crate) use usage::Usage;
+use weft_datapath::underlay::Carries;
 use weft_model::InUse;
 use weft_netlink::{Changes, NetlinkError, Socket};
 use weft_store::Connections;
@@ -124,12 +125,14 @@ impl Underlay {
     }
 
     /// Takes how large a packet fits through. Returns whether that is news.
-    pub(crate) fn carries(&mut self, mtu: u32) -> bool {
-        let before = self.mtu.replace(mtu);
-        if let Some(before) = before.filter(|before| *before != mtu) {
-            tracing::info!(before, now = mtu, "what the hosts' network carries from here has changed");
+    pub(crate) fn carries(&mut self, found: &Carries) -> bool {
+        let Carries { mtu: now, device, peer } = found;
+        let before = self.mtu.replace(*now);
+        if let Some(before) = before.filter(|before| before != now) {
+            let (device, to) = (device.as_deref(), peer.map(tracing::field::display));
+            tracing::info!(before, now, device, to, "what the hosts' network carries from here has changed");
         }
-        before != Some(mtu)
+        before != Some(*now)
     }
 
     /// Takes what was found, and says it if it is news.

@@ -19,37 +19,51 @@ pub enum UnderlayError {
     Kernel(#[from] DatapathError),
 }
 
+/// How large a packet fits through the ways to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carries {
+    /// In bytes.
+    pub mtu: u32,
+    /// The device that carries no more, if there is one.
+    pub device: Option<String>,
+    /// The host that it leads to, if it is because of one.
+    pub peer: Option<IpAddr>,
+}
+
 /// The largest packet, in bytes, that fits through the devices which lead from `address` to `peers`. As long as nobody is
 /// there, or nothing leads there: through the one that has `address`, unless that is the loopback device; else through
 /// the one that the default route leads through.
 ///
 /// # Errors
 /// When the kernel does not say.
-pub async fn mtu(address: IpAddr, peers: BTreeSet<IpAddr>) -> Result<u32, UnderlayError> {
+pub async fn mtu(address: IpAddr, peers: BTreeSet<IpAddr>) -> Result<Carries, UnderlayError> {
     blocking(move || {
         let mut socket = Socket::open()?;
         // The way to itself leads to nobody.
         let peers = peers.into_iter().filter(|peer| *peer != address);
-        let ways: Vec<_> =
-            peers.filter_map(|peer| socket.way_to(peer).transpose()).collect::<Result<_, _>>()?;
+        let mut way_to = |peer| Some(socket.way_to(peer).transpose()?.map(|way| (Some(peer), way)));
+        let ways: Vec<_> = peers.filter_map(&mut way_to).collect::<Result<_, _>>()?;
         // Read after what names them.
         let links = socket.links()?;
         // An address of this host's own, whoever else says that it is there, is led to by the loopback device.
         let outside =
             |index: u32| links.iter().find(|link| link.index == index && link.kind != LinkKind::Loopback);
-        let carries = |(index, given): (u32, Option<u32>)| {
-            outside(index).map(|link| given.map_or(link.mtu, |given| given.min(link.mtu)))
+        let carries = |(peer, (index, given)): (Option<IpAddr>, (u32, Option<u32>))| {
+            let link = outside(index)?;
+            let mtu = given.map_or(link.mtu, |given| given.min(link.mtu));
+            Some(Carries { mtu, device: Some(link.name.clone()), peer })
         };
-        if let Some(least) = ways.into_iter().filter_map(carries).min() {
+        if let Some(least) = ways.into_iter().filter_map(carries).min_by_key(|way| way.mtu) {
             return Ok(least);
         }
         let addresses = socket.addresses()?;
         let own = addresses.iter().find(|a| a.net.addr() == address).and_then(|a| outside(a.link));
         if let Some(own) = own {
-            return Ok(own.mtu);
+            return Ok(Carries { mtu: own.mtu, device: Some(own.name.clone()), peer: None });
         }
         let far = if address.is_ipv4() { FAR_V4.into() } else { FAR_V6.into() };
-        Ok(socket.way_to(far)?.and_then(carries).unwrap_or(ETHERNET))
+        let default = socket.way_to(far)?.and_then(|way| carries((None, way)));
+        Ok(default.unwrap_or(Carries { mtu: ETHERNET, device: None, peer: None }))
     })
     .await?
 }

@@ -66,7 +66,7 @@ impl Network {
     /// [`RefusedMtu`] says why not.
     pub fn check_requested_mtu(&self, underlay: Option<u32>, vtep: IpAddr) -> Result<(), RefusedMtu> {
         let Some(asked) = self.requested_mtu()? else { return Ok(()) };
-        let least = self.least_mtu().max(MIN_REQUESTED_MTU);
+        let least = self.least_found_mtu();
         if asked < least {
             return Err(RefusedMtu::TooSmall { asked, least });
         }
@@ -76,6 +76,11 @@ impl Network {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The least MTU that it is given, or may ask for when it is created, in bytes.
+    pub fn least_found_mtu(&self) -> u32 {
+        self.least_mtu().max(MIN_REQUESTED_MTU)
     }
 
     /// The least MTU that its pools work with, in bytes.

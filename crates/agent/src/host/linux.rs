@@ -87,10 +87,10 @@ impl Host for LinuxHost {
 
     async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error> {
         let address = self.underlay.borrow().address;
-        let mtu = underlay::mtu(address, others).await;
-        let mtu = mtu.map_err(|error| Error::internal("cannot tell the MTU", error))?;
-        self.underlay.send_if_modified(|underlay| underlay.carries(mtu));
-        Ok(mtu)
+        let found = underlay::mtu(address, others).await;
+        let found = found.map_err(|error| Error::internal("cannot tell the MTU", error))?;
+        self.underlay.send_if_modified(|underlay| underlay.carries(&found));
+        Ok(found.mtu)
     }
 
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {

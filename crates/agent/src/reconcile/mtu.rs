@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::Instant;
-use weft_model::{Network, NetworkId, NodeName, Vni, overlay_mtu};
+use weft_model::{MIN_IPV6_MTU, MIN_REQUESTED_MTU, Network, NetworkId, NodeName, Vni, overlay_mtu};
 use weft_plan::{Desired, Kind, Observed, Place};
 
 /// For how long more must have fitted before it is made use of: what swings does not make containers swing.
@@ -25,18 +25,23 @@ impl Mtus {
 
     /// Takes what fits through each network now, and says what holds. A network that this node is on no longer is
     /// forgotten, and begins anew.
-    pub(super) fn follow(
+    pub(super) fn follow<'a>(
         &mut self,
         now: Instant,
-        fits: impl IntoIterator<Item = (NetworkId, Fits)>,
+        fits: impl IntoIterator<Item = (NetworkId, Fits<'a>)>,
     ) -> BTreeMap<NetworkId, u32> {
         let before = std::mem::take(&mut self.held);
-        let follow = |(id, fits): (NetworkId, Fits)| {
+        let follow = |(id, fits): (NetworkId, Fits<'a>)| {
             let Some(before) = before.get(&id) else { return (id, Held::new(fits)) };
             let held = before.follow(now, fits);
             if held.mtu != before.mtu {
                 let (network, before) = (id.short(), before.mtu);
-                tracing::info!(network, before, now = held.mtu, "the MTU of a network has changed");
+                match fits {
+                    Fits::Found { by: Some(node), .. } if held.mtu < before => {
+                        tracing::info!(network, before, now = held.mtu, %node, "the MTU of a network has changed");
+                    }
+                    _ => tracing::info!(network, before, now = held.mtu, "the MTU of a network has changed"),
+                }
             }
             (id, held)
         };
@@ -52,7 +57,11 @@ impl Mtus {
         }
         for (vni, segment) in &desired.segments {
             let held = self.held.get_mut(&segment.network).filter(|held| !held.asked);
-            if let Some((held, left)) = held.zip(left(there, *vni)) {
+            let ipv6 = segment.gateways.iter().any(|gateway| gateway.addr().is_ipv6());
+            let least = if ipv6 { MIN_IPV6_MTU } else { MIN_REQUESTED_MTU };
+            // No agent gives less than the least: that was somebody else.
+            let left = left(there, *vni).filter(|left| *left >= least);
+            if let Some((held, left)) = held.zip(left) {
                 held.mtu = held.mtu.min(left);
             }
         }
@@ -64,11 +73,15 @@ impl Mtus {
 
 /// How large a packet fits through a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fits {
+pub(super) enum Fits<'a> {
     /// What it asks for.
     Asked(u32),
     /// What its hosts can take now.
-    Found(u32),
+    Found {
+        mtu: u32,
+        /// The host that can take no more.
+        by: Option<&'a NodeName>,
+    },
 }
 
 /// An MTU that goes down at once, and up once more has fitted for a while.
@@ -81,14 +94,14 @@ struct Held {
 }
 
 impl Held {
-    fn new(fits: Fits) -> Self {
-        let (Fits::Asked(mtu) | Fits::Found(mtu)) = fits;
+    fn new(fits: Fits<'_>) -> Self {
+        let (Fits::Asked(mtu) | Fits::Found { mtu, .. }) = fits;
         Self { mtu, asked: matches!(fits, Fits::Asked(_)), more: None }
     }
 
-    fn follow(self, now: Instant, next: Fits) -> Self {
+    fn follow(self, now: Instant, next: Fits<'_>) -> Self {
         let fits = match next {
-            Fits::Found(fits) if fits > self.mtu => fits,
+            Fits::Found { mtu, .. } if mtu > self.mtu => mtu,
             _ => return Self::new(next),
         };
         let (least, since) = self.more.map_or((fits, now), |(least, since)| (least.min(fits), since));
@@ -110,12 +123,12 @@ fn left(there: &Observed, vni: Vni) -> Option<u32> {
 
 /// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with what
 /// its own underlay carries from its address. Of a host whose version does not say nothing is known.
-pub(super) fn fits(
-    cluster: &Cluster,
+pub(super) fn fits<'a>(
+    cluster: &'a Cluster,
     (id, network): (&NetworkId, &Network),
-    me: &NodeName,
+    me: &'a NodeName,
     own: (u32, IpAddr),
-) -> Fits {
+) -> Fits<'a> {
     // One that makes no sense was refused when the network was created: this is another version's.
     if let Some(asked) = network.requested_mtu().ok().flatten() {
         return Fits::Asked(asked);
@@ -123,11 +136,13 @@ pub(super) fn fits(
     let others = cluster.endpoints_of(id).map(|(_, endpoint)| &endpoint.node).filter(|node| *node != me);
     let others = others.filter_map(|name| {
         let node = cluster.nodes.get(name)?;
-        Some(overlay_mtu(node.underlay_mtu?, node.vtep))
+        Some((overlay_mtu(node.underlay_mtu?, node.vtep), name))
     });
-    let least = others.fold(overlay_mtu(own.0, own.1), u32::min);
-    // Below, the kernel switches IPv6 off; the hosts' network takes the packets in fragments.
-    Fits::Found(least.max(network.least_mtu()))
+    let own = (overlay_mtu(own.0, own.1), me);
+    let (mtu, by) = others.fold(own, |least, next| if next.0 < least.0 { next } else { least });
+    // Below, the kernel switches IPv6 off, and one host's mistake would have all send packets for a few bytes each. The
+    // hosts' network takes these in fragments.
+    Fits::Found { mtu: mtu.max(network.least_found_mtu()), by: Some(by) }
 }
 
 /// What fits through the underlay, as it was last found: it goes on to hold while it cannot be found.
@@ -167,12 +182,16 @@ mod tests {
     use proptest::prelude::*;
     use weft_plan::Segment;
 
+    fn found(mtu: u32) -> Fits<'static> {
+        Fits::Found { mtu, by: None }
+    }
+
     #[test]
     fn down_at_once_and_up_after_a_while() {
         let id = "0".repeat(64).parse().unwrap();
         let (mut mtus, start) = (Mtus::default(), Instant::now());
         let mut at =
-            |seconds, fits| mtus.follow(start + Duration::from_secs(seconds), [(id, Fits::Found(fits))])[&id];
+            |seconds, fits| mtus.follow(start + Duration::from_secs(seconds), [(id, found(fits))])[&id];
         assert_eq!(at(0, 8950), 8950);
         assert_eq!(at(1, 1450), 1450);
         assert_eq!(at(2, 8950), 1450);
@@ -196,13 +215,13 @@ mod tests {
     fn a_network_that_was_left_begins_anew() {
         let id = "0".repeat(64).parse().unwrap();
         let (mut mtus, now) = (Mtus::default(), Instant::now());
-        assert_eq!(mtus.follow(now, [(id, Fits::Found(1450))])[&id], 1450);
+        assert_eq!(mtus.follow(now, [(id, found(1450))])[&id], 1450);
         assert!(mtus.follow(now, []).is_empty());
-        assert_eq!(mtus.follow(now, [(id, Fits::Found(8950))])[&id], 8950);
+        assert_eq!(mtus.follow(now, [(id, found(8950))])[&id], 8950);
     }
 
     /// What is held after an agent has found devices of these MTUs, on a network for which `fits` holds.
-    fn after_a_restart(fits: Fits, devices: &[u32]) -> u32 {
+    fn after_a_restart(fits: Fits<'_>, devices: &[u32]) -> u32 {
         let (id, vni) = ("0".repeat(64).parse().unwrap(), Vni::try_from(256).unwrap());
         let mut there = Observed::default();
         let links = &mut there.places.entry(Place::Segment(vni)).or_default().links;
@@ -235,10 +254,11 @@ mod tests {
 
     #[test]
     fn a_restart_goes_on_from_what_is_there() {
-        assert_eq!(after_a_restart(Fits::Found(8950), &[1450, 1450]), 1450);
-        assert_eq!(after_a_restart(Fits::Found(1450), &[8950, 8950]), 1450);
-        assert_eq!(after_a_restart(Fits::Found(8950), &[1450, 8950]), 8950);
-        assert_eq!(after_a_restart(Fits::Found(8950), &[]), 8950);
+        assert_eq!(after_a_restart(found(8950), &[1450, 1450]), 1450);
+        assert_eq!(after_a_restart(found(1450), &[8950, 8950]), 1450);
+        assert_eq!(after_a_restart(found(8950), &[1450, 8950]), 8950);
+        assert_eq!(after_a_restart(found(8950), &[]), 8950);
+        assert_eq!(after_a_restart(found(8950), &[100, 100]), 8950);
         assert_eq!(after_a_restart(Fits::Asked(1400), &[1300, 1300]), 1400);
     }
 
@@ -261,8 +281,8 @@ mod tests {
                 now += Duration::from_secs(pause);
                 past.push((now, fits));
                 let before = held.map(|held| held.mtu);
-                let found = Fits::Found(fits);
-                let next = held.map_or(Held::new(found), |held| held.follow(now, found));
+                let next = found(fits);
+                let next = held.map_or(Held::new(next), |held| held.follow(now, next));
                 prop_assert!(next.mtu <= fits);
                 if before.is_some_and(|before| next.mtu > before) {
                     let recent = past.iter().rev().take_while(|(at, _)| now.duration_since(*at) < STEADY);

@@ -29,7 +29,7 @@ fn devices(host: &Host) -> u64 {
 fn all_sizes_pass(hosts: [&Host; 2], names: [&str; 2]) {
     for (host, from, to) in [(hosts[0], names[0], names[1]), (hosts[1], names[1], names[0])] {
         for size in ["1372", "1422", "1450", "4000", "9000"] {
-            exec(host, from, &["ping", "-c3", "-i0.3", "-W1", "-s", size, to]);
+            exec(host, from, &["ping", "-c3", "-i0.2", "-W1", "-s", size, to]);
         }
     }
 }
@@ -39,8 +39,9 @@ fn the_least_of_the_hosts_on_a_network_holds_and_is_followed() {
     let Some(world) = World::up(3) else { return };
     world.host(1).run(&["ip", "link", "set", "eth0", "mtu", "9000"]);
     world.host(3).run(&["ip", "link", "set", "eth0", "mtu", "1400"]);
-    let cluster = Cluster::up_on(world);
-    let [one, two, three] = [cluster.host(1), cluster.host(2), cluster.host(3)];
+    let mut cluster = Cluster::up_on(world);
+    let [one, two, three] = [1, 2, 3].map(|number| cluster.host(number).clone());
+    let [one, two, three] = [&one, &two, &three];
     cluster.create_network(&["overlay"]);
     sleeper(one, "overlay", "one", &[]);
     until("what fits the first alone", SOON, || mtu_of(one, "one") == 8950);
@@ -80,6 +81,27 @@ fn the_least_of_the_hosts_on_a_network_holds_and_is_followed() {
         assert_eq!(devices(host), 1350);
     }
     assert_eq!(["one", "four"].map(|name| mtu_of(cluster.host(1), name)), [1350, 1350]);
+
+    // What another host says while an agent is dead: that less fits holds from its start on, that more fits not yet.
+    for (says, holds) in [(1300, 1250), (1500, 1250)] {
+        cluster.agents[0].kill9();
+        three.run(&["ip", "link", "set", "eth0", "mtu", &says.to_string()]);
+        let heard = |host: &Host| {
+            let node = host.json(&["weft", "node", "inspect", "host3"]);
+            node[0]["underlay_mtu"] == says
+        };
+        until("the other one hears it", SOON, || heard(two));
+        cluster.agents[0].restart();
+        until("it hears it", SOON, || heard(one));
+        until("all have what holds", SOON, || {
+            [mtu_of(one, "one"), mtu_of(one, "four"), mtu_of(two, "two"), mtu_of(three, "three")]
+                == [holds; 4]
+        });
+        for host in [one, two, three] {
+            assert_eq!(host.run(&["weft", "plan"]).trim(), "");
+            assert_eq!(devices(host), holds);
+        }
+    }
 }
 
 #[test]
