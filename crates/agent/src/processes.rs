@@ -101,17 +101,26 @@ impl Processes {
     }
 
     /// The processes whose records were damaged, and set aside: there are only their directories.
-    pub(crate) fn strays(&self) -> Vec<ProcessId> {
-        let Ok(listing) = std::fs::read_dir(&self.directory) else { return Vec::new() };
-        let names = listing.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok());
-        names.filter(|id| !self.contains(id)).collect()
+    ///
+    /// # Errors
+    /// If these cannot be read: nobody knows then whose a namespace is.
+    pub(crate) fn strays(&self) -> Result<Vec<ProcessId>, Error> {
+        let listing = std::fs::read_dir(&self.directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let failed = |error| {
+            let what = format!(
+                "cannot read {}, so it is not known whose processes run here",
+                self.directory.display()
+            );
+            Error::internal(&what, error)
+        };
+        let listing = listing.map_err(failed)?;
+        let names = listing.into_iter().filter_map(|item| item.file_name().to_str()?.parse().ok());
+        Ok(names.filter(|id| !self.contains(id)).collect())
     }
 
-    /// Whether a network namespace belongs to a process that something is known of.
-    pub(crate) fn owns(&self, netns: &str) -> bool {
-        // First: it takes the lock, too.
-        let strays = self.strays();
-        self.lock().keys().chain(&strays).any(|id| netns_name(id) == netns)
+    /// Whether a network namespace belongs to a process that something is known of, one of the `strays` among them.
+    pub(crate) fn owns(&self, netns: &str, strays: &[ProcessId]) -> bool {
+        self.lock().keys().chain(strays).any(|id| netns_name(id) == netns)
     }
 
     /// Where a process's shim keeps its files.

@@ -111,7 +111,11 @@ impl Core {
         for process in self.processes.all() {
             self.watch(process);
         }
-        for stray in self.processes.strays() {
+        let strays = self.processes.strays().unwrap_or_else(|error| {
+            tracing::error!(error = chain(&error), "what is left of processes without a record stays");
+            Vec::new()
+        });
+        for stray in strays {
             let core = Arc::clone(self);
             tokio::spawn(async move { core.clear_stray(stray).await });
         }

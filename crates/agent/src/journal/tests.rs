@@ -106,7 +106,11 @@ fn a_process_without_a_record_is_noticed() {
     std::fs::create_dir_all(dir.path().join(format!("processes/{id}"))).unwrap();
     std::fs::write(dir.path().join(format!("processes/{id}.json")), "").unwrap();
     let processes = crate::processes::Processes::open(dir.path()).unwrap();
-    assert_eq!(processes.strays(), [id]);
+    assert_eq!(processes.strays().unwrap(), [id]);
+    // What cannot be read is not taken for nothing: whatever runs in a namespace of ours would be ended.
+    std::fs::rename(dir.path().join("processes"), dir.path().join("away")).unwrap();
+    let error = processes.strays().unwrap_err().to_string();
+    assert!(error.starts_with("cannot read /"), "{error}");
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) async fn kernel(datapath: &dyn Datapath) -> Result<(), Error> {
 /// If something of one cannot be ended, or removed.
 pub(super) async fn processes(processes: &Processes, host: &dyn Host) -> Result<(), Error> {
     let known = processes.all();
-    for id in known.iter().map(|process| process.id).chain(processes.strays()) {
+    for id in known.iter().map(|process| process.id).chain(processes.strays()?) {
         let directory = processes.directory(&id);
         end(&id, directory).await?;
         host.delete_netns(&netns_name(&id)).await?;
