@@ -1,5 +1,6 @@
 //! Where this host is on the hosts' network: the address that it advertises, followed while it moves.
 
+mod stores;
 mod usage;
 
 use crate::{
@@ -82,6 +83,10 @@ pub(crate) async fn follow(
         })
         .ok();
     let mut used = Instant::now();
+    // What this host has to begin with: only what it had can be gone.
+    if let Some(connections) = &connections {
+        give_up_lost(connections).await;
+    }
     loop {
         let change = async {
             match &mut changes {

@@ -1,6 +1,6 @@
 //! What this host uses of the address space.
 
-use super::Underlay;
+use super::{Underlay, stores::Stores};
 use std::{net::IpAddr, time::Duration};
 use tokio::{
     net::lookup_host,
@@ -19,7 +19,7 @@ const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 /// the first (systemd-resolved.service(8)).
 const RESOLV_CONFS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 
-/// How long the addresses of the store's servers are good, and how long to wait for one that is asked for.
+/// How often to ask for the addresses of the store's servers, and how long to wait for one that is asked for.
 const STORES_PERIOD: Duration = Duration::from_secs(60);
 const STORES_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -29,7 +29,7 @@ pub(crate) struct Usage {
     /// The store's servers, by address or name.
     servers: Vec<String>,
     /// Their addresses, as far as they are known.
-    stores: Vec<IpAddr>,
+    stores: Stores,
     /// When they were asked for.
     asked: Option<Instant>,
     /// Whether there may be an engine.
@@ -42,7 +42,7 @@ impl Usage {
             StoreUrl::Consul(remote) | StoreUrl::Etcd(remote) => remote.servers.clone(),
             StoreUrl::Embedded(_) => Vec::new(),
         };
-        Self { servers, stores: Vec::new(), asked: None, docker }
+        Self { servers, stores: Stores::default(), asked: None, docker }
     }
 
     /// Asks for the addresses of the store's servers, all at once. Those of one that is not told stay as they were.
@@ -54,14 +54,8 @@ impl Usage {
         let found = self.servers.iter().map(|server| timeout(STORES_PATIENCE, lookup_host(server)));
         let found = futures::future::join_all(found).await;
         let all_told = found.iter().all(|found| matches!(found, Ok(Ok(_))));
-        let mut stores: Vec<_> =
-            found.into_iter().flatten().flatten().flatten().map(|address| address.ip()).collect();
-        if !all_told {
-            stores.extend(&self.stores);
-        }
-        stores.sort();
-        stores.dedup();
-        self.stores = stores;
+        let told = found.into_iter().flatten().flatten().flatten().map(|address| address.ip());
+        self.stores.take(told, all_told, Instant::now());
     }
 
     /// Looks, and says so where it has changed. What cannot be seen now stays as it was.

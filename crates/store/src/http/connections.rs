@@ -13,19 +13,33 @@ use tokio::sync::watch;
 /// What a store's clients are connected from; one for all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Connections {
-    used: Arc<Mutex<BTreeSet<IpAddr>>>,
+    addresses: Arc<Mutex<Addresses>>,
     /// How often they were given up.
     given_up: Arc<watch::Sender<u64>>,
 }
 
+#[derive(Debug, Default)]
+struct Addresses {
+    /// What connections come from.
+    used: BTreeSet<IpAddr>,
+    /// Those that this host had when it was looked last.
+    had: BTreeSet<IpAddr>,
+}
+
 impl Connections {
-    /// Gives up all connections if some come from an address that is not one of `here`, those that this host has: what
-    /// is under way on them fails at once, and what is asked from now on is asked on new ones.
+    /// Gives up all connections if some come from an address that is not one of `here` any more, those that this host
+    /// has: what is under way on them fails at once, and what is asked from now on is asked on new ones.
+    ///
+    /// One that never was there says nothing: a local route makes a whole range this host's (`ip route add local`), and
+    /// no interface has an address of it.
     ///
     /// Returns the addresses that are gone.
     pub fn keep_from(&self, here: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
-        let mut used = self.used();
-        let gone: BTreeSet<_> = used.iter().copied().filter(|from| !here.contains(from)).collect();
+        let mut addresses = self.addresses();
+        let Addresses { used, had } = &mut *addresses;
+        let gone: BTreeSet<_> =
+            used.iter().copied().filter(|from| had.contains(from) && !here.contains(from)).collect();
+        had.clone_from(here);
         if !gone.is_empty() {
             used.clear();
             self.given_up.send_modify(|times| *times += 1);
@@ -37,7 +51,7 @@ impl Connections {
     pub(super) fn come_from(&self, address: IpAddr) {
         let address = address.to_canonical();
         if !address.is_loopback() {
-            self.used().insert(address);
+            self.addresses().used.insert(address);
         }
     }
 
@@ -51,9 +65,9 @@ impl Connections {
         Fate(self.given_up.subscribe())
     }
 
-    fn used(&self) -> MutexGuard<'_, BTreeSet<IpAddr>> {
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
         // Each change of it is whole.
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,6 +89,22 @@ impl Fate {
 mod tests {
     use super::*;
     use futures::FutureExt;
+
+    #[test]
+    fn an_address_that_no_interface_ever_had_is_not_gone() {
+        let connections = Connections::default();
+        let here = |address: &str| BTreeSet::from([address.parse::<IpAddr>().unwrap()]);
+        for from in ["127.0.0.9", "192.0.2.1", "fd00::7"] {
+            connections.come_from(from.parse().unwrap());
+        }
+        for _ in 0..3 {
+            assert!(connections.keep_from(&here("192.0.2.9")).is_empty());
+        }
+        // An interface gets it, and loses it.
+        assert!(connections.keep_from(&here("fd00::7")).is_empty());
+        assert_eq!(connections.keep_from(&here("192.0.2.9")), here("fd00::7"));
+        assert_eq!(connections.times_given_up(), 1);
+    }
 
     #[test]
     fn they_are_given_up_where_an_address_of_theirs_is_gone() {

@@ -131,3 +131,35 @@ fn the_store_is_asked_from_the_address_that_is_left() {
         two.run(&["sh", "-c", "rm -rf /var/lib/weft"]);
     }
 }
+
+/// A local route makes a whole range this host's, and no interface has an address of it.
+#[test]
+fn an_address_that_no_interface_has_can_be_asked_from() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [1, 2].map(|number| world.host(number));
+    let consul = one.consul();
+    two.run(&[
+        "sh",
+        "-ec",
+        "ip route add local 192.0.2.0/24 dev lo
+        ip route add 192.168.77.11/32 dev eth0 src 192.0.2.5",
+    ]);
+    one.run(&["ip", "route", "add", "192.0.2.0/24", "via", "192.168.77.12"]);
+    let agent = two.agent(&[&format!("--cluster-store={}", consul.url()), "--cluster-advertise=eth0"]);
+    until("it asks from there", SOON, || {
+        two.run(&["ss", "-Htn", "state", "established"]).contains("192.0.2.5:")
+    });
+    // An address that goes has the agent look at once, and give up what it thinks is lost.
+    for turn in 0..5 {
+        let address = format!("192.168.78.{turn}/24");
+        two.run(&["ip", "address", "add", &address, "dev", "eth0"]);
+        two.run(&["ip", "address", "del", &address, "dev", "eth0"]);
+        let name = format!("net{turn}");
+        two.run(&["weft", "network", "create", &name]);
+        until("it was looked at", SOON, || two.output(&["weft", "status"]).status.success());
+    }
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_secs(4) {
+        assert!(!agent.log().contains("addresses are gone"), "{}", agent.log());
+    }
+}
