@@ -126,6 +126,14 @@ fn an_engines_end_has_the_mtu_that_fits_wherever_it_is() {
             fits(&host, steps);
             assert_eq!(mtu(&host), steps.to_string());
         }
+        // Whatever others call it, and say of it, and if it is the same again each time.
+        for alias in ["theirs", ""] {
+            host.sh(&format!("ip -n box link set eth0 alias '{alias}'"));
+            for steps in [1250, 1300] {
+                fits(&host, steps);
+                assert_eq!(mtu(&host), steps.to_string());
+            }
+        }
         // A container may want less than fits.
         host.sh("ip -n box link set eth0 mtu 1200");
         fits(&host, 1450);

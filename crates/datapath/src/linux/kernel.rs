@@ -168,18 +168,32 @@ impl Kernel {
         Ok(())
     }
 
-    /// Sets the end that an engine has, which calls it as it likes: it is known by the alias that both ends were born with.
+    /// Sets the end that an engine has, which calls it as it likes: it is known by the numbers that both ends have of each
+    /// other. Its alias, others may change.
     fn set_far(&mut self, place: &Place, name: &IfName, far: &Far) -> Result<(), Error> {
         let near = self.at(place)?.socket.links()?.into_iter().find(|link| link.name == name.as_str());
-        let alias = near.and_then(|near| near.alias);
+        let Some((near, below)) = near.and_then(|near| Some((near.index, near.below?))) else {
+            return Ok(());
+        };
+        let there = match Namespace::open(&far.netns) {
+            Ok(there) => there,
+            Err(error) if error.is_gone() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if self.at(place)?.socket.namespace_id(&there)? != below.namespace {
+            return Ok(());
+        }
         let there = match self.at(&Place::Container(far.netns.clone())) {
             Ok(there) => there,
             Err(Error::Namespace(error)) if error.is_gone() => return Ok(()),
             Err(error) => return Err(error),
         };
-        let same = |link: &Link| link.kind == LinkKind::Veth && alias.is_some() && link.alias == alias;
+        let is_its_end = |link: &Link| {
+            let of = link.below.map(|below| below.index);
+            link.kind == LinkKind::Veth && link.index == below.index && of == Some(near)
+        };
         // It may have gone since it was seen: the near one goes with it.
-        let Some(end) = there.socket.links()?.into_iter().find(same) else { return Ok(()) };
+        let Some(end) = there.socket.links()?.into_iter().find(is_its_end) else { return Ok(()) };
         Ok(there.socket.request(weft_netlink::set_link(end.index, LinkSetting::Mtu(far.mtu)))?)
     }
 
