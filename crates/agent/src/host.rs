@@ -8,7 +8,11 @@ mod sandbox;
 pub(crate) use linux::LinuxHost;
 pub(crate) use only::{NotTheOnly, OnlyAgent};
 
-use crate::{error::Error, fingerprint::Fingerprint, underlay::Underlay};
+use crate::{
+    error::Error,
+    fingerprint::Fingerprint,
+    underlay::{EnginePool, Underlay},
+};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -32,6 +36,9 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// Takes note of what an engine on this host uses of the address space, besides what is ours.
     fn engine_uses(&self, _ranges: Vec<InUse>) {}
+
+    /// Takes note of where an engine on this host takes pools from.
+    fn engine_pools(&self, _pools: Vec<EnginePool>) {}
 
     /// How large a packet fits through the devices that lead to `others`, in bytes. From then on the underlay says so.
     async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error>;

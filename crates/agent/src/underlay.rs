@@ -1,5 +1,6 @@
 //! Where this host is on the hosts' network: the address that it advertises, followed while it moves.
 
+mod pools;
 mod stores;
 mod usage;
 
@@ -7,6 +8,7 @@ use crate::{
     advertise::{Advertise, NoAddress},
     error::chain,
 };
+pub(crate) use pools::EnginePool;
 use std::{net::IpAddr, time::Duration};
 use tokio::{
     sync::watch,
@@ -40,6 +42,10 @@ pub(crate) struct Underlay {
     pub(crate) uses: Vec<InUse>,
     /// What an engine on it has networks for, which are not ours; part of `uses` a moment later.
     pub(crate) engine: Vec<InUse>,
+    /// Where that engine takes pools from, once it has said so.
+    pub(crate) engine_pools: Option<Vec<EnginePool>>,
+    /// What of that networks are kept from, though nothing is there yet.
+    pub(crate) pools: Vec<InUse>,
     /// How large a packet fits through the devices that lead to the others, in bytes, once that is known.
     pub(crate) mtu: Option<u32>,
 }
@@ -126,7 +132,20 @@ async fn give_up_lost(connections: &Connections) {
 impl Underlay {
     /// At `address`, where others can reach it.
     pub(crate) fn at(address: IpAddr) -> Self {
-        Self { address, problem: None, uses: Vec::new(), engine: Vec::new(), mtu: None }
+        Self {
+            address,
+            problem: None,
+            uses: Vec::new(),
+            engine: Vec::new(),
+            engine_pools: None,
+            pools: Vec::new(),
+            mtu: None,
+        }
+    }
+
+    /// What this node says that it uses.
+    pub(crate) fn said(&self) -> Vec<InUse> {
+        InUse::as_recorded(self.uses.iter().chain(&self.pools).cloned().collect())
     }
 
     /// Takes how large a packet fits through. Returns whether that is news.

@@ -4,7 +4,7 @@ use super::{Host, InSandbox, Inside, containers, sandbox};
 use crate::{
     error::{Error, Kind, chain},
     open_files,
-    underlay::Underlay,
+    underlay::{EnginePool, Underlay},
 };
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -81,6 +81,13 @@ impl Host for LinuxHost {
         // It is published at the next look at what this host uses.
         self.underlay.send_if_modified(|underlay| {
             underlay.engine = ranges;
+            false
+        });
+    }
+
+    fn engine_pools(&self, pools: Vec<EnginePool>) {
+        self.underlay.send_if_modified(|underlay| {
+            underlay.engine_pools = Some(pools);
             false
         });
     }

@@ -206,14 +206,19 @@ impl Rounds {
     ) -> Result<Arc<Report>, Error> {
         let mut reports = self.reports.clone();
         let wanted = |report: &Option<Arc<Report>>| report.as_ref().is_some_and(|report| shows(report));
-        if let Ok(Ok(report)) = timeout(patience, reports.wait_for(wanted)).await
-            && let Some(report) = report.as_ref()
-        {
-            return Ok(Arc::clone(report));
-        }
-        let message = format!(
-            "the kernel's network state was not brought up to date within {patience:?}; see `weft status`"
-        );
+        let message = match timeout(patience, reports.wait_for(wanted)).await {
+            Ok(Ok(report)) => match report.as_ref() {
+                Some(report) => return Ok(Arc::clone(report)),
+                None => "the kernel's network state was not looked at; see `weft status`".to_owned(),
+            },
+            // Nobody makes rounds any more.
+            Ok(Err(_)) => {
+                "the agent stopped before the kernel's network state was brought up to date".to_owned()
+            }
+            Err(_) => format!(
+                "the kernel's network state was not brought up to date within {patience:?}; see `weft status`"
+            ),
+        };
         Err(Error::new(Kind::Internal, message))
     }
 

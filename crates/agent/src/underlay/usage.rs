@@ -1,6 +1,10 @@
 //! What this host uses of the address space.
 
-use super::{Underlay, stores::Stores};
+use super::{
+    Underlay,
+    pools::{self, EnginePool},
+    stores::Stores,
+};
 use std::{net::IpAddr, time::Duration};
 use tokio::{
     net::lookup_host,
@@ -67,14 +71,19 @@ impl Usage {
             resolv_conf += &text(path).await.unwrap_or_default();
             resolv_conf.push('\n');
         }
-        let daemon_json = text(DAEMON_JSON).await;
-        let Underlay { address, engine, .. } = underlay.borrow().clone();
-        let mut uses = self.of(address, &routes, &resolv_conf, daemon_json.as_deref());
+        let Underlay { address, engine, engine_pools, .. } = underlay.borrow().clone();
+        let engine_pools = match engine_pools {
+            Some(told) => told,
+            // No engine has answered yet.
+            None => text(DAEMON_JSON).await.map(|text| pools::of_settings(&text)).unwrap_or_default(),
+        };
+        let mut uses = self.of(address, &routes, &resolv_conf, &engine_pools);
         uses.extend(engine);
         let uses = InUse::as_recorded(uses);
+        let pools = if self.docker { pools::given(&engine_pools) } else { Vec::new() };
         underlay.send_if_modified(|underlay| {
-            let changed = underlay.uses != uses;
-            underlay.uses = uses;
+            let changed = (&underlay.uses, &underlay.pools) != (&uses, &pools);
+            (underlay.uses, underlay.pools) = (uses, pools);
             changed
         });
     }
@@ -85,7 +94,7 @@ impl Usage {
         address: IpAddr,
         routes: &[Routed],
         resolv_conf: &str,
-        daemon_json: Option<&str>,
+        engine_pools: &[EnginePool],
     ) -> Vec<InUse> {
         let far = |address: &IpAddr| !address.is_loopback() && !address.is_unspecified();
         let stores =
@@ -106,7 +115,7 @@ impl Usage {
         });
         let own = InUse::vital(address.into(), "its own address");
         let all: Vec<_> = routes_used.chain([own]).chain(stores).chain(servers).collect();
-        let gateway = self.docker.then(|| engines_gateway(routes, daemon_json)).flatten();
+        let gateway = self.docker.then(|| pools::gateway(routes, engine_pools)).flatten();
         all.into_iter().chain(gateway).collect()
     }
 }
@@ -115,39 +124,6 @@ impl Usage {
 async fn text(path: &'static str) -> Option<String> {
     let content = tokio::task::spawn_blocking(move || std::fs::read(path)).await.ok()?.ok()?;
     Some(String::from_utf8_lossy(&content).into_owned())
-}
-
-/// Where a Docker engine will have its bridge `docker_gwbridge`, which it makes with the first container that needs a way
-/// out: in the first of its pools that nothing uses.
-fn engines_gateway(routes: &[Routed], daemon_json: Option<&str>) -> Option<InUse> {
-    if routes.iter().any(|route| route.by == By::Route("docker_gwbridge".to_owned())) {
-        return None;
-    }
-    let is_free =
-        |pool: &weft_model::IpNet| !routes.iter().any(|r| r.net.contains(pool) || pool.contains(&r.net));
-    let pool = engine_pools(daemon_json).into_iter().find(is_free)?;
-    Some(InUse::new(pool, "Docker's docker_gwbridge, which the engine is yet to make"))
-}
-
-/// Docker's pools for local networks, in order: `default-address-pools` of its settings, or those it has by itself
-/// (moby, `daemon/libnetwork/ipamutils/utils.go`: 172.17.0.0/16 to 172.31.0.0/16, 192.168.0.0/20 and so on).
-fn engine_pools(daemon_json: Option<&str>) -> Vec<weft_model::IpNet> {
-    let settings: serde_json::Value =
-        daemon_json.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let pool = |pool: &serde_json::Value| {
-        let base: weft_model::IpNet = pool["base"].as_str()?.parse().ok()?;
-        let size = u8::try_from(pool["size"].as_u64()?).ok()?;
-        // Of a large base the first few are enough to pass over.
-        base.subnets(size).ok().map(|subnets| subnets.take(256).collect::<Vec<_>>())
-    };
-    let given = settings["default-address-pools"].as_array();
-    let given: Vec<_> = given.into_iter().flatten().filter_map(pool).flatten().collect();
-    if !given.is_empty() {
-        return given;
-    }
-    let large = (17..32).filter_map(|n| weft_model::IpNet::new([172, n, 0, 0].into(), 16).ok());
-    let small = (0..16).filter_map(|n| weft_model::IpNet::new([192, 168, n * 16, 0].into(), 20).ok());
-    large.chain(small).collect()
 }
 
 #[cfg(test)]
@@ -169,18 +145,18 @@ mod tests {
             route("172.17.0.0/16", "docker0", true),
             Routed { by: By::Address("lo".to_owned()), ..route("10.0.7.7/32", "", true) },
         ];
-        let of = |daemon: Option<&str>| {
+        let of = |pools: &[EnginePool]| {
             let uses = usage.of(
                 "10.0.1.12".parse().unwrap(),
                 &routes,
                 "nameserver 10.9.9.9\nnameserver 127.0.0.53\n",
-                daemon,
+                pools,
             );
             let told = |one: &InUse| format!("{} {}{}", one.net, one.what, if one.vital { "!" } else { "" });
             InUse::as_recorded(uses).iter().map(told).collect::<Vec<_>>()
         };
         assert_eq!(
-            of(None),
+            of(&[]),
             [
                 "10.0.1.0/24 the hosts' network!",
                 "10.0.1.12/32 its own address!",
@@ -193,8 +169,7 @@ mod tests {
                 "10.0.7.7/32 an address of lo",
             ]
         );
-        let pools = r#"{"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}"#;
-        assert!(of(Some(pools)).iter().any(|line| line.starts_with("10.200.0.0/24 Docker's")));
-        assert!(of(Some("{ not json")).iter().any(|line| line.starts_with("172.18.0.0/16 Docker's")));
+        let pools = [("10.200.0.0/16".parse().unwrap(), 24)];
+        assert!(of(&pools).iter().any(|line| line.starts_with("10.200.0.0/24 Docker's")));
     }
 }

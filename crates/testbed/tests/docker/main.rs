@@ -16,6 +16,7 @@ mod mtu;
 mod names;
 mod networks;
 mod nightly;
+mod pools;
 mod proxy;
 mod races;
 mod refusals;

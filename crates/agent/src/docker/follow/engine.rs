@@ -1,5 +1,6 @@
 //! What is asked of an engine. The simulation has one of its own.
 
+use crate::underlay::EnginePool;
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use std::{path::PathBuf, sync::Arc};
@@ -27,6 +28,9 @@ pub(crate) trait Engine: Send + Sync + 'static {
 
     /// The version of the API that is spoken with it.
     fn api(&self) -> ApiVersion;
+
+    /// Where it takes pools from, as far as it was told.
+    async fn pools(&self) -> Result<Vec<EnginePool>, EngineError>;
 
     /// Its networks, without who is on them.
     async fn networks(&self) -> Result<NetworkList, EngineError>;
@@ -79,6 +83,11 @@ impl Engine for engine::Engine {
 
     fn api(&self) -> ApiVersion {
         self.api()
+    }
+
+    async fn pools(&self) -> Result<Vec<EnginePool>, EngineError> {
+        let pools = self.info().await?.default_address_pools;
+        Ok(pools.iter().filter_map(|pool| Some((pool.base.parse().ok()?, pool.size))).collect())
     }
 
     async fn networks(&self) -> Result<NetworkList, EngineError> {

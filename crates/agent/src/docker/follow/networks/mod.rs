@@ -8,6 +8,7 @@ use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news
 use crate::{
     cluster::Cluster,
     docker::{Mapped, Shared},
+    error::chain,
 };
 use likeness::subnets_of;
 use plan::{Scene, Step, plan};
@@ -55,6 +56,13 @@ impl<'f> Networks<'f> {
     /// from there.
     pub(super) async fn follow(mut self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
         let mut picture = self.follower.core.picture.clone();
+        // They are the same for as long as the engine runs.
+        match self.engine.pools().await {
+            Ok(pools) => self.follower.core.host.engine_pools(pools),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "Docker does not say where it takes pools from");
+            }
+        }
         self.list().await?;
         let mut listed = Instant::now();
         loop {

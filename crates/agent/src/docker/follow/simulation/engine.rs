@@ -1,8 +1,11 @@
 //! An engine in memory, which asks the real door as real ones do, and can go wrong. It outlives the agents.
 
-use crate::docker::{
-    door::Driver,
-    follow::engine::{Engine, EngineAddress},
+use crate::{
+    docker::{
+        door::Driver,
+        follow::engine::{Engine, EngineAddress},
+    },
+    underlay::EnginePool,
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
@@ -211,6 +214,10 @@ impl Engine for Connected {
 
     fn api(&self) -> ApiVersion {
         ApiVersion::NEWEST
+    }
+
+    async fn pools(&self) -> Result<Vec<EnginePool>, EngineError> {
+        Ok(Vec::new())
     }
 
     async fn networks(&self) -> Result<NetworkList, EngineError> {
