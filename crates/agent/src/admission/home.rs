@@ -38,6 +38,11 @@ impl Place {
         self.root.strip_suffix("/v1/").unwrap_or(&self.root)
     }
 
+    /// Whether it is a file of this host.
+    pub(crate) fn is_here(&self) -> bool {
+        self.kind == "embedded"
+    }
+
     /// Whether both are one store as far as anybody can tell: one server and the prefix in common.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.root == other.root && !self.servers.is_disjoint(&other.servers)
@@ -85,6 +90,7 @@ mod tests {
         assert!(!three.is_same(&place("etcd://a:8500")));
         assert!(!three.is_same(&Place::new("consul://a:8500", "wfet/v1/")));
         let file = place("embedded:/var/lib/weft/store.redb");
+        assert!(file.is_here() && !three.is_here());
         assert!(file.is_same(&file) && !file.is_same(&place("embedded:/srv/store.redb")));
     }
 

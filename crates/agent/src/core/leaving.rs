@@ -67,13 +67,13 @@ impl Core {
         if leave.dry_run {
             return Ok(());
         }
-        let node = &self.config.node_name;
         if let Some(why) = self.absence() {
             return Err(Error::conflict(format!(
-                "this host cannot leave now: {why}. What it has in the cluster stays there until `weft node rm {node}` on \
-                 another host; to leave all the same, use --force"
+                "this host cannot leave now: {why}. {}; to leave all the same, use --force",
+                self.what_stays()
             )));
         }
+        let node = &self.config.node_name;
         let others = self.known().nodes.keys().filter(|name| *name != node).count();
         match &self.config.store_serve {
             Some(_) if others > 0 => Err(Error::conflict(format!(
@@ -81,6 +81,16 @@ impl Core {
                  or use --force"
             ))),
             _ => Ok(()),
+        }
+    }
+
+    /// What becomes of what a host has in the cluster that cannot give it back.
+    pub(crate) fn what_stays(&self) -> String {
+        let (node, store) = (&self.config.node_name, self.admission.place());
+        if store.is_here() {
+            format!("What it has in the cluster stays in the store, which is a file of this host: {store}")
+        } else {
+            format!("What it has in the cluster stays there until `weft node rm {node}` on another host")
         }
     }
 

@@ -76,14 +76,14 @@ impl Leaver {
     }
 
     async fn leave_store(&self) -> Result<(), Error> {
-        let name = &self.core.config.node_name;
         let left = match &self.absent {
             Some(why) => Err(why.clone()),
             None => self.core.give_back(&*self.store).await.map_err(|error| chain(&error)),
         };
         left.map_err(|why| {
             Error::conflict(format!(
-                "what this host has in the cluster stays there until `weft node rm {name}` on another host: {why}"
+                "nothing could be given back in the store: {why}. {}",
+                self.core.what_stays()
             ))
         })
     }
