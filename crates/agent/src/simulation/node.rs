@@ -185,6 +185,11 @@ impl Node {
         self.running.as_ref().is_some_and(|running| !running.life.is_over())
     }
 
+    /// Whether the agent has given up, since another seems to be up under its name.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.parts.iter().any(Task::has_ended))
+    }
+
     /// Gives the agent another store at its next start. Returns the one before, and what it is called.
     pub(crate) fn turn_to(&mut self, store: &MemoryStore, name: &str) -> (MemoryStore, String) {
         let before = std::mem::replace(&mut self.store, store.another_way());

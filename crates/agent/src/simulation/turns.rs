@@ -106,6 +106,13 @@ enum Handle {
     Tokio(AbortHandle),
 }
 
+impl<T> Task<T> {
+    /// Whether it came to its end, and nobody has asked for its result.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.result.is_empty()
+    }
+}
+
 impl<T> Future for Task<T> {
     /// None if it did not live to tell.
     type Output = Option<T>;

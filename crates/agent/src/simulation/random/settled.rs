@@ -21,6 +21,11 @@ impl World {
     /// Waits until journals, store and kernels agree, and every promise is kept.
     pub(super) async fn settle(&mut self) {
         self.eventually(async |world| {
+            // As its unit does.
+            for node in world.nodes.iter_mut().filter(|node| node.has_given_up()) {
+                node.kill().await;
+                node.start();
+            }
             let cluster = world.cluster().await?;
             agrees_with_itself(&cluster)?;
             world.keeps_its_promises(&cluster)?;
@@ -66,7 +71,7 @@ impl World {
         self.check();
     }
 
-    async fn eventually(&self, holds: impl AsyncFn(&Self) -> Result<(), String>) {
+    async fn eventually(&mut self, holds: impl AsyncFn(&mut Self) -> Result<(), String>) {
         let began = Instant::now();
         while let Err(why) = holds(self).await {
             assert!(began.elapsed() < PATIENCE, "still so after {PATIENCE:?}: {why}");

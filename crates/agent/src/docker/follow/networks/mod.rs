@@ -54,15 +54,28 @@ impl<'f> Networks<'f> {
 
     /// Goes round until the engine does not answer. Safe to cancel at any time: whoever connects next goes on
     /// from there.
-    pub(super) async fn follow(mut self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
-        let mut picture = self.follower.core.picture.clone();
-        // They are the same for as long as the engine runs.
-        match self.engine.pools().await {
-            Ok(pools) => self.follower.core.host.engine_pools(pools),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "Docker does not say where it takes pools from");
+    pub(super) async fn follow(self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
+        let (engine, host) = (Arc::clone(&self.engine), Arc::clone(&self.follower.core.host));
+        // They are the same for as long as the engine runs. It runs programs to answer, which takes seconds where much goes
+        // on: nothing waits for that.
+        let pools = async {
+            match engine.pools().await {
+                Ok(pools) => host.engine_pools(pools),
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "Docker does not say where it takes pools from");
+                }
             }
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            ended = self.go_round(news) => ended,
+            never = pools => never,
         }
+    }
+
+    async fn go_round(mut self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
+        let mut picture = self.follower.core.picture.clone();
         self.list().await?;
         let mut listed = Instant::now();
         loop {
