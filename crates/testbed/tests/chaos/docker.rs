@@ -23,6 +23,11 @@ pub(crate) const WAITING: &str = "waiting";
 pub(crate) const ASIDE: &str = "aside";
 pub(crate) const FOREIGN: &str = "foreign";
 
+/// What one of them is called in an engine: a name that two hosts have is a problem in `weft status`.
+pub(crate) fn called(name: &str, engine: &Engine) -> String {
+    format!("{name}-{}", engine.host().name())
+}
+
 /// Each by the number of its host.
 #[track_caller]
 pub(crate) fn start_engines(world: &World, engines: &[(usize, Release)]) -> BTreeMap<usize, Engine> {
@@ -104,8 +109,9 @@ impl Stage<'_> {
     pub(crate) fn engines_refuse(&mut self) {
         let [start, stop] =
             ["start", "stop"].map(|verb| move |name: &str| (format!("/containers/{name}/{verb}"), None));
-        let connect = (format!("/networks/{NETWORK}/connect"), Some(json!({"Container": ASIDE})));
         for engine in self.engines.values() {
+            let aside = json!({"Container": called(ASIDE, engine)});
+            let connect = (format!("/networks/{NETWORK}/connect"), Some(aside));
             // Past the command, whose own start takes as long as this machine has other things to do.
             let ask = |(path, body): &(String, Option<Value>)| {
                 let began = Instant::now();
@@ -114,10 +120,12 @@ impl Stage<'_> {
             // The newest engine makes a container before it asks for its network, and then has to remove it. How
             // long that takes now, one says that needs no store.
             let of_engine = [start(FOREIGN), stop(FOREIGN)].iter().map(|request| ask(request).1).sum();
-            for (request, of_engine) in [(start(WAITING), of_engine), (connect.clone(), Duration::ZERO)] {
+            let start_waiting = start(&called(WAITING, engine));
+            for (request, of_engine) in [(start_waiting, of_engine), (connect, Duration::ZERO)] {
                 let (answer, took) = ask(&request);
                 self.figures.measure(Measure::Refused, took.saturating_sub(of_engine).as_secs_f64());
-                let reasons = [OUT_OF_REACH, self.servers[0].url()];
+                let url = self.servers[0].url();
+                let reasons = [OUT_OF_REACH, url.split_once("://").map_or(url, |(_, server)| server)];
                 if answer.status < 400 || !reasons.iter().all(|text| answer.body.contains(text)) {
                     let (host, path) = (engine.host().name(), request.0);
                     self.figures.wrong(format!("{host}: {path}: not refused with {reasons:?}: {answer:?}"));

@@ -1,7 +1,7 @@
 //! Containers of Docker, whose engines fail, or whose store does.
 
 use crate::{
-    docker::{ASIDE, FOREIGN, LIVE_RESTORE, WAITING},
+    docker::{ASIDE, FOREIGN, LIVE_RESTORE, WAITING, called},
     lost::{self, LOST},
     scenario::Scenario,
     stage::{NETWORK, SOON, Stage},
@@ -107,8 +107,8 @@ fn goes_on(stage: &mut Stage<'_>, back: Instant) {
 
 fn without_store(stage: &mut Stage<'_>) {
     for engine in stage.engines.values() {
-        engine.docker(&format!("create -it --net {NETWORK} --name {WAITING} busybox"));
-        engine.docker(&format!("run -itd --name {ASIDE} busybox"));
+        engine.docker(&format!("create -it --net {NETWORK} --name {} busybox", called(WAITING, engine)));
+        engine.docker(&format!("run -itd --name {} busybox", called(ASIDE, engine)));
         engine.docker(&format!("create -it --name {FOREIGN} busybox"));
     }
     stage.servers[0].kill9();
@@ -121,9 +121,11 @@ fn without_store(stage: &mut Stage<'_>) {
     stage.names_are_answered();
     // What was refused is done when it is asked for again.
     for number in [2, 3] {
-        stage.engines[&number].docker(&format!("start {WAITING}"));
-        stage.engines[&number].docker(&format!("network connect {NETWORK} {ASIDE}"));
-        [WAITING, ASIDE].into_iter().for_each(|name| drop(stage.is_run(number, NETWORK, name)));
+        let engine = &stage.engines[&number];
+        let [waiting, aside] = [WAITING, ASIDE].map(|name| called(name, engine));
+        engine.docker(&format!("start {waiting}"));
+        engine.docker(&format!("network connect {NETWORK} {aside}"));
+        [waiting, aside].iter().for_each(|name| drop(stage.is_run(number, NETWORK, name)));
     }
 }
 
