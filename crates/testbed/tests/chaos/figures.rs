@@ -52,7 +52,9 @@ impl Measure {
     pub(crate) fn bound(self) -> f64 {
         match self {
             Self::Lost | Self::Resets | Self::Duplicates | Self::Astray => 0.0,
-            Self::CaughtUp | Self::Cpu => 5.0,
+            // Where the machine has nothing else to do it is one to three seconds; two scenarios share two cores here.
+            Self::CaughtUp => 10.0,
+            Self::Cpu => 5.0,
             Self::Refused => 3.0,
             Self::Forgotten => 45.0,
         }
