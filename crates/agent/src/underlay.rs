@@ -44,8 +44,8 @@ pub(crate) struct Underlay {
     pub(crate) engine: Vec<InUse>,
     /// Where that engine takes pools from, once it has said so.
     pub(crate) engine_pools: Option<Vec<EnginePool>>,
-    /// What of that networks are kept from, though nothing is there yet.
-    pub(crate) pools: Vec<InUse>,
+    /// What this node says that it uses: the same, and what networks are kept from though nothing is there yet.
+    pub(crate) said: Vec<InUse>,
     /// How large a packet fits through the devices that lead to the others, in bytes, once that is known.
     pub(crate) mtu: Option<u32>,
 }
@@ -138,14 +138,17 @@ impl Underlay {
             uses: Vec::new(),
             engine: Vec::new(),
             engine_pools: None,
-            pools: Vec::new(),
+            said: Vec::new(),
             mtu: None,
         }
     }
 
-    /// What this node says that it uses.
-    pub(crate) fn said(&self) -> Vec<InUse> {
-        InUse::as_recorded(self.uses.iter().chain(&self.pools).cloned().collect())
+    /// Takes what it uses, and what networks are kept from besides. Returns whether that is news.
+    pub(crate) fn takes(&mut self, uses: Vec<InUse>, besides: Vec<InUse>) -> bool {
+        let said = InUse::as_recorded(uses.iter().cloned().chain(besides).collect());
+        let changed = (&self.uses, &self.said) != (&uses, &said);
+        (self.uses, self.said) = (uses, said);
+        changed
     }
 
     /// Takes how large a packet fits through. Returns whether that is news.

@@ -199,7 +199,7 @@ impl Membership {
     fn is_true(&self, node: &Node) -> bool {
         let here = self.address();
         let underlay = self.underlay.borrow();
-        node.uses == underlay.said()
+        node.uses == underlay.said
             && node.underlay_mtu == underlay.mtu
             && node.id == self.identity.id()
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
@@ -209,8 +209,7 @@ impl Membership {
     /// engine, and what fits through its devices with these.
     fn host_differs_alone(&self, picture: &Picture) -> bool {
         // Borrowed once: whoever borrows it twice waits for whoever changes it in between, who waits for the first.
-        let underlay = self.underlay.borrow().clone();
-        let (uses, underlay_mtu) = (underlay.said(), underlay.mtu);
+        let Underlay { said: uses, mtu: underlay_mtu, .. } = self.underlay.borrow().clone();
         let node = picture.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
         let put_right = |node: &Node| Node { uses, underlay_mtu, ..node.clone() };
         node.is_some_and(|node| !self.is_true(node) && self.is_true(&put_right(node)))

@@ -209,7 +209,7 @@ impl Membership {
             vtep: address,
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uses: underlay.said(),
+            uses: underlay.said,
             underlay_mtu: underlay.mtu,
             down_since: None,
             // Another host under this name had others.

@@ -164,13 +164,13 @@ fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOu
     Attachment { vni, mac: local.endpoint.mac, up: local.fenced.is_none(), outer }
 }
 
-/// Whether an engine has set routes through its gateway. Its containers leave through another network of the
-/// engine's; here they only need to get to the network's other segments.
 /// Whether an endpoint has packets leave its network through this host, or come in.
 pub(crate) fn has_way_out(local: &LocalEndpoint) -> bool {
     local.default_route || is_routed(local)
 }
 
+/// Whether an engine has set routes through its gateway. Its containers leave through another network of the
+/// engine's; here they only need to get to the network's other segments.
 fn is_routed(local: &LocalEndpoint) -> bool {
     local.engine.is_some() && !local.network.internal && local.network.segments().len() > 1
 }

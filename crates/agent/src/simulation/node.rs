@@ -271,7 +271,11 @@ impl Node {
     pub(crate) fn route(&self, to: &str) {
         let to: weft_model::IpNet = to.parse().unwrap();
         self.host.routes.lock().unwrap().push(to);
-        self.host.underlay.send_modify(|underlay| underlay.uses.push(InUse::new(to, "a route through eth1")));
+        self.host.underlay.send_modify(|underlay| {
+            let mut uses = underlay.uses.clone();
+            uses.push(InUse::new(to, "a route through eth1"));
+            underlay.takes(uses, Vec::new());
+        });
     }
 
     /// Where the name server of a namespace really listens.

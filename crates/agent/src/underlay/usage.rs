@@ -81,11 +81,7 @@ impl Usage {
         uses.extend(engine);
         let uses = InUse::as_recorded(uses);
         let pools = if self.docker { pools::given(&engine_pools) } else { Vec::new() };
-        underlay.send_if_modified(|underlay| {
-            let changed = (&underlay.uses, &underlay.pools) != (&uses, &pools);
-            (underlay.uses, underlay.pools) = (uses, pools);
-            changed
-        });
+        underlay.send_if_modified(|underlay| underlay.takes(uses, pools));
     }
 
     /// A look, of what was read.
