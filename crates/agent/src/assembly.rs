@@ -1,18 +1,12 @@
 //! An agent put together from its parts. The simulation puts it together from others.
 
 use crate::{
-    admission::{Admission, Grounds},
     config::AgentConfig,
     core::{Core, Departure},
-    env::Env,
-    error::{Error, Kind},
     host::Host,
-    journal::{Identity, Journal, JournalError},
     leave::Leaver,
     membership::{Membership, Outside, OwnStore, Place},
-    memory::Memory,
     metrics::Telemetry,
-    picture::{self, PictureKeeper},
     processes::Processes,
     reconcile::{Parts, Reconciler},
 };
@@ -24,6 +18,14 @@ use tokio::{
 };
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
+use weft_state::{
+    admission::{Admission, Grounds},
+    env::Env,
+    error::{Error, Kind},
+    journal::{Identity, Journal, JournalError},
+    memory::Memory,
+    picture::{self, PictureKeeper},
+};
 use weft_store::Store;
 
 /// What an agent stands on.
@@ -173,6 +175,7 @@ fn keeper(
         identity,
         journal,
         memory: &memory,
+        in_engine: crate::docker::networks_of_engine(&config.data_dir),
     })?;
     Ok(PictureKeeper {
         picture: picture::unseen(&**store, env, remembered),

@@ -22,7 +22,7 @@ pub fn embedded_store(data_dir: &Path) -> PathBuf {
 /// Lets this process open as many files as it may at most. Returns how many it could open so far, for
 /// [`AgentConfig::open_files`].
 pub fn raise_open_files() -> Option<u64> {
-    crate::open_files::raise()
+    weft_http::open_files::raise()
 }
 
 /// The Docker engine that an agent is the driver of.

@@ -1,12 +1,9 @@
 //! What the targets in `fuzz/` need of what is private otherwise.
 
 use crate::{
-    cluster::Cluster,
     config::AgentConfig,
     core::Verbs,
     docker::{self, Shared},
-    journal::{LocalEndpoint, Saved},
-    memory::Memory,
     processes, reconcile,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,6 +16,11 @@ use tokio::net::UnixStream;
 use weft_ipam::AddressPool;
 use weft_model::{EndpointId, IfName, Keyspace, NodeName};
 use weft_plan::{Desired, Observed};
+use weft_state::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, Saved},
+    memory::Memory,
+};
 use weft_store::{Entry, Listing, Revision, StoreOptions, StoreUrl};
 
 /// Reads a file of the journal, of whichever kind it may be. Whether all that was read survives being written.
@@ -38,7 +40,7 @@ fn survives<T: DeserializeOwned + Serialize + PartialEq>(file: &[u8]) -> bool {
 /// # Errors
 /// If `dir` cannot be used.
 pub fn memory_survives(file: &[u8], dir: &Path) -> Result<bool, String> {
-    let failed = |error: &dyn std::error::Error| crate::error::chain(error);
+    let failed = |error: &dyn std::error::Error| weft_state::error::chain(error);
     let (path, keyspace) = (dir.join("cluster.json"), Keyspace::new("weft"));
     std::fs::write(&path, file).map_err(|error| failed(&error))?;
     let open = || Memory::open(dir, "embedded", &keyspace).map_err(|error| failed(&error));
@@ -128,7 +130,7 @@ pub async fn docker_proxy(
     dir: &Path,
     verbs: Arc<dyn Verbs>,
 ) -> Result<(), String> {
-    let shared = Shared::open(dir).map_err(|error| crate::error::chain(&error))?;
+    let shared = Shared::open(dir).map_err(|error| weft_state::error::chain(&error))?;
     docker::proxy_for_one(client, engine.to_owned(), verbs, Arc::new(shared)).await;
     Ok(())
 }

@@ -8,11 +8,7 @@ mod sandbox;
 pub(crate) use linux::LinuxHost;
 pub(crate) use only::{NotTheOnly, OnlyAgent};
 
-use crate::{
-    error::Error,
-    fingerprint::Fingerprint,
-    underlay::{EnginePool, Underlay},
-};
+use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -24,6 +20,7 @@ use std::{
 use tokio::sync::watch;
 use weft_dns::EngineResolver;
 use weft_model::{InUse, PortMapping};
+use weft_state::{error::Error, fingerprint::Fingerprint};
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
 #[async_trait]
@@ -46,7 +43,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What is in a network namespace already.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if `netns` is not one.
+    /// [`Kind::Invalid`](weft_state::error::Kind::Invalid) if `netns` is not one.
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error>;
 
     /// Whether there is a network namespace at `netns`.

@@ -4,10 +4,7 @@
 use crate::{
     RunError,
     core::in_use,
-    data_dir::NODE,
-    error::chain,
     host::{LinuxHost, OnlyAgent},
-    journal::{Journal, JournalError},
     processes::Processes,
     underlay::Underlay,
 };
@@ -17,6 +14,11 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio::sync::watch;
+use weft_state::{
+    data_dir::NODE,
+    error::chain,
+    journal::{Journal, JournalError},
+};
 
 /// Refuses to go by `data_dir` while what the last agent of this host kept elsewhere is in use. Nothing was changed then.
 ///

@@ -3,11 +3,6 @@
 //! One JSON file a process beside the directory its shim keeps. The file comes first and goes last: whatever
 //! a crash leaves behind belongs to a process that is known.
 
-use crate::{
-    data_dir,
-    error::{Error, Kind},
-    journal::{JournalError, file},
-};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -18,6 +13,11 @@ use std::{
 use tokio::sync::watch;
 use weft_model::{EndpointName, PortMapping, ProcessId};
 use weft_process::State;
+use weft_state::{
+    data_dir,
+    error::{Error, Kind},
+    journal::{JournalError, file},
+};
 
 /// A process of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,3 +293,6 @@ fn clash(a: &PortMapping, b: &PortMapping) -> bool {
         && a.protocol == b.protocol
         && (a.host_ip == b.host_ip || everywhere(a.host_ip) || everywhere(b.host_ip))
 }
+
+#[cfg(test)]
+mod tests;

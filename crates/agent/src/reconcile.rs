@@ -19,17 +19,7 @@ pub(crate) use desired::has_way_out;
 pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{Report, Rounds};
 
-use crate::{
-    cluster::Cluster,
-    config::AgentConfig,
-    env::Env,
-    error::chain,
-    host::Host,
-    journal::{Journal, LocalEndpoints},
-    metrics::Metrics,
-    picture::Picture,
-    underlay::Underlay,
-};
+use crate::{config::AgentConfig, host::Host, metrics::Metrics, underlay::Underlay};
 use desired::{Below, desired, hand_over};
 use moves::Moves;
 use mtu::{Mtus, OwnMtu};
@@ -45,6 +35,13 @@ use tokio::{
 use weft_datapath::Datapath;
 use weft_model::Vni;
 use weft_plan::{Desired, Observed, Place, Plan, Step, Target, Thing, plan};
+use weft_state::{
+    cluster::Cluster,
+    env::Env,
+    error::chain,
+    journal::{Journal, LocalEndpoints},
+    picture::Picture,
+};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 const PERIOD: Duration = Duration::from_secs(2);

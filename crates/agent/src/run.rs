@@ -6,10 +6,7 @@ use crate::{
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
     core::{Core, Departure, Door, Kind},
     docker,
-    env::Env,
-    error::Error,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
-    http::{self, Inherited},
     leave::last_traces,
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
@@ -24,13 +21,17 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
+use weft_http::Inherited;
 use weft_model::Keyspace;
+use weft_state::{env::Env, error::Error};
 use weft_store::{
     ConnectError, Connections, Opened, StoreUrl, connect,
     serve::{ServeError, Server},
@@ -94,14 +95,14 @@ impl From<docker::StartError> for RunError {
     fn from(error: docker::StartError) -> Self {
         match error {
             docker::StartError::Bind(error) => Self::Bind(error),
-            docker::StartError::Journal(error) => Self::Start(crate::error::chain(&error)),
+            docker::StartError::Journal(error) => Self::Start(weft_state::error::chain(&error)),
         }
     }
 }
 
 impl From<StartError> for RunError {
     fn from(error: StartError) -> Self {
-        Self::Start(crate::error::chain(&error))
+        Self::Start(weft_state::error::chain(&error))
     }
 }
 
@@ -230,7 +231,7 @@ fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker,
         );
         tracing::warn!("{why}");
         if let Ok(socket) = socket {
-            tasks.spawn(http::turn_away(socket, why, stop.clone()));
+            tasks.spawn(weft_http::turn_away(socket, why, stop.clone()));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Names that containers of several hosts have: each is answered with all of them, which is seldom what somebody who
 //! gave them meant. Aliases are there to be shared.
 
-use crate::{cluster::Cluster, journal::LocalEndpoints};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::{Endpoint, EndpointName, NetworkId, NodeName};
+use weft_state::{cluster::Cluster, journal::LocalEndpoints};
 
 /// A sentence for each name of an endpoint of this node that one of another node has, which is up.
 pub(crate) fn shared_names(cluster: &Cluster, locals: &LocalEndpoints) -> Vec<String> {

@@ -4,10 +4,7 @@ mod pools;
 mod stores;
 mod usage;
 
-use crate::{
-    advertise::{Advertise, NoAddress},
-    error::chain,
-};
+use crate::advertise::{Advertise, NoAddress};
 pub(crate) use pools::EnginePool;
 use std::{net::IpAddr, time::Duration};
 use tokio::{
@@ -18,6 +15,7 @@ pub(crate) use usage::Usage;
 use weft_datapath::underlay::Carries;
 use weft_model::InUse;
 use weft_netlink::{Changes, NetlinkError, Socket};
+use weft_state::error::chain;
 use weft_store::Connections;
 
 /// How often to look without a reason.

@@ -12,18 +12,15 @@ mod reply;
 mod version;
 mod weft;
 
-pub use crate::http::{BindError, Socket};
 pub(crate) use reply::Failure;
+pub use weft_http::{BindError, Socket};
 
-use crate::{
-    core::Verbs,
-    http::{self, Inherited, Manners, Terms},
-    metrics::Metrics,
-};
+use crate::{core::Verbs, metrics::Metrics};
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use weft_http::{Inherited, Limits, Terms};
 
 /// What every handler gets.
 type Core = Arc<dyn Verbs>;
@@ -36,19 +33,19 @@ pub(crate) const MAX_BODY: usize = 1 << 20;
 const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };
 
 /// Clients may wait for a process as long as it runs: when the agent stops, they are left soon.
-const MANNERS: Manners = Manners { keep_alive: true, end_within: Duration::from_secs(2) };
+const LIMITS: Limits = Limits { keep_alive: true, end_within: Duration::from_secs(2) };
 
 /// Listens on `path`, on the socket that is `inherited` if it is there; root may connect, and group `weft`.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens on `path` already goes on.
 pub fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
-    http::open(path, TERMS, inherited)
+    weft_http::open(path, TERMS, inherited)
 }
 
 /// Answers on `listener` until `shutdown`, and then what has begun.
 pub async fn serve(listener: Socket, router: Router, shutdown: CancellationToken) {
-    http::serve(listener, router, MANNERS, shutdown).await;
+    weft_http::serve(listener, router, LIMITS, shutdown).await;
 }
 
 /// Answers scrapes on `listener` until `shutdown`, and nothing else: of those on this host that can connect, not
@@ -60,7 +57,7 @@ pub(crate) async fn serve_metrics(
     shutdown: CancellationToken,
 ) {
     let router = metrics::routes(metrics).layer(middleware::from_fn(guard::brief)).with_state(core);
-    http::serve(listener, router, MANNERS, shutdown).await;
+    weft_http::serve(listener, router, LIMITS, shutdown).await;
 }
 
 /// Everything that is answered on the socket.

@@ -6,10 +6,6 @@ use super::{
     pending::{ClaimKey, Held},
     races::Lost,
 };
-use crate::{
-    cluster::{Cluster, Stored},
-    journal::LocalEndpoints,
-};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{net::IpAddr, sync::PoisonError};
@@ -17,6 +13,10 @@ use weft_ipam::next_address;
 use weft_model::{
     Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId, Node,
     NodeName, Record, Segment, Subnet,
+};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    journal::LocalEndpoints,
 };
 use weft_store::{CommitError, Condition, Txn};
 

@@ -5,9 +5,9 @@
 //! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
 
 use super::{Core, Error, Kind, networks::Known};
-use crate::{cluster::Cluster, picture::Picture};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use weft_state::{cluster::Cluster, picture::Picture};
 
 /// How long the picture may take to come as far as the store is, the question how far that is included.
 const PATIENCE: Duration = Duration::from_millis(2500);

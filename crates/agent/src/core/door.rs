@@ -1,9 +1,10 @@
 //! The verbs as the doors see them.
 
 use super::{
-    Attach, Core, CreateNetwork, EndpointView, EngineEndpoint, EngineVerbs, Error, Inside, Join, JoinOptions,
-    Joined, Leave, Names, NetworkView, NodeView, Process, PruneFilter, Run, Status, Verbs,
+    Attach, Core, CreateNetwork, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions, Joined, Leave, Names,
+    Process, PruneFilter, Run, Verbs,
 };
+use crate::report::{EndpointView, Inside, NetworkView, NodeView, Status};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{future::Future, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};

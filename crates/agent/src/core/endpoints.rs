@@ -4,17 +4,18 @@
 //! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
 //! `upkeep`: the journal says what should be.
 
-use super::{Attach, Core, EndpointView, Error, JoinOptions, Kind, claims::Joining, networks::find};
-use crate::{
-    cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints},
-};
+use super::{Attach, Core, Error, JoinOptions, Kind, claims::Joining, networks::find};
+use crate::report::EndpointView;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping, ProcessId};
+use weft_state::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+};
 
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);

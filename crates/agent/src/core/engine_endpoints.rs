@@ -2,14 +2,14 @@
 //! granted before, the engine sets the interface up, and the name may be learnt later.
 
 use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, grants, macs};
-use crate::{
-    cluster::{Cluster, Stored},
-    journal::{EngineEnd, LocalEndpoint},
-};
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
 use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    journal::{EngineEnd, LocalEndpoint},
+};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long the start of a container may wait for its name: without, it starts, too.

@@ -6,7 +6,6 @@ use super::{
     pending::{ClaimKey, Held},
     races::Lost,
 };
-use crate::cluster::{Cluster, Stored};
 use ipnet::IpNet;
 use std::{
     collections::HashMap,
@@ -19,6 +18,7 @@ use std::{
 };
 use tokio::time::Instant;
 use weft_model::{Cursor, EndpointId, Extra, Key, Network, NetworkId, Record};
+use weft_state::cluster::{Cluster, Stored};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long a grant is kept for an endpoint that does not come.

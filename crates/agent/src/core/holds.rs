@@ -1,9 +1,9 @@
 //! Pools that are kept for networks to come: engines ask for the pool first, and tell of the network later.
 
 use super::{Core, Error, Kind, PoolRequest, pools::Surroundings};
-use crate::cluster::Cluster;
 use ipnet::IpNet;
 use weft_model::{Epoch, Extra, Hold, Key, NodeName, Record};
+use weft_state::cluster::Cluster;
 use weft_store::{CommitError, Condition, StoreError, Txn};
 
 impl Core {

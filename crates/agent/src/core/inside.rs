@@ -1,9 +1,10 @@
 //! What a bug report needs besides the status.
 
-use super::{Core, Inside};
-use crate::{config::AgentConfig, error::chain};
+use super::Core;
+use crate::{config::AgentConfig, report::Inside};
 use std::time::Duration;
 use tokio::time::timeout;
+use weft_state::error::chain;
 use weft_store::Secret;
 
 /// How long the store may take to list its keys.

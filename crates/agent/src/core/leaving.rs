@@ -1,13 +1,7 @@
 //! Leaving the cluster: whether this node may, and what it gives back in the store.
 
 use super::{Core, Error, Kind, races::committed};
-use crate::{
-    cluster::Cluster,
-    host::Host,
-    journal::{Journal, LocalEndpoint},
-    orphans,
-    processes::Processes,
-};
+use crate::{host::Host, orphans, processes::Processes};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::oneshot,
@@ -15,6 +9,10 @@ use tokio::{
 };
 use weft_model::{Key, Liveness, Node, Record};
 use weft_process::State;
+use weft_state::{
+    cluster::Cluster,
+    journal::{Journal, LocalEndpoint},
+};
 use weft_store::{Condition, Store, Txn};
 
 /// How long other nodes may be faster at what this one gives back.

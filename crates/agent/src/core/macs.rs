@@ -1,8 +1,8 @@
 //! Ethernet addresses: one interface of a network has each, and the gateways keep theirs.
 
 use super::{Core, Error};
-use crate::cluster::{Cluster, Stored};
 use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId};
+use weft_state::cluster::{Cluster, Stored};
 
 /// Two interfaces with one Ethernet address would take each other's packets, and one with the gateway's all those that
 /// are to leave the network.

@@ -23,40 +23,30 @@ mod processes;
 mod races;
 mod rebuild;
 mod removed;
-mod report;
 mod request;
 mod status;
 mod unknown_processes;
 mod upkeep;
 mod verbs;
 
-pub use crate::error::{Error, Kind};
 pub use door::Door;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
 pub(crate) use pools::VNI_OPTIONS;
-pub use report::{
-    AgreementStatus, Answered, Down, EndpointView, EngineStatus, Fenced, Inside, NetworkStatus, NetworkView,
-    NodeView, Round, Standing, Status, StoreStatus,
-};
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use verbs::{LabelFilter, PruneFilter, Verbs};
+pub use weft_state::error::{Error, Kind};
 
 use crate::{
-    admission::Admission,
-    cluster::Cluster,
     config::AgentConfig,
-    env::Env,
     host::Host,
-    journal::{Identity, Journal},
     membership::{Outside, Place},
-    memory::Memory,
     metrics::Telemetry,
-    picture::Picture,
     processes::Processes,
     reconcile::Rounds,
+    report::EngineStatus,
 };
 use ipnet::IpNet;
 use std::{
@@ -65,6 +55,14 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 use weft_model::{Key, Keyspace, NetworkId};
+use weft_state::{
+    admission::Admission,
+    cluster::Cluster,
+    env::Env,
+    journal::{Identity, Journal},
+    memory::Memory,
+    picture::Picture,
+};
 use weft_store::Store;
 
 /// The core of an agent: everything it needs to carry out the verbs.

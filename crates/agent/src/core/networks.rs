@@ -1,13 +1,13 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
 use super::{
-    Core, CreateNetwork, Error, Kind, NetworkView, PruneFilter, pools, races::committed,
-    request::warning_if_public,
+    Core, CreateNetwork, Error, Kind, PruneFilter, pools, races::committed, request::warning_if_public,
 };
-use crate::cluster::{Cluster, Stored};
+use crate::report::NetworkView;
 use ipnet::IpNet;
 use std::sync::Arc;
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
+use weft_state::cluster::{Cluster, Stored};
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
 
 /// More could not be removed at once: its record counts twice, and there are its name and the epoch.

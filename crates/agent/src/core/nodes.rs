@@ -1,9 +1,10 @@
 //! Nodes: looked at, and given up.
 
-use super::{Core, Down, Error, NodeView, races::committed};
-use crate::cluster::{Cluster, Stored};
+use super::{Core, Error, races::committed};
+use crate::report::{Down, NodeView};
 use jiff::Timestamp;
 use weft_model::{EndpointId, Key, Node, NodeName};
+use weft_state::cluster::{Cluster, Stored};
 use weft_store::{Condition, Revision, Txn};
 
 impl Core {

@@ -1,12 +1,12 @@
 //! Waiting: for the picture, for another try. Never for ever.
 
 use super::{Core, Error, Kind, networks::Known};
-use crate::{
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+use weft_state::{
     cluster::Cluster,
     picture::{Gate, Picture},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
 
 /// How long a request waits for the store to come back before it fails.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);

@@ -1,9 +1,9 @@
 //! Who does what every node could do: the one that is first for it. If all did it at once, one would be faster, and the
 //! others would have asked the store in vain.
 
-use crate::cluster::Cluster;
 use std::time::Duration;
 use weft_model::NodeName;
+use weft_state::cluster::Cluster;
 
 /// How long each is left to do it.
 const EACH: Duration = Duration::from_secs(2);

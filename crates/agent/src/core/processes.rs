@@ -1,11 +1,7 @@
 //! Processes on networks: started, watched, stopped, forgotten.
 
 use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find};
-use crate::{
-    cluster::Cluster,
-    error::chain,
-    processes::{Record, netns_name},
-};
+use crate::processes::{Record, netns_name};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId};
 use weft_process::{Mount, Signal, Spec, StartError, State};
+use weft_state::{cluster::Cluster, error::chain};
 
 /// The first pause before a process that cannot be watched is looked at again, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

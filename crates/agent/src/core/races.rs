@@ -2,11 +2,11 @@
 //! random place, or the others would be at the same one again, and again: fifty nodes need fifty rounds for the next
 //! fifty addresses then.
 
-use crate::env::Env;
 use rand::RngExt;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::random_place;
 use weft_model::Subnet;
+use weft_state::env::Env;
 use weft_store::{CommitError, Store, StoreError, Txn};
 
 /// Commits. Returns whether that was done: not where somebody was faster.

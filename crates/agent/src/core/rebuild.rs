@@ -7,12 +7,6 @@
 mod plan;
 
 use super::{Core, Error, removed::WHY};
-use crate::{
-    cluster::{Cluster, Stored},
-    error::chain,
-    loss::Lack,
-    picture::Picture,
-};
 use plan::{Loss, Own, SoFar};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -21,6 +15,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    error::chain,
+    loss::Lack,
+    picture::Picture,
+};
 use weft_store::{CommitError, Condition, Txn};
 
 /// How long to wait after each look, at most.

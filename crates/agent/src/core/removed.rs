@@ -3,8 +3,8 @@
 //! node has dealt with it, or is given up.
 
 use super::{Core, Error};
-use crate::cluster::Cluster;
 use weft_model::{EndpointId, Key, Node, NodeName, Record};
+use weft_state::cluster::Cluster;
 use weft_store::{CommitError, Condition, Txn};
 
 /// What is said of such an endpoint where it is.

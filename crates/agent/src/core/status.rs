@@ -1,14 +1,12 @@
 //! How this node is.
 
-use super::{
-    AgreementStatus, Core, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
-};
+use super::Core;
 use crate::{
-    cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints},
     membership::Outside,
-    picture::Gate,
     reconcile::{Agreement, Report, clash, clash::Overlap, has_way_out},
+    report::{
+        AgreementStatus, Counts, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
+    },
     shared_names::shared_names,
     underlay::Underlay,
 };
@@ -16,6 +14,11 @@ use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 use weft_model::{Key, NetworkId, NetworkName};
+use weft_state::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+    picture::Gate,
+};
 use weft_store::StoreError;
 
 /// How long somebody who asks how this node is waits for a look at the kernel, and for the store.
@@ -60,14 +63,14 @@ impl Core {
             data_dir: self.config.data_dir.clone(),
             joined: membership.is_none(),
             store: self.store_status(),
-            counts: BTreeMap::from([
-                ("networks", cluster.networks.len()),
-                ("nodes", cluster.nodes.len()),
-                ("nodes up", cluster.live.len()),
-                ("endpoints", cluster.all_endpoints().count()),
-                ("endpoints here", endpoints.len()),
-                ("processes", self.processes.all().len()),
-            ]),
+            counts: Counts {
+                networks: cluster.networks.len(),
+                nodes: cluster.nodes.len(),
+                nodes_up: cluster.live.len(),
+                endpoints: cluster.all_endpoints().count(),
+                endpoints_here: endpoints.len(),
+                processes: self.processes.all().len(),
+            },
             leaving: endpoints.values().filter(|local| local.leaves_here()).count(),
             unknown_keys: cluster.unknown_kinds(),
             down: self.down(&cluster),

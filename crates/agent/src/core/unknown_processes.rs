@@ -1,9 +1,10 @@
 //! What runs on this host and is not in the data directory: ended only once it is certain that it is nobody's.
 
 use super::Core;
-use crate::{error::chain, orphans};
+use crate::orphans;
 use std::time::Duration;
 use tokio::time::sleep;
+use weft_state::error::chain;
 
 /// How long to leave alone what the cluster knows, before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(2);

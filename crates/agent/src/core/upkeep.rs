@@ -4,10 +4,6 @@
 use super::{
     Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence, removed::WHY,
 };
-use crate::{
-    cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints},
-};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +13,10 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record, Subnet};
+use weft_state::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+};
 use weft_store::{CommitError, Condition};
 
 /// How often to look without a reason.

@@ -1,9 +1,7 @@
 //! The one way in.
 
-use super::{
-    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, Leave, NetworkView, NodeView, Process,
-    Run, Status,
-};
+use super::{Attach, CreateNetwork, Error, JoinOptions, Leave, Process, Run};
+use crate::report::{EndpointView, Inside, NetworkView, NodeView, Status};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};

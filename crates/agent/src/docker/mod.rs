@@ -17,13 +17,13 @@ pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine
 use crate::{
     config::DockerConfig,
     core::{Core, Door},
-    http::{BindError, Inherited},
-    journal::JournalError,
 };
 use follow::{DockerSocket, Follower};
 use proxy::Proxy;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weft_http::{BindError, Inherited};
+use weft_state::journal::JournalError;
 
 /// Why the engine cannot be served.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,5 @@
 //! What the door and the task that follows the engine tell each other.
 
-use crate::{
-    data_dir,
-    journal::{JournalError, file},
-};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -17,6 +13,10 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 use weft_model::{EndpointName, Link, NetworkId, NetworkName};
+use weft_state::{
+    data_dir,
+    journal::{JournalError, file},
+};
 
 /// How long an engine may go on to list a network that it is deleting.
 const DELETION: Duration = Duration::from_secs(10);

@@ -1,11 +1,7 @@
 //! This host as it is.
 
 use super::{Host, InSandbox, Inside, containers, sandbox};
-use crate::{
-    error::{Error, Kind, chain},
-    open_files,
-    underlay::{EnginePool, Underlay},
-};
+use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
@@ -17,11 +13,13 @@ use std::{
 };
 use tokio::sync::{oneshot, watch};
 use weft_datapath::underlay;
+use weft_http::open_files;
 use weft_model::{InUse, PortMapping, Protocol};
 use weft_netlink::{
     LinkSetting, Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named,
     delete_named, in_namespace, named_path, set_link,
 };
+use weft_state::error::{Error, Kind, chain};
 
 /// The host the agent runs on.
 pub(crate) struct LinuxHost {

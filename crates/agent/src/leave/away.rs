@@ -6,12 +6,8 @@ use crate::{
     assembly::{Agent, Ground},
     config::{AgentConfig, embedded_store},
     core::{Core, Error, Kind, Leave, refuse_if_in_use},
-    data_dir, docker,
-    env::Env,
-    error::chain,
-    fingerprint::Moved,
+    docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
-    journal::{Journal, JournalError, lock_directory},
     metrics::Telemetry,
     orphans,
     other_directory::{self, nowhere},
@@ -31,6 +27,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_model::Keyspace;
+use weft_state::{
+    data_dir,
+    env::Env,
+    error::chain,
+    fingerprint::Moved,
+    journal::{Journal, JournalError, lock_directory},
+};
 use weft_store::{MemoryStore, Store, connect};
 
 /// How long an agent may be there that cannot start: systemd tries again every second.

@@ -1,13 +1,13 @@
 //! The data directory of a node that is none any more.
 
-use crate::{
-    config::embedded_store,
-    data_dir::{CLUSTER, ENDPOINTS, ENGINE, HOME, LOCK, NODE, PROCESSES},
-    journal::{JournalError, file::remove_file},
-};
+use crate::config::embedded_store;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+};
+use weft_state::{
+    data_dir::{CLUSTER, ENDPOINTS, ENGINE, HOME, LOCK, NODE, PROCESSES},
+    journal::{JournalError, file::remove_file},
 };
 
 /// What a node keeps of itself and of what is on its networks, the identity last.

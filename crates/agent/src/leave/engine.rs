@@ -4,7 +4,6 @@
 use crate::{
     core::{Core, Error},
     docker::Shared,
-    error::chain,
 };
 use std::collections::BTreeSet;
 use weft_docker::{
@@ -12,6 +11,7 @@ use weft_docker::{
     plugin::DRIVER,
 };
 use weft_model::NetworkId;
+use weft_state::error::chain;
 
 /// Takes every container off these networks, and removes them from the engine of this host, if there is one.
 ///

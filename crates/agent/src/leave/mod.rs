@@ -16,12 +16,11 @@ use crate::{
     config::AgentConfig,
     core::{Core, Error, Leave},
     docker::PLUGIN_SOCKET,
-    error::chain,
     host::OnlyAgent,
-    http,
 };
 use std::{path::Path, sync::Arc};
 use weft_datapath::Datapath;
+use weft_state::error::chain;
 use weft_store::Store;
 
 /// Takes away the sockets and locks of an agent that has ended, on a host that has left.
@@ -29,7 +28,7 @@ pub(crate) fn last_traces(config: &AgentConfig, only: OnlyAgent) {
     let docker = config.docker.as_ref();
     let proxy = docker.and_then(|docker| docker.proxy.as_deref());
     let plugin = docker.map(|_| Path::new(PLUGIN_SOCKET));
-    [Some(config.socket.as_path()), plugin, proxy].into_iter().flatten().for_each(http::clear);
+    [Some(config.socket.as_path()), plugin, proxy].into_iter().flatten().for_each(weft_http::clear);
     only.leave();
 }
 

@@ -5,10 +5,10 @@
 //! answers in its `live` record. So a host that nobody doubts writes nothing.
 
 use super::{Failure, Membership, register::Held};
-use crate::{error::chain, picture::Picture};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record};
+use weft_state::{error::chain, picture::Picture};
 use weft_store::{CommitError, Condition, SessionId, Txn};
 
 /// What came of a call.
@@ -76,7 +76,7 @@ impl Membership {
     /// Whether somebody waits for this node's answer, as far as the picture shows.
     pub(super) fn is_called(&self, picture: &Picture) -> bool {
         let name = &self.config.node_name;
-        let is_called = |cluster: &crate::cluster::Cluster| {
+        let is_called = |cluster: &weft_state::cluster::Cluster| {
             let call = cluster.calls.get(name).filter(|call| call.id == self.identity.id());
             let live = cluster.live.get(name).map(|(live, _)| live);
             call.is_some_and(|call| live.is_some_and(|live| live.answered != Some(call.by)))

@@ -12,23 +12,22 @@ mod register;
 pub(crate) use outside::Outside;
 pub(crate) use place::{OwnStore, Place};
 
-use crate::{
-    admission::Admission,
-    cluster::Cluster,
-    config::AgentConfig,
-    env::Env,
-    error::{Error, chain},
-    journal::{Identity, Journal},
-    memory::Memory,
-    picture::{Gate, Picture},
-    underlay::Underlay,
-};
+use crate::{config::AgentConfig, underlay::Underlay};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
 use weft_model::{Keyspace, Node};
+use weft_state::{
+    admission::Admission,
+    cluster::Cluster,
+    env::Env,
+    error::{Error, chain},
+    journal::{Identity, Journal},
+    memory::Memory,
+    picture::{Gate, Picture},
+};
 use weft_store::{SessionId, Store, StoreError};
 
 /// The first pause after a failure, doubled after each further one.

@@ -1,10 +1,10 @@
 //! Whether this node may go by what it is: where another agent runs with the same identity, one of the two must not.
 
-use crate::fingerprint::Moved;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
+use weft_state::fingerprint::Moved;
 use weft_store::{CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
 
 /// This agent's right to act as its node.

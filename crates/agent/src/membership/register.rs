@@ -1,12 +1,12 @@
 //! How a node gets in: who it is, whether somebody else is, and the transaction that says so.
 
 use super::{Failure, Membership, Outside, Place, call::Heard};
-use crate::{
+use tokio::time::{Instant, sleep};
+use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record};
+use weft_state::{
     error::{Error, Kind, chain},
     fingerprint::Moved,
 };
-use tokio::time::{Instant, sleep};
-use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record};
 use weft_store::{Condition, Entry, SessionId, Txn};
 
 /// A record that says that a node is up.

@@ -15,7 +15,7 @@ pub(crate) use docker::DockerCalls;
 pub(crate) use rounds::RoundCounts;
 pub(crate) use store::{Measured, StoreCalls};
 
-use crate::{core::Status, logs::Logs};
+use crate::{logs::Logs, report::Status};
 use prometheus_client::{
     encoding::text::{encode_eof, encode_registry},
     metrics::histogram::Histogram,

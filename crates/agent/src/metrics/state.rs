@@ -1,7 +1,7 @@
 //! How the agent is: the same as `weft status` says.
 
 use super::Labels;
-use crate::core::{AgreementStatus, Status};
+use crate::report::{AgreementStatus, Status};
 use jiff::Timestamp;
 use prometheus_client::{
     metrics::{
@@ -20,25 +20,25 @@ pub(super) fn of(status: &Status) -> Registry {
     store(&mut registry, status);
     let joined = ConstGauge::new(i64::from(status.joined));
     registry.register("session_held", "Whether this node is in the cluster, as the store has it", joined);
-    let count = |what: &str| number(status.counts.get(what).copied().unwrap_or(0));
+    let counts = &status.counts;
     let expired = status.down.iter().filter(|node| node.expired).count();
     let nodes = by(
         "state",
         [
-            ("up", count("nodes up")),
+            ("up", number(counts.nodes_up)),
             ("down", number(status.down.len() - expired)),
             ("expired", number(expired)),
         ],
     );
     registry.register("nodes", "Nodes of the cluster", nodes);
     let gauge = |value| ConstGauge::new(value);
-    registry.register("networks", "Networks of the cluster", gauge(count("networks")));
-    registry.register("endpoints", "Endpoints of the cluster", gauge(count("endpoints")));
-    let here = gauge(count("endpoints here"));
+    registry.register("networks", "Networks of the cluster", gauge(number(counts.networks)));
+    registry.register("endpoints", "Endpoints of the cluster", gauge(number(counts.endpoints)));
+    let here = gauge(number(counts.endpoints_here));
     registry.register("local_endpoints", "Endpoints of this node", here);
     let fenced = gauge(number(status.fenced.len()));
     registry.register("fenced_endpoints", "Endpoints of this node that are cut off", fenced);
-    registry.register("processes", "Processes of this node", gauge(count("processes")));
+    registry.register("processes", "Processes of this node", gauge(number(counts.processes)));
     let problems = gauge(number(status.problems.len()));
     registry.register("problems", "What somebody should look at: see `weft status`", problems);
     if let Some(agreement) = &status.agreement {

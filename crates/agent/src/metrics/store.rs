@@ -1,7 +1,7 @@
 //! What is asked of the store, and how long its answers take.
 
 use super::{Labels, Metrics, seconds};
-use crate::{core::Answered, env::Env};
+use crate::report::Answered;
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use prometheus_client::{
@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use weft_state::env::Env;
 use weft_store::{
     CommitError, Entry, Event, Listing, Mark, Op, Revision, SessionId, Store, StoreError, Txn, Update,
 };

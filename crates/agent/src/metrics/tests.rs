@@ -1,12 +1,10 @@
 //! What is exposed is what the format says, and grows with what happens.
 
 use super::*;
-use crate::{
-    env::Env,
-    simulation::{cluster, eventually, network},
-};
+use crate::simulation::{cluster, eventually, network};
 use rand::{SeedableRng, rngs::StdRng};
 use std::{collections::BTreeMap, time::Duration};
+use weft_state::env::Env;
 use weft_store::{Condition, MemoryStore, Store, Txn, Update};
 
 /// Samples by name and labels, read by the rules of OpenMetrics 1.0 and by nothing of the library's.

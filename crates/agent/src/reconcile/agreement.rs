@@ -1,6 +1,6 @@
 //! Whether the kernel holds exactly what it should: what looking at it has shown, and since when.
 
-use crate::core::Standing;
+use crate::report::Standing;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use weft_model::NetworkId;

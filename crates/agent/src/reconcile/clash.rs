@@ -1,7 +1,8 @@
 //! Networks whose addresses are something else's on this host: a route to their pools would cut it off.
 
-use crate::{cluster::Cluster, underlay::Underlay};
+use crate::underlay::Underlay;
 use weft_model::{InUse, IpNet, Network, NodeName};
+use weft_state::cluster::Cluster;
 
 /// What this host would lose if the pool had a route here: its own network, its store, a name server, another node.
 pub(crate) fn in_the_way(

@@ -1,10 +1,6 @@
 //! What the data plane of this node should be: the journal's endpoints, and whom they can reach.
 
-use crate::{
-    cluster::Cluster,
-    config::AgentConfig,
-    journal::{EngineEnd, LocalEndpoint, LocalEndpoints},
-};
+use crate::config::AgentConfig;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
@@ -12,6 +8,10 @@ use std::{
 };
 use weft_model::{EndpointId, MacAddr, NetworkId, PortMapping, Vni};
 use weft_plan::{Attachment, Desired, Outer, Publish, Remote, Segment};
+use weft_state::{
+    cluster::Cluster,
+    journal::{EngineEnd, LocalEndpoint, LocalEndpoints},
+};
 
 /// The network that the packets of the overlay travel on, as this host is on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! For `fuzz/`.
 
 use super::{Below, Names, desired};
-use crate::{cluster::Cluster, config::AgentConfig, journal::LocalEndpoints};
+use crate::config::AgentConfig;
 use weft_plan::Desired;
+use weft_state::{cluster::Cluster, journal::LocalEndpoints};
 
 /// What a round wants of the kernel, on an underlay as most are. It makes the names, too.
 pub(crate) fn first_sight(config: &AgentConfig, cluster: &Cluster, endpoints: &LocalEndpoints) -> Desired {

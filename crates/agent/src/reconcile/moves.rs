@@ -1,6 +1,5 @@
 //! Addresses that come back with another Ethernet address.
 
-use crate::journal::LocalEndpoints;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     net::IpAddr,
@@ -8,6 +7,7 @@ use std::{
 use weft_datapath::Moved;
 use weft_model::{MacAddr, Vni};
 use weft_plan::Desired;
+use weft_state::journal::LocalEndpoints;
 
 /// Which Ethernet address each address of the segments on this host had last, also those that nobody has any more: who
 /// has talked to one has it in its neighbour table. Usually it follows from the address and never changes.

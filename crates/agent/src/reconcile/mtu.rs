@@ -1,10 +1,10 @@
 //! How large a packet fits through each network: the least that its hosts can take.
 
-use crate::cluster::Cluster;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::Instant;
 use weft_model::{MIN_IPV6_MTU, MIN_REQUESTED_MTU, Network, NetworkId, NodeName, Vni, overlay_mtu};
 use weft_plan::{Desired, Kind, Observed, Place};
+use weft_state::cluster::Cluster;
 
 /// For how long more must have fitted before it is made use of: what swings does not make containers swing.
 const STEADY: Duration = Duration::from_secs(600);

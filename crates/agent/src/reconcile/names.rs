@@ -1,10 +1,6 @@
 //! The names of the cluster, as containers ask for them.
 
-use crate::{
-    cluster::{Cluster, Endpoints},
-    journal::LocalEndpoints,
-    shared_names::shared_names,
-};
+use crate::shared_names::shared_names;
 use arc_swap::ArcSwap;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,6 +8,10 @@ use std::{
 };
 use weft_dns::{Host, NetworkNames};
 use weft_model::{Endpoint, NetworkId, NodeName};
+use weft_state::{
+    cluster::{Cluster, Endpoints},
+    journal::LocalEndpoints,
+};
 
 /// The names of the networks this node is on, kept up to date.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Names {
             self.live = live;
             self.tables.clear();
         }
-        let mut by_network: BTreeMap<NetworkId, Vec<&crate::journal::LocalEndpoint>> = BTreeMap::new();
+        let mut by_network: BTreeMap<NetworkId, Vec<&weft_state::journal::LocalEndpoint>> = BTreeMap::new();
         for local in locals.values() {
             by_network.entry(local.network_id).or_default().push(local);
         }

@@ -1,10 +1,10 @@
 //! Published UDP ports that lead elsewhere than they did.
 
-use crate::error::chain;
 use std::collections::BTreeSet;
 use weft_datapath::{Datapath, StaleFlows};
 use weft_model::Protocol;
 use weft_plan::{Desired, Publish};
+use weft_state::error::chain;
 
 /// How often it is tried to have flows forgotten, each time that ports change: reading them may take seconds.
 const ATTEMPTS: usize = 3;

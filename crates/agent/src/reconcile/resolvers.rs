@@ -1,10 +1,7 @@
 //! A name server for each container of this node, in the container's own network namespace.
 
 use super::names::Names;
-use crate::{
-    host::{Host, InSandbox},
-    journal::{LocalEndpoint, LocalEndpoints},
-};
+use crate::host::{Host, InSandbox};
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use std::{
@@ -23,6 +20,7 @@ use weft_dns::{
 };
 use weft_model::EndpointId;
 use weft_plan::Place;
+use weft_state::journal::{LocalEndpoint, LocalEndpoints};
 
 /// How long a sandbox is awaited that an engine is about to make.
 const PATIENCE: Duration = Duration::from_secs(10);

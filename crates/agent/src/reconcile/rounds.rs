@@ -1,10 +1,6 @@
 //! What came of the rounds, for whoever waits for one.
 
 use super::agreement::Agreement;
-use crate::{
-    error::{Error, Kind},
-    journal::{LocalEndpoint, LocalEndpoints},
-};
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -14,6 +10,10 @@ use tokio::{
 use weft_datapath::Failure;
 use weft_model::{EndpointId, Vni};
 use weft_plan::{Place, Problem, Step};
+use weft_state::{
+    error::{Error, Kind},
+    journal::{LocalEndpoint, LocalEndpoints},
+};
 
 /// How long an endpoint's part of the kernel may go on failing before its request fails.
 const FAILING_PATIENCE: Duration = Duration::from_secs(2);
@@ -110,7 +110,7 @@ impl Trouble {
 pub(crate) struct Report {
     /// What the journal said: the endpoints that should be.
     pub(crate) endpoints: LocalEndpoints,
-    /// [`Journal::removals`](crate::journal::Journal::removals) before it was read.
+    /// [`Journal::removals`](weft_state::journal::Journal::removals) before it was read.
     pub(super) removals: u64,
     pub(super) outcome: Outcome,
     /// Namespaces in which names cannot be served, and why.

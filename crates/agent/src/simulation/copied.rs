@@ -1,10 +1,11 @@
 //! Hosts that are copied, with or without their machine: two with one identity must not take from each other.
 
 use super::{Node, Record as Told, cluster, eventually, network};
-use crate::{config::AgentConfig, core::Kind, fingerprint::Fingerprint};
+use crate::{config::AgentConfig, core::Kind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use weft_model::{Liveness, Record};
+use weft_state::fingerprint::Fingerprint;
 use weft_store::{Condition, MemoryStore, SessionId, Store, Txn};
 
 /// The clone of a virtual machine, which was started since: only the kernel's run tells it from the original.

@@ -2,7 +2,6 @@
 
 use crate::{
     core::Error,
-    fingerprint::{Fingerprint, Inode},
     host::{Host, InSandbox, Inside},
     underlay::Underlay,
 };
@@ -21,6 +20,7 @@ use weft_datapath::Fake;
 use weft_dns::{EngineResolver, Sockets, Transport};
 use weft_model::PortMapping;
 use weft_plan::{Observed, Place};
+use weft_state::fingerprint::{Fingerprint, Inode};
 
 /// A host whose namespaces are those of a fake kernel.
 pub(super) struct FakeHost {

@@ -12,12 +12,11 @@ use super::{
 use crate::{
     assembly::{Assembly, Ground},
     config::AgentConfig,
-    core::{Attach, Core, EndpointView, Error, JoinOptions, Leave},
-    env::Env,
-    fingerprint::Fingerprint,
+    core::{Attach, Core, Error, JoinOptions, Leave},
     host::Host,
     leave::Leaver,
     membership::Place,
+    report::EndpointView,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
@@ -32,6 +31,7 @@ use std::{
 use tokio::sync::watch;
 use weft_datapath::Fake;
 use weft_model::{InUse, Keyspace};
+use weft_state::{env::Env, fingerprint::Fingerprint};
 use weft_store::{MemoryStore, Store};
 
 /// A host with an agent that can be killed and started again.

@@ -1,10 +1,11 @@
 //! Agents that are pointed at another store, or whose store turns out to be another cluster's.
 
 use super::{Node, Record, cluster, eventually, network};
-use crate::{core::Kind, picture::Gate};
+use crate::core::Kind;
 use std::time::Duration;
 use tokio::time::sleep;
 use weft_model::{Key, Keyspace};
+use weft_state::picture::Gate;
 use weft_store::{Condition, MemoryStore, Store, Txn};
 
 /// Everything in a store, but for sessions and who is up since when.

@@ -8,9 +8,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use weft_agent::core::{
-    Attach, CreateNetwork, EndpointView, Error, Inside, JoinOptions, Kind, Leave, NetworkView, NodeView,
-    Process, ProcessState, PruneFilter, Run, Status, StoreStatus, Verbs,
+use weft_agent::{
+    core::{
+        Attach, CreateNetwork, Error, JoinOptions, Kind, Leave, Process, ProcessState, PruneFilter, Run,
+        Verbs,
+    },
+    report::{Counts, EndpointView, Inside, NetworkView, NodeView, Status, StoreStatus},
 };
 use weft_model::{
     Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
@@ -310,7 +313,7 @@ impl Verbs for Fake {
             engine: None,
             leaving: 0,
             unknown_keys: BTreeMap::new(),
-            counts: BTreeMap::from([("networks", self.state().len())]),
+            counts: Counts { networks: self.state().len(), ..Counts::default() },
             down: Vec::new(),
             agreement: None,
             fenced: Vec::new(),

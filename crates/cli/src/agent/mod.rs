@@ -41,10 +41,19 @@ pub(crate) struct Agent {
     moved: bool,
 }
 
+/// The sockets that systemd handed over.
+fn inherited() -> Inherited {
+    let sockets = weft_netlink::inherited_sockets().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot take the sockets that this agent was started with");
+        Vec::new()
+    });
+    Inherited::of(sockets)
+}
+
 impl Agent {
     pub(crate) fn run(self, host: Option<Host>) -> anyhow::Result<ExitCode> {
         // First of all, before anything else is opened.
-        let inherited = Inherited::take();
+        let inherited = inherited();
         let ended = self.serve(host, &inherited);
         if let Err(error) = &ended {
             let why = format!("the weft agent of this host does not start, or ended: {error:#}");

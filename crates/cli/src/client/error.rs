@@ -36,6 +36,7 @@ fn advice(error: &io::Error) -> String {
             "permission denied; you are not in group weft: try sudo, or `usermod -aG weft USER` and a new login"
                 .to_owned()
         }
+        ErrorKind::WouldBlock => "it is too busy to accept a connection; look at its log".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -7,20 +7,16 @@ pub(crate) use error::ClientError;
 pub(crate) use host::Host;
 
 use crate::patience::patiently;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Method, Response, StatusCode,
     body::{Bytes, Incoming},
-    client::conn::http1,
 };
-use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{future::Future, time::Duration};
-use tokio::{net::UnixStream, time::timeout};
+use tokio::time::timeout;
 use weft_api::docker::ErrorBody;
 
-/// How long the agent may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take to answer: a little longer than it takes itself.
 const ANSWER: Duration = Duration::from_secs(35);
 /// The largest answer that is read, in bytes: a list of a hundred thousand endpoints has half of it.
@@ -112,20 +108,21 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>> {
-        let lost = |source| ClientError::Lost { host: self.host.clone(), source };
-        let stream = UnixStream::connect(self.host.path());
-        let stream = self.limited(CONNECT, async { Ok(stream.await) }).await?;
-        let stream = stream.map_err(|cause| ClientError::Connect { host: self.host.clone(), cause })?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-        tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "weft")
-            .header("content-type", "application/json")
-            .body(Full::new(body))
-            .map_err(|error| self.nonsense(path, &error))?;
-        sender.send_request(request).await.map_err(lost)
+        self.way().send(method, path, body).await.map_err(|error| self.failed(path, error))
+    }
+
+    fn way(&self) -> weft_http::Client {
+        weft_http::Client::new(self.host.path(), "weft", LARGEST)
+    }
+
+    fn failed(&self, path: &str, error: weft_http::ClientError) -> ClientError {
+        use weft_http::ClientError as Cause;
+        let host = self.host.clone();
+        match error {
+            Cause::Connect(cause) => ClientError::Connect { host, cause },
+            Cause::Lost(source) => ClientError::Lost { host, source },
+            error @ (Cause::TooLarge(_) | Cause::Request(_)) => self.nonsense(path, &error),
+        }
     }
 
     /// Turns an answer that is not a success into an error.
@@ -143,18 +140,7 @@ impl Client {
     }
 
     async fn collect(&self, answer: Response<Incoming>) -> Result<Bytes> {
-        let lost = |source| ClientError::Lost { host: self.host.clone(), source };
-        let mut body = answer.into_body();
-        let mut whole = Vec::new();
-        while let Some(frame) = body.frame().await {
-            if let Some(bytes) = frame.map_err(lost)?.data_ref() {
-                whole.extend_from_slice(bytes);
-            }
-            if whole.len() > LARGEST {
-                return Err(self.nonsense("the answer", &"it is too large"));
-            }
-        }
-        Ok(whole.into())
+        self.way().read(answer).await.map_err(|error| self.failed("the answer", error))
     }
 
     async fn limited<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -28,7 +28,7 @@ impl Engine {
     /// # Errors
     /// If nobody answers there, or only an engine that is too old.
     pub async fn connect(socket: impl Into<PathBuf>) -> Result<Self> {
-        let transport = Transport { socket: socket.into() };
+        let transport = Transport::new(socket.into());
         let version: Version = transport.ask(Question::look("/version".to_owned())).await?;
         let agree =
             || ApiVersion::agree(version.min_api_version.parse().ok()?, version.api_version.parse().ok()?);
@@ -41,7 +41,7 @@ impl Engine {
 
     /// Where it listens.
     pub fn socket(&self) -> &Path {
-        &self.transport.socket
+        self.transport.socket()
     }
 
     /// Who it said it is when it was connected to.

@@ -2,16 +2,18 @@
 
 use super::{EngineError, Result};
 use crate::brief::brief;
-use http_body_util::{BodyExt, Full};
 use hyper::{
-    Method, Request, Response,
+    Method, Response,
     body::{Bytes, Incoming},
-    client::conn::http1,
 };
-use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{future::Future, path::PathBuf, time::Duration};
-use tokio::{net::UnixStream, time::timeout};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::time::timeout;
+use weft_http::{Client, ClientError};
 
 /// How long the engine may take to answer something that it only looks up.
 pub(super) const LOOK: Duration = Duration::from_secs(10);
@@ -22,7 +24,7 @@ const LARGEST: usize = 32 << 20;
 
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
-    pub(super) socket: PathBuf,
+    client: Client,
 }
 
 /// What is asked, and how long the answer may take.
@@ -67,6 +69,14 @@ impl Question {
 }
 
 impl Transport {
+    pub(super) fn new(socket: PathBuf) -> Self {
+        Self { client: Client::new(socket, "docker", LARGEST) }
+    }
+
+    pub(super) fn socket(&self) -> &Path {
+        self.client.socket()
+    }
+
     /// Asks, and reads the answer.
     pub(super) async fn ask<T: DeserializeOwned>(&self, question: Question) -> Result<T> {
         let request = question.name();
@@ -85,7 +95,7 @@ impl Transport {
         self.limited(&request, within, self.begin(question)).await.map(Response::into_body)
     }
 
-    async fn whole(&self, question: Question) -> Result<Vec<u8>> {
+    async fn whole(&self, question: Question) -> Result<Bytes> {
         let (request, within) = (question.name(), question.within);
         let whole = async {
             let answer = self.begin(question).await?;
@@ -112,35 +122,22 @@ impl Transport {
 
     async fn send(&self, question: Question) -> Result<Response<Incoming>> {
         let request = question.name();
-        let lost = |source| self.lost(&request, source);
-        let stream = UnixStream::connect(&self.socket)
-            .await
-            .map_err(|source| EngineError::Connect { socket: self.socket.clone(), source })?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-        // It ends with the answer, or when the answer is dropped.
-        tokio::spawn(connection);
-        let message = Request::builder()
-            .method(question.method)
-            .uri(question.path)
-            .header("host", "docker")
-            .header("content-type", "application/json")
-            .body(Full::new(question.body))
-            .map_err(|source| EngineError::Request { request: request.clone(), source: source.into() })?;
-        sender.send_request(message).await.map_err(lost)
+        let answer = self.client.send(question.method, &question.path, question.body).await;
+        answer.map_err(|error| self.failed(&request, error))
     }
 
-    async fn collect(&self, request: &str, answer: Response<Incoming>) -> Result<Vec<u8>> {
-        let mut body = answer.into_body();
-        let mut whole = Vec::new();
-        while let Some(frame) = body.frame().await {
-            if let Some(bytes) = frame.map_err(|source| self.lost(request, source))?.data_ref() {
-                whole.extend_from_slice(bytes);
-            }
-            if whole.len() > LARGEST {
-                return Err(EngineError::TooLarge { request: request.to_owned(), limit: LARGEST });
-            }
+    async fn collect(&self, request: &str, answer: Response<Incoming>) -> Result<Bytes> {
+        self.client.read(answer).await.map_err(|error| self.failed(request, error))
+    }
+
+    fn failed(&self, request: &str, error: ClientError) -> EngineError {
+        let (socket, request) = (self.socket().to_owned(), request.to_owned());
+        match error {
+            ClientError::Connect(source) => EngineError::Connect { socket, source },
+            ClientError::Lost(source) => EngineError::Lost { socket, request, source },
+            ClientError::TooLarge(limit) => EngineError::TooLarge { request, limit },
+            ClientError::Request(source) => EngineError::Request { request, source: source.into() },
         }
-        Ok(whole)
     }
 
     async fn limited<T>(
@@ -149,12 +146,15 @@ impl Transport {
         within: Duration,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let late =
-            || EngineError::Late { socket: self.socket.clone(), request: request.to_owned(), waited: within };
+        let late = || EngineError::Late {
+            socket: self.socket().to_owned(),
+            request: request.to_owned(),
+            waited: within,
+        };
         timeout(within, work).await.unwrap_or_else(|_| Err(late()))
     }
 
     pub(super) fn lost(&self, request: &str, source: hyper::Error) -> EngineError {
-        EngineError::Lost { socket: self.socket.clone(), request: request.to_owned(), source }
+        EngineError::Lost { socket: self.socket().to_owned(), request: request.to_owned(), source }
     }
 }

@@ -1,19 +1,13 @@
 //! Connections: each has a task, so that a slow one holds nobody up, and limits, so that it ends.
 
-use super::{
-    attention::attentive,
-    crowd::{Crowd, Place},
-};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::sleep,
-};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use weft_http::{Place, attentive, each_connection};
 
 /// The most connections at a time. An agent holds two or three: enough for a thousand of them.
 const MAX_CONNECTIONS: usize = 4096;
@@ -22,30 +16,17 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a client may take to take in what was sent, in milliseconds.
 const UNREAD_DEADLINE_MS: u32 = 30_000;
 
-/// Serves whoever connects. Its connections end with it.
+/// Serves whoever connects. Its connections end with it, also when it is dropped.
 pub(super) async fn accept(listener: TcpListener, router: Router) {
-    let crowd = Crowd::of(MAX_CONNECTIONS);
-    let mut connections = JoinSet::new();
-    let mut stuck = false;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                stuck = false;
-                // Those who come when it is full wait in the kernel's queue until somebody silent has gone. Who waits
-                // for news is not silent: it is being answered.
-                let place = Arc::new(crowd.place().await);
-                while connections.try_join_next().is_some() {}
-                connections.spawn(serve(stream, router.clone(), place));
-            }
-            Err(error) => {
-                // Out of file descriptors, or the client gave up: neither is the listener's end.
-                if !std::mem::replace(&mut stuck, true) {
-                    tracing::warn!(%error, "cannot take connections to the store");
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
+    let end = CancellationToken::new();
+    let _dropped = end.clone().drop_guard();
+    let converse = |stream, place| {
+        let (end, router) = (end.clone(), router.clone());
+        async move {
+            end.run_until_cancelled_owned(serve(stream, router, place)).await;
         }
-    }
+    };
+    each_connection(listener, MAX_CONNECTIONS, Duration::ZERO, &CancellationToken::new(), converse).await;
 }
 
 async fn serve(stream: TcpStream, router: Router, place: Arc<Place>) {

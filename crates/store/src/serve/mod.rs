@@ -4,18 +4,13 @@
 //! What it does not do, Consul's documentation calls by name: ACL policies, datacenters, health checks of
 //! sessions, and any session behaviour but `delete`.
 
-mod attention;
 mod auth;
 mod connections;
-mod crowd;
 mod duration;
 mod kv;
 mod reply;
 mod session;
 mod txn;
-
-pub use attention::{attend, attentive};
-pub use crowd::{Crowd, Place};
 
 use crate::{EmbeddedStore, Secret};
 use axum::{

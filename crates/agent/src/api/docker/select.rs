@@ -1,6 +1,9 @@
 //! Filters of lists and of prune, as the engine understands them (`daemon/network/filter.go`).
 
-use crate::core::{Error, LabelFilter, NetworkView, PruneFilter};
+use crate::{
+    core::{Error, LabelFilter, PruneFilter},
+    report::NetworkView,
+};
 use jiff::{SignedDuration, Timestamp, civil};
 use regex_lite::Regex;
 use weft_api::docker::Filters;

@@ -1,9 +1,6 @@
 //! `/_ping`, `/version`, `/info`: what a client asks before anything else.
 
-use crate::{
-    api::Core,
-    core::{ProcessState, Status},
-};
+use crate::{api::Core, core::ProcessState, report::Status};
 use axum::{
     Json,
     extract::State,
@@ -88,7 +85,7 @@ fn driver_status(status: &Status) -> Vec<(String, String)> {
         ("Cluster advertise".to_owned(), status.advertise.to_string()),
         ("VTEP".to_owned(), format!("{} port {}/udp", status.vtep, status.vxlan_port)),
     ];
-    pairs.extend(status.counts.iter().map(|(what, count)| (format!("Number of {what}"), count.to_string())));
+    pairs.extend(status.counts.named().map(|(what, count)| (format!("Number of {what}"), count.to_string())));
     pairs
 }
 

@@ -1,6 +1,9 @@
 //! Our networks in the engine's words.
 
-use crate::core::{NetworkView, NodeView, VNI_OPTIONS};
+use crate::{
+    core::VNI_OPTIONS,
+    report::{NetworkView, NodeView},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,

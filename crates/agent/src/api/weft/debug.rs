@@ -1,6 +1,6 @@
 //! `/weft/v1/debug`: what a bug report needs besides.
 
-use crate::{api::Core, core::Inside};
+use crate::{api::Core, report::Inside};
 use axum::{Json, extract::State};
 use weft_api::v1;
 

@@ -6,7 +6,8 @@ use crate::{
         extract::{Json, Path, Query},
         reply::Reply,
     },
-    core::{Attach, EndpointView, Error, JoinOptions},
+    core::{Attach, Error, JoinOptions},
+    report::EndpointView,
 };
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;

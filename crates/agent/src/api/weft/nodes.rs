@@ -2,7 +2,8 @@
 
 use crate::{
     api::{Core, extract::Path, reply::Reply},
-    core::{Error, NodeView},
+    core::Error,
+    report::NodeView,
 };
 use axum::{Json, extract::State, http::StatusCode};
 use weft_api::v1;

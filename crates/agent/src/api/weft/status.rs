@@ -2,10 +2,10 @@
 
 use crate::{
     api::{Core, reply::Reply},
-    core::{
+    logs::Trouble,
+    report::{
         AgreementStatus, Down, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
     },
-    logs::Trouble,
 };
 use axum::{Json, extract::State};
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn report(status: Status) -> v1::Status {
         joined: status.joined,
         store: store(status.store),
         engine: status.engine.map(engine),
-        counts: status.counts.into_iter().map(|(what, count)| (what.to_owned(), count)).collect(),
+        counts: status.counts.named().map(|(what, count)| (what.to_owned(), count)).into(),
         leaving: status.leaving,
         unknown_keys: status.unknown_keys,
         down: status.down.into_iter().map(down).collect(),

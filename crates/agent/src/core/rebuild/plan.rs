@@ -1,11 +1,8 @@
 //! What is to be written so that the store has what it lost: pure.
 
 use crate::{
-    cluster::Cluster,
     config::AgentConfig,
     core::{claims::is_leftover, removed::WHY},
-    journal::{LocalEndpoint, LocalEndpoints},
-    loss::{Lack, behind},
 };
 use ipnet::IpNet;
 use std::{
@@ -13,6 +10,11 @@ use std::{
     sync::Arc,
 };
 use weft_model::{Claim, Endpoint, EndpointId, Extra, Key, Keyspace, Network, NetworkId, NodeName, Record};
+use weft_state::{
+    cluster::Cluster,
+    journal::{LocalEndpoint, LocalEndpoints},
+    loss::{Lack, behind},
+};
 use weft_store::{Condition, Txn};
 
 /// What the store should have, and has.

@@ -62,7 +62,7 @@ async fn read(method: &str, body: Body) -> Result<Call, Answer> {
     let body: Bytes = match timeout(PATIENCE, axum::body::to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => {
-            let why = crate::error::chain(&error);
+            let why = weft_state::error::chain(&error);
             let message = format!("cannot read the body of {method}, of at most {MAX_BODY} bytes: {why}");
             return Err(refused(method, message));
         }

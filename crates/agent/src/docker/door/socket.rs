@@ -1,9 +1,9 @@
 //! Where engines look for drivers.
 
 use super::{Driver, answer, router};
-use crate::http::{self, BindError, Inherited, Manners, Socket, Terms};
 use std::{path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
+use weft_http::{BindError, Inherited, Limits, Socket, Terms};
 
 /// The file's name is the driver's (`pkg/plugins/discovery.go` of moby).
 pub(crate) const PATH: &str = "/run/docker/plugins/weft.sock";
@@ -13,14 +13,14 @@ const TERMS: Terms = Terms { group: None, instead: "switch Docker off with --doc
 
 /// A call whose connection breaks is repeated without its body, and so lost: no connection waits for a second
 /// call, which might be under way while it is closed, and whatever has begun when the agent stops is answered.
-const MANNERS: Manners = Manners { keep_alive: false, end_within: answer::LONGEST };
+const LIMITS: Limits = Limits { keep_alive: false, end_within: answer::LONGEST };
 
 /// Listens where engines look for drivers, on the socket that is `inherited` if it is there.
 ///
 /// # Errors
 /// [`BindError`], and whatever listens there already goes on.
 pub(crate) fn bind(inherited: &Inherited) -> Result<Socket, BindError> {
-    http::open(Path::new(PATH), TERMS, inherited)
+    weft_http::open(Path::new(PATH), TERMS, inherited)
 }
 
 /// Answers the engine until `shutdown`, and then what has begun.
@@ -35,5 +35,5 @@ pub(crate) async fn serve(socket: Socket, driver: Arc<Driver>, shutdown: Cancell
         shutdown.cancelled().await;
         removal.carry_out();
     };
-    tokio::join!(unlink, http::serve(socket, router(driver), MANNERS, shutdown.clone()));
+    tokio::join!(unlink, weft_http::serve(socket, router(driver), LIMITS, shutdown.clone()));
 }

@@ -1,8 +1,8 @@
 //! Patience with what fails: each thing is tried again after a pause of its own, whatever else happens.
 
-use crate::env::Env;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
+use weft_state::env::Env;
 
 /// The pause after the first attempt, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -15,7 +15,7 @@ mod report;
 pub(crate) use engine::DockerSocket;
 
 use super::Shared;
-use crate::{core::Core, error::chain};
+use crate::core::Core;
 use containers::Containers;
 use engine::EngineAddress;
 use futures::{StreamExt, stream::BoxStream};
@@ -24,6 +24,7 @@ use news::News;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use weft_docker::engine::{EngineError, Event};
+use weft_state::error::chain;
 
 /// The first pause when the engine does not answer, doubled after each further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -1,7 +1,7 @@
 //! What `weft status` says of the engine.
 
 use super::Follower;
-use crate::core::EngineStatus;
+use crate::report::EngineStatus;
 
 impl Follower {
     /// It answers.

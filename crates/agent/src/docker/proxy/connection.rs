@@ -6,7 +6,6 @@ use super::{
     hang_up::HangUp,
     tunnel::{self, End},
 };
-use crate::error::chain;
 use axum::{
     body::Body,
     http::{
@@ -23,7 +22,8 @@ use std::{
 };
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
-use weft_store::serve::{Place, attend};
+use weft_http::{Place, attend};
+use weft_state::error::chain;
 
 /// How long a client may take to send a request's headers, and to think before it: as the engine lets it
 /// (moby, `cmd/dockerd/daemon.go`).

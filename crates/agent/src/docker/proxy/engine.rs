@@ -20,15 +20,8 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{net::UnixStream, time::Instant};
+use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
-
-/// How long to try to connect.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-
-/// The pause between attempts while the engine's queue is full: the kernel does not wait for a socket that does
-/// not block (unix(7)).
-const QUEUE_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long the engine may take for what we ask ourselves.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -43,7 +36,7 @@ pub(super) enum EngineError {
     #[error("cannot connect to the container engine at {socket}; is it running?")]
     Connect { socket: PathBuf, source: io::Error },
     /// It is too busy to accept.
-    #[error("the container engine at {0} accepts no connection for {limit} s", limit = CONNECT_WITHIN.as_secs())]
+    #[error("the container engine at {0} is too busy to accept a connection")]
     Busy(PathBuf),
     /// It ended in the middle, or answered nonsense.
     #[error("the container engine at {socket} did not answer")]
@@ -117,17 +110,11 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<UnixStream, EngineError> {
-        let deadline = Instant::now() + CONNECT_WITHIN;
-        loop {
-            match UnixStream::connect(&self.socket).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) if error.kind() != ErrorKind::WouldBlock => {
-                    return Err(EngineError::Connect { socket: self.socket.clone(), source: error });
-                }
-                Err(_) if Instant::now() >= deadline => return Err(EngineError::Busy(self.socket.clone())),
-                Err(_) => tokio::time::sleep(QUEUE_PAUSE).await,
-            }
-        }
+        let socket = || self.socket.clone();
+        weft_http::connect(&self.socket).await.map_err(|source| match source.kind() {
+            ErrorKind::WouldBlock => EngineError::Busy(socket()),
+            _ => EngineError::Connect { socket: socket(), source },
+        })
     }
 }
 

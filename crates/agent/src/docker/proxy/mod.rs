@@ -34,7 +34,7 @@ use route::{Route, What};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
-use weft_store::serve::Crowd;
+use weft_http::Crowd;
 
 /// What stands before the engine.
 pub(crate) struct Proxy {
@@ -99,7 +99,7 @@ pub(crate) async fn serve_one(
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self::new(error.status(), crate::error::chain(&error))
+        Self::new(error.status(), weft_state::error::chain(&error))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The socket: open to those to whom the engine's is.
 
 use super::{Proxy, connection::converse};
-use crate::http::{self, BindError, Inherited, Socket, Terms};
 use rustix::{
     fs::{Gid, Mode, Uid, chmod, chown},
     io::Errno,
@@ -15,6 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
+use weft_http::{BindError, Inherited, Socket, Terms};
 
 /// Only root, until the engine's socket has been seen.
 const TERMS: Terms = Terms { group: None, instead: "give another --docker-proxy" };
@@ -40,7 +40,7 @@ const WIDEST: u32 = 0o660;
 /// # Errors
 /// [`BindError`], and whatever listens on `path` already goes on.
 pub(crate) fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
-    http::open(path, TERMS, inherited)
+    weft_http::open(path, TERMS, inherited)
 }
 
 /// Answers on `listener`, whose socket is `path`, until `shutdown`, and then what has begun.
@@ -52,7 +52,7 @@ pub(crate) async fn serve(path: PathBuf, socket: Socket, proxy: Proxy, shutdown:
         removal.carry_out();
     };
     let converse = |stream, place| converse(stream, place, Arc::clone(&proxy), shutdown.clone());
-    let answer = http::each_connection(socket, connections_at_once(), END_WITHIN, &shutdown, converse);
+    let answer = weft_http::each_connection(socket, connections_at_once(), END_WITHIN, &shutdown, converse);
     tokio::join!(admit, answer);
 }
 

@@ -1,7 +1,7 @@
 //! In a network namespace with a resolver such as engines have, asked by `dig`.
 
 use super::*;
-use crate::{cluster::Cluster, host::LinuxHost, journal::EngineEnd, underlay::Underlay};
+use crate::{host::LinuxHost, underlay::Underlay};
 use std::{
     fs::File,
     net::{Ipv4Addr, TcpListener, UdpSocket},
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use weft_dns::NetworkNames;
 use weft_model::NetworkId;
 use weft_netlink::in_namespace;
+use weft_state::{cluster::Cluster, journal::EngineEnd};
 
 /// How long anything may take before a test fails.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -107,7 +108,7 @@ async fn eventually(name: &str, answer: &str) {
 
 /// An endpoint `nginx_01` of an engine in the sandbox.
 fn endpoints() -> LocalEndpoints {
-    let golden = include_str!("../../journal/golden/endpoint.json");
+    let golden = include_str!("../../../../state/src/journal/golden/endpoint.json");
     let mut local: LocalEndpoint = serde_json::from_str(golden).unwrap();
     local.netns = "/run/netns/box".into();
     local.engine = Some(EngineEnd { handed_over: true });

@@ -107,7 +107,7 @@ impl World {
 }
 
 impl Starting {
-    async fn go(self, core: &Core) -> Result<Option<crate::core::EndpointView>, Error> {
+    async fn go(self, core: &Core) -> Result<Option<crate::report::EndpointView>, Error> {
         let address = core.grant(self.pool, None).await?;
         if !self.joins {
             return Ok(None);
@@ -130,7 +130,7 @@ impl Starting {
         self.take(&joined?.interface, address);
         let known = core.journal.endpoints();
         let Some(local) = known.get(&self.id) else { return Ok(None) };
-        Ok(Some(crate::core::EndpointView {
+        Ok(Some(crate::report::EndpointView {
             id: self.id,
             endpoint: local.endpoint.clone(),
             network: local.network_id,

@@ -1,6 +1,9 @@
 //! What was promised to those who asked.
 
-use crate::core::{EndpointView, Error, Kind};
+use crate::{
+    core::{Error, Kind},
+    report::EndpointView,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,

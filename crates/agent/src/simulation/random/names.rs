@@ -1,13 +1,14 @@
 //! What containers hear when they ask for names: over real sockets, which their node's name servers listen on.
 
 use super::verbs::NAMES;
-use crate::{cluster::Cluster, journal::LocalEndpoint, simulation::Node};
+use crate::simulation::Node;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::PathBuf,
     time::Duration,
 };
+use weft_state::{cluster::Cluster, journal::LocalEndpoint};
 
 /// Types of records (RFC 1035 section 3.2.2).
 const A: u16 = 1;

@@ -1,7 +1,7 @@
 //! Whether everything has come right.
 
 use super::{NODES, World, ledger::Fate, verbs::lock};
-use crate::{cluster::Cluster, journal::LocalEndpoints, simulation::Node};
+use crate::simulation::Node;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -9,6 +9,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 use weft_model::{ClusterId, EndpointId, Keyspace, NodeName};
 use weft_plan::{Link, Place};
+use weft_state::{cluster::Cluster, journal::LocalEndpoints};
 use weft_store::Store;
 
 /// How long it may take after the last fault: sessions, half-made removals and vanished containers are each

@@ -2,8 +2,9 @@
 
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
-    core::{EngineStatus, Names},
+    core::Names,
     docker::{Container, OnNetwork},
+    report::EngineStatus,
     simulation::{eventually, network_in},
 };
 use serde_json::json;

@@ -4,12 +4,12 @@ use super::{
     Engine, create_endpoint, create_network, endpoint, endpoint_ref, join, network, network_ref, pool_id,
     request_address, request_pool,
 };
-use crate::cluster::Cluster;
 use proptest::prelude::*;
 use serde_json::json;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_model::Keyspace;
+use weft_state::cluster::Cluster;
 use weft_store::{MemoryStore, Store};
 
 const POOLS: [&str; 2] = ["10.0.0.0/29", "10.0.1.0/29"];

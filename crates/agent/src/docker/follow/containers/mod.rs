@@ -202,6 +202,6 @@ impl<'f> Containers<'f> {
     }
 }
 
-fn is_network(cluster: &crate::cluster::Cluster, name: &str) -> bool {
+fn is_network(cluster: &weft_state::cluster::Cluster, name: &str) -> bool {
     name.parse().is_ok_and(|name: weft_model::NetworkName| cluster.names.contains_key(&name))
 }

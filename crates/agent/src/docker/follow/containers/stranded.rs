@@ -2,13 +2,14 @@
 //! old one, with which they could never be started.
 
 use super::Containers;
-use crate::{docker::Mapped, error::chain};
+use crate::docker::Mapped;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use weft_docker::engine::{Container, ContainerState, EngineError, Network};
 use weft_model::{ContainerId, NetworkId};
+use weft_state::error::chain;
 
 /// A container on a network that the engine does not have any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,11 +5,7 @@ mod plan;
 mod steps;
 
 use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news::Marks};
-use crate::{
-    cluster::Cluster,
-    docker::{Mapped, Shared},
-    error::chain,
-};
+use crate::docker::{Mapped, Shared};
 use likeness::subnets_of;
 use plan::{Scene, Step, plan};
 use std::{
@@ -24,6 +20,7 @@ use weft_docker::{
     plugin::DRIVER,
 };
 use weft_model::{InUse, IpNet, NetworkId};
+use weft_state::{cluster::Cluster, error::chain};
 
 /// How often to look at all networks without a reason. Also how long one has to be missing to be forgotten.
 const PERIOD: Duration = Duration::from_secs(10);

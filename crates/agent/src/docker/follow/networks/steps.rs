@@ -5,10 +5,11 @@ use super::{
     likeness::{adoption, creation, pools_of, subnets_of},
     plan::{Because, Step},
 };
-use crate::{cluster::Cluster, docker::Mapped, error::chain};
+use crate::docker::Mapped;
 use std::collections::BTreeMap;
 use weft_docker::engine::ApiVersion;
 use weft_model::{Key, NetworkId};
+use weft_state::{cluster::Cluster, error::chain};
 
 /// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
 const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };

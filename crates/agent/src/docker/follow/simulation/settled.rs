@@ -1,10 +1,10 @@
 //! Whether the engines and the cluster agree when nothing goes wrong any more.
 
 use super::{Host, random::World};
-use crate::cluster::{Cluster, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::engine::ContainerState;
 use weft_model::{ContainerId, Endpoint, EndpointId, Keyspace};
+use weft_state::cluster::{Cluster, Stored};
 use weft_store::Store;
 
 impl World {

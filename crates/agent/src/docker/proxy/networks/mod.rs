@@ -12,7 +12,7 @@ mod show;
 use super::{Proxy, engine::EngineError};
 use crate::{
     api::{Failure, MAX_BODY},
-    core::NetworkView,
+    report::NetworkView,
 };
 use axum::{
     body::{Body, Bytes},

@@ -7,7 +7,6 @@ mod tunnels;
 mod wire;
 
 use super::{Proxy, bind, serve};
-use crate::http::Inherited;
 use crate::{
     core::Door,
     docker::Shared,
@@ -16,6 +15,7 @@ use crate::{
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::UnixListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use weft_http::Inherited;
 use wire::{Wire, soon};
 
 /// A proxy, with a real core of a cluster of one node in memory.

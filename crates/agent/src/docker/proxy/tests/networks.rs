@@ -10,13 +10,13 @@ use super::{
 use crate::{
     core::{Door, Verbs},
     docker::Mapped,
-    http::{self, Inherited, Manners, Terms},
     simulation::network,
 };
 use engine::{Engine, usual};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use weft_http::{Inherited, Limits, Terms};
 use weft_model::NetworkId;
 
 /// A host with an engine, whose networks follow the cluster's unless they are told not to.
@@ -33,9 +33,14 @@ impl Host {
         let engine = Arc::new(Engine::default());
         usual(&engine);
         let terms = Terms { group: None, instead: "" };
-        let listener = http::open(&stand.engine_path(), terms, &Inherited::default()).unwrap();
-        let manners = Manners { keep_alive: true, end_within: Duration::ZERO };
-        tokio::spawn(http::serve(listener, Arc::clone(&engine).router(), manners, CancellationToken::new()));
+        let listener = weft_http::open(&stand.engine_path(), terms, &Inherited::default()).unwrap();
+        let limits = Limits { keep_alive: true, end_within: Duration::ZERO };
+        tokio::spawn(weft_http::serve(
+            listener,
+            Arc::clone(&engine).router(),
+            limits,
+            CancellationToken::new(),
+        ));
         let verbs = Arc::new(Door::new(stand.node.core()));
         let mut host = Self { stand, engine, verbs, follows: None };
         host.follow();

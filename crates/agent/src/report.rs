@@ -1,0 +1,9 @@
+//! What a node says of itself and its cluster: plain data, that `core` makes and the doors put into their own words.
+
+mod drift;
+mod status;
+mod view;
+
+pub use drift::{AgreementStatus, NetworkStatus, Standing};
+pub use status::{Answered, Counts, Down, EngineStatus, Fenced, Inside, Round, Status, StoreStatus};
+pub use view::{EndpointView, NetworkView, NodeView};

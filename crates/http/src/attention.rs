@@ -1,0 +1,142 @@
+//! Whose turn it is on a connection: the client's to ask, or ours to answer.
+
+use crate::Place;
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Request,
+    response::Response,
+};
+use hyper::{
+    body::{Body as HttpBody, Frame, Incoming, SizeHint},
+    service::{Service, service_fn},
+};
+use hyper_util::service::TowerToHyperService;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::time::Instant;
+
+/// One request and its answer: it is our turn until this is dropped, but while the request's body is waited for.
+#[derive(Debug)]
+struct Turn {
+    place: Arc<Place>,
+    began: Instant,
+    /// Whether the answer has begun, which may come while there is more of the request.
+    answered: AtomicBool,
+}
+
+impl Turn {
+    fn waits_for_the_client(&self, waits: bool) {
+        if self.answered.load(Ordering::Relaxed) {
+            return;
+        }
+        if waits {
+            // Since when it began, and not since the last byte: one a second is not asking.
+            self.place.listening(self.began);
+        } else {
+            self.place.answering();
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.place.listening(Instant::now());
+    }
+}
+
+/// Has `answer` answer a request of the connection that has `place`, which is not to be taken from it meanwhile.
+///
+/// # Errors
+/// Those of `answer`.
+pub async fn attend<E, F>(
+    place: Arc<Place>,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<Response, E>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    let turn = Arc::new(Turn { place, began: Instant::now(), answered: AtomicBool::new(false) });
+    turn.place.answering();
+    let request = request.map(|body| Body::new(Asked { body, turn: Arc::downgrade(&turn) }));
+    let response = answer(request).await?;
+    turn.answered.store(true, Ordering::Relaxed);
+    turn.place.answering();
+    Ok(response.map(|body| Body::new(Answered { body, _turn: turn })))
+}
+
+/// What answers the requests of the connection that has `place`, which is not to be taken from it meanwhile.
+pub fn attentive(
+    router: Router,
+    place: &Arc<Place>,
+) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + use<> {
+    let (router, place) = (TowerToHyperService::new(router), Arc::clone(place));
+    service_fn(move |request: hyper::Request<Incoming>| {
+        let router = router.clone();
+        attend(Arc::clone(&place), request.map(Body::new), move |request| router.call(request))
+    })
+}
+
+/// The body of a request.
+struct Asked {
+    body: Body,
+    turn: std::sync::Weak<Turn>,
+}
+
+/// The body of an answer. Its end is that of the turn.
+struct Answered {
+    body: Body,
+    _turn: Arc<Turn>,
+}
+
+impl HttpBody for Asked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(turn) = self.turn.upgrade() {
+            turn.waits_for_the_client(polled.is_pending());
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl HttpBody for Answered {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

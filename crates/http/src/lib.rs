@@ -1,0 +1,24 @@
+//! HTTP between programs of one machine, and to the served store: where to listen, how many connections at a time, how
+//! long each may be silent, and a client of unix sockets. What is said on a connection is up to whoever uses this.
+
+mod attention;
+mod bind;
+mod client;
+mod crowd;
+mod inherited;
+mod listener;
+pub mod open_files;
+mod queue;
+mod serve;
+mod socket;
+mod turn_away;
+
+pub use attention::{attend, attentive};
+pub use bind::{BindError, Terms, clear, open};
+pub use client::{Client, ClientError, connect};
+pub use crowd::{Crowd, Place};
+pub use inherited::Inherited;
+pub use listener::Listener;
+pub use serve::{Limits, each_connection, serve};
+pub use socket::{Removal, Socket};
+pub use turn_away::turn_away;

@@ -1,0 +1,17 @@
+//! Saying no to whoever asks: what else there is on a socket that systemd keeps and nobody serves is silence.
+
+use crate::{Limits, Socket, serve};
+use axum::{Json, Router, http::StatusCode};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const LIMITS: Limits = Limits { keep_alive: false, end_within: Duration::from_secs(1) };
+
+/// Answers everybody on `socket` with `why`, until `shutdown`.
+pub async fn turn_away(socket: Socket, why: String, shutdown: CancellationToken) {
+    // An engine looks for `Err` in an answer that is no success (moby, `pkg/plugins/client.go`), everybody else for
+    // `message`.
+    let answer = Json(serde_json::json!({ "message": why, "Err": why }));
+    let router = Router::new().fallback(async move || (StatusCode::SERVICE_UNAVAILABLE, answer.clone()));
+    serve(socket, router, LIMITS, shutdown).await;
+}

@@ -1,0 +1,368 @@
+//! The cluster as the store describes it, parsed.
+
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    ops::Deref,
+    sync::Arc,
+};
+use weft_model::{
+    Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Latest, Liveness,
+    Network, NetworkId, NetworkName, Node, NodeName, Rebuilt, Record, Vni,
+};
+use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
+
+/// A record, and when it last changed.
+#[derive(Debug, Clone)]
+pub struct Stored<T> {
+    record: Arc<T>,
+    /// What a compare-and-set compares.
+    pub modified: Revision,
+}
+
+impl<T> Deref for Stored<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.record
+    }
+}
+
+/// The endpoints of one network. Shared between pictures: the same allocation means that nothing changed.
+pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
+
+/// Everything the store says, as of one moment. Records that this version cannot read are set aside: they
+/// are somebody else's, or a newer weft's, and the rest goes on without them.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    /// The networks.
+    pub networks: BTreeMap<NetworkId, Stored<Network>>,
+    /// Their names.
+    pub names: BTreeMap<NetworkName, NetworkId>,
+    /// Their VNIs.
+    pub vnis: BTreeMap<Vni, NetworkId>,
+    /// The nodes, up or down.
+    pub nodes: BTreeMap<NodeName, Stored<Node>>,
+    /// Those that are up, with the session that says so.
+    pub live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
+    /// Those that somebody calls.
+    pub calls: BTreeMap<NodeName, Stored<Call>>,
+    /// The endpoint that each node took addresses for last.
+    pub latest: BTreeMap<NodeName, Stored<Latest>>,
+    /// Who is on which network.
+    pub endpoints: BTreeMap<NetworkId, Endpoints>,
+    /// The addresses in use, by pool.
+    pub claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
+    /// The address each pool handed out last.
+    pub cursors: BTreeMap<IpNet, IpAddr>,
+    /// The pools that nodes keep for networks to come.
+    pub holds: BTreeMap<IpNet, Stored<Hold>>,
+    /// Changes whenever a pool is taken.
+    pub epoch: Option<Stored<Epoch>>,
+    /// That the store lost something, and was rebuilt.
+    pub rebuilt: Option<Stored<Rebuilt>>,
+    /// Which cluster it is; absent before an agent that writes it came.
+    pub identity: Option<Stored<ClusterRecord>>,
+    /// Keys that cannot be read, and why.
+    pub unreadable: BTreeMap<String, String>,
+    /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
+    /// order.
+    pub unknown: BTreeMap<String, String>,
+    /// The moment.
+    pub revision: Revision,
+}
+
+impl Cluster {
+    /// Reads everything anew.
+    pub fn read(keyspace: &Keyspace, listing: &Listing) -> Self {
+        let mut cluster = Self { revision: listing.revision, ..Self::default() };
+        for entry in &listing.entries {
+            cluster.put(keyspace, entry, &Self::default());
+        }
+        cluster
+    }
+
+    /// Follows an update of the watch that gave this picture. What a snapshot does not change is not parsed
+    /// again.
+    pub fn advance(&mut self, keyspace: &Keyspace, update: Update) {
+        match update {
+            Update::Events { events, revision } => {
+                for event in events {
+                    match event {
+                        Event::Put(entry) => self.put(keyspace, &entry, &Self::default()),
+                        Event::Delete(path) => self.delete(keyspace, &path),
+                    }
+                }
+                self.revision = revision;
+            }
+            Update::Snapshot(listing) => {
+                let mut before = std::mem::take(self);
+                if listing.revision < before.revision {
+                    // A store that went back may call other values by the same revision.
+                    before = Self::default();
+                }
+                self.revision = listing.revision;
+                for entry in &listing.entries {
+                    self.put(keyspace, entry, &before);
+                }
+                for (id, endpoints) in &mut self.endpoints {
+                    if let Some(old) = before.endpoints.get(id).filter(|old| same(old, endpoints)) {
+                        *endpoints = Arc::clone(old);
+                    }
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, keyspace: &Keyspace, entry: &Entry, before: &Self) {
+        let key = match keyspace.parse(&entry.key) {
+            Ok(key) => key,
+            Err(error) => {
+                let Some(kind) = error.unknown_kind() else { return self.set_aside(entry, &error) };
+                self.unknown.insert(entry.key.clone(), kind.to_owned());
+                return;
+            }
+        };
+        if let Err(error) = self.put_record(key, entry, before) {
+            self.set_aside(entry, &error);
+        } else {
+            self.unreadable.remove(&entry.key);
+            self.unknown.remove(&entry.key);
+        }
+    }
+
+    fn set_aside(&mut self, entry: &Entry, error: &dyn std::error::Error) {
+        if is_of_later_format(entry) {
+            self.unknown.insert(entry.key.clone(), "of a later format".to_owned());
+        } else {
+            self.unknown.remove(&entry.key);
+        }
+        self.unreadable.insert(entry.key.clone(), crate::error::chain(error));
+    }
+
+    fn put_record(
+        &mut self,
+        key: Key,
+        entry: &Entry,
+        before: &Self,
+    ) -> Result<(), weft_model::InvalidRecord> {
+        match key {
+            Key::Node(name) => {
+                let node = stored(entry, before.nodes.get(&name))?;
+                self.nodes.insert(name, node);
+            }
+            Key::Live(name) => {
+                let live = stored(entry, before.live.get(&name).map(|(live, _)| live))?;
+                self.live.insert(name, (live, entry.session.clone()));
+            }
+            Key::Call(name) => {
+                let call = stored(entry, before.calls.get(&name))?;
+                self.calls.insert(name, call);
+            }
+            Key::Latest(name) => {
+                let latest = stored(entry, before.latest.get(&name))?;
+                self.latest.insert(name, latest);
+            }
+            Key::Network(id) => {
+                let network = stored(entry, before.networks.get(&id))?;
+                self.networks.insert(id, network);
+            }
+            Key::Name(name) => {
+                self.names.insert(name, Record::from_json(&entry.value)?);
+            }
+            Key::Vni(vni) => {
+                self.vnis.insert(vni, Record::from_json(&entry.value)?);
+            }
+            Key::Claim(pool, address) => {
+                let claim = stored(entry, before.claims.get(&pool).and_then(|pool| pool.get(&address)))?;
+                self.claims.entry(pool).or_default().insert(address, claim);
+            }
+            Key::Cursor(pool) => {
+                self.cursors.insert(pool, Cursor::from_json(&entry.value)?.last);
+            }
+            Key::Hold(pool) => {
+                let hold = stored(entry, before.holds.get(&pool))?;
+                self.holds.insert(pool, hold);
+            }
+            Key::Endpoint(network, id) => {
+                let old = before.endpoints.get(&network).and_then(|network| network.get(&id));
+                let endpoint = stored(entry, old)?;
+                Arc::make_mut(self.endpoints.entry(network).or_default()).insert(id, endpoint);
+            }
+            // What cannot be read is as good as lost, and is put back.
+            Key::Epoch => {
+                self.epoch = None;
+                self.epoch = Some(stored(entry, before.epoch.as_ref())?);
+            }
+            Key::Rebuilt => {
+                self.rebuilt = None;
+                self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
+            }
+            Key::Cluster => {
+                self.identity = None;
+                self.identity = Some(stored(entry, before.identity.as_ref())?);
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, keyspace: &Keyspace, path: &str) {
+        self.unreadable.remove(path);
+        self.unknown.remove(path);
+        let Ok(key) = keyspace.parse(path) else { return };
+        match key {
+            Key::Node(name) => drop(self.nodes.remove(&name)),
+            Key::Live(name) => drop(self.live.remove(&name)),
+            Key::Call(name) => drop(self.calls.remove(&name)),
+            Key::Latest(name) => drop(self.latest.remove(&name)),
+            Key::Network(id) => drop(self.networks.remove(&id)),
+            Key::Name(name) => drop(self.names.remove(&name)),
+            Key::Vni(vni) => drop(self.vnis.remove(&vni)),
+            Key::Cursor(pool) => drop(self.cursors.remove(&pool)),
+            Key::Hold(pool) => drop(self.holds.remove(&pool)),
+            Key::Epoch => self.epoch = None,
+            Key::Rebuilt => self.rebuilt = None,
+            Key::Cluster => self.identity = None,
+            Key::Claim(pool, address) => {
+                if let Some(claims) = self.claims.get_mut(&pool) {
+                    claims.remove(&address);
+                    if claims.is_empty() {
+                        self.claims.remove(&pool);
+                    }
+                }
+            }
+            Key::Endpoint(network, id) => {
+                if let Some(endpoints) = self.endpoints.get_mut(&network) {
+                    Arc::make_mut(endpoints).remove(&id);
+                    if endpoints.is_empty() {
+                        self.endpoints.remove(&network);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The store is another by now, which counts anew.
+    pub fn forget_revisions(&mut self) {
+        self.latest.values_mut().for_each(|latest| latest.modified = Revision::default());
+    }
+
+    /// Whether the node's agent holds a session.
+    pub fn is_up(&self, node: &NodeName) -> bool {
+        self.live.contains_key(node)
+    }
+
+    /// The endpoints on a network.
+    pub fn endpoints_of(
+        &self,
+        network: &NetworkId,
+    ) -> impl Iterator<Item = (&EndpointId, &Stored<Endpoint>)> {
+        self.endpoints.get(network).into_iter().flat_map(|endpoints| endpoints.iter())
+    }
+
+    /// Every endpoint with its network.
+    pub fn all_endpoints(&self) -> impl Iterator<Item = (&NetworkId, &EndpointId, &Stored<Endpoint>)> {
+        self.endpoints.iter().flat_map(|(network, all)| all.iter().map(move |(id, e)| (network, id, e)))
+    }
+
+    /// The endpoint `id`, whatever network it is on.
+    pub fn endpoint(&self, id: &EndpointId) -> Option<(&NetworkId, &Stored<Endpoint>)> {
+        self.endpoints.iter().find_map(|(network, all)| all.get(id).map(|endpoint| (network, endpoint)))
+    }
+
+    /// The endpoint `id` on `network`.
+    pub fn endpoint_on(&self, network: &NetworkId, id: &EndpointId) -> Option<&Stored<Endpoint>> {
+        self.endpoints.get(network)?.get(id)
+    }
+
+    /// Who holds `address` of `pool`.
+    pub fn claim(&self, pool: IpNet, address: IpAddr) -> Option<&Stored<Claim>> {
+        self.claims.get(&pool)?.get(&address)
+    }
+
+    /// Whether somebody holds `address` of `pool`.
+    pub fn is_claimed(&self, pool: IpNet, address: IpAddr) -> bool {
+        self.claim(pool, address).is_some()
+    }
+
+    /// Keys that nobody can have meant, and why.
+    pub fn garbage(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.unreadable.iter().filter(|(key, _)| !self.unknown.contains_key(*key))
+    }
+
+    /// How many keys there are of each kind that this version does not know.
+    pub fn unknown_kinds(&self) -> BTreeMap<String, usize> {
+        self.unknown.values().fold(BTreeMap::new(), |mut kinds, kind| {
+            *kinds.entry(kind.clone()).or_default() += 1;
+            kinds
+        })
+    }
+
+    /// Whether there is a record of the network `id`, and it cannot be read.
+    pub fn has_unreadable_network(&self, id: &NetworkId) -> bool {
+        self.has_unreadable(&format!("/networks/{id}"))
+    }
+
+    /// Whether there is a record of what `node` took last, and it cannot be read.
+    pub fn has_unreadable_latest(&self, node: &NodeName) -> bool {
+        !self.unreadable.is_empty() && self.has_unreadable(&format!("/latest/{node}"))
+    }
+
+    fn has_unreadable(&self, end: &str) -> bool {
+        self.unreadable.keys().any(|key| key.ends_with(end))
+    }
+
+    /// Every pool of every network, and those that are kept for one.
+    pub fn pools(&self) -> BTreeSet<IpNet> {
+        let networks = self.networks.values().flat_map(|network| network.subnets.iter());
+        networks.map(|subnet| subnet.pool).chain(self.holds.keys().copied()).collect()
+    }
+
+    /// The state that the store says it is in.
+    pub fn state(&self) -> Epoch {
+        self.epoch.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// How often the store was rebuilt.
+    pub fn times_rebuilt(&self) -> u64 {
+        self.rebuilt.as_ref().map_or(0, |rebuilt| rebuilt.times)
+    }
+
+    /// The network that has `pool`.
+    pub fn network_with(&self, pool: IpNet) -> Option<(NetworkId, &Stored<Network>)> {
+        let has = |network: &Network| network.subnets.iter().any(|subnet| subnet.pool == pool);
+        self.networks.iter().find(|(_, network)| has(network)).map(|(id, network)| (*id, network))
+    }
+}
+
+/// The record of `entry`: the one parsed before, if it has not changed since.
+fn stored<T: Record>(
+    entry: &Entry,
+    before: Option<&Stored<T>>,
+) -> Result<Stored<T>, weft_model::InvalidRecord> {
+    match before.filter(|before| before.modified == entry.modified) {
+        Some(before) => Ok(Stored { record: Arc::clone(&before.record), modified: before.modified }),
+        None => Ok(Stored { record: Arc::new(T::from_json(&entry.value)?), modified: entry.modified }),
+    }
+}
+
+/// Whether it says so itself: a record that older versions cannot read has a `format` above 1.
+fn is_of_later_format(entry: &Entry) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Marked {
+        format: u64,
+    }
+    let brace = entry.value.first() == Some(&b'{');
+    brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
+}
+
+fn same(a: &Endpoints, b: &Endpoints) -> bool {
+    let revisions = |e: &Endpoints| e.iter().map(|(id, e)| (*id, e.modified)).collect::<Vec<_>>();
+    a.len() == b.len() && revisions(a) == revisions(b)
+}
+
+mod keys;
+mod written;
+
+#[cfg(test)]
+mod tests;

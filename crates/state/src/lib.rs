@@ -1,0 +1,13 @@
+//! What a node knows: the cluster as its store shows it, what it remembers of that on its disk, and its own truth
+//! beside it. Nothing here decides what to do.
+
+pub mod admission;
+pub mod cluster;
+pub mod data_dir;
+pub mod env;
+pub mod error;
+pub mod fingerprint;
+pub mod journal;
+pub mod loss;
+pub mod memory;
+pub mod picture;
