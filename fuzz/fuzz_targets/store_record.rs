@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
-use weft_model::{Claim, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, Node, Rebuilt, Record};
+use weft_model::{Claim, Cursor, Endpoint, Lineage, PoolReservation, Latest, Liveness, Network, Node, Rebuilt, Record};
 
 fn check<R: Record + PartialEq + Debug>(json: &[u8]) {
     if let Ok(record) = R::from_json(json) {
@@ -19,8 +19,8 @@ fuzz_target!(|json: &[u8]| {
     check::<Network>(json);
     check::<Claim>(json);
     check::<Cursor>(json);
-    check::<Epoch>(json);
-    check::<Hold>(json);
+    check::<Lineage>(json);
+    check::<PoolReservation>(json);
     check::<Latest>(json);
     check::<Rebuilt>(json);
     check::<Endpoint>(json);

@@ -5,7 +5,7 @@ use crate::{
     core::{Core, Departure},
     host::Host,
     leave::Leaver,
-    membership::{Membership, Outside, OwnStore, Place},
+    membership::{Membership, Outside, OwnStore, Ownership},
     metrics::Telemetry,
     processes::Processes,
     reconcile::{Parts, Reconciler},
@@ -19,17 +19,17 @@ use tokio::{
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
 use weft_state::{
-    admission::{Admission, Grounds},
+    admission::{Admission, AdmissionDeps},
     env::Env,
     error::{Error, Kind},
     journal::{Identity, Journal, JournalError},
     memory::Memory,
-    picture::{self, PictureKeeper},
+    view::{self, Reflector},
 };
 use weft_store::Store;
 
 /// What an agent stands on.
-pub(crate) struct Ground {
+pub(crate) struct Deps {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keyspace: Keyspace,
@@ -56,7 +56,7 @@ pub(crate) struct Assembly {
     /// Where it hears that it is to leave its cluster.
     pub(crate) departures: mpsc::Receiver<Departure>,
     /// Whether it may act as its node.
-    pub(crate) place: watch::Sender<Place>,
+    pub(crate) ownership: watch::Sender<Ownership>,
     /// The store itself.
     pub(crate) store: Arc<dyn Store>,
     /// What it does, all at once. None of it ends but with the reason why the agent cannot go on; each can be
@@ -69,24 +69,24 @@ impl Assembly {
     ///
     /// # Errors
     /// If the data directory cannot be used, or the kernel gives no thread.
-    pub(crate) fn new(ground: Ground) -> Result<Self, StartError> {
-        let Ground { config, store, keyspace, env, host, datapath, telemetry } = ground;
+    pub(crate) fn new(deps: Deps) -> Result<Self, StartError> {
+        let Deps { config, store, keyspace, env, host, datapath, telemetry } = deps;
         let identity = Arc::new(Identity::open(&config.data_dir, &env, |lock| host.fingerprint(lock))?);
-        let place = watch::Sender::new(Place::at_start(identity.moved()));
-        let (all_of_it, store) = (Arc::clone(&store), own_store(store, &place));
+        let ownership = watch::Sender::new(Ownership::at_start(identity.moved()));
+        let (all_of_it, store) = (Arc::clone(&store), own_store(store, &ownership));
         let (leave, departures) = mpsc::channel(1);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let processes = Processes::open(&config.data_dir)?;
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
-        let (memory, picture) = (Arc::clone(&keeper.memory), keeper.picture.subscribe());
+        let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
         let (reconciler, rounds) = Reconciler::new(Parts {
             config: Arc::clone(&config),
             env: Arc::clone(&env),
             host: Arc::clone(&host),
             datapath,
             journal: Arc::clone(&journal),
-            picture: picture.clone(),
+            view: view.clone(),
             metrics: Arc::clone(&telemetry.metrics),
         })?;
         let (problem, membership) = watch::channel(Some(Outside::Kept("it has just started".to_owned())));
@@ -98,10 +98,10 @@ impl Assembly {
             identity: Arc::clone(&identity),
             memory: Arc::clone(&memory),
             admission: Arc::clone(&keeper.admission),
-            picture: picture.clone(),
+            view: view.clone(),
             journal: Arc::clone(&journal),
             underlay: host.underlay(),
-            place: place.clone(),
+            ownership: ownership.clone(),
             problem,
         };
         let core = Arc::new(Core {
@@ -111,7 +111,7 @@ impl Assembly {
             keyspace,
             env,
             host,
-            picture,
+            view,
             identity,
             journal,
             memory,
@@ -120,53 +120,53 @@ impl Assembly {
             rounds,
             telemetry,
             membership,
-            place: place.subscribe(),
+            ownership: ownership.subscribe(),
             engine: watch::Sender::new(None),
             pending: Default::default(),
-            grants: Default::default(),
+            reserved: Default::default(),
             lent: Default::default(),
             joining: Default::default(),
             departures: leave,
         });
         let parts = parts(&core, (keeper, reconciler, member));
-        Ok(Self { core, departures, place, store: all_of_it, parts })
+        Ok(Self { core, departures, ownership, store: all_of_it, parts })
     }
 }
 
 /// What an agent does: first to see the store, last to be in it. Whether the store is this node's cluster's is known before
-/// the node asks for its place there.
+/// the node asks for it there.
 fn parts(
     core: &Arc<Core>,
-    (keeper, reconciler, member): (PictureKeeper, Reconciler, Membership),
+    (keeper, reconciler, member): (Reflector, Reconciler, Membership),
 ) -> Vec<BoxFuture<'static, Error>> {
     let own = || Arc::clone(core);
     let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
     let tasks = [reconciler.run().boxed()].into_iter().chain(of_core);
-    let tasks = tasks.map(|task| endless(once_held(core.place.clone(), task)));
+    let tasks = tasks.map(|task| endless(once_held(core.ownership.clone(), task)));
     [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect()
 }
 
 /// The store, for everything but membership itself.
-fn own_store(store: Arc<dyn Store>, place: &watch::Sender<Place>) -> Arc<dyn Store> {
-    Arc::new(OwnStore { store, place: place.subscribe() })
+fn own_store(store: Arc<dyn Store>, ownership: &watch::Sender<Ownership>) -> Arc<dyn Store> {
+    Arc::new(OwnStore { store, ownership: ownership.subscribe() })
 }
 
 /// Begins nothing before this node is known to be the only one: what a copy takes for its own is another's.
-async fn once_held(mut place: watch::Receiver<Place>, task: BoxFuture<'static, ()>) {
+async fn once_held(mut ownership: watch::Receiver<Ownership>, task: BoxFuture<'static, ()>) {
     // It is there as long as the agent is.
-    let _ = place.wait_for(|place| place.contested().is_none()).await;
+    let _ = ownership.wait_for(|ownership| ownership.contested().is_none()).await;
     task.await;
 }
 
-/// Keeps the picture, from what is remembered on.
+/// Keeps the view, from what is remembered on.
 fn keeper(
     config: &AgentConfig,
     store: &Arc<dyn Store>,
     keyspace: &Keyspace,
     (env, identity, journal): (&Arc<Env>, &Arc<Identity>, &Arc<Journal>),
-) -> Result<PictureKeeper, StartError> {
+) -> Result<Reflector, StartError> {
     let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), keyspace)?;
-    let admission = Admission::open(&Grounds {
+    let admission = Admission::open(&AdmissionDeps {
         data_dir: &config.data_dir,
         store: &**store,
         keyspace,
@@ -177,8 +177,8 @@ fn keeper(
         memory: &memory,
         in_engine: crate::docker::networks_of_engine(&config.data_dir),
     })?;
-    Ok(PictureKeeper {
-        picture: picture::unseen(&**store, env, remembered),
+    Ok(Reflector {
+        view: view::unseen(&**store, env, remembered),
         store: Arc::clone(store),
         keyspace: keyspace.clone(),
         env: Arc::clone(env),
@@ -195,7 +195,7 @@ fn keeper(
 pub(crate) struct Agent {
     pub(crate) core: Arc<Core>,
     departures: mpsc::Receiver<Departure>,
-    place: watch::Sender<Place>,
+    ownership: watch::Sender<Ownership>,
     store: Arc<dyn Store>,
     tasks: JoinSet<Error>,
 }
@@ -213,8 +213,8 @@ impl Agent {
     ///
     /// # Errors
     /// As [`Assembly::new`].
-    pub(crate) fn start(ground: Ground) -> Result<Self, StartError> {
-        let agent = Self::of(Assembly::new(ground)?, |parts| parts);
+    pub(crate) fn start(deps: Deps) -> Result<Self, StartError> {
+        let agent = Self::of(Assembly::new(deps)?, |parts| parts);
         agent.core.adopt();
         Ok(agent)
     }
@@ -223,18 +223,18 @@ impl Agent {
     ///
     /// # Errors
     /// As [`Assembly::new`].
-    pub(crate) fn start_joining(ground: Ground) -> Result<Self, StartError> {
+    pub(crate) fn start_joining(deps: Deps) -> Result<Self, StartError> {
         // To see the store, and to be in it.
         let joining = |mut parts: Vec<_>| parts.pop().into_iter().chain(parts.into_iter().next()).collect();
-        Ok(Self::of(Assembly::new(ground)?, joining))
+        Ok(Self::of(Assembly::new(deps)?, joining))
     }
 
     fn of(
         assembly: Assembly,
         choose: impl FnOnce(Vec<BoxFuture<'static, Error>>) -> Vec<BoxFuture<'static, Error>>,
     ) -> Self {
-        let Assembly { core, departures, place, store, parts } = assembly;
-        Self { core, departures, place, store, tasks: choose(parts).into_iter().collect() }
+        let Assembly { core, departures, ownership, store, parts } = assembly;
+        Self { core, departures, ownership, store, tasks: choose(parts).into_iter().collect() }
     }
 
     /// Returns when the agent cannot go on, or is not to. Cancel-safe.
@@ -261,7 +261,7 @@ impl Agent {
     /// Does nothing any more, so that its host can leave: what it is asked from here on is refused.
     pub(crate) async fn stop_to_leave(mut self, datapath: Arc<dyn Datapath>) -> Leaver {
         let absent = self.core.absence();
-        self.place.send_replace(Place::Contested("this host is leaving the cluster".to_owned()));
+        self.ownership.send_replace(Ownership::Contested("this host is leaving the cluster".to_owned()));
         self.tasks.shutdown().await;
         Leaver { core: Arc::clone(&self.core), store: Arc::clone(&self.store), datapath, absent }
     }

@@ -1,13 +1,13 @@
 //! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
 
+mod address_reservations;
 mod claims;
 mod decisions;
 mod door;
 mod endpoints;
 mod engine_endpoints;
 mod engines;
-mod grants;
-mod holds;
+mod housekeeping;
 mod inside;
 mod joining;
 mod leaving;
@@ -16,6 +16,7 @@ mod networks;
 mod nodes;
 mod patience;
 mod pending;
+mod pool_reservations;
 mod pools;
 mod ports;
 mod precedence;
@@ -26,7 +27,6 @@ mod removed;
 mod request;
 mod status;
 mod unknown_processes;
-mod upkeep;
 mod verbs;
 
 pub use door::Door;
@@ -42,7 +42,7 @@ pub use weft_state::error::{Error, Kind};
 use crate::{
     config::AgentConfig,
     host::Host,
-    membership::{Outside, Place},
+    membership::{Outside, Ownership},
     metrics::Telemetry,
     processes::Processes,
     reconcile::Rounds,
@@ -61,7 +61,7 @@ use weft_state::{
     env::Env,
     journal::{Identity, Journal},
     memory::Memory,
-    picture::Picture,
+    view::View,
 };
 use weft_store::Store;
 
@@ -72,7 +72,7 @@ pub struct Core {
     pub(crate) keyspace: Keyspace,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
-    pub(crate) picture: watch::Receiver<Picture>,
+    pub(crate) view: watch::Receiver<View>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) memory: Arc<Memory>,
@@ -84,11 +84,11 @@ pub struct Core {
     /// What keeps this node out of the cluster.
     pub(crate) membership: watch::Receiver<Option<Outside>>,
     /// Whether this agent may act as its node.
-    pub(crate) place: watch::Receiver<Place>,
+    pub(crate) ownership: watch::Receiver<Ownership>,
     /// How the container engine is, as whoever follows it says.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
     pub(crate) pending: pending::Pending,
-    pub(crate) grants: grants::Grants,
+    pub(crate) reserved: address_reservations::AddressReservations,
     /// Pools of an engine's networks that stand for others: held as long as the engine has them.
     pub(crate) lent: Mutex<BTreeSet<IpNet>>,
     pub(crate) joining: joining::Joining,
@@ -107,6 +107,6 @@ impl Core {
 
     /// The cluster as far as it is known, for looking only.
     pub(crate) fn known(&self) -> networks::Known {
-        self.picture.borrow().cluster.clone().unwrap_or_else(|| Arc::new(Cluster::default()))
+        self.view.borrow().cluster.clone().unwrap_or_else(|| Arc::new(Cluster::default()))
     }
 }

@@ -108,12 +108,12 @@ impl NodeView {
 
 /// A host on which there is nothing but the containers that should be attached.
 pub fn fresh_host(desired: &Desired) -> Observed {
-    use weft_plan::{Namespace, Place, Target};
+    use weft_plan::{Namespace, Netns, Target};
     let mut host = Observed::default();
-    host.places.insert(Place::Host, Namespace::default());
-    for place in Target::of(desired).places.into_keys() {
-        if matches!(place, Place::Container(_)) {
-            host.places.insert(place, Namespace::of_container());
+    host.namespaces.insert(Netns::Host, Namespace::default());
+    for place in Target::of(desired).namespaces.into_keys() {
+        if matches!(place, Netns::Container(_)) {
+            host.namespaces.insert(place, Namespace::of_container());
         }
     }
     host

@@ -2,15 +2,15 @@
 //!
 //! A data directory can be copied, with the machine it is on or without it, and two nodes with one identity would take
 //! away from each other what they have. So who is not certain to be the only one asks first ([`call`]); and who finds
-//! that another run of an agent is in as this node writes nothing more ([`Place`]).
+//! that another run of an agent is in as this node writes nothing more ([`Ownership`]).
 
 mod call;
 mod outside;
-mod place;
+mod ownership;
 mod register;
 
 pub(crate) use outside::Outside;
-pub(crate) use place::{OwnStore, Place};
+pub(crate) use ownership::{OwnStore, Ownership};
 
 use crate::{config::AgentConfig, underlay::Underlay};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ use weft_state::{
     error::{Error, chain},
     journal::{Identity, Journal},
     memory::Memory,
-    picture::{Gate, Picture},
+    view::{Gate, View},
 };
 use weft_store::{SessionId, Store, StoreError};
 
@@ -42,12 +42,12 @@ pub(crate) struct Membership {
     pub(crate) identity: Arc<Identity>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) picture: watch::Receiver<Picture>,
+    pub(crate) view: watch::Receiver<View>,
     pub(crate) journal: Arc<Journal>,
     /// Where this host is.
     pub(crate) underlay: watch::Receiver<Underlay>,
     /// Whether this node may go by what it is.
-    pub(crate) place: watch::Sender<Place>,
+    pub(crate) ownership: watch::Sender<Ownership>,
     /// What keeps this node out of the cluster; `None` while it is in.
     pub(crate) problem: watch::Sender<Option<Outside>>,
 }
@@ -80,8 +80,8 @@ impl Membership {
         let mut registered_before = false;
         loop {
             self.admitted().await;
-            let mut picture = self.picture.clone();
-            let out_of_reach = picture.borrow().in_store().is_none();
+            let mut view = self.view.clone();
+            let out_of_reach = view.borrow().in_store().is_none();
             match self.register().await {
                 Ok(session) => {
                     pause = FIRST_PAUSE;
@@ -93,7 +93,7 @@ impl Membership {
                 }
                 Err(Failure::Taken(error)) if !registered_before => return error,
                 Err(Failure::Taken(error)) => {
-                    self.place.send_replace(Place::Contested(error.to_string()));
+                    self.ownership.send_replace(Ownership::Contested(error.to_string()));
                     self.say(error.to_string());
                 }
                 Err(Failure::Passing(why)) => self.say(why),
@@ -101,7 +101,7 @@ impl Membership {
                 Err(Failure::Race) => pause = FIRST_PAUSE,
             }
             // A store that is back, since this attempt began too, is no reason to wait any longer.
-            let back = picture.wait_for(|picture| out_of_reach && picture.in_store().is_some());
+            let back = view.wait_for(|view| out_of_reach && view.in_store().is_some());
             let is_back = timeout(self.env.jitter(pause), back).await.is_ok();
             pause = if is_back { FIRST_PAUSE } else { (pause * 2).min(self.config.session_ttl / 4) };
         }
@@ -109,18 +109,18 @@ impl Membership {
 
     /// Waits until this node goes by the store: before, it has no place there.
     async fn admitted(&self) {
-        let mut picture = self.picture.clone();
+        let mut view = self.view.clone();
         loop {
             let (gate, why) = {
-                let picture = picture.borrow_and_update();
-                (picture.gate, picture.error.clone())
+                let view = view.borrow_and_update();
+                (view.gate, view.error.clone())
             };
             match (gate, why) {
                 (Gate::Open, _) => return,
                 (Gate::Refused, Some(why)) => self.say(why),
                 (Gate::Refused, None) | (Gate::Undecided, _) => {}
             }
-            if picture.changed().await.is_err() {
+            if view.changed().await.is_err() {
                 // The agent is stopping.
                 return std::future::pending().await;
             }
@@ -141,30 +141,30 @@ impl Membership {
         self.problem.send_replace(Some(Outside::StoreAway(why)));
     }
 
-    /// Renews the session until it is lost, or the picture shows that this node's keys are.
+    /// Renews the session until it is lost, or the view shows that this node's keys are.
     async fn hold(&self, session: &SessionId) {
         let period = self.config.session_ttl / 3;
         let mut last = Instant::now();
-        let mut picture = self.picture.clone();
+        let mut view = self.view.clone();
         let mut underlay = self.underlay.clone();
-        // The picture may still be older than the registration: what it lacks now proves nothing yet.
-        let _ = timeout(period, picture.wait_for(|picture| self.is_in(picture))).await;
+        // The view may still be older than the registration: what it lacks now proves nothing yet.
+        let _ = timeout(period, view.wait_for(|view| self.is_in(view))).await;
         loop {
-            let mut seen = picture.clone();
+            let mut seen = view.clone();
             let news = async {
                 // In this order, so that the same happens when the same happens (`simulation`).
                 tokio::select! {
                     biased;
-                    news = seen.wait_for(|picture| self.is_called(picture) || self.is_out(picture)) => drop(news),
+                    news = seen.wait_for(|view| self.is_called(view) || self.is_out(view)) => drop(news),
                     _ = underlay.changed() => {}
                 }
             };
             let heard = timeout(period, news).await.is_ok();
-            if picture.borrow().gate == Gate::Refused {
+            if view.borrow().gate == Gate::Refused {
                 return;
             }
-            if heard && self.is_out(&picture.borrow()) {
-                if self.host_differs_alone(&picture.borrow()) {
+            if heard && self.is_out(&view.borrow()) {
+                if self.host_differs_alone(&view.borrow()) {
                     tracing::debug!(node = %self.config.node_name, "what this node says of its host has changed; saying so");
                     return;
                 }
@@ -172,7 +172,7 @@ impl Membership {
                 return;
             }
             // Who does not see what happens has to look.
-            if heard || picture.borrow().in_store().is_none() {
+            if heard || view.borrow().in_store().is_none() {
                 self.answer(session).await;
             }
             match self.store.renew_session(session).await {
@@ -191,7 +191,7 @@ impl Membership {
     }
 
     fn is_lost(&self) -> bool {
-        self.picture.borrow().remains.is_some()
+        self.view.borrow().stored.is_some()
     }
 
     /// Whether a record says of this node what is so. A node's own record is its own, whoever else has written it.
@@ -206,10 +206,10 @@ impl Membership {
 
     /// Whether the record is right but for what this node says of its host: what that uses changes with each network of an
     /// engine, and what fits through its devices with these.
-    fn host_differs_alone(&self, picture: &Picture) -> bool {
+    fn host_differs_alone(&self, view: &View) -> bool {
         // Borrowed once: whoever borrows it twice waits for whoever changes it in between, who waits for the first.
         let Underlay { said: uses, mtu: underlay_mtu, .. } = self.underlay.borrow().clone();
-        let node = picture.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
+        let node = view.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
         let put_right = |node: &Node| Node { uses, underlay_mtu, ..node.clone() };
         node.is_some_and(|node| !self.is_true(node) && self.is_true(&put_right(node)))
     }
@@ -219,17 +219,17 @@ impl Membership {
         self.underlay.borrow().address
     }
 
-    fn is_out(&self, picture: &Picture) -> bool {
-        picture.gate == Gate::Refused || picture.in_store().is_some() && !self.is_in(picture)
+    fn is_out(&self, view: &View) -> bool {
+        view.gate == Gate::Refused || view.in_store().is_some() && !self.is_in(view)
     }
 
-    fn is_in(&self, picture: &Picture) -> bool {
+    fn is_in(&self, view: &View) -> bool {
         let name = &self.config.node_name;
         let run = Some(self.identity.incarnation());
         let own = |cluster: &Cluster| {
             cluster.nodes.get(name).is_some_and(|node| self.is_true(node))
                 && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
         };
-        picture.in_store().is_some_and(|cluster| own(cluster))
+        view.in_store().is_some_and(|cluster| own(cluster))
     }
 }

@@ -3,9 +3,9 @@
 //! A wake-up says "look again" and nothing more. Whatever woke it, a round reads what should be, sees what
 //! is, and takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
 
-mod agreement;
 pub(crate) mod clash;
 mod desired;
+mod drift;
 mod fuzzed;
 mod moves;
 mod mtu;
@@ -14,8 +14,8 @@ mod publications;
 mod resolvers;
 mod rounds;
 
-pub(crate) use agreement::Agreement;
 pub(crate) use desired::has_way_out;
+pub(crate) use drift::KernelDrift;
 pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{Report, Rounds};
 
@@ -34,13 +34,13 @@ use tokio::{
 };
 use weft_datapath::Datapath;
 use weft_model::Vni;
-use weft_plan::{Desired, Observed, Place, Plan, Step, Target, Thing, plan};
+use weft_plan::{Desired, Entry, Netns, Observed, Plan, Step, Target, plan};
 use weft_state::{
     cluster::Cluster,
     env::Env,
     error::chain,
     journal::{Journal, LocalEndpoints},
-    picture::Picture,
+    view::View,
 };
 
 /// How often to look without a reason: a foreign change is repaired within this.
@@ -54,7 +54,7 @@ pub(crate) struct Reconciler {
     names: Names,
     resolvers: Resolvers,
     reports: watch::Sender<Option<Arc<Report>>>,
-    looks: watch::Sender<Option<Arc<Agreement>>>,
+    looks: watch::Sender<Option<Arc<KernelDrift>>>,
     requests: mpsc::Receiver<Request>,
     underlay: watch::Receiver<Underlay>,
     underlay_mtu: OwnMtu,
@@ -89,7 +89,7 @@ pub(crate) struct Parts {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) datapath: Arc<dyn Datapath>,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) picture: watch::Receiver<Picture>,
+    pub(crate) view: watch::Receiver<View>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -127,14 +127,14 @@ impl Reconciler {
     /// Goes round for ever. Safe to cancel at any time: the next agent's first round goes on from there.
     pub(crate) async fn run(mut self) {
         let mut journal = self.parts.journal.changes();
-        let mut picture = self.parts.picture.clone();
+        let mut view = self.parts.view.clone();
         let mut pause = RETRY;
         let (mut asked, mut looking) = (None, None);
         loop {
             let removals = self.parts.journal.removals();
             // Marked as seen before they are read: what changes from here on wakes the next round.
             let endpoints = Arc::clone(&journal.borrow_and_update());
-            let now = picture.borrow_and_update().clone();
+            let now = view.borrow_and_update().clone();
             let complete = self.round(endpoints, removals, now).await;
             if let Some(answer) = looking.take() {
                 answered(answer);
@@ -156,7 +156,7 @@ impl Reconciler {
                     biased;
                     request = self.requests.recv() => request,
                     _ = journal.changed() => None,
-                    _ = picture.changed() => None,
+                    _ = view.changed() => None,
                     _ = self.underlay.changed() => None,
                     () = self.resolvers.appeared() => None,
                 }
@@ -171,13 +171,13 @@ impl Reconciler {
     }
 
     /// One round. Returns whether everything is as it should be now.
-    async fn round(&mut self, endpoints: LocalEndpoints, removals: u64, picture: Picture) -> bool {
+    async fn round(&mut self, endpoints: LocalEndpoints, removals: u64, view: View) -> bool {
         let began = Instant::now();
-        self.names.update(picture.cluster.as_deref().unwrap_or(&Cluster::default()), &endpoints);
-        let wanted = self.wanted(&endpoints, &picture).await;
-        let remembered = picture.remembered;
-        // Whoever changes the picture need not copy it while the kernel is at work.
-        drop(picture);
+        self.names.update(view.cluster.as_deref().unwrap_or(&Cluster::default()), &endpoints);
+        let wanted = self.wanted(&endpoints, &view).await;
+        let remembered = view.remembered;
+        // Whoever changes the view need not copy it while the kernel is at work.
+        drop(view);
         let outcome = match wanted {
             Ok(Some(desired)) => self.bring_about(desired, remembered).await.unwrap_or_else(Outcome::failed),
             Ok(None) => Outcome::default(),
@@ -203,12 +203,8 @@ impl Reconciler {
 
     /// What should be. None before the store was ever reached: nobody knows what is missing and what is too much
     /// then, and what an earlier agent left goes on carrying packets.
-    async fn wanted(
-        &mut self,
-        endpoints: &LocalEndpoints,
-        picture: &Picture,
-    ) -> Result<Option<Desired>, String> {
-        let Some(cluster) = &picture.cluster else { return Ok(None) };
+    async fn wanted(&mut self, endpoints: &LocalEndpoints, view: &View) -> Result<Option<Desired>, String> {
+        let Some(cluster) = &view.cluster else { return Ok(None) };
         // Now and then: it takes a list of all links. But a network begins with what is so now: it would keep less for minutes.
         let begins = endpoints.values().any(|local| !self.mtus.has(&local.network_id));
         if begins || self.mtu_asked.is_none_or(|asked| asked.elapsed() >= PERIOD) {
@@ -242,7 +238,7 @@ impl Reconciler {
         let plan = plan(desired, &observed);
         let now = self.parts.env.now();
         let before = self.looks.borrow().clone();
-        let seen = Agreement::seen(before.as_deref(), now, (desired, &observed, &plan));
+        let seen = KernelDrift::seen(before.as_deref(), now, (desired, &observed, &plan));
         self.looks.send_replace(Some(Arc::new(seen)));
         Ok((observed, plan))
     }
@@ -250,7 +246,7 @@ impl Reconciler {
     /// The kernel could not be looked at: what is known of it gets older.
     fn not_seen(&self, why: &str) {
         self.looks.send_modify(|looked| {
-            *looked = looked.as_ref().map(|before| Arc::new(Agreement::clone(before).failed(why)));
+            *looked = looked.as_ref().map(|before| Arc::new(KernelDrift::clone(before).failed(why)));
         });
     }
 
@@ -320,9 +316,9 @@ impl Reconciler {
 
     /// Says what a round would do now, without doing it.
     async fn answer(&mut self, answer: oneshot::Sender<Result<Vec<String>, String>>) {
-        let picture = self.parts.picture.borrow().clone();
+        let view = self.parts.view.borrow().clone();
         let endpoints = self.parts.journal.endpoints();
-        let plan = match self.wanted(&endpoints, &picture).await {
+        let plan = match self.wanted(&endpoints, &view).await {
             Ok(Some(mut desired)) => self.look(&mut desired).await.map(|(_, plan)| plan),
             Ok(None) => Ok(Plan::default()),
             Err(error) => Err(error),
@@ -339,12 +335,12 @@ impl Reconciler {
 /// What an agent remembers of the others is older than what it last did: on a segment that is there it changes
 /// nothing of theirs.
 fn beside_what_is_there(plan: Plan) -> Plan {
-    let made = |place: &Place| {
-        plan.steps.iter().any(|step| matches!(step, Step::CreateNamespace(_)) && step.place() == *place)
+    let made = |netns: &Netns| {
+        plan.steps.iter().any(|step| matches!(step, Step::CreateNamespace(_)) && step.netns() == *netns)
     };
     let of_others = |step: &&Step| match step {
-        Step::Add(place, _, thing) | Step::Delete(place, _, thing) => {
-            matches!(thing, Thing::Fdb(..) | Thing::Neighbour(..)) && !made(place)
+        Step::Add(netns, _, entry) | Step::Delete(netns, _, entry) => {
+            matches!(entry, Entry::Fdb(..) | Entry::Neighbour(..)) && !made(netns)
         }
         _ => false,
     };
@@ -360,7 +356,7 @@ fn answered(answer: oneshot::Sender<()>) {
 /// The segment that a step takes an endpoint, or all of them, out of.
 fn cleared_by(step: &Step) -> Option<Vni> {
     match step {
-        Step::DeleteNamespace(vni) | Step::DeleteLink(Place::Segment(vni), _) => Some(*vni),
+        Step::DeleteNamespace(vni) | Step::DeleteLink(Netns::Segment(vni), _) => Some(*vni),
         _ => None,
     }
 }

@@ -4,6 +4,6 @@ mod drift;
 mod status;
 mod view;
 
-pub use drift::{AgreementStatus, NetworkStatus, Standing};
+pub use drift::{Drift, KernelStatus, NetworkStatus};
 pub use status::{Answered, Counts, Down, EngineStatus, Fenced, Inside, Round, Status, StoreStatus};
 pub use view::{EndpointView, NetworkView, NodeView};

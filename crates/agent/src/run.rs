@@ -2,7 +2,7 @@
 
 use crate::{
     api::{self, BindError},
-    assembly::{Agent, Ending, Ground, StartError},
+    assembly::{Agent, Deps, Ending, StartError},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
     core::{Core, Departure, Door, Kind},
     docker,
@@ -133,7 +133,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
     let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
     let datapath = Arc::new(Linux::new());
-    let agent = Agent::start(Ground {
+    let agent = Agent::start(Deps {
         store: Arc::new(Measured::new(opened.store, Arc::clone(&metrics), Arc::clone(&env))),
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
         env,
@@ -255,14 +255,14 @@ async fn follow_underlay(
 /// Engines start containers as soon as the agent is ready. After a reboot it may give them no addresses before what is
 /// left of the node's last run has been gone for a session's time: that is waited for, a store that is away is not.
 async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
-    let _ = timeout(session_ttl + READY_MARGIN, core.holds_its_place()).await;
+    let _ = timeout(session_ttl + READY_MARGIN, core.owns_its_node()).await;
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 /// Where it is, and whose: what somebody who reads the log looks for first.
 fn say_started(config: &AgentConfig, advertise: IpAddr, core: &Core) {
-    let (store, cluster) = (core.admission.place(), core.admission.cluster());
+    let (store, cluster) = (core.admission.location(), core.admission.cluster());
     let cluster = cluster.map_or_else(|| "none yet".to_owned(), |cluster| cluster.short());
     let (node, socket) = (&config.node_name, config.socket.display());
     tracing::info!(%node, %advertise, %socket, %store, cluster, "agent started");

@@ -1,6 +1,6 @@
 //! Many nodes in one process, on the store in memory and fake kernels, under virtual time.
 //!
-//! The core, the loop, membership, upkeep and the names are the real ones. What can only go wrong between nodes is
+//! The core, the loop, membership, housekeeping and the names are the real ones. What can only go wrong between nodes is
 //! tried here; what can only go wrong with a kernel or a store is tried on real ones, in `tests/`.
 //!
 //! [`random`] tries histories that a seed decides, and they are the same each time: [`turns`] says how. Two things are

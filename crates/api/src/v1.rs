@@ -13,5 +13,5 @@ pub use leave::{Leave, Left};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};
 pub use status::{
-    Agreement, Down, Engine, Fenced, Logged, NetworkAgreement, Plan, Round, Standing, Status, Store,
+    Down, Drift, Engine, Fenced, KernelDrift, Logged, NetworkDrift, Plan, Round, Status, Store,
 };

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use weft_model::IfName;
-use weft_plan::{Desired, Link, Namespace, Observed, Place, Plan, Step, Target};
+use weft_plan::{Desired, Link, Namespace, Netns, Observed, Plan, Step, Target};
 
 /// A kernel in memory that behaves as [`Observed::take`] says and fails when told to.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Fake {
     /// A host with nothing of ours.
     pub fn new() -> Self {
         let mut state = State::default();
-        state.kernel.places.insert(Place::Host, Namespace::default());
+        state.kernel.namespaces.insert(Netns::Host, Namespace::default());
         Self { state: Mutex::new(state) }
     }
 
@@ -57,29 +57,31 @@ impl Fake {
 
     /// Makes the namespace of a container.
     pub fn add_container(&self, path: impl Into<std::path::PathBuf>) {
-        self.kernel(|kernel| kernel.places.insert(Place::Container(path.into()), Namespace::of_container()));
+        self.kernel(|kernel| {
+            kernel.namespaces.insert(Netns::Container(path.into()), Namespace::of_container())
+        });
     }
 
     /// Ends a container: its namespace goes, and the links in it.
     pub fn remove_container(&self, path: impl Into<std::path::PathBuf>) {
-        let place = Place::Container(path.into());
+        let netns = Netns::Container(path.into());
         self.kernel(|kernel| {
-            let links = kernel.places.get(&place).map(|n| n.links.keys().cloned().collect::<Vec<_>>());
+            let links = kernel.namespaces.get(&netns).map(|n| n.links.keys().cloned().collect::<Vec<_>>());
             for name in links.unwrap_or_default() {
                 // To delete a link is never refused.
-                let _ = kernel.take(&Step::DeleteLink(place.clone(), name));
+                let _ = kernel.take(&Step::DeleteLink(netns.clone(), name));
             }
-            kernel.places.remove(&place)
+            kernel.namespaces.remove(&netns)
         });
     }
 
     /// Moves a link to another namespace, which must be there, and renames it, as an engine does that takes its
     /// end of a pair into a container. Says whether there was one.
-    pub fn move_link(&self, from: (&Place, &IfName), to: (&Place, &IfName)) -> bool {
+    pub fn move_link(&self, from: (&Netns, &IfName), to: (&Netns, &IfName)) -> bool {
         self.kernel(|kernel| {
-            let link = kernel.places.get_mut(from.0).and_then(|namespace| namespace.links.remove(from.1));
-            let place = kernel.places.get_mut(to.0);
-            let moved = link.zip(place).map(|(link, place)| place.links.insert(to.1.clone(), link));
+            let link = kernel.namespaces.get_mut(from.0).and_then(|namespace| namespace.links.remove(from.1));
+            let netns = kernel.namespaces.get_mut(to.0);
+            let moved = link.zip(netns).map(|(link, netns)| netns.links.insert(to.1.clone(), link));
             moved.is_some()
         })
     }
@@ -99,14 +101,14 @@ impl Datapath for Fake {
             return Err(DatapathError::Timeout(Duration::from_secs(5)));
         }
         let mut observed = state.kernel.clone();
-        let wanted = Target::of(desired).places;
+        let wanted = Target::of(desired).namespaces;
         observed
-            .places
-            .retain(|place, _| !matches!(place, Place::Container(_)) || wanted.contains_key(place));
+            .namespaces
+            .retain(|netns, _| !matches!(netns, Netns::Container(_)) || wanted.contains_key(netns));
         // Of the host's links, those of others are none of ours, unless they are in the way.
         let in_the_way =
-            |name: &IfName| wanted.get(&Place::Host).is_some_and(|wanted| wanted.links.contains_key(name));
-        if let Some(host) = observed.places.get_mut(&Place::Host) {
+            |name: &IfName| wanted.get(&Netns::Host).is_some_and(|wanted| wanted.links.contains_key(name));
+        if let Some(host) = observed.namespaces.get_mut(&Netns::Host) {
             host.links.retain(|name, link| Link::is_ours(link.alias.as_deref()) || in_the_way(name));
         }
         Ok(observed)

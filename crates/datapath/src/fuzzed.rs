@@ -2,9 +2,9 @@
 
 use crate::linux;
 use weft_netlink::fuzzed::Heard;
-use weft_plan::{Namespace, Place};
+use weft_plan::{Namespace, Netns};
 
-/// What the namespace `place`, in which there should be `want`, is taken for where the kernel says this of it.
-pub fn interpret(place: &Place, want: &Namespace, heard: Heard) -> Namespace {
-    linux::interpret(place, want, heard)
+/// What the namespace `netns`, in which there should be `want`, is taken for where the kernel says this of it.
+pub fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namespace {
+    linux::interpret(netns, want, heard)
 }

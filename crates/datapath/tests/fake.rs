@@ -51,7 +51,7 @@ fn a_container_that_ended_takes_its_link_along() {
         fake.remove_container("/run/netns/box");
         let port = weft_model::IfName::port(wanted.attachments.keys().next().unwrap());
         let lost = |kernel: &mut weft_plan::Observed| {
-            kernel.places.values().all(|namespace| !namespace.links.contains_key(&port))
+            kernel.namespaces.values().all(|namespace| !namespace.links.contains_key(&port))
         };
         assert!(fake.kernel(lost));
         let observed = fake.observe(&wanted).await.unwrap();

@@ -110,7 +110,7 @@ fn mend(host: &Host, wanted: &Wanted, sabotage: &str) {
         }
         let report = host.apply(&plan);
         failures = report.failures;
-        // What seems to be another's goes with the end that is known to be weft's; then its place is free.
+        // What seems to be another's goes with the end that is known to be weft's; then its netns is free.
         if failures.is_empty() && plan.problems.is_empty() {
             let second = host.plan(&wanted.0);
             assert!(second.steps.is_empty(), "after `{sabotage}` a second plan is not empty:\n{second}");
@@ -140,7 +140,7 @@ fn removal_leaves_nothing() {
 fn an_address_that_moved_answers_its_first_ping() {
     isolated(|| {
         let hosts = [Host::new(1), Host::new(2), Host::new(3)];
-        let place = |at: usize| -> Vec<Wanted> {
+        let netns = |at: usize| -> Vec<Wanted> {
             let mut all = Vec::new();
             for (n, host) in hosts.iter().enumerate() {
                 let mut wanted = Wanted::default();
@@ -162,7 +162,7 @@ fn an_address_that_moved_answers_its_first_ping() {
         };
         hosts.iter().for_each(|host| host.container("box"));
         for at in [1, 2, 1] {
-            for (host, wanted) in hosts.iter().zip(place(at)) {
+            for (host, wanted) in hosts.iter().zip(netns(at)) {
                 host.reach(&wanted);
             }
             assert!(hosts[0].ping("box", "10.0.0.3"), "10.0.0.3 on host {at}");

@@ -1,6 +1,6 @@
 //! Whose turn it is on a connection: the client's to ask, or ours to answer.
 
-use crate::Place;
+use crate::Slot;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -26,7 +26,7 @@ use tokio::time::Instant;
 /// One request and its answer: it is our turn until this is dropped, but while the request's body is waited for.
 #[derive(Debug)]
 struct Turn {
-    place: Arc<Place>,
+    slot: Arc<Slot>,
     began: Instant,
     /// Whether the answer has begun, which may come while there is more of the request.
     answered: AtomicBool,
@@ -39,49 +39,49 @@ impl Turn {
         }
         if waits {
             // Since when it began, and not since the last byte: one a second is not asking.
-            self.place.listening(self.began);
+            self.slot.listening(self.began);
         } else {
-            self.place.answering();
+            self.slot.answering();
         }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.place.listening(Instant::now());
+        self.slot.listening(Instant::now());
     }
 }
 
-/// Has `answer` answer a request of the connection that has `place`, which is not to be taken from it meanwhile.
+/// Has `answer` answer a request of the connection that has `slot`, which is not to be taken from it meanwhile.
 ///
 /// # Errors
 /// Those of `answer`.
 pub async fn attend<E, F>(
-    place: Arc<Place>,
+    slot: Arc<Slot>,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Result<Response, E>
 where
     F: Future<Output = Result<Response, E>>,
 {
-    let turn = Arc::new(Turn { place, began: Instant::now(), answered: AtomicBool::new(false) });
-    turn.place.answering();
+    let turn = Arc::new(Turn { slot, began: Instant::now(), answered: AtomicBool::new(false) });
+    turn.slot.answering();
     let request = request.map(|body| Body::new(Asked { body, turn: Arc::downgrade(&turn) }));
     let response = answer(request).await?;
     turn.answered.store(true, Ordering::Relaxed);
-    turn.place.answering();
+    turn.slot.answering();
     Ok(response.map(|body| Body::new(Answered { body, _turn: turn })))
 }
 
-/// What answers the requests of the connection that has `place`, which is not to be taken from it meanwhile.
+/// What answers the requests of the connection that has `slot`, which is not to be taken from it meanwhile.
 pub fn attentive(
     router: Router,
-    place: &Arc<Place>,
+    slot: &Arc<Slot>,
 ) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + use<> {
-    let (router, place) = (TowerToHyperService::new(router), Arc::clone(place));
+    let (router, slot) = (TowerToHyperService::new(router), Arc::clone(slot));
     service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
-        attend(Arc::clone(&place), request.map(Body::new), move |request| router.call(request))
+        attend(Arc::clone(&slot), request.map(Body::new), move |request| router.call(request))
     })
 }
 

@@ -43,7 +43,7 @@ struct Member {
 
 /// One of the places, until dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Slot {
     number: u64,
     leave: Arc<Notify>,
     members: Arc<Mutex<Members>>,
@@ -71,9 +71,9 @@ impl Crowd {
         self.places.available_permits() == 0
     }
 
-    /// Waits until a place is free, and makes the connection that has been silent longest go if none is. Call it
+    /// Waits until a slot is free, and makes the connection that has been silent longest go if none is. Call it
     /// when there is somebody who wants it.
-    pub async fn place(&self) -> Place {
+    pub async fn slot(&self) -> Slot {
         let mut free = std::pin::pin!(Arc::clone(&self.places).acquire_owned());
         let permit = loop {
             let look_again = if self.is_full() {
@@ -94,7 +94,7 @@ impl Crowd {
         };
         let leave = Arc::new(Notify::new());
         let number = lock(&self.members).enter(Arc::clone(&leave));
-        Place { number, leave, members: Arc::clone(&self.members), _permit: permit }
+        Slot { number, leave, members: Arc::clone(&self.members), _permit: permit }
     }
 }
 
@@ -119,7 +119,7 @@ impl Members {
     }
 }
 
-impl Place {
+impl Slot {
     /// From now on it is ours to say something.
     pub fn answering(&self) {
         self.set(None);
@@ -149,7 +149,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         lock(&self.members).members.remove(&self.number);
     }
@@ -164,42 +164,42 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    fn must_go(place: &Place) -> bool {
-        place.wanted().now_or_never().is_some()
+    fn must_go(slot: &Slot) -> bool {
+        slot.wanted().now_or_never().is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_been_silent_longest_makes_room() {
         let crowd = Crowd::of(3);
-        let [asking, silent, late] = [crowd.place().await, crowd.place().await, crowd.place().await];
+        let [asking, silent, late] = [crowd.slot().await, crowd.slot().await, crowd.slot().await];
         asking.answering();
         tokio::time::advance(TIME_TO_SPEAK).await;
         late.listening(Instant::now());
-        assert!(crowd.place().now_or_never().is_none());
+        assert!(crowd.slot().now_or_never().is_none());
         assert_eq!([&asking, &silent, &late].map(must_go), [false, true, false]);
         drop(silent);
-        crowd.place().now_or_never().expect("there is room");
+        crowd.slot().now_or_never().expect("there is room");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_goes_while_it_is_answered_or_may_be_about_to_speak() {
         let crowd = Crowd::of(1);
-        let place = crowd.place().await;
+        let slot = crowd.slot().await;
         let began = Instant::now();
         tokio::select! {
-            _ = crowd.place() => panic!("there is no room"),
-            () = place.wanted() => {}
+            _ = crowd.slot() => panic!("there is no room"),
+            () = slot.wanted() => {}
         }
         assert!(began.elapsed() >= TIME_TO_SPEAK);
         // It says something right then.
-        place.answering();
-        assert!(!must_go(&place));
-        let none = tokio::time::timeout(TIME_TO_SPEAK * 60, crowd.place()).await;
-        assert!(none.is_err() && !must_go(&place));
-        place.listening(began);
-        let (new, ()) = tokio::join!(crowd.place(), async move {
-            place.wanted().await;
-            drop(place);
+        slot.answering();
+        assert!(!must_go(&slot));
+        let none = tokio::time::timeout(TIME_TO_SPEAK * 60, crowd.slot()).await;
+        assert!(none.is_err() && !must_go(&slot));
+        slot.listening(began);
+        let (new, ()) = tokio::join!(crowd.slot(), async move {
+            slot.wanted().await;
+            drop(slot);
         });
         drop(new);
     }

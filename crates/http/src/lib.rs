@@ -16,7 +16,7 @@ mod turn_away;
 pub use attention::{attend, attentive};
 pub use bind::{BindError, Terms, clear, open};
 pub use client::{Client, ClientError, connect};
-pub use crowd::{Crowd, Place};
+pub use crowd::{Crowd, Slot};
 pub use inherited::Inherited;
 pub use listener::Listener;
 pub use serve::{Limits, each_connection, serve};

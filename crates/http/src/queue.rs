@@ -1,6 +1,6 @@
 //! Those who want to be served, one after the other.
 
-use crate::{Crowd, Listener, Place, open_files};
+use crate::{Crowd, Listener, Slot, open_files};
 use std::{io, os::fd::OwnedFd, time::Duration};
 
 /// How long to wait when a connection cannot be accepted.
@@ -10,7 +10,7 @@ const RETRY_ACCEPT: Duration = Duration::from_millis(200);
 pub(crate) struct Queue<L: Listener> {
     listener: L,
     crowd: Crowd,
-    /// Who is accepted, and has no place yet.
+    /// Who is accepted, and has no slot yet.
     first: Option<L::Stream>,
     /// Whether it was said that there are as many as there may be.
     crowded: bool,
@@ -41,16 +41,16 @@ impl<L: Listener> Queue<L> {
     }
 
     /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue, and one that has
-    /// no place yet in this one.
-    pub(crate) async fn accept(&mut self) -> (L::Stream, Place) {
+    /// no slot yet in this one.
+    pub(crate) async fn accept(&mut self) -> (L::Stream, Slot) {
         loop {
             if self.first.is_none() {
                 self.first = Some(self.next().await);
             }
             self.say_whether_it_is_crowded();
-            let place = self.crowd.place().await;
+            let slot = self.crowd.slot().await;
             if let Some(stream) = self.first.take() {
-                return (stream, place);
+                return (stream, slot);
             }
         }
     }
@@ -82,7 +82,7 @@ impl<L: Listener> Queue<L> {
             tracing::warn!(%error, "cannot accept connections as they come");
             open_files::shortage().iter().for_each(|why| tracing::warn!("{why}"));
         }
-        // Dropped, it leaves its place to the connection.
+        // Dropped, it leaves its slot to the connection.
         if self.spare.take().is_none() {
             tokio::time::sleep(RETRY_ACCEPT).await;
             self.keep_a_spare();

@@ -1,6 +1,6 @@
 //! The loop that takes connections.
 
-use crate::{Listener, Place, attentive, queue::Queue};
+use crate::{Listener, Slot, attentive, queue::Queue};
 use axum::Router;
 use futures::FutureExt;
 use hyper::server::conn::http1;
@@ -26,28 +26,28 @@ pub struct Limits {
 
 /// Answers on `listener` with `router` until `shutdown`, and then what has begun, and whoever is connected already.
 pub async fn serve(listener: impl Listener, router: Router, limits: Limits, shutdown: CancellationToken) {
-    let converse = |stream, place| converse(stream, place, router.clone(), limits, shutdown.clone());
+    let converse = |stream, slot| converse(stream, slot, router.clone(), limits, shutdown.clone());
     each_connection(listener, MAX_CONNECTIONS, limits.end_within, &shutdown, converse).await;
 }
 
 /// Does `converse` with whoever connects to `listener`, with `at_once` of them at a time, until `shutdown`. Then
 /// those that are connected already have `end_within` to come to their end.
 ///
-/// A conversation says whose turn it is to its place, and ends when that is wanted.
+/// A conversation says whose turn it is to its slot, and ends when that is wanted.
 pub async fn each_connection<L, F>(
     listener: L,
     at_once: usize,
     end_within: Duration,
     shutdown: &CancellationToken,
-    converse: impl Fn(L::Stream, Arc<Place>) -> F,
+    converse: impl Fn(L::Stream, Arc<Slot>) -> F,
 ) where
     L: Listener,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut queue = Queue::of(listener, at_once);
     let connections = TaskTracker::new();
-    let take_on = |(stream, place)| {
-        connections.spawn(converse(stream, Arc::new(place)));
+    let take_on = |(stream, slot)| {
+        connections.spawn(converse(stream, Arc::new(slot)));
     };
     while let Some(accepted) = shutdown.run_until_cancelled(queue.accept()).await {
         take_on(accepted);
@@ -65,7 +65,7 @@ pub async fn each_connection<L, F>(
 
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    place: Arc<Place>,
+    slot: Arc<Slot>,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
@@ -74,7 +74,7 @@ async fn converse(
         .keep_alive(limits.keep_alive)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .serve_connection(TokioIo::new(stream), attentive(router, &place));
+        .serve_connection(TokioIo::new(stream), attentive(router, &slot));
     let mut connection = std::pin::pin!(connection);
     let mut stopping = false;
     let result = loop {
@@ -87,7 +87,7 @@ async fn converse(
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = place.wanted() => {
+            () = slot.wanted() => {
                 tracing::debug!("a connection that asked nothing made room for another");
                 return;
             }

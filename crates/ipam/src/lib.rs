@@ -1,6 +1,6 @@
 //! Which pool, which VNI, which address.
 //!
-//! Pure decisions on what the caller knows of the cluster. They may be made on a picture that is stale: the
+//! Pure decisions on what the caller knows of the cluster. They may be made on a view that is stale: the
 //! caller claims the result by compare-and-set, and asks again with what it learnt if another node was
 //! faster.
 

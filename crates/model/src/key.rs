@@ -25,12 +25,12 @@ pub enum Key {
     Claim(IpNet, IpAddr),
     /// `cursors/<pool>`: a [`Cursor`](crate::Cursor).
     Cursor(IpNet),
-    /// `holds/<pool>`: a [`Hold`](crate::Hold).
-    Hold(IpNet),
+    /// `holds/<pool>`: a [`PoolReservation`](crate::PoolReservation).
+    PoolReservation(IpNet),
     /// `endpoints/<network-id>/<id>`: an [`Endpoint`](crate::Endpoint).
     Endpoint(NetworkId, EndpointId),
-    /// `epoch`: an [`Epoch`](crate::Epoch).
-    Epoch,
+    /// `lineage`: an [`Lineage`](crate::Lineage).
+    Lineage,
     /// `rebuilt`: a [`Rebuilt`](crate::Rebuilt); absent as long as the store never lost anything.
     Rebuilt,
     /// `cluster`: a [`ClusterRecord`](crate::ClusterRecord); absent before an agent that knows it came.
@@ -106,9 +106,9 @@ impl Keyspace {
             Key::Vni(vni) => format!("{root}vnis/{vni}"),
             Key::Claim(pool, address) => format!("{}{address}", self.claims_of(*pool)),
             Key::Cursor(pool) => format!("{root}cursors/{}", segment(*pool)),
-            Key::Hold(pool) => format!("{root}holds/{}", segment(*pool)),
+            Key::PoolReservation(pool) => format!("{root}holds/{}", segment(*pool)),
             Key::Endpoint(network, id) => format!("{}{id}", self.endpoints_of(*network)),
-            Key::Epoch => format!("{root}epoch"),
+            Key::Lineage => format!("{root}epoch"),
             Key::Rebuilt => format!("{root}rebuilt"),
             Key::Cluster => format!("{root}cluster"),
         }
@@ -154,7 +154,7 @@ impl Keyspace {
             return None;
         }
         match (kind, first, second) {
-            ("epoch", None, None) => Some(Key::Epoch),
+            ("epoch", None, None) => Some(Key::Lineage),
             ("rebuilt", None, None) => Some(Key::Rebuilt),
             ("cluster", None, None) => Some(Key::Cluster),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
@@ -165,7 +165,7 @@ impl Keyspace {
             ("names", Some(name), None) => name.parse().ok().map(Key::Name),
             ("vnis", Some(vni), None) => vni.parse().ok().map(Key::Vni),
             ("cursors", Some(pool), None) => pool_of(pool).map(Key::Cursor),
-            ("holds", Some(pool), None) => pool_of(pool).map(Key::Hold),
+            ("holds", Some(pool), None) => pool_of(pool).map(Key::PoolReservation),
             ("ipam", Some(pool), Some(address)) => {
                 let (pool, address) = (pool_of(pool)?, address.parse().ok()?);
                 pool.contains(&address).then_some(Key::Claim(pool, address))
@@ -210,9 +210,9 @@ mod tests {
             Key::Claim(pool, "10.0.0.2".parse().unwrap()),
             Key::Claim(pool6, "fd00::2".parse().unwrap()),
             Key::Cursor(pool),
-            Key::Hold(pool),
+            Key::PoolReservation(pool),
             Key::Endpoint(network, endpoint),
-            Key::Epoch,
+            Key::Lineage,
             Key::Rebuilt,
             Key::Cluster,
         ]

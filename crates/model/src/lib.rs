@@ -6,12 +6,12 @@
 
 mod cidr;
 mod endpoint;
-mod epoch;
 mod id;
 mod ifname;
 mod in_use;
 mod keep;
 mod key;
+mod lineage;
 mod link;
 mod mac;
 mod mtu;
@@ -24,12 +24,12 @@ mod vni;
 
 pub use cidr::{InvalidCidr, cidr, is_public};
 pub use endpoint::Endpoint;
-pub use epoch::Epoch;
 pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use in_use::{InUse, is_default};
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
 pub use key::{InvalidKey, Key, Keyspace};
+pub use lineage::Lineage;
 pub use link::Link;
 pub use mac::{InvalidMac, MacAddr};
 pub use mtu::{
@@ -39,7 +39,9 @@ pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Call, Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
-pub use record::{Claim, ClusterRecord, Cursor, Extra, Hold, InvalidRecord, Latest, Rebuilt, Record};
+pub use record::{
+    Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
+};
 pub use vni::{InvalidVni, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

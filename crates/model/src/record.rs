@@ -114,9 +114,9 @@ impl Record for Latest {
 }
 
 /// A pool that a node keeps for a network which an engine is creating there: the value of a
-/// [`Key::Hold`](crate::Key::Hold). Engines ask for the pool before they tell of the network.
+/// [`Key::PoolReservation`](crate::Key::PoolReservation). Engines ask for the pool before they tell of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct PoolReservation {
     /// The node that keeps it.
     pub node: NodeName,
     /// Since when.
@@ -126,7 +126,7 @@ pub struct Hold {
     pub extra: Extra,
 }
 
-impl Record for Hold {
+impl Record for PoolReservation {
     const WHAT: &'static str = "pool hold";
 }
 

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 use weft_model::{
-    Call, Claim, ClusterRecord, Cursor, Endpoint, Epoch, Hold, Latest, Liveness, Network, NetworkId, Node,
-    Rebuilt, Record,
+    Call, Claim, ClusterRecord, Cursor, Endpoint, Latest, Lineage, Liveness, Network, NetworkId, Node,
+    PoolReservation, Rebuilt, Record,
 };
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
@@ -54,9 +54,9 @@ golden! {
     claim: Claim, "ipam.json";
     claim_after_a_rebuild: Claim, "ipam-rebuilt.json";
     cursor: Cursor, "cursor.json";
-    hold: Hold, "hold.json";
+    hold: PoolReservation, "hold.json";
     latest: Latest, "latest.json";
-    epoch: Epoch, "epoch.json";
+    lineage: Lineage, "epoch.json";
     rebuilt: Rebuilt, "rebuilt.json";
     cluster: ClusterRecord, "cluster.json";
 }
@@ -75,8 +75,8 @@ fn what_nobody_can_have_counted_is_no_count() {
         let mut rebuilt = golden.clone();
         rebuilt["times"] = count.into();
         assert_eq!(Rebuilt::from_json(rebuilt.to_string().as_bytes()).is_ok(), good);
-        let epoch = format!("{{\"created\":{count}}}");
-        assert_eq!(Epoch::from_json(epoch.as_bytes()).is_ok(), good);
+        let lineage = format!("{{\"created\":{count}}}");
+        assert_eq!(Lineage::from_json(lineage.as_bytes()).is_ok(), good);
     }
 }
 

@@ -35,8 +35,8 @@ pub use namespace::{
     names,
 };
 pub use neighbour::{
-    Forward, Neighbour, delete_neighbour, delete_station, delete_vxlan_forward, set_neighbour,
-    set_own_station, set_station, set_vxlan_forward,
+    Forward, Neighbour, delete_local_fdb, delete_neighbour, delete_vxlan_forward, set_local_fdb,
+    set_neighbour, set_own_local_fdb, set_vxlan_forward,
 };
 pub use nft::{NftTable, Redirect, Redirected, nft_table};
 pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};

@@ -81,23 +81,23 @@ pub fn delete_vxlan_forward(link: u32, mac: MacAddr, vtep: IpAddr) -> Request {
 }
 
 /// Sets the bridge's port that an address is behind.
-pub fn set_station(port: u32, mac: MacAddr) -> Request {
-    let mut message = station_message(port, mac);
+pub fn set_local_fdb(port: u32, mac: MacAddr) -> Request {
+    let mut message = local_fdb_message(port, mac);
     // NUD_NOARP: static; NUD_PERMANENT would mean the bridge itself (`br_fdb_add`, `net/bridge/br_fdb.c`).
     message.header.state = NeighbourState::Noarp;
     Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
 }
 
 /// Has a bridge take the frames to an address for itself.
-pub fn set_own_station(bridge: u32, mac: MacAddr) -> Request {
+pub fn set_own_local_fdb(bridge: u32, mac: MacAddr) -> Request {
     let mut message = bridge_message(bridge, mac, NeighbourFlags::Own);
     message.header.state = NeighbourState::Permanent;
     Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
 }
 
 /// Removes an address from a bridge's port.
-pub fn delete_station(port: u32, mac: MacAddr) -> Request {
-    Request::new(RouteNetlinkMessage::DelNeighbour(station_message(port, mac)), 0)
+pub fn delete_local_fdb(port: u32, mac: MacAddr) -> Request {
+    Request::new(RouteNetlinkMessage::DelNeighbour(local_fdb_message(port, mac)), 0)
 }
 
 fn neighbour_message(link: u32, ip: IpAddr) -> NeighbourMessage {
@@ -123,7 +123,7 @@ fn vxlan_message(link: u32, mac: MacAddr, vtep: IpAddr) -> NeighbourMessage {
     message
 }
 
-fn station_message(port: u32, mac: MacAddr) -> NeighbourMessage {
+fn local_fdb_message(port: u32, mac: MacAddr) -> NeighbourMessage {
     bridge_message(port, mac, NeighbourFlags::Controller)
 }
 

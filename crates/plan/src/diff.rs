@@ -1,8 +1,8 @@
 //! From what is to what should be.
 
 use crate::{
-    BRIDGE_NETFILTER, Change, Desired, Far, Kind, Link, Namespace, Observed, Pair, Peer, Place, Plan,
-    Ruleset, Step, Target, Thing, kernel::forget_peer, target::sysctl_link,
+    BRIDGE_NETFILTER, Change, Desired, Entry, Far, Kind, Link, Namespace, Netns, Observed, Pair, Peer, Plan,
+    Ruleset, Step, Target, kernel::forget_peer, target::sysctl_link,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,8 @@ use weft_model::{IfName, Vni};
 /// The steps from `observed` to `desired`. They remove before they add, and replace what holds an address
 /// rather than add beside it.
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
-    let mut diff = Diff { want: Target::of(desired), have: observed.places.clone(), out: Plan::default() };
+    let mut diff =
+        Diff { want: Target::of(desired), have: observed.namespaces.clone(), out: Plan::default() };
     diff.leave_blocked(&observed.blocked);
     diff.leave_handed_over();
     diff.leave_foreign();
@@ -27,7 +28,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         (None, Some(_)) => diff.step(Step::DeleteRuleset),
         _ => {}
     }
-    // Stable: within a rank the steps stay in the order of their places.
+    // Stable: within a rank the steps stay in the order of their namespaces.
     diff.out.steps.sort_by_key(rank);
     diff.out.problems.sort();
     diff.out.problems.dedup();
@@ -35,7 +36,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
 }
 
 /// When a step's turn comes. What is removed goes from the leaves to the root, what is added from the root to
-/// the leaves; the packet filter is in place before the first link to the host.
+/// the leaves; the packet filter is in netns before the first link to the host.
 fn rank(step: &Step) -> u8 {
     match step {
         Step::DeleteRoute(..) => 0,
@@ -52,7 +53,7 @@ fn rank(step: &Step) -> u8 {
         Step::SetLink(_, _, Change::Up(_)) => 12,
         Step::SetLink(..) => 10,
         // A link that comes up forgets its neighbours (`neigh_ifdown`) and cannot have routes before.
-        Step::Add(_, _, Thing::Neighbour(..)) => 13,
+        Step::Add(_, _, Entry::Neighbour(..)) => 13,
         Step::Add(..) => 11,
         Step::AddRoute(..) => 14,
     }
@@ -61,7 +62,7 @@ fn rank(step: &Step) -> u8 {
 pub(crate) struct Diff {
     pub(crate) want: Target,
     /// What is there after the steps so far.
-    pub(crate) have: BTreeMap<Place, Namespace>,
+    pub(crate) have: BTreeMap<Netns, Namespace>,
     pub(crate) out: Plan,
 }
 
@@ -74,30 +75,30 @@ impl Diff {
     /// namespace apart some time after it went, and a VXLAN device that lingers would be in the way of its
     /// successor.
     fn namespaces(&mut self) {
-        let segment = |place: &Place| if let Place::Segment(vni) = place { Some(*vni) } else { None };
-        let missing = self.want.places.keys().filter(|place| !self.have.contains_key(place));
+        let segment = |netns: &Netns| if let Netns::Segment(vni) = netns { Some(*vni) } else { None };
+        let missing = self.want.namespaces.keys().filter(|netns| !self.have.contains_key(netns));
         for vni in missing.filter_map(segment).collect::<Vec<_>>() {
             self.step(Step::CreateNamespace(vni));
-            self.have.insert(Place::Segment(vni), Namespace::default());
+            self.have.insert(Netns::Segment(vni), Namespace::default());
         }
-        let surplus = self.have.keys().filter(|place| !self.want.places.contains_key(place));
+        let surplus = self.have.keys().filter(|netns| !self.want.namespaces.contains_key(netns));
         for vni in surplus.filter_map(segment).collect::<Vec<_>>() {
-            let place = Place::Segment(vni);
-            self.remove_all(&place, |_| true);
-            self.have.remove(&place);
+            let netns = Netns::Segment(vni);
+            self.remove_all(&netns, |_| true);
+            self.have.remove(&netns);
             self.step(Step::DeleteNamespace(vni));
         }
     }
 
     /// Links that nothing wants. Of pairs the end in the segment, where many go at once, and with it the other.
     fn surplus(&mut self) {
-        let places = std::mem::take(&mut self.want.places);
-        let is_segment = |(place, _): &(&Place, &Namespace)| matches!(place, Place::Segment(_));
-        let (segments, others): (Vec<_>, Vec<_>) = places.iter().partition(is_segment);
-        for (place, want) in segments.into_iter().chain(others) {
-            self.remove_all(place, |name| !want.links.contains_key(name));
+        let namespaces = std::mem::take(&mut self.want.namespaces);
+        let is_segment = |(netns, _): &(&Netns, &Namespace)| matches!(netns, Netns::Segment(_));
+        let (segments, others): (Vec<_>, Vec<_>) = namespaces.iter().partition(is_segment);
+        for (netns, want) in segments.into_iter().chain(others) {
+            self.remove_all(netns, |name| !want.links.contains_key(name));
         }
-        self.want.places = places;
+        self.want.namespaces = namespaces;
     }
 
     /// A veth pair is there with both of its ends or not at all: one that is not whole is made anew.
@@ -111,17 +112,17 @@ impl Diff {
             }
             self.remove(&pair.inner);
             self.remove(&pair.outer);
-            let (place, name) = pair.outer.clone();
-            self.create(&pair.inner, near, Some(Peer { place, name, mac: far.mac }));
+            let (netns, name) = pair.outer.clone();
+            self.create(&pair.inner, near, Some(Peer { netns, name, mac: far.mac }));
             self.made(&pair.outer, &far);
         }
     }
 
     fn links(&mut self) {
-        let places = std::mem::take(&mut self.want.places);
-        for (place, want) in &places {
+        let namespaces = std::mem::take(&mut self.want.namespaces);
+        for (netns, want) in &namespaces {
             for (name, link) in &want.links {
-                let at = (place.clone(), name.clone());
+                let at = (netns.clone(), name.clone());
                 if !self.is_there(&at, link) {
                     // Nobody can make one; every namespace is born with it.
                     if link.kind == Kind::Loopback {
@@ -134,33 +135,33 @@ impl Diff {
                 self.holdings(&at, link);
             }
         }
-        self.want.places = places;
+        self.want.namespaces = namespaces;
     }
 
-    pub(crate) fn wanted(&self, (place, name): &(Place, IfName)) -> Option<Link> {
-        self.want.places.get(place)?.links.get(name).cloned()
+    pub(crate) fn wanted(&self, (netns, name): &(Netns, IfName)) -> Option<Link> {
+        self.want.namespaces.get(netns)?.links.get(name).cloned()
     }
 
-    fn existing(&self, (place, name): &(Place, IfName)) -> Option<&Link> {
-        self.have.get(place)?.links.get(name)
+    fn existing(&self, (netns, name): &(Netns, IfName)) -> Option<&Link> {
+        self.have.get(netns)?.links.get(name)
     }
 
     /// Whether the link is there and can become `want` by changing its settings.
-    pub(crate) fn is_there(&self, at: &(Place, IfName), want: &Link) -> bool {
+    pub(crate) fn is_there(&self, at: &(Netns, IfName), want: &Link) -> bool {
         // The two ends of a pair know each other by their alias.
         let same =
             |have: &Link| have.kind == want.kind && (want.kind != Kind::Veth || have.alias == want.alias);
         self.existing(at).is_some_and(same)
     }
 
-    fn remove_all(&mut self, place: &Place, surplus: impl Fn(&IfName) -> bool) {
-        let known = self.have.get(place).into_iter().flat_map(|namespace| namespace.links.keys());
+    fn remove_all(&mut self, netns: &Netns, surplus: impl Fn(&IfName) -> bool) {
+        let known = self.have.get(netns).into_iter().flat_map(|namespace| namespace.links.keys());
         for name in known.filter(|name| surplus(name)).cloned().collect::<Vec<_>>() {
-            self.remove(&(place.clone(), name));
+            self.remove(&(netns.clone(), name));
         }
     }
 
-    fn remove(&mut self, at: &(Place, IfName)) {
+    fn remove(&mut self, at: &(Netns, IfName)) {
         let Some(link) = self.existing(at).filter(|link| link.kind != Kind::Loopback).cloned() else {
             return;
         };
@@ -169,10 +170,10 @@ impl Diff {
         forget_peer(&mut self.have, &link);
     }
 
-    fn create(&mut self, at: &(Place, IfName), want: Link, peer: Option<Peer>) {
+    fn create(&mut self, at: &(Netns, IfName), want: Link, peer: Option<Peer>) {
         self.made(at, &want);
         self.step(Step::CreateLink {
-            place: at.0.clone(),
+            netns: at.0.clone(),
             name: at.1.clone(),
             kind: want.kind,
             alias: want.alias.unwrap_or_default(),
@@ -183,12 +184,12 @@ impl Diff {
     }
 
     /// From here on the link is as the kernel makes it, and the rest of the plan starts from there.
-    fn made(&mut self, at: &(Place, IfName), want: &Link) {
+    fn made(&mut self, at: &(Netns, IfName), want: &Link) {
         let fresh = Link::new(want.kind.clone(), want.alias.clone().unwrap_or_default(), want.mac, want.mtu);
         self.have.entry(at.0.clone()).or_default().links.insert(at.1.clone(), fresh);
     }
 
-    fn settings(&mut self, at: &(Place, IfName), want: &Link) {
+    fn settings(&mut self, at: &(Netns, IfName), want: &Link) {
         let Some(have) = self.existing(at) else { return };
         let mut changes = Vec::new();
         if want.kind != Kind::Loopback {
@@ -206,35 +207,35 @@ impl Diff {
     }
 
     /// What the link holds many of.
-    fn holdings(&mut self, at: &(Place, IfName), want: &Link) {
+    fn holdings(&mut self, at: &(Netns, IfName), want: &Link) {
         let Some(have) = self.existing(at) else { return };
         let (delete, add) = differences(&at.0, have, want);
-        let (place, name) = at;
-        self.out.steps.extend(delete.into_iter().map(|t| Step::Delete(place.clone(), name.clone(), t)));
-        self.out.steps.extend(add.into_iter().map(|t| Step::Add(place.clone(), name.clone(), t)));
+        let (netns, name) = at;
+        self.out.steps.extend(delete.into_iter().map(|t| Step::Delete(netns.clone(), name.clone(), t)));
+        self.out.steps.extend(add.into_iter().map(|t| Step::Add(netns.clone(), name.clone(), t)));
     }
 
     fn routes(&mut self) {
         let nothing = Namespace::default();
-        for (place, want) in &self.want.places {
-            let have = self.have.get(place).unwrap_or(&nothing);
+        for (netns, want) in &self.want.namespaces {
+            let have = self.have.get(netns).unwrap_or(&nothing);
             let delete = have.routes.difference(&want.routes);
-            self.out.steps.extend(delete.map(|route| Step::DeleteRoute(place.clone(), route.clone())));
+            self.out.steps.extend(delete.map(|route| Step::DeleteRoute(netns.clone(), route.clone())));
             let add = want.routes.difference(&have.routes);
-            self.out.steps.extend(add.map(|route| Step::AddRoute(place.clone(), route.clone())));
+            self.out.steps.extend(add.map(|route| Step::AddRoute(netns.clone(), route.clone())));
         }
     }
 
     fn sysctls(&mut self) {
         let nothing = Namespace::default();
-        for (place, want) in &self.want.places {
-            let have = self.have.get(place).unwrap_or(&nothing);
+        for (netns, want) in &self.want.namespaces {
+            let have = self.have.get(netns).unwrap_or(&nothing);
             let other = want.sysctls.iter().filter(|(key, value)| match have.sysctls.get(*key) {
                 Some(have) => have != *value,
                 None => !BRIDGE_NETFILTER.contains(&key.as_str()),
             });
             self.out.steps.extend(other.map(|(key, value)| Step::SetSysctl {
-                place: place.clone(),
+                netns: netns.clone(),
                 key: key.clone(),
                 value: value.clone(),
             }));
@@ -244,7 +245,7 @@ impl Diff {
     /// The segments with a way to the host.
     fn uplinks(&self) -> BTreeSet<Vni> {
         let vni = |pair: &Pair| match &pair.inner {
-            (Place::Segment(vni), name) if *name == IfName::segment_uplink() => Some(*vni),
+            (Netns::Segment(vni), name) if *name == IfName::segment_uplink() => Some(*vni),
             _ => None,
         };
         self.want.pairs.iter().filter_map(vni).collect()
@@ -258,42 +259,42 @@ fn far(have: &Link, want: &Link) -> Option<Far> {
 }
 
 /// What to delete from a link and what to set on it.
-fn differences(place: &Place, have: &Link, want: &Link) -> (Vec<Thing>, Vec<Thing>) {
+fn differences(netns: &Netns, have: &Link, want: &Link) -> (Vec<Entry>, Vec<Entry>) {
     let (mut delete, mut add) = (Vec::new(), Vec::new());
 
-    let surplus = have.addresses.difference(&want.addresses).filter(|a| is_ours(place, a, want));
-    delete.extend(surplus.map(|&address| Thing::Address(address)));
-    add.extend(want.addresses.difference(&have.addresses).map(|&address| Thing::Address(address)));
+    let surplus = have.addresses.difference(&want.addresses).filter(|a| is_ours(netns, a, want));
+    delete.extend(surplus.map(|&address| Entry::Address(address)));
+    add.extend(want.addresses.difference(&have.addresses).map(|&address| Entry::Address(address)));
 
     for (&mac, vteps) in &have.fdb {
         let wanted = want.fdb.get(&mac);
-        // One VTEP in place of one is a replacement; the kernel replaces one only.
+        // One VTEP in netns of one is a replacement; the kernel replaces one only.
         let replaceable = wanted.is_some() && vteps.len() == 1;
         let surplus = vteps.iter().filter(|v| !replaceable && wanted.is_none_or(|w| !w.contains(v)));
-        delete.extend(surplus.map(|&vtep| Thing::Fdb(mac, vtep)));
+        delete.extend(surplus.map(|&vtep| Entry::Fdb(mac, vtep)));
     }
     for (&mac, vteps) in &want.fdb {
         let have = have.fdb.get(&mac);
-        add.extend(vteps.iter().filter(|v| have.is_none_or(|h| !h.contains(v))).map(|&v| Thing::Fdb(mac, v)));
+        add.extend(vteps.iter().filter(|v| have.is_none_or(|h| !h.contains(v))).map(|&v| Entry::Fdb(mac, v)));
     }
 
     let surplus = have.neighbours.iter().filter(|(ip, _)| !want.neighbours.contains_key(ip));
-    delete.extend(surplus.map(|(&ip, &mac)| Thing::Neighbour(ip, mac)));
+    delete.extend(surplus.map(|(&ip, &mac)| Entry::Neighbour(ip, mac)));
     let missing = want.neighbours.iter().filter(|(ip, mac)| have.neighbours.get(ip) != Some(mac));
-    add.extend(missing.map(|(&ip, &mac)| Thing::Neighbour(ip, mac)));
+    add.extend(missing.map(|(&ip, &mac)| Entry::Neighbour(ip, mac)));
 
     // What a bridge itself listens to goes with its address.
-    let surplus = have.stations.difference(&want.stations).filter(|_| want.kind != Kind::Bridge);
-    delete.extend(surplus.map(|&mac| Thing::Station(mac)));
-    add.extend(want.stations.difference(&have.stations).map(|&mac| Thing::Station(mac)));
+    let surplus = have.local_fdb.difference(&want.local_fdb).filter(|_| want.kind != Kind::Bridge);
+    delete.extend(surplus.map(|&mac| Entry::LocalFdb(mac)));
+    add.extend(want.local_fdb.difference(&have.local_fdb).map(|&mac| Entry::LocalFdb(mac)));
     (delete, add)
 }
 
 /// Whether an address that nobody wants on a link is weft's to remove. In a container others may add theirs;
 /// but one of the pool that the store did not give it would be another's.
-fn is_ours(place: &Place, address: &IpNet, want: &Link) -> bool {
+fn is_ours(netns: &Netns, address: &IpNet, want: &Link) -> bool {
     if want.kind == Kind::Loopback {
         return false;
     }
-    !matches!(place, Place::Container(_)) || want.addresses.iter().any(|a| a.trunc() == address.trunc())
+    !matches!(netns, Netns::Container(_)) || want.addresses.iter().any(|a| a.trunc() == address.trunc())
 }

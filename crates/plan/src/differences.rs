@@ -1,6 +1,6 @@
 //! How far the kernel is from what should be, network by network.
 
-use crate::{Desired, Observed, Outer, Place, Plan, Problem, Step, Thing};
+use crate::{Desired, Entry, Netns, Observed, Outer, Plan, Problem, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::{IfName, NetworkId};
 
@@ -62,11 +62,11 @@ pub fn differences(
     let mut all: BTreeMap<_, _> =
         networks.chain([None]).map(|owner| (owner, Differences::default())).collect();
     for step in &plan.steps {
-        let owner = owners.find(&step.place(), step.link());
+        let owner = owners.find(&step.netns(), step.link());
         all.entry(owner).or_default().count(made.look_at(step, observed));
     }
-    for Problem { place, link, message } in &plan.problems {
-        let owner = owners.find(place, link.as_ref().map(IfName::as_str));
+    for Problem { netns, link, message } in &plan.problems {
+        let owner = owners.find(netns, link.as_ref().map(IfName::as_str));
         all.entry(owner).or_default().problems.push(message.clone());
     }
     all
@@ -76,9 +76,9 @@ pub fn differences(
 struct Owners<'d> {
     desired: &'d Desired,
     /// By namespace and link, outside the segments.
-    links: BTreeMap<(Place, &'d str), NetworkId>,
+    links: BTreeMap<(Netns, &'d str), NetworkId>,
     /// By the namespace, for what is not a link of ours there: the one joined first.
-    containers: BTreeMap<Place, NetworkId>,
+    containers: BTreeMap<Netns, NetworkId>,
     uplinks: BTreeMap<String, NetworkId>,
 }
 
@@ -91,35 +91,35 @@ impl<'d> Owners<'d> {
         }
         for attachment in desired.attachments.values() {
             let Some(segment) = desired.segments.get(&attachment.vni) else { continue };
-            let (place, link) = match &attachment.outer {
-                Outer::Container { netns, ifname, .. } => (Place::Container(netns.clone()), ifname),
-                Outer::Engine { ifname, .. } => (Place::Host, ifname),
+            let (netns, link) = match &attachment.outer {
+                Outer::Container { netns, ifname, .. } => (Netns::Container(netns.clone()), ifname),
+                Outer::Engine { ifname, .. } => (Netns::Host, ifname),
             };
-            if place != Place::Host {
-                owners.containers.entry(place.clone()).or_insert(segment.network);
+            if netns != Netns::Host {
+                owners.containers.entry(netns.clone()).or_insert(segment.network);
             }
-            owners.links.insert((place, link.as_str()), segment.network);
+            owners.links.insert((netns, link.as_str()), segment.network);
         }
         owners
     }
 
-    fn find(&self, place: &Place, link: Option<&str>) -> Option<NetworkId> {
-        if let Place::Segment(vni) = place {
+    fn find(&self, netns: &Netns, link: Option<&str>) -> Option<NetworkId> {
+        if let Netns::Segment(vni) = netns {
             return self.desired.segments.get(vni).map(|segment| segment.network);
         }
-        let of_link = link.and_then(|link| self.links.get(&(place.clone(), link)).copied());
-        let of_uplink = || match (place, link) {
-            (Place::Host, Some(link)) => self.uplinks.get(link).copied(),
+        let of_link = link.and_then(|link| self.links.get(&(netns.clone(), link)).copied());
+        let of_uplink = || match (netns, link) {
+            (Netns::Host, Some(link)) => self.uplinks.get(link).copied(),
             _ => None,
         };
-        of_link.or_else(of_uplink).or_else(|| self.containers.get(place).copied())
+        of_link.or_else(of_uplink).or_else(|| self.containers.get(netns).copied())
     }
 }
 
 /// What a plan makes: with a link come its settings, and what it holds is not there before.
 struct Made<'p> {
-    created: BTreeSet<(Place, &'p str)>,
-    deleted: BTreeSet<(Place, &'p str)>,
+    created: BTreeSet<(Netns, &'p str)>,
+    deleted: BTreeSet<(Netns, &'p str)>,
 }
 
 impl<'p> Made<'p> {
@@ -127,12 +127,12 @@ impl<'p> Made<'p> {
         let (mut created, mut deleted) = (BTreeSet::new(), BTreeSet::new());
         for step in &plan.steps {
             match step {
-                Step::CreateLink { place, name, peer, .. } => {
-                    created.insert((place.clone(), name.as_str()));
-                    created.extend(peer.as_ref().map(|peer| (peer.place.clone(), peer.name.as_str())));
+                Step::CreateLink { netns, name, peer, .. } => {
+                    created.insert((netns.clone(), name.as_str()));
+                    created.extend(peer.as_ref().map(|peer| (peer.netns.clone(), peer.name.as_str())));
                 }
-                Step::DeleteLink(place, name) => {
-                    deleted.insert((place.clone(), name.as_str()));
+                Step::DeleteLink(netns, name) => {
+                    deleted.insert((netns.clone(), name.as_str()));
                 }
                 _ => {}
             }
@@ -140,13 +140,13 @@ impl<'p> Made<'p> {
         Self { created, deleted }
     }
 
-    fn creates(&self, place: &Place, link: &str) -> bool {
-        self.created.contains(&(place.clone(), link))
+    fn creates(&self, netns: &Netns, link: &str) -> bool {
+        self.created.contains(&(netns.clone(), link))
     }
 
-    /// Whether a link is made anew in place of one that is there.
-    fn replaces(&self, place: &Place, link: &str) -> bool {
-        self.creates(place, link) && self.deleted.contains(&(place.clone(), link))
+    /// Whether a link is made anew in netns of one that is there.
+    fn replaces(&self, netns: &Netns, link: &str) -> bool {
+        self.creates(netns, link) && self.deleted.contains(&(netns.clone(), link))
     }
 
     fn look_at(&self, step: &Step, observed: &Observed) -> Is {
@@ -156,32 +156,32 @@ impl<'p> Made<'p> {
             Step::DeleteRuleset => Is::Extra,
             Step::SetRuleset(_) if observed.ruleset.is_none() => Is::Missing,
             Step::SetRuleset(_) => Is::Wrong,
-            Step::CreateLink { place, name, .. } if self.replaces(place, name.as_str()) => Is::Wrong,
+            Step::CreateLink { netns, name, .. } if self.replaces(netns, name.as_str()) => Is::Wrong,
             Step::CreateLink { .. } => Is::Missing,
             // It comes back, or its peer does and takes it along.
-            Step::DeleteLink(place, name) if self.creates(place, name.as_str()) => Is::CountedAlready,
+            Step::DeleteLink(netns, name) if self.creates(netns, name.as_str()) => Is::CountedAlready,
             Step::DeleteLink(..) => Is::Extra,
-            Step::SetLink(place, name, _) if self.creates(place, name.as_str()) => Is::CountedAlready,
+            Step::SetLink(netns, name, _) if self.creates(netns, name.as_str()) => Is::CountedAlready,
             Step::SetLink(..) => Is::Wrong,
-            Step::SetSysctl { place, .. } if !observed.places.contains_key(place) => Is::CountedAlready,
-            Step::SetSysctl { place, key, .. } => {
+            Step::SetSysctl { netns, .. } if !observed.namespaces.contains_key(netns) => Is::CountedAlready,
+            Step::SetSysctl { netns, key, .. } => {
                 let of_new_link =
-                    crate::target::sysctl_link(key).is_some_and(|link| self.creates(place, link));
+                    crate::target::sysctl_link(key).is_some_and(|link| self.creates(netns, link));
                 if of_new_link { Is::CountedAlready } else { Is::Wrong }
             }
-            Step::Add(place, name, _) if self.replaces(place, name.as_str()) => Is::CountedAlready,
-            Step::Add(place, name, thing) if holds_another(observed, place, name, thing) => Is::Wrong,
+            Step::Add(netns, name, _) if self.replaces(netns, name.as_str()) => Is::CountedAlready,
+            Step::Add(netns, name, entry) if holds_another(observed, netns, name, entry) => Is::Wrong,
             Step::Add(..) => Is::Missing,
         }
     }
 }
 
-/// Whether a link holds something for the same address as `thing`, which takes its place.
-fn holds_another(observed: &Observed, place: &Place, name: &IfName, thing: &Thing) -> bool {
-    let link = observed.places.get(place).and_then(|namespace| namespace.links.get(name));
-    link.is_some_and(|link| match thing {
-        Thing::Fdb(mac, _) => link.fdb.contains_key(mac),
-        Thing::Neighbour(ip, _) => link.neighbours.contains_key(ip),
-        Thing::Address(_) | Thing::Station(_) => false,
+/// Whether a link holds something for the same address as `entry`, which takes its netns.
+fn holds_another(observed: &Observed, netns: &Netns, name: &IfName, entry: &Entry) -> bool {
+    let link = observed.namespaces.get(netns).and_then(|namespace| namespace.links.get(name));
+    link.is_some_and(|link| match entry {
+        Entry::Fdb(mac, _) => link.fdb.contains_key(mac),
+        Entry::Neighbour(ip, _) => link.neighbours.contains_key(ip),
+        Entry::Address(_) | Entry::LocalFdb(_) => false,
     })
 }

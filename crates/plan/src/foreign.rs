@@ -1,23 +1,23 @@
 //! What is not ours is left alone, and so is what hangs on it.
 
-use crate::{Namespace, Pair, Place, Problem, Route, diff::Diff};
+use crate::{Namespace, Netns, Pair, Problem, Route, diff::Diff};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
 impl Diff {
-    fn problem(&mut self, place: &Place, link: Option<&IfName>, message: String) {
-        self.out.problems.push(Problem { place: place.clone(), link: link.cloned(), message });
+    fn problem(&mut self, netns: &Netns, link: Option<&IfName>, message: String) {
+        self.out.problems.push(Problem { netns: netns.clone(), link: link.cloned(), message });
     }
 
     /// Neither wants nor has what is in, or hangs on, a namespace that must be left alone: what cannot be
     /// seen must not be taken for missing.
-    pub(crate) fn leave_blocked(&mut self, blocked: &BTreeMap<Place, String>) {
-        for (place, why) in blocked {
-            self.have.remove(place);
-            if self.want.places.remove(place).is_some() {
-                self.problem(place, None, why.clone());
+    pub(crate) fn leave_blocked(&mut self, blocked: &BTreeMap<Netns, String>) {
+        for (netns, why) in blocked {
+            self.have.remove(netns);
+            if self.want.namespaces.remove(netns).is_some() {
+                self.problem(netns, None, why.clone());
             }
-            if let (Place::Segment(vni), Some(host)) = (place, self.have.get_mut(&Place::Host)) {
+            if let (Netns::Segment(vni), Some(host)) = (netns, self.have.get_mut(&Netns::Host)) {
                 host.forget(&IfName::uplink(*vni));
             }
         }
@@ -25,9 +25,9 @@ impl Diff {
             .into_iter()
             .partition(|pair| !blocked.contains_key(&pair.inner.0) && !blocked.contains_key(&pair.outer.0));
         self.want.pairs = kept;
-        for (place, name) in left.iter().flat_map(|pair| [&pair.inner, &pair.outer]) {
-            forget(&mut self.want.places, place, name);
-            forget(&mut self.have, place, name);
+        for (netns, name) in left.iter().flat_map(|pair| [&pair.inner, &pair.outer]) {
+            forget(&mut self.want.namespaces, netns, name);
+            forget(&mut self.have, netns, name);
         }
     }
 
@@ -37,11 +37,11 @@ impl Diff {
         let handed_over = std::mem::take(&mut self.want.handed_over);
         for inner in handed_over.iter().map(|pair| &pair.inner) {
             if self.wanted(inner).is_some_and(|port| !self.is_there(inner, &port)) {
-                forget(&mut self.want.places, &inner.0, &inner.1);
+                forget(&mut self.want.namespaces, &inner.0, &inner.1);
             }
         }
         let aliases: BTreeSet<String> = handed_over.into_iter().map(|pair| pair.alias).collect();
-        for (_, namespace) in self.have.iter_mut().filter(|(place, _)| !matches!(place, Place::Segment(_))) {
+        for (_, namespace) in self.have.iter_mut().filter(|(netns, _)| !matches!(netns, Netns::Segment(_))) {
             let Namespace { links, foreign_links, .. } = namespace;
             links.retain(|name, link| {
                 let theirs = link.alias.as_ref().is_some_and(|alias| aliases.contains(alias));
@@ -51,40 +51,42 @@ impl Diff {
         }
     }
 
-    /// Does not want what another's object is in the place of, nor links to containers that are gone.
+    /// Does not want what another's object is in the netns of, nor links to containers that are gone.
     pub(crate) fn leave_foreign(&mut self) {
         for pair in std::mem::take(&mut self.want.pairs) {
-            let (place, name) = &pair.outer;
-            let there = self.have.get(place);
+            let (netns, name) = &pair.outer;
+            let there = self.have.get(netns);
             let foreign = there.is_some_and(|namespace| namespace.foreign_links.contains(name));
-            let gone = there.is_none() && matches!(place, Place::Container(_));
+            let gone = there.is_none() && matches!(netns, Netns::Container(_));
             if foreign {
                 let message = format!(
-                    "{place}: there is an interface {name} that weft did not make: remove or rename it"
+                    "{netns}: there is an interface {name} that weft did not make: remove or rename it"
                 );
-                self.problem(place, Some(name), message);
+                self.problem(netns, Some(name), message);
             }
             if foreign || gone {
-                for (place, name) in [&pair.inner, &pair.outer] {
-                    forget(&mut self.want.places, place, name);
+                for (netns, name) in [&pair.inner, &pair.outer] {
+                    forget(&mut self.want.namespaces, netns, name);
                 }
             } else {
                 self.want.pairs.push(pair);
             }
         }
         let have = &self.have;
-        self.want.places.retain(|place, _| !matches!(place, Place::Container(_)) || have.contains_key(place));
+        self.want
+            .namespaces
+            .retain(|netns, _| !matches!(netns, Netns::Container(_)) || have.contains_key(netns));
         self.leave_foreign_routes();
     }
 
     /// Does not want routes that others have already.
     fn leave_foreign_routes(&mut self) {
         let mut problems = Vec::new();
-        for (place, want) in &mut self.want.places {
-            let Some(have) = self.have.get(place) else { continue };
+        for (netns, want) in &mut self.want.namespaces {
+            let Some(have) = self.have.get(netns) else { continue };
             want.routes.retain(|route| {
                 let foreign = have.foreign_routes.get(&route.to);
-                problems.extend(foreign.map(|dev| routed_elsewhere(place, route, dev)));
+                problems.extend(foreign.map(|dev| routed_elsewhere(netns, route, dev)));
                 foreign.is_none()
             });
         }
@@ -92,20 +94,20 @@ impl Diff {
     }
 }
 
-fn forget(places: &mut BTreeMap<Place, Namespace>, place: &Place, name: &IfName) {
-    if let Some(namespace) = places.get_mut(place) {
+fn forget(namespaces: &mut BTreeMap<Netns, Namespace>, netns: &Netns, name: &IfName) {
+    if let Some(namespace) = namespaces.get_mut(netns) {
         namespace.forget(name);
     }
 }
 
-fn routed_elsewhere(place: &Place, route: &Route, dev: &str) -> Problem {
-    let effect = match place {
-        Place::Container(_) => "it is left as it is, and the way out through weft's gateway is not used",
+fn routed_elsewhere(netns: &Netns, route: &Route, dev: &str) -> Problem {
+    let effect = match netns {
+        Netns::Container(_) => "it is left as it is, and the way out through weft's gateway is not used",
         _ => {
             "containers on that subnet have no way out until that route is removed or the network gets \
               another subnet"
         }
     };
-    let message = format!("{place}: {} is routed through {dev} already: {effect}", route.destination());
-    Problem { place: place.clone(), link: None, message }
+    let message = format!("{netns}: {} is routed through {dev} already: {effect}", route.destination());
+    Problem { netns: netns.clone(), link: None, message }
 }

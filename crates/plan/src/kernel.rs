@@ -2,7 +2,7 @@
 //!
 //! The model refuses what the kernel refuses: a plan with its steps in the wrong order fails on it.
 
-use crate::{Change, Kind, Link, Namespace, Observed, Peer, Place, Route, Step, Thing};
+use crate::{Change, Entry, Kind, Link, Namespace, Netns, Observed, Peer, Route, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
@@ -34,41 +34,41 @@ impl Observed {
     pub fn take(&mut self, step: &Step) -> Result<(), Refusal> {
         match step {
             Step::CreateNamespace(vni) => {
-                let place = Place::Segment(*vni);
-                if self.places.contains_key(&place) || self.blocked.contains_key(&place) {
+                let netns = Netns::Segment(*vni);
+                if self.namespaces.contains_key(&netns) || self.blocked.contains_key(&netns) {
                     return Err(Refusal::Exists);
                 }
-                self.places.insert(place, Namespace::default());
+                self.namespaces.insert(netns, Namespace::default());
             }
             Step::DeleteNamespace(vni) => {
-                let place = Place::Segment(*vni);
-                for link in self.places.remove(&place).unwrap_or_default().links.into_values() {
-                    forget_peer(&mut self.places, &link);
+                let netns = Netns::Segment(*vni);
+                for link in self.namespaces.remove(&netns).unwrap_or_default().links.into_values() {
+                    forget_peer(&mut self.namespaces, &link);
                 }
             }
-            Step::CreateLink { place, name, kind, alias, mac, mtu, peer } => {
+            Step::CreateLink { netns, name, kind, alias, mac, mtu, peer } => {
                 let link = Link::new(kind.clone(), alias.clone(), *mac, *mtu);
-                self.create(place, name, link, peer.as_ref())?;
+                self.create(netns, name, link, peer.as_ref())?;
             }
-            Step::DeleteLink(place, name) => self.delete_link(place, name),
-            Step::SetLink(place, name, change) => self.set_link(place, name, change)?,
-            Step::Add(place, name, thing) => {
-                add(self.link(place, name)?, thing)?;
-                if let Thing::Station(mac) = thing
+            Step::DeleteLink(netns, name) => self.delete_link(netns, name),
+            Step::SetLink(netns, name, change) => self.set_link(netns, name, change)?,
+            Step::Add(netns, name, entry) => {
+                add(self.link(netns, name)?, entry)?;
+                if let Entry::LocalFdb(mac) = entry
                     && *name != IfName::bridge()
-                    && let Ok(bridge) = self.link(place, &IfName::bridge())
+                    && let Ok(bridge) = self.link(netns, &IfName::bridge())
                 {
-                    // An address is in one place.
-                    bridge.stations.remove(mac);
+                    // An address is in one netns.
+                    bridge.local_fdb.remove(mac);
                 }
             }
-            Step::Delete(place, name, thing) => delete(self.link(place, name)?, thing),
-            Step::AddRoute(place, route) => self.add_route(place, route)?,
-            Step::DeleteRoute(place, route) => {
-                self.namespace(place)?.routes.remove(route);
+            Step::Delete(netns, name, entry) => delete(self.link(netns, name)?, entry),
+            Step::AddRoute(netns, route) => self.add_route(netns, route)?,
+            Step::DeleteRoute(netns, route) => {
+                self.namespace(netns)?.routes.remove(route);
             }
-            Step::SetSysctl { place, key, value } => {
-                let namespace = self.namespace(place)?;
+            Step::SetSysctl { netns, key, value } => {
+                let namespace = self.namespace(netns)?;
                 if crate::target::sysctl_link(key).is_some_and(|link| !namespace.has(link)) {
                     return Err(Refusal::NotFound);
                 }
@@ -80,17 +80,17 @@ impl Observed {
         Ok(())
     }
 
-    fn namespace(&mut self, place: &Place) -> Result<&mut Namespace, Refusal> {
-        self.places.get_mut(place).ok_or(Refusal::NotFound)
+    fn namespace(&mut self, netns: &Netns) -> Result<&mut Namespace, Refusal> {
+        self.namespaces.get_mut(netns).ok_or(Refusal::NotFound)
     }
 
-    fn link(&mut self, place: &Place, name: &IfName) -> Result<&mut Link, Refusal> {
-        self.namespace(place)?.links.get_mut(name).ok_or(Refusal::NoDevice)
+    fn link(&mut self, netns: &Netns, name: &IfName) -> Result<&mut Link, Refusal> {
+        self.namespace(netns)?.links.get_mut(name).ok_or(Refusal::NoDevice)
     }
 
     fn create(
         &mut self,
-        place: &Place,
+        netns: &Netns,
         name: &IfName,
         link: Link,
         peer: Option<&Peer>,
@@ -100,33 +100,33 @@ impl Observed {
         }
         // A VNI is unique among the devices whose sockets are in one namespace, wherever they are themselves
         // (`vxlan_vni_in_use`, `drivers/net/vxlan/vxlan_core.c`).
-        let mut links = self.places.values().flat_map(|namespace| namespace.links.values());
+        let mut links = self.namespaces.values().flat_map(|namespace| namespace.links.values());
         if matches!(link.kind, Kind::Vxlan { .. }) && links.any(|other| same_vni(&other.kind, &link.kind)) {
             return Err(Refusal::Exists);
         }
-        let ends = std::iter::once((place, name)).chain(peer.map(|peer| (&peer.place, &peer.name)));
-        for (place, name) in ends {
-            if self.namespace(place)?.has(name.as_str()) {
+        let ends = std::iter::once((netns, name)).chain(peer.map(|peer| (&peer.netns, &peer.name)));
+        for (netns, name) in ends {
+            if self.namespace(netns)?.has(name.as_str()) {
                 return Err(Refusal::Exists);
             }
         }
         if let Some(peer) = peer {
             let far = Link { mac: peer.mac, ..link.clone() };
-            self.namespace(&peer.place)?.links.insert(peer.name.clone(), far);
+            self.namespace(&peer.netns)?.links.insert(peer.name.clone(), far);
         }
-        self.namespace(place)?.links.insert(name.clone(), link);
+        self.namespace(netns)?.links.insert(name.clone(), link);
         Ok(())
     }
 
-    fn delete_link(&mut self, place: &Place, name: &IfName) {
-        let Some(namespace) = self.places.get_mut(place) else { return };
+    fn delete_link(&mut self, netns: &Netns, name: &IfName) {
+        let Some(namespace) = self.namespaces.get_mut(netns) else { return };
         let Some(link) = namespace.links.get(name).cloned() else { return };
         namespace.forget(name);
-        forget_peer(&mut self.places, &link);
+        forget_peer(&mut self.namespaces, &link);
     }
 
-    fn set_link(&mut self, place: &Place, name: &IfName, change: &Change) -> Result<(), Refusal> {
-        let namespace = self.namespace(place)?;
+    fn set_link(&mut self, netns: &Netns, name: &IfName, change: &Change) -> Result<(), Refusal> {
+        let namespace = self.namespace(netns)?;
         let bridged = namespace.links.get(&IfName::bridge()).is_some_and(|link| link.kind == Kind::Bridge);
         let link = namespace.links.get_mut(name).ok_or(Refusal::NoDevice)?;
         match change {
@@ -142,7 +142,7 @@ impl Observed {
             Change::Mac(mac) => {
                 link.mac = Some(*mac);
                 if link.kind == Kind::Bridge {
-                    link.stations = BTreeSet::from([*mac]);
+                    link.local_fdb = BTreeSet::from([*mac]);
                 }
             }
             Change::Alias(alias) => link.alias = Some(alias.clone()),
@@ -152,8 +152,8 @@ impl Observed {
         Ok(())
     }
 
-    fn add_route(&mut self, place: &Place, route: &Route) -> Result<(), Refusal> {
-        let namespace = self.namespace(place)?;
+    fn add_route(&mut self, netns: &Netns, route: &Route) -> Result<(), Refusal> {
+        let namespace = self.namespace(netns)?;
         if namespace.foreign_routes.contains_key(&route.to)
             || namespace.routes.iter().any(|r| r.to == route.to)
         {
@@ -176,11 +176,11 @@ impl Namespace {
 }
 
 /// The other end of a veth pair goes with the first. Ends know each other by their alias.
-pub(crate) fn forget_peer(places: &mut BTreeMap<Place, Namespace>, end: &Link) {
+pub(crate) fn forget_peer(namespaces: &mut BTreeMap<Netns, Namespace>, end: &Link) {
     if end.kind != Kind::Veth {
         return;
     }
-    for namespace in places.values_mut() {
+    for namespace in namespaces.values_mut() {
         let peer = |link: &Link| link.kind == Kind::Veth && link.alias == end.alias;
         let names: Vec<IfName> =
             namespace.links.iter().filter(|(_, l)| peer(l)).map(|(name, _)| name.clone()).collect();
@@ -192,47 +192,47 @@ fn same_vni(a: &Kind, b: &Kind) -> bool {
     matches!((a, b), (Kind::Vxlan { vni: a, port: p, .. }, Kind::Vxlan { vni: b, port: q, .. }) if (a, p) == (b, q))
 }
 
-fn add(link: &mut Link, thing: &Thing) -> Result<(), Refusal> {
-    match thing {
-        Thing::Address(address) => {
+fn add(link: &mut Link, entry: &Entry) -> Result<(), Refusal> {
+    match entry {
+        Entry::Address(address) => {
             link.addresses.insert(*address);
         }
-        Thing::Fdb(..) if !matches!(link.kind, Kind::Vxlan { .. }) => {
+        Entry::Fdb(..) if !matches!(link.kind, Kind::Vxlan { .. }) => {
             return Err(Refusal::Unsupported);
         }
-        Thing::Fdb(mac, vtep) => {
+        Entry::Fdb(mac, vtep) => {
             link.fdb.insert(*mac, BTreeSet::from([*vtep]));
         }
-        Thing::Neighbour(..) if !link.up => return Err(Refusal::Unreachable),
-        Thing::Neighbour(ip, mac) => {
+        Entry::Neighbour(..) if !link.up => return Err(Refusal::Unreachable),
+        Entry::Neighbour(ip, mac) => {
             link.neighbours.insert(*ip, *mac);
         }
-        Thing::Station(_) if link.port.is_none() && link.kind != Kind::Bridge => {
+        Entry::LocalFdb(_) if link.port.is_none() && link.kind != Kind::Bridge => {
             return Err(Refusal::Unsupported);
         }
-        Thing::Station(mac) => {
-            link.stations.insert(*mac);
+        Entry::LocalFdb(mac) => {
+            link.local_fdb.insert(*mac);
         }
     }
     Ok(())
 }
 
-fn delete(link: &mut Link, thing: &Thing) {
-    match thing {
-        Thing::Address(address) => {
+fn delete(link: &mut Link, entry: &Entry) {
+    match entry {
+        Entry::Address(address) => {
             link.addresses.remove(address);
         }
-        Thing::Fdb(mac, vtep) => {
+        Entry::Fdb(mac, vtep) => {
             if let Some(vteps) = link.fdb.get_mut(mac) {
                 vteps.remove(vtep);
             }
             link.fdb.retain(|_, vteps| !vteps.is_empty());
         }
-        Thing::Neighbour(ip, _) => {
+        Entry::Neighbour(ip, _) => {
             link.neighbours.remove(ip);
         }
-        Thing::Station(mac) => {
-            link.stations.remove(mac);
+        Entry::LocalFdb(mac) => {
+            link.local_fdb.remove(mac);
         }
     }
 }

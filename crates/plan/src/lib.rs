@@ -11,9 +11,9 @@ mod diff;
 mod differences;
 mod foreign;
 mod kernel;
+mod netns;
 mod nft;
 mod observed;
-mod place;
 mod step;
 mod target;
 
@@ -21,10 +21,10 @@ pub use desired::{Attachment, Desired, Outer, Publish, Remote, Segment};
 pub use diff::plan;
 pub use differences::{Differences, differences};
 pub use kernel::Refusal;
+pub use netns::Netns;
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Far, Kind, Link, Namespace, Observed, Port, Route};
-pub use place::Place;
-pub use step::{Change, Peer, Plan, Problem, Step, Thing};
+pub use step::{Change, Entry, Peer, Plan, Problem, Step};
 pub use target::{BRIDGE_NETFILTER, HandedOver, Pair, Target};
 
 /// What every alias of ours starts with: it tells a device of ours from another's of the same name.

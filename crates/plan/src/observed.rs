@@ -1,6 +1,6 @@
 //! What is in the kernel that is ours, or stands in our way.
 
-use crate::{ALIAS_PREFIX, BRIDGE_NETFILTER, Place, RulesetMark, Target};
+use crate::{ALIAS_PREFIX, BRIDGE_NETFILTER, Netns, RulesetMark, Target};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -15,9 +15,9 @@ use weft_model::{IfName, MacAddr, Vni};
 pub struct Observed {
     /// The namespaces that exist: the host's, every segment's of ours, and those of the containers that
     /// should be attached.
-    pub places: BTreeMap<Place, Namespace>,
+    pub namespaces: BTreeMap<Netns, Namespace>,
     /// Namespaces that must be left alone, with the reason: another's, or impossible to read just now.
-    pub blocked: BTreeMap<Place, String>,
+    pub blocked: BTreeMap<Netns, String>,
     /// The nftables table of ours in the host.
     pub ruleset: Option<RulesetMark>,
 }
@@ -28,11 +28,11 @@ impl Observed {
     /// It shows all segments that there are. A link of another's that stands in the way in the host shows when ours is
     /// to be made; but in a container nothing is made unseen, since another may have come under its path.
     pub fn suffices_for(&self, target: &Target) -> bool {
-        let shown = |(place, want): (&Place, &Namespace)| {
-            let Some(have) = self.places.get(place) else {
-                return matches!(place, Place::Segment(_)) || self.blocked.contains_key(place);
+        let shown = |(netns, want): (&Netns, &Namespace)| {
+            let Some(have) = self.namespaces.get(netns) else {
+                return matches!(netns, Netns::Segment(_)) || self.blocked.contains_key(netns);
             };
-            let made = |link: &IfName| !matches!(place, Place::Container(_)) || have.links.contains_key(link);
+            let made = |link: &IfName| !matches!(netns, Netns::Container(_)) || have.links.contains_key(link);
             let known =
                 |route: &Route| have.routes.contains(route) || have.foreign_routes.contains_key(&route.to);
             // These may be missing from the kernel as well.
@@ -41,7 +41,7 @@ impl Observed {
                 && want.routes.iter().all(known)
                 && want.sysctls.keys().all(|key| optional(key) || have.sysctls.contains_key(key))
         };
-        target.places.iter().all(shown)
+        target.namespaces.iter().all(shown)
     }
 }
 
@@ -94,7 +94,7 @@ pub struct Link {
     pub neighbours: BTreeMap<IpAddr, MacAddr>,
     /// As a port of a bridge: the Ethernet addresses behind it. As a bridge: its own, which it takes frames for, unless
     /// somebody has put it behind a port.
-    pub stations: BTreeSet<MacAddr>,
+    pub local_fdb: BTreeSet<MacAddr>,
 }
 
 /// The end of a pair that an engine has, under whatever name.
@@ -109,7 +109,7 @@ pub struct Far {
 impl Link {
     /// A link as the kernel makes it, when nothing else has been done to it.
     pub fn new(kind: Kind, alias: String, mac: Option<MacAddr>, mtu: u32) -> Self {
-        let stations = mac.into_iter().filter(|_| kind == Kind::Bridge).collect();
+        let local_fdb = mac.into_iter().filter(|_| kind == Kind::Bridge).collect();
         Self {
             kind,
             alias: Some(alias),
@@ -121,7 +121,7 @@ impl Link {
             addresses: BTreeSet::new(),
             fdb: BTreeMap::new(),
             neighbours: BTreeMap::new(),
-            stations,
+            local_fdb,
         }
     }
 

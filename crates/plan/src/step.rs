@@ -1,6 +1,6 @@
-//! What can be done to the kernel, one thing at a time.
+//! What can be done to the kernel, one step at a time.
 
-use crate::{Far, Kind, Place, Port, Route, Ruleset, target::sysctl_link};
+use crate::{Far, Kind, Netns, Port, Route, Ruleset, target::sysctl_link};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{fmt, net::IpAddr};
@@ -11,7 +11,7 @@ use weft_model::{IfName, MacAddr, Vni};
 pub struct Plan {
     /// What to do. Empty: the kernel is as it should be, as far as it is ours.
     pub steps: Vec<Step>,
-    /// What cannot be done, because something of another's is in its place.
+    /// What cannot be done, because something of another's is in its netns.
     pub problems: Vec<Problem>,
 }
 
@@ -19,7 +19,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
     /// The namespace it concerns.
-    pub place: Place,
+    pub netns: Netns,
     /// The link in there, if it concerns one alone.
     pub link: Option<IfName>,
     /// A sentence for a person: what, why, and what to do.
@@ -44,7 +44,7 @@ pub enum Step {
     /// Makes a link, down and without addresses; a veth pair with both of its ends.
     CreateLink {
         /// Where.
-        place: Place,
+        netns: Netns,
         /// Its name.
         name: IfName,
         /// What it is.
@@ -59,27 +59,27 @@ pub enum Step {
         peer: Option<Peer>,
     },
     /// Unmakes a link; the other end of a veth pair goes with it.
-    DeleteLink(Place, IfName),
+    DeleteLink(Netns, IfName),
     /// Changes a setting of a link.
-    SetLink(Place, IfName, Change),
+    SetLink(Netns, IfName, Change),
     /// Adds something that a link holds, or replaces what it holds for the same address.
-    Add(Place, IfName, Thing),
+    Add(Netns, IfName, Entry),
     /// Removes something that a link holds.
-    Delete(Place, IfName, Thing),
+    Delete(Netns, IfName, Entry),
     /// Adds a route.
-    AddRoute(Place, Route),
+    AddRoute(Netns, Route),
     /// Removes a route.
-    DeleteRoute(Place, Route),
+    DeleteRoute(Netns, Route),
     /// Sets a kernel parameter.
     SetSysctl {
         /// Where.
-        place: Place,
+        netns: Netns,
         /// Its path under `/proc/sys/net`.
         key: String,
         /// Its value.
         value: String,
     },
-    /// Puts our nftables table in place of whatever it was, at once.
+    /// Puts our nftables table in netns of whatever it was, at once.
     SetRuleset(Ruleset),
     /// Removes our nftables table.
     DeleteRuleset,
@@ -89,7 +89,7 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Peer {
     /// Where it is born.
-    pub place: Place,
+    pub netns: Netns,
     /// Its name.
     pub name: IfName,
     /// Its Ethernet address, if not just any.
@@ -117,7 +117,7 @@ pub enum Change {
 /// What a link can hold many of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Thing {
+pub enum Entry {
     /// An address, used at once (without duplicate address detection: the store decided who has it).
     Address(IpNet),
     /// Where a VXLAN device sends the frames to an Ethernet address.
@@ -125,22 +125,22 @@ pub enum Thing {
     /// A neighbour that need not be asked for; a VXLAN device answers for it.
     Neighbour(IpAddr, MacAddr),
     /// An Ethernet address behind a port of the bridge.
-    Station(MacAddr),
+    LocalFdb(MacAddr),
 }
 
 impl Step {
     /// The namespace it is taken in.
-    pub fn place(&self) -> Place {
+    pub fn netns(&self) -> Netns {
         match self {
-            Step::CreateNamespace(vni) | Step::DeleteNamespace(vni) => Place::Segment(*vni),
-            Step::CreateLink { place, .. } | Step::SetSysctl { place, .. } => place.clone(),
-            Step::DeleteLink(place, _)
-            | Step::SetLink(place, ..)
-            | Step::Add(place, ..)
-            | Step::Delete(place, ..)
-            | Step::AddRoute(place, _)
-            | Step::DeleteRoute(place, _) => place.clone(),
-            Step::SetRuleset(_) | Step::DeleteRuleset => Place::Host,
+            Step::CreateNamespace(vni) | Step::DeleteNamespace(vni) => Netns::Segment(*vni),
+            Step::CreateLink { netns, .. } | Step::SetSysctl { netns, .. } => netns.clone(),
+            Step::DeleteLink(netns, _)
+            | Step::SetLink(netns, ..)
+            | Step::Add(netns, ..)
+            | Step::Delete(netns, ..)
+            | Step::AddRoute(netns, _)
+            | Step::DeleteRoute(netns, _) => netns.clone(),
+            Step::SetRuleset(_) | Step::DeleteRuleset => Netns::Host,
         }
     }
 
@@ -189,24 +189,24 @@ impl fmt::Display for Plan {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::CreateNamespace(vni) => write!(f, "{}: create the namespace", Place::Segment(*vni)),
-            Step::DeleteNamespace(vni) => write!(f, "{}: delete the namespace", Place::Segment(*vni)),
-            Step::CreateLink { place, name, kind, mac, mtu, peer, .. } => {
-                write!(f, "{place}: create {kind} {name}")?;
+            Step::CreateNamespace(vni) => write!(f, "{}: create the namespace", Netns::Segment(*vni)),
+            Step::DeleteNamespace(vni) => write!(f, "{}: delete the namespace", Netns::Segment(*vni)),
+            Step::CreateLink { netns, name, kind, mac, mtu, peer, .. } => {
+                write!(f, "{netns}: create {kind} {name}")?;
                 mac.map_or(Ok(()), |mac| write!(f, " address {mac}"))?;
                 write!(f, " mtu {mtu}")?;
                 let Some(peer) = peer else { return Ok(()) };
-                write!(f, " peer {} in {}", peer.name, peer.place)?;
+                write!(f, " peer {} in {}", peer.name, peer.netns)?;
                 peer.mac.map_or(Ok(()), |mac| write!(f, " address {mac}"))
             }
-            Step::DeleteLink(place, name) => write!(f, "{place}: delete link {name}"),
-            Step::SetLink(place, name, change) => write!(f, "{place}: set {name} {change}"),
-            Step::Add(place, name, thing) => write!(f, "{place}: set {thing} on {name}"),
-            Step::Delete(place, name, thing) => write!(f, "{place}: delete {thing} from {name}"),
-            Step::AddRoute(place, route) => write!(f, "{place}: add route {route}"),
-            Step::DeleteRoute(place, route) => write!(f, "{place}: delete route {route}"),
-            Step::SetSysctl { place, key, value } => {
-                write!(f, "{place}: set sysctl net.{} = {value}", key.replace('/', "."))
+            Step::DeleteLink(netns, name) => write!(f, "{netns}: delete link {name}"),
+            Step::SetLink(netns, name, change) => write!(f, "{netns}: set {name} {change}"),
+            Step::Add(netns, name, entry) => write!(f, "{netns}: set {entry} on {name}"),
+            Step::Delete(netns, name, entry) => write!(f, "{netns}: delete {entry} from {name}"),
+            Step::AddRoute(netns, route) => write!(f, "{netns}: add route {route}"),
+            Step::DeleteRoute(netns, route) => write!(f, "{netns}: delete route {route}"),
+            Step::SetSysctl { netns, key, value } => {
+                write!(f, "{netns}: set sysctl net.{} = {value}", key.replace('/', "."))
             }
             Step::SetRuleset(ruleset) => write!(f, "host: set {ruleset}"),
             Step::DeleteRuleset => write!(f, "host: delete nftables table inet weft"),
@@ -248,13 +248,13 @@ impl fmt::Display for Change {
     }
 }
 
-impl fmt::Display for Thing {
+impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Thing::Address(net) => write!(f, "address {net}"),
-            Thing::Fdb(mac, vtep) => write!(f, "fdb {mac} dst {vtep}"),
-            Thing::Neighbour(ip, mac) => write!(f, "neighbour {ip} lladdr {mac}"),
-            Thing::Station(mac) => write!(f, "fdb {mac} master static"),
+            Entry::Address(net) => write!(f, "address {net}"),
+            Entry::Fdb(mac, vtep) => write!(f, "fdb {mac} dst {vtep}"),
+            Entry::Neighbour(ip, mac) => write!(f, "neighbour {ip} lladdr {mac}"),
+            Entry::LocalFdb(mac) => write!(f, "fdb {mac} master static"),
         }
     }
 }

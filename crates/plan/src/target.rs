@@ -1,7 +1,7 @@
 //! What should be, spelled out as kernel objects.
 
 use crate::{
-    ALIAS_PREFIX, Attachment, Desired, Far, Kind, Link, Namespace, Outer, Place, Port, Route, Segment,
+    ALIAS_PREFIX, Attachment, Desired, Far, Kind, Link, Namespace, Netns, Outer, Port, Route, Segment,
 };
 use ipnet::IpNet;
 use std::{
@@ -23,7 +23,7 @@ const SEGMENT_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
     /// What should be in each namespace: those of the segments exist for it, those of containers must.
-    pub places: BTreeMap<Place, Namespace>,
+    pub namespaces: BTreeMap<Netns, Namespace>,
     /// Which links are the two ends of a veth pair.
     pub pairs: Vec<Pair>,
     /// Links whose other ends are engines' by now.
@@ -34,16 +34,16 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
     /// The end in the segment.
-    pub inner: (Place, IfName),
+    pub inner: (Netns, IfName),
     /// The end in the host or a container.
-    pub outer: (Place, IfName),
+    pub outer: (Netns, IfName),
 }
 
 /// A veth pair of whose ends one is an engine's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedOver {
     /// The end in the segment.
-    pub inner: (Place, IfName),
+    pub inner: (Netns, IfName),
     /// What both ends have as their alias, wherever the engine moves its own and whatever it calls it.
     pub alias: String,
 }
@@ -52,9 +52,9 @@ impl Target {
     /// Everything that `desired` asks for. An attachment to a segment that is not there is left out.
     pub fn of(desired: &Desired) -> Self {
         let mut target = Self::default();
-        target.places.insert(Place::Host, Namespace::default());
+        target.namespaces.insert(Netns::Host, Namespace::default());
         for (&vni, segment) in &desired.segments {
-            target.places.insert(Place::Segment(vni), segment_namespace(vni, segment));
+            target.namespaces.insert(Netns::Segment(vni), segment_namespace(vni, segment));
         }
         for (id, attachment) in &desired.attachments {
             if let Some(segment) = desired.segments.get(&attachment.vni) {
@@ -67,8 +67,8 @@ impl Target {
         target
     }
 
-    fn at(&mut self, place: &Place) -> &mut Namespace {
-        self.places.entry(place.clone()).or_default()
+    fn at(&mut self, netns: &Netns) -> &mut Namespace {
+        self.namespaces.entry(netns.clone()).or_default()
     }
 
     /// An endpoint: a port of the segment's bridge, and the other end of the pair where it belongs.
@@ -80,8 +80,8 @@ impl Target {
         port.port = Some(Port::CONTAINER);
         // An entry for the gateway's would take the bridge's own away (`fdb_add_entry`, net/bridge/br_fdb.c). It is
         // refused where an endpoint joins, but an older agent may have let it in.
-        port.stations.extend(Some(attachment.mac).filter(|mac| *mac != segment.gateway_mac));
-        let inner = (Place::Segment(attachment.vni), IfName::port(id));
+        port.local_fdb.extend(Some(attachment.mac).filter(|mac| *mac != segment.gateway_mac));
+        let inner = (Netns::Segment(attachment.vni), IfName::port(id));
 
         let mut far = Link::new(Kind::Veth, alias.clone(), Some(attachment.mac), segment.mtu);
         let outer = match &attachment.outer {
@@ -89,11 +89,11 @@ impl Target {
                 far.up = attachment.up;
                 // A link that goes down loses its IPv6 addresses and all routes (`addrconf_ifdown`).
                 far.addresses = addresses.iter().filter(|a| attachment.up || is_v4(a)).copied().collect();
-                let outer = (Place::Container(netns.clone()), ifname.clone());
+                let outer = (Netns::Container(netns.clone()), ifname.clone());
                 self.prepare_container(&outer, &far, if attachment.up { default_via } else { &[] });
                 outer
             }
-            Outer::Engine { ifname, handed_over: false, .. } => (Place::Host, ifname.clone()),
+            Outer::Engine { ifname, handed_over: false, .. } => (Netns::Host, ifname.clone()),
             Outer::Engine { handed_over: true, netns, .. } => {
                 port.far = Some(Far { netns: netns.clone(), mtu: segment.mtu });
                 self.at(&inner.0).links.insert(inner.1.clone(), port);
@@ -105,8 +105,8 @@ impl Target {
     }
 
     /// What the link `far` needs around it in a container.
-    fn prepare_container(&mut self, outer: &(Place, IfName), far: &Link, default_via: &[IpAddr]) {
-        let container = self.places.entry(outer.0.clone()).or_insert_with(Namespace::of_container);
+    fn prepare_container(&mut self, outer: &(Netns, IfName), far: &Link, default_via: &[IpAddr]) {
+        let container = self.namespaces.entry(outer.0.clone()).or_insert_with(Namespace::of_container);
         container.links.entry(IfName::loopback()).and_modify(|loopback| loopback.up = true);
         container.routes.extend(default_via.iter().map(|&via| Route {
             to: default_route(via),
@@ -130,8 +130,8 @@ impl Target {
         let mut near = Link::new(Kind::Veth, alias, Some(near_mac), segment.mtu);
         near.up = true;
         let mut far = Link { mac: Some(far_mac), ..near.clone() };
-        let inner = (Place::Segment(vni), IfName::segment_uplink());
-        let outer = (Place::Host, IfName::uplink(vni));
+        let inner = (Netns::Segment(vni), IfName::segment_uplink());
+        let outer = (Netns::Host, IfName::uplink(vni));
         let route = |to, via, dev: &IfName| Route { to, via, dev: dev.clone(), onlink: true };
 
         if v4 {
@@ -144,7 +144,7 @@ impl Target {
             let inside = self.at(&inner.0);
             inside.sysctls.insert("ipv4/ip_forward".to_owned(), "1".to_owned());
             inside.routes.insert(route(default_route(HOST_V4.into()), HOST_V4.into(), &inner.1));
-            let host = self.at(&Place::Host);
+            let host = self.at(&Netns::Host);
             host.sysctls.insert("ipv4/ip_forward".to_owned(), "1".to_owned());
             // Published ports answer on 127.0.0.1 too: such packets leave the host here, translated.
             host.sysctls.insert(link_sysctl("ipv4", &outer.1, "route_localnet"), "1".to_owned());
@@ -157,19 +157,19 @@ impl Target {
             let inside = self.at(&inner.0);
             inside.sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
             inside.routes.insert(route(default_route(HOST_V6.into()), HOST_V6.into(), &inner.1));
-            let host = self.at(&Place::Host);
+            let host = self.at(&Netns::Host);
             host.sysctls.insert("ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
             // Some hosts have IPv6 switched off by default.
             host.sysctls.insert(link_sysctl("ipv6", &outer.1, "disable_ipv6"), "0".to_owned());
         }
         for gateway in &segment.gateways {
             let via: IpAddr = if is_v4(gateway) { SEGMENT_V4.into() } else { SEGMENT_V6.into() };
-            self.at(&Place::Host).routes.insert(route(gateway.trunc(), via, &outer.1));
+            self.at(&Netns::Host).routes.insert(route(gateway.trunc(), via, &outer.1));
         }
         self.insert_pair(inner, near, outer, far);
     }
 
-    fn insert_pair(&mut self, inner: (Place, IfName), near: Link, outer: (Place, IfName), far: Link) {
+    fn insert_pair(&mut self, inner: (Netns, IfName), near: Link, outer: (Netns, IfName), far: Link) {
         self.at(&inner.0).links.insert(inner.1.clone(), near);
         self.at(&outer.0).links.insert(outer.1.clone(), far);
         self.pairs.push(Pair { inner, outer });
@@ -183,7 +183,7 @@ impl Namespace {
         if *name == IfName::bridge() {
             for port in self.links.values_mut() {
                 port.port = None;
-                port.stations.clear();
+                port.local_fdb.clear();
             }
         }
         self.routes.retain(|route| route.dev != *name);

@@ -6,7 +6,7 @@ mod fixture;
 use fixture::{attachment, container, id, ip, network, reached, segment};
 use std::collections::BTreeMap;
 use weft_model::{IfName, MacAddr, NetworkId, Vni};
-use weft_plan::{Desired, Differences, Link, Observed, Place, Step, Thing, differences, plan};
+use weft_plan::{Desired, Differences, Entry, Link, Netns, Observed, Step, differences, plan};
 
 fn vni(number: u32) -> Vni {
     number.try_into().unwrap()
@@ -38,7 +38,7 @@ fn counts(desired: &Desired, kernel: &Observed) -> [[usize; 3]; 3] {
 }
 
 fn vxlan(kernel: &mut Observed, number: u32) -> &mut Link {
-    let namespace = kernel.places.get_mut(&Place::Segment(vni(number))).unwrap();
+    let namespace = kernel.namespaces.get_mut(&Netns::Segment(vni(number))).unwrap();
     namespace.links.get_mut(&IfName::vxlan()).unwrap()
 }
 
@@ -72,9 +72,9 @@ fn each_entry_is_missing_extra_or_wrong_in_its_own_network() {
 fn what_is_in_a_container_and_on_the_host_is_its_networks() {
     let desired = desired();
     let mut kernel = reached(&desired);
-    kernel.places.get_mut(&container()).unwrap().routes.clear();
+    kernel.namespaces.get_mut(&container()).unwrap().routes.clear();
     assert_eq!(counts(&desired, &kernel), [[1, 0, 0], NONE, NONE], "the container's default route");
-    let host = kernel.places.get_mut(&Place::Host).unwrap();
+    let host = kernel.namespaces.get_mut(&Netns::Host).unwrap();
     host.links.get_mut(&IfName::uplink(vni(256))).unwrap().mtu = 1500;
     assert_eq!(counts(&desired, &kernel), [[1, 0, 1], NONE, NONE]);
     kernel.ruleset = None;
@@ -117,8 +117,8 @@ fn what_cannot_be_seen_does_not_agree() {
     let desired = desired();
     let mut kernel = reached(&desired);
     let why = "namespace weft-257 cannot be read".to_owned();
-    kernel.places.remove(&Place::Segment(vni(257)));
-    kernel.blocked.insert(Place::Segment(vni(257)), why.clone());
+    kernel.namespaces.remove(&Netns::Segment(vni(257)));
+    kernel.blocked.insert(Netns::Segment(vni(257)), why.clone());
     let all = seen(&desired, &kernel);
     let blocked = &all[&Some(network("b"))];
     assert_eq!((blocked.entries(), &blocked.problems), (0, &vec![why]));
@@ -132,7 +132,7 @@ fn every_step_of_a_plan_is_accounted_for() {
     let plan = plan(&Desired::default(), &kernel);
     let all = differences(&Desired::default(), &kernel, &plan);
     assert_eq!(all[&None].extra, plan.steps.len(), "all of it is too much: {plan}");
-    let stray = Step::Add(Place::Host, IfName::loopback(), Thing::Address("192.0.2.7/32".parse().unwrap()));
+    let stray = Step::Add(Netns::Host, IfName::loopback(), Entry::Address("192.0.2.7/32".parse().unwrap()));
     let plan = weft_plan::Plan { steps: vec![stray], problems: Vec::new() };
     assert_eq!(differences(&desired, &kernel, &plan)[&None].missing, 1);
 }

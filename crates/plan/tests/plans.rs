@@ -7,7 +7,7 @@ use fixture::{attachment, container, empty, id, ip, network, reached, segment};
 use std::collections::BTreeMap;
 use weft_model::{IfName, Protocol, Vni};
 use weft_plan::{
-    BRIDGE_NETFILTER, Change, Desired, Far, Observed, Outer, Place, Plan, Publish, Step, Thing, plan,
+    BRIDGE_NETFILTER, Change, Desired, Entry, Far, Netns, Observed, Outer, Plan, Publish, Step, plan,
 };
 
 fn vni() -> Vni {
@@ -125,7 +125,7 @@ fn a_deleted_namespace_is_made_again_with_all_that_was_in_it() {
 #[test]
 fn bridged_frames_meet_no_packet_filter_whenever_its_module_is_loaded() {
     let mut kernel = reached(&desired());
-    let segment = kernel.places.get_mut(&Place::Segment(vni())).unwrap();
+    let segment = kernel.namespaces.get_mut(&Netns::Segment(vni())).unwrap();
     segment.sysctls.extend(BRIDGE_NETFILTER.map(|key| (key.to_owned(), "1".to_owned())));
     let all = |value: &str| {
         BRIDGE_NETFILTER.map(|key| format!("weft-256: set sysctl net.{} = {value}", key.replace('/', ".")))
@@ -136,12 +136,12 @@ fn bridged_frames_meet_no_packet_filter_whenever_its_module_is_loaded() {
 #[test]
 fn a_pair_that_lost_its_alias_is_anothers_until_its_own_end_is_gone() {
     let mut kernel = reached(&desired());
-    let namespace = kernel.places.get_mut(&container()).unwrap();
+    let namespace = kernel.namespaces.get_mut(&container()).unwrap();
     namespace.links.remove(&IfName::container(0));
     namespace.foreign_links.insert(IfName::container(0));
     let first = plan(&desired(), &kernel);
     assert!(first.problems[0].message.contains("eth0 that weft did not make"), "{:?}", first.problems);
-    assert!(first.steps.contains(&Step::DeleteLink(Place::Segment(vni()), IfName::port(&id()))));
+    assert!(first.steps.contains(&Step::DeleteLink(Netns::Segment(vni()), IfName::port(&id()))));
     assert!(!first.steps.iter().any(|step| matches!(step, Step::CreateLink { .. })));
 }
 
@@ -150,7 +150,7 @@ fn only_addresses_of_the_pool_are_taken_from_a_container() {
     let mut kernel = reached(&desired());
     let add = |kernel: &mut Observed, address: &str| {
         let eth0 = IfName::container(0);
-        kernel.take(&Step::Add(container(), eth0, Thing::Address(address.parse().unwrap()))).unwrap();
+        kernel.take(&Step::Add(container(), eth0, Entry::Address(address.parse().unwrap()))).unwrap();
     };
     add(&mut kernel, "172.16.0.1/16");
     assert_eq!(plan(&desired(), &kernel).steps, []);
@@ -184,9 +184,9 @@ fn for_engine(handed_over: bool) -> Desired {
 /// A kernel in which an engine took its end into the container, and called it `name`.
 fn taken(name: IfName) -> Observed {
     let mut kernel = reached(&for_engine(false));
-    let host = kernel.places.get_mut(&Place::Host).unwrap();
+    let host = kernel.namespaces.get_mut(&Netns::Host).unwrap();
     let link = host.links.remove(&IfName::for_engine(&id())).unwrap();
-    kernel.places.get_mut(&container()).unwrap().links.insert(name, link);
+    kernel.namespaces.get_mut(&container()).unwrap().links.insert(name, link);
     kernel
 }
 
@@ -230,7 +230,7 @@ fn what_an_engine_has_is_left_to_it_wherever_it_is() {
 #[test]
 fn our_end_of_an_engines_pair_is_mended_and_goes_with_its_endpoint() {
     let mut kernel = taken(IfName::container(0));
-    let port = |change| Step::SetLink(Place::Segment(vni()), IfName::port(&id()), change);
+    let port = |change| Step::SetLink(Netns::Segment(vni()), IfName::port(&id()), change);
     let mut fenced = for_engine(true);
     fenced.attachments.get_mut(&id()).unwrap().up = false;
     assert_eq!(plan(&fenced, &kernel).steps, [port(Change::Up(false))]);
@@ -241,7 +241,7 @@ fn our_end_of_an_engines_pair_is_mended_and_goes_with_its_endpoint() {
     without.attachments.clear();
     assert_eq!(lines(&without, &kernel), ["weft-256: delete link peeeeeeeeeeee"]);
     let mut orphan = reached(&for_engine(false));
-    orphan.places.get_mut(&Place::Segment(vni())).unwrap().links.remove(&IfName::port(&id()));
+    orphan.namespaces.get_mut(&Netns::Segment(vni())).unwrap().links.remove(&IfName::port(&id()));
     assert_eq!(lines(&without, &orphan), ["host: delete link veeeeeeeeeeee"]);
 }
 
@@ -250,7 +250,7 @@ fn an_engines_end_has_what_fits_and_may_want_less() {
     let mut desired = for_engine(true);
     let mut steps = |near: u32, far: Option<u32>, fits: u32| {
         let mut kernel = taken(IfName::container(0));
-        let ours = kernel.places.get_mut(&Place::Segment(vni())).unwrap();
+        let ours = kernel.namespaces.get_mut(&Netns::Segment(vni())).unwrap();
         let port = ours.links.get_mut(&IfName::port(&id())).unwrap();
         port.mtu = near;
         port.far = far.map(|mtu| Far { netns: "/run/netns/box".into(), mtu });

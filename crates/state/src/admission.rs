@@ -1,12 +1,12 @@
 //! The gate: whether this node may go by what the store shows, before anything is done about it.
 //!
-//! As long as it is closed, the picture stays what was remembered, nothing is written to the store, and what runs goes
+//! As long as it is closed, the view stays what was remembered, nothing is written to the store, and what runs goes
 //! on. Each reason to keep it closed is a pure decision in a file of its own; [`Admission::judge`] asks them in turn.
 
 mod home;
 mod which;
 
-pub use home::{Home, Place};
+pub use home::{Home, StoreLocation};
 pub use which::Entry;
 
 use crate::{
@@ -49,7 +49,7 @@ pub struct Admission {
     /// Where this host is at home.
     home: Mutex<Option<Home>>,
     /// Where the store is.
-    store: Place,
+    store: StoreLocation,
     keyspace: Keyspace,
     node: NodeName,
     identity: Arc<Identity>,
@@ -61,7 +61,7 @@ pub struct Admission {
 }
 
 /// What an [`Admission`] stands on.
-pub struct Grounds<'g> {
+pub struct AdmissionDeps<'g> {
     /// Where `home.json` is.
     pub data_dir: &'g Path,
     /// The store that is asked to be let in.
@@ -87,23 +87,27 @@ impl Admission {
     ///
     /// # Errors
     /// If it cannot be read, or makes no sense: a node that forgot where it belongs must not guess.
-    pub fn open(grounds: &Grounds<'_>) -> Result<Self, JournalError> {
-        let path = grounds.data_dir.join(data_dir::HOME);
+    pub fn open(deps: &AdmissionDeps<'_>) -> Result<Self, JournalError> {
+        let path = deps.data_dir.join(data_dir::HOME);
         let home = file::read_json(&path).map_err(JournalError::new("cannot read", &path))?;
         // Of an earlier version only the memory says where it was.
         let earlier = || {
-            Some(Home { cluster: None, store: Place::parse(grounds.memory.origin()?)?, extra: Extra::new() })
+            Some(Home {
+                cluster: None,
+                store: StoreLocation::parse(deps.memory.origin()?)?,
+                extra: Extra::new(),
+            })
         };
         Ok(Self {
             path,
             home: Mutex::new(home.or_else(earlier)),
-            store: Place::new(&grounds.store.describe(), grounds.keyspace.root()),
-            keyspace: grounds.keyspace.clone(),
-            node: grounds.node.clone(),
-            identity: Arc::clone(grounds.identity),
-            journal: Arc::clone(grounds.journal),
-            in_engine: grounds.in_engine.clone(),
-            fresh: grounds.env.random(|rng| ClusterId::random(rng)),
+            store: StoreLocation::new(&deps.store.describe(), deps.keyspace.root()),
+            keyspace: deps.keyspace.clone(),
+            node: deps.node.clone(),
+            identity: Arc::clone(deps.identity),
+            journal: Arc::clone(deps.journal),
+            in_engine: deps.in_engine.clone(),
+            fresh: deps.env.random(|rng| ClusterId::random(rng)),
         })
     }
 
@@ -113,7 +117,7 @@ impl Admission {
     }
 
     /// The store, as people read it.
-    pub fn place(&self) -> &Place {
+    pub fn location(&self) -> &StoreLocation {
         &self.store
     }
 

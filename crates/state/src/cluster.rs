@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 use weft_model::{
-    Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Epoch, Hold, Key, Keyspace, Latest, Liveness,
-    Network, NetworkId, NetworkName, Node, NodeName, Rebuilt, Record, Vni,
+    Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace, Latest, Lineage, Liveness,
+    Network, NetworkId, NetworkName, Node, NodeName, PoolReservation, Rebuilt, Record, Vni,
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
@@ -28,7 +28,7 @@ impl<T> Deref for Stored<T> {
     }
 }
 
-/// The endpoints of one network. Shared between pictures: the same allocation means that nothing changed.
+/// The endpoints of one network. Shared between views: the same allocation means that nothing changed.
 pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
 
 /// Everything the store says, as of one moment. Records that this version cannot read are set aside: they
@@ -56,9 +56,9 @@ pub struct Cluster {
     /// The address each pool handed out last.
     pub cursors: BTreeMap<IpNet, IpAddr>,
     /// The pools that nodes keep for networks to come.
-    pub holds: BTreeMap<IpNet, Stored<Hold>>,
+    pub reserved_pools: BTreeMap<IpNet, Stored<PoolReservation>>,
     /// Changes whenever a pool is taken.
-    pub epoch: Option<Stored<Epoch>>,
+    pub lineage: Option<Stored<Lineage>>,
     /// That the store lost something, and was rebuilt.
     pub rebuilt: Option<Stored<Rebuilt>>,
     /// Which cluster it is; absent before an agent that writes it came.
@@ -82,7 +82,7 @@ impl Cluster {
         cluster
     }
 
-    /// Follows an update of the watch that gave this picture. What a snapshot does not change is not parsed
+    /// Follows an update of the watch that gave this view. What a snapshot does not change is not parsed
     /// again.
     pub fn advance(&mut self, keyspace: &Keyspace, update: Update) {
         match update {
@@ -180,9 +180,9 @@ impl Cluster {
             Key::Cursor(pool) => {
                 self.cursors.insert(pool, Cursor::from_json(&entry.value)?.last);
             }
-            Key::Hold(pool) => {
-                let hold = stored(entry, before.holds.get(&pool))?;
-                self.holds.insert(pool, hold);
+            Key::PoolReservation(pool) => {
+                let hold = stored(entry, before.reserved_pools.get(&pool))?;
+                self.reserved_pools.insert(pool, hold);
             }
             Key::Endpoint(network, id) => {
                 let old = before.endpoints.get(&network).and_then(|network| network.get(&id));
@@ -190,9 +190,9 @@ impl Cluster {
                 Arc::make_mut(self.endpoints.entry(network).or_default()).insert(id, endpoint);
             }
             // What cannot be read is as good as lost, and is put back.
-            Key::Epoch => {
-                self.epoch = None;
-                self.epoch = Some(stored(entry, before.epoch.as_ref())?);
+            Key::Lineage => {
+                self.lineage = None;
+                self.lineage = Some(stored(entry, before.lineage.as_ref())?);
             }
             Key::Rebuilt => {
                 self.rebuilt = None;
@@ -219,8 +219,8 @@ impl Cluster {
             Key::Name(name) => drop(self.names.remove(&name)),
             Key::Vni(vni) => drop(self.vnis.remove(&vni)),
             Key::Cursor(pool) => drop(self.cursors.remove(&pool)),
-            Key::Hold(pool) => drop(self.holds.remove(&pool)),
-            Key::Epoch => self.epoch = None,
+            Key::PoolReservation(pool) => drop(self.reserved_pools.remove(&pool)),
+            Key::Lineage => self.lineage = None,
             Key::Rebuilt => self.rebuilt = None,
             Key::Cluster => self.identity = None,
             Key::Claim(pool, address) => {
@@ -315,12 +315,12 @@ impl Cluster {
     /// Every pool of every network, and those that are kept for one.
     pub fn pools(&self) -> BTreeSet<IpNet> {
         let networks = self.networks.values().flat_map(|network| network.subnets.iter());
-        networks.map(|subnet| subnet.pool).chain(self.holds.keys().copied()).collect()
+        networks.map(|subnet| subnet.pool).chain(self.reserved_pools.keys().copied()).collect()
     }
 
     /// The state that the store says it is in.
-    pub fn state(&self) -> Epoch {
-        self.epoch.as_deref().cloned().unwrap_or_default()
+    pub fn state(&self) -> Lineage {
+        self.lineage.as_deref().cloned().unwrap_or_default()
     }
 
     /// How often the store was rebuilt.

@@ -10,4 +10,4 @@ pub mod fingerprint;
 pub mod journal;
 pub mod loss;
 pub mod memory;
-pub mod picture;
+pub mod view;

@@ -34,7 +34,7 @@ pub struct Memory {
     /// The last rebuild of the store that this node has done its part of; absent before the store was first seen.
     dealt_with: watch::Sender<Option<u64>>,
     part_done: AtomicU64,
-    resigned: AtomicBool,
+    gave_up: AtomicBool,
     /// The networks that were seen to be removed, the latest last.
     removed: Mutex<VecDeque<NetworkId>>,
 }
@@ -85,7 +85,7 @@ impl Memory {
             keyspace: keyspace.clone(),
             dealt_with: watch::Sender::new(dealt_with),
             part_done: AtomicU64::new(0),
-            resigned: AtomicBool::new(false),
+            gave_up: AtomicBool::new(false),
             removed: Mutex::new(removed),
         };
         Ok((memory, cluster))
@@ -100,7 +100,7 @@ impl Memory {
     pub fn forget(&self) {
         self.lock().clear();
         self.part_done.store(0, Ordering::Relaxed);
-        self.resigned.store(false, Ordering::Relaxed);
+        self.gave_up.store(false, Ordering::Relaxed);
         self.dealt_with.send_replace(None);
     }
 
@@ -141,14 +141,14 @@ impl Memory {
     }
 
     /// What is still missing cannot be put back: this node goes on with what the store has.
-    pub fn resign(&self, times: u64) {
-        self.resigned.store(true, Ordering::Relaxed);
+    pub fn give_up(&self, times: u64) {
+        self.gave_up.store(true, Ordering::Relaxed);
         self.has_dealt_with(times);
     }
 
-    /// Whether it has resigned, since this was asked last: it holds for one loss.
-    pub fn take_resignation(&self) -> bool {
-        self.resigned.swap(false, Ordering::Relaxed)
+    /// Whether it has given up, since this was asked last: it holds for one loss.
+    pub fn take_given_up(&self) -> bool {
+        self.gave_up.swap(false, Ordering::Relaxed)
     }
 
     /// This node has written what is its own again, in a rebuild.

@@ -3,7 +3,7 @@
 use crate::{
     Connections, ConsulConfig, ConsulStore, EmbeddedStore, EtcdConfig, EtcdStore, EtcdUser, HttpError,
     Secret, SecretError, Store, StoreOptions, StoreUrl, TlsFiles, embedded::OpenError, url::Remote,
-    vigilant::Vigilant,
+    watchdog::Watchdog,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -92,7 +92,7 @@ pub fn connect(
             let config = ConsulConfig { servers: remote.servers.clone(), tls: tls(remote, options), token };
             let store = ConsulStore::new(&config).map_err(http)?;
             connections = Some(store.connections());
-            (Arc::new(Vigilant::new(store)), remote.prefix.clone())
+            (Arc::new(Watchdog::new(store)), remote.prefix.clone())
         }
         StoreUrl::Etcd(remote) => {
             let user = match (&options.user, &options.password_file) {
@@ -102,7 +102,7 @@ pub fn connect(
             let config = EtcdConfig { servers: remote.servers.clone(), tls: tls(remote, options), user };
             let store = EtcdStore::new(&config).map_err(http)?;
             connections = Some(store.connections());
-            (Arc::new(Vigilant::new(store)), remote.prefix.clone())
+            (Arc::new(Watchdog::new(store)), remote.prefix.clone())
         }
         StoreUrl::Embedded(path) => {
             let store = EmbeddedStore::open(path.as_deref().unwrap_or(embedded_path))?;

@@ -1,7 +1,7 @@
 //! A store in one file of this machine, for one machine, trying out, and labs.
 //!
 //! All of it is in memory too, and read from there. A thread of its own writes: it takes whatever changes are
-//! waiting, drafts them one after the other, writes them with one commit that is on the disk when it
+//! waiting, overlays them one after the other, writes them with one commit that is on the disk when it
 //! returns, and only then shows and acknowledges them.
 
 mod error;
@@ -12,7 +12,7 @@ pub use error::OpenError;
 
 use crate::{
     CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
-    state::{self, Draft, State},
+    state::{self, Overlay, State},
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -70,11 +70,11 @@ impl EmbeddedStore {
         Ok(Self { name: format!("embedded:{}", path.display()).into(), shared, writer: Arc::new(writer) })
     }
 
-    /// Drafts changes with `work` and returns its result when they are on the disk.
+    /// Overlays changes with `work` and returns its result when they are on the disk.
     pub(crate) async fn change<T: Send + 'static>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&mut Draft<'_>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Overlay<'_>) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let answer = self.writer.submit(work);
         let unknown = || StoreError::Unknown { store: self.describe(), doing, waited: DEADLINE };
@@ -148,7 +148,7 @@ impl Store for EmbeddedStore {
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
         limits::check_txn(&txn).map_err(|reason| limits::refused(&self.name, "commit", reason))?;
-        let done = self.change("commit", move |draft| state::commit(draft, &txn)).await?;
+        let done = self.change("commit", move |overlay| state::commit(overlay, &txn)).await?;
         done.map_err(|keys| CommitError::Conflict { keys })
     }
 
@@ -158,17 +158,17 @@ impl Store for EmbeddedStore {
 
     async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
         let session = session.clone();
-        let renew = move |draft: &mut Draft<'_>| {
-            draft.attempt(|draft| if draft.renew_session(&session) { Ok(()) } else { Err(()) }).is_ok()
+        let renew = move |overlay: &mut Overlay<'_>| {
+            overlay.attempt(|overlay| if overlay.renew_session(&session) { Ok(()) } else { Err(()) }).is_ok()
         };
         self.change("renew a session", renew).await
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
         let session = session.clone();
-        let close = move |draft: &mut Draft<'_>| {
-            let _: Result<(), ()> = draft.attempt(|draft| {
-                draft.close_session(&session);
+        let close = move |overlay: &mut Overlay<'_>| {
+            let _: Result<(), ()> = overlay.attempt(|overlay| {
+                overlay.close_session(&session);
                 Ok(())
             });
         };
@@ -185,9 +185,9 @@ impl EmbeddedStore {
     ) -> Result<SessionId, StoreError> {
         let id = random_id();
         let opened = id.clone();
-        let open = move |draft: &mut Draft<'_>| {
-            let _: Result<(), ()> = draft.attempt(|draft| {
-                draft.open_session(opened, name, ttl);
+        let open = move |overlay: &mut Overlay<'_>| {
+            let _: Result<(), ()> = overlay.attempt(|overlay| {
+                overlay.open_session(opened, name, ttl);
                 Ok(())
             });
         };

@@ -5,7 +5,7 @@
 //! (`weft/v1/nodes/host1`), values are bytes; what they mean is `weft-model`'s business.
 //!
 //! Decisions are made by [`Store::commit`] alone. What [`Store::watch`] yields may be stale and is for the
-//! picture.
+//! view.
 //!
 //! | where it is kept | by |
 //! |---|---|
@@ -31,7 +31,7 @@ mod state;
 mod txn;
 mod types;
 mod url;
-mod vigilant;
+mod watchdog;
 
 pub use connect::{ConnectError, Opened, connect};
 pub use consul::{ConsulConfig, ConsulStore};
@@ -65,7 +65,7 @@ pub trait Store: Send + Sync + 'static {
     /// the call.
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError>;
 
-    /// The same for the picture: as of a moment that may be before the call, but not before `seen`, which this store
+    /// The same for the view: as of a moment that may be before the call, but not before `seen`, which this store
     /// gave earlier. `None` allows for nothing old.
     async fn view(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
         let _ = seen;

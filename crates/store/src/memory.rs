@@ -9,7 +9,7 @@ pub use faults::{Faults, Silence};
 
 use crate::{
     CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
-    state::{self, Draft, State},
+    state::{self, Overlay, State},
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -77,7 +77,7 @@ impl MemoryStore {
 
     /// Ends a session early, as if it had not been renewed.
     pub fn expire_session(&self, session: &SessionId) {
-        self.shared.change(|draft| end(draft, session));
+        self.shared.change(|overlay| end(overlay, session));
     }
 
     /// Ends all sessions early.
@@ -137,9 +137,9 @@ impl Shared {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now().into_std();
         if state.next_deadline().is_some_and(|deadline| deadline <= now) {
-            let mut draft = Draft::new(&state, now);
-            draft.end_overdue_sessions();
-            let changes = draft.finish();
+            let mut overlay = Overlay::new(&state, now);
+            overlay.end_overdue_sessions();
+            let changes = overlay.finish();
             state.absorb(changes);
             self.revision.send_replace(state.revision);
         }
@@ -153,14 +153,14 @@ impl Shared {
 
     fn commit(&self, txn: &Txn) -> Result<(), Vec<String>> {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.change(|draft| state::commit(draft, txn))
+        self.change(|overlay| state::commit(overlay, txn))
     }
 
-    fn change<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> T) -> T {
+    fn change<T>(&self, work: impl FnOnce(&mut Overlay<'_>) -> T) -> T {
         let mut state = self.state();
-        let mut draft = Draft::new(&state, Instant::now().into_std());
-        let result = work(&mut draft);
-        let changes = draft.finish();
+        let mut overlay = Overlay::new(&state, Instant::now().into_std());
+        let result = work(&mut overlay);
+        let changes = overlay.finish();
         state.absorb(changes);
         self.revision.send_replace(state.revision);
         result
@@ -170,9 +170,9 @@ impl Shared {
 /// What a watch is told, up to when, and when it has to look again.
 type Seen = (Option<Update>, Revision, Option<std::time::Instant>);
 
-fn end(draft: &mut Draft<'_>, session: &SessionId) {
-    let _: Result<(), ()> = draft.attempt(|draft| {
-        draft.close_session(session);
+fn end(overlay: &mut Overlay<'_>, session: &SessionId) {
+    let _: Result<(), ()> = overlay.attempt(|overlay| {
+        overlay.close_session(session);
         Ok(())
     });
 }
@@ -247,9 +247,9 @@ impl Store for MemoryStore {
         let open = || {
             let number = self.shared.sessions_opened.fetch_add(1, Ordering::Relaxed);
             let id = SessionId(format!("memory-{number}"));
-            let _: Result<(), ()> = self.shared.change(|draft| {
-                draft.attempt(|draft| {
-                    draft.open_session(id.clone(), String::new(), ttl);
+            let _: Result<(), ()> = self.shared.change(|overlay| {
+                overlay.attempt(|overlay| {
+                    overlay.open_session(id.clone(), String::new(), ttl);
                     Ok(())
                 })
             });
@@ -260,14 +260,16 @@ impl Store for MemoryStore {
 
     async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
         let renew = || {
-            self.shared.change(|draft| {
-                draft.attempt(|draft| if draft.renew_session(session) { Ok(()) } else { Err(()) }).is_ok()
+            self.shared.change(|overlay| {
+                overlay
+                    .attempt(|overlay| if overlay.renew_session(session) { Ok(()) } else { Err(()) })
+                    .is_ok()
             })
         };
         self.faults.write("renew a session", renew).await
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
-        self.faults.write("close a session", || self.shared.change(|draft| end(draft, session))).await
+        self.faults.write("close a session", || self.shared.change(|overlay| end(overlay, session))).await
     }
 }

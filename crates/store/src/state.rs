@@ -2,11 +2,11 @@
 //! [`embedded`](crate::embedded), which differ only in where it is kept.
 
 mod commit;
-mod draft;
 mod history;
+mod overlay;
 
 pub(crate) use commit::commit;
-pub(crate) use draft::{Bind, Changes, Draft, Write};
+pub(crate) use overlay::{Bind, Changes, Overlay, Write};
 
 use crate::{Entry, Listing, Mark, Revision, SessionId, Update};
 use history::History;
@@ -128,7 +128,7 @@ impl State {
         self.sessions.values().map(|session| session.deadline).min()
     }
 
-    /// Makes changes that were drafted on this very state part of it.
+    /// Makes changes that were overlaid on this very state part of it.
     pub(crate) fn absorb(&mut self, changes: Changes) {
         for (id, deadline) in changes.renewed {
             if let Some(session) = self.sessions.get_mut(&id) {

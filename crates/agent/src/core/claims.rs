@@ -1,4 +1,4 @@
-//! Addresses: chosen from the picture, claimed by compare-and-set together with the endpoint they are for.
+//! Addresses: chosen from the view, claimed by compare-and-set together with the endpoint they are for.
 //! One round trip where nobody else was after the same address; never a scan, unless the pool seems full.
 
 use super::{

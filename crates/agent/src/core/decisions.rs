@@ -1,20 +1,20 @@
 //! Decisions that are as true when they refuse as when they grant.
 //!
-//! The picture may be a moment behind the store. What is granted by it, the store checks when it is committed; what is
-//! refused, nobody would. So before anything is refused that the picture could be wrong about, it is brought up to
+//! The view may be a moment behind the store. What is granted by it, the store checks when it is committed; what is
+//! refused, nobody would. So before anything is refused that the view could be wrong about, it is brought up to
 //! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
 
 use super::{Core, Error, Kind, networks::Known};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use weft_state::{cluster::Cluster, picture::Picture};
+use weft_state::{cluster::Cluster, view::View};
 
-/// How long the picture may take to come as far as the store is, the question how far that is included.
+/// How long the view may take to come as far as the store is, the question how far that is included.
 const PATIENCE: Duration = Duration::from_millis(2500);
 
 impl Core {
     /// Decides on the cluster, and returns it with the decision. Whatever the decision needs of the cluster it has to
-    /// ask in here, so that it is refused only on a picture that has all that was in the store when it was asked.
+    /// ask in here, so that it is refused only on a view that has all that was in the store when it was asked.
     ///
     /// # Errors
     /// What the decision says; [`Kind::Unavailable`] if nobody can say, since the store does not answer.
@@ -44,9 +44,9 @@ impl Core {
         }
     }
 
-    /// Brings the picture up to date, if the store can be reached: for who is about to say that there is nothing.
+    /// Brings the view up to date, if the store can be reached: for who is about to say that there is nothing.
     pub(crate) async fn look_again(&self) {
-        if self.picture.borrow().error.is_none() {
+        if self.view.borrow().error.is_none() {
             let nothing = Error::new(Kind::NotFound, "nothing was found");
             if let Err(error) = self.catch_up(&nothing).await {
                 tracing::debug!(%error, "what is known may be a moment old");
@@ -54,13 +54,13 @@ impl Core {
         }
     }
 
-    /// Waits until the picture has all that the store has now.
+    /// Waits until the view has all that the store has now.
     async fn catch_up(&self, refusal: &Error) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         let mark = self.store.mark(self.keyspace.root()).await?;
-        let mut picture = self.picture.clone();
-        let has = |picture: &Picture| {
-            let known = picture.in_store();
+        let mut view = self.view.clone();
+        let has = |view: &View| {
+            let known = view.in_store();
             known.is_some_and(|cluster| mark.is_met(cluster.revision, || cluster.keys(&self.keyspace)))
         };
         let behind = || {
@@ -70,7 +70,7 @@ impl Core {
             );
             Error::new(Kind::Unavailable, message)
         };
-        // That the agent is stopping, the picture says that is asked next.
-        timeout_at(deadline, picture.wait_for(has)).await.map(drop).map_err(|_| behind())
+        // That the agent is stopping, the view says that is asked next.
+        timeout_at(deadline, view.wait_for(has)).await.map(drop).map_err(|_| behind())
     }
 }

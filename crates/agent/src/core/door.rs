@@ -160,15 +160,15 @@ impl EngineVerbs for Door {
     async fn engine_started(&self) {
         let untaken = self.0.forget_untaken();
         let given_back = self.to_the_end(|core| async move { core.release_all(untaken).await });
-        // An engine that is told of a failure does without this driver for ever; the rest upkeep gives back.
+        // An engine that is told of a failure does without this driver for ever; the rest housekeeping gives back.
         let given_back = timeout(ENGINE_PATIENCE, given_back).await.unwrap_or(Ok(()));
         if let Err(error) = given_back {
             tracing::debug!(%error, "addresses that no endpoint took are not given back yet");
         }
     }
 
-    async fn hold_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
-        self.to_the_end(move |core| async move { core.hold(pool, ipv6).await }).await
+    async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
+        self.to_the_end(move |core| async move { core.reserve_pool(pool, ipv6).await }).await
     }
 
     async fn release_pool(&self, pool: IpNet) -> Result<(), Error> {
@@ -179,8 +179,8 @@ impl EngineVerbs for Door {
         self.0.check(request).await
     }
 
-    async fn grant_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {
-        self.to_the_end(move |core| async move { core.grant(pool, address).await }).await
+    async fn reserve_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {
+        self.to_the_end(move |core| async move { core.reserve_address(pool, address).await }).await
     }
 
     async fn release_address(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {

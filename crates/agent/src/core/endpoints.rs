@@ -2,7 +2,7 @@
 //!
 //! To join is to claim addresses in the store, to write the endpoint into the journal, and to wait for the
 //! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
-//! `upkeep`: the journal says what should be.
+//! `housekeeping`: the journal says what should be.
 
 use super::{Attach, Core, Error, JoinOptions, Kind, claims::Joining, networks::find};
 use crate::report::EndpointView;
@@ -89,7 +89,7 @@ impl Core {
             Err(error) => Err(error),
         };
         if let Err(error) = made {
-            // Nothing half-done: what the store still has of it when this fails too, upkeep takes away.
+            // Nothing half-done: what the store still has of it when this fails too, housekeeping takes away.
             if let Err(error) = self.leave(id).await {
                 tracing::warn!(endpoint = %name, %error, "cannot take back an endpoint that was not made");
             }
@@ -168,7 +168,7 @@ impl Core {
     pub(crate) async fn leave(&self, id: EndpointId) -> Result<(), Error> {
         let vni = self.journal.endpoints().get(&id).and_then(LocalEndpoint::vni);
         self.journal.remove(&id).map_err(|error| Error::internal("the endpoint stays", error))?;
-        if self.picture.borrow().cluster.is_none() {
+        if self.view.borrow().cluster.is_none() {
             let endpoint = id.short();
             tracing::warn!(endpoint, "left; this host and the store follow once the store can be reached");
             return Ok(());

@@ -1,7 +1,7 @@
 //! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
-//! granted before, the engine sets the interface up, and the name may be learnt later.
+//! reserved before, the engine sets the interface up, and the name may be learnt later.
 
-use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, grants, macs};
+use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, address_reservations, macs};
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ impl Core {
         }
         let _in_the_making = self.pending.make(id);
         for address in &request.addresses {
-            self.see_grant((address.trunc(), address.addr())).await;
+            self.see_reservation((address.trunc(), address.addr())).await;
         }
         let (network_id, network, endpoint) = self.claim_for_engine(&request).await?;
         let local = LocalEndpoint {
@@ -91,7 +91,7 @@ impl Core {
             match self.store.commit(txn).await {
                 Ok(()) => {
                     for address in &request.addresses {
-                        self.grants.take((address.trunc(), address.addr()));
+                        self.reserved.take((address.trunc(), address.addr()));
                     }
                     return Ok((network_id, (*network).clone(), endpoint));
                 }
@@ -147,7 +147,7 @@ impl Core {
     pub(crate) async fn leave_for_engine(&self, id: EndpointId) -> Result<(), Error> {
         let Some(local) = self.journal.endpoints().get(&id).cloned() else { return Ok(()) };
         for (address, subnet) in local.subnets() {
-            self.grants.note_return((subnet.pool, address));
+            self.reserved.note_return((subnet.pool, address));
         }
         self.leave(id).await
     }
@@ -163,7 +163,7 @@ impl Core {
         let update = self.journal.update(&id, renamed);
         update.map_err(|error| Error::internal("an endpoint keeps its old name", error))?;
         match self.write_again(id).await {
-            // Upkeep compares what is there with the journal.
+            // Housekeeping compares what is there with the journal.
             Err(error) if error.kind == Kind::Unavailable => Ok(()),
             written => written,
         }
@@ -226,7 +226,7 @@ fn network_of<'c>(
     let Some(first) = addresses.first() else {
         return Err(Error::invalid("the endpoint has no address"));
     };
-    let (id, network) = grants::of_pool(cluster, first.trunc())?;
+    let (id, network) = address_reservations::of_pool(cluster, first.trunc())?;
     let elsewhere =
         addresses.iter().find(|a| network.subnet_of(a.addr()).is_none_or(|s| s.pool != a.trunc()));
     match elsewhere {

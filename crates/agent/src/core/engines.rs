@@ -19,7 +19,7 @@ pub trait EngineVerbs: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Kind::Conflict`](super::Kind::Conflict) if it overlaps something, naming it.
-    async fn hold_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error>;
+    async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error>;
 
     /// Gives back a pool of which no network was created. What is not held here is no error.
     async fn release_pool(&self, pool: IpNet) -> Result<(), Error>;
@@ -36,9 +36,9 @@ pub trait EngineVerbs: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Kind::Conflict`](super::Kind::Conflict) if it is in use, saying by whom, or none is left.
-    async fn grant_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error>;
+    async fn reserve_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error>;
 
-    /// Gives back an address that was granted. One that an endpoint has, or that is not granted, is left alone.
+    /// Gives back an address that was reserved. One that an endpoint has, or that is not reserved, is left alone.
     async fn release_address(&self, pool: IpNet, address: IpAddr) -> Result<(), Error>;
 
     /// Puts a container of an engine on a network, and leaves its interface to the engine.

@@ -84,7 +84,7 @@ impl Core {
 
     /// What becomes of what a host has in the cluster that cannot give it back.
     pub(crate) fn what_stays(&self) -> String {
-        let (node, store) = (&self.config.node_name, self.admission.place());
+        let (node, store) = (&self.config.node_name, self.admission.location());
         if store.is_here() {
             format!("What it has in the cluster stays in the store, which is a file of this host: {store}")
         } else {
@@ -94,10 +94,10 @@ impl Core {
 
     /// Why nothing can be given back in the cluster; `None` if it can.
     pub(crate) fn absence(&self) -> Option<String> {
-        let contested = self.place.borrow().contested().map(str::to_owned);
+        let contested = self.ownership.borrow().contested().map(str::to_owned);
         let problem = || self.membership.borrow().as_ref().map(ToString::to_string);
         let store =
-            || self.picture.borrow().error.clone().map(|why| format!("the store is out of reach: {why}"));
+            || self.view.borrow().error.clone().map(|why| format!("the store is out of reach: {why}"));
         contested.or_else(problem).or_else(store)
     }
 
@@ -139,7 +139,7 @@ impl Core {
         // Before anything is listed: a request that this agent was asked before may still be on its way, and changes
         // one of these.
         let latest_key = self.path(&Key::Latest(name.clone()));
-        let (last, latest) = (self.epoch_after_now().await?, store.get(&latest_key).await?);
+        let (last, latest) = (self.lineage_after_now().await?, store.get(&latest_key).await?);
         let listing = store.list(self.keyspace.root()).await?;
         let cluster = Cluster::read(&self.keyspace, &listing);
         let start =

@@ -10,7 +10,7 @@ use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, 
 use weft_state::cluster::{Cluster, Stored};
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
 
-/// More could not be removed at once: its record counts twice, and there are its name and the epoch.
+/// More could not be removed at once: its record counts twice, and there are its name and the lineage.
 const MAX_SEGMENTS: usize = MAX_OPS - 4;
 
 impl Core {
@@ -106,14 +106,16 @@ impl Core {
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
         let mut txn = self
-            .next_epoch(cluster)
+            .next_lineage(cluster)
             .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
             .put(self.path(&Key::Network(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {
             txn = txn.put(self.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
         }
-        for subnet in network.subnets.iter().filter(|subnet| cluster.holds.contains_key(&subnet.pool)) {
-            txn = txn.delete(self.path(&Key::Hold(subnet.pool)), Condition::Always);
+        for subnet in
+            network.subnets.iter().filter(|subnet| cluster.reserved_pools.contains_key(&subnet.pool))
+        {
+            txn = txn.delete(self.path(&Key::PoolReservation(subnet.pool)), Condition::Always);
         }
         txn
     }
@@ -202,13 +204,13 @@ impl Core {
         let attempts = self.attempts();
         'again: loop {
             // A removal need not have seen what others take meanwhile: it goes by what the store has now.
-            let deletion = self.deletion(self.epoch_after_now().await?, id, network, modified);
+            let deletion = self.deletion(self.lineage_after_now().await?, id, network, modified);
             // Cursors decide nothing: where there are too many, they go before it.
             let parts = network.subnets.iter().map(cursor).chain([deletion]);
             for txn in Txn::bundles(&Txn::new(), parts) {
                 match self.store.commit(txn).await {
                     Ok(()) => {}
-                    Err(CommitError::Conflict { keys }) if keys == [self.path(&Key::Epoch)] => {
+                    Err(CommitError::Conflict { keys }) if keys == [self.path(&Key::Lineage)] => {
                         attempts.at_once()?;
                         continue 'again;
                     }
@@ -220,8 +222,8 @@ impl Core {
         }
     }
 
-    fn deletion(&self, epoch: Txn, id: NetworkId, network: &Network, modified: Revision) -> Txn {
-        let mut txn = epoch
+    fn deletion(&self, lineage: Txn, id: NetworkId, network: &Network, modified: Revision) -> Txn {
+        let mut txn = lineage
             .delete(self.path(&Key::Network(id)), Condition::Unchanged(modified))
             .delete(self.path(&Key::Name(network.name.clone())), Condition::Always);
         for segment in network.segments() {

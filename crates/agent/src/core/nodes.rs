@@ -79,10 +79,10 @@ impl Core {
         Ok(())
     }
 
-    /// A node that is given up changes the epoch: who remembers it can tell that the store did not lose it.
+    /// A node that is given up changes the lineage: who remembers it can tell that the store did not lose it.
     async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
-        let epoch = self.epoch_after_now().await?;
-        Ok(epoch
+        let lineage = self.lineage_after_now().await?;
+        Ok(lineage
             .check(self.path(&Key::Live(name.clone())), Condition::Absent)
             .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(modified))
             .delete(self.path(&Key::Latest(name.clone())), Condition::Always))
@@ -109,7 +109,7 @@ impl Core {
         let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
         let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
         let endpoints = all.into_iter().filter_map(|id| self.releasing(cluster, id));
-        let holds = self.holds_of(cluster, name).map(|(_, txn)| txn);
-        Txn::bundles(start, endpoints.chain(holds))
+        let reservations = self.reserved_by(cluster, name).map(|(_, txn)| txn);
+        Txn::bundles(start, endpoints.chain(reservations))
     }
 }

@@ -1,11 +1,11 @@
-//! Waiting: for the picture, for another try. Never for ever.
+//! Waiting: for the view, for another try. Never for ever.
 
 use super::{Core, Error, Kind, networks::Known};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use weft_state::{
     cluster::Cluster,
-    picture::{Gate, Picture},
+    view::{Gate, View},
 };
 
 /// How long a request waits for the store to come back before it fails.
@@ -15,10 +15,10 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 const READING_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request that loses races goes on trying.
 const RACE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a lost race may be ahead of the picture.
+/// How long a lost race may be ahead of the view.
 const CATCHING_UP: Duration = Duration::from_millis(500);
-/// How long the picture may take to show what was just written.
-const PICTURE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the view may take to show what was just written.
+const VIEW_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Core {
     /// The cluster, to go by: the store stands behind it, and may be a moment ahead. Nothing is to be refused on the
@@ -27,22 +27,22 @@ impl Core {
     /// # Errors
     /// [`Kind::Unavailable`], saying why and since when, if the store does not come back soon.
     pub(super) async fn cluster(&self) -> Result<Known, Error> {
-        let mut picture = self.picture.clone();
-        let good = |picture: &Picture| picture.error.is_none() && picture.cluster.is_some();
+        let mut view = self.view.clone();
+        let good = |view: &View| view.error.is_none() && view.cluster.is_some();
         let patience = if self.reads_for_the_first_time() { READING_PATIENCE } else { STORE_PATIENCE };
-        let waited = timeout(patience, picture.wait_for(good)).await;
-        if let Some(why) = self.place.borrow().contested() {
+        let waited = timeout(patience, view.wait_for(good)).await;
+        if let Some(why) = self.ownership.borrow().contested() {
             return Err(Error::new(Kind::Unavailable, format!("{why}. Running containers are not affected")));
         }
-        if let Ok(Ok(picture)) = waited
-            && let Some(cluster) = &picture.cluster
+        if let Ok(Ok(view)) = waited
+            && let Some(cluster) = &view.cluster
         {
             return Ok(Arc::clone(cluster));
         }
-        let picture = self.picture.borrow();
-        let (why, since) = (picture.error.as_deref().unwrap_or("it has not answered yet"), picture.since);
-        let message = match picture.remains {
-            _ if picture.gate == Gate::Refused => return Err(Error::new(Kind::Unavailable, why)),
+        let view = self.view.borrow();
+        let (why, since) = (view.error.as_deref().unwrap_or("it has not answered yet"), view.since);
+        let message = match view.stored {
+            _ if view.gate == Gate::Refused => return Err(Error::new(Kind::Unavailable, why)),
             Some(_) => format!("{why}, since {since:.0}: try again in a moment"),
             None => format!("the store is out of reach since {since:.0}: {why}"),
         };
@@ -52,9 +52,9 @@ impl Core {
     }
 
     /// Waits until this agent may act as its node.
-    pub(crate) async fn holds_its_place(&self) {
+    pub(crate) async fn owns_its_node(&self) {
         // It is there as long as the agent is.
-        let _ = self.place.clone().wait_for(|place| place.contested().is_none()).await;
+        let _ = self.ownership.clone().wait_for(|ownership| ownership.contested().is_none()).await;
     }
 
     /// The cluster, to add something of this node's to it: this node is in it. Who has just joined, or joins again after
@@ -69,27 +69,26 @@ impl Core {
         }
         let joined = self.membership.borrow().is_none();
         let patience = if joined { READING_PATIENCE } else { STORE_PATIENCE };
-        let mut picture = self.picture.clone();
-        let settled = |picture: &Picture| {
-            picture.error.is_some()
-                || picture.cluster.as_ref().is_some_and(|c| self.registration(c).is_some())
+        let mut view = self.view.clone();
+        let settled = |view: &View| {
+            view.error.is_some() || view.cluster.as_ref().is_some_and(|c| self.registration(c).is_some())
         };
-        let _ = timeout(patience, picture.wait_for(settled)).await;
+        let _ = timeout(patience, view.wait_for(settled)).await;
         self.cluster().await
     }
 
     /// Whether this agent reaches the store, and has not read yet what is in it.
     fn reads_for_the_first_time(&self) -> bool {
-        let picture = self.picture.borrow();
-        self.membership.borrow().is_none() && (picture.cluster.is_none() || picture.remembered)
+        let view = self.view.borrow();
+        self.membership.borrow().is_none() && (view.cluster.is_none() || view.remembered)
     }
 
-    /// Waits a moment for the picture to show what was just written, so that whoever asks next sees it.
+    /// Waits a moment for the view to show what was just written, so that whoever asks next sees it.
     pub(super) async fn until(&self, shows: impl Fn(&Cluster) -> bool) {
-        let mut picture = self.picture.clone();
-        let shown = |picture: &Picture| picture.cluster.as_ref().is_some_and(|cluster| shows(cluster));
+        let mut view = self.view.clone();
+        let shown = |view: &View| view.cluster.as_ref().is_some_and(|cluster| shows(cluster));
         // If it takes longer, what was written is written all the same.
-        let _ = timeout(PICTURE_PATIENCE, picture.wait_for(shown)).await;
+        let _ = timeout(VIEW_PATIENCE, view.wait_for(shown)).await;
     }
 
     /// Another try after a lost race, for a while.
@@ -105,15 +104,15 @@ pub(super) struct Attempts<'c> {
 }
 
 impl Attempts<'_> {
-    /// Waits until the picture is newer than `seen`, which turned out to be stale. If it does not get newer
+    /// Waits until the view is newer than `seen`, which turned out to be stale. If it does not get newer
     /// for a moment, it had caught up by the time the race was lost.
     ///
     /// # Errors
-    /// If it has been long enough, or the agent is stopping: the picture stays as it is then, and so does the race.
+    /// If it has been long enough, or the agent is stopping: the view stays as it is then, and so does the race.
     pub(super) async fn again(&mut self, seen: &Known) -> Result<(), Error> {
-        let mut picture = self.core.picture.clone();
-        let newer = |picture: &Picture| picture.cluster.as_ref().is_some_and(|c| c.revision != seen.revision);
-        if let Ok(Err(_)) = timeout(CATCHING_UP, picture.wait_for(newer)).await {
+        let mut view = self.core.view.clone();
+        let newer = |view: &View| view.cluster.as_ref().is_some_and(|c| c.revision != seen.revision);
+        if let Ok(Err(_)) = timeout(CATCHING_UP, view.wait_for(newer)).await {
             return Err(Error::new(Kind::Unavailable, "the agent is stopping; try again when it is back"));
         }
         self.at_once()

@@ -4,7 +4,7 @@ use super::{CreateNetwork, Error, PoolRequest};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, next_address, random_ula};
-use weft_model::{Extra, Hold, InUse, NodeName, Subnet, Vni, is_default};
+use weft_model::{Extra, InUse, NodeName, PoolReservation, Subnet, Vni, is_default};
 use weft_state::{cluster::Cluster, env::Env};
 
 /// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
@@ -18,7 +18,7 @@ pub(super) struct Surroundings<'a> {
     /// Where default subnets come from.
     pub(super) default_pools: &'a [AddressPool],
     pub(super) env: &'a Env,
-    /// Whose holds the requested pools may come from.
+    /// Whose reservations the requested pools may come from.
     pub(super) holder: Option<&'a NodeName>,
 }
 
@@ -91,12 +91,18 @@ impl Surroundings<'_> {
                 subnet.pool, network.name
             )));
         }
-        let held_for_it = |held: &IpNet, hold: &Hold| *held == pool && self.holder == Some(&hold.node);
-        let held = self.cluster.holds.iter().find(|(held, hold)| overlaps(held) && !held_for_it(held, hold));
-        if let Some((held, hold)) = held {
+        let held_for_it = |held: &IpNet, reservation: &PoolReservation| {
+            *held == pool && self.holder == Some(&reservation.node)
+        };
+        let held = self
+            .cluster
+            .reserved_pools
+            .iter()
+            .find(|(held, reservation)| overlaps(held) && !held_for_it(held, reservation));
+        if let Some((held, reservation)) = held {
             return Err(Error::conflict(format!(
                 "subnet {pool} overlaps {held}, of which node {} is creating a network; choose another",
-                hold.node
+                reservation.node
             )));
         }
         if self.holder.is_some() {

@@ -24,7 +24,7 @@ pub(super) async fn committed(store: &dyn Store, txn: Txn) -> Result<bool, Store
 /// What one request has lost to other nodes so far.
 #[derive(Default)]
 pub(super) struct Lost {
-    /// Addresses that another node turned out to be faster at, since the picture.
+    /// Addresses that another node turned out to be faster at, since the view.
     addresses: BTreeSet<IpAddr>,
     /// Where to go on.
     elsewhere: Option<u32>,
@@ -46,7 +46,7 @@ impl Lost {
         self.addresses.contains(&address)
     }
 
-    /// Forgets the races, for who finds nothing free beside them: what others got, a picture that is up to date shows,
+    /// Forgets the races, for who finds nothing free beside them: what others got, a view that is up to date shows,
     /// and some of it may be free again. Returns whether there were any.
     pub(super) fn forget(&mut self) -> bool {
         !std::mem::take(&mut self.addresses).is_empty()

@@ -7,7 +7,7 @@
 mod plan;
 
 use super::{Core, Error, removed::WHY};
-use plan::{Loss, Own, SoFar};
+use plan::{Own, Recovery, SoFar};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -18,8 +18,8 @@ use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId,
 use weft_state::{
     cluster::{Cluster, Stored},
     error::chain,
-    loss::Lack,
-    picture::Picture,
+    loss::Loss,
+    view::View,
 };
 use weft_store::{CommitError, Condition, Txn};
 
@@ -39,9 +39,9 @@ const MEMORY_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_MEMORY_DELAY: Duration = Duration::from_secs(5);
 const MEMORY_REST: u32 = 20;
 
-/// One loss, from its mark on.
-struct Case {
-    mark: Rebuilt,
+/// One rebuild, from its announcement on.
+struct Rebuild {
+    announced: Rebuilt,
     began: Instant,
     /// Endpoints of others that were put back. Once: what is gone again then was taken away by its node.
     restored: BTreeSet<EndpointId>,
@@ -53,73 +53,74 @@ struct Case {
     found_again: BTreeSet<NetworkId>,
 }
 
-impl Case {
-    fn new(mark: &Rebuilt) -> Self {
+impl Rebuild {
+    fn new(announced: &Rebuilt) -> Self {
         let (restored, missed, found_again) = Default::default();
         let now = Instant::now();
-        Self { mark: mark.clone(), began: now, moved: now, restored, missed, found_again }
+        Self { announced: announced.clone(), began: now, moved: now, restored, missed, found_again }
     }
 
-    fn look(&mut self, loss: &Loss) {
-        let there = |id: &&NetworkId| loss.remains.networks.contains_key(*id);
+    fn look(&mut self, recovery: &Recovery) {
+        let there = |id: &&NetworkId| recovery.stored.networks.contains_key(*id);
         self.found_again.extend(self.missed.iter().filter(there));
-        self.missed.extend(loss.remembered.networks.keys().filter(|id| !there(id)));
+        self.missed.extend(recovery.remembered.networks.keys().filter(|id| !there(id)));
     }
 }
 
 impl Core {
     /// Puts back what the store loses, for ever. Safe to cancel at any time.
     pub(crate) async fn rebuild(self: Arc<Self>) {
-        let mut picture = self.picture.clone();
-        while picture.wait_for(|picture| picture.remains.is_some()).await.is_ok() {
-            let mut case = None;
+        let mut view = self.view.clone();
+        while view.wait_for(|view| view.stored.is_some()).await.is_ok() {
+            let mut rebuild = None;
             loop {
-                let loss = self.loss(&picture.borrow_and_update());
-                let Some(loss) = loss else { break };
-                if let Err(error) = self.put_back(loss, &mut case).await {
+                let recovery = self.recovery(&view.borrow_and_update());
+                let Some(recovery) = recovery else { break };
+                if let Err(error) = self.put_back(recovery, &mut rebuild).await {
                     tracing::debug!(%error, "not put back yet");
                 }
                 // It makes no difference whether something changed or it is time.
-                let _ = timeout(PERIOD, picture.changed()).await;
+                let _ = timeout(PERIOD, view.changed()).await;
                 // Nodes that do not remember the same undo what the others do: not as fast as they can.
                 sleep(self.env.jitter(PAUSE)).await;
             }
         }
     }
 
-    fn loss(&self, picture: &Picture) -> Option<Loss> {
-        let remains = picture.remains.clone()?;
-        Some(Loss {
-            remembered: picture.cluster.clone().unwrap_or_default(),
-            remains,
-            lack: picture.lack,
+    fn recovery(&self, view: &View) -> Option<Recovery> {
+        let stored = view.stored.clone()?;
+        Some(Recovery {
+            remembered: view.cluster.clone().unwrap_or_default(),
+            stored,
+            loss: view.loss,
             journal: self.journal.endpoints(),
         })
     }
 
     /// Does what there is to do now.
-    async fn put_back(&self, loss: Loss, case: &mut Option<Case>) -> Result<(), Error> {
-        let mark = loss.remains.rebuilt.as_deref();
-        let Some(mark) = mark.filter(|mark| mark.times > self.memory.times_dealt_with()) else {
-            *case = None;
-            return self.mark_if_lost(&loss).await;
+    async fn put_back(&self, recovery: Recovery, rebuild: &mut Option<Rebuild>) -> Result<(), Error> {
+        let announced = recovery.stored.rebuilt.as_deref();
+        let Some(announced) = announced.filter(|announced| announced.times > self.memory.times_dealt_with())
+        else {
+            *rebuild = None;
+            return self.announce_if_lost(&recovery).await;
         };
-        let times = mark.times;
-        let case = match case {
-            Some(case) if case.mark == *mark => case,
-            other => other.insert(Case::new(mark)),
+        let times = announced.times;
+        let rebuild = match rebuild {
+            Some(rebuild) if rebuild.announced == *announced => rebuild,
+            other => other.insert(Rebuild::new(announced)),
         };
-        case.look(&loss);
-        if case.began.elapsed() > PATIENCE {
+        rebuild.look(&recovery);
+        if rebuild.began.elapsed() > PATIENCE {
             tracing::error!("the store lost something that cannot be put back; going on with what it has");
-            self.memory.resign(times);
+            self.memory.give_up(times);
             return Ok(());
         }
-        if !self.put_back_own(&loss, case).await? {
+        if !self.put_back_own(&recovery, rebuild).await? {
             return Ok(());
         }
-        self.has_done_its_part(&loss.remains).await?;
-        if self.others_are_busy(&loss, case) || !self.put_back_rest(&loss, case).await? {
+        self.has_done_its_part(&recovery.stored).await?;
+        if self.others_are_busy(&recovery, rebuild) || !self.put_back_rest(&recovery, rebuild).await? {
             return Ok(());
         }
         tracing::info!(store = self.store.describe(), "put back into the store what it had lost");
@@ -127,60 +128,60 @@ impl Core {
         Ok(())
     }
 
-    /// What a watch says may be old: then it is the picture that is behind, and catches up.
-    async fn mark_if_lost(&self, loss: &Loss) -> Result<(), Error> {
+    /// What a watch says may be old: then it is the view that is behind, and catches up.
+    async fn announce_if_lost(&self, recovery: &Recovery) -> Result<(), Error> {
         let now = Cluster::read(&self.keyspace, &self.store.list(self.keyspace.root()).await?);
         let dealt_with = self.memory.times_dealt_with();
-        let own = (&self.config.node_name, &loss.journal);
-        if Lack::of(&loss.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
-            self.mark_loss().await?;
+        let own = (&self.config.node_name, &recovery.journal);
+        if Loss::of(&recovery.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
+            self.announce_loss().await?;
         }
         Ok(())
     }
 
     /// Tells every node that the store lost something: each has a part in putting it back, and until it has done
     /// it, nothing that it claimed before counts against others.
-    pub(super) async fn mark_loss(&self) -> Result<(), Error> {
+    pub(super) async fn announce_loss(&self) -> Result<(), Error> {
         let key = self.path(&Key::Rebuilt);
         let entry = self.store.get(&key).await?;
         let before = entry.as_ref().and_then(|entry| Rebuilt::from_json(&entry.value).ok());
         let dealt_with = self.memory.times_dealt_with();
-        let mark = Rebuilt {
-            times: before.as_ref().map_or(0, |mark| mark.times).max(dealt_with).saturating_add(1),
+        let announced = Rebuilt {
+            times: before.as_ref().map_or(0, |announced| announced.times).max(dealt_with).saturating_add(1),
             by: self.config.node_name.clone(),
             at: self.env.now(),
-            extra: before.map_or_else(Extra::new, |mark| mark.extra),
+            extra: before.map_or_else(Extra::new, |announced| announced.extra),
         };
         // Also where it cannot be read.
         let condition = Condition::as_seen(entry.map(|entry| entry.modified));
-        self.try_all(vec![Txn::new().put(key, mark.to_json(), condition)]).await.map(drop)
+        self.try_all(vec![Txn::new().put(key, announced.to_json(), condition)]).await.map(drop)
     }
 
     /// Writes what is this node's own, and takes away what is not any more. Returns whether nothing of it is left
     /// to do.
-    async fn put_back_own(&self, loss: &Loss, case: &mut Case) -> Result<bool, Error> {
+    async fn put_back_own(&self, recovery: &Recovery, rebuild: &mut Rebuild) -> Result<bool, Error> {
         // First what is to go: it may be in the way.
-        self.clear_epoch(&loss.remains).await?;
-        let back = loss.remains.networks.keys().filter(|id| self.memory.was_removed(id));
+        self.clear_lineage(&recovery.stored).await?;
+        let back = recovery.stored.networks.keys().filter(|id| self.memory.was_removed(id));
         let back: BTreeSet<NetworkId> = back.copied().collect();
         let mut gone = false;
         for id in &back {
             gone |= self.remove_again(*id).await?;
         }
         if gone {
-            case.moved = Instant::now();
+            rebuild.moved = Instant::now();
             return Ok(false);
         }
-        let leftovers = self.leftovers_here(&loss.remains).into_iter();
-        let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&loss.remains, id)).collect();
-        let patient = case.moved.elapsed() < PARTS_PATIENCE;
+        let leftovers = self.leftovers_here(&recovery.stored).into_iter();
+        let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&recovery.stored, id)).collect();
+        let patient = rebuild.moved.elapsed() < PARTS_PATIENCE;
         let so_far = SoFar {
             back: &back,
-            found_again: &case.found_again,
+            found_again: &rebuild.found_again,
             patient,
-            epoch: self.next_epoch(&loss.remains),
+            lineage: self.next_lineage(&recovery.stored),
         };
-        let Own { txns, cut_off, waits } = loss.own(&self.config, &self.keyspace, so_far);
+        let Own { txns, cut_off, waits } = recovery.own(&self.config, &self.keyspace, so_far);
         let waits = waits || patient && !back.is_empty();
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
@@ -189,7 +190,7 @@ impl Core {
             let cut_off = self.journal.cut_off(&id, why, for_good);
             cut_off
                 .map_err(|error| Error::internal("an endpoint is cut off, until the agent ends", error))?;
-            self.try_all(self.no_endpoint(&loss.remains, id)).await?;
+            self.try_all(self.no_endpoint(&recovery.stored, id)).await?;
         }
         self.try_all([leftovers, txns].concat()).await?;
         Ok(done)
@@ -197,8 +198,8 @@ impl Core {
 
     /// Takes away what the store says of an endpoint that was cut off. Its claims are its own until it has left: where
     /// it is, its addresses still are.
-    fn no_endpoint(&self, remains: &Cluster, id: EndpointId) -> Vec<Txn> {
-        let endpoint = remains.endpoint(&id).into_iter();
+    fn no_endpoint(&self, stored: &Cluster, id: EndpointId) -> Vec<Txn> {
+        let endpoint = stored.endpoint(&id).into_iter();
         let delete = |(network, endpoint): (&NetworkId, &Stored<Endpoint>)| {
             let key = self.path(&Key::Endpoint(*network, id));
             Txn::new().delete(key, Condition::Unchanged(endpoint.modified))
@@ -206,10 +207,10 @@ impl Core {
         endpoint.map(delete).collect()
     }
 
-    /// An epoch that cannot be read keeps every network from being put back.
-    async fn clear_epoch(&self, remains: &Cluster) -> Result<(), Error> {
-        let key = self.path(&Key::Epoch);
-        if !remains.unreadable.contains_key(&key) {
+    /// An lineage that cannot be read keeps every network from being put back.
+    async fn clear_lineage(&self, stored: &Cluster) -> Result<(), Error> {
+        let key = self.path(&Key::Lineage);
+        if !stored.unreadable.contains_key(&key) {
             return Ok(());
         }
         let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
@@ -217,7 +218,7 @@ impl Core {
     }
 
     /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
-    /// nobody can join once it is marked. Where somebody is, upkeep takes the mark off again.
+    /// nobody can join once it is marked. Where somebody is, housekeeping takes the mark off again.
     /// Returns whether it is gone by now.
     async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
         let key = self.path(&Key::Network(id));
@@ -240,11 +241,11 @@ impl Core {
     }
 
     /// Says that this node has written what is its own.
-    async fn has_done_its_part(&self, remains: &Cluster) -> Result<(), Error> {
-        let times = remains.times_rebuilt();
+    async fn has_done_its_part(&self, stored: &Cluster) -> Result<(), Error> {
+        let times = stored.times_rebuilt();
         // For whoever writes it next: this node may not have joined again yet.
         self.memory.has_done_its_part(times);
-        let Some((live, session)) = remains.live.get(&self.config.node_name) else { return Ok(()) };
+        let Some((live, session)) = stored.live.get(&self.config.node_name) else { return Ok(()) };
         if live.rebuilt >= times || live.id != self.identity.id() {
             return Ok(());
         }
@@ -256,30 +257,30 @@ impl Core {
     }
 
     /// Whether nodes that were up may still be writing what is theirs.
-    fn others_are_busy(&self, loss: &Loss, case: &Case) -> bool {
-        let waited = case.began.elapsed();
-        loss.remembered.live.keys().any(|node| match loss.remains.live.get(node) {
-            Some((live, _)) => live.rebuilt < case.mark.times && waited < PARTS_PATIENCE,
+    fn others_are_busy(&self, recovery: &Recovery, rebuild: &Rebuild) -> bool {
+        let waited = rebuild.began.elapsed();
+        recovery.remembered.live.keys().any(|node| match recovery.stored.live.get(node) {
+            Some((live, _)) => live.rebuilt < rebuild.announced.times && waited < PARTS_PATIENCE,
             None => waited < NODES_PATIENCE,
         })
     }
 
     /// Writes what nobody was there to write. Returns whether nothing of it is left to do.
-    async fn put_back_rest(&self, loss: &Loss, case: &mut Case) -> Result<bool, Error> {
-        let (txns, restored) = loss.rest(&self.keyspace, &case.restored);
+    async fn put_back_rest(&self, recovery: &Recovery, rebuild: &mut Rebuild) -> Result<bool, Error> {
+        let (txns, restored) = recovery.rest(&self.keyspace, &rebuild.restored);
         if !txns.is_empty() {
             if self.try_all(txns).await? {
-                case.restored.extend(restored);
+                rebuild.restored.extend(restored);
             }
             return Ok(false);
         }
-        let (now, known) = (loss.remains.state(), loss.remembered.state());
+        let (now, known) = (recovery.stored.state(), recovery.remembered.state());
         if now.includes(&known) {
             return Ok(true);
         }
         // Until then, whoever looks sees that the store has lost something.
-        let condition = Condition::as_seen(loss.remains.epoch.as_ref().map(|epoch| epoch.modified));
-        let txn = Txn::new().put(self.path(&Key::Epoch), now.including(&known).to_json(), condition);
+        let condition = Condition::as_seen(recovery.stored.lineage.as_ref().map(|lineage| lineage.modified));
+        let txn = Txn::new().put(self.path(&Key::Lineage), now.including(&known).to_json(), condition);
         self.try_all(vec![txn]).await?;
         Ok(false)
     }
@@ -303,12 +304,12 @@ impl Core {
 
     /// Writes down what the store says, for the next run of this agent. For ever; safe to cancel at any time.
     pub(crate) async fn remember(self: Arc<Self>) {
-        let mut picture = self.picture.clone();
+        let mut view = self.view.clone();
         let mut failed = false;
-        while picture.changed().await.is_ok() {
-            let now = picture.borrow_and_update().clone();
+        while view.changed().await.is_ok() {
+            let now = view.borrow_and_update().clone();
             // Also what the store said last before it went out of reach.
-            let Some(cluster) = now.cluster.filter(|_| !now.remembered && now.remains.is_none()) else {
+            let Some(cluster) = now.cluster.filter(|_| !now.remembered && now.stored.is_none()) else {
                 continue;
             };
             let began = Instant::now();

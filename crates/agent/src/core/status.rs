@@ -3,10 +3,8 @@
 use super::Core;
 use crate::{
     membership::Outside,
-    reconcile::{Agreement, Report, clash, clash::Overlap, has_way_out},
-    report::{
-        AgreementStatus, Counts, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
-    },
+    reconcile::{KernelDrift, Report, clash, clash::Overlap, has_way_out},
+    report::{Counts, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
     shared_names::shared_names,
     underlay::Underlay,
 };
@@ -17,7 +15,7 @@ use weft_model::{Key, NetworkId, NetworkName};
 use weft_state::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
-    picture::Gate,
+    view::Gate,
 };
 use weft_store::StoreError;
 
@@ -30,9 +28,9 @@ const MENDING: Duration = Duration::from_secs(10);
 impl Core {
     /// Looks at the kernel and asks the store anew, both for a while at most.
     pub(crate) async fn examine(&self) {
-        let epoch = self.path(&Key::Epoch);
+        let lineage = self.path(&Key::Lineage);
         // How long an answer takes is noted where the store is asked; that there is none, by whoever follows it.
-        let ask = timeout(LOOK_PATIENCE, self.store.get(&epoch));
+        let ask = timeout(LOOK_PATIENCE, self.store.get(&lineage));
         let ((), asked) = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
         let refused = match asked {
             Ok(Err(error @ StoreError::Refused { .. })) => Some(error.to_string()),
@@ -47,7 +45,7 @@ impl Core {
         let cluster = self.known();
         let report = self.rounds.last();
         let endpoints = self.journal.endpoints();
-        let agreement = self.rounds.agreement().map(|agreement| agreed(&agreement, &cluster, &endpoints));
+        let kernel = self.rounds.kernel().map(|drift| kernel_status(&drift, &cluster, &endpoints));
         let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
         // Each borrowed once, and for a moment: borrowed within the expression below it would be held to its end, and
         // who borrows again waits for whoever waits to change it, for ever (tokio's `watch::Sender::borrow`).
@@ -80,27 +78,27 @@ impl Core {
                 &cluster,
                 &underlay,
                 &fenced,
-                agreement.as_ref(),
+                kernel.as_ref(),
                 (membership, engine.as_ref()),
             ),
             engine,
-            agreement,
+            kernel,
             fenced,
             errors: self.telemetry.logs.troubles(),
         }
     }
 
     fn store_status(&self) -> StoreStatus {
-        let picture = self.picture.borrow();
+        let view = self.view.borrow();
         StoreStatus {
             description: self.store.describe(),
-            prefix: self.admission.place().prefix().to_owned(),
+            prefix: self.admission.location().prefix().to_owned(),
             cluster: self.admission.cluster(),
-            refused: picture.gate == Gate::Refused,
-            since: picture.since,
-            error: picture.error.clone(),
-            lost: picture.remains.is_some(),
-            remembered: picture.remembered,
+            refused: view.gate == Gate::Refused,
+            since: view.since,
+            error: view.error.clone(),
+            lost: view.stored.is_some(),
+            remembered: view.remembered,
             answered: self.telemetry.metrics.store.answered(),
         }
     }
@@ -110,7 +108,7 @@ impl Core {
         cluster: &Cluster,
         underlay: &Underlay,
         fenced: &[Fenced],
-        agreement: Option<&AgreementStatus>,
+        drift: Option<&KernelStatus>,
         (membership, engine): (Option<Outside>, Option<&EngineStatus>),
     ) -> Vec<String> {
         let unreadable =
@@ -120,9 +118,9 @@ impl Core {
             .map(|one| format!("{} on network {} is cut off: {}", one.name, one.network, one.why));
         let report = self.rounds.last();
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
-        let differing = agreement.map(|agreement| differing(agreement, self.env.now())).unwrap_or_default();
+        let differing = drift.map(|drift| differing(drift, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
-        let store_away = self.picture.borrow().error.is_some();
+        let store_away = self.view.borrow().error.is_some();
         let refused = self.telemetry.metrics.store.refused().filter(|_| !store_away).map(|why| {
             format!("the store does not let this host in any more: {why}. What it watched before goes on, nothing new can be decided")
         });
@@ -166,32 +164,32 @@ fn fenced(id: weft_model::EndpointId, local: &LocalEndpoint) -> Option<Fenced> {
 }
 
 /// What the kernel holds, by the names of the networks.
-fn agreed(agreement: &Agreement, cluster: &Cluster, endpoints: &LocalEndpoints) -> AgreementStatus {
+fn kernel_status(kernel: &KernelDrift, cluster: &Cluster, endpoints: &LocalEndpoints) -> KernelStatus {
     let mut here: BTreeMap<NetworkId, (NetworkName, usize)> = BTreeMap::new();
     for local in endpoints.values() {
         here.entry(local.network_id).or_insert_with(|| (local.network.name.clone(), 0)).1 += 1;
     }
-    let network = |(id, standing): (&Option<NetworkId>, &Standing)| {
+    let network = |(id, drift): (&Option<NetworkId>, &Drift)| {
         let id = (*id)?;
         let known = || cluster.networks.get(&id).map(|network| (network.name.clone(), 0));
         // One that has gone since the look is not spoken of.
         let (name, endpoints) = here.get(&id).cloned().or_else(known)?;
-        let mtu = agreement.mtus.get(&id).copied();
-        Some(NetworkStatus { id, name, endpoints, mtu, standing: standing.clone() })
+        let mtu = kernel.mtus.get(&id).copied();
+        Some(NetworkStatus { id, name, endpoints, mtu, drift: drift.clone() })
     };
-    let mut networks: Vec<_> = agreement.parts.iter().filter_map(network).collect();
+    let mut networks: Vec<_> = kernel.parts.iter().filter_map(network).collect();
     networks.sort_by(|a, b| a.name.cmp(&b.name));
-    let host = agreement.parts.get(&None).cloned().unwrap_or_default();
-    AgreementStatus { at: agreement.at, error: agreement.error.clone(), networks, host }
+    let host = kernel.parts.get(&None).cloned().unwrap_or_default();
+    KernelStatus { at: kernel.at, error: kernel.error.clone(), networks, host }
 }
 
 /// What differs for so long that the loop will not mend it by itself, a sentence each.
-fn differing(agreement: &AgreementStatus, now: Timestamp) -> Vec<String> {
-    let networks = agreement.networks.iter().map(|one| (format!("network {}", one.name), &one.standing));
-    let all = networks.chain([("the host".to_owned(), &agreement.host)]);
-    let say = |(what, standing): (String, &Standing)| {
-        let differences = &standing.differences;
-        let lasted = Duration::try_from(now.duration_since(standing.differs_since?)).unwrap_or_default();
+fn differing(kernel: &KernelStatus, now: Timestamp) -> Vec<String> {
+    let networks = kernel.networks.iter().map(|one| (format!("network {}", one.name), &one.drift));
+    let all = networks.chain([("the host".to_owned(), &kernel.host)]);
+    let say = |(what, drift): (String, &Drift)| {
+        let differences = &drift.differences;
+        let lasted = Duration::try_from(now.duration_since(drift.differs_since?)).unwrap_or_default();
         // What stands in the way is said by the round.
         (differences.entries() > 0 && lasted >= MENDING).then(|| {
             format!(
@@ -203,7 +201,7 @@ fn differing(agreement: &AgreementStatus, now: Timestamp) -> Vec<String> {
             )
         })
     };
-    let unseen = agreement.error.as_ref().map(|why| format!("the kernel cannot be looked at: {why}"));
+    let unseen = kernel.error.as_ref().map(|why| format!("the kernel cannot be looked at: {why}"));
     all.filter_map(say).chain(unseen).collect()
 }
 

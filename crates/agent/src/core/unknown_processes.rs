@@ -51,13 +51,12 @@ impl Core {
 
     /// Waits until this node is in its cluster, and hears of it.
     async fn is_in(&self) {
-        let (mut membership, mut picture) = (self.membership.clone(), self.picture.clone());
+        let (mut membership, mut view) = (self.membership.clone(), self.view.clone());
         loop {
             // Each is there as long as the agent is.
-            self.holds_its_place().await;
+            self.owns_its_node().await;
             let _ = membership.wait_for(Option::is_none).await;
-            let _ =
-                picture.wait_for(|picture| picture.in_store().is_some() && picture.remains.is_none()).await;
+            let _ = view.wait_for(|view| view.in_store().is_some() && view.stored.is_none()).await;
             if self.absence().is_none() {
                 return;
             }

@@ -1,7 +1,7 @@
 //! Follows the engine on this host: its networks and the cluster's are kept the same, its containers' names are
 //! learnt, and what it has forgotten is taken away.
 //!
-//! The doctrine is that of [`reconcile`](crate::reconcile): an event, or a change of the picture, says "look
+//! The doctrine is that of [`reconcile`](crate::reconcile): an event, or a change of the view, says "look
 //! again" and nothing more; a timer says so besides. Nothing here runs within a call of the engine's.
 
 mod attempts;
@@ -56,7 +56,7 @@ impl Follower {
     /// Follows the engine for ever, whenever there is one. Safe to cancel at any time.
     pub(crate) async fn run(self) {
         // On a copy of a host, what the engine lacks is the original's.
-        self.core.holds_its_place().await;
+        self.core.owns_its_node().await;
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match self.follow(&mut pause).await {

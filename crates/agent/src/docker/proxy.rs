@@ -93,8 +93,8 @@ pub(crate) async fn serve_one(
     shared: Arc<Shared>,
 ) {
     let proxy = Proxy { patience: Duration::ZERO, ..Proxy::new(engine, verbs, shared) };
-    let place = Arc::new(Crowd::of(1).place().await);
-    connection::converse(client, place, Arc::new(proxy), CancellationToken::new()).await;
+    let slot = Arc::new(Crowd::of(1).slot().await);
+    connection::converse(client, slot, Arc::new(proxy), CancellationToken::new()).await;
 }
 
 impl From<EngineError> for Failure {

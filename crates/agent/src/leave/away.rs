@@ -3,7 +3,7 @@
 use super::{Leaver, clear, directory, last_traces};
 use crate::{
     RunError,
-    assembly::{Agent, Ground},
+    assembly::{Agent, Deps},
     config::{AgentConfig, embedded_store},
     core::{Core, Error, Kind, Leave, refuse_if_in_use},
     docker,
@@ -60,7 +60,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     let leave = Leave { purge: leave.purge || !config.data_dir.exists(), ..leave };
     let (store, keyspace) = store(&config, leave)?;
     let datapath = Arc::new(Linux::new());
-    let mut agent = Agent::start_joining(Ground {
+    let mut agent = Agent::start_joining(Deps {
         store,
         keyspace,
         env: Arc::new(Env::system()),
@@ -173,11 +173,11 @@ async fn join(agent: &mut Agent, leave: Leave) -> Result<(), Error> {
         Moved::No => JOIN_PATIENCE,
         Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + core.config.session_ttl * 3,
     };
-    let (mut membership, mut picture) = (core.membership.clone(), core.picture.clone());
+    let (mut membership, mut view) = (core.membership.clone(), core.view.clone());
     let joined = async {
         // Neither ends before the agent does.
         let _ = membership.wait_for(Option::is_none).await;
-        let _ = picture.wait_for(|picture| picture.error.is_none()).await;
+        let _ = view.wait_for(|view| view.error.is_none()).await;
     };
     tokio::select! {
         _ = timeout(patience, joined) => Ok(()),

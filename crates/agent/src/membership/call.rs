@@ -8,7 +8,7 @@ use super::{Failure, Membership, register::Held};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record};
-use weft_state::{error::chain, picture::Picture};
+use weft_state::{error::chain, view::View};
 use weft_store::{CommitError, Condition, SessionId, Txn};
 
 /// What came of a call.
@@ -73,26 +73,26 @@ impl Membership {
         }
     }
 
-    /// Whether somebody waits for this node's answer, as far as the picture shows.
-    pub(super) fn is_called(&self, picture: &Picture) -> bool {
+    /// Whether somebody waits for this node's answer, as far as the view shows.
+    pub(super) fn is_called(&self, view: &View) -> bool {
         let name = &self.config.node_name;
         let is_called = |cluster: &weft_state::cluster::Cluster| {
             let call = cluster.calls.get(name).filter(|call| call.id == self.identity.id());
             let live = cluster.live.get(name).map(|(live, _)| live);
             call.is_some_and(|call| live.is_some_and(|live| live.answered != Some(call.by)))
         };
-        picture.in_store().is_some_and(|cluster| is_called(cluster))
+        view.in_store().is_some_and(|cluster| is_called(cluster))
     }
 
-    /// Answers who calls this node, if somebody does: as the store has it now. The picture may be behind, or closed.
+    /// Answers who calls this node, if somebody does: as the store has it now. The view may be behind, or closed.
     pub(super) async fn answer(&self, session: &SessionId) {
         let answered = self.answer_now(session).await;
         if let Err(Failure::Passing(why) | Failure::Away(why)) = answered {
             tracing::debug!(why, "cannot answer who asks whether this node is up");
         }
-        // Until the picture shows it there is nothing new to hear.
-        let mut picture = self.picture.clone();
-        let _ = timeout(Duration::from_secs(1), picture.wait_for(|picture| !self.is_called(picture))).await;
+        // Until the view shows it there is nothing new to hear.
+        let mut view = self.view.clone();
+        let _ = timeout(Duration::from_secs(1), view.wait_for(|view| !self.is_called(view))).await;
     }
 
     async fn answer_now(&self, session: &SessionId) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! How a node gets in: who it is, whether somebody else is, and the transaction that says so.
 
-use super::{Failure, Membership, Outside, Place, call::Heard};
+use super::{Failure, Membership, Outside, Ownership, call::Heard};
 use tokio::time::{Instant, sleep};
 use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record};
 use weft_state::{
@@ -27,7 +27,7 @@ impl Membership {
         }
         self.decide_who_this_is().await?;
         self.identity.settle();
-        self.place.send_replace(Place::Held);
+        self.ownership.send_replace(Ownership::Held);
         // An earlier run, which did not live to say goodbye.
         let bound = held.as_ref().and_then(|held| held.entry.session.as_ref());
         if let Some(old) = bound.filter(|old| self.identity.session().as_ref() != Some(*old)) {
@@ -78,7 +78,7 @@ impl Membership {
         Ok(None)
     }
 
-    /// Lets the other have its place if it is up.
+    /// Lets the other agent have the node if it is up.
     async fn contest(&self, held: &Held) -> Result<(), Failure> {
         let node = self.node(&held.name).await?;
         let at = node.as_ref().map_or_else(String::new, |node| format!(" at {}", node.advertise));
@@ -91,7 +91,7 @@ impl Membership {
             );
             return Err(Failure::Taken(Error::new(Kind::Conflict, message)));
         }
-        // Who took the place from this run is up as long as its session lasts: nothing is written to find out.
+        // Who took the node from this run is up as long as its session lasts: nothing is written to find out.
         if !self.identity.is_settled() {
             let waiting = if itself {
                 format!("an agent{at} is, or was until just now, up as node {name}: waiting for its answer")
@@ -105,7 +105,7 @@ impl Membership {
                 )
             };
             tracing::info!(node = %name, "{waiting}");
-            self.place.send_replace(Place::Contested(waiting.clone()));
+            self.ownership.send_replace(Ownership::Contested(waiting.clone()));
             self.problem.send_replace(Some(Outside::Kept(waiting)));
             if self.call(held).await? == Heard::Silence {
                 return Ok(());

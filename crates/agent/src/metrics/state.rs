@@ -1,7 +1,7 @@
 //! How the agent is: the same as `weft status` says.
 
 use super::Labels;
-use crate::report::{AgreementStatus, Status};
+use crate::report::{KernelStatus, Status};
 use jiff::Timestamp;
 use prometheus_client::{
     metrics::{
@@ -41,8 +41,8 @@ pub(super) fn of(status: &Status) -> Registry {
     registry.register("processes", "Processes of this node", gauge(number(counts.processes)));
     let problems = gauge(number(status.problems.len()));
     registry.register("problems", "What somebody should look at: see `weft status`", problems);
-    if let Some(agreement) = &status.agreement {
-        agrees(&mut registry, agreement);
+    if let Some(kernel) = &status.kernel {
+        agrees(&mut registry, kernel);
     }
     if let Some(engine) = &status.engine {
         let up = gauge(i64::from(engine.version.is_ok()));
@@ -61,10 +61,10 @@ fn store(registry: &mut Registry, status: &Status) {
 }
 
 /// How the kernel is, all networks together: `weft status` tells them apart.
-fn agrees(registry: &mut Registry, agreement: &AgreementStatus) {
-    let standings = || agreement.networks.iter().map(|one| &one.standing).chain([&agreement.host]);
+fn agrees(registry: &mut Registry, kernel: &KernelStatus) {
+    let drifts = || kernel.networks.iter().map(|one| &one.drift).chain([&kernel.host]);
     let sum = |count: fn(&weft_plan::Differences) -> usize| {
-        number(standings().map(|standing| count(&standing.differences)).sum())
+        number(drifts().map(|drift| count(&drift.differences)).sum())
     };
     let entries = by(
         "kind",
@@ -76,16 +76,16 @@ fn agrees(registry: &mut Registry, agreement: &AgreementStatus) {
     );
     let help = "Entries that the kernel has otherwise than it should, when it was last looked at";
     registry.register("kernel_differences", help, entries);
-    let here = number(agreement.networks.len());
+    let here = number(kernel.networks.len());
     registry.register(
         "kernel_networks",
         "Networks that are in the kernel, or should be",
         ConstGauge::new(here),
     );
-    let agreeing = agreement.networks.iter().filter(|one| one.standing.differences.is_empty()).count();
+    let agreeing = kernel.networks.iter().filter(|one| one.drift.differences.is_empty()).count();
     let help = "Networks that the kernel has exactly as it should";
     registry.register("kernel_networks_agreeing", help, ConstGauge::new(number(agreeing)));
-    time(registry, "kernel_seen_timestamp", "When the kernel was last looked at", Some(agreement.at));
+    time(registry, "kernel_seen_timestamp", "When the kernel was last looked at", Some(kernel.at));
 }
 
 fn by<const N: usize>(label: &'static str, values: [(&'static str, i64); N]) -> Family<Labels<1>, Gauge> {

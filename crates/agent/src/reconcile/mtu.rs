@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::Instant;
 use weft_model::{MIN_IPV6_MTU, MIN_REQUESTED_MTU, Network, NetworkId, NodeName, Vni, overlay_mtu};
-use weft_plan::{Desired, Kind, Observed, Place};
+use weft_plan::{Desired, Kind, Netns, Observed};
 use weft_state::cluster::Cluster;
 
 /// For how long more must have fitted before it is made use of: what swings does not make containers swing.
@@ -114,7 +114,7 @@ impl Held {
 
 /// The MTU of the devices of a segment, if they agree: where they do not, somebody else was at work, or half of it was done.
 fn left(there: &Observed, vni: Vni) -> Option<u32> {
-    let devices = there.places.get(&Place::Segment(vni))?.links.values();
+    let devices = there.namespaces.get(&Netns::Segment(vni))?.links.values();
     let mut mtus =
         devices.filter(|link| matches!(link.kind, Kind::Bridge | Kind::Vxlan { .. })).map(|link| link.mtu);
     let first = mtus.next()?;
@@ -224,7 +224,7 @@ mod tests {
     fn after_a_restart(fits: Fits<'_>, devices: &[u32]) -> u32 {
         let (id, vni) = ("0".repeat(64).parse().unwrap(), Vni::try_from(256).unwrap());
         let mut there = Observed::default();
-        let links = &mut there.places.entry(Place::Segment(vni)).or_default().links;
+        let links = &mut there.namespaces.entry(Netns::Segment(vni)).or_default().links;
         for (name, mtu) in ["br0", "vxlan0"].into_iter().zip(devices) {
             links
                 .insert(name.parse().unwrap(), weft_plan::Link::new(Kind::Bridge, String::new(), None, *mtu));

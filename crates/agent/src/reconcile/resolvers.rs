@@ -19,7 +19,7 @@ use weft_dns::{
     upstream::{PORT, ResolvConf, SERVER, Servers},
 };
 use weft_model::EndpointId;
-use weft_plan::Place;
+use weft_plan::Netns;
 use weft_state::journal::{LocalEndpoint, LocalEndpoints};
 
 /// How long a sandbox is awaited that an engine is about to make.
@@ -72,7 +72,7 @@ impl Resolvers {
     }
 
     /// Starts what is missing and stops what is not needed any more. Returns where it could not, and why.
-    pub(super) async fn serve(&mut self, endpoints: &LocalEndpoints) -> Vec<(Place, String)> {
+    pub(super) async fn serve(&mut self, endpoints: &LocalEndpoints) -> Vec<(Netns, String)> {
         let wanted = self.wanted(endpoints);
         let stays = |netns: &Path, server: &Server| {
             wanted.get(netns).is_some_and(|locals| server.is_for(locals))
@@ -101,7 +101,7 @@ impl Resolvers {
                 Ok(server) => drop(self.running.insert(netns.to_owned(), server)),
                 Err(why) => {
                     let why = format!("no names are served in {}: {why}", netns.display());
-                    failed.push((Place::Container(netns.to_owned()), why));
+                    failed.push((Netns::Container(netns.to_owned()), why));
                 }
             }
         }

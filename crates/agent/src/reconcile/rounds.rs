@@ -1,6 +1,6 @@
 //! What came of the rounds, for whoever waits for one.
 
-use super::agreement::Agreement;
+use super::drift::KernelDrift;
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
 };
 use weft_datapath::Failure;
 use weft_model::{EndpointId, Vni};
-use weft_plan::{Place, Problem, Step};
+use weft_plan::{Netns, Problem, Step};
 use weft_state::{
     error::{Error, Kind},
     journal::{LocalEndpoint, LocalEndpoints},
@@ -52,12 +52,12 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Nothing could be done at all.
     pub(super) fn failed(why: String) -> Self {
-        Self { failures: vec![Trouble { place: None, link: None, why }], ..Self::default() }
+        Self { failures: vec![Trouble { netns: None, link: None, why }], ..Self::default() }
     }
 
     /// Whether the packet filter is as it should be.
     pub(super) fn has_filter(&self) -> bool {
-        self.failures.iter().all(|trouble| trouble.place.is_some())
+        self.failures.iter().all(|trouble| trouble.netns.is_some())
     }
 }
 
@@ -65,7 +65,7 @@ impl Outcome {
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     /// The namespace it is in; everywhere if absent.
-    pub(super) place: Option<Place>,
+    pub(super) netns: Option<Netns>,
     /// The link it is about, if it is about one.
     pub(super) link: Option<String>,
     pub(super) why: String,
@@ -77,7 +77,7 @@ impl From<&Failure> for Trouble {
         // Without the packet filter nothing is as it should be.
         let everywhere = matches!(step, Step::SetRuleset(_) | Step::DeleteRuleset);
         Self {
-            place: (!everywhere).then(|| step.place()),
+            netns: (!everywhere).then(|| step.netns()),
             link: step.link().map(ToOwned::to_owned),
             why: failure.to_string(),
         }
@@ -85,20 +85,20 @@ impl From<&Failure> for Trouble {
 }
 
 impl From<&Problem> for Trouble {
-    fn from(Problem { place, link, message }: &Problem) -> Self {
+    fn from(Problem { netns, link, message }: &Problem) -> Self {
         let link = link.as_ref().map(ToString::to_string);
-        Self { place: Some(place.clone()), link, why: message.clone() }
+        Self { netns: Some(netns.clone()), link, why: message.clone() }
     }
 }
 
 impl Trouble {
     fn concerns(&self, local: &LocalEndpoint) -> bool {
-        match &self.place {
+        match &self.netns {
             None => true,
-            Some(Place::Segment(vni)) => local.vni() == Some(*vni),
-            Some(Place::Container(netns)) => *netns == local.netns,
+            Some(Netns::Segment(vni)) => local.vni() == Some(*vni),
+            Some(Netns::Container(netns)) => *netns == local.netns,
             // Of all that is in the host's namespace, an endpoint needs no more than the end that waits there.
-            Some(Place::Host) => {
+            Some(Netns::Host) => {
                 local.engine.is_some() && self.link.as_deref() == Some(local.ifname.as_str())
             }
         }
@@ -114,7 +114,7 @@ pub(crate) struct Report {
     pub(super) removals: u64,
     pub(super) outcome: Outcome,
     /// Namespaces in which names cannot be served, and why.
-    pub(super) unresolved: Vec<(Place, String)>,
+    pub(super) unresolved: Vec<(Netns, String)>,
     /// When it ended.
     pub(crate) at: Timestamp,
     /// How long it took.
@@ -162,14 +162,14 @@ impl Report {
 #[derive(Clone)]
 pub(crate) struct Rounds {
     reports: watch::Receiver<Option<Arc<Report>>>,
-    looks: watch::Receiver<Option<Arc<Agreement>>>,
+    looks: watch::Receiver<Option<Arc<KernelDrift>>>,
     ask: mpsc::Sender<Request>,
 }
 
 impl Rounds {
     pub(super) fn new(
         reports: watch::Receiver<Option<Arc<Report>>>,
-        looks: watch::Receiver<Option<Arc<Agreement>>>,
+        looks: watch::Receiver<Option<Arc<KernelDrift>>>,
         ask: mpsc::Sender<Request>,
     ) -> Self {
         Self { reports, looks, ask }
@@ -181,7 +181,7 @@ impl Rounds {
     }
 
     /// What the last look at the kernel has shown, once there was one.
-    pub(crate) fn agreement(&self) -> Option<Arc<Agreement>> {
+    pub(crate) fn kernel(&self) -> Option<Arc<KernelDrift>> {
         self.looks.borrow().clone()
     }
 

@@ -6,7 +6,7 @@ use weft_plan::Differences;
 
 /// Whether the kernel of this node holds exactly what the cluster says, as far as the cluster is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgreementStatus {
+pub struct KernelStatus {
     /// When the kernel was looked at.
     pub at: Timestamp,
     /// Why looking again failed since.
@@ -14,7 +14,7 @@ pub struct AgreementStatus {
     /// The networks that are in the kernel of this node, or should be, in order of their names.
     pub networks: Vec<NetworkStatus>,
     /// What is of the host as a whole: the packet filter, and what is left of networks that should not be here.
-    pub host: Standing,
+    pub host: Drift,
 }
 
 /// A network as this node has it.
@@ -29,12 +29,12 @@ pub struct NetworkStatus {
     /// Its MTU in bytes, as it should be here.
     pub mtu: Option<u32>,
     /// How the kernel has it.
-    pub standing: Standing,
+    pub drift: Drift,
 }
 
 /// How the kernel has something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct Drift {
     /// What differed when the kernel was looked at.
     pub differences: Differences,
     /// When it was last seen to be exactly as it should be.

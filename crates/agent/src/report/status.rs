@@ -1,6 +1,6 @@
 //! How a node is.
 
-use super::AgreementStatus;
+use super::KernelStatus;
 use crate::logs::Trouble;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
@@ -39,7 +39,7 @@ pub struct Status {
     /// The nodes that are down.
     pub down: Vec<Down>,
     /// Whether the kernel holds exactly what it should; absent before it was looked at.
-    pub agreement: Option<AgreementStatus>,
+    pub kernel: Option<KernelStatus>,
     /// The endpoints of this node that are cut off.
     pub fenced: Vec<Fenced>,
     /// The last round of the loop; absent before the first.

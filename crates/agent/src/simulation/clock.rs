@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
-/// When a history begins, in seconds since the epoch: 2026-01-01.
+/// When a history begins, in seconds since the lineage: 2026-01-01.
 const BEGIN: i64 = 1_767_225_600;
 
 /// A clock that follows the paused one, and may jump. Clones are the same clock.

@@ -184,17 +184,20 @@ async fn of_two_that_are_equal_one_writes() {
     is_in(&twin).await;
     let first = nodes[1].core();
     let is_told = |why: &str| why.contains("is up as this node");
-    eventually("the first is out", || first.place.borrow().contested().is_some_and(is_told)).await;
+    eventually("the first is out", || first.ownership.borrow().contested().is_some_and(is_told)).await;
     let refused = first.create(network("another")).await.unwrap_err();
     assert_eq!(refused.kind, Kind::Unavailable);
     assert!(refused.to_string().contains("is up as this node"), "{refused}");
     tokio::time::sleep(Duration::from_secs(120)).await;
-    assert!(first.place.borrow().contested().is_some() && twin.core().place.borrow().contested().is_none());
+    assert!(
+        first.ownership.borrow().contested().is_some()
+            && twin.core().ownership.borrow().contested().is_none()
+    );
     assert_eq!(nodes[1].kernel.kernel(|kernel| kernel.clone()), kernel, "its data plane stays");
     assert!(first.describe().problems.iter().any(|p| p.contains("is up as this node")));
     twin.kill().await;
     eventually("the first is in again", || {
-        first.membership.borrow().is_none() && first.place.borrow().contested().is_none()
+        first.membership.borrow().is_none() && first.ownership.borrow().contested().is_none()
     })
     .await;
     first.create(network("another")).await.unwrap();

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
 use tokio::time::sleep;
 use weft_model::{EndpointId, IfName, MacAddr, NetworkId};
-use weft_plan::Place;
+use weft_plan::Netns;
 
 fn pool(text: &str) -> IpNet {
     text.parse().unwrap()
@@ -36,12 +36,13 @@ async fn join(node: &Node, number: u8, address: IpNet) -> Result<Joined, Error> 
 async fn nodes_that_ask_for_a_pool_at_once_get_different_ones() {
     let (_store, nodes) = cluster(3).await;
     let cores: Vec<_> = nodes.iter().map(Node::core).collect();
-    let asked = cores.iter().flat_map(|core| [core.hold(None, false), core.hold(None, false)]);
+    let asked =
+        cores.iter().flat_map(|core| [core.reserve_pool(None, false), core.reserve_pool(None, false)]);
     let held = futures::future::join_all(asked).await;
     let pools: std::collections::BTreeSet<IpNet> = held.into_iter().map(Result::unwrap).collect();
     assert_eq!(pools.len(), 6);
     for node in &nodes {
-        eventually("all are seen", || node.core().known().holds.len() == 6).await;
+        eventually("all are seen", || node.core().known().reserved_pools.len() == 6).await;
     }
     let error = cores[0].create(network_in("other", "10.0.0.0/16")).await.unwrap_err();
     assert!(error.to_string().contains("is creating a network"), "{error}");
@@ -51,11 +52,11 @@ async fn nodes_that_ask_for_a_pool_at_once_get_different_ones() {
 async fn a_held_pool_becomes_the_networks() {
     let (_store, nodes) = cluster(2).await;
     let core = nodes[0].core();
-    let held = core.hold(Some(pool("10.7.0.0/24")), false).await.unwrap();
-    assert_eq!(core.hold(Some(held), false).await.unwrap(), held, "asked again");
+    let held = core.reserve_pool(Some(pool("10.7.0.0/24")), false).await.unwrap();
+    assert_eq!(core.reserve_pool(Some(held), false).await.unwrap(), held, "asked again");
     let other = nodes[1].core();
-    eventually("it is seen", || other.known().holds.contains_key(&held)).await;
-    let error = other.hold(Some(held), false).await.unwrap_err();
+    eventually("it is seen", || other.known().reserved_pools.contains_key(&held)).await;
+    let error = other.reserve_pool(Some(held), false).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "subnet 10.7.0.0/24 overlaps 10.7.0.0/24, of which node host1 is creating a network; choose another"
@@ -63,7 +64,7 @@ async fn a_held_pool_becomes_the_networks() {
     let created = core.create(from_engine("overlay", held)).await.unwrap();
     assert_eq!(core.create(from_engine("overlay", held)).await.unwrap(), created, "told again");
     assert_eq!(created.to_string(), format!("{:064x}", 7));
-    assert!(core.known().holds.is_empty());
+    assert!(core.known().reserved_pools.is_empty());
     core.let_go(held).await.unwrap();
     assert!(core.network_view("overlay").is_ok());
 }
@@ -72,12 +73,12 @@ async fn a_held_pool_becomes_the_networks() {
 async fn a_pool_of_no_network_is_given_back() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    let first = core.hold(None, false).await.unwrap();
+    let first = core.reserve_pool(None, false).await.unwrap();
     core.let_go(first).await.unwrap();
     core.let_go(first).await.unwrap();
-    assert!(core.known().holds.is_empty());
-    core.hold(None, true).await.unwrap();
-    eventually("upkeep gives it back", || core.known().holds.is_empty()).await;
+    assert!(core.known().reserved_pools.is_empty());
+    core.reserve_pool(None, true).await.unwrap();
+    eventually("upkeep gives it back", || core.known().reserved_pools.is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,9 +87,9 @@ async fn an_address_is_granted_and_then_the_endpoints() {
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
     let pool = pool("10.0.0.0/24");
-    let address = core.grant(pool, None).await.unwrap();
+    let address = core.reserve_address(pool, None).await.unwrap();
     assert_eq!(address.to_string(), "10.0.0.2/24");
-    let error = core.grant(pool, Some(address.addr())).await.unwrap_err();
+    let error = core.reserve_address(pool, Some(address.addr())).await.unwrap_err();
     assert_eq!(error.to_string(), "address 10.0.0.2 is in use on node host1");
     let joined = join(&nodes[0], 1, address).await.unwrap();
     assert_eq!(joined, Joined { interface: IfName::for_engine(&id(1)), routes: Vec::new() });
@@ -111,7 +112,7 @@ async fn an_address_is_granted_and_then_the_endpoints() {
     core.leave_for_engine(id(1)).await.unwrap();
     assert!(core.known().claims.is_empty());
     // The engine gives back what the endpoint had; somebody else has it by now.
-    let next = core.grant(pool, Some(address.addr())).await.unwrap();
+    let next = core.reserve_address(pool, Some(address.addr())).await.unwrap();
     core.take_back(pool, address.addr()).await.unwrap();
     eventually("it is left alone", || core.known().is_claimed(pool, next.addr())).await;
     core.take_back(pool, address.addr()).await.unwrap();
@@ -124,11 +125,11 @@ async fn a_grant_that_nobody_takes_is_given_back() {
     let (_store, mut nodes) = cluster(1).await;
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
-    core.grant(pool("10.0.0.0/24"), None).await.unwrap();
+    core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     sleep(Duration::from_secs(30)).await;
     assert!(!core.known().claims.is_empty(), "the engine takes its time");
     eventually("upkeep gives it back", || core.known().claims.is_empty()).await;
-    core.grant(pool("10.0.0.0/24"), None).await.unwrap();
+    core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     drop(core);
     nodes[0].kill().await;
     nodes[0].start();
@@ -140,7 +141,7 @@ async fn a_grant_that_nobody_takes_is_given_back() {
 async fn an_engine_goes_on_where_an_agent_died() {
     let (_store, mut nodes) = cluster(1).await;
     nodes[0].core().create(network("overlay")).await.unwrap();
-    let address = nodes[0].core().grant(pool("10.0.0.0/24"), None).await.unwrap();
+    let address = nodes[0].core().reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     nodes[0].kill().await;
     nodes[0].start();
     nodes[0].joined(1).await;
@@ -155,17 +156,17 @@ async fn what_the_engine_took_is_left_alone() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
-    let address = core.grant(pool("10.0.0.0/24"), None).await.unwrap();
+    let address = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     let joined = join(&nodes[0], 1, address).await.unwrap();
-    let container = Place::Container("/run/docker/netns/1".into());
+    let container = Netns::Container("/run/docker/netns/1".into());
     nodes[0].kernel.add_container("/run/docker/netns/1");
     let eth0 = IfName::container(0);
-    assert!(nodes[0].kernel.move_link((&Place::Host, &joined.interface), (&container, &eth0)));
+    assert!(nodes[0].kernel.move_link((&Netns::Host, &joined.interface), (&container, &eth0)));
     sleep(Duration::from_secs(10)).await;
     assert!(core.rounds.plan().await.unwrap().is_empty());
-    assert!(nodes[0].kernel.kernel(|kernel| kernel.places[&container].links.contains_key(&eth0)));
+    assert!(nodes[0].kernel.kernel(|kernel| kernel.namespaces[&container].links.contains_key(&eth0)));
     core.leave_for_engine(id(1)).await.unwrap();
-    assert!(!nodes[0].kernel.kernel(|kernel| kernel.places[&container].links.contains_key(&eth0)));
+    assert!(!nodes[0].kernel.kernel(|kernel| kernel.namespaces[&container].links.contains_key(&eth0)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,14 +174,14 @@ async fn without_the_store_what_is_there_can_go() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
-    let address = core.grant(pool("10.0.0.0/24"), None).await.unwrap();
+    let address = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     join(&nodes[0], 1, address).await.unwrap();
     nodes[0].store.faults().set_unavailable(true);
-    eventually("it is noticed", || core.picture.borrow().error.is_some()).await;
+    eventually("it is noticed", || core.view.borrow().error.is_some()).await;
     core.leave_for_engine(id(1)).await.unwrap();
     core.take_back(pool("10.0.0.0/24"), address.addr()).await.unwrap();
     core.let_go(pool("10.9.0.0/24")).await.unwrap();
-    let error = core.grant(pool("10.0.0.0/24"), None).await.unwrap_err();
+    let error = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     nodes[0].store.faults().set_unavailable(false);
     eventually("the store follows", || core.known().claims.is_empty()).await;
@@ -192,7 +193,7 @@ async fn an_ethernet_address_that_follows_and_is_chosen_at_the_same_time_is_had_
         let (_store, nodes) = cluster(2).await;
         nodes[0].core().create(network("overlay")).await.unwrap();
         eventually("the network is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
-        let address = nodes[0].core().grant(pool("10.0.0.0/24"), None).await.unwrap();
+        let address = nodes[0].core().reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
         let mac = Some(MacAddr::for_ip(address.addr()));
         let chosen = JoinOptions { mac, ..JoinOptions::default() };
         for node in &nodes {

@@ -5,7 +5,7 @@ use crate::core::Kind;
 use jiff::SignedDuration;
 use std::time::Duration;
 use tokio::time::Instant;
-use weft_plan::Place;
+use weft_plan::Netns;
 use weft_store::Store;
 
 #[tokio::test(start_paused = true)]
@@ -46,7 +46,7 @@ async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
             let claims: usize = known.claims.values().map(|claims| claims.len()).sum();
             let segments = nodes[0]
                 .kernel
-                .kernel(|kernel| kernel.places.keys().filter(|p| matches!(p, Place::Segment(_))).count());
+                .kernel(|kernel| kernel.namespaces.keys().filter(|p| matches!(p, Netns::Segment(_))).count());
             let journal = core.journal.endpoints().len();
             journal == endpoints
                 && endpoints == claims
@@ -180,7 +180,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         assert_eq!(names, ["kept"]);
     }
     // Nor does it hold on to its address: what is left over of another that had it is taken out of the store.
-    nodes[1].core().grant("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
+    nodes[1].core().reserve_address("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
     nodes[1].kill().await;
     nodes[1].start();
     nodes[1].joined(2).await;
@@ -309,7 +309,7 @@ async fn who_has_just_joined_is_not_refused_for_it() {
         eventually("it has joined", || core.membership.borrow().is_none()).await;
         // An engine asks for an address first.
         if engine {
-            core.grant(pool, None).await.unwrap();
+            core.reserve_address(pool, None).await.unwrap();
         } else {
             nodes[1].attach("overlay", "a").await.unwrap();
         }

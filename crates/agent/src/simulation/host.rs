@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use weft_datapath::Fake;
 use weft_dns::{EngineResolver, Sockets, Transport};
 use weft_model::PortMapping;
-use weft_plan::{Observed, Place};
+use weft_plan::{Netns, Observed};
 use weft_state::fingerprint::{Fingerprint, Inode};
 
 /// A host whose namespaces are those of a fake kernel.
@@ -78,9 +78,9 @@ impl Host for FakeHost {
     }
 
     async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
-        let place = Place::Container(netns.to_owned());
+        let place = Netns::Container(netns.to_owned());
         let names = |kernel: &mut Observed| {
-            kernel.places.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
+            kernel.namespaces.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
         };
         let not_one = || Error::invalid(format!("{} is not a network namespace", netns.display()));
         let interfaces = self.kernel.kernel(names).ok_or_else(not_one)?;
@@ -88,7 +88,7 @@ impl Host for FakeHost {
     }
 
     fn has_netns(&self, netns: &Path) -> bool {
-        self.kernel.kernel(|kernel| kernel.places.contains_key(&Place::Container(netns.to_owned())))
+        self.kernel.kernel(|kernel| kernel.namespaces.contains_key(&Netns::Container(netns.to_owned())))
     }
 
     fn which_netns(&self, netns: &Path) -> Option<u64> {
@@ -145,7 +145,7 @@ impl Host for FakeHost {
 
     fn interface_index(&self, name: &str) -> Option<u32> {
         let at = |kernel: &mut Observed| {
-            kernel.places.get(&Place::Host)?.links.keys().position(|link| link.as_str() == name)
+            kernel.namespaces.get(&Netns::Host)?.links.keys().position(|link| link.as_str() == name)
         };
         u32::try_from(1 + self.kernel.kernel(at)?).ok()
     }

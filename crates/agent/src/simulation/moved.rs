@@ -3,13 +3,13 @@
 use super::{Node, cluster, eventually, network};
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_model::{IfName, Node as NodeRecord, Record};
-use weft_plan::{Kind, Place};
+use weft_plan::{Kind, Netns};
 use weft_store::{Condition, Store, Txn};
 
 /// Where a node's VXLAN devices are, and where they send to.
 fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
     node.kernel.kernel(|kernel| {
-        let segments = kernel.places.iter().filter(|(place, _)| matches!(place, Place::Segment(_)));
+        let segments = kernel.namespaces.iter().filter(|(place, _)| matches!(place, Netns::Segment(_)));
         let devices: Vec<_> = segments.filter_map(|(_, all)| all.links.get(&IfName::vxlan())).collect();
         let own = devices.iter().filter_map(|link| match link.kind {
             Kind::Vxlan { vtep, .. } => Some(vtep),
@@ -72,7 +72,7 @@ async fn what_a_host_uses_says_nothing_of_since_when_it_is_up() {
 /// The MTU of everything that a node has of its segments and containers.
 fn mtus(node: &Node) -> BTreeSet<u32> {
     node.kernel.kernel(|kernel| {
-        let places = kernel.places.iter().filter(|(place, _)| **place != Place::Host);
+        let places = kernel.namespaces.iter().filter(|(place, _)| **place != Netns::Host);
         let links = places.flat_map(|(_, all)| all.links.values().filter(|link| link.kind != Kind::Loopback));
         links.map(|link| link.mtu).collect()
     })

@@ -3,7 +3,7 @@
 use super::{cluster, eventually, network, network_in};
 use crate::core::{CreateNetwork, Kind, PoolRequest, PruneFilter};
 use std::{collections::BTreeSet, time::Duration};
-use weft_plan::Place;
+use weft_plan::Netns;
 use weft_store::Store;
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,11 @@ async fn no_way_out_leads_over_what_a_host_cannot_do_without() {
     nodes[0].attach("overlay", "a").await.unwrap();
     let uplinks = || {
         nodes[0].kernel.kernel(|kernel| {
-            kernel.places[&Place::Host].links.keys().filter(|link| link.as_str().starts_with("weft-")).count()
+            kernel.namespaces[&Netns::Host]
+                .links
+                .keys()
+                .filter(|link| link.as_str().starts_with("weft-"))
+                .count()
         })
     };
     eventually("it has a way out", || uplinks() == 1).await;
@@ -168,8 +172,8 @@ async fn the_way_out_leads_through_the_network_joined_first_and_then_the_next() 
         tokio::time::advance(std::time::Duration::from_millis(10)).await;
     }
     let gateways = || {
-        let place = Place::Container("/run/netns/a".into());
-        let routes = node.kernel.kernel(|kernel| kernel.places[&place].routes.clone());
+        let place = Netns::Container("/run/netns/a".into());
+        let routes = node.kernel.kernel(|kernel| kernel.namespaces[&place].routes.clone());
         routes.iter().map(|route| route.via.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(gateways(), ["10.0.1.1"]);

@@ -10,12 +10,12 @@ use super::{
     witness::Witness,
 };
 use crate::{
-    assembly::{Assembly, Ground},
+    assembly::{Assembly, Deps},
     config::AgentConfig,
     core::{Attach, Core, Error, JoinOptions, Leave},
     host::Host,
     leave::Leaver,
-    membership::Place,
+    membership::Ownership,
     report::EndpointView,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -57,7 +57,7 @@ struct Running {
     life: Arc<Life>,
     parts: Vec<Task<Error>>,
     core: Arc<Core>,
-    place: watch::Sender<Place>,
+    ownership: watch::Sender<Ownership>,
     /// Also for a node that may write nothing else.
     store: Arc<dyn Store>,
 }
@@ -158,7 +158,7 @@ impl Node {
         self.running = None;
         self.seed += 1000;
         let (clock, life) = (self.clock.clone(), Arc::new(Life::default()));
-        let ground = Ground {
+        let deps = Deps {
             config: Arc::clone(&self.config),
             store: Arc::new(Witness {
                 node: self.config.node_name.to_string(),
@@ -175,10 +175,10 @@ impl Node {
             datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
             telemetry: Default::default(),
         };
-        let Assembly { core, parts, place, store, .. } =
-            self.disk.while_readable(|| Assembly::new(ground)).unwrap();
+        let Assembly { core, parts, ownership, store, .. } =
+            self.disk.while_readable(|| Assembly::new(deps)).unwrap();
         let parts = parts.into_iter().map(|part| turns::spawn(Some(&life), part)).collect();
-        self.running = Some(Running { life, parts, core, place, store });
+        self.running = Some(Running { life, parts, core, ownership, store });
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -201,7 +201,7 @@ impl Node {
     pub(crate) async fn leave(&mut self) -> Option<Result<Vec<String>, Error>> {
         let running = self.running.as_mut().unwrap();
         let absent = running.core.absence();
-        running.place.send_replace(Place::Contested("this host is leaving the cluster".to_owned()));
+        running.ownership.send_replace(Ownership::Contested("this host is leaving the cluster".to_owned()));
         running.parts.clear();
         let leaver = Leaver {
             core: Arc::clone(&running.core),
@@ -214,10 +214,10 @@ impl Node {
 
     /// Stops the agent where it is.
     pub(crate) async fn kill(&mut self) {
-        let Some(Running { life, parts, core, place, store }) = self.running.take() else { return };
+        let Some(Running { life, parts, core, ownership, store }) = self.running.take() else { return };
         turns::bury(&life);
         let left = Arc::downgrade(&core);
-        drop((parts, core, place, store));
+        drop((parts, core, ownership, store));
         // Tokio's tasks end at their next turn; the data directory is free when the last of them has.
         super::eventually("the agent is gone", || left.strong_count() == 0).await;
     }

@@ -2,7 +2,7 @@
 
 use super::{cluster, network};
 use jiff::SignedDuration;
-use weft_plan::Place;
+use weft_plan::Netns;
 
 #[tokio::test(start_paused = true)]
 async fn it_is_kept_whatever_the_clock_says() {
@@ -16,8 +16,8 @@ async fn it_is_kept_whatever_the_clock_says() {
         node.clock.jump(SignedDuration::from_hours(-i64::try_from(hours).unwrap()));
     }
     let gateways = || {
-        let place = Place::Container("/run/netns/a".into());
-        let routes = node.kernel.kernel(|kernel| kernel.places[&place].routes.clone());
+        let place = Netns::Container("/run/netns/a".into());
+        let routes = node.kernel.kernel(|kernel| kernel.namespaces[&place].routes.clone());
         routes.iter().map(|route| route.via.to_string()).collect::<Vec<_>>()
     };
     for (n, name) in names.iter().enumerate() {

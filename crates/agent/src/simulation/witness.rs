@@ -11,7 +11,7 @@ use std::{
 };
 use weft_datapath::Fake;
 use weft_model::{Key, Keyspace};
-use weft_plan::{Link, Place};
+use weft_plan::{Link, Netns};
 use weft_store::{
     CommitError, Condition, Entry, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreError,
     Txn, Update,
@@ -78,8 +78,8 @@ pub(super) fn holds(kernel: &Fake, address: IpAddr) -> bool {
     };
     kernel.kernel(|kernel| {
         let links_in = |segments: bool| {
-            let places = kernel.places.iter();
-            let places = places.filter(move |(place, _)| matches!(place, Place::Segment(_)) == segments);
+            let places = kernel.namespaces.iter();
+            let places = places.filter(move |(place, _)| matches!(place, Netns::Segment(_)) == segments);
             places.flat_map(|(_, namespace)| namespace.links.values())
         };
         let is_connected = |link: &Link| {

@@ -315,7 +315,7 @@ impl Verbs for Fake {
             unknown_keys: BTreeMap::new(),
             counts: Counts { networks: self.state().len(), ..Counts::default() },
             down: Vec::new(),
-            agreement: None,
+            kernel: None,
             fenced: Vec::new(),
             round: None,
             problems: vec!["the clock is off by an hour".to_owned()],

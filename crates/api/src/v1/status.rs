@@ -46,7 +46,7 @@ pub struct Status {
     pub down: Vec<Down>,
     /// Whether the kernel holds exactly what the cluster says; absent before it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agreement: Option<Agreement>,
+    pub agreement: Option<KernelDrift>,
     /// The endpoints of the node that are cut off.
     #[serde(default)]
     pub fenced: Vec<Fenced>,
@@ -128,21 +128,21 @@ pub struct Down {
 
 /// Whether the kernel holds exactly what the cluster says, as far as the node knows the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agreement {
+pub struct KernelDrift {
     /// When the kernel was looked at.
     pub at: Timestamp,
     /// Why looking again failed since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The networks that are in the kernel of the node, or should be, in order of their names.
-    pub networks: Vec<NetworkAgreement>,
+    pub networks: Vec<NetworkDrift>,
     /// What is of the host as a whole: the packet filter, and what is left of networks that should not be here.
-    pub host: Standing,
+    pub host: Drift,
 }
 
 /// How the kernel has a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkAgreement {
+pub struct NetworkDrift {
     /// Its id.
     pub id: NetworkId,
     /// Its name.
@@ -154,13 +154,13 @@ pub struct NetworkAgreement {
     pub mtu: Option<u32>,
     /// How the kernel has it.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub standing: Drift,
 }
 
 /// How the kernel has something. An entry is a namespace, a link, an address, an FDB entry, a neighbour, a route or
 /// a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Drift {
     /// Whether it is exactly as it should be.
     pub agrees: bool,
     /// Entries that should be there and are not.

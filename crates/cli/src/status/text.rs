@@ -135,43 +135,41 @@ fn docker(engine: &v1::Engine, now: Timestamp) -> String {
 }
 
 /// Whether the kernel is as it should be, all in all.
-fn kernel(agreement: Option<&v1::Agreement>, now: Timestamp) -> String {
+fn kernel(agreement: Option<&v1::KernelDrift>, now: Timestamp) -> String {
     let Some(agreement) = agreement else { return "not looked at yet".to_owned() };
     let all = agreement.networks.iter().map(|network| &network.standing).chain([&agreement.host]);
     let looked = format!("looked at {}", ago(agreement.at, now));
     let differing = agreement.networks.iter().filter(|network| !network.standing.agrees).count();
-    if all.clone().all(|standing| standing.agrees) {
+    if all.clone().all(|drift| drift.agrees) {
         return format!("as it should be, {looked}");
     }
     let host = if agreement.host.agrees {
         String::new()
     } else {
-        format!("; on the host itself: {}", standing(&agreement.host, now))
+        format!("; on the host itself: {}", drift(&agreement.host, now))
     };
     format!("{differing} of {} networks differ, {looked}{host}", agreement.networks.len())
 }
 
-fn row(network: &v1::NetworkAgreement, now: Timestamp) -> Vec<String> {
+fn row(network: &v1::NetworkDrift, now: Timestamp) -> Vec<String> {
     let mtu = network.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
-    vec![network.name.to_string(), network.endpoints.to_string(), mtu, standing(&network.standing, now)]
+    vec![network.name.to_string(), network.endpoints.to_string(), mtu, drift(&network.standing, now)]
 }
 
-fn standing(standing: &v1::Standing, now: Timestamp) -> String {
-    if standing.agrees {
+fn drift(drift: &v1::Drift, now: Timestamp) -> String {
+    if drift.agrees {
         return "as it should be".to_owned();
     }
-    let counts = [("missing", standing.missing), ("too many", standing.extra), ("wrong", standing.wrong)];
+    let counts = [("missing", drift.missing), ("too many", drift.extra), ("wrong", drift.wrong)];
     let mut parts: Vec<_> = counts
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(what, count)| format!("{count} {what}"))
-        .chain(standing.problems.iter().cloned())
+        .chain(drift.problems.iter().cloned())
         .collect();
-    parts.extend(standing.differs_since.map(|then| format!("for {}", since(then, now))));
+    parts.extend(drift.differs_since.map(|then| format!("for {}", since(then, now))));
     parts.push(
-        standing
-            .agreed
-            .map_or("never seen right".to_owned(), |then| format!("last right {}", ago(then, now))),
+        drift.agreed.map_or("never seen right".to_owned(), |then| format!("last right {}", ago(then, now))),
     );
     parts.join(", ")
 }

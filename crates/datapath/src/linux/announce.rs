@@ -4,7 +4,7 @@ use super::chain;
 use crate::Moved;
 use weft_model::IfName;
 use weft_netlink::{Namespace, Socket};
-use weft_plan::Place;
+use weft_plan::Netns;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -21,7 +21,7 @@ pub(super) fn announce(moved: &[Moved]) {
 }
 
 fn announce_on(Moved { vni, .. }: &Moved, moved: &[Moved]) -> Result<(), Error> {
-    Namespace::open(weft_netlink::named_path(&Place::segment_name(*vni)))?.enter()?;
+    Namespace::open(weft_netlink::named_path(&Netns::segment_name(*vni)))?.enter()?;
     let bridge = Socket::open()?.link_index(IfName::bridge().as_str())?;
     for moved in moved {
         weft_netlink::announce(bridge, moved.ip, moved.mac)?;

@@ -8,7 +8,7 @@ use crate::Report;
 use rustix::io::Errno;
 use weft_model::IfName;
 use weft_netlink::NetlinkError;
-use weft_plan::{Change, Kind, Place, Step};
+use weft_plan::{Change, Kind, Netns, Step};
 
 /// Takes steps in their order. Leaves the calling thread in another network namespace.
 pub(crate) fn apply(steps: &[Step]) -> Report {
@@ -24,7 +24,7 @@ pub(crate) fn apply(steps: &[Step]) -> Report {
     };
     // What links hold comes by the thousands, and goes to the kernel at once. So do links of ours that are deleted.
     let alike = |a: &Step, b: &Step| is_entry(a) && is_entry(b) || is_removal(a) && is_removal(b);
-    let together = |a: &Step, b: &Step| alike(a, b) && a.place() == b.place();
+    let together = |a: &Step, b: &Step| alike(a, b) && a.netns() == b.netns();
     for steps in steps.chunk_by(together) {
         let (doomed, steps): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| kernel.is_doomed(step));
         report.skipped += doomed.len();
@@ -52,7 +52,7 @@ fn is_entry(step: &Step) -> bool {
 
 /// Whether it deletes a link where all links are ours.
 fn is_removal(step: &Step) -> bool {
-    matches!(step, Step::DeleteLink(Place::Segment(_), _))
+    matches!(step, Step::DeleteLink(Netns::Segment(_), _))
 }
 
 /// Whether a step failed to delete what is not there.
@@ -107,12 +107,12 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
     use weft_netlink::{NewLink, Socket};
-    use weft_plan::Place;
+    use weft_plan::Netns;
 
     fn create(kind: Kind) -> Step {
         let (mtu, alias) = (1450, String::new());
         Step::CreateLink {
-            place: Place::Host,
+            netns: Netns::Host,
             name: IfName::vxlan(),
             kind,
             alias,
@@ -146,7 +146,7 @@ mod tests {
         let refused = || {
             Error::Netlink(NetlinkError::Refused { errno: Errno::ADDRINUSE.raw_os_error(), message: None })
         };
-        let up = |name| Step::SetLink(Place::Host, name, Change::Up(true));
+        let up = |name| Step::SetLink(Netns::Host, name, Change::Up(true));
         assert!(explain(&up(IfName::vxlan()), &refused()).contains("--vxlan-port"));
         assert!(!explain(&up(IfName::bridge()), &refused()).contains("--vxlan-port"));
     }

@@ -1,13 +1,13 @@
 //! Single steps, in whichever namespace they belong.
 
 use super::{chain, mark, sysctl};
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use weft_model::IfName;
 use weft_netlink::{
     BridgePort, Link, LinkKind, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request,
     Socket,
 };
-use weft_plan::{BRIDGE_NETFILTER, Change, Far, Kind, Peer, Place, Port, Step, Thing};
+use weft_plan::{BRIDGE_NETFILTER, Change, Entry, Far, Kind, Netns, Peer, Port, Step};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +23,11 @@ pub(super) enum Error {
 /// The namespaces that were entered so far.
 pub(super) struct Kernel {
     host: Namespace,
-    open: BTreeMap<Place, Open>,
+    open: BTreeMap<Netns, Open>,
     /// Where the thread is, if that is known.
-    here: Option<Place>,
+    here: Option<Netns>,
     /// Namespaces and links that could not be made: steps that need them are not tried.
-    doomed: BTreeSet<(Place, Option<String>)>,
+    doomed: BTreeSet<(Netns, Option<String>)>,
 }
 
 struct Open {
@@ -60,57 +60,57 @@ impl Open {
 impl Kernel {
     pub(super) fn new() -> Result<Self, NamespaceError> {
         let host = Namespace::current()?;
-        Ok(Self { host, open: BTreeMap::new(), here: Some(Place::Host), doomed: BTreeSet::new() })
+        Ok(Self { host, open: BTreeMap::new(), here: Some(Netns::Host), doomed: BTreeSet::new() })
     }
 
     pub(super) fn is_doomed(&self, step: &Step) -> bool {
-        let needs = |place: &Place, link: Option<&str>| {
-            self.doomed.contains(&(place.clone(), None))
-                || link.is_some_and(|link| self.doomed.contains(&(place.clone(), Some(link.to_owned()))))
+        let needs = |netns: &Netns, link: Option<&str>| {
+            self.doomed.contains(&(netns.clone(), None))
+                || link.is_some_and(|link| self.doomed.contains(&(netns.clone(), Some(link.to_owned()))))
         };
         let peer = match step {
-            Step::CreateLink { peer: Some(peer), .. } => needs(&peer.place, None),
+            Step::CreateLink { peer: Some(peer), .. } => needs(&peer.netns, None),
             _ => false,
         };
-        peer || needs(&step.place(), step.link())
+        peer || needs(&step.netns(), step.link())
     }
 
     pub(super) fn doom(&mut self, step: &Step) {
         match step {
             Step::CreateNamespace(_) => {
-                self.doomed.insert((step.place(), None));
+                self.doomed.insert((step.netns(), None));
             }
-            Step::CreateLink { place, name, peer, .. } => {
-                self.doomed.insert((place.clone(), Some(name.to_string())));
+            Step::CreateLink { netns, name, peer, .. } => {
+                self.doomed.insert((netns.clone(), Some(name.to_string())));
                 self.doomed
-                    .extend(peer.as_ref().map(|peer| (peer.place.clone(), Some(peer.name.to_string()))));
+                    .extend(peer.as_ref().map(|peer| (peer.netns.clone(), Some(peer.name.to_string()))));
             }
             _ => {}
         }
     }
 
     /// Moves the thread.
-    fn enter(&mut self, place: &Place) -> Result<(), NamespaceError> {
-        if self.here.as_ref() == Some(place) {
+    fn enter(&mut self, netns: &Netns) -> Result<(), NamespaceError> {
+        if self.here.as_ref() == Some(netns) {
             return Ok(());
         }
         self.here = None;
-        match self.open.get(place) {
+        match self.open.get(netns) {
             Some(open) => open.namespace.enter()?,
-            None if *place == Place::Host => self.host.enter()?,
-            None => open(place)?.enter()?,
+            None if *netns == Netns::Host => self.host.enter()?,
+            None => open(netns)?.enter()?,
         }
-        self.here = Some(place.clone());
+        self.here = Some(netns.clone());
         Ok(())
     }
 
-    fn at(&mut self, place: &Place) -> Result<&mut Open, Error> {
-        if !self.open.contains_key(place) {
-            self.enter(place)?;
+    fn at(&mut self, netns: &Netns) -> Result<&mut Open, Error> {
+        if !self.open.contains_key(netns) {
+            self.enter(netns)?;
         }
-        match self.open.entry(place.clone()) {
-            Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => {
+        match self.open.entry(netns.clone()) {
+            btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            btree_map::Entry::Vacant(entry) => {
                 // The thread is there now.
                 let (namespace, socket) = (Namespace::current()?, Socket::open()?);
                 Ok(entry.insert(Open { namespace, socket, links: HashMap::new() }))
@@ -122,46 +122,46 @@ impl Kernel {
         match step {
             Step::CreateNamespace(vni) => {
                 let mark = mark(&self.host)?;
-                let name = Place::segment_name(*vni);
-                self.enter(&Place::Host)?;
+                let name = Netns::segment_name(*vni);
+                self.enter(&Netns::Host)?;
                 // From here on the thread is in the new one, or in none that is known.
                 self.here = None;
                 weft_netlink::create_named(&name, || prepare_namespace(&mark))?;
-                self.here = Some(Place::Segment(*vni));
+                self.here = Some(Netns::Segment(*vni));
             }
             Step::DeleteNamespace(vni) => {
-                self.open.remove(&Place::Segment(*vni));
-                weft_netlink::delete_named(&Place::segment_name(*vni))?;
+                self.open.remove(&Netns::Segment(*vni));
+                weft_netlink::delete_named(&Netns::segment_name(*vni))?;
             }
-            Step::CreateLink { place, name, kind, alias, mac, mtu, peer } => {
+            Step::CreateLink { netns, name, kind, alias, mac, mtu, peer } => {
                 let link = NewLink { name: name.as_str(), mac: *mac, mtu: *mtu };
-                self.create(place, &link, kind, peer.as_ref())?;
-                self.at(place)?.set(name, LinkSetting::Alias(alias.clone()))?;
+                self.create(netns, &link, kind, peer.as_ref())?;
+                self.at(netns)?.set(name, LinkSetting::Alias(alias.clone()))?;
                 if let Some(peer) = peer {
-                    self.at(&peer.place)?.set(&peer.name, LinkSetting::Alias(alias.clone()))?;
+                    self.at(&peer.netns)?.set(&peer.name, LinkSetting::Alias(alias.clone()))?;
                 }
             }
-            Step::DeleteLink(place, name) => {
-                let at = self.at(place)?;
+            Step::DeleteLink(netns, name) => {
+                let at = self.at(netns)?;
                 let index = at.link(name)?;
                 at.links.remove(name.as_str());
                 at.socket.request(weft_netlink::delete_link(index))?;
             }
-            Step::SetLink(place, name, Change::Far(far)) => self.set_far(place, name, far)?,
-            Step::SetLink(place, name, change) => set(self.at(place)?, name, change)?,
-            Step::AddRoute(place, route) => {
-                let at = self.at(place)?;
+            Step::SetLink(netns, name, Change::Far(far)) => self.set_far(netns, name, far)?,
+            Step::SetLink(netns, name, change) => set(self.at(netns)?, name, change)?,
+            Step::AddRoute(netns, route) => {
+                let at = self.at(netns)?;
                 let link = at.link(&route.dev)?;
                 at.socket.request(weft_netlink::add_route(route.to, route.via, link, route.onlink))?;
             }
-            Step::DeleteRoute(place, route) => {
-                let at = self.at(place)?;
+            Step::DeleteRoute(netns, route) => {
+                let at = self.at(netns)?;
                 let link = at.link(&route.dev)?;
                 at.socket.request(weft_netlink::delete_route(route.to, route.via, link))?;
             }
-            Step::SetSysctl { place, key, value } => {
-                self.enter(place)?;
-                set_sysctl(place, key, value).map_err(Error::Other)?;
+            Step::SetSysctl { netns, key, value } => {
+                self.enter(netns)?;
+                set_sysctl(netns, key, value).map_err(Error::Other)?;
             }
             step => return Err(Error::Other(format!("this version cannot take the step \"{step}\""))),
         }
@@ -170,8 +170,8 @@ impl Kernel {
 
     /// Sets the end that an engine has, which calls it as it likes: it is known by the numbers that both ends have of each
     /// other. Its alias, others may change.
-    fn set_far(&mut self, place: &Place, name: &IfName, far: &Far) -> Result<(), Error> {
-        let near = self.at(place)?.socket.links()?.into_iter().find(|link| link.name == name.as_str());
+    fn set_far(&mut self, netns: &Netns, name: &IfName, far: &Far) -> Result<(), Error> {
+        let near = self.at(netns)?.socket.links()?.into_iter().find(|link| link.name == name.as_str());
         let Some((near, below)) = near.and_then(|near| Some((near.index, near.below?))) else {
             return Ok(());
         };
@@ -180,10 +180,10 @@ impl Kernel {
             Err(error) if error.is_gone() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        if self.at(place)?.socket.namespace_id(&there)? != below.namespace {
+        if self.at(netns)?.socket.namespace_id(&there)? != below.namespace {
             return Ok(());
         }
-        let there = match self.at(&Place::Container(far.netns.clone())) {
+        let there = match self.at(&Netns::Container(far.netns.clone())) {
             Ok(there) => there,
             Err(Error::Namespace(error)) if error.is_gone() => return Ok(()),
             Err(error) => return Err(error),
@@ -199,7 +199,7 @@ impl Kernel {
 
     fn create(
         &mut self,
-        place: &Place,
+        netns: &Netns,
         link: &NewLink<'_>,
         kind: &Kind,
         peer: Option<&Peer>,
@@ -207,20 +207,20 @@ impl Kernel {
         let request = match (kind, peer) {
             (Kind::Bridge, _) => link.bridge(),
             (Kind::Vxlan { vni, vtep, port }, _) => {
-                self.at(place)?;
+                self.at(netns)?;
                 let Self { open, host, .. } = self;
-                let at = open.get_mut(place).ok_or_else(|| NetlinkError::NoLink(link.name.to_owned()))?;
+                let at = open.get_mut(netns).ok_or_else(|| NetlinkError::NoLink(link.name.to_owned()))?;
                 link.vxlan(vni.get(), *vtep, *port, at.socket.namespace_id(host)?)
             }
             (Kind::Veth, Some(peer)) => {
                 let far = NewLink { name: peer.name.as_str(), mac: peer.mac, mtu: link.mtu };
-                let there = self.at(&peer.place)?;
+                let there = self.at(&peer.netns)?;
                 there.links.remove(far.name);
                 link.veth(&far, &there.namespace)
             }
             _ => return Err(Error::Other(format!("this version cannot make a {kind}"))),
         };
-        let at = self.at(place)?;
+        let at = self.at(netns)?;
         at.links.remove(link.name);
         Ok(at.socket.request(request)?)
     }
@@ -232,18 +232,18 @@ impl Kernel {
         let mut links = Vec::new();
         let mut bridges = BTreeSet::new();
         for step in steps {
-            if let Step::SetLink(place, name, Change::Up(true)) = step {
-                links.push((place.clone(), name.clone()));
-                if matches!(place, Place::Segment(_)) {
-                    bridges.insert((place.clone(), IfName::bridge()));
+            if let Step::SetLink(netns, name, Change::Up(true)) = step {
+                links.push((netns.clone(), name.clone()));
+                if matches!(netns, Netns::Segment(_)) {
+                    bridges.insert((netns.clone(), IfName::bridge()));
                 }
             }
         }
         // A bridge comes to life with its first port.
         links.extend(bridges);
-        for (place, name) in links {
+        for (netns, name) in links {
             // A step that failed has been reported.
-            let _ = self.at(&place).map(|at| at.socket.link_index(name.as_str()));
+            let _ = self.at(&netns).map(|at| at.socket.link_index(name.as_str()));
         }
     }
 
@@ -257,7 +257,7 @@ impl Kernel {
 
     fn delete_together(&mut self, steps: &[&Step]) -> Result<(), Error> {
         let Some(first) = steps.first() else { return Ok(()) };
-        let at = self.at(&first.place())?;
+        let at = self.at(&first.netns())?;
         let mut indexes = Vec::with_capacity(steps.len());
         for link in steps.iter().filter_map(|step| step.link()) {
             match at.index(link) {
@@ -272,7 +272,7 @@ impl Kernel {
     /// What links of one namespace hold, in one go.
     pub(super) fn entries(&mut self, steps: &[&Step]) -> Vec<Result<(), Error>> {
         let Some(first) = steps.first() else { return Vec::new() };
-        let at = match self.at(&first.place()) {
+        let at = match self.at(&first.netns()) {
             Ok(at) => at,
             Err(error) => {
                 let why = chain(&error);
@@ -289,11 +289,11 @@ impl Kernel {
     }
 }
 
-fn open(place: &Place) -> Result<Namespace, NamespaceError> {
-    match place {
-        Place::Host => Namespace::current(),
-        Place::Segment(vni) => Namespace::open(weft_netlink::named_path(&Place::segment_name(*vni))),
-        Place::Container(path) => Namespace::open(path),
+fn open(netns: &Netns) -> Result<Namespace, NamespaceError> {
+    match netns {
+        Netns::Host => Namespace::current(),
+        Netns::Segment(vni) => Namespace::open(weft_netlink::named_path(&Netns::segment_name(*vni))),
+        Netns::Container(path) => Namespace::open(path),
     }
 }
 
@@ -326,27 +326,29 @@ fn set(at: &mut Open, name: &IfName, change: &Change) -> Result<(), NetlinkError
 }
 
 fn entry(at: &mut Open, step: &Step) -> Result<Request, NetlinkError> {
-    let (name, thing, add) = match step {
-        Step::Add(_, name, thing) => (name, thing, true),
-        Step::Delete(_, name, thing) => (name, thing, false),
+    let (name, entry, add) = match step {
+        Step::Add(_, name, entry) => (name, entry, true),
+        Step::Delete(_, name, entry) => (name, entry, false),
         _ => return Err(NetlinkError::Malformed(format!("\"{step}\" is no entry"))),
     };
     let link = at.link(name)?;
-    Ok(match (thing, add) {
-        (Thing::Address(net), true) => weft_netlink::add_address(link, *net),
-        (Thing::Address(net), false) => weft_netlink::delete_address(link, *net),
-        (Thing::Fdb(mac, vtep), true) => weft_netlink::set_vxlan_forward(link, *mac, *vtep),
-        (Thing::Fdb(mac, vtep), false) => weft_netlink::delete_vxlan_forward(link, *mac, *vtep),
-        (Thing::Neighbour(ip, mac), true) => weft_netlink::set_neighbour(link, *ip, *mac),
-        (Thing::Neighbour(ip, _), false) => weft_netlink::delete_neighbour(link, *ip),
-        (Thing::Station(mac), true) if *name == IfName::bridge() => weft_netlink::set_own_station(link, *mac),
-        (Thing::Station(mac), true) => weft_netlink::set_station(link, *mac),
-        (Thing::Station(mac), false) => weft_netlink::delete_station(link, *mac),
+    Ok(match (entry, add) {
+        (Entry::Address(net), true) => weft_netlink::add_address(link, *net),
+        (Entry::Address(net), false) => weft_netlink::delete_address(link, *net),
+        (Entry::Fdb(mac, vtep), true) => weft_netlink::set_vxlan_forward(link, *mac, *vtep),
+        (Entry::Fdb(mac, vtep), false) => weft_netlink::delete_vxlan_forward(link, *mac, *vtep),
+        (Entry::Neighbour(ip, mac), true) => weft_netlink::set_neighbour(link, *ip, *mac),
+        (Entry::Neighbour(ip, _), false) => weft_netlink::delete_neighbour(link, *ip),
+        (Entry::LocalFdb(mac), true) if *name == IfName::bridge() => {
+            weft_netlink::set_own_local_fdb(link, *mac)
+        }
+        (Entry::LocalFdb(mac), true) => weft_netlink::set_local_fdb(link, *mac),
+        (Entry::LocalFdb(mac), false) => weft_netlink::delete_local_fdb(link, *mac),
     })
 }
 
-fn set_sysctl(place: &Place, key: &str, value: &str) -> Result<(), String> {
-    let forwarding = *place == Place::Host && (key == "ipv4/ip_forward" || key == "ipv6/conf/all/forwarding");
+fn set_sysctl(netns: &Netns, key: &str, value: &str) -> Result<(), String> {
+    let forwarding = *netns == Netns::Host && (key == "ipv4/ip_forward" || key == "ipv6/conf/all/forwarding");
     if forwarding && key.starts_with("ipv6/") {
         sysctl::keep_router_advertisements()?;
     }

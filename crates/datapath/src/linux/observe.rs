@@ -11,7 +11,7 @@ use weft_model::{EndpointId, IfName, Vni};
 use weft_netlink::{
     Address, Forward, LinkKind, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };
-use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Observed, Place, Port, Route, Target};
+use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Netns, Observed, Port, Route, Target};
 
 /// Reads everything of ours, and what `target` needs to know of others'. Leaves the calling thread in another
 /// network namespace.
@@ -19,42 +19,42 @@ pub(crate) fn observe(target: &Target) -> Result<Observed, DatapathError> {
     let nothing = Namespace::default();
     let mut observed = Observed::default();
     let mark = weft_netlink::Namespace::current().and_then(|host| mark(&host)).map_err(inaccessible)?;
-    let want = target.places.get(&Place::Host).unwrap_or(&nothing);
-    let host = read(&Place::Host, want).map_err(unreadable("the host's network"))?;
-    observed.places.insert(Place::Host, host);
+    let want = target.namespaces.get(&Netns::Host).unwrap_or(&nothing);
+    let host = read(&Netns::Host, want).map_err(unreadable("the host's network"))?;
+    observed.namespaces.insert(Netns::Host, host);
     observed.ruleset = netfilter::observe().map_err(unreadable("nftables"))?;
 
     for (vni, name) in segments().map_err(inaccessible)? {
-        let place = Place::Segment(vni);
-        let want = target.places.get(&place);
-        match segment(&place, &name, &mark, want.unwrap_or(&nothing)) {
+        let netns = Netns::Segment(vni);
+        let want = target.namespaces.get(&netns);
+        match segment(&netns, &name, &mark, want.unwrap_or(&nothing)) {
             Ok(Some(namespace)) => {
-                observed.places.insert(place, namespace);
+                observed.namespaces.insert(netns, namespace);
             }
             // Not there, or the empty file that a crash left. One that nothing wants is to be deleted.
             Ok(None) if want.is_none() => {
-                observed.places.insert(place, Namespace::default());
+                observed.namespaces.insert(netns, Namespace::default());
             }
             Ok(None) => {}
             Err(why) => {
-                observed.blocked.insert(place, why);
+                observed.blocked.insert(netns, why);
             }
         }
     }
-    for (place, want) in &target.places {
-        let Place::Container(path) = place else { continue };
+    for (netns, want) in &target.namespaces {
+        let Netns::Container(path) = netns else { continue };
         match weft_netlink::Namespace::open(path).and_then(|namespace| namespace.enter()) {
-            Ok(()) => match read(place, want) {
+            Ok(()) => match read(netns, want) {
                 Ok(namespace) => {
-                    observed.places.insert(place.clone(), namespace);
+                    observed.namespaces.insert(netns.clone(), namespace);
                 }
                 Err(error) => {
-                    observed.blocked.insert(place.clone(), format!("cannot read {place}: {}", chain(&error)));
+                    observed.blocked.insert(netns.clone(), format!("cannot read {netns}: {}", chain(&error)));
                 }
             },
             Err(error) if error.is_gone() => {}
             Err(error) => {
-                observed.blocked.insert(place.clone(), chain(&error));
+                observed.blocked.insert(netns.clone(), chain(&error));
             }
         }
     }
@@ -73,7 +73,7 @@ fn segments() -> Result<Vec<(Vni, String)>, NamespaceError> {
 }
 
 /// A segment's namespace; nothing if there is only an empty file, and the reason if it must be left alone.
-fn segment(place: &Place, name: &str, ours: &str, want: &Namespace) -> Result<Option<Namespace>, String> {
+fn segment(netns: &Netns, name: &str, ours: &str, want: &Namespace) -> Result<Option<Namespace>, String> {
     match weft_netlink::Namespace::open(weft_netlink::named_path(name)).and_then(|n| n.enter()) {
         Ok(()) => {}
         Err(error) if error.is_gone() => return Ok(None),
@@ -87,24 +87,24 @@ fn segment(place: &Place, name: &str, ours: &str, want: &Namespace) -> Result<Op
              {name}`) or give the network another VNI (`-o vni=`)"
         ));
     }
-    read(place, want).map(Some).map_err(unreadable)
+    read(netns, want).map(Some).map_err(unreadable)
 }
 
 /// Reads the namespace that the calling thread is in.
-fn read(place: &Place, want: &Namespace) -> Result<Namespace, NetlinkError> {
+fn read(netns: &Netns, want: &Namespace) -> Result<Namespace, NetlinkError> {
     let mut socket = Socket::open()?;
     let found = socket.links()?;
     let far_ends = far_ends(want, &found, &mut socket);
-    let (mut namespace, known) = links(place, want, found);
+    let (mut namespace, known) = links(netns, want, found);
     for (name, far) in far_ends {
         namespace.links.entry(name).and_modify(|link| link.far = Some(far));
     }
     addresses(&mut namespace, &known, want, socket.addresses()?);
-    if matches!(place, Place::Segment(_)) {
+    if matches!(netns, Netns::Segment(_)) {
         forwards(&mut namespace, &known, socket.forwards()?);
     }
     // In a container they are its own business.
-    if !matches!(place, Place::Container(_)) && !known.ours.is_empty() {
+    if !matches!(netns, Netns::Container(_)) && !known.ours.is_empty() {
         neighbours(&mut namespace, &known, socket.neighbours()?);
     }
     routes(&mut namespace, &known, socket.routes(Some(PROTOCOL))?);
@@ -129,8 +129,8 @@ fn far_ends(want: &Namespace, found: &[weft_netlink::Link], socket: &mut Socket)
 }
 
 /// What a namespace is of which the kernel says this.
-pub(crate) fn interpret(place: &Place, want: &Namespace, heard: Heard) -> Namespace {
-    let (mut namespace, known) = links(place, want, heard.links);
+pub(crate) fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namespace {
+    let (mut namespace, known) = links(netns, want, heard.links);
     addresses(&mut namespace, &known, want, heard.addresses);
     forwards(&mut namespace, &known, heard.forwards);
     neighbours(&mut namespace, &known, heard.neighbours);
@@ -157,14 +157,14 @@ impl Known {
 }
 
 /// A namespace with its links alone.
-fn links(place: &Place, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Namespace, Known) {
+fn links(netns: &Netns, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Namespace, Known) {
     let mut namespace = Namespace::default();
     let bridge = found.iter().find(|link| link.name == IfName::bridge().as_str()).map(|link| link.index);
     let names = found.iter().map(|link| (link.index, link.name.clone())).collect();
     let mut ours = HashMap::new();
     for found in found {
         let Ok(name) = found.name.parse::<IfName>() else { continue };
-        if is_ours(place, &found) {
+        if is_ours(netns, &found) {
             ours.insert(found.index, name.clone());
             namespace.links.insert(name, link(found, bridge));
         } else if want.links.contains_key(&name) {
@@ -176,20 +176,20 @@ fn links(place: &Place, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Na
 
 /// Whether weft made a link: in a segment's namespace, which is marked as a whole, by its name; elsewhere by
 /// its name and its alias.
-fn is_ours(place: &Place, link: &weft_netlink::Link) -> bool {
+fn is_ours(netns: &Netns, link: &weft_netlink::Link) -> bool {
     let owner = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
     let endpoint = owner.and_then(|owner| owner.parse::<EndpointId>().ok());
-    match place {
-        Place::Host => {
+    match netns {
+        Netns::Host => {
             let vni = link.name.strip_prefix("weft-").and_then(|vni| vni.parse::<Vni>().ok());
             let waiting = endpoint.is_some_and(|id| link.name == IfName::for_engine(&id).as_str());
             vni.is_some() && owner.is_some() || waiting
         }
-        Place::Segment(_) => match link.name.as_str() {
+        Netns::Segment(_) => match link.name.as_str() {
             "br0" | "vxlan0" | "uplink0" => true,
             name => name.len() == 13 && name.starts_with('p') && link.kind == LinkKind::Veth,
         },
-        Place::Container(_) => endpoint.is_some() || link.kind == LinkKind::Loopback,
+        Netns::Container(_) => endpoint.is_some() || link.kind == LinkKind::Loopback,
     }
 }
 
@@ -253,11 +253,11 @@ fn forwards(namespace: &mut Namespace, known: &Known, found: Vec<Forward>) {
             // Other addresses of its own come and go with ports.
             None if entry.own => {
                 if link.kind == Kind::Bridge && link.mac == Some(entry.mac) {
-                    link.stations.insert(entry.mac);
+                    link.local_fdb.insert(entry.mac);
                 }
             }
             None => {
-                link.stations.insert(entry.mac);
+                link.local_fdb.insert(entry.mac);
             }
         }
     }

@@ -3,7 +3,7 @@
 
 mod meddling;
 
-use meddling::{Meddling, meddle, meddling, place};
+use meddling::{Meddling, meddle, meddling, netns};
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,8 +12,8 @@ use std::{
 };
 use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, Vni};
 use weft_plan::{
-    Attachment, Change, Desired, Kind, Link, Namespace, Observed, Outer, Place, Port, Publish, Remote,
-    RulesetMark, Segment, Step, Target, Thing, plan,
+    Attachment, Change, Desired, Entry, Kind, Link, Namespace, Netns, Observed, Outer, Port, Publish, Remote,
+    RulesetMark, Segment, Step, Target, plan,
 };
 
 const VNIS: [u32; 3] = [256, 257, 258];
@@ -136,9 +136,9 @@ prop_compose! {
 
 /// A host with three containers and nothing of ours.
 fn kernel() -> Observed {
-    let containers = (0..3).map(|n| (Place::Container(container(n)), Namespace::of_container()));
+    let containers = (0..3).map(|n| (Netns::Container(container(n)), Namespace::of_container()));
     Observed {
-        places: containers.chain([(Place::Host, Namespace::default())]).collect(),
+        namespaces: containers.chain([(Netns::Host, Namespace::default())]).collect(),
         ..Observed::default()
     }
 }
@@ -151,7 +151,7 @@ fn observe(kernel: &Observed, desired: &Desired) -> Observed {
     };
     let wanted: BTreeSet<PathBuf> = desired.attachments.values().filter_map(netns).collect();
     let mut observed = kernel.clone();
-    observed.places.retain(|place, _| !matches!(place, Place::Container(path) if !wanted.contains(path)));
+    observed.namespaces.retain(|netns, _| !matches!(netns, Netns::Container(path) if !wanted.contains(path)));
     observed
 }
 
@@ -159,8 +159,8 @@ fn observe(kernel: &Observed, desired: &Desired) -> Observed {
 fn seen(kernel: &Observed, desired: &Desired) -> Observed {
     let mut seen = observe(kernel, desired);
     let target = Target::of(desired);
-    for (place, namespace) in &mut seen.places {
-        let want = target.places.get(place).cloned().unwrap_or_default();
+    for (netns, namespace) in &mut seen.namespaces {
+        let want = target.namespaces.get(netns).cloned().unwrap_or_default();
         namespace.foreign_routes.retain(|to, _| want.routes.iter().any(|route| route.to == *to));
         namespace.sysctls.retain(|key, _| want.sysctls.contains_key(key));
     }
@@ -168,19 +168,19 @@ fn seen(kernel: &Observed, desired: &Desired) -> Observed {
 }
 
 /// The ends that engines have, of the pairs whose other ends are where they should be.
-fn handed_over(kernel: &Observed, desired: &Desired) -> Vec<(Place, IfName, Link)> {
-    let of_alias = |place: &Place, id: &EndpointId| {
-        let links = kernel.places.get(place).into_iter().flat_map(|namespace| &namespace.links);
+fn handed_over(kernel: &Observed, desired: &Desired) -> Vec<(Netns, IfName, Link)> {
+    let of_alias = |netns: &Netns, id: &EndpointId| {
+        let links = kernel.namespaces.get(netns).into_iter().flat_map(|namespace| &namespace.links);
         let alias = Some(format!("weft {id}"));
         links.filter(move |(_, link)| link.alias == alias).map(|(name, link)| (name.clone(), link.clone()))
     };
     let mut all = Vec::new();
     for (id, attachment) in desired.attachments.iter().filter(|(_, attachment)| attachment.is_handed_over()) {
-        let inner = of_alias(&Place::Segment(attachment.vni), id).any(|(name, _)| name == IfName::port(id));
+        let inner = of_alias(&Netns::Segment(attachment.vni), id).any(|(name, _)| name == IfName::port(id));
         if inner && desired.segments.contains_key(&attachment.vni) {
-            let outside = kernel.places.keys().filter(|place| !matches!(place, Place::Segment(_)));
+            let outside = kernel.namespaces.keys().filter(|netns| !matches!(netns, Netns::Segment(_)));
             all.extend(
-                outside.flat_map(|place| of_alias(place, id).map(|(name, link)| (place.clone(), name, link))),
+                outside.flat_map(|netns| of_alias(netns, id).map(|(name, link)| (netns.clone(), name, link))),
             );
         }
     }
@@ -221,21 +221,21 @@ proptest! {
         reach(&mut kernel, &before)?;
         meddlings.into_iter().for_each(|meddling| meddle(&mut kernel, meddling));
         reach(&mut kernel, &Desired::default())?;
-        for (place, namespace) in &kernel.places {
-            prop_assert!(!matches!(place, Place::Segment(_)));
+        for (netns, namespace) in &kernel.namespaces {
+            prop_assert!(!matches!(netns, Netns::Segment(_)));
             let ours = namespace.links.keys().filter(|name| **name != IfName::loopback()).count();
-            prop_assert_eq!((ours, namespace.routes.len()), (0, 0), "in {}", place);
+            prop_assert_eq!((ours, namespace.routes.len()), (0, 0), "in {}", netns);
         }
         prop_assert_eq!(kernel.ruleset, None);
     }
 
     #[test]
     fn what_was_seen_for_one_suffices_for_another_or_does_not(
-        before in desired(), after in desired(), foreign in vec((place(), select(&VNIS[..])), 0..3),
+        before in desired(), after in desired(), foreign in vec((netns(), select(&VNIS[..])), 0..3),
     ) {
         let mut kernel = kernel();
-        for (place, number) in foreign {
-            meddle(&mut kernel, Meddling::ForeignRoute(place, address(number, 1, false).trunc()));
+        for (netns, number) in foreign {
+            meddle(&mut kernel, Meddling::ForeignRoute(netns, address(number, 1, false).trunc()));
         }
         reach(&mut kernel, &before)?;
         let seen = seen(&kernel, &before);
@@ -249,15 +249,15 @@ proptest! {
     fn what_must_be_left_alone_is(before in desired(), after in desired(), number in select(&VNIS[..])) {
         let mut kernel = kernel();
         reach(&mut kernel, &before)?;
-        let place = Place::Segment(vni(number));
+        let netns = Netns::Segment(vni(number));
         let mut observed = observe(&kernel, &after);
-        observed.places.remove(&place);
-        observed.blocked = BTreeMap::from([(place.clone(), "cannot be read".to_owned())]);
+        observed.namespaces.remove(&netns);
+        observed.blocked = BTreeMap::from([(netns.clone(), "cannot be read".to_owned())]);
         let plan = plan(&after, &observed);
         let uplink = IfName::uplink(vni(number));
         for step in &plan.steps {
-            prop_assert!(step.place() != place && step.link() != Some(uplink.as_str()), "{}", step);
+            prop_assert!(step.netns() != netns && step.link() != Some(uplink.as_str()), "{}", step);
         }
-        prop_assert_eq!(plan.problems.iter().any(|p| p.place == place), after.segments.contains_key(&vni(number)));
+        prop_assert_eq!(plan.problems.iter().any(|p| p.netns == netns), after.segments.contains_key(&vni(number)));
     }
 }

@@ -6,24 +6,24 @@ use super::*;
 #[derive(Debug, Clone)]
 pub(super) enum Meddling {
     Take(Step),
-    ForeignLink(Place, IfName),
-    ForeignRoute(Place, IpNet),
+    ForeignLink(Netns, IfName),
+    ForeignRoute(Netns, IpNet),
     LoseContainer(usize),
     /// An engine takes what waits for it into a container, or gives it back.
-    Move(usize, Place, Place, IfName),
-    Replace(Place, IfName),
-    LeavePort(Place, IfName),
-    LoseRoutes(Place),
-    LoseSysctls(Place),
+    Move(usize, Netns, Netns, IfName),
+    Replace(Netns, IfName),
+    LeavePort(Netns, IfName),
+    LoseRoutes(Netns),
+    LoseSysctls(Netns),
     Ruleset(Option<RulesetMark>),
-    Append(Place, MacAddr, IpAddr),
+    Append(Netns, MacAddr, IpAddr),
 }
 
-pub(super) fn place() -> impl Strategy<Value = Place> {
+pub(super) fn netns() -> impl Strategy<Value = Netns> {
     prop_oneof![
-        Just(Place::Host),
-        select(&VNIS[..]).prop_map(|number| Place::Segment(vni(number))),
-        (0usize..3).prop_map(|n| Place::Container(container(n))),
+        Just(Netns::Host),
+        select(&VNIS[..]).prop_map(|number| Netns::Segment(vni(number))),
+        (0usize..3).prop_map(|n| Netns::Container(container(n))),
     ]
 }
 
@@ -44,15 +44,15 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn thing() -> impl Strategy<Value = Thing> {
+fn entry() -> impl Strategy<Value = Entry> {
     (select(&VNIS[..]), 1u8..15, any::<bool>(), vtep(), 0u8..4).prop_map(|(number, host, v6, vtep, kind)| {
         let net = address(number, host, v6);
         let mac = MacAddr::for_ip(address(number, host, false).addr());
         match kind {
-            0 => Thing::Address(net),
-            1 => Thing::Fdb(mac, vtep),
-            2 => Thing::Neighbour(net.addr(), mac),
-            _ => Thing::Station(mac),
+            0 => Entry::Address(net),
+            1 => Entry::Fdb(mac, vtep),
+            2 => Entry::Neighbour(net.addr(), mac),
+            _ => Entry::LocalFdb(mac),
         }
     })
 }
@@ -60,79 +60,79 @@ fn thing() -> impl Strategy<Value = Thing> {
 pub(super) fn meddling() -> impl Strategy<Value = Meddling> {
     let mac = select(&VNIS[..]).prop_map(|number| MacAddr::for_ip(address(number, 10, false).addr()));
     prop_oneof![
-        (place(), link()).prop_map(|(p, l)| Meddling::Take(Step::DeleteLink(p, l))),
-        (place(), link(), change()).prop_map(|(p, l, c)| Meddling::Take(Step::SetLink(p, l, c))),
-        (place(), link(), thing()).prop_map(|(p, l, t)| Meddling::Take(Step::Add(p, l, t))),
-        (place(), link(), thing()).prop_map(|(p, l, t)| Meddling::Take(Step::Delete(p, l, t))),
+        (netns(), link()).prop_map(|(p, l)| Meddling::Take(Step::DeleteLink(p, l))),
+        (netns(), link(), change()).prop_map(|(p, l, c)| Meddling::Take(Step::SetLink(p, l, c))),
+        (netns(), link(), entry()).prop_map(|(p, l, t)| Meddling::Take(Step::Add(p, l, t))),
+        (netns(), link(), entry()).prop_map(|(p, l, t)| Meddling::Take(Step::Delete(p, l, t))),
         select(&VNIS[..]).prop_map(|n| Meddling::Take(Step::DeleteNamespace(vni(n)))),
-        (place(), link()).prop_map(|(p, l)| Meddling::ForeignLink(p, l)),
-        (place(), select(&VNIS[..]))
+        (netns(), link()).prop_map(|(p, l)| Meddling::ForeignLink(p, l)),
+        (netns(), select(&VNIS[..]))
             .prop_map(|(p, n)| Meddling::ForeignRoute(p, address(n, 1, false).trunc())),
         (0usize..3).prop_map(Meddling::LoseContainer),
-        (0usize..6, place(), place(), link())
+        (0usize..6, netns(), netns(), link())
             .prop_map(|(n, from, to, name)| Meddling::Move(n, from, to, name)),
-        (place(), link()).prop_map(|(p, l)| Meddling::Replace(p, l)),
-        (place(), link()).prop_map(|(p, l)| Meddling::LeavePort(p, l)),
-        place().prop_map(Meddling::LoseRoutes),
-        place().prop_map(Meddling::LoseSysctls),
+        (netns(), link()).prop_map(|(p, l)| Meddling::Replace(p, l)),
+        (netns(), link()).prop_map(|(p, l)| Meddling::LeavePort(p, l)),
+        netns().prop_map(Meddling::LoseRoutes),
+        netns().prop_map(Meddling::LoseSysctls),
         any::<bool>().prop_map(|gone| {
             Meddling::Ruleset((!gone).then(|| RulesetMark { comment: "weft 0".to_owned(), rules: 1 }))
         }),
-        (place(), mac, vtep()).prop_map(|(p, m, v)| Meddling::Append(p, m, v)),
+        (netns(), mac, vtep()).prop_map(|(p, m, v)| Meddling::Append(p, m, v)),
     ]
 }
 
 /// Moves the end of an endpoint's pair that is not in a segment, as engines do.
-fn move_link(kernel: &mut Observed, n: usize, from: &Place, to: Place, name: IfName) {
+fn move_link(kernel: &mut Observed, n: usize, from: &Netns, to: Netns, name: IfName) {
     let alias = Some(format!("weft {}", endpoint(n)));
     let is_taken = |namespace: &Namespace| namespace.links.contains_key(&name);
-    if [from, &to].iter().any(|place| matches!(place, Place::Segment(_)))
-        || kernel.places.get(&to).is_none_or(is_taken)
+    if [from, &to].iter().any(|netns| matches!(netns, Netns::Segment(_)))
+        || kernel.namespaces.get(&to).is_none_or(is_taken)
     {
         return;
     }
-    let Some(namespace) = kernel.places.get_mut(from) else { return };
+    let Some(namespace) = kernel.namespaces.get_mut(from) else { return };
     let old = namespace.links.iter().find(|(_, link)| link.alias == alias).map(|(old, _)| old.clone());
     let link = old.and_then(|old| {
         namespace.routes.retain(|route| route.dev != old);
         namespace.links.remove(&old)
     });
-    kernel.places.entry(to).or_default().links.extend(link.map(|link| (name, link)));
+    kernel.namespaces.entry(to).or_default().links.extend(link.map(|link| (name, link)));
 }
 
 pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
     let mut at =
-        |place: &Place, f: &dyn Fn(&mut Namespace)| kernel.places.get_mut(place).into_iter().for_each(f);
+        |netns: &Netns, f: &dyn Fn(&mut Namespace)| kernel.namespaces.get_mut(netns).into_iter().for_each(f);
     match meddling {
         Meddling::Take(Step::DeleteLink(_, name)) if name == IfName::loopback() => {}
         // Who meddles may be refused, as everybody.
         Meddling::Take(step) => {
             let _ = kernel.take(&step);
         }
-        Meddling::ForeignLink(place, link) => at(&place, &|namespace| {
-            let possible = link != IfName::loopback() && !matches!(place, Place::Segment(_));
+        Meddling::ForeignLink(netns, link) => at(&netns, &|namespace| {
+            let possible = link != IfName::loopback() && !matches!(netns, Netns::Segment(_));
             if possible && !namespace.links.contains_key(&link) {
                 namespace.foreign_links.insert(link.clone());
             }
         }),
-        Meddling::ForeignRoute(place, to) => at(&place, &|namespace| {
+        Meddling::ForeignRoute(netns, to) => at(&netns, &|namespace| {
             if namespace.routes.iter().all(|route| route.to != to) {
                 namespace.foreign_routes.insert(to, "eth9".to_owned());
             }
         }),
         Meddling::LoseContainer(n) => {
-            let place = Place::Container(container(n));
+            let netns = Netns::Container(container(n));
             let links: Vec<IfName> = kernel
-                .places
-                .get(&place)
+                .namespaces
+                .get(&netns)
                 .map_or_else(Vec::new, |namespace| namespace.links.keys().cloned().collect());
             for name in links {
-                kernel.take(&Step::DeleteLink(place.clone(), name)).unwrap();
+                kernel.take(&Step::DeleteLink(netns.clone(), name)).unwrap();
             }
-            kernel.places.remove(&place);
+            kernel.namespaces.remove(&netns);
         }
         Meddling::Move(n, from, to, name) => move_link(kernel, n, &from, to, name),
-        Meddling::Replace(place, link) => at(&place, &|namespace| {
+        Meddling::Replace(netns, link) => at(&netns, &|namespace| {
             if matches!(link.as_str(), "br0" | "vxlan0")
                 && let Some(link) = namespace.links.get_mut(&link)
             {
@@ -140,16 +140,16 @@ pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
                 (link.fdb, link.neighbours) = Default::default();
             }
         }),
-        Meddling::LeavePort(place, link) => at(&place, &|namespace| {
+        Meddling::LeavePort(netns, link) => at(&netns, &|namespace| {
             if let Some(link) = namespace.links.get_mut(&link) {
                 link.port = None;
-                link.stations.clear();
+                link.local_fdb.clear();
             }
         }),
-        Meddling::LoseRoutes(place) => at(&place, &|namespace| namespace.routes.clear()),
-        Meddling::LoseSysctls(place) => at(&place, &|namespace| namespace.sysctls.clear()),
+        Meddling::LoseRoutes(netns) => at(&netns, &|namespace| namespace.routes.clear()),
+        Meddling::LoseSysctls(netns) => at(&netns, &|namespace| namespace.sysctls.clear()),
         Meddling::Ruleset(mark) => kernel.ruleset = mark,
-        Meddling::Append(place, mac, vtep) => at(&place, &|namespace| {
+        Meddling::Append(netns, mac, vtep) => at(&netns, &|namespace| {
             if let Some(link) = namespace.links.get_mut(&IfName::vxlan()) {
                 link.fdb.entry(mac).or_default().insert(vtep);
             }

@@ -6,7 +6,7 @@ use weft_model::{ClusterId, Extra};
 
 /// Where a store is: what its URL says, but for how it is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct StoreLocation {
     /// What kind of store it is.
     kind: String,
     /// Its servers; the file of an embedded one.
@@ -15,7 +15,7 @@ pub struct Place {
     root: String,
 }
 
-impl Place {
+impl StoreLocation {
     /// The place of a store that is called `description` ([`Store::describe`](weft_store::Store::describe)), under `root`.
     pub fn new(description: &str, root: &str) -> Self {
         let (kind, servers) = match description.split_once("://") {
@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let servers = self.servers.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         let prefix = self.prefix();
@@ -67,7 +67,7 @@ pub struct Home {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterId>,
     /// Its store, as it was found last.
-    pub store: Place,
+    pub store: StoreLocation,
     /// Fields of later versions.
     #[serde(flatten)]
     pub extra: Extra,
@@ -77,8 +77,8 @@ pub struct Home {
 mod tests {
     use super::*;
 
-    fn place(description: &str) -> Place {
-        Place::new(description, "weft/v1/")
+    fn place(description: &str) -> StoreLocation {
+        StoreLocation::new(description, "weft/v1/")
     }
 
     #[test]
@@ -88,7 +88,7 @@ mod tests {
         assert!(three.is_same(&place("consul+tls://a:8500")));
         assert!(!three.is_same(&place("consul://d:8500")));
         assert!(!three.is_same(&place("etcd://a:8500")));
-        assert!(!three.is_same(&Place::new("consul://a:8500", "wfet/v1/")));
+        assert!(!three.is_same(&StoreLocation::new("consul://a:8500", "wfet/v1/")));
         let file = place("embedded:/var/lib/weft/store.redb");
         assert!(file.is_here() && !three.is_here());
         assert!(file.is_same(&file) && !file.is_same(&place("embedded:/srv/store.redb")));
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn what_an_earlier_version_wrote_is_understood() {
-        let parsed = Place::parse("consul://a:8500,b:8500 prod/v1/");
-        assert_eq!(parsed, Some(Place::new("consul://a:8500,b:8500", "prod/v1/")));
-        assert_eq!(Place::parse("nonsense"), None);
+        let parsed = StoreLocation::parse("consul://a:8500,b:8500 prod/v1/");
+        assert_eq!(parsed, Some(StoreLocation::new("consul://a:8500,b:8500", "prod/v1/")));
+        assert_eq!(StoreLocation::parse("nonsense"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which cluster a store has, and whether it is this host's. Decides, and does nothing.
 
-use super::home::{Home, Place};
+use super::home::{Home, StoreLocation};
 use std::collections::BTreeSet;
 use weft_model::{ClusterId, NetworkId};
 
@@ -10,7 +10,7 @@ pub(super) struct Situation<'s> {
     /// Where this host is at home; `None` if it never was anywhere.
     pub(super) home: Option<&'s Home>,
     /// Where the store is.
-    pub(super) store: &'s Place,
+    pub(super) store: &'s StoreLocation,
     /// How many endpoints this host has.
     pub(super) endpoints: usize,
     /// The networks that it knows, or its engine has.
@@ -97,7 +97,7 @@ pub(super) fn decide(situation: &Situation<'_>) -> Decision {
     }
 }
 
-fn nonsense(store: &Place) -> String {
+fn nonsense(store: &StoreLocation) -> String {
     format!(
         "which cluster is in {store} cannot be read there, in the key `cluster`: another program, or a later version of \
          weft, wrote it. Mend it, or put --cluster-store right"

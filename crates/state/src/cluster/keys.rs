@@ -9,10 +9,11 @@ impl Cluster {
     pub fn keys(&self, keyspace: &Keyspace) -> u64 {
         let of_nodes = self.nodes.len() + self.live.len() + self.calls.len() + self.latest.len();
         let of_networks = self.networks.len() + self.names.len() + self.vnis.len();
-        let of_pools =
-            self.cursors.len() + self.holds.len() + self.claims.values().map(BTreeMap::len).sum::<usize>();
+        let of_pools = self.cursors.len()
+            + self.reserved_pools.len()
+            + self.claims.values().map(BTreeMap::len).sum::<usize>();
         let endpoints = self.endpoints.values().map(|endpoints| endpoints.len()).sum::<usize>();
-        let of_store = [self.epoch.is_some(), self.rebuilt.is_some(), self.identity.is_some()];
+        let of_store = [self.lineage.is_some(), self.rebuilt.is_some(), self.identity.is_some()];
         let of_store = of_store.into_iter().filter(|is_there| *is_there).count();
         let unknown = self.unknown.keys().filter(|key| !self.unreadable.contains_key(*key));
         // What could be read once is kept as it was then.
@@ -31,10 +32,10 @@ impl Cluster {
             Key::Name(name) => self.names.contains_key(name),
             Key::Vni(vni) => self.vnis.contains_key(vni),
             Key::Cursor(pool) => self.cursors.contains_key(pool),
-            Key::Hold(pool) => self.holds.contains_key(pool),
+            Key::PoolReservation(pool) => self.reserved_pools.contains_key(pool),
             Key::Claim(pool, address) => self.is_claimed(*pool, *address),
             Key::Endpoint(network, id) => self.endpoint_on(network, id).is_some(),
-            Key::Epoch => self.epoch.is_some(),
+            Key::Lineage => self.lineage.is_some(),
             Key::Rebuilt => self.rebuilt.is_some(),
             Key::Cluster => self.identity.is_some(),
         }

@@ -29,7 +29,7 @@ fn ids() -> (NetworkId, EndpointId) {
 }
 
 #[test]
-fn events_and_snapshots_lead_to_the_same_picture() {
+fn events_and_snapshots_lead_to_the_same_view() {
     let (network, id) = ids();
     let key = Key::Endpoint(network, id);
     let put = entry(&key, endpoint("nginx_01"), 1);
@@ -114,7 +114,7 @@ fn every_key_counts_once() {
     let mut entries = vec![
         foreign,
         entry(&key, endpoint("a"), 2),
-        entry(&Key::Epoch, b"garbage".to_vec(), 2),
+        entry(&Key::Lineage, b"garbage".to_vec(), 2),
         entry(&Key::Latest("host1".parse().unwrap()), b"garbage".to_vec(), 2),
     ];
     let written = [Key::Name("overlay".parse().unwrap()), Key::Vni("256".parse().unwrap())];

@@ -19,14 +19,15 @@ impl Cluster {
             .cursors
             .iter()
             .map(|(pool, last)| (Key::Cursor(*pool), Cursor { last: *last, extra: Extra::new() }.to_json()));
-        let holds = self.holds.iter().map(|(pool, hold)| (Key::Hold(*pool), hold.to_json()));
+        let reservations =
+            self.reserved_pools.iter().map(|(pool, hold)| (Key::PoolReservation(*pool), hold.to_json()));
         let endpoints =
             self.all_endpoints().map(|(network, id, e)| (Key::Endpoint(*network, *id), e.to_json()));
-        let epoch = self.epoch.iter().map(|epoch| (Key::Epoch, epoch.to_json()));
+        let lineage = self.lineage.iter().map(|lineage| (Key::Lineage, lineage.to_json()));
         let rebuilt = self.rebuilt.iter().map(|rebuilt| (Key::Rebuilt, rebuilt.to_json()));
         let identity = self.identity.iter().map(|identity| (Key::Cluster, identity.to_json()));
-        let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(holds);
-        let of_all = epoch.chain(rebuilt).chain(identity);
+        let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(reservations);
+        let of_all = lineage.chain(rebuilt).chain(identity);
         nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(of_all)
     }
 }

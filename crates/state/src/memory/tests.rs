@@ -23,8 +23,11 @@ fn cluster() -> Cluster {
             include_str!("../../../model/tests/golden/ipam.json"),
         ),
         (Key::Cursor(pool), include_str!("../../../model/tests/golden/cursor.json")),
-        (Key::Hold("10.0.9.0/24".parse().unwrap()), include_str!("../../../model/tests/golden/hold.json")),
-        (Key::Epoch, include_str!("../../../model/tests/golden/epoch.json")),
+        (
+            Key::PoolReservation("10.0.9.0/24".parse().unwrap()),
+            include_str!("../../../model/tests/golden/hold.json"),
+        ),
+        (Key::Lineage, include_str!("../../../model/tests/golden/epoch.json")),
         (Key::Rebuilt, include_str!("../../../model/tests/golden/rebuilt.json")),
         (Key::Cluster, include_str!("../../../model/tests/golden/cluster.json")),
     ];

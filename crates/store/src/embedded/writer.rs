@@ -4,7 +4,7 @@ use super::{
     OpenError, Shared,
     file::{self, SaveError},
 };
-use crate::state::{Changes, Draft};
+use crate::state::{Changes, Overlay};
 use redb::Database;
 use std::{
     io,
@@ -42,8 +42,8 @@ pub(super) struct NotWritten {
 
 /// Tells its caller what became of a change.
 type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
-/// Drafts a change.
-type Job = Box<dyn FnOnce(&mut Draft<'_>) -> Answer + Send>;
+/// Overlays a change.
+type Job = Box<dyn FnOnce(&mut Overlay<'_>) -> Answer + Send>;
 
 /// The writer's thread, which ends, and closes the file, when this is dropped.
 #[derive(Debug)]
@@ -73,14 +73,14 @@ impl Writer {
         Ok((Self { jobs: Some(jobs), thread: Some(thread) }, shared))
     }
 
-    /// Has `work` draft changes; its result comes when they are on the disk.
+    /// Has `work` overlay changes; its result comes when they are on the disk.
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Draft<'_>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Overlay<'_>) -> T + Send + 'static,
     ) -> oneshot::Receiver<Result<T, Failure>> {
         let (done, answer) = oneshot::channel();
-        let job: Job = Box::new(move |draft| {
-            let result = work(draft);
+        let job: Job = Box::new(move |overlay| {
+            let result = work(overlay);
             // A caller who does not wait any more needs no answer.
             Box::new(move |saved| drop(done.send(saved.map(|()| result))))
         });
@@ -126,7 +126,7 @@ impl Thread {
                 }
                 continue;
             }
-            let (changes, answers) = self.draft(jobs);
+            let (changes, answers) = self.overlay(jobs);
             let saved = self.save(changes);
             for answer in answers {
                 answer(saved.clone());
@@ -151,12 +151,12 @@ impl Thread {
         }
     }
 
-    fn draft(&self, jobs: Vec<Job>) -> (Changes, Vec<Answer>) {
+    fn overlay(&self, jobs: Vec<Job>) -> (Changes, Vec<Answer>) {
         let state = self.shared.read();
-        let mut draft = Draft::new(&state, Instant::now());
-        draft.end_overdue_sessions();
-        let answers = jobs.into_iter().map(|job| job(&mut draft)).collect();
-        (draft.finish(), answers)
+        let mut overlay = Overlay::new(&state, Instant::now());
+        overlay.end_overdue_sessions();
+        let answers = jobs.into_iter().map(|job| job(&mut overlay)).collect();
+        (overlay.finish(), answers)
     }
 
     /// Writes changes, and shows them to readers.
@@ -208,10 +208,10 @@ impl Thread {
         Failure::NotWritten(NotWritten { path: self.path.clone(), reason: error.to_string() })
     }
 
-    /// Answers a job that cannot be done. What it drafts goes nowhere.
+    /// Answers a job that cannot be done. What it overlays goes nowhere.
     fn refuse(&self, job: Job, failure: &Failure) {
         let state = self.shared.read();
-        let answer = job(&mut Draft::new(&state, Instant::now()));
+        let answer = job(&mut Overlay::new(&state, Instant::now()));
         answer(Err(failure.clone()));
     }
 }

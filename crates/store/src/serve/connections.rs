@@ -7,7 +7,7 @@ use rustix::net::sockopt;
 use std::{sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use weft_http::{Place, attentive, each_connection};
+use weft_http::{Slot, attentive, each_connection};
 
 /// The most connections at a time. An agent holds two or three: enough for a thousand of them.
 const MAX_CONNECTIONS: usize = 4096;
@@ -20,16 +20,16 @@ const UNREAD_DEADLINE_MS: u32 = 30_000;
 pub(super) async fn accept(listener: TcpListener, router: Router) {
     let end = CancellationToken::new();
     let _dropped = end.clone().drop_guard();
-    let converse = |stream, place| {
+    let converse = |stream, slot| {
         let (end, router) = (end.clone(), router.clone());
         async move {
-            end.run_until_cancelled_owned(serve(stream, router, place)).await;
+            end.run_until_cancelled_owned(serve(stream, router, slot)).await;
         }
     };
     each_connection(listener, MAX_CONNECTIONS, Duration::ZERO, &CancellationToken::new(), converse).await;
 }
 
-async fn serve(stream: TcpStream, router: Router, place: Arc<Place>) {
+async fn serve(stream: TcpStream, router: Router, slot: Arc<Slot>) {
     // A client that stops reading, or is gone without a word, ends by this (tcp(7), TCP_USER_TIMEOUT).
     let limited = sockopt::set_tcp_user_timeout(&stream, UNREAD_DEADLINE_MS);
     if let Err(error) = limited.map_err(std::io::Error::from).and_then(|()| stream.set_nodelay(true)) {
@@ -39,12 +39,12 @@ async fn serve(stream: TcpStream, router: Router, place: Arc<Place>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
-        .serve_connection(TokioIo::new(stream), attentive(router, &place));
+        .serve_connection(TokioIo::new(stream), attentive(router, &slot));
     tokio::select! {
         biased;
         ended = connection => if let Err(error) = ended {
             tracing::debug!(%error, "a connection to the store broke");
         },
-        () = place.wanted() => tracing::debug!("a silent connection to the store made room for another"),
+        () = slot.wanted() => tracing::debug!("a silent connection to the store made room for another"),
     }
 }

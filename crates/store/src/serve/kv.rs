@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     EmbeddedStore, SessionId,
-    state::{Bind, Draft, State, Write},
+    state::{Bind, Overlay, State, Write},
 };
 use axum::{
     Json,
@@ -132,7 +132,8 @@ pub(super) async fn put(
         return Err(Error::bad("Missing key name"));
     }
     let value = body(request).await?.to_vec();
-    let done = store.change("put", move |draft| draft.attempt(|draft| write(draft, &key, value, writing)));
+    let done =
+        store.change("put", move |overlay| overlay.attempt(|overlay| write(overlay, &key, value, writing)));
     match done.await? {
         Ok(()) => Ok(Json(true)),
         Err(NotDone::ByCondition) => Ok(Json(false)),
@@ -145,15 +146,15 @@ enum NotDone {
     NoSession,
 }
 
-fn write(draft: &mut Draft<'_>, key: &str, value: Vec<u8>, writing: Writing) -> Result<(), NotDone> {
-    let held = draft.get(key);
+fn write(overlay: &mut Overlay<'_>, key: &str, value: Vec<u8>, writing: Writing) -> Result<(), NotDone> {
+    let held = overlay.get(key);
     if writing.cas.is_some_and(|index| index != held.map_or(0, |record| record.modified)) {
         return Err(NotDone::ByCondition);
     }
     let bound = held.and_then(|record| record.session.clone());
     let bind = match (writing.acquire.map(SessionId), writing.release.map(SessionId)) {
         (Some(session), _) => {
-            if draft.session(&session).is_none() {
+            if overlay.session(&session).is_none() {
                 return Err(NotDone::NoSession);
             }
             if bound.is_some_and(|bound| bound != session) {
@@ -165,7 +166,7 @@ fn write(draft: &mut Draft<'_>, key: &str, value: Vec<u8>, writing: Writing) -> 
         (None, Some(_)) => return Err(NotDone::ByCondition),
         (None, None) => Bind::Keep,
     };
-    draft.put(key, Write { value, flags: writing.flags, bind });
+    overlay.put(key, Write { value, flags: writing.flags, bind });
     Ok(())
 }
 
@@ -182,15 +183,15 @@ pub(super) async fn delete(
     if recurse && writing.cas.is_some() {
         return Err(Error::bad("Conflicting flags: ?cas and ?recurse"));
     }
-    let done = store.change("delete", move |draft| {
-        draft.attempt(|draft| {
+    let done = store.change("delete", move |overlay| {
+        overlay.attempt(|overlay| {
             // As in Consul, a key that is gone already was deleted.
-            let held = draft.get(&key).map(|record| record.modified);
+            let held = overlay.get(&key).map(|record| record.modified);
             if held.is_some_and(|held| writing.cas.is_some_and(|index| index != held)) {
                 return Err(());
             }
-            let keys = if recurse { draft.keys(&key) } else { BTreeSet::from([key]) };
-            keys.iter().for_each(|key| draft.delete(key));
+            let keys = if recurse { overlay.keys(&key) } else { BTreeSet::from([key]) };
+            keys.iter().for_each(|key| overlay.delete(key));
             Ok(())
         })
     });

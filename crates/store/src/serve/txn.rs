@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     MAX_OPS, SessionId,
-    state::{Bind, Draft, Record, Write},
+    state::{Bind, Overlay, Record, Write},
 };
 use axum::{
     Json,
@@ -83,7 +83,7 @@ pub(super) async fn put(State(store): Store, request: Request) -> Result<Respons
         return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
     }
     let steps = ops.into_iter().map(|op| Step::new(op.kv)).collect::<Result<Vec<_>, _>>()?;
-    let done = store.change("txn", move |draft| draft.attempt(|draft| carry_out(draft, &steps)));
+    let done = store.change("txn", move |overlay| overlay.attempt(|overlay| carry_out(overlay, &steps)));
     Ok(match done.await? {
         Ok(results) => Json(Answer { results: Some(results), errors: None }).into_response(),
         Err(errors) => {
@@ -118,10 +118,10 @@ impl Step {
     }
 }
 
-fn carry_out(draft: &mut Draft<'_>, steps: &[Step]) -> Result<Vec<Shown>, Vec<Failed>> {
+fn carry_out(overlay: &mut Overlay<'_>, steps: &[Step]) -> Result<Vec<Shown>, Vec<Failed>> {
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for (op_index, step) in steps.iter().enumerate() {
-        match step.run(draft) {
+        match step.run(overlay) {
             Ok(shown) => results.extend(shown),
             Err(what) => errors.push(Failed { op_index, what }),
         }
@@ -131,9 +131,9 @@ fn carry_out(draft: &mut Draft<'_>, steps: &[Step]) -> Result<Vec<Shown>, Vec<Fa
 
 impl Step {
     /// Carries out one operation, in Consul's words if it fails (`agent/consul/state/txn.go`, `txnKVS`).
-    fn run(&self, draft: &mut Draft<'_>) -> Result<Option<Shown>, String> {
+    fn run(&self, overlay: &mut Overlay<'_>) -> Result<Option<Shown>, String> {
         let key = &self.kv.key;
-        let held = draft.get(key).map(AsRef::as_ref);
+        let held = overlay.get(key).map(AsRef::as_ref);
         let index = held.map_or(0, |record| record.modified);
         let stale = || Err(format!("failed to set key {key:?}, index is stale"));
         match self.kv.verb {
@@ -141,14 +141,14 @@ impl Step {
                 let record = held.ok_or_else(|| format!("key {key:?} doesn't exist"))?;
                 return Ok(Some(Shown { kv: Pair::new(key, record) }));
             }
-            Verb::Set => self.write(draft, Bind::Keep),
-            Verb::Cas if index == self.kv.index => self.write(draft, Bind::Keep),
+            Verb::Set => self.write(overlay, Bind::Keep),
+            Verb::Cas if index == self.kv.index => self.write(overlay, Bind::Keep),
             Verb::Cas => return stale(),
             Verb::Lock => {
-                self.may_lock(draft, held)?;
-                self.write(draft, Bind::To(self.session.clone()));
+                self.may_lock(overlay, held)?;
+                self.write(overlay, Bind::To(self.session.clone()));
             }
-            Verb::Unlock if is_bound_to(held, &self.session) => self.write(draft, Bind::Release),
+            Verb::Unlock if is_bound_to(held, &self.session) => self.write(overlay, Bind::Release),
             Verb::Unlock => return Err(format!("failed to unlock key {key:?}, isn't held by this session")),
             Verb::CheckIndex if held.is_some() && index == self.kv.index => {}
             Verb::CheckIndex => {
@@ -161,14 +161,14 @@ impl Step {
             Verb::DeleteCas if held.is_some() && index != self.kv.index => {
                 return Err(format!("failed to delete key {key:?}, index is stale"));
             }
-            Verb::Delete | Verb::DeleteCas => draft.delete(key),
-            Verb::DeleteTree => draft.keys(key).iter().for_each(|key| draft.delete(key)),
+            Verb::Delete | Verb::DeleteCas => overlay.delete(key),
+            Verb::DeleteTree => overlay.keys(key).iter().for_each(|key| overlay.delete(key)),
         }
-        Ok(draft.get(key).map(|record| Shown { kv: Pair::without_value(key, record) }))
+        Ok(overlay.get(key).map(|record| Shown { kv: Pair::without_value(key, record) }))
     }
 
-    fn may_lock(&self, draft: &Draft<'_>, held: Option<&Record>) -> Result<(), String> {
-        if draft.session(&self.session).is_none() {
+    fn may_lock(&self, overlay: &Overlay<'_>, held: Option<&Record>) -> Result<(), String> {
+        if overlay.session(&self.session).is_none() {
             return Err(format!("failed session lookup: invalid session {:?}", self.session.0));
         }
         let bound = held.and_then(|record| record.session.as_ref());
@@ -178,9 +178,9 @@ impl Step {
         Ok(())
     }
 
-    fn write(&self, draft: &mut Draft<'_>, bind: Bind) {
+    fn write(&self, overlay: &mut Overlay<'_>, bind: Bind) {
         let write = Write { value: self.value.clone(), flags: self.kv.flags, bind };
-        draft.put(&self.kv.key, write);
+        overlay.put(&self.kv.key, write);
     }
 }
 

@@ -1,27 +1,27 @@
 //! The trait's transactions, by the rules of [`Op`].
 
-use super::{Bind, Draft, Record, Write};
+use super::{Bind, Overlay, Record, Write};
 use crate::{Condition, Op, SessionId, Txn};
 
 /// Carries out `txn`, or says which keys' conditions do not hold.
-pub(crate) fn commit(draft: &mut Draft<'_>, txn: &Txn) -> Result<(), Vec<String>> {
-    draft.attempt(|draft| {
+pub(crate) fn commit(overlay: &mut Overlay<'_>, txn: &Txn) -> Result<(), Vec<String>> {
+    overlay.attempt(|overlay| {
         let mut conflicts = Vec::new();
         for op in &txn.ops {
-            if !may(draft, op) {
+            if !may(overlay, op) {
                 conflicts.push(op.key().to_owned());
             } else if conflicts.is_empty() {
-                carry_out(draft, op);
+                carry_out(overlay, op);
             }
         }
         if conflicts.is_empty() { Ok(()) } else { Err(conflicts) }
     })
 }
 
-fn may(draft: &Draft<'_>, op: &Op) -> bool {
-    let held = draft.get(op.key()).map(AsRef::as_ref);
+fn may(overlay: &Overlay<'_>, op: &Op) -> bool {
+    let held = overlay.get(op.key()).map(AsRef::as_ref);
     let free = match op {
-        Op::Put { session: Some(session), .. } => may_bind(draft, held, session),
+        Op::Put { session: Some(session), .. } => may_bind(overlay, held, session),
         _ => true,
     };
     free && holds(op.condition(), held)
@@ -35,18 +35,18 @@ fn holds(condition: Condition, held: Option<&Record>) -> bool {
     }
 }
 
-fn may_bind(draft: &Draft<'_>, held: Option<&Record>, session: &SessionId) -> bool {
+fn may_bind(overlay: &Overlay<'_>, held: Option<&Record>, session: &SessionId) -> bool {
     let bound = held.and_then(|record| record.session.as_ref());
-    draft.session(session).is_some() && bound.is_none_or(|bound| bound == session)
+    overlay.session(session).is_some() && bound.is_none_or(|bound| bound == session)
 }
 
-fn carry_out(draft: &mut Draft<'_>, op: &Op) {
+fn carry_out(overlay: &mut Overlay<'_>, op: &Op) {
     match op {
         Op::Check { .. } => {}
         Op::Put { key, value, session, .. } => {
             let bind = session.clone().map_or(Bind::Keep, Bind::To);
-            draft.put(key, Write { value: value.clone(), flags: 0, bind });
+            overlay.put(key, Write { value: value.clone(), flags: 0, bind });
         }
-        Op::Delete { key, .. } => draft.delete(key),
+        Op::Delete { key, .. } => overlay.delete(key),
     }
 }

@@ -51,7 +51,7 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn keys(&self) -> Vec<String> {
         let listed = self.world.host(1).run(&["consul", "kv", "get", "-keys", "-separator=", "weft/v1/"]);
-        // Nodes stay, and the cluster does; the epoch is a counter.
+        // Nodes stay, and the cluster does; the lineage is a counter.
         let others =
             ["weft/v1/nodes/", "weft/v1/live/", "weft/v1/latest/", "weft/v1/epoch", "weft/v1/cluster"];
         let of_networks = listed.lines().filter(|key| !others.iter().any(|other| key.starts_with(other)));

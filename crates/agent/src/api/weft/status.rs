@@ -3,9 +3,7 @@
 use crate::{
     api::{Core, reply::Reply},
     logs::Trouble,
-    report::{
-        AgreementStatus, Down, EngineStatus, Fenced, NetworkStatus, Round, Standing, Status, StoreStatus,
-    },
+    report::{Down, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
 };
 use axum::{Json, extract::State};
 use std::time::Duration;
@@ -36,7 +34,7 @@ fn report(status: Status) -> v1::Status {
         leaving: status.leaving,
         unknown_keys: status.unknown_keys,
         down: status.down.into_iter().map(down).collect(),
-        agreement: status.agreement.map(agreement),
+        agreement: status.kernel.map(kernel),
         fenced: status.fenced.into_iter().map(fenced).collect(),
         round: status.round.map(round),
         problems: status.problems,
@@ -73,20 +71,20 @@ fn down(Down { node, since, expires, expired }: Down) -> v1::Down {
     v1::Down { node, since, expires, expired }
 }
 
-fn agreement(AgreementStatus { at, error, networks, host }: AgreementStatus) -> v1::Agreement {
-    let network = |NetworkStatus { id, name, endpoints, mtu, standing: how }| v1::NetworkAgreement {
+fn kernel(KernelStatus { at, error, networks, host }: KernelStatus) -> v1::KernelDrift {
+    let network = |NetworkStatus { id, name, endpoints, mtu, drift: how }| v1::NetworkDrift {
         id,
         name,
         endpoints,
         mtu,
-        standing: standing(how),
+        standing: drift(how),
     };
     let networks = networks.into_iter().map(network).collect();
-    v1::Agreement { at, error, networks, host: standing(host) }
+    v1::KernelDrift { at, error, networks, host: drift(host) }
 }
 
-fn standing(Standing { differences, agreed, differs_since }: Standing) -> v1::Standing {
-    v1::Standing {
+fn drift(Drift { differences, agreed, differs_since }: Drift) -> v1::Drift {
+    v1::Drift {
         agrees: differences.is_empty(),
         missing: differences.missing,
         extra: differences.extra,

@@ -13,18 +13,18 @@ use weft_model::{Claim, Endpoint, EndpointId, Extra, Key, Keyspace, Network, Net
 use weft_state::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
-    loss::{Lack, behind},
+    loss::{Loss, behind},
 };
 use weft_store::{Condition, Txn};
 
 /// What the store should have, and has.
-pub(super) struct Loss {
+pub(super) struct Recovery {
     /// What it had when this node last saw it whole.
     pub(super) remembered: Arc<Cluster>,
     /// What it says now.
-    pub(super) remains: Arc<Cluster>,
+    pub(super) stored: Arc<Cluster>,
     /// What that lacked at first, or at any time since.
-    pub(super) lack: Lack,
+    pub(super) loss: Loss,
     /// What this node has.
     pub(super) journal: LocalEndpoints,
 }
@@ -39,7 +39,7 @@ pub(super) struct SoFar<'c> {
     /// for.
     pub(super) patient: bool,
     /// The start of a transaction that takes pools.
-    pub(super) epoch: Txn,
+    pub(super) lineage: Txn,
 }
 
 /// What there is to do about what is this node's own, and about networks.
@@ -53,10 +53,10 @@ pub(super) struct Own {
     pub(super) waits: bool,
 }
 
-impl Loss {
+impl Recovery {
     /// Compares what is this node's own.
     pub(super) fn own(&self, config: &AgentConfig, keyspace: &Keyspace, so_far: SoFar<'_>) -> Own {
-        let mut planning = Planning { config, keyspace, loss: self, so_far, plan: Own::default() };
+        let mut planning = Planning { config, keyspace, recovery: self, so_far, plan: Own::default() };
         planning.networks();
         planning.own_endpoints();
         planning.plan
@@ -69,18 +69,18 @@ impl Loss {
         keyspace: &Keyspace,
         restored: &BTreeSet<EndpointId>,
     ) -> (Vec<Txn>, BTreeSet<EndpointId>) {
-        if !self.lack.is_any() {
+        if !self.loss.is_any() {
             return Default::default();
         }
-        let (known, remains) = (&self.remembered, &self.remains);
-        let behind: BTreeSet<_> = behind(known, remains).collect();
+        let (known, stored) = (&self.remembered, &self.stored);
+        let behind: BTreeSet<_> = behind(known, stored).collect();
         // Also those that the store only takes for up. Where nothing else is lacking, what was removed since stays so.
-        let times = remains.times_rebuilt();
+        let times = stored.times_rebuilt();
         let absent = |node: &NodeName| {
-            remains.live.get(node).is_none_or(|(live, _)| live.rebuilt < times)
-                && (self.lack.endpoints || behind.contains(node))
+            stored.live.get(node).is_none_or(|(live, _)| live.rebuilt < times)
+                && (self.loss.endpoints || behind.contains(node))
         };
-        let nodes = known.nodes.iter().filter(|(name, _)| absent(name) && !remains.nodes.contains_key(*name));
+        let nodes = known.nodes.iter().filter(|(name, _)| absent(name) && !stored.nodes.contains_key(*name));
         let nodes = nodes.map(|(name, node)| {
             let key = keyspace.path(&Key::Node(name.clone()));
             Txn::new().put(key, node.to_json(), Condition::Absent)
@@ -88,9 +88,9 @@ impl Loss {
         let mut txns: Vec<Txn> = nodes.collect();
         let mut ids = BTreeSet::new();
         let was_removed =
-            |node: &NodeName, id| remains.nodes.get(node).is_some_and(|n| n.removed.contains(id));
+            |node: &NodeName, id| stored.nodes.get(node).is_some_and(|n| n.removed.contains(id));
         for (network, id, endpoint) in known.all_endpoints().filter(|(_, _, e)| absent(&e.node)) {
-            if remains.endpoint(id).is_none()
+            if stored.endpoint(id).is_none()
                 && !was_removed(&endpoint.node, id)
                 && !restored.contains(id)
                 && let Some(txn) = self.endpoint(keyspace, *network, *id, endpoint)
@@ -109,14 +109,14 @@ impl Loss {
         id: EndpointId,
         endpoint: &Endpoint,
     ) -> Option<Txn> {
-        let there = self.remains.networks.get(&network)?;
+        let there = self.stored.networks.get(&network)?;
         let key = keyspace.path(&Key::Endpoint(network, id));
         let mut txn = Txn::new()
             .check(keyspace.path(&Key::Network(network)), Condition::Unchanged(there.modified))
             .put(key, endpoint.to_json(), Condition::Absent);
         for address in endpoint.addresses() {
             let pool = there.subnet_of(address)?.pool;
-            match self.remains.claim(pool, address) {
+            match self.stored.claim(pool, address) {
                 Some(claim) if claim.endpoint == id => {}
                 Some(_) => return None,
                 None => {
@@ -133,7 +133,7 @@ impl Loss {
 struct Planning<'l> {
     config: &'l AgentConfig,
     keyspace: &'l Keyspace,
-    loss: &'l Loss,
+    recovery: &'l Recovery,
     so_far: SoFar<'l>,
     plan: Own,
 }
@@ -145,27 +145,27 @@ impl Planning<'_> {
 
     /// Networks, with their ids and VNIs: all that are remembered, or those that this node serves.
     fn networks(&mut self) {
-        let loss = self.loss;
-        let served = loss.journal.values().filter(|local| local.fenced.is_none());
+        let recovery = self.recovery;
+        let served = recovery.journal.values().filter(|local| local.fenced.is_none());
         let mut missing: BTreeMap<NetworkId, &Network> =
             served.map(|local| (local.network_id, &local.network)).collect();
-        if self.loss.lack.networks {
-            let known = loss.remembered.networks.iter();
+        if self.recovery.loss.networks {
+            let known = recovery.remembered.networks.iter();
             // Who removes one that was put back remembers more than this node does.
             let lost =
                 known.filter(|(id, network)| !network.removing && !self.so_far.found_again.contains(*id));
             missing.extend(lost.map(|(id, network)| (*id, &**network)));
         }
-        missing.retain(|id, _| !loss.remains.networks.contains_key(id));
+        missing.retain(|id, _| !recovery.stored.networks.contains_key(id));
         let mut restored = Vec::new();
         for (id, network) in missing {
-            match in_the_way(&loss.remains, id, network) {
+            match in_the_way(&recovery.stored, id, network) {
                 Some(obstacle) => self.plan.waits |= self.goes(&obstacle),
                 None => restored.push(self.network(id, network)),
             }
         }
         // Each bundle takes pools: only the first can be carried out on what was seen.
-        let mut bundles = Txn::bundles(&self.so_far.epoch, restored).into_iter();
+        let mut bundles = Txn::bundles(&self.so_far.lineage, restored).into_iter();
         self.plan.txns.extend(bundles.next());
         self.plan.waits |= bundles.next().is_some();
     }
@@ -179,11 +179,11 @@ impl Planning<'_> {
         let restored = Network { removing: false, ..network.clone() };
         let mut txn = Txn::new().put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
         // What is there is its own: another's would be in the way.
-        if !self.loss.remains.names.contains_key(&network.name) {
+        if !self.recovery.stored.names.contains_key(&network.name) {
             txn = txn.put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent);
         }
         for vni in network.segments().into_iter().map(|segment| segment.vni) {
-            if !self.loss.remains.vnis.contains_key(&vni) {
+            if !self.recovery.stored.vnis.contains_key(&vni) {
                 txn = txn.put(self.path(&Key::Vni(vni)), id.to_json(), Condition::Absent);
             }
         }
@@ -193,7 +193,7 @@ impl Planning<'_> {
     /// This node's endpoints: every claim is made anew, so that others know that it is no relic.
     fn own_endpoints(&mut self) {
         let mut confirmations = Vec::new();
-        for (id, local) in self.loss.journal.iter().filter(|(_, local)| local.fenced.is_none()) {
+        for (id, local) in self.recovery.journal.iter().filter(|(_, local)| local.fenced.is_none()) {
             let confirmation = match self.was_removed(*id, local) {
                 true => Confirmation::CutOff(WHY.to_owned()),
                 false => self.confirmation(*id, local),
@@ -210,16 +210,16 @@ impl Planning<'_> {
 
     /// Whether somebody took it off its network while this node was away.
     fn was_removed(&self, id: EndpointId, local: &LocalEndpoint) -> bool {
-        let remains = &self.loss.remains;
-        let me = remains.nodes.get(&self.config.node_name);
-        remains.endpoint_on(&local.network_id, &id).is_none() && me.is_some_and(|me| me.removed.contains(&id))
+        let stored = &self.recovery.stored;
+        let me = stored.nodes.get(&self.config.node_name);
+        stored.endpoint_on(&local.network_id, &id).is_none() && me.is_some_and(|me| me.removed.contains(&id))
     }
 
     fn confirmation(&self, id: EndpointId, local: &LocalEndpoint) -> Confirmation {
-        let (remains, times) = (&self.loss.remains, self.loss.remains.times_rebuilt());
-        let Some(network) = remains.networks.get(&local.network_id) else {
+        let (stored, times) = (&self.recovery.stored, self.recovery.stored.times_rebuilt());
+        let Some(network) = stored.networks.get(&local.network_id) else {
             // It is about to be put back, unless it cannot be.
-            return match in_the_way(remains, local.network_id, &local.network) {
+            return match in_the_way(stored, local.network_id, &local.network) {
                 Some(obstacle) if !self.goes(&obstacle) => Confirmation::CutOff(obstacle.why),
                 _ => Confirmation::Waits,
             };
@@ -228,36 +228,34 @@ impl Planning<'_> {
             return Confirmation::Waits;
         }
         let key = self.path(&Key::Endpoint(local.network_id, id));
-        let stored = remains.endpoint_on(&local.network_id, &id);
-        let mut confirmed = stored.is_some_and(|stored| **stored == local.endpoint);
+        let ours = stored.endpoint_on(&local.network_id, &id);
+        let mut confirmed = ours.is_some_and(|ours| **ours == local.endpoint);
         let mut txn = Txn::new()
             .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
-            .put(key, local.endpoint.to_json(), Condition::as_seen(stored.map(|stored| stored.modified)));
+            .put(key, local.endpoint.to_json(), Condition::as_seen(ours.map(|ours| ours.modified)));
         for (address, subnet) in local.subnets() {
-            let claim = remains.claim(subnet.pool, address);
+            let claim = stored.claim(subnet.pool, address);
             match claim {
                 Some(claim) if claim.endpoint != id => {
-                    let leftover = is_leftover(claim, &self.config.node_name, &self.loss.journal);
+                    let leftover = is_leftover(claim, &self.config.node_name, &self.recovery.journal);
                     if claim.rebuilt >= times && !leftover {
                         return Confirmation::CutOff(format!(
                             "address {address} went to an endpoint of node {} when the store was rebuilt",
                             claim.node
                         ));
                     }
-                    if self.so_far.patient
-                        && remains.is_up(&claim.node)
-                        && claim.node != self.config.node_name
+                    if self.so_far.patient && stored.is_up(&claim.node) && claim.node != self.config.node_name
                     {
                         return Confirmation::Waits;
                     }
                     // Without any other sign that the store went back, it is rather this node that is behind.
-                    if !(self.loss.lack.endpoints || self.loss.lack.latest || leftover) {
+                    if !(self.recovery.loss.endpoints || self.recovery.loss.latest || leftover) {
                         return Confirmation::CutOff(format!(
                             "address {address} is an endpoint's of node {} in the store",
                             claim.node
                         ));
                     }
-                    if let Some(relic) = remains.endpoint_on(&local.network_id, &claim.endpoint) {
+                    if let Some(relic) = stored.endpoint_on(&local.network_id, &claim.endpoint) {
                         let key = self.path(&Key::Endpoint(local.network_id, claim.endpoint));
                         txn = txn.delete(key, Condition::Unchanged(relic.modified));
                     }

@@ -17,7 +17,7 @@ impl Driver {
         if let Some(pool) = pool.filter(|pool| self.shared.being_created(*pool).is_some()) {
             return Ok(Reply::Pool(PoolId(pool)));
         }
-        let pool = self.engines.hold_pool(pool, request.v6).await?;
+        let pool = self.engines.reserve_pool(pool, request.v6).await?;
         self.shared.set_range(pool, request.sub_pool);
         Ok(Reply::Pool(PoolId(pool)))
     }
@@ -52,7 +52,7 @@ impl Driver {
             wanted => match self.grant(pool, wanted).await {
                 // The reason that lasts, where there is one.
                 Err(error) => Err(self.shared.refusal(pool).map_or(error, Error::conflict)),
-                granted => granted.map(Reply::Address),
+                reserved => reserved.map(Reply::Address),
             },
         }
     }
@@ -68,14 +68,14 @@ impl Driver {
             () = self.stands_for_another(pool) => {
                 Error::conflict(format!("the network of subnet {pool} stands for another, which has no such address"))
             }
-            granted = self.engines.grant_address(pool, wanted) => match granted {
+            reserved = self.engines.reserve_address(pool, wanted) => match reserved {
                 Err(error) if error.kind == Kind::Conflict && wanted.is_none() => error,
                 result => return result,
             },
         };
         for other in self.shared.pools_beside(pool) {
             if wanted.is_none_or(|wanted| other.contains(&wanted))
-                && let Ok(address) = self.engines.grant_address(other, wanted).await
+                && let Ok(address) = self.engines.reserve_address(other, wanted).await
             {
                 return Ok(address);
             }

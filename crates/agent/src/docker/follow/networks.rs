@@ -72,14 +72,14 @@ impl<'f> Networks<'f> {
     }
 
     async fn go_round(mut self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
-        let mut picture = self.follower.core.picture.clone();
+        let mut view = self.follower.core.view.clone();
         self.list().await?;
         let mut listed = Instant::now();
         loop {
             // Marked as seen before it is read: what changes from here on wakes the next round.
             // What is only remembered, or is being put back, is nothing to change an engine by.
-            let now = picture.borrow_and_update().clone();
-            let cluster = now.cluster.filter(|_| !now.remembered && now.remains.is_none());
+            let now = view.borrow_and_update().clone();
+            let cluster = now.cluster.filter(|_| !now.remembered && now.stored.is_none());
             if let Some(cluster) = cluster
                 && self.round(&cluster).await
             {
@@ -89,7 +89,7 @@ impl<'f> Networks<'f> {
             let due = self.attempts.next().map_or(period, |next| next.min(period));
             // Each branch is cancel-safe: a watch keeps its change, and so do the news.
             tokio::select! {
-                Ok(()) = picture.changed() => {}
+                Ok(()) = view.changed() => {}
                 networks = news.take() => for id in networks {
                     self.look_at(id).await?;
                 },

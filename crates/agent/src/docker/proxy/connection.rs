@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
-use weft_http::{Place, attend};
+use weft_http::{Slot, attend};
 use weft_state::error::chain;
 
 /// How long a client may take to send a request's headers, and to think before it: as the engine lets it
@@ -37,7 +37,7 @@ struct HandedOver;
 /// Serves a client until it goes.
 pub(super) async fn converse(
     stream: UnixStream,
-    place: Arc<Place>,
+    slot: Arc<Slot>,
     proxy: Arc<Proxy>,
     shutdown: CancellationToken,
 ) {
@@ -45,7 +45,7 @@ pub(super) async fn converse(
     let takeover = Arc::new(Mutex::new(None));
     let service = service_fn(|request: Request<Incoming>| {
         let answer = |request| answer(request, Arc::clone(&proxy), Arc::clone(&takeover));
-        Box::pin(attend(Arc::clone(&place), request.map(Body::new), answer))
+        Box::pin(attend(Arc::clone(&slot), request.map(Body::new), answer))
     });
     let mut connection = http1::Builder::new()
         .auto_date_header(false)
@@ -62,7 +62,7 @@ pub(super) async fn converse(
             biased;
             ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
             () = hang_up.wait() => return,
-            () = place.wanted() => return,
+            () = slot.wanted() => return,
             () = shutdown.cancelled(), if !stopping => {
                 stopping = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
@@ -73,7 +73,7 @@ pub(super) async fn converse(
     match (taken, ended) {
         (Some(engine), _) => {
             // What is said in it, and how seldom, is none of ours.
-            place.answering();
+            slot.answering();
             let parts = connection.into_parts();
             let client = End { stream: parts.io.into_inner(), said: parts.read_buf };
             tunnel::join(client, &hang_up, engine).await;

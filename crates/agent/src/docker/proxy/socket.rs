@@ -51,7 +51,7 @@ pub(crate) async fn serve(path: PathBuf, socket: Socket, proxy: Proxy, shutdown:
         // While it is still ours.
         removal.carry_out();
     };
-    let converse = |stream, place| converse(stream, place, Arc::clone(&proxy), shutdown.clone());
+    let converse = |stream, slot| converse(stream, slot, Arc::clone(&proxy), shutdown.clone());
     let answer = weft_http::each_connection(socket, connections_at_once(), END_WITHIN, &shutdown, converse);
     tokio::join!(admit, answer);
 }

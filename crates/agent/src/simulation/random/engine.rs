@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{path::PathBuf, sync::Arc};
 use weft_datapath::Fake;
 use weft_model::{EndpointId, IfName, MacAddr};
-use weft_plan::Place;
+use weft_plan::Netns;
 
 /// Where the sandboxes of an engine are.
 const SANDBOXES: &str = "/run/docker/netns";
@@ -93,7 +93,7 @@ impl World {
         for node in &self.nodes {
             let core = node.core();
             // After a reboot, engines start when the agent is ready.
-            core.holds_its_place().await;
+            core.owns_its_node().await;
             for endpoint in core.endpoints_of_engines() {
                 let promised =
                     lock(&self.ledger).endpoints.get(&endpoint.id).is_some_and(|e| e.fate == Fate::Here);
@@ -108,7 +108,7 @@ impl World {
 
 impl Starting {
     async fn go(self, core: &Core) -> Result<Option<crate::report::EndpointView>, Error> {
-        let address = core.grant(self.pool, None).await?;
+        let address = core.reserve_address(self.pool, None).await?;
         if !self.joins {
             return Ok(None);
         }
@@ -140,10 +140,10 @@ impl Starting {
 
     /// Moves the interface into the container and sets it up.
     fn take(&self, interface: &IfName, address: IpNet) {
-        let (place, name) = (Place::Container(self.sandbox.clone()), IfName::container(0));
-        self.kernel.move_link((&Place::Host, interface), (&place, &name));
+        let (place, name) = (Netns::Container(self.sandbox.clone()), IfName::container(0));
+        self.kernel.move_link((&Netns::Host, interface), (&place, &name));
         self.kernel.kernel(|kernel| {
-            let namespace = kernel.places.get_mut(&place);
+            let namespace = kernel.namespaces.get_mut(&place);
             if let Some(link) = namespace.and_then(|namespace| namespace.links.get_mut(&name)) {
                 link.up = true;
                 link.addresses.insert(address);

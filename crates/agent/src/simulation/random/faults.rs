@@ -6,7 +6,7 @@ use rand::RngExt;
 use std::time::Duration;
 use tokio::time::sleep;
 use weft_datapath::Faults;
-use weft_plan::{Observed, Place, Step};
+use weft_plan::{Netns, Observed, Step};
 use weft_store::{MemoryStore, Store};
 
 impl World {
@@ -58,7 +58,7 @@ impl World {
         }
         self.nodes[node].kernel.kernel(|kernel| {
             *kernel = Observed::default();
-            kernel.places.insert(Place::Host, Default::default());
+            kernel.namespaces.insert(Netns::Host, Default::default());
         });
         self.nodes[node].have_others();
         self.nodes[node].count_boot();
@@ -140,7 +140,7 @@ impl World {
             }
             1 => {
                 kernel.kernel(|kernel| {
-                    let all = kernel.places.iter().filter(|(place, _)| **place != Place::Host);
+                    let all = kernel.namespaces.iter().filter(|(place, _)| **place != Netns::Host);
                     let links = all.flat_map(|(place, n)| n.links.keys().map(|l| (place.clone(), l.clone())));
                     let links: Vec<_> = links.filter(|(_, link)| link.as_str() != "lo").collect();
                     if !links.is_empty() {
@@ -152,8 +152,8 @@ impl World {
             }
             _ => {
                 kernel.kernel(|kernel| {
-                    let first = kernel.places.keys().find_map(|place| match place {
-                        Place::Segment(vni) => Some(*vni),
+                    let first = kernel.namespaces.keys().find_map(|place| match place {
+                        Netns::Segment(vni) => Some(*vni),
                         _ => None,
                     });
                     if let Some(vni) = first {

@@ -2,19 +2,19 @@
 
 use crate::simulation::Node;
 use weft_model::IfName;
-use weft_plan::{Kind, Link, Place};
+use weft_plan::{Kind, Link, Netns};
 
 impl Node {
     /// Somebody else has a bridge here.
     pub(super) fn have_others(&self) {
         self.kernel.kernel(|kernel| {
-            let host = kernel.places.entry(Place::Host).or_default();
+            let host = kernel.namespaces.entry(Netns::Host).or_default();
             host.links.insert(name(), theirs());
         });
     }
 
     pub(super) fn spares_others(&self) -> Result<(), String> {
-        let there = self.kernel.kernel(|kernel| kernel.places[&Place::Host].links.get(&name()).cloned());
+        let there = self.kernel.kernel(|kernel| kernel.namespaces[&Netns::Host].links.get(&name()).cloned());
         if there.as_ref() == Some(&theirs()) {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use weft_model::{ClusterId, EndpointId, Keyspace, NodeName};
-use weft_plan::{Link, Place};
+use weft_plan::{Link, Netns};
 use weft_state::{cluster::Cluster, journal::LocalEndpoints};
 use weft_store::Store;
 
@@ -58,7 +58,7 @@ impl World {
             assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
         }
         self.eventually(async |world| {
-            // Nodes, who is up, what they had last, the epoch, the cluster's id; and that the store was rebuilt, if it was.
+            // Nodes, who is up, what they had last, the lineage, the cluster's id; and that the store was rebuilt, if it was.
             let expected: usize = 3 * NODES + 2;
             let keys = world.store.list("weft").await.map_err(|error| error.to_string())?.entries;
             let keys: Vec<String> =
@@ -153,7 +153,7 @@ impl Node {
     /// Whether journal, store and kernel of this node agree.
     async fn agrees(&self, cluster: &Cluster) -> Result<(), String> {
         let (core, name) = (self.core(), &self.config.node_name);
-        let out_of_reach = core.picture.borrow().error.clone();
+        let out_of_reach = core.view.borrow().error.clone();
         if let Some(problem) = core.membership.borrow().as_ref().map(ToString::to_string).or(out_of_reach) {
             return Err(format!("{name}: {problem}"));
         }
@@ -177,22 +177,23 @@ impl Node {
     }
 
     fn has_no_other_segments(&self, journal: &LocalEndpoints) -> Result<(), String> {
-        let wanted: BTreeSet<Place> =
-            journal.values().filter_map(|local| local.vni()).map(Place::Segment).collect();
+        let wanted: BTreeSet<Netns> =
+            journal.values().filter_map(|local| local.vni()).map(Netns::Segment).collect();
         let there = self.segments();
         if there == wanted { Ok(()) } else { Err(format!("segments: {there:?}, wanted: {wanted:?}")) }
     }
 
-    fn segments(&self) -> BTreeSet<Place> {
-        let segment = |place: &&Place| matches!(place, Place::Segment(_));
-        self.kernel.kernel(|kernel| kernel.places.keys().filter(segment).cloned().collect())
+    fn segments(&self) -> BTreeSet<Netns> {
+        let segment = |place: &&Netns| matches!(place, Netns::Segment(_));
+        self.kernel.kernel(|kernel| kernel.namespaces.keys().filter(segment).cloned().collect())
     }
 
     /// The endpoints that can be used, as the kernel has it.
     fn working(&self) -> BTreeSet<EndpointId> {
         let id = |link: &Link| link.alias.as_deref()?.strip_prefix(weft_plan::ALIAS_PREFIX)?.parse().ok();
         self.kernel.kernel(|kernel| {
-            let containers = kernel.places.iter().filter(|(place, _)| matches!(place, Place::Container(_)));
+            let containers =
+                kernel.namespaces.iter().filter(|(place, _)| matches!(place, Netns::Container(_)));
             let links = containers.flat_map(|(_, namespace)| namespace.links.values());
             links.filter(|link| link.up).filter_map(id).collect()
         })
@@ -201,7 +202,7 @@ impl Node {
     /// Whether nothing of weft's is left on this host.
     fn is_bare(&self) -> Result<(), String> {
         let (links, ruleset) = self.kernel.kernel(|kernel| {
-            let host = kernel.places[&Place::Host].links.values();
+            let host = kernel.namespaces[&Netns::Host].links.values();
             let host = host.filter(|link| Link::is_ours(link.alias.as_deref())).count();
             (host, kernel.ruleset.is_some())
         });

@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::time::timeout;
 use weft_model::{EndpointId, NetworkId};
-use weft_plan::Place;
+use weft_plan::Netns;
 
 /// Few, so that requests meet.
 pub(super) const NETWORKS: usize = 3;
@@ -176,8 +176,8 @@ impl World {
 
 impl crate::simulation::Node {
     pub(super) fn containers(&self) -> Vec<PathBuf> {
-        let path = |place: &Place| if let Place::Container(path) = place { Some(path.clone()) } else { None };
-        self.kernel.kernel(|kernel| kernel.places.keys().filter_map(path).collect())
+        let path = |place: &Netns| if let Netns::Container(path) = place { Some(path.clone()) } else { None };
+        self.kernel.kernel(|kernel| kernel.namespaces.keys().filter_map(path).collect())
     }
 }
 

@@ -6,8 +6,8 @@ fn cluster(number: u64) -> ClusterId {
     ClusterId::random(&mut StdRng::seed_from_u64(number))
 }
 
-fn place(server: &str) -> Place {
-    Place::new(&format!("consul://{server}"), "weft/v1/")
+fn place(server: &str) -> StoreLocation {
+    StoreLocation::new(&format!("consul://{server}"), "weft/v1/")
 }
 
 const FRESH: u64 = 99;

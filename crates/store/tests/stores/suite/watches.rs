@@ -8,20 +8,20 @@ use tokio::time::timeout;
 use weft_store::{Condition, Event, Listing, Revision, StoreError, Txn, Update};
 
 /// What somebody who follows a watch knows.
-struct Picture {
+struct View {
     root: String,
     values: BTreeMap<String, Vec<u8>>,
     revision: Revision,
     updates: BoxStream<'static, Result<Update, StoreError>>,
 }
 
-impl Picture {
+impl View {
     fn of(bench: &Bench, listing: Listing) -> Self {
         let updates = bench.store.watch(&bench.root, listing.revision);
         let revision = listing.revision;
-        let mut picture = Self { root: bench.root.clone(), values: BTreeMap::new(), revision, updates };
-        picture.replace(listing);
-        picture
+        let mut view = Self { root: bench.root.clone(), values: BTreeMap::new(), revision, updates };
+        view.replace(listing);
+        view
     }
 
     fn replace(&mut self, listing: Listing) {
@@ -83,20 +83,20 @@ pub async fn a_watch_tells_what_happened_since(bench: Bench) {
     // Between the list and the first poll of the watch: nothing may get lost.
     bench.put("a", "2").await;
     bench.delete("b").await;
-    let mut picture = Picture::of(&bench, listing);
-    picture.until(&bench, &[("a", "2")]).await;
+    let mut view = View::of(&bench, listing);
+    view.until(&bench, &[("a", "2")]).await;
     bench.put("c", "1").await;
-    picture.until(&bench, &[("a", "2"), ("c", "1")]).await;
+    view.until(&bench, &[("a", "2"), ("c", "1")]).await;
     bench.delete("a").await;
-    picture.until(&bench, &[("c", "1")]).await;
+    view.until(&bench, &[("c", "1")]).await;
     bench.delete("c").await;
-    picture.until(&bench, &[]).await;
+    view.until(&bench, &[]).await;
 }
 
 pub async fn a_watch_that_has_caught_up_has_missed_nothing(bench: Bench) {
     bench.put("a", "0").await;
-    let mut picture = Picture::of(&bench, bench.list().await);
-    picture.catch_up(&bench).await;
+    let mut view = View::of(&bench, bench.list().await);
+    view.catch_up(&bench).await;
     for round in 1..20 {
         let (name, value) = (["a", "b", "c"][round % 3], round.to_string());
         // What is last may be a deletion, of which no key is left to tell.
@@ -105,8 +105,8 @@ pub async fn a_watch_that_has_caught_up_has_missed_nothing(bench: Bench) {
             Some(_) => bench.put(name, &value).await,
             None => bench.delete(name).await,
         }
-        picture.catch_up(&bench).await;
-        assert_eq!(picture.values.get(&bench.key(name)).map(Vec::as_slice), wanted, "round {round}");
+        view.catch_up(&bench).await;
+        assert_eq!(view.values.get(&bench.key(name)).map(Vec::as_slice), wanted, "round {round}");
     }
 }
 
@@ -114,23 +114,23 @@ pub async fn a_watch_catches_up_while_only_others_write(bench: Bench) {
     bench.put("in/a", "1").await;
     bench.put("in/b", "1").await;
     let inside = Bench { root: bench.key("in/"), ..bench.clone() };
-    let mut picture = Picture::of(&inside, inside.list().await);
+    let mut view = View::of(&inside, inside.list().await);
     bench.delete("in/b").await;
     for round in 0..5 {
         bench.put("out/a", &round.to_string()).await;
-        picture.catch_up(&inside).await;
+        view.catch_up(&inside).await;
     }
-    picture.until(&inside, &[("a", "1")]).await;
+    view.until(&inside, &[("a", "1")]).await;
 }
 
 pub async fn a_watch_tells_nothing_of_other_prefixes(bench: Bench) {
     bench.put("in/a", "1").await;
     let inside = Bench { root: bench.key("in/"), ..bench.clone() };
-    let mut picture = Picture::of(&inside, inside.list().await);
+    let mut view = View::of(&inside, inside.list().await);
     bench.put("out/a", "1").await;
     bench.put("in", "1").await;
     bench.put("in/b", "1").await;
-    picture.until(&inside, &[("a", "1"), ("b", "1")]).await;
+    view.until(&inside, &[("a", "1"), ("b", "1")]).await;
 }
 
 pub async fn a_watch_sees_keys_go_with_their_session(bench: Bench) {
@@ -138,15 +138,15 @@ pub async fn a_watch_sees_keys_go_with_their_session(bench: Bench) {
     bench.put("stays", "1").await;
     let txn = Txn::new().put_bound(bench.key("goes"), "1", Condition::Always, session.clone());
     bench.store.commit(txn).await.unwrap();
-    let mut picture = Picture::of(&bench, bench.list().await);
-    assert_eq!(picture.values.len(), 2);
+    let mut view = View::of(&bench, bench.list().await);
+    assert_eq!(view.values.len(), 2);
     // Not closed: it has to end by itself.
-    picture.until(&bench, &[("stays", "1")]).await;
+    view.until(&bench, &[("stays", "1")]).await;
 }
 
 pub async fn a_watch_of_nothing_sees_the_first_key(bench: Bench) {
-    let mut picture = Picture::of(&bench, bench.list().await);
-    let (_, ()) = futures::join!(picture.until(&bench, &[("first", "1")]), async {
+    let mut view = View::of(&bench, bench.list().await);
+    let (_, ()) = futures::join!(view.until(&bench, &[("first", "1")]), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         bench.put("first", "1").await;
     });
@@ -158,10 +158,10 @@ pub async fn a_replayed_watch_equals_a_list(bench: Bench) {
     let seed: u64 = rand::random();
     eprintln!("a_replayed_watch_equals_a_list: seed {seed}");
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-    let mut pictures = Vec::new();
+    let mut views = Vec::new();
     for round in 0..60 {
         if round % 20 == 0 {
-            pictures.push(Picture::of(&bench, bench.list().await));
+            views.push(View::of(&bench, bench.list().await));
         }
         let mut txn = Txn::new();
         for n in 0..8 {
@@ -177,15 +177,15 @@ pub async fn a_replayed_watch_equals_a_list(bench: Bench) {
     bench.put("end", "1").await;
     let wanted = bench.list().await;
     let end = bench.key("end");
-    for mut picture in pictures {
+    for mut view in views {
         let mut revision = Revision(0);
-        while !picture.values.contains_key(&end) {
-            let next = picture.next().await;
+        while !view.values.contains_key(&end) {
+            let next = view.next().await;
             assert!(next >= revision, "{next:?} after {revision:?}");
             revision = next;
         }
         let listed: BTreeMap<_, _> =
             wanted.entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
-        assert_eq!(picture.values, listed, "seed {seed}");
+        assert_eq!(view.values, listed, "seed {seed}");
     }
 }

@@ -37,7 +37,7 @@ async fn a_pool_that_makes_no_sense_is_refused() {
     assert!(refused(json!({"Pool": "10.0.0.1/24"})).await.contains("did you mean 10.0.0.0/24?"));
     assert!(refused(json!({"Pool": "224.0.0.0/24"})).await.contains("multicast"));
     assert!(refused(json!({"AddressSpace": "LocalDefault"})).await.contains("only \"weft\""));
-    assert!(engine.node.core().known().holds.is_empty());
+    assert!(engine.node.core().known().reserved_pools.is_empty());
     let range =
         json!({"AddressSpace": "weft", "Pool": "10.0.0.0/24", "SubPool": "10.0.0.128/25", "V6": false});
     engine.ok("IpamDriver.RequestPool", range).await;

@@ -31,7 +31,7 @@ fn calls() -> Vec<(&'static str, Value)> {
 fn is_untouched(engine: &Engine) -> bool {
     let core = engine.node.core();
     let known = core.known();
-    known.holds.is_empty()
+    known.reserved_pools.is_empty()
         && known.networks.is_empty()
         && known.claims.is_empty()
         && engine.shared.mapped().is_empty()

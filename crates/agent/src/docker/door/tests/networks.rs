@@ -38,7 +38,7 @@ async fn a_network_is_created_and_removed_as_engines_do_it() {
     assert_eq!(engine.shared.mapped()[&network(1)].network, None, "its name is not known yet");
     engine.adopt(1, "overlay").await.unwrap();
     let core = engine.node.core();
-    assert!(core.known().claims.is_empty() && core.known().holds.is_empty());
+    assert!(core.known().claims.is_empty() && core.known().reserved_pools.is_empty());
     give_back(&engine, "10.0.0.0/24").await;
     assert!(core.network_view("overlay").is_ok(), "giving its pool back does not remove it");
     for _ in 0..2 {
@@ -62,9 +62,13 @@ async fn a_network_that_is_deleted_before_its_name_was_known_leaves_nothing() {
     let engine = Engine::new().await;
     engine.create(1, "10.0.0.0/24").await.unwrap();
     give_back(&engine, "10.0.0.0/24").await;
-    assert_eq!(engine.node.core().known().holds.len(), 1, "another's of the same subnet is not let go");
+    assert_eq!(
+        engine.node.core().known().reserved_pools.len(),
+        1,
+        "another's of the same subnet is not let go"
+    );
     engine.ok("NetworkDriver.DeleteNetwork", network_ref(1)).await;
-    assert!(engine.node.core().known().holds.is_empty());
+    assert!(engine.node.core().known().reserved_pools.is_empty());
     assert!(engine.shared.mapped().is_empty());
 }
 
@@ -90,7 +94,7 @@ async fn a_network_that_is_refused_leaves_nothing() {
     assert!(engine.refused("NetworkDriver.CreateNetwork", aux).await.contains("is the gateway's"));
     assert!(engine.shared.mapped().is_empty());
     give_back(&engine, "10.0.0.0/24").await;
-    assert!(engine.node.core().known().holds.is_empty());
+    assert!(engine.node.core().known().reserved_pools.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +138,9 @@ async fn a_network_of_the_cluster_is_made_in_the_engine() {
     engine.ok("NetworkDriver.CreateNetwork", create_network(5, "10.3.0.0/24")).await;
     assert_eq!(engine.shared.mapped()[&network(5)].network, Some(id));
     drop(creating);
-    assert!(engine.node.core().known().holds.is_empty() && engine.node.core().known().claims.is_empty());
+    assert!(
+        engine.node.core().known().reserved_pools.is_empty() && engine.node.core().known().claims.is_empty()
+    );
     let why = engine.refused("IpamDriver.RequestPool", request_pool("10.3.0.0/24")).await;
     assert!(why.contains("of network overlay"), "{why}");
     // Removed elsewhere; the task removes it from the engine.
@@ -201,8 +207,10 @@ async fn a_slow_store_is_waited_for_three_seconds() {
     assert!(why.contains("waiting for the store, memory"), "{why}");
     engine.node.store.faults().set_delay(Duration::ZERO);
     let core = engine.node.core();
-    simulation::eventually("what was asked for goes on, and is given back", || core.known().holds.is_empty())
-        .await;
+    simulation::eventually("what was asked for goes on, and is given back", || {
+        core.known().reserved_pools.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,7 +233,7 @@ async fn a_network_that_stands_for_another_has_its_addresses() {
     engine.ok("IpamDriver.ReleaseAddress", body).await;
     simulation::eventually("it is given back", || core.known().claims.values().flatten().count() == 0).await;
     give_back(&engine, "10.0.0.0/24").await;
-    assert_eq!(core.known().holds.len(), 1, "nobody else may have its pool");
+    assert_eq!(core.known().reserved_pools.len(), 1, "nobody else may have its pool");
     engine.ok("NetworkDriver.DeleteNetwork", network_ref(1)).await;
-    assert!(core.known().holds.is_empty() && core.known().networks.is_empty());
+    assert!(core.known().reserved_pools.is_empty() && core.known().networks.is_empty());
 }

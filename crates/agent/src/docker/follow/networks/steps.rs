@@ -41,7 +41,7 @@ impl Networks<'_> {
         Ok(())
     }
 
-    /// Whether the cluster has a network. The picture may be older than the network: nothing is removed on the
+    /// Whether the cluster has a network. The view may be older than the network: nothing is removed on the
     /// strength of that.
     async fn is_in_store(&self, network: NetworkId) -> Result<bool, String> {
         let core = &self.follower.core;

@@ -11,7 +11,7 @@ use weft_docker::{
     plugin::PoolId,
 };
 use weft_model::{ContainerId, EndpointId, IfName, IpNet, Ipv4Net};
-use weft_plan::{Namespace, Place};
+use weft_plan::{Namespace, Netns};
 
 impl FakeEngine {
     /// The engine's life, if it has a container that runs and of which this `holds`.
@@ -107,16 +107,16 @@ impl FakeEngine {
     /// Moves an interface into the container's sandbox.
     fn take(&self, endpoint: EndpointId) {
         self.kernel.kernel(|kernel| {
-            kernel.places.entry(sandboxes()).or_insert_with(Namespace::of_container);
+            kernel.namespaces.entry(sandboxes()).or_insert_with(Namespace::of_container);
         });
         let name = IfName::for_engine(&endpoint);
-        self.kernel.move_link((&Place::Host, &name), (&sandboxes(), &name));
+        self.kernel.move_link((&Netns::Host, &name), (&sandboxes(), &name));
     }
 
     /// Moves an interface back to where it came from.
     fn give_back(&self, endpoint: EndpointId) {
         let name = IfName::for_engine(&endpoint);
-        self.kernel.move_link((&sandboxes(), &name), (&Place::Host, &name));
+        self.kernel.move_link((&sandboxes(), &name), (&Netns::Host, &name));
     }
 }
 
@@ -129,6 +129,6 @@ impl State {
 }
 
 /// All sandboxes in one: the agent finds none where it looks for a container's, and serves no names there.
-fn sandboxes() -> Place {
-    Place::Container("/run/docker/netns".into())
+fn sandboxes() -> Netns {
+    Netns::Container("/run/docker/netns".into())
 }

@@ -18,7 +18,7 @@ async fn created_in_one_engine_it_is_in_all_at_once() {
     let known = hosts[2].core().known();
     let network = &known.networks[&id];
     assert_eq!(network.labels["made by"], "a user");
-    assert!(known.holds.is_empty(), "the pool is the network's");
+    assert!(known.reserved_pools.is_empty(), "the pool is the network's");
     // Each engine has its own id of it.
     let copy = hosts[2].engine.state().named("overlay").cloned().unwrap();
     assert!(copy.id != id && copy.labels == network.labels);
@@ -91,7 +91,7 @@ async fn of_two_with_one_name_created_at_once_one_is_everywhere() {
     }
     assert_eq!(hosts[0].in_engine(), hosts[1].in_engine());
     let core = hosts[0].core();
-    eventually("the other's pool is free again", || core.known().holds.is_empty()).await;
+    eventually("the other's pool is free again", || core.known().reserved_pools.is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +152,7 @@ async fn lost_events_cost_a_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_picture_that_is_behind_removes_nothing() {
+async fn a_view_that_is_behind_removes_nothing() {
     let (_store, hosts) = hosts(1).await;
     hosts[0].node.store.faults().set_watch_delay(Duration::from_secs(5));
     let id = hosts[0].engine.create_network(&of_weft("overlay", None)).await.unwrap();
@@ -172,7 +172,7 @@ async fn removed_at_once_it_does_not_come_back() {
         sleep(Duration::from_secs(30)).await;
         for host in &hosts {
             assert!(host.in_engine().is_empty() && host.in_cluster().is_empty(), "after {delay} ms");
-            assert!(host.core().known().holds.is_empty());
+            assert!(host.core().known().reserved_pools.is_empty());
         }
     }
 }
@@ -194,7 +194,7 @@ async fn an_agent_that_was_killed_goes_on_where_it_was() {
         sleep(Duration::from_secs(90)).await;
         for host in &hosts {
             assert_eq!(host.in_engine().len(), usize::from(created), "after {delay} ms");
-            assert!(host.agrees() && host.core().known().holds.is_empty());
+            assert!(host.agrees() && host.core().known().reserved_pools.is_empty());
         }
     }
 }

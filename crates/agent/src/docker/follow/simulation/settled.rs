@@ -54,8 +54,12 @@ impl World {
                 return Err(format!("{networks} networks are left, and {mapped:?}"));
             }
         }
-        let left =
-            (cluster.networks.len(), cluster.holds.len(), cluster.claims.len(), cluster.endpoints.len());
+        let left = (
+            cluster.networks.len(),
+            cluster.reserved_pools.len(),
+            cluster.claims.len(),
+            cluster.endpoints.len(),
+        );
         if left == (0, 0, 0, 0) {
             Ok(())
         } else {

@@ -1,6 +1,6 @@
 //! Whether the kernel holds exactly what it should: what looking at it has shown, and since when.
 
-use crate::report::Standing;
+use crate::report::Drift;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use weft_model::NetworkId;
@@ -8,18 +8,18 @@ use weft_plan::{Desired, Differences, Observed, Plan, differences};
 
 /// What the last look at the kernel has shown. Never what a round believes it has brought about.
 #[derive(Debug, Clone)]
-pub(crate) struct Agreement {
+pub(crate) struct KernelDrift {
     /// When the kernel was looked at.
     pub(crate) at: Timestamp,
     /// Why looking again failed since then.
     pub(crate) error: Option<String>,
     /// How each network that should be here is, and under `None` what is of the host as a whole.
-    pub(crate) parts: BTreeMap<Option<NetworkId>, Standing>,
+    pub(crate) parts: BTreeMap<Option<NetworkId>, Drift>,
     /// The MTU of each network that should be here, in bytes.
     pub(crate) mtus: BTreeMap<NetworkId, u32>,
 }
 
-impl Agreement {
+impl KernelDrift {
     /// What a look at the kernel shows, after `before`.
     pub(super) fn seen(
         before: Option<&Self>,
@@ -28,13 +28,13 @@ impl Agreement {
     ) -> Self {
         let stands = |(network, differences): (Option<NetworkId>, Differences)| {
             let before = before.and_then(|before| before.parts.get(&network));
-            let standing = if differences.is_empty() {
-                Standing { differences, agreed: Some(at), differs_since: None }
+            let drift = if differences.is_empty() {
+                Drift { differences, agreed: Some(at), differs_since: None }
             } else {
                 let differs_since = before.and_then(|before| before.differs_since).or(Some(at));
-                Standing { differences, agreed: before.and_then(|before| before.agreed), differs_since }
+                Drift { differences, agreed: before.and_then(|before| before.agreed), differs_since }
             };
-            (network, standing)
+            (network, drift)
         };
         let parts = differences(desired, observed, plan).into_iter().map(stands).collect();
         let mtus = desired.segments.values().map(|segment| (segment.network, segment.mtu)).collect();
@@ -51,7 +51,7 @@ impl Agreement {
 mod tests {
     use super::*;
     use weft_model::Vni;
-    use weft_plan::{Namespace, Place, plan};
+    use weft_plan::{Namespace, Netns, plan};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -60,17 +60,18 @@ mod tests {
     #[test]
     fn it_is_known_since_when_and_until_when() {
         let desired = Desired::default();
-        let look = |before: Option<&Agreement>, second, kernel: &Observed| {
-            Agreement::seen(before, at(second), (&desired, kernel, &plan(&desired, kernel)))
+        let look = |before: Option<&KernelDrift>, second, kernel: &Observed| {
+            KernelDrift::seen(before, at(second), (&desired, kernel, &plan(&desired, kernel)))
         };
-        let clean = Observed { places: [(Place::Host, Namespace::default())].into(), ..Default::default() };
+        let clean =
+            Observed { namespaces: [(Netns::Host, Namespace::default())].into(), ..Default::default() };
         let mut littered = clean.clone();
-        let leftover = Place::Segment(Vni::FIRST_AUTOMATIC);
-        littered.places.insert(leftover, Namespace::default());
+        let leftover = Netns::Segment(Vni::FIRST_AUTOMATIC);
+        littered.namespaces.insert(leftover, Namespace::default());
 
         let first = look(None, 1, &littered);
-        let times = |agreement: &Agreement| {
-            let host = &agreement.parts[&None];
+        let times = |kernel: &KernelDrift| {
+            let host = &kernel.parts[&None];
             (host.agreed, host.differs_since)
         };
         assert_eq!(times(&first), (None, Some(at(1))), "it was never seen to agree");

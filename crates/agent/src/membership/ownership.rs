@@ -9,14 +9,14 @@ use weft_store::{CommitError, Entry, Listing, Mark, Revision, SessionId, Store, 
 
 /// This agent's right to act as its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Ownership {
     /// Nobody else is known to have it.
     Held,
     /// Another agent may have it, or has it: why nothing is changed here.
     Contested(String),
 }
 
-impl Place {
+impl Ownership {
     /// What is known before the store was asked: a data directory where it was last is no copy.
     pub(crate) fn at_start(moved: &Moved) -> Self {
         match moved {
@@ -36,10 +36,10 @@ impl Place {
     }
 }
 
-/// A store in which nothing is changed unless this agent holds its node's place. It reads what it likes.
+/// A store in which nothing is changed unless this agent owns its node. It reads what it likes.
 pub(crate) struct OwnStore {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) place: watch::Receiver<Place>,
+    pub(crate) ownership: watch::Receiver<Ownership>,
 }
 
 #[async_trait]
@@ -69,7 +69,7 @@ impl Store for OwnStore {
     }
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
-        let contested = self.place.borrow().contested().map(str::to_owned);
+        let contested = self.ownership.borrow().contested().map(str::to_owned);
         match contested {
             None => self.store.commit(txn).await,
             Some(why) => Err(CommitError::Store(StoreError::Unavailable {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{admission::Grounds, fingerprint::Fingerprint, journal::Identity};
+use crate::{admission::AdmissionDeps, fingerprint::Fingerprint, journal::Identity};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rand::{SeedableRng, rngs::StdRng};
@@ -67,11 +67,11 @@ impl Store for Dim {
 
 struct Bench {
     store: Dim,
-    picture: watch::Receiver<Picture>,
+    view: watch::Receiver<View>,
     _directory: TempDir,
 }
 
-/// A picture of a store with an epoch, and what that store had before.
+/// A view of a store with a lineage, and what that store had before.
 async fn bench(rebuild: bool) -> (Bench, Listing) {
     let store = Dim { truth: MemoryStore::new(), shown: Arc::default(), forbidden: Arc::default() };
     let keyspace = Keyspace::new("weft");
@@ -80,14 +80,14 @@ async fn bench(rebuild: bool) -> (Bench, Listing) {
     };
     put(Key::Node("host1".parse().unwrap()), include_str!("../../../model/tests/golden/node.json")).await;
     let before = store.truth.list("weft/v1/").await.unwrap();
-    put(Key::Epoch, include_str!("../../../model/tests/golden/epoch.json")).await;
+    put(Key::Lineage, include_str!("../../../model/tests/golden/epoch.json")).await;
     let directory = tempfile::tempdir().unwrap();
     let env = Arc::new(Env::new(Timestamp::now, StdRng::seed_from_u64(1)));
     let (memory, _) = Memory::open(directory.path(), &store.describe(), &keyspace).unwrap();
     let journal = Arc::new(Journal::open(directory.path()).unwrap());
     let identity = Identity::open(directory.path(), &env, |_| Fingerprint::default()).unwrap();
     let node = "host2".parse().unwrap();
-    let admission = Admission::open(&Grounds {
+    let admission = Admission::open(&AdmissionDeps {
         data_dir: directory.path(),
         store: &store,
         keyspace: &keyspace,
@@ -98,8 +98,8 @@ async fn bench(rebuild: bool) -> (Bench, Listing) {
         memory: &memory,
         in_engine: BTreeSet::new(),
     });
-    let keeper = PictureKeeper {
-        picture: unseen(&store, &env, None),
+    let keeper = Reflector {
+        view: unseen(&store, &env, None),
         admission: Arc::new(admission.unwrap()),
         store: Arc::new(store.clone()),
         keyspace,
@@ -110,18 +110,18 @@ async fn bench(rebuild: bool) -> (Bench, Listing) {
         warned: Mutex::default(),
         rebuild,
     };
-    let picture = keeper.picture.subscribe();
+    let view = keeper.view.subscribe();
     tokio::spawn(keeper.run());
-    let mut bench = Bench { store, picture, _directory: directory };
-    bench.until("it is seen", |picture| picture.error.is_none()).await;
+    let mut bench = Bench { store, view, _directory: directory };
+    bench.until("it is seen", |view| view.error.is_none()).await;
     (bench, before)
 }
 
 impl Bench {
-    async fn until(&mut self, what: &str, is: impl Fn(&Picture) -> bool) {
-        let late = tokio::time::timeout(Duration::from_secs(60), self.picture.wait_for(is)).await.is_err();
+    async fn until(&mut self, what: &str, is: impl Fn(&View) -> bool) {
+        let late = tokio::time::timeout(Duration::from_secs(60), self.view.wait_for(is)).await.is_err();
         if late {
-            panic!("{what}: {:?}", self.picture.borrow().error);
+            panic!("{what}: {:?}", self.view.borrow().error);
         }
     }
 }
@@ -131,10 +131,10 @@ async fn an_old_answer_is_no_loss() {
     let (mut bench, before) = bench(true).await;
     *bench.store.shown.lock().unwrap() = Some(before);
     bench.store.truth.faults().break_watches();
-    bench.until("the watch is broken", |picture| picture.error.is_some()).await;
-    bench.until("all is well", |picture| picture.error.is_none()).await;
-    let cluster = bench.picture.borrow().cluster.clone().unwrap();
-    assert!(cluster.epoch.is_some(), "what was seen is seen again");
+    bench.until("the watch is broken", |view| view.error.is_some()).await;
+    bench.until("all is well", |view| view.error.is_none()).await;
+    let cluster = bench.view.borrow().cluster.clone().unwrap();
+    assert!(cluster.lineage.is_some(), "what was seen is seen again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,14 +144,14 @@ async fn what_must_not_be_read_is_no_loss() {
         *bench.store.forbidden.lock().unwrap() = true;
         bench.store.truth.faults().break_watches();
         bench
-            .until("it is refused", |picture| {
-                assert_ne!(picture.error.as_deref(), Some(LOST));
-                picture.error.as_ref().is_some_and(|error| error.contains("Permission denied"))
+            .until("it is refused", |view| {
+                assert_ne!(view.error.as_deref(), Some(LOST));
+                view.error.as_ref().is_some_and(|error| error.contains("Permission denied"))
             })
             .await;
-        let cluster = bench.picture.borrow().cluster.clone().unwrap();
-        assert!(cluster.epoch.is_some(), "what was known is still gone by");
+        let cluster = bench.view.borrow().cluster.clone().unwrap();
+        assert!(cluster.lineage.is_some(), "what was known is still gone by");
         *bench.store.forbidden.lock().unwrap() = false;
-        bench.until("all is well", |picture| picture.error.is_none()).await;
+        bench.until("all is well", |view| view.error.is_none()).await;
     }
 }

@@ -34,7 +34,7 @@ const COST: Duration = Duration::from_micros(30);
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 
 /// A store whose watches heed what becomes of other calls.
-pub(crate) struct Vigilant<S> {
+pub(crate) struct Watchdog<S> {
     inner: Arc<Inner<S>>,
     /// How many calls have failed.
     failures: watch::Sender<u64>,
@@ -130,7 +130,7 @@ impl<S: Store> Inner<S> {
     }
 }
 
-impl<S: Store> Vigilant<S> {
+impl<S: Store> Watchdog<S> {
     pub(crate) fn new(store: S) -> Self {
         let inner = Arc::new(Inner { store, known: Mutex::default() });
         Self { inner, failures: watch::Sender::new(0) }
@@ -145,7 +145,7 @@ impl<S: Store> Vigilant<S> {
 }
 
 #[async_trait]
-impl<S: Store> Store for Vigilant<S> {
+impl<S: Store> Store for Watchdog<S> {
     fn describe(&self) -> String {
         self.inner.store.describe()
     }
@@ -283,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watch_ends_when_something_else_fails_and_the_store_does_not_answer() {
-        let store = Vigilant::new(Silent::default());
+        let store = Watchdog::new(Silent::default());
         let mut updates = store.watch("weft/", Revision(7));
         assert!(updates.next().await.is_some_and(|update| update.is_ok()));
         store.inner.store.broken.store(true, Ordering::Relaxed);
@@ -295,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watch_goes_on_from_a_listing_when_the_store_answers_after_all() {
-        let store = Vigilant::new(Silent::default());
+        let store = Watchdog::new(Silent::default());
         let mut updates = store.watch("weft/", Revision(7));
         updates.next().await.unwrap().unwrap();
         store.inner.store.broken.store(true, Ordering::Relaxed);
@@ -311,22 +311,22 @@ mod tests {
         let store = MemoryStore::new();
         store.commit(Txn::new().put("weft/a", "1", Condition::Always)).await.unwrap();
         let faults = store.faults();
-        let vigilant = Vigilant::new(store.clone());
-        let revision = vigilant.view("weft/", None).await.unwrap().revision;
-        let mut updates = vigilant.watch("weft/", revision);
+        let watchdog = Watchdog::new(store.clone());
+        let revision = watchdog.view("weft/", None).await.unwrap().revision;
+        let mut updates = watchdog.watch("weft/", revision);
         assert!(futures::poll!(updates.next()).is_pending());
         for key in ["weft/b", "weft/c"] {
             faults.lose_changes(1);
-            vigilant.commit(Txn::new().put("weft/lost", "1", Condition::Always)).await.unwrap_err();
+            watchdog.commit(Txn::new().put("weft/lost", "1", Condition::Always)).await.unwrap_err();
             assert!(futures::poll!(updates.next()).is_pending(), "it is asked, and says nothing new");
             store.commit(Txn::new().put(key, "1", Condition::Always)).await.unwrap();
             let Some(Ok(Update::Events { events, .. })) = updates.next().await else { panic!("no events") };
             assert!(matches!(&events[..], [Event::Put(entry)] if entry.key == key), "{events:?}");
         }
         // What it had last is otherwise now, and it did not hear of that: anything may be.
-        vigilant.inner.known().newest.as_mut().unwrap().value = b"2".to_vec();
+        watchdog.inner.known().newest.as_mut().unwrap().value = b"2".to_vec();
         faults.lose_changes(1);
-        vigilant.commit(Txn::new().put("weft/lost", "1", Condition::Always)).await.unwrap_err();
+        watchdog.commit(Txn::new().put("weft/lost", "1", Condition::Always)).await.unwrap_err();
         assert!(matches!(updates.next().await, Some(Ok(Update::Snapshot(_)))));
     }
 }

@@ -1,9 +1,9 @@
-//! Keeps the picture of the cluster: reads all of it once, then follows the store's watch.
+//! Keeps the view of the cluster: reads all of it once, then follows the store's watch.
 //!
-//! A store can lose what it had: it is wiped, or brought back from a backup. Then the picture stays as it was, and
+//! A store can lose what it had: it is wiped, or brought back from a backup. Then the view stays as it was, and
 //! what the store still says is shown beside it, until [`rebuild`](crate::core) has put back what is missing.
 //!
-//! And a store can be another's. What it says is let in by [`admission`](crate::admission) only; until then the picture
+//! And a store can be another's. What it says is let in by [`admission`](crate::admission) only; until then the view
 //! is what was remembered.
 
 mod gate;
@@ -16,7 +16,7 @@ use crate::{
     env::Env,
     error::chain,
     journal::Journal,
-    loss::Lack,
+    loss::Loss,
     memory::Memory,
 };
 use futures::StreamExt;
@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use weft_model::{Epoch, Key, Keyspace, NetworkId, NodeName, Record};
+use weft_model::{Key, Keyspace, Lineage, NetworkId, NodeName, Record};
 use weft_store::{Event, Revision, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
@@ -43,7 +43,7 @@ const LOST: &str = "the store lost what it had, or was brought back from a backu
 
 /// What is known of the cluster, and whether the store still stands behind it.
 #[derive(Debug, Clone)]
-pub struct Picture {
+pub struct View {
     /// The cluster to go by: what the store says, or said last; `None` if it never said anything.
     pub cluster: Option<Arc<Cluster>>,
     /// Whether that is what an earlier run of this agent remembered: it may have seen more than it wrote down.
@@ -53,28 +53,28 @@ pub struct Picture {
     /// What the store says while the gate is not open.
     outside: Option<Arc<Cluster>>,
     /// What the store says while it has lost something.
-    pub remains: Option<Arc<Cluster>>,
+    pub stored: Option<Arc<Cluster>>,
     /// What it lacked then, or at any time since.
-    pub lack: Lack,
+    pub loss: Loss,
     /// Why the store is out of reach, or cannot be gone by; `None` while all is well.
     pub error: Option<String>,
     /// Since when it is as it is.
     pub since: Timestamp,
 }
 
-impl Picture {
+impl View {
     /// What the store says now, as far as it can be reached.
     pub fn in_store(&self) -> Option<&Arc<Cluster>> {
         if self.gate != Gate::Open {
             return None;
         }
-        self.remains.as_ref().or(self.cluster.as_ref().filter(|_| self.error.is_none()))
+        self.stored.as_ref().or(self.cluster.as_ref().filter(|_| self.error.is_none()))
     }
 }
 
-/// The sending half: the task that keeps the picture.
-pub struct PictureKeeper {
-    /// What it is a picture of.
+/// The sending half: the task that keeps the view.
+pub struct Reflector {
+    /// What it is a view of.
     pub store: Arc<dyn Store>,
     /// Where the cluster's keys are in it.
     pub keyspace: Keyspace,
@@ -93,25 +93,25 @@ pub struct PictureKeeper {
     /// The keys that cannot be read and were spoken of.
     pub warned: Mutex<BTreeSet<String>>,
     /// See [`unseen`].
-    pub picture: watch::Sender<Picture>,
+    pub view: watch::Sender<View>,
 }
 
-/// A picture of a cluster in `store` that nobody has looked at yet: what is `remembered`.
-pub fn unseen(store: &dyn Store, env: &Env, remembered: Option<Cluster>) -> watch::Sender<Picture> {
-    watch::Sender::new(Picture {
+/// A view of a cluster in `store` that nobody has looked at yet: what is `remembered`.
+pub fn unseen(store: &dyn Store, env: &Env, remembered: Option<Cluster>) -> watch::Sender<View> {
+    watch::Sender::new(View {
         remembered: remembered.is_some(),
         cluster: remembered.map(Arc::new),
         gate: Gate::Undecided,
         outside: None,
-        remains: None,
-        lack: Lack::default(),
+        stored: None,
+        loss: Loss::default(),
         error: Some(format!("store {} has not answered yet", store.describe())),
         since: env.now(),
     })
 }
 
-impl PictureKeeper {
-    /// Keeps the picture for ever. Safe to cancel at any time.
+impl Reflector {
+    /// Keeps the view for ever. Safe to cancel at any time.
     pub async fn run(self) {
         let (mut pause, mut seen) = (FIRST_PAUSE, None);
         loop {
@@ -144,7 +144,7 @@ impl PictureKeeper {
             {
                 return error;
             }
-            let is_closed = self.picture.borrow().outside.is_some();
+            let is_closed = self.view.borrow().outside.is_some();
             // All are cancel-safe: a stream keeps its update, a watch its change. In this order, so that the same
             // happens when the same happens (`simulation`).
             tokio::select! {
@@ -161,13 +161,13 @@ impl PictureKeeper {
                     None => break,
                 },
                 Ok(()) = dealings.changed() => {
-                    self.picture.send_if_modified(|picture| self.is_found_again(picture));
+                    self.view.send_if_modified(|view| self.is_found_again(view));
                 }
                 () = tokio::time::sleep(RECONSIDERATION), if is_closed => {
-                    self.picture.send_if_modified(|picture| {
-                        let before = (picture.gate, picture.error.clone());
-                        founding = self.look_at_the_gate(picture);
-                        (picture.gate, picture.error.clone()) != before
+                    self.view.send_if_modified(|view| {
+                        let before = (view.gate, view.error.clone());
+                        founding = self.look_at_the_gate(view);
+                        (view.gate, view.error.clone()) != before
                     });
                 }
             }
@@ -183,84 +183,84 @@ impl PictureKeeper {
     fn begin(&self, cluster: Cluster) -> Option<Founding> {
         self.warn_of_unreadable(&cluster);
         let mut founding = None;
-        self.picture.send_modify(|picture| {
-            picture.outside = Some(Arc::new(cluster));
-            founding = self.look_at_the_gate(picture);
+        self.view.send_modify(|view| {
+            view.outside = Some(Arc::new(cluster));
+            founding = self.look_at_the_gate(view);
         });
         founding
     }
 
     fn go_on(&self, update: Update) -> Option<Founding> {
         let mut founding = None;
-        self.picture.send_modify(|picture| {
-            let Picture { outside, remains, cluster, .. } = picture;
+        self.view.send_modify(|view| {
+            let View { outside, stored, cluster, .. } = view;
             if outside.is_none() && self.may_be_another(&update) {
-                *outside = remains.take().or_else(|| cluster.clone());
+                *outside = stored.take().or_else(|| cluster.clone());
             } else if outside.is_none()
-                && remains.is_none()
+                && stored.is_none()
                 && cluster.as_ref().is_some_and(|cluster| self.may_lose(cluster, &update))
             {
-                remains.clone_from(cluster);
+                stored.clone_from(cluster);
             }
-            let (waits, aside) = (outside.is_some(), remains.is_some());
-            let Some(shown) = outside.as_mut().or(remains.as_mut()).or(cluster.as_mut()) else { return };
+            let (waits, aside) = (outside.is_some(), stored.is_some());
+            let Some(shown) = outside.as_mut().or(stored.as_mut()).or(cluster.as_mut()) else { return };
             let networks = networks(shown);
             Arc::make_mut(shown).advance(&self.keyspace, update);
             self.warn_of_unreadable(shown);
             if waits {
-                founding = self.look_at_the_gate(picture);
+                founding = self.look_at_the_gate(view);
             } else if !aside {
                 self.memory.notice(&networks, shown);
-            } else if !self.is_found_again(picture) {
-                self.has_lost(picture);
+            } else if !self.is_found_again(view) {
+                self.has_lost(view);
             }
         });
         founding
     }
 
-    /// Whether the store has everything again that it had: then the picture is what the store says.
-    fn is_found_again(&self, picture: &mut Picture) -> bool {
-        let Some(remains) = &picture.remains else { return false };
+    /// Whether the store has everything again that it had: then the view is what the store says.
+    fn is_found_again(&self, view: &mut View) -> bool {
+        let Some(stored) = &view.stored else { return false };
         // Whatever comes of it: it must not excuse the next loss.
-        let resigned = self.memory.take_resignation();
-        let times = remains.times_rebuilt();
+        let gave_up = self.memory.take_given_up();
+        let times = stored.times_rebuilt();
         if !self.rebuild || self.memory.dealt_with().is_none() {
             self.memory.has_dealt_with(times);
         }
         let dealt_with = self.memory.dealt_with() == Some(times);
-        let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains, !dealt_with));
-        let lack = lack.unwrap_or_default();
-        if self.rebuild && (lack.is_any() || !dealt_with) && !resigned {
+        let loss = view.cluster.as_ref().map(|known| self.loss(known, stored, !dealt_with));
+        let loss = loss.unwrap_or_default();
+        if self.rebuild && (loss.is_any() || !dealt_with) && !gave_up {
             // Networks that somebody else put back, and a user removed then, are not lacking any more.
-            picture.lack = Lack { networks: lack.networks, ..picture.lack.or(lack) };
+            view.loss = Loss { networks: loss.networks, ..view.loss.or(loss) };
             return false;
         }
-        picture.lack = Lack::default();
-        if let Some(known) = &picture.cluster {
-            self.memory.notice(&networks(known), remains);
+        view.loss = Loss::default();
+        if let Some(known) = &view.cluster {
+            self.memory.notice(&networks(known), stored);
         }
-        if picture.error.take().is_some() {
+        if view.error.take().is_some() {
             tracing::info!(store = self.store.describe(), "store reached");
-            picture.since = self.env.now();
+            view.since = self.env.now();
         }
-        picture.remembered = false;
-        picture.cluster = picture.remains.take();
+        view.remembered = false;
+        view.cluster = view.stored.take();
         true
     }
 
-    fn lack(&self, known: &Cluster, remains: &Cluster, marked: bool) -> Lack {
-        Lack::of(known, remains, (&self.node, &self.journal.endpoints()), marked)
+    fn loss(&self, known: &Cluster, stored: &Cluster, announced: bool) -> Loss {
+        Loss::of(known, stored, (&self.node, &self.journal.endpoints()), announced)
     }
 
-    /// Whether `update` may take away from the picture what must be put back: then it is kept aside until it is
+    /// Whether `update` may take away from the view what must be put back: then it is kept aside until it is
     /// certain.
     fn may_lose(&self, cluster: &Cluster, update: &Update) -> bool {
         let Update::Events { events, .. } = update else { return self.rebuild };
         let endpoints = self.journal.endpoints();
         let suspicious = |event: &Event| match event {
             Event::Put(entry) => match self.keyspace.parse(&entry.key) {
-                Ok(Key::Epoch) => {
-                    !Epoch::from_json(&entry.value).unwrap_or_default().includes(&cluster.state())
+                Ok(Key::Lineage) => {
+                    !Lineage::from_json(&entry.value).unwrap_or_default().includes(&cluster.state())
                 }
                 Ok(Key::Latest(name)) => {
                     cluster.latest.get(&name).is_some_and(|latest| entry.modified < latest.modified)
@@ -269,7 +269,7 @@ impl PictureKeeper {
                 _ => false,
             },
             Event::Delete(key) => match self.keyspace.parse(key) {
-                Ok(Key::Epoch | Key::Rebuilt | Key::Network(_) | Key::Latest(_)) => true,
+                Ok(Key::Lineage | Key::Rebuilt | Key::Network(_) | Key::Latest(_)) => true,
                 Ok(Key::Endpoint(_, id)) => endpoints.contains_key(&id),
                 _ => false,
             },
@@ -288,11 +288,11 @@ impl PictureKeeper {
         }
     }
 
-    fn has_lost(&self, picture: &mut Picture) {
-        if picture.error.as_deref() != Some(LOST) {
+    fn has_lost(&self, view: &mut View) {
+        if view.error.as_deref() != Some(LOST) {
             tracing::warn!(store = self.store.describe(), "{LOST}");
-            picture.since = self.env.now();
-            picture.error = Some(LOST.to_owned());
+            view.since = self.env.now();
+            view.error = Some(LOST.to_owned());
         }
     }
 
@@ -300,7 +300,7 @@ impl PictureKeeper {
     async fn read(&self, seen: Option<Revision>) -> Result<Cluster, StoreError> {
         let root = self.keyspace.root();
         let cluster = Cluster::read(&self.keyspace, &self.store.view(root, seen).await?);
-        let known = self.picture.borrow().cluster.clone();
+        let known = self.view.borrow().cluster.clone();
         let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else {
             return Ok(cluster);
         };
@@ -312,11 +312,11 @@ impl PictureKeeper {
 
     /// If the store seems to have lost something: a key that it had.
     fn doubtful(&self, known: &Cluster, now: &Cluster) -> Option<Key> {
-        let lacks = self.lack(known, now, true).is_any();
+        let lacks = self.loss(known, now, true).is_any();
         let network = || known.networks.keys().find(|id| !now.networks.contains_key(id)).copied();
-        let lost_epoch = known.epoch.is_some() && now.epoch.is_none();
-        let key = || network().filter(|_| !lost_epoch).map_or(Key::Epoch, Key::Network);
-        (lacks || lost_epoch).then(key)
+        let lost_lineage = known.lineage.is_some() && now.lineage.is_none();
+        let key = || network().filter(|_| !lost_lineage).map_or(Key::Lineage, Key::Network);
+        (lacks || lost_lineage).then(key)
     }
 
     /// Asks for a key that nobody deletes in the ordinary way, if `update` says that it is gone.
@@ -330,9 +330,9 @@ impl PictureKeeper {
                 gone.find(|key| self.is_lasting(key)).cloned()
             }
             Update::Snapshot(listing) => {
-                let epoch = self.keyspace.path(&Key::Epoch);
-                let had = self.picture.borrow().in_store().is_some_and(|cluster| cluster.epoch.is_some());
-                (had && !listing.entries.iter().any(|entry| entry.key == epoch)).then_some(epoch)
+                let lineage = self.keyspace.path(&Key::Lineage);
+                let had = self.view.borrow().in_store().is_some_and(|cluster| cluster.lineage.is_some());
+                (had && !listing.entries.iter().any(|entry| entry.key == lineage)).then_some(lineage)
             }
         };
         let Some(gone) = gone else { return Ok(()) };
@@ -341,7 +341,7 @@ impl PictureKeeper {
 
     fn is_lasting(&self, key: &str) -> bool {
         match self.keyspace.parse(key) {
-            Ok(Key::Epoch | Key::Rebuilt) => true,
+            Ok(Key::Lineage | Key::Rebuilt) => true,
             Ok(Key::Endpoint(_, id)) => self.journal.endpoints().contains_key(&id),
             _ => false,
         }
@@ -349,17 +349,15 @@ impl PictureKeeper {
 
     fn failed(&self, error: &StoreError) {
         let error = chain(error);
-        self.picture.send_modify(|picture| {
+        self.view.send_modify(|view| {
             // What it said meanwhile is old by the time it answers again.
-            (picture.remains, picture.outside) = (None, None);
+            (view.stored, view.outside) = (None, None);
             let same = |before: &String| gist(before) == gist(&error);
-            if picture.error.is_none()
-                || picture.cluster.is_none() && !picture.error.as_ref().is_some_and(same)
-            {
+            if view.error.is_none() || view.cluster.is_none() && !view.error.as_ref().is_some_and(same) {
                 tracing::warn!(%error, "store out of reach, retrying");
-                picture.since = if picture.error.is_none() { self.env.now() } else { picture.since };
+                view.since = if view.error.is_none() { self.env.now() } else { view.since };
             }
-            picture.error = Some(error);
+            view.error = Some(error);
         });
     }
 }

@@ -1,6 +1,6 @@
 //! What the store says is let in here, or not.
 
-use super::{Picture, PictureKeeper};
+use super::{Reflector, View};
 use crate::admission::{Entry, Founding, Verdict};
 use std::sync::Arc;
 use weft_model::Key;
@@ -17,43 +17,43 @@ pub enum Gate {
     Refused,
 }
 
-impl PictureKeeper {
+impl Reflector {
     /// Lets in what the store says, or not.
-    pub(super) fn look_at_the_gate(&self, picture: &mut Picture) -> Option<Founding> {
-        let outside = picture.outside.as_ref()?;
-        match self.admission.judge(outside, picture.cluster.as_deref()) {
-            Verdict::Enter(entry) => self.enter(picture, &entry),
+    pub(super) fn look_at_the_gate(&self, view: &mut View) -> Option<Founding> {
+        let outside = view.outside.as_ref()?;
+        match self.admission.judge(outside, view.cluster.as_deref()) {
+            Verdict::Enter(entry) => self.enter(view, &entry),
             Verdict::Found(founding) => {
-                picture.gate = Gate::Undecided;
+                view.gate = Gate::Undecided;
                 // It was there before.
-                if picture.error.is_none() {
-                    self.has_lost(picture);
+                if view.error.is_none() {
+                    self.has_lost(view);
                 }
                 return Some(founding);
             }
             Verdict::Refuse(why) => {
-                picture.gate = Gate::Refused;
-                if picture.error.as_ref() != Some(&why) {
-                    picture.since = self.env.now();
-                    picture.error = Some(why);
+                view.gate = Gate::Refused;
+                if view.error.as_ref() != Some(&why) {
+                    view.since = self.env.now();
+                    view.error = Some(why);
                 }
             }
         }
         None
     }
 
-    fn enter(&self, picture: &mut Picture, entry: &Entry) {
+    fn enter(&self, view: &mut View, entry: &Entry) {
         if entry.afresh {
             self.memory.forget();
-            picture.cluster = None;
-        } else if let Some(known) = picture.cluster.as_mut().filter(|_| entry.moved) {
+            view.cluster = None;
+        } else if let Some(known) = view.cluster.as_mut().filter(|_| entry.moved) {
             Arc::make_mut(known).forget_revisions();
         }
         self.admission.has_entered(entry);
-        picture.gate = Gate::Open;
-        picture.remains = picture.outside.take();
-        if !self.is_found_again(picture) {
-            self.has_lost(picture);
+        view.gate = Gate::Open;
+        view.stored = view.outside.take();
+        if !self.is_found_again(view) {
+            self.has_lost(view);
         }
     }
 

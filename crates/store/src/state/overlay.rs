@@ -51,21 +51,21 @@ pub(crate) struct Write {
 
 /// Changes being made to a state that stays as it is until it [absorbs](State::absorb) them.
 ///
-/// Several attempts go into one draft, each sees those before it, and each is taken in whole or not at all.
-pub(crate) struct Draft<'a> {
+/// Several attempts go into one overlay, each sees those before it, and each is taken in whole or not at all.
+pub(crate) struct Overlay<'a> {
     base: &'a State,
     now: Instant,
     kept: Changes,
     attempt: Changes,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> Overlay<'a> {
     pub(crate) fn new(base: &'a State, now: Instant) -> Self {
         let kept = Changes { revision: base.revision, ..Changes::default() };
         Self { base, now, kept, attempt: Changes::default() }
     }
 
-    /// Runs `work` on this draft, and keeps what it changed unless it fails.
+    /// Runs `work` on this overlay, and keeps what it changed unless it fails.
     pub(crate) fn attempt<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.attempt = Changes { revision: self.kept.revision + 1, ..Changes::default() };
         let result = work(self);
@@ -96,14 +96,14 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<Record>> {
-        let drafted = self.attempt.records.get(key).or_else(|| self.kept.records.get(key));
-        drafted.map_or_else(|| self.base.records.get(key), Option::as_ref)
+        let overlaid = self.attempt.records.get(key).or_else(|| self.kept.records.get(key));
+        overlaid.map_or_else(|| self.base.records.get(key), Option::as_ref)
     }
 
     /// The keys under a prefix.
     pub(crate) fn keys(&self, prefix: &str) -> BTreeSet<String> {
-        let drafted = self.kept.records.keys().chain(self.attempt.records.keys());
-        let keys = self.base.under(prefix).map(|(key, _)| key).chain(drafted);
+        let overlaid = self.kept.records.keys().chain(self.attempt.records.keys());
+        let keys = self.base.under(prefix).map(|(key, _)| key).chain(overlaid);
         keys.filter(|key| key.starts_with(prefix) && self.get(key).is_some()).cloned().collect()
     }
 
@@ -141,8 +141,8 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn session(&self, id: &SessionId) -> Option<&Session> {
-        let drafted = self.attempt.sessions.get(id).or_else(|| self.kept.sessions.get(id));
-        drafted.map_or_else(|| self.base.sessions.get(id), Option::as_ref)
+        let overlaid = self.attempt.sessions.get(id).or_else(|| self.kept.sessions.get(id));
+        overlaid.map_or_else(|| self.base.sessions.get(id), Option::as_ref)
     }
 
     pub(crate) fn open_session(&mut self, id: SessionId, name: String, ttl: Duration) {
@@ -175,8 +175,8 @@ impl<'a> Draft<'a> {
         let sessions = self.base.sessions.iter();
         let overdue = sessions.filter(|(_, session)| session.deadline <= self.now).map(|(id, _)| id);
         for id in overdue.collect::<Vec<_>>() {
-            let _: Result<(), ()> = self.attempt(|draft| {
-                draft.close_session(id);
+            let _: Result<(), ()> = self.attempt(|overlay| {
+                overlay.close_session(id);
                 Ok(())
             });
         }

@@ -1,5 +1,5 @@
 //! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
-//! can be repeated, whenever the picture, the journal or the kernel has changed, and now and then anyway.
+//! can be repeated, whenever the view, the journal or the kernel has changed, and now and then anyway.
 
 use super::{
     Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence, removed::WHY,
@@ -24,8 +24,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How long to leave a half-removed network to whoever is removing it.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long to hold a pool for a network that does not come.
-const HOLD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long to reserve a pool for a network that does not come.
+const POOL_RESERVATION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What has to be seen for a while before anything is done about it. Measured here, by a clock that cannot
 /// jump.
@@ -54,14 +54,14 @@ impl Core {
     /// Keeps up for ever. Safe to cancel at any time.
     pub(crate) async fn keep_up(self: Arc<Self>) {
         let mut watched = Watched::default();
-        let (mut picture, mut journal) = (self.picture.clone(), self.journal.changes());
+        let (mut view, mut journal) = (self.view.clone(), self.journal.changes());
         loop {
             self.pay(&mut watched).await;
             let change = async {
                 // In this order, so that the same happens when the same happens (`simulation`).
                 tokio::select! {
                     biased;
-                    _ = picture.changed() => {}
+                    _ = view.changed() => {}
                     _ = journal.changed() => {}
                 }
             };
@@ -144,7 +144,7 @@ impl Core {
         let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
         let unwanted = |id: &EndpointId| {
             !(self.pending.is_in_the_making(id)
-                || self.grants.is_for(id)
+                || self.reserved.is_for(id)
                 || endpoints.contains_key(id)
                 || superseded.contains(id))
         };
@@ -186,12 +186,12 @@ impl Core {
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
     async fn let_go_of_pools(&self, known: &Known, watched: &mut Watched) {
         let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own = self.holds_of(known, &self.config.node_name).map(|(pool, _)| pool);
+        let own = self.reserved_by(known, &self.config.node_name).map(|(pool, _)| pool);
         let own: Vec<IpNet> = own.filter(|pool| !lent.contains(pool)).collect();
         watched.held.retain(|pool, _| own.contains(pool));
         for pool in own {
             let since = *watched.held.entry(pool).or_insert_with(Instant::now);
-            if since.elapsed() > HOLD_PATIENCE && !goes_on(self.let_go(pool).await) {
+            if since.elapsed() > POOL_RESERVATION_PATIENCE && !goes_on(self.let_go(pool).await) {
                 return;
             }
         }
@@ -230,7 +230,7 @@ impl Core {
             if local.fenced.is_some() {
                 return Ok(local.fenced.clone());
             }
-            // The picture may be older than the endpoint: nobody is cut off on the strength of that.
+            // The view may be older than the endpoint: nobody is cut off on the strength of that.
             let key = self.path(&Key::Network(local.network_id));
             let removed = self.store.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
@@ -270,7 +270,7 @@ impl Core {
     }
 
     /// Why the endpoint must be cut off, if somebody else has its address: as the store has it now, since the
-    /// picture may be older than the endpoint.
+    /// view may be older than the endpoint.
     async fn fence(
         &self,
         (id, local): (EndpointId, &LocalEndpoint),
@@ -283,7 +283,7 @@ impl Core {
         let Some(owner) = owner else { return Ok(local.fenced.clone()) };
         if self.config.store_rebuild && local.fenced.is_none() && !self.identity.was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.
-            self.mark_loss().await?;
+            self.announce_loss().await?;
             return Ok(None);
         }
         Ok(Some(format!("address {address} went to an endpoint of node {} meanwhile", owner.node)))

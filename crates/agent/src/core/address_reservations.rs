@@ -1,5 +1,5 @@
-//! Addresses that are granted before the endpoint is known that is to have them: the first step of the engines'
-//! protocol. A grant is a claim in the store for an endpoint that does not exist yet.
+//! Addresses that are reserved before the endpoint is known that is to have them: the first step of the engines'
+//! protocol. A reservation is a claim in the store for an endpoint that does not exist yet.
 
 use super::{
     Core, Error, Kind,
@@ -21,14 +21,14 @@ use weft_model::{Cursor, EndpointId, Extra, Key, Network, NetworkId, Record};
 use weft_state::cluster::{Cluster, Stored};
 use weft_store::{CommitError, Condition, Txn};
 
-/// How long a grant is kept for an endpoint that does not come.
-const GRANT_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a reservation is kept for an endpoint that does not come.
+const ADDRESS_RESERVATION_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The grants of this node that no endpoint has taken yet. Only in memory: after a crash they are leftovers, and
+/// The reservations of this node that no endpoint has taken yet. Only in memory: after a crash they are leftovers, and
 /// the engine's next step takes them over or claims them anew.
 #[derive(Default)]
-pub(crate) struct Grants {
-    granted: Mutex<HashMap<ClaimKey, Grant>>,
+pub(crate) struct AddressReservations {
+    reserved: Mutex<HashMap<ClaimKey, AddressReservation>>,
     /// Addresses of endpoints that left: the engine gives each back once more.
     returned: Mutex<HashMap<ClaimKey, Instant>>,
     /// How many engines have started.
@@ -36,24 +36,27 @@ pub(crate) struct Grants {
 }
 
 /// An address for an endpoint to come.
-struct Grant {
+struct AddressReservation {
     /// What the claim in the store says.
     endpoint: EndpointId,
     since: Instant,
-    /// Whether the endpoint has it: the claim is the endpoint's own then, but a stale picture does not show it.
+    /// Whether the endpoint has it: the claim is the endpoint's own then, but a stale view does not show it.
     taken: bool,
 }
 
-impl Grants {
+impl AddressReservations {
     /// Whether `id` stands for an endpoint to come.
     pub(super) fn is_for(&self, id: &EndpointId) -> bool {
-        let mut granted = lock(&self.granted);
-        granted.retain(|_, grant| grant.since.elapsed() < GRANT_PATIENCE);
-        granted.values().any(|grant| grant.endpoint == *id)
+        let mut reserved = lock(&self.reserved);
+        reserved.retain(|_, reservation| reservation.since.elapsed() < ADDRESS_RESERVATION_PATIENCE);
+        reserved.values().any(|reservation| reservation.endpoint == *id)
     }
 
     fn get(&self, key: &ClaimKey) -> Option<EndpointId> {
-        lock(&self.granted).get(key).filter(|grant| !grant.taken).map(|grant| grant.endpoint)
+        lock(&self.reserved)
+            .get(key)
+            .filter(|reservation| !reservation.taken)
+            .map(|reservation| reservation.endpoint)
     }
 
     /// Which engine asks.
@@ -61,58 +64,61 @@ impl Grants {
         self.engines.load(Ordering::Relaxed)
     }
 
-    /// Notes a grant, unless another engine has started since it was asked for.
+    /// Notes a reservation, unless another engine has started since it was asked for.
     fn put(&self, key: ClaimKey, endpoint: EndpointId, engine: u64) {
-        let mut granted = lock(&self.granted);
+        let mut reserved = lock(&self.reserved);
         if self.engine() == engine {
-            granted.insert(key, Grant { endpoint, since: Instant::now(), taken: false });
+            reserved.insert(key, AddressReservation { endpoint, since: Instant::now(), taken: false });
         }
     }
 
     /// Says that an endpoint has the address now.
     pub(super) fn take(&self, key: ClaimKey) {
-        lock(&self.granted).entry(key).and_modify(|grant| grant.taken = true);
+        lock(&self.reserved).entry(key).and_modify(|reservation| reservation.taken = true);
     }
 
     fn forget(&self, key: &ClaimKey) {
-        lock(&self.granted).remove(key);
+        lock(&self.reserved).remove(key);
     }
 
     /// Forgets what no endpoint has taken, and returns what the claims in the store say. Nobody is going to give back
     /// anything, either.
     fn forget_untaken(&self) -> Vec<EndpointId> {
         lock(&self.returned).clear();
-        let mut granted = lock(&self.granted);
+        let mut reserved = lock(&self.reserved);
         self.engines.fetch_add(1, Ordering::Relaxed);
-        granted.extract_if(|_, grant| !grant.taken).map(|(_, grant)| grant.endpoint).collect()
+        reserved
+            .extract_if(|_, reservation| !reservation.taken)
+            .map(|(_, reservation)| reservation.endpoint)
+            .collect()
     }
 
     /// Says that an endpoint gave `key` back, which the engine is going to do as well.
     pub(super) fn note_return(&self, key: ClaimKey) {
         let mut returned = lock(&self.returned);
-        returned.retain(|_, at| at.elapsed() < GRANT_PATIENCE);
+        returned.retain(|_, at| at.elapsed() < ADDRESS_RESERVATION_PATIENCE);
         returned.insert(key, Instant::now());
     }
 
     fn take_return(&self, key: &ClaimKey) -> bool {
-        lock(&self.returned).remove(key).is_some_and(|at| at.elapsed() < GRANT_PATIENCE)
+        lock(&self.returned).remove(key).is_some_and(|at| at.elapsed() < ADDRESS_RESERVATION_PATIENCE)
     }
 }
 
 impl Core {
-    pub(crate) async fn grant(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
-        let (id, engine) = (self.env.random(|rng| EndpointId::random(rng)), self.grants.engine());
+    pub(crate) async fn reserve_address(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
+        let (id, engine) = (self.env.random(|rng| EndpointId::random(rng)), self.reserved.engine());
         let mut lost = Lost::default();
         let mut attempts = self.attempts();
         loop {
             self.until_created(pool).await?;
-            let granting = |cluster: &Cluster| {
+            let reserving = |cluster: &Cluster| {
                 let (network_id, network) = of_pool(cluster, pool)?;
                 let (key, held) = self.choose_from(cluster, network, pool, asked, &lost)?;
-                let txn = self.granting(cluster, (network_id, network), &held, id, asked)?;
+                let txn = self.reserving(cluster, (network_id, network), &held, id, asked)?;
                 Ok((key, held, txn))
             };
-            let (cluster, (key @ (_, address), _held, txn)) = match self.decide(granting).await {
+            let (cluster, (key @ (_, address), _held, txn)) = match self.decide(reserving).await {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
                 Err(error) if error.kind == Kind::Conflict && lost.forget() => {
@@ -124,7 +130,7 @@ impl Core {
             let _in_the_making = self.pending.make(id);
             match self.store.commit(txn).await {
                 Ok(()) => {
-                    self.grants.put(key, id, engine);
+                    self.reserved.put(key, id, engine);
                     return IpNet::new(address, pool.prefix_len())
                         .map_err(|error| Error::internal("the address has no prefix", error));
                 }
@@ -142,7 +148,7 @@ impl Core {
         }
     }
 
-    fn granting(
+    fn reserving(
         &self,
         cluster: &Cluster,
         (network_id, network): (NetworkId, &Stored<Network>),
@@ -179,30 +185,32 @@ impl Core {
     /// network.
     async fn until_created(&self, pool: IpNet) -> Result<(), Error> {
         self.cluster_with_me().await?;
-        self.until(|cluster| cluster.network_with(pool).is_some() || !cluster.holds.contains_key(&pool))
-            .await;
+        self.until(|cluster| {
+            cluster.network_with(pool).is_some() || !cluster.reserved_pools.contains_key(&pool)
+        })
+        .await;
         Ok(())
     }
 
-    /// Gives back an address that was granted, and no other. Without the store, upkeep does it later.
+    /// Gives back an address that was reserved, and no other. Without the store, housekeeping does it later.
     pub(crate) async fn take_back(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
         let key = (pool, address);
-        if self.grants.take_return(&key) {
+        if self.reserved.take_return(&key) {
             return Ok(());
         }
-        let Some(id) = self.grants.get(&key) else { return Ok(()) };
-        self.see_grant(key).await;
-        self.grants.forget(&key);
+        let Some(id) = self.reserved.get(&key) else { return Ok(()) };
+        self.see_reservation(key).await;
+        self.reserved.forget(&key);
         match self.release(id).await {
             Err(error) if error.kind == Kind::Unavailable => Ok(()),
             released => released,
         }
     }
 
-    /// Forgets what was granted, and no endpoint took: who asked for it is no more. Returns what stands for it in the
+    /// Forgets what was reserved, and no endpoint took: who asked for it is no more. Returns what stands for it in the
     /// store.
     pub(super) fn forget_untaken(&self) -> Vec<EndpointId> {
-        self.grants.forget_untaken()
+        self.reserved.forget_untaken()
     }
 
     pub(super) async fn release_all(&self, untaken: Vec<EndpointId>) -> Result<(), Error> {
@@ -213,7 +221,7 @@ impl Core {
     }
 
     /// What an endpoint that is about to be written must do to the claim of one of its addresses: take over the
-    /// grant, or claim it anew.
+    /// reservation, or claim it anew.
     pub(super) fn taking(
         &self,
         cluster: &Cluster,
@@ -224,25 +232,25 @@ impl Core {
         let Some(claim) = cluster.claim(pool, address) else {
             return Ok(Condition::Absent);
         };
-        let granted = self.grants.get(&key) == Some(claim.endpoint);
+        let reserved = self.reserved.get(&key) == Some(claim.endpoint);
         let leftover = || {
             let known = cluster.endpoint(&claim.endpoint).is_some()
                 || self.journal.endpoints().contains_key(&claim.endpoint);
             claim.node == self.config.node_name
                 && !known
                 && !self.pending.is_in_the_making(&claim.endpoint)
-                && !self.grants.is_for(&claim.endpoint)
+                && !self.reserved.is_for(&claim.endpoint)
         };
-        if claim.endpoint == id || granted || leftover() {
+        if claim.endpoint == id || reserved || leftover() {
             return Ok(Condition::Unchanged(claim.modified));
         }
         let owner = super::claims::owner(cluster, pool, address);
         Err(Error::conflict(format!("address {address} is in use{owner}")))
     }
 
-    /// Waits until the picture shows a grant, so that it can be taken over.
-    pub(super) async fn see_grant(&self, (pool, address): ClaimKey) {
-        if self.grants.get(&(pool, address)).is_some() {
+    /// Waits until the view shows a reservation, so that it can be taken over.
+    pub(super) async fn see_reservation(&self, (pool, address): ClaimKey) {
+        if self.reserved.get(&(pool, address)).is_some() {
             self.until(|cluster| cluster.is_claimed(pool, address)).await;
         }
     }
@@ -250,16 +258,17 @@ impl Core {
 
 /// The network of `pool`.
 pub(super) fn of_pool(cluster: &Cluster, pool: IpNet) -> Result<(NetworkId, &Stored<Network>), Error> {
-    let (id, network) = cluster.network_with(pool).ok_or_else(|| match cluster.holds.get(&pool) {
-        Some(_) => Error::new(
-            Kind::Unavailable,
-            format!("the network of subnet {pool} is still being created; try again in a moment"),
-        ),
-        None => Error::new(
-            Kind::NotFound,
-            format!("no network of the cluster has the subnet {pool}: its network was removed"),
-        ),
-    })?;
+    let (id, network) =
+        cluster.network_with(pool).ok_or_else(|| match cluster.reserved_pools.get(&pool) {
+            Some(_) => Error::new(
+                Kind::Unavailable,
+                format!("the network of subnet {pool} is still being created; try again in a moment"),
+            ),
+            None => Error::new(
+                Kind::NotFound,
+                format!("no network of the cluster has the subnet {pool}: its network was removed"),
+            ),
+        })?;
     if network.removing {
         return Err(Error::conflict(format!("network {} is being removed", network.name)));
     }

@@ -6,7 +6,7 @@ use weft_model::Vni;
 
 /// A network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Netns {
     /// The host's: the one the agent runs in.
     Host,
     /// A segment's: `weft-<vni>`.
@@ -15,24 +15,24 @@ pub enum Place {
     Container(PathBuf),
 }
 
-impl Place {
+impl Netns {
     /// The name of a segment's namespace, as `ip netns` shows it.
     pub fn segment_name(vni: Vni) -> String {
         format!("weft-{vni}")
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Host => f.write_str("host"),
-            Place::Segment(vni) => f.write_str(&Self::segment_name(*vni)),
-            Place::Container(path) => path.display().fmt(f),
+            Netns::Host => f.write_str("host"),
+            Netns::Segment(vni) => f.write_str(&Self::segment_name(*vni)),
+            Netns::Container(path) => path.display().fmt(f),
         }
     }
 }
 
-impl Serialize for Place {
+impl Serialize for Netns {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
