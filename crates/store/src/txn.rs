@@ -33,7 +33,7 @@ pub enum Op {
     Check {
         /// The key.
         key: String,
-        /// [`Condition::Always`] makes no sense here and holds.
+        /// [`Condition::Always`] is useless here, and holds.
         condition: Condition,
     },
     /// Writes a value.
@@ -53,7 +53,7 @@ pub enum Op {
     Delete {
         /// The key.
         key: String,
-        /// When. [`Condition::Absent`] makes no sense here: the operation then changes nothing.
+        /// When. [`Condition::Absent`] is useless here: the operation then changes nothing.
         condition: Condition,
     },
 }

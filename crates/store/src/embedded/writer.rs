@@ -81,7 +81,7 @@ impl Writer {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |draft| {
             let result = work(draft);
-            // A caller who does not wait any more needs no answer.
+            // A caller that has stopped waiting needs no answer.
             Box::new(move |saved| drop(done.send(saved.map(|()| result))))
         });
         if let Some(jobs) = &self.jobs {
@@ -198,8 +198,7 @@ impl Thread {
         let database = file::open(&self.path).map_err(|error| self.not_written(&error))?;
         let state = file::load(&database, Instant::now()).map_err(|error| self.not_written(&error))?;
         self.database = Some(database);
-        // If the change that failed is there after all, the revision says so, and whoever watches gets a
-        // snapshot.
+        // If the change that failed is in the file after all, the revision is newer, and every watch gets a snapshot.
         self.shared.update(|old| *old = state);
         Ok(())
     }
