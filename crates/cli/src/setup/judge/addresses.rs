@@ -44,7 +44,7 @@ fn clashes(facts: &Facts) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// Who else has a part of `subnet`, in words.
+/// What else uses a part of `subnet`, in words.
 fn owner(facts: &Facts, subnet: &IpNet) -> Option<String> {
     let networks = engine(facts).map(|engine| engine.networks.as_slice()).unwrap_or_default();
     let network = networks.iter().find(|(_, subnets)| subnets.iter().any(|other| overlap(other, subnet)));
