@@ -13,11 +13,10 @@ use crate::{
 use std::net::IpAddr;
 use weft_model::NetworkId;
 
-/// The largest answer over UDP, whatever a client says it takes, in bytes. Larger ones gain nothing over
-/// TCP.
+/// The largest answer over UDP, in bytes, also for a client that accepts more. Larger ones gain nothing over TCP.
 const MAX_UDP: u16 = 4096;
 
-/// Who asks.
+/// The container that asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
     /// The networks the container is on. The first one that knows a name answers.
@@ -28,7 +27,7 @@ pub struct Client {
     pub upstream: Upstream,
 }
 
-/// Whom a question goes to that is not about the client's networks.
+/// Where questions go that are not about the client's networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upstream {
     /// Name servers that this host reaches. None: nothing else exists.
