@@ -72,7 +72,7 @@ pub struct Grounds<'g> {
     pub node: &'g NodeName,
     /// Where a new cluster's id comes from.
     pub env: &'g Env,
-    /// Who this node is.
+    /// This node's identity.
     pub identity: &'g Arc<Identity>,
     /// Its endpoints.
     pub journal: &'g Arc<Journal>,
@@ -86,7 +86,7 @@ impl Admission {
     /// Reads where this host is at home.
     ///
     /// # Errors
-    /// If it cannot be read, or makes no sense: a node that forgot where it belongs must not guess.
+    /// If it cannot be read, or is not valid: a node that forgot where it belongs must not guess.
     pub fn open(grounds: &Grounds<'_>) -> Result<Self, JournalError> {
         let path = grounds.data_dir.join(data_dir::HOME);
         let home = file::read_json(&path).map_err(JournalError::new("cannot read", &path))?;
@@ -169,7 +169,8 @@ impl Admission {
         *home = Some(now);
     }
 
-    /// Has the store say which cluster it is, by compare-and-set. Whoever is faster is right: the next look tells.
+    /// Has the store say which cluster it is, by compare-and-set. If another node was faster, its id stands, and the
+    /// next look shows it.
     ///
     /// # Errors
     /// If the store is out of reach.

@@ -49,7 +49,7 @@ pub struct Cluster {
     pub calls: BTreeMap<NodeName, Stored<Call>>,
     /// The endpoint that each node took addresses for last.
     pub latest: BTreeMap<NodeName, Stored<Latest>>,
-    /// Who is on which network.
+    /// The endpoints on each network.
     pub endpoints: BTreeMap<NetworkId, Endpoints>,
     /// The addresses in use, by pool.
     pub claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
@@ -265,7 +265,7 @@ impl Cluster {
         self.endpoints.iter().flat_map(|(network, all)| all.iter().map(move |(id, e)| (network, id, e)))
     }
 
-    /// The endpoint `id`, whatever network it is on.
+    /// The endpoint `id`, on any network.
     pub fn endpoint(&self, id: &EndpointId) -> Option<(&NetworkId, &Stored<Endpoint>)> {
         self.endpoints.iter().find_map(|(network, all)| all.get(id).map(|endpoint| (network, endpoint)))
     }
@@ -275,7 +275,7 @@ impl Cluster {
         self.endpoints.get(network)?.get(id)
     }
 
-    /// Who holds `address` of `pool`.
+    /// The claim on `address` of `pool`.
     pub fn claim(&self, pool: IpNet, address: IpAddr) -> Option<&Stored<Claim>> {
         self.claims.get(&pool)?.get(&address)
     }

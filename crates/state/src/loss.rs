@@ -51,7 +51,7 @@ impl Lack {
     }
 }
 
-/// Whether networks are gone whose names or VNIs are still there. Who removes one removes all of it at once.
+/// Whether networks are gone whose names or VNIs are still there. The removal of a network deletes them all at once.
 fn has_torn_networks(known: &Cluster, remains: &Cluster) -> bool {
     let pointed_at = |id: &NetworkId| {
         remains.names.values().any(|other| other == id) || remains.vnis.values().any(|other| other == id)
@@ -60,7 +60,7 @@ fn has_torn_networks(known: &Cluster, remains: &Cluster) -> bool {
     gone.any(|id| pointed_at(id) && !remains.has_unreadable_network(id))
 }
 
-/// The nodes that had endpoints since of which the store has not heard.
+/// The nodes of which `known` has a later endpoint than the store.
 pub fn behind<'c>(known: &'c Cluster, remains: &'c Cluster) -> impl Iterator<Item = &'c NodeName> {
     let is_behind = |(name, then): &(&NodeName, &Stored<Latest>)| {
         match (remains.latest.get(*name), remains.nodes.get(*name)) {

@@ -41,14 +41,14 @@ const RECONSIDERATION: Duration = Duration::from_secs(1);
 /// What is wrong with a store that has less than it had.
 const LOST: &str = "the store lost what it had, or was brought back from a backup; this node is putting back what is missing";
 
-/// What is known of the cluster, and whether the store still stands behind it.
+/// What is known of the cluster, and whether the store still says the same.
 #[derive(Debug, Clone)]
 pub struct Picture {
     /// The cluster to go by: what the store says, or said last; `None` if it never said anything.
     pub cluster: Option<Arc<Cluster>>,
     /// Whether that is what an earlier run of this agent remembered: it may have seen more than it wrote down.
     pub remembered: bool,
-    /// Whether this node goes by the store.
+    /// Whether this node uses the store.
     pub gate: Gate,
     /// What the store says while the gate is not open.
     outside: Option<Arc<Cluster>>,
@@ -88,9 +88,10 @@ pub struct PictureKeeper {
     pub memory: Arc<Memory>,
     /// The gate.
     pub admission: Arc<Admission>,
-    /// Whether what the store loses is put back; otherwise what it says is true, whatever it said before.
+    /// Whether what the store loses is put back; otherwise what the store says is true, even if that is less than
+    /// before.
     pub rebuild: bool,
-    /// The keys that cannot be read and were spoken of.
+    /// The keys that cannot be read and were logged.
     pub warned: Mutex<BTreeSet<String>>,
     /// See [`unseen`].
     pub picture: watch::Sender<Picture>,
@@ -221,7 +222,7 @@ impl PictureKeeper {
     /// Whether the store has everything again that it had: then the picture is what the store says.
     fn is_found_again(&self, picture: &mut Picture) -> bool {
         let Some(remains) = &picture.remains else { return false };
-        // Whatever comes of it: it must not excuse the next loss.
+        // Taken in any case, so that it does not excuse the next loss.
         let resigned = self.memory.take_resignation();
         let times = remains.times_rebuilt();
         if !self.rebuild || self.memory.dealt_with().is_none() {
@@ -304,7 +305,7 @@ impl PictureKeeper {
         let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else {
             return Ok(cluster);
         };
-        // Who may not read a key is told so if he asks for it alone; in a list it is missing (Consul).
+        // Consul leaves keys that a token may not read out of a list; only a read of a single key is refused.
         self.store.get(&self.keyspace.path(&doubtful)).await?;
         let certain = if seen.is_some() { Some(self.store.list(root).await?) } else { None };
         Ok(certain.map_or(cluster, |listing| Cluster::read(&self.keyspace, &listing)))
