@@ -29,7 +29,7 @@ pub struct Status {
     pub joined: bool,
     /// The store.
     pub store: Store,
-    /// The container engine whose driver the node is; absent before it was looked for, or if it is to be left
+    /// The container engine that this node is a driver of; absent before it was looked for, or if it is to be left
     /// alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
