@@ -20,7 +20,7 @@ use weft_state::{
 };
 use weft_store::{CommitError, Condition, Txn};
 
-/// Who wants to be on a network.
+/// An endpoint that is to join a network.
 pub(super) struct Joining<'a> {
     pub(super) id: EndpointId,
     pub(super) name: &'a EndpointName,
@@ -29,7 +29,7 @@ pub(super) struct Joining<'a> {
     pub(super) options: &'a JoinOptions,
 }
 
-/// What is about to be claimed, for whom.
+/// What is about to be claimed, and for which endpoint.
 struct Claiming<'p> {
     network: Stored<Network>,
     endpoint: Endpoint,
@@ -238,7 +238,7 @@ impl Core {
         let pool = subnet.pool;
         let Some(address) = asked else {
             let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
-            // One whose own Ethernet address somebody has chosen is passed over.
+            // An address is passed over if an endpoint has been given the Ethernet address that belongs to it.
             let network = cluster.network_with(pool);
             let busy = |address| {
                 let mac = MacAddr::for_ip(address);
@@ -283,7 +283,7 @@ impl Core {
         }
     }
 
-    /// What takes away an endpoint and every address claimed for it; `None` if nothing is there.
+    /// The transaction that removes an endpoint and every address claimed for it; `None` if nothing is there.
     pub(super) fn releasing(&self, cluster: &Cluster, id: EndpointId) -> Option<Txn> {
         let mut txn = Txn::new();
         let endpoint = cluster.endpoint(&id);

@@ -20,7 +20,7 @@ use weft_state::{
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whose an endpoint is.
+/// What an endpoint belongs to.
 pub(super) struct Holder {
     pub(super) netns: PathBuf,
     pub(super) process: Option<ProcessId>,

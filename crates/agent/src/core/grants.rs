@@ -199,8 +199,8 @@ impl Core {
         }
     }
 
-    /// Forgets what was granted, and no endpoint took: who asked for it is no more. Returns what stands for it in the
-    /// store.
+    /// Forgets what was granted and not taken by an endpoint: the client that asked for it is gone. Returns what stands
+    /// for it in the store.
     pub(super) fn forget_untaken(&self) -> Vec<EndpointId> {
         self.grants.forget_untaken()
     }

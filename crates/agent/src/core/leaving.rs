@@ -40,7 +40,7 @@ pub(crate) struct Departure {
 }
 
 impl Core {
-    /// Leaves the cluster: whoever runs this agent stops it, and carries that out.
+    /// Leaves the cluster: the task that runs this agent stops it, and carries that out.
     pub(crate) async fn leave_cluster(&self, leave: Leave) -> Result<Vec<String>, Error> {
         self.may_leave(leave).await?;
         if leave.dry_run {

@@ -79,7 +79,7 @@ impl Core {
         Ok(())
     }
 
-    /// A node that is given up changes the epoch: who remembers it can tell that the store did not lose it.
+    /// Giving up a node changes the epoch: nodes that remember it can tell that the store did not lose it.
     async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
         let epoch = self.epoch_after_now().await?;
         Ok(epoch

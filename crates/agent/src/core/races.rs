@@ -1,6 +1,6 @@
-//! Races. For addresses, all nodes try the same next address of a pool; one gets it. Whoever does not goes on from a
-//! random place, or the others would be at the same one again, and again: fifty nodes need fifty rounds for the next
-//! fifty addresses then.
+//! Races. For addresses, all nodes try the same next address of a pool; one gets it. The others go on from random
+//! places, or they would be at the same one again, and again: fifty nodes would need fifty rounds for the next fifty
+//! addresses.
 
 use rand::RngExt;
 use std::{collections::BTreeSet, net::IpAddr};
@@ -46,8 +46,8 @@ impl Lost {
         self.addresses.contains(&address)
     }
 
-    /// Forgets the races, for who finds nothing free beside them: what others got, a picture that is up to date shows,
-    /// and some of it may be free again. Returns whether there were any.
+    /// Forgets the races, for a caller that finds nothing free beside them: a picture that is up to date shows what
+    /// other nodes got, and some of it may be free again. Returns whether there were any.
     pub(super) fn forget(&mut self) -> bool {
         !std::mem::take(&mut self.addresses).is_empty()
     }

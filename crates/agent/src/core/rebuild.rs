@@ -49,7 +49,7 @@ struct Case {
     moved: Instant,
     /// Networks that were not there.
     missed: BTreeSet<NetworkId>,
-    /// Those that were there again then. What is gone now was removed by somebody who remembers more.
+    /// Those that were there again then. One that is gone now was removed by a node that remembers more.
     found_again: BTreeSet<NetworkId>,
 }
 
@@ -242,7 +242,7 @@ impl Core {
     /// Says that this node has written what is its own.
     async fn has_done_its_part(&self, remains: &Cluster) -> Result<(), Error> {
         let times = remains.times_rebuilt();
-        // For whoever writes it next: this node may not have joined again yet.
+        // For the `live` record that is written next: this node may not have joined again yet.
         self.memory.has_done_its_part(times);
         let Some((live, session)) = remains.live.get(&self.config.node_name) else { return Ok(()) };
         if live.rebuilt >= times || live.id != self.identity.id() {
@@ -277,7 +277,7 @@ impl Core {
         if now.includes(&known) {
             return Ok(true);
         }
-        // Until then, whoever looks sees that the store has lost something.
+        // Until then, every node sees that the store has lost something.
         let condition = Condition::as_seen(loss.remains.epoch.as_ref().map(|epoch| epoch.modified));
         let txn = Txn::new().put(self.path(&Key::Epoch), now.including(&known).to_json(), condition);
         self.try_all(vec![txn]).await?;
@@ -323,7 +323,7 @@ impl Core {
                 tracing::warn!(error, "cannot remember the cluster");
             }
             failed = error.is_some();
-            // What changes meanwhile is written then. Whoever changes it need not copy it for that.
+            // What changes meanwhile is written next. Dropped, so that a change need not copy the cluster.
             drop(cluster);
             sleep(pause).await;
         }

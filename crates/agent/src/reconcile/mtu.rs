@@ -121,15 +121,15 @@ fn left(there: &Observed, vni: Vni) -> Option<u32> {
     mtus.all(|mtu| mtu == first).then_some(first)
 }
 
-/// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with what
-/// its own underlay carries from its address. Of a host whose version does not say nothing is known.
+/// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with
+/// what its own underlay carries from its address. Nothing is known of a host whose version does not say.
 pub(super) fn fits<'a>(
     cluster: &'a Cluster,
     (id, network): (&NetworkId, &Network),
     me: &'a NodeName,
     own: (u32, IpAddr),
 ) -> Fits<'a> {
-    // One that makes no sense was refused when the network was created: this is another version's.
+    // One that is not valid was refused when the network was created: this is another version's.
     if let Some(asked) = network.requested_mtu().ok().flatten() {
         return Fits::Asked(asked);
     }

@@ -27,7 +27,7 @@ pub struct Status {
     pub joined: bool,
     /// The store.
     pub store: StoreStatus,
-    /// The container engine whose driver this node is; absent before it was looked for, or if it is to be left
+    /// The container engine that this node is a driver of; absent before it was looked for, or if it is to be left
     /// alone.
     pub engine: Option<EngineStatus>,
     /// How much there is of what.

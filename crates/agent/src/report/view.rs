@@ -10,7 +10,7 @@ pub struct NetworkView {
     pub id: NetworkId,
     /// What the store says of it.
     pub network: Network,
-    /// Who is on it, in order of their names.
+    /// The endpoints on it, in order of their names.
     pub endpoints: Vec<(EndpointId, Endpoint)>,
 }
 
