@@ -46,7 +46,7 @@ pub(crate) struct Membership {
     pub(crate) journal: Arc<Journal>,
     /// Where this host is.
     pub(crate) underlay: watch::Receiver<Underlay>,
-    /// Whether this node may go by what it is.
+    /// Whether this agent may act as its node.
     pub(crate) place: watch::Sender<Place>,
     /// What keeps this node out of the cluster; `None` while it is in.
     pub(crate) problem: watch::Sender<Option<Outside>>,

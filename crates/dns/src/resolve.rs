@@ -21,7 +21,7 @@ const MAX_UDP: u16 = 4096;
 pub struct Client {
     /// The networks the container is on. The first one that knows a name answers.
     pub networks: Vec<NetworkId>,
-    /// What it alone calls others there: asked for before what they are called by everybody.
+    /// Names that only this container has for others there: they come before the names that all use.
     pub links: Links,
     /// Where everything else is asked.
     pub upstream: Upstream,
@@ -64,7 +64,7 @@ pub enum Outcome {
     Silent,
     /// Send the answer that was written.
     Answered,
-    /// Ask somebody else.
+    /// Ask another server.
     Forward(Request),
 }
 

@@ -20,7 +20,7 @@ use tokio::net::UnixListener;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// Those of the packages, which start an agent again that was stopped when somebody asks it something.
+/// The units of the packages, which start a stopped agent again when a client connects.
 const SOCKET_UNITS: &str = "weft.socket weft-plugin.socket";
 
 /// On which terms to listen.

@@ -26,7 +26,7 @@ pub struct Node {
     /// does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub underlay_mtu: Option<u32>,
-    /// When somebody first noticed that its session was gone; absent while it is up.
+    /// When another node first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,
     /// Endpoints that somebody took off their networks while it was down, the last one last: what tells that from a loss,

@@ -255,7 +255,7 @@ impl Socket {
             }
             // −1: any (NETNSA_NSID_NOT_ASSIGNED).
             match self.request(Request::new(RouteNetlinkMessage::NewNsId(message(Some(-1))), 0)) {
-                // Somebody was faster.
+                // Another process was faster.
                 Err(e) if e.errno() == Some(rustix::io::Errno::EXIST.raw_os_error()) => {}
                 other => other?,
             }

@@ -1,4 +1,4 @@
-//! The gate: whether this node may go by what the store shows, before anything is done about it.
+//! The gate: whether this node may use what the store shows, before anything is done about it.
 //!
 //! As long as it is closed, the picture stays what was remembered, nothing is written to the store, and what runs goes
 //! on. Each reason to keep it closed is a pure decision in a file of its own; [`Admission::judge`] asks them in turn.
@@ -28,7 +28,7 @@ use which::{Decision, Shown, Shows, Situation, decide};
 /// What the gate says of what a store shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is this node's cluster: it may be gone by, and written to.
+    /// It is this node's cluster: it may be used, and written to.
     Enter(Entry),
     /// It will be, once the store says which cluster it is: see [`Admission::found`].
     Found(Founding),

@@ -31,8 +31,8 @@ impl<T> Deref for Stored<T> {
 /// The endpoints of one network. Shared between pictures: the same allocation means that nothing changed.
 pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
 
-/// Everything the store says, as of one moment. Records that this version cannot read are set aside: they
-/// are somebody else's, or a newer weft's, and the rest goes on without them.
+/// Everything the store says, as of one moment. Records that this version cannot read are set aside: another program's,
+/// or a newer weft's. The rest goes on without them.
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     /// The networks.
@@ -45,7 +45,7 @@ pub struct Cluster {
     pub nodes: BTreeMap<NodeName, Stored<Node>>,
     /// Those that are up, with the session that says so.
     pub live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
-    /// Those that somebody calls.
+    /// The calls to nodes, by the name of the node that is called.
     pub calls: BTreeMap<NodeName, Stored<Call>>,
     /// The endpoint that each node took addresses for last.
     pub latest: BTreeMap<NodeName, Stored<Latest>>,

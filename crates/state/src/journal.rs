@@ -48,7 +48,7 @@ pub struct LocalEndpoint {
     /// Whether the default routes of its namespace may lead through this network: those through the network
     /// joined first do.
     pub default_route: bool,
-    /// The process it belongs to; none if the namespace is somebody else's.
+    /// The process it belongs to; none if the namespace is not that of a process of weft's.
     #[serde(default)]
     pub process: Option<ProcessId>,
     /// Ports of this host that lead to it.
@@ -187,8 +187,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Cuts an endpoint off, if it is still there: at once, whether or not it can be written. Somebody else may have its
-    /// address, and a disk may be full for long.
+    /// Cuts an endpoint off, if it is still there: at once, whether or not it can be written. Another endpoint may have
+    /// its address, and a disk may be full for long.
     ///
     /// # Errors
     /// If it cannot be written; it is cut off then, until the agent ends.

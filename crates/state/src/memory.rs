@@ -1,5 +1,5 @@
-//! What this node remembers of the cluster, on its own disk: what to go by until the store answers, and what to
-//! put back if the store has lost it.
+//! What this node remembers of the cluster, on its own disk: what to use until the store answers, and what to put back
+//! if the store has lost it.
 
 use crate::{
     cluster::Cluster,

@@ -44,7 +44,7 @@ const LOST: &str = "the store lost what it had, or was brought back from a backu
 /// What is known of the cluster, and whether the store still says the same.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// The cluster to go by: what the store says, or said last; `None` if it never said anything.
+    /// The cluster to use: what the store says, or said last; `None` if it never said anything.
     pub cluster: Option<Arc<Cluster>>,
     /// Whether that is what an earlier run of this agent remembered: it may have seen more than it wrote down.
     pub remembered: bool,
@@ -56,7 +56,7 @@ pub struct Picture {
     pub remains: Option<Arc<Cluster>>,
     /// What it lacked then, or at any time since.
     pub lack: Lack,
-    /// Why the store is out of reach, or cannot be gone by; `None` while all is well.
+    /// Why the store is out of reach, or cannot be used; `None` while all is well.
     pub error: Option<String>,
     /// Since when it is as it is.
     pub since: Timestamp,
@@ -232,7 +232,7 @@ impl PictureKeeper {
         let lack = picture.cluster.as_ref().map(|known| self.lack(known, remains, !dealt_with));
         let lack = lack.unwrap_or_default();
         if self.rebuild && (lack.is_any() || !dealt_with) && !resigned {
-            // Networks that somebody else put back, and a user removed then, are not lacking any more.
+            // Networks that other nodes put back, and a user removed then, are not lacking any more.
             picture.lack = Lack { networks: lack.networks, ..picture.lack.or(lack) };
             return false;
         }

@@ -57,8 +57,9 @@ impl Patience {
     /// For an answer that is small: all of it has one deadline.
     pub(crate) const SMALL: Self = Self { head: DEADLINE, silence: DEADLINE, whole: DEADLINE };
 
-    /// For an answer that may be long, to a question that is held back for up to `held`. What counts is that it
-    /// comes on: a deadline for all of it would, when everybody asks, have everybody ask again for ever.
+    /// For an answer that may be long, to a question that is held back for up to `held`. What counts is that data keeps
+    /// coming: with a deadline for the whole answer, clients that all ask at once would all fail, and ask again for
+    /// ever.
     pub(crate) const fn long(held: Duration) -> Self {
         let head = held.saturating_add(Duration::from_secs(60));
         Self { head, silence: Duration::from_secs(10), whole: head.saturating_add(Duration::from_secs(600)) }

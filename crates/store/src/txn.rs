@@ -20,7 +20,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// That the key is as somebody saw it: it was `modified` last then, or was not there.
+    /// That the key is as the caller saw it: it was `modified` last then, or was not there.
     pub fn as_seen(modified: Option<Revision>) -> Self {
         modified.map_or(Self::Absent, Self::Unchanged)
     }

@@ -65,7 +65,7 @@ impl Core {
                     let claimed = |key: &&ClaimKey| keys.contains(&self.path(&Key::Claim(key.0, key.1)));
                     let addresses = chosen.held.addresses.iter().filter(claimed).map(|(_, a)| *a);
                     let learnt = lost.add(addresses, &self.env);
-                    // Somebody was faster: try another address at once. Anything else: look again first.
+                    // Another claim was faster: try another address at once. Anything else: look again first.
                     if learnt { attempts.at_once()? } else { attempts.again(&cluster).await? }
                 }
             }
@@ -238,7 +238,7 @@ impl Core {
         let pool = subnet.pool;
         let Some(address) = asked else {
             let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
-            // An address is passed over if an endpoint has been given the Ethernet address that belongs to it.
+            // An address is passed over if the Ethernet address that belongs to it is taken.
             let network = cluster.network_with(pool);
             let busy = |address| {
                 let mac = MacAddr::for_ip(address);
@@ -268,8 +268,8 @@ impl Core {
         Ok(address)
     }
 
-    /// Takes an endpoint of this node out of the store, with its addresses. One that is not there is no
-    /// error; an address that somebody else holds by now is left alone.
+    /// Takes an endpoint of this node out of the store, with its addresses. One that is not there is no error; an
+    /// address that another endpoint holds by now is left alone.
     pub(crate) async fn release(&self, id: EndpointId) -> Result<(), Error> {
         let mut attempts = self.attempts();
         loop {

@@ -131,7 +131,7 @@ impl Core {
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
                     let faster = keys.contains(&self.path(&Key::Claim(pool, address)));
-                    // Somebody was faster: try another address at once. Anything else: look again first.
+                    // Another claim was faster: try another address at once. Anything else: look again first.
                     if faster && asked.is_none() && lost.add([address], &self.env) {
                         attempts.at_once()?;
                     } else {

@@ -231,7 +231,7 @@ impl Core {
     }
 
     pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
-        // One that somebody left a moment ago is unused, too.
+        // A network that an endpoint left a moment ago is unused, too.
         self.look_again().await;
         let cluster = self.cluster().await?;
         let unused = cluster
@@ -243,7 +243,7 @@ impl Core {
         for (id, network) in unused {
             match self.remove_unused(*id, network.name.clone()).await {
                 Ok(()) => removed.push(network.name.clone()),
-                // Somebody joined it meanwhile: it is not unused.
+                // An endpoint joined it meanwhile: it is not unused.
                 Err(error) if error.kind == Kind::Forbidden => {}
                 Err(error) => return Err(error),
             }

@@ -88,7 +88,8 @@ impl Core {
             .delete(self.path(&Key::Latest(name.clone())), Condition::Always))
     }
 
-    /// Carries out as many of these as it can. Returns whether those were all: not where somebody was faster.
+    /// Carries out as many of these as it can. Returns whether those were all: not where another transaction was
+    /// faster.
     async fn all_carried_out(&self, txns: Vec<Txn>) -> Result<bool, Error> {
         let mut all = true;
         for txn in txns {

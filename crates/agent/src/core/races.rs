@@ -9,7 +9,7 @@ use weft_model::Subnet;
 use weft_state::env::Env;
 use weft_store::{CommitError, Store, StoreError, Txn};
 
-/// Commits. Returns whether that was done: not where somebody was faster.
+/// Commits. Returns whether that was done: not where another transaction was faster.
 ///
 /// # Errors
 /// If the store does not do it for another reason.

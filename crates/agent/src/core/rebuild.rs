@@ -216,9 +216,9 @@ impl Core {
         self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await.map(drop)
     }
 
-    /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
-    /// nobody can join once it is marked. Where somebody is, upkeep takes the mark off again.
-    /// Returns whether it is gone by now.
+    /// Removes a network that was removed before, unless an endpoint is on it: in two looks, as in every removal, since
+    /// nothing can join once it is marked. Where an endpoint is on it, upkeep takes the mark off again. Returns whether
+    /// it is gone by now.
     async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
         let key = self.path(&Key::Network(id));
         let Some(entry) = self.store.get(&key).await? else { return Ok(false) };

@@ -45,7 +45,7 @@ fn goes_on(done: Result<(), Error>) -> bool {
     match error.kind {
         // A disk that cannot be written, a store that refuses: somebody has to see to it.
         Kind::Internal => tracing::warn!(%error, "something is left to be done; it is tried again"),
-        // Somebody was faster, or `status` says that the store is away.
+        // Another node was faster, or `status` says that the store is away.
         _ => tracing::debug!(%error, "not done yet"),
     }
     error.kind != Kind::Unavailable
@@ -154,7 +154,7 @@ impl Core {
         claimed.chain(written).filter(unwanted).filter(let_go).collect()
     }
 
-    /// What the journal has and the store lost: claimed again, or cut off if somebody else has it by now.
+    /// What the journal has and the store lost: claimed again, or cut off if another endpoint has it by now.
     async fn claim_again(&self, known: &Known) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         let mut undecided = false;
@@ -271,8 +271,8 @@ impl Core {
         }
     }
 
-    /// Why the endpoint must be cut off, if somebody else has its address: as the store has it now, since the
-    /// picture may be older than the endpoint.
+    /// Why the endpoint must be cut off, if another one has its address: as the store has it now, since the picture may
+    /// be older than the endpoint.
     async fn fence(
         &self,
         (id, local): (EndpointId, &LocalEndpoint),
@@ -336,7 +336,7 @@ impl Core {
         let txn = self.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
         match self.store.commit(txn).await {
             Ok(()) => tracing::warn!(node = %name, "node is down"),
-            // Somebody else wrote it, or it came back.
+            // Another node wrote it, or it came back.
             Err(CommitError::Conflict { .. }) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
         }

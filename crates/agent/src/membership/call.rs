@@ -73,7 +73,7 @@ impl Membership {
         }
     }
 
-    /// Whether somebody waits for this node's answer, as far as the picture shows.
+    /// Whether another agent waits for this node's answer, as far as the picture shows.
     pub(super) fn is_called(&self, picture: &Picture) -> bool {
         let name = &self.config.node_name;
         let is_called = |cluster: &weft_state::cluster::Cluster| {

@@ -59,7 +59,7 @@ impl Mtus {
             let held = self.held.get_mut(&segment.network).filter(|held| !held.asked);
             let ipv6 = segment.gateways.iter().any(|gateway| gateway.addr().is_ipv6());
             let least = if ipv6 { MIN_IPV6_MTU } else { MIN_REQUESTED_MTU };
-            // No agent gives less than the least: that was somebody else.
+            // No agent gives less than the least: another program did that.
             let left = left(there, *vni).filter(|left| *left >= least);
             if let Some((held, left)) = held.zip(left) {
                 held.mtu = held.mtu.min(left);
@@ -112,7 +112,8 @@ impl Held {
     }
 }
 
-/// The MTU of the devices of a segment, if they agree: where they do not, somebody else was at work, or half of it was done.
+/// The MTU of the devices of a segment, if they agree: where they do not, another program changed some, or the agent
+/// has changed only some so far.
 fn left(there: &Observed, vni: Vni) -> Option<u32> {
     let devices = there.places.get(&Place::Segment(vni))?.links.values();
     let mut mtus =

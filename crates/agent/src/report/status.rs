@@ -95,9 +95,9 @@ pub struct StoreStatus {
     pub cluster: Option<ClusterId>,
     /// Since when it is as it is.
     pub since: Timestamp,
-    /// Whether it is not this host's cluster that it has, and this host does not go by it.
+    /// Whether the store has another cluster than this host's, so that this host does not use it.
     pub refused: bool,
-    /// Why it is out of reach, or cannot be gone by; absent while all is well.
+    /// Why it is out of reach, or cannot be used; absent while all is well.
     pub error: Option<String>,
     /// Whether it lost what it had, and that is being put back.
     pub lost: bool,

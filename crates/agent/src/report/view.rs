@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NetworkName, Node, NodeName};
 
-/// A network with everybody on it, on any node.
+/// A network with the endpoints on it, of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkView {
     /// Its id.

@@ -14,7 +14,7 @@ const ALL: f64 = 0.92;
 /// still has two of a client's five seconds then.
 const ONE: f64 = 0.28;
 const ALL_BUT_THE_LAST: f64 = 0.4;
-/// How much of it may be over when somebody is asked again.
+/// How much of it may be over when a server is asked again.
 const AGAIN_UNTIL: f64 = 0.64;
 
 /// When to ask which server.

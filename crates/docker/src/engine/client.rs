@@ -92,8 +92,8 @@ impl Engine {
     /// Removes a network, which includes calls of its driver's plugin.
     ///
     /// # Errors
-    /// [`EngineError`], among them [`EngineError::is_not_found`], and [`EngineError::is_conflict`] if somebody
-    /// is on it.
+    /// [`EngineError`], among them [`EngineError::is_not_found`], and [`EngineError::is_conflict`] if a container is on
+    /// it.
     pub async fn remove_network(&self, id: &NetworkId) -> Result<()> {
         self.transport.act(Question::delete(self.path(&format!("/networks/{id}")))).await
     }

@@ -87,7 +87,7 @@ pub struct ConfiguredPool {
     pub aux_addresses: BTreeMap<String, IpAddr>,
 }
 
-/// Somebody on a network.
+/// An endpoint on a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The endpoint.

@@ -38,8 +38,8 @@ pub struct Redirect<'t> {
 
 /// A redirection in force: dropped, it ends. It keeps its network namespace alive.
 ///
-/// From Linux 5.12 on it ends with its process, too; before, what a process leaves that was killed stays until
-/// somebody makes the same one again.
+/// From Linux 5.12 on it ends with its process, too; before, a process that was killed leaves it behind until the same
+/// one is made again.
 ///
 /// To drop it takes tens of milliseconds, in which the kernel waits for the users of the table (`nft_rcv_nl_event`,
 /// net/netfilter/nf_tables_api.c). Many are best dropped on as many threads: the kernel then waits once.

@@ -20,7 +20,7 @@ const MAX_BATCH: usize = 512;
 /// How long the writer sleeps when no session ends before.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// How long the writer leaves a disk alone that failed, unless somebody wants to change something.
+/// How long the writer leaves a disk alone that failed, unless a caller wants to change something.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a change was not made, or not for certain.

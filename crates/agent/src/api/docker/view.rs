@@ -40,7 +40,7 @@ pub(crate) fn summary(view: &NetworkView) -> docker::Network {
     }
 }
 
-/// A network with everybody on it, on any node.
+/// A network with the endpoints on it, of all nodes.
 pub(crate) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     let mut containers = BTreeMap::new();
     let mut called: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();

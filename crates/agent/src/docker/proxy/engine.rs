@@ -119,7 +119,7 @@ impl Engine {
 }
 
 impl EngineError {
-    /// The status that says that somebody behind us is at fault.
+    /// The status that says that the engine behind us is at fault.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Silent(_) | Self::Busy(_) => StatusCode::GATEWAY_TIMEOUT,

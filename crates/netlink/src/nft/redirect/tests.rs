@@ -116,7 +116,7 @@ fn it_comes_before_other_translations_until_it_is_dropped() {
             assert_eq!(who_answers("127.0.0.1"), [ours.is_at(), ours.is_at()]);
             assert_eq!(who_answers("127.0.0.12"), [theirs.is_at(), theirs.is_at()]);
             if flags == 0 {
-                // What somebody leaves that was killed stays, and is replaced.
+                // What a killed process leaves stays, and is replaced.
                 std::mem::forget(first);
             } else {
                 drop(first);
