@@ -78,7 +78,7 @@ impl EtcdStore {
         range.map_err(|failure| self.store_error(doing, failure))
     }
 
-    /// All keys under `prefix`: from any server that has [seen](Store::view) that revision, or as they are now.
+    /// All keys under `prefix`: from any server that is no older than [`seen`](Store::view), or as they are now.
     async fn pages(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
         let mut request = RangeRequest {
             key: start_of(prefix),

@@ -50,7 +50,7 @@ pub(crate) struct OnNetwork {
 
 /// The networks of the cluster that the engine had when an earlier agent wrote it down in `data_dir`.
 pub(crate) fn networks_of_engine(data_dir: &Path) -> BTreeSet<NetworkId> {
-    // [`Shared::open`] reports a file that is not valid, and sets it aside.
+    // `Shared::open` reports a file that is not valid, and sets it aside.
     let mapped = file::read_json::<BTreeMap<NetworkId, Mapped>>(&data_dir.join(data_dir::ENGINE));
     let mapped = mapped.ok().flatten().unwrap_or_default();
     mapped.into_values().filter_map(|mapped| mapped.network).collect()
