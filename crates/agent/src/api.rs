@@ -29,7 +29,7 @@ type Core = Arc<dyn Verbs>;
 /// has a tenth of it.
 pub(crate) const MAX_BODY: usize = 1 << 20;
 
-/// Who may connect, and what to do where the socket cannot be had.
+/// Which group may connect, and what to do where the socket cannot be had.
 const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };
 
 /// Clients may wait for a process as long as it runs: when the agent stops, they are left soon.
@@ -38,7 +38,7 @@ const LIMITS: Limits = Limits { keep_alive: true, end_within: Duration::from_sec
 /// Listens on `path`, on the socket that is `inherited` if it is there; root may connect, and group `weft`.
 ///
 /// # Errors
-/// [`BindError`], and whatever listens on `path` already goes on.
+/// [`BindError`]. A program that listens on `path` already is not disturbed.
 pub fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
     weft_http::open(path, TERMS, inherited)
 }

@@ -85,14 +85,14 @@ pub struct Core {
     pub(crate) membership: watch::Receiver<Option<Outside>>,
     /// Whether this agent may act as its node.
     pub(crate) ownership: watch::Receiver<Ownership>,
-    /// How the container engine is, as whoever follows it says.
+    /// The state of the container engine, from the task that follows it.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
     pub(crate) pending: pending::Pending,
     pub(crate) reserved: address_reservations::AddressReservations,
     /// Pools of an engine's networks that stand for others: held as long as the engine has them.
     pub(crate) lent: Mutex<BTreeSet<IpNet>>,
     pub(crate) joining: joining::Joining,
-    /// Whoever runs this agent hears there that it is to leave.
+    /// Tells the task that runs this agent that it is to leave.
     pub(crate) departures: mpsc::Sender<Departure>,
 }
 

@@ -59,7 +59,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Unmakes it. One that is not there is no error.
     async fn delete_netns(&self, name: &str) -> Result<(), Error>;
 
-    /// Those whose names begin with `prefix` that an agent of this host has made, whatever it knows of them now.
+    /// The namespaces with names that begin with `prefix` that any agent of this host has made, known to this one or
+    /// not.
     async fn own_netns(&self, _prefix: &'static str) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }

@@ -1,9 +1,9 @@
 //! A host leaves its cluster, and is as if weft had never been there.
 //!
 //! In this order: the engine lets go of the networks, processes end, the kernel is cleared, the store is told, the data
-//! directory is emptied. Each step looks at what there is, and can be repeated: whoever dies half-way is the node that it
-//! was, or none any more, and what is left is taken by the next that leaves. The store comes after the kernel, since it
-//! hands out again what it is given back.
+//! directory is emptied. Each step looks at what there is, and can be repeated: a host that fails half-way is the node
+//! that it was, or none any more, and the next `weft leave` removes what is left. The store comes after the kernel,
+//! since it hands out again what it is given back.
 
 mod away;
 mod clear;

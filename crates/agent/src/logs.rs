@@ -71,7 +71,7 @@ pub enum Verdict {
     Leave,
 }
 
-/// The last lines of the log, and the last troubles among them. Bounded, whatever is logged.
+/// The last lines of the log, and the last troubles among them. Their number is limited.
 #[derive(Debug, Default)]
 pub struct Logs(Mutex<State>);
 

@@ -1,8 +1,8 @@
 //! This node's place in the cluster: its record, and the session that says that it is up.
 //!
 //! A data directory can be copied, with the machine it is on or without it, and two nodes with one identity would take
-//! away from each other what they have. So who is not certain to be the only one asks first ([`call`]); and who finds
-//! that another run of an agent is in as this node writes nothing more ([`Ownership`]).
+//! away from each other what they have. So an agent that is not certain to be the only one asks first ([`call`]), and
+//! one that finds another run of an agent in its place writes nothing more ([`Place`]).
 
 mod call;
 mod outside;
@@ -46,7 +46,7 @@ pub(crate) struct Membership {
     pub(crate) journal: Arc<Journal>,
     /// Where this host is.
     pub(crate) underlay: watch::Receiver<Underlay>,
-    /// Whether this node may go by what it is.
+    /// Whether this agent may act as its node.
     pub(crate) ownership: watch::Sender<Ownership>,
     /// What keeps this node out of the cluster; `None` while it is in.
     pub(crate) problem: watch::Sender<Option<Outside>>,
@@ -58,9 +58,9 @@ enum Failure {
     Taken(Error),
     /// The store: try again, later and later.
     Passing(String),
-    /// The same, where whoever follows the store says so, too.
+    /// The same, where the task that follows the store reports it, too.
     Away(String),
-    /// The record was changed meanwhile, by who noticed that this node was down: try again at once.
+    /// The record was changed meanwhile, by a node that noticed that this one was down: try again at once.
     Race,
 }
 
@@ -107,7 +107,7 @@ impl Membership {
         }
     }
 
-    /// Waits until this node goes by the store: before, it has no place there.
+    /// Waits until this node may use the store: before, it has no place there.
     async fn admitted(&self) {
         let mut view = self.view.clone();
         loop {
@@ -171,7 +171,7 @@ impl Membership {
                 tracing::info!(node = %self.config.node_name, "what the store says of this node is not so, or not any more; writing it again");
                 return;
             }
-            // Who does not see what happens has to look.
+            // Without a view of the store, calls have to be looked for there.
             if heard || view.borrow().in_store().is_none() {
                 self.answer(session).await;
             }
@@ -194,7 +194,7 @@ impl Membership {
         self.view.borrow().stored.is_some()
     }
 
-    /// Whether a record says of this node what is so. A node's own record is its own, whoever else has written it.
+    /// Whether a record says of this node what is so, no matter which node wrote it.
     fn is_true(&self, node: &Node) -> bool {
         let here = self.address();
         let underlay = self.underlay.borrow();
@@ -207,7 +207,8 @@ impl Membership {
     /// Whether the record is right but for what this node says of its host: what that uses changes with each network of an
     /// engine, and what fits through its devices with these.
     fn host_differs_alone(&self, view: &View) -> bool {
-        // Borrowed once: whoever borrows it twice waits for whoever changes it in between, who waits for the first.
+        // Borrowed once: a second borrow would wait for a task that waits to change the value, which waits for the
+        // first borrow.
         let Underlay { said: uses, mtu: underlay_mtu, .. } = self.underlay.borrow().clone();
         let node = view.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
         let put_right = |node: &Node| Node { uses, underlay_mtu, ..node.clone() };

@@ -1,7 +1,7 @@
 //! What the agent counts, for Prometheus.
 //!
-//! Nothing of it is global: whoever counts is given its part. Counts are kept as they happen; what has a state
-//! (nodes, endpoints, how the kernel agrees) is read from the status when somebody asks. No label has values that
+//! Nothing of it is global: each component that counts is given its part. Counts are kept as they happen; what has a
+//! state (nodes, endpoints, how the kernel agrees) is read from the status when a client asks. No label has values that
 //! users choose: how many series there are does not depend on what runs.
 
 mod dns;
@@ -27,7 +27,7 @@ use weft_dns::Counts;
 /// What the answer to a scrape is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What those who look after an agent see of it.
+/// What an operator sees of an agent.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
     /// What it counts.

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 32;
 /// The namespaces that this host has made for processes that nothing is known of.
 ///
 /// # Errors
-/// If the kernel does not tell which there are, or the disk of which something is known.
+/// If the namespaces, or the records of processes, cannot be read.
 pub(crate) async fn find(processes: &Processes, host: &dyn Host) -> Result<Vec<String>, Error> {
     let mut found = host.own_netns(NETNS_PREFIX).await?;
     // Records come before namespaces: what was there and has none now had none before.

@@ -20,7 +20,7 @@ use weft_state::{
     journal::{Journal, JournalError},
 };
 
-/// Refuses to go by `data_dir` while what the last agent of this host kept elsewhere is in use. Nothing was changed then.
+/// Refuses to use `data_dir` while what the last agent of this host kept elsewhere is in use. Nothing was changed then.
 ///
 /// # Errors
 /// That, or why it cannot be told.

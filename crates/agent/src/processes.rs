@@ -1,7 +1,7 @@
 //! The processes of this node that `weft run` started: what they were started with, and whether they run.
 //!
-//! One JSON file a process beside the directory its shim keeps. The file comes first and goes last: whatever
-//! a crash leaves behind belongs to a process that is known.
+//! One JSON file a process beside the directory its shim keeps. The file comes first and goes last: all that a crash
+//! leaves behind belongs to a process that is known.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -77,8 +77,8 @@ impl Known {
 pub(crate) struct Processes {
     directory: PathBuf,
     all: Mutex<BTreeMap<ProcessId, Known>>,
-    /// The exit statuses of those forgotten last, for whoever asks too late: a process may end, and be
-    /// forgotten, before the one who started it has come to ask.
+    /// The exit statuses of the processes forgotten last, for a client that asks too late: a process may end, and be
+    /// forgotten, before the client that started it asks.
     forgotten: Mutex<VecDeque<(ProcessId, Option<i32>)>>,
 }
 
@@ -103,7 +103,7 @@ impl Processes {
     /// The processes whose records were damaged, and set aside: there are only their directories.
     ///
     /// # Errors
-    /// If these cannot be read: nobody knows then whose a namespace is.
+    /// If these cannot be read: then it is not known which process a namespace belongs to.
     pub(crate) fn strays(&self) -> Result<Vec<ProcessId>, Error> {
         let listing = std::fs::read_dir(&self.directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let failed = |error| {

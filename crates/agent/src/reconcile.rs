@@ -1,7 +1,7 @@
 //! The only loop: snapshot → observe → plan → apply → status.
 //!
-//! A wake-up says "look again" and nothing more. Whatever woke it, a round reads what should be, sees what
-//! is, and takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
+//! A wake-up says "look again" and nothing more. After any wake-up, a round reads what should be, sees what is, and
+//! takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
 
 pub(crate) mod clash;
 mod desired;
@@ -176,7 +176,7 @@ impl Reconciler {
         self.names.update(view.cluster.as_deref().unwrap_or(&Cluster::default()), &endpoints);
         let wanted = self.wanted(&endpoints, &view).await;
         let remembered = view.remembered;
-        // Whoever changes the view need not copy it while the kernel is at work.
+        // Dropped, so that a change of the view need not copy it while the kernel is at work.
         drop(view);
         let outcome = match wanted {
             Ok(Some(desired)) => self.bring_about(desired, remembered).await.unwrap_or_else(Outcome::failed),
@@ -327,7 +327,7 @@ impl Reconciler {
             let steps = plan.steps.iter().map(ToString::to_string);
             steps.chain(plan.problems.iter().map(|problem| format!("problem: {problem}"))).collect()
         });
-        // Whoever asked may have given up.
+        // The caller may have given up.
         let _ = answer.send(plan);
     }
 }
@@ -348,7 +348,7 @@ fn beside_what_is_there(plan: Plan) -> Plan {
     Plan { steps, ..plan }
 }
 
-/// Says that it is done. Whoever asked may have given up.
+/// Says that it is done. The caller may have given up.
 fn answered(answer: oneshot::Sender<()>) {
     let _ = answer.send(());
 }

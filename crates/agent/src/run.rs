@@ -190,7 +190,7 @@ async fn until_the_end(
     }
 }
 
-/// Leaves the cluster, and tells whoever asked for it. If that fails, the next agent goes on as the node.
+/// Leaves the cluster, and tells the client that asked for it. If that fails, the next agent goes on as the node.
 async fn leave(
     agent: Agent,
     departure: Departure,
@@ -204,7 +204,7 @@ async fn leave(
     }
     match leaver.leave(leave).await {
         Ok(behind) => {
-            // Who asked may be gone.
+            // The client may be gone.
             let _ = tell.send(Ok(behind));
             Ok(Ended::Left)
         }
@@ -221,7 +221,7 @@ fn half_way() -> RunError {
     RunError::Failed(Error::new(Kind::Internal, message))
 }
 
-/// Whoever asks on a socket that systemd keeps, and that this agent was not told to answer on, would wait for ever.
+/// A client of a socket that systemd keeps, and that this agent was not told to answer on, would wait for ever.
 fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker, stop: &CancellationToken) {
     for (path, socket) in inherited.unclaimed() {
         let why = format!(
@@ -260,7 +260,7 @@ async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
-/// Where it is, and whose: what somebody who reads the log looks for first.
+/// What a reader of the log looks for first: where the agent listens, and which node, store and cluster it has.
 fn say_started(config: &AgentConfig, advertise: IpAddr, core: &Core) {
     let (store, cluster) = (core.admission.location(), core.admission.cluster());
     let cluster = cluster.map_or_else(|| "none yet".to_owned(), |cluster| cluster.short());

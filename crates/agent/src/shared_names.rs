@@ -1,11 +1,11 @@
-//! Names that containers of several hosts have: each is answered with all of them, which is seldom what somebody who
-//! gave them meant. Aliases are there to be shared.
+//! Names that containers of several hosts have: each is answered with all of them, which is seldom what the user meant.
+//! Aliases are there to be shared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::{Endpoint, EndpointName, NetworkId, NodeName};
 use weft_state::{cluster::Cluster, journal::LocalEndpoints};
 
-/// A sentence for each name of an endpoint of this node that one of another node has, which is up.
+/// A sentence for each name that an endpoint of this node shares with one of another node that is up.
 pub(crate) fn shared_names(cluster: &Cluster, locals: &LocalEndpoints) -> Vec<String> {
     let mut own: BTreeMap<NetworkId, Vec<&Endpoint>> = BTreeMap::new();
     for local in locals.values().filter(|local| local.fenced.is_none()) {
@@ -33,7 +33,7 @@ pub(crate) fn shared_names(cluster: &Cluster, locals: &LocalEndpoints) -> Vec<St
     said.into_iter().collect()
 }
 
-/// Who is called what on a network, of the nodes that are up.
+/// Which nodes, of those that are up, have endpoints of which name on a network.
 fn others(cluster: &Cluster, network: NetworkId) -> BTreeMap<&EndpointName, BTreeSet<&NodeName>> {
     let mut others: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (_, endpoint) in cluster.endpoints_of(&network).filter(|(_, e)| cluster.live.contains_key(&e.node)) {

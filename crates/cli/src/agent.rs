@@ -21,7 +21,8 @@ use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 
-/// The exit status of an agent whose host has left its cluster, which systemd is not to start again: its units know it.
+/// The exit status of an agent whose host has left its cluster. systemd does not start it again: its units name this
+/// status.
 const LEFT: u8 = 80;
 
 /// Run the agent of this host, as root.

@@ -38,7 +38,7 @@ impl Debugging {
         let Self::Bundle { output } = self;
         let name = format!("weft-debug-{}-{}", host_name(), Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
         let path = output.unwrap_or_else(|| format!("{name}.tar.gz").into());
-        // Before anything is asked: whoever cannot write there need not wait.
+        // Created first: if the file cannot be written, nothing needs to be asked.
         let file = create(&path)?;
         let written = bundle(file, &name, client).await;
         let missing =

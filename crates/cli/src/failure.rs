@@ -16,7 +16,7 @@ pub(crate) struct Exit {
 
 /// Writes an error with its causes on standard error.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    // Whoever read our output has seen enough: `weft network ls | head`.
+    // The reader of our output has closed it, as in `weft network ls | head`.
     if error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).any(is_broken_pipe) {
         return ExitCode::SUCCESS;
     }

@@ -6,7 +6,7 @@ use clap::Parser;
 /// Reads a configuration file.
 ///
 /// # Errors
-/// Says what makes no sense.
+/// Says what is not valid.
 pub fn configuration(text: &str) -> Result<(), String> {
     agent::parse_file(text).map_err(|error| format!("{error:#}"))
 }
@@ -14,7 +14,7 @@ pub fn configuration(text: &str) -> Result<(), String> {
 /// Reads a command line, with the program's name first.
 ///
 /// # Errors
-/// Says what makes no sense, or what was asked to be said: the help, the version.
+/// Says what is not valid, or holds the text that was asked for: the help, the version.
 pub fn command_line(words: &[&str]) -> Result<(), String> {
     Cli::try_parse_from(words).map(drop).map_err(|error| error.to_string())
 }
@@ -22,7 +22,7 @@ pub fn command_line(words: &[&str]) -> Result<(), String> {
 /// What `weft setup docker` finds on a host whose programs print this of its packet filter, as JSON.
 ///
 /// # Errors
-/// Says what of nft's makes no sense.
+/// Says what in nft's output is not valid.
 pub fn packet_filter(iptables: &str, nft: &str) -> Result<String, String> {
     setup::judge_filter(iptables, nft)
 }

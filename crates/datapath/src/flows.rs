@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use weft_plan::Publish;
 
-/// Flows to published UDP ports that do not go where they should: there is no end to tell them by, and who goes on
-/// sending keeps them.
+/// Flows to published UDP ports that do not go where they should. UDP has no end of a connection, and a client that
+/// goes on sending keeps its flow alive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StaleFlows {
     /// UDP ports that are published now: what does not go to their target is stale.

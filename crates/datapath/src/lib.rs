@@ -54,7 +54,7 @@ pub trait Datapath: Send + Sync + 'static {
     /// there were; none where the kernel does not tell of flows.
     ///
     /// # Errors
-    /// If they cannot be looked at or forgotten: those who go on sending are led where they were led before.
+    /// If the flows cannot be read or deleted. Clients that go on sending then still reach the earlier target.
     async fn forget_flows(&self, _stale: StaleFlows) -> Result<usize, DatapathError> {
         Ok(0)
     }

@@ -178,8 +178,8 @@ fn unreadable(what: impl std::fmt::Display) -> impl FnOnce(NetlinkError) -> Data
     move |source| DatapathError::Kernel { what: what.to_string(), source }
 }
 
-/// What the loopback device of every namespace that this agent makes has as its alias. The host's namespace
-/// is in it, so that agents in several network namespaces of one machine do not take each other's for theirs.
+/// The alias of the loopback device in every namespace that this agent makes. It contains the host's namespace, so that
+/// agents in several network namespaces of one machine do not take each other's namespaces for their own.
 ///
 /// # Errors
 /// When the kernel does not say which one `host` is.

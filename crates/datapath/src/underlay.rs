@@ -45,7 +45,8 @@ pub async fn mtu(address: IpAddr, peers: BTreeSet<IpAddr>) -> Result<Carries, Un
         let ways: Vec<_> = peers.filter_map(&mut way_to).collect::<Result<_, _>>()?;
         // Read after what names them.
         let links = socket.links()?;
-        // An address of this host's own, whoever else says that it is there, is led to by the loopback device.
+        // The route to an address of this host leads through the loopback device, even if another node claims the
+        // address.
         let outside =
             |index: u32| links.iter().find(|link| link.index == index && link.kind != LinkKind::Loopback);
         let carries = |(peer, (index, given)): (Option<IpAddr>, (u32, Option<u32>))| {
@@ -96,8 +97,7 @@ pub enum By {
     Address(String),
 }
 
-/// The ranges that this host has routes to, whatever table they are in, and addresses in, but for the default routes and
-/// weft's own.
+/// The ranges that this host has routes to, in any table, or addresses in, without the default routes and weft's own.
 ///
 /// # Errors
 /// When the kernel does not say.

@@ -126,7 +126,7 @@ fn an_engines_end_has_the_mtu_that_fits_wherever_it_is() {
             fits(&host, steps);
             assert_eq!(mtu(&host), steps.to_string());
         }
-        // Whatever others call it, and say of it, and if it is the same again each time.
+        // Also with other aliases on the container's end, and again with the same values.
         for alias in ["theirs", ""] {
             host.sh(&format!("ip -n box link set eth0 alias '{alias}'"));
             for steps in [1250, 1300] {

@@ -49,7 +49,7 @@ fn the_mtu_of_the_advertised_address_and_the_routes_of_others() {
     });
 }
 
-/// A host that is not to be reached, for whatever reason, says nothing of the ways to the rest.
+/// A host that cannot be reached, for any reason, does not affect the MTU towards the others.
 #[test]
 fn packets_that_go_nowhere_have_no_mtu() {
     isolated(|| {
@@ -86,7 +86,8 @@ fn packets_that_go_nowhere_have_no_mtu() {
     });
 }
 
-/// What a router on the way has said of one address is forgotten within minutes, and asked for anew by who needs it.
+/// What a router on the way has said about one address is forgotten within minutes, and learned again when it is
+/// needed.
 #[test]
 fn an_mtu_that_the_kernel_has_learned_is_not_the_routes() {
     isolated(|| {

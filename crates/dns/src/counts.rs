@@ -36,7 +36,7 @@ impl Counts {
         match outcome {
             Outcome::Silent => one_more(&self.ignored),
             Outcome::Answered => match flags(answer) {
-                // Without this bit it is BADVERS, whose own are elsewhere.
+                // Without this bit it is BADVERS, which has its own counter.
                 flags if flags & flag::RCODE == rcode::NOERROR && flags & flag::AUTHORITATIVE != 0 => {
                     one_more(&self.answered);
                 }

@@ -1,4 +1,4 @@
-//! A container engine's own resolver, which stands behind ours in the containers it has one for.
+//! A container engine's own resolver, which ours asks in the containers that have one.
 
 use crate::resolve::Transport;
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The resolver that an engine runs in a container's network namespace. It knows the container's other networks, and
-/// whom to ask about the world.
+/// the name servers for all other names.
 #[derive(Debug, Clone)]
 pub struct EngineResolver {
     /// Where it is asked, within the namespace.

@@ -21,7 +21,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 /// How long an engine's resolver is given: less than a client's own 5 s (resolv.conf(5), timeout).
 const ENGINE: Duration = Duration::from_millis(4200);
-/// How long a name server may take to say over TCP what it had no room for over UDP.
+/// How long a name server may take to answer over TCP what did not fit into UDP.
 const TCP: Duration = Duration::from_millis(1400);
 /// Questions on their way at once, over all clients. Each takes a socket a name server.
 const MAX_IN_FLIGHT: usize = 512;

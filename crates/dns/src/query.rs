@@ -32,7 +32,7 @@ pub(crate) struct Edns {
     pub(crate) dnssec_ok: bool,
 }
 
-/// A question that is not ours to answer, with all that is needed to pass on somebody's answer.
+/// A question that is not ours to answer, with all that is needed to pass on another server's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub(crate) header: Header,
@@ -98,7 +98,7 @@ impl Header {
         (flags & flag::RESPONSE == 0).then_some((Self { id, kept, authentic }, counts))
     }
 
-    /// The flags of the same question to somebody else.
+    /// The flags of the same question to another server.
     pub(crate) fn asked(self) -> u16 {
         self.kept | if self.authentic { flag::AUTHENTIC_DATA } else { 0 }
     }

@@ -13,22 +13,21 @@ use crate::{
 use std::net::IpAddr;
 use weft_model::NetworkId;
 
-/// The largest answer over UDP, whatever a client says it takes, in bytes. Larger ones gain nothing over
-/// TCP.
+/// The largest answer over UDP, in bytes, also for a client that accepts more. Larger ones gain nothing over TCP.
 const MAX_UDP: u16 = 4096;
 
-/// Who asks.
+/// The container that asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
     /// The networks the container is on. The first one that knows a name answers.
     pub networks: Vec<NetworkId>,
-    /// What it alone calls others there: asked for before what they are called by everybody.
+    /// Names that only this container has for others there: they come before the names that all use.
     pub links: Links,
     /// Where everything else is asked.
     pub upstream: Upstream,
 }
 
-/// Whom a question goes to that is not about the client's networks.
+/// Where questions go that are not about the client's networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upstream {
     /// Name servers that this host reaches. None: nothing else exists.
@@ -65,7 +64,7 @@ pub enum Outcome {
     Silent,
     /// Send the answer that was written.
     Answered,
-    /// Ask somebody else.
+    /// Ask another server.
     Forward(Request),
 }
 

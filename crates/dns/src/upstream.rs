@@ -40,7 +40,7 @@ pub struct ResolvConf {
     pub options: Vec<String>,
 }
 
-/// Whom to ask from the host, and how.
+/// The name servers to ask from the host, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Servers {
     /// Where they listen, in the order in which they are to be asked.

@@ -1,4 +1,4 @@
-//! An engine that is broken, or is not one: whatever it says, there is an error in time.
+//! An engine that is broken, or is no engine: every answer leads to an error, in time.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 

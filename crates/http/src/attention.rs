@@ -1,4 +1,4 @@
-//! Whose turn it is on a connection: the client's to ask, or ours to answer.
+//! Whose turn it is on a connection: the client's to send a request, or ours to answer.
 
 use crate::Slot;
 use axum::{

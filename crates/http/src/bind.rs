@@ -20,13 +20,13 @@ use tokio::net::UnixListener;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// Those of the packages, which start an agent again that was stopped when somebody asks it something.
+/// The units of the packages, which start a stopped agent again when a client connects.
 const SOCKET_UNITS: &str = "weft.socket weft-plugin.socket";
 
 /// On which terms to listen.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// Whose members may connect besides root, if there is such a group.
+    /// The group whose members may connect besides root, if there is such a group.
     pub group: Option<&'static str>,
     /// What to do where the socket cannot be had.
     pub instead: &'static str,
@@ -70,7 +70,7 @@ pub enum BindError {
 /// Takes the socket at `path` that systemd handed over, or makes it.
 ///
 /// # Errors
-/// [`BindError`], and whatever listens on `path` already goes on.
+/// [`BindError`]. A program that listens on `path` already is not disturbed.
 pub fn open(path: &Path, terms: Terms, inherited: &Inherited) -> Result<Socket, BindError> {
     let failed = |source| BindError::Io { path: path.to_owned(), doing: "taking it from systemd", source };
     match inherited.claim(path).map_err(failed)? {
@@ -79,11 +79,11 @@ pub fn open(path: &Path, terms: Terms, inherited: &Inherited) -> Result<Socket, 
     }
 }
 
-/// Listens on `path`, mode 0660: makes the directory it is in, and takes the place of a socket that nobody
-/// listens on any more. Whoever finds the new socket there can connect at once.
+/// Listens on `path`, mode 0660: makes the directory it is in, and replaces a socket that nobody listens on any more. A
+/// client that finds the new socket there can connect at once.
 ///
 /// # Errors
-/// [`BindError`], and whatever listens on `path` already goes on.
+/// [`BindError`]. A program that listens on `path` already is not disturbed.
 fn bind(path: &Path, terms: Terms) -> Result<UnixListener, BindError> {
     let io_failed = |doing| move |source| BindError::Io { path: path.to_owned(), doing, source };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -20,7 +20,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The pause between attempts: the kernel does not wait for a socket that does not block (unix(7)).
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A way to whoever listens on a unix socket.
+/// A client of a server that listens on a unix socket.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
@@ -46,7 +46,7 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// To whoever listens on `socket`, calls itself `host` and has answers of `largest` bytes at most.
+    /// For a server that listens on `socket`, calls itself `host` and has answers of `largest` bytes at most.
     pub fn new(socket: impl Into<PathBuf>, host: &'static str, largest: usize) -> Self {
         Self { socket: socket.into(), host, largest }
     }
@@ -100,7 +100,7 @@ impl Client {
     }
 }
 
-/// Connects to `socket`, and waits a while if whoever listens there is too busy to accept.
+/// Connects to `socket`, and waits a while if the server there is too busy to accept.
 ///
 /// # Errors
 /// Those of connect(2); [`ErrorKind::WouldBlock`] after five seconds in which it stayed busy.

@@ -1,5 +1,5 @@
-//! Those who are connected at a time. When there are as many as there may be, who asks nothing makes room for who
-//! comes.
+//! The connections that are open at a time. When there are as many as there may be, one that asks nothing makes room
+//! for a new one.
 
 use std::{
     collections::BTreeMap,
@@ -50,11 +50,11 @@ pub struct Slot {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Who has to make room.
+/// Which connection has to make room.
 enum Next {
-    /// It was asked to.
+    /// A connection was asked to leave.
     Asked,
-    /// There is nobody yet, but will be then, if nothing happens.
+    /// None has been silent long enough yet; at this time one will have been, if it stays silent.
     NotBefore(Instant),
     /// All are being answered.
     Nobody,
@@ -71,8 +71,8 @@ impl Crowd {
         self.places.available_permits() == 0
     }
 
-    /// Waits until a slot is free, and makes the connection that has been silent longest go if none is. Call it
-    /// when there is somebody who wants it.
+    /// Waits until a place is free, and makes the connection that has been silent longest go if none is. Call it when a
+    /// connection waits for the place.
     pub async fn slot(&self) -> Slot {
         let mut free = std::pin::pin!(Arc::clone(&self.places).acquire_owned());
         let permit = loop {

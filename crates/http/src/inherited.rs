@@ -1,5 +1,5 @@
-//! The sockets that systemd keeps for agents (systemd.socket(5)): who asks while none runs waits for the next, which
-//! is started for that.
+//! The sockets that systemd keeps for agents (systemd.socket(5)): a client that connects while no agent runs waits for
+//! the next one, which systemd then starts.
 
 use crate::{Socket, turn_away};
 use rustix::net::sockopt;
@@ -12,12 +12,12 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long an agent that cannot start tells those why who wait for it.
+/// How long an agent that cannot start keeps telling waiting clients why.
 const TELL_FOR: Duration = Duration::from_millis(200);
 
-/// What this agent was started with. Nothing, where it was started in another way: then it makes its own.
+/// The sockets that this agent was started with. None where it was not started by systemd: it makes its own then.
 ///
-/// A door finds its own by where it is, and not by a name: that is what those who ask know it by.
+/// A door finds its socket by the path, not by a name: clients know it by the path, too.
 #[derive(Debug, Default)]
 pub struct Inherited(Vec<Kept>);
 
@@ -51,7 +51,7 @@ impl Inherited {
         unclaimed.map(|kept| (&*kept.path, kept.socket()))
     }
 
-    /// Tells those who wait for this agent why it does not start.
+    /// Tells the clients that wait for this agent why it does not start.
     pub async fn turn_away(&self, why: &str) {
         let stop = CancellationToken::new();
         let sockets = self.0.iter().filter_map(|kept| kept.socket().ok());

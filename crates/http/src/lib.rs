@@ -1,5 +1,5 @@
 //! HTTP between programs of one machine, and to the served store: where to listen, how many connections at a time, how
-//! long each may be silent, and a client of unix sockets. What is said on a connection is up to whoever uses this.
+//! long each may be silent, and a client of unix sockets. What is said on a connection is up to the caller.
 
 mod attention;
 mod bind;

@@ -14,7 +14,7 @@ pub trait Listener: AsFd {
     /// The next. Cancel-safe: a connection that is not accepted yet stays in the kernel's queue.
     fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Whether those who are not accepted when this agent stops are the next one's.
+    /// Whether clients that are not accepted when this agent stops are left to the next agent.
     fn outlives_this_agent(&self) -> bool {
         false
     }

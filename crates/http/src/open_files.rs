@@ -6,11 +6,11 @@ use rustix::{
     stdio::stderr,
 };
 
-/// Lets this process have as many as it may at most, and returns how many it could have so far, which is what it
-/// owes to the programs it starts.
+/// Raises this process's limit on open files as far as allowed, and returns the limit before, which the programs that
+/// it starts must get.
 ///
 /// A container's names take two sockets, and the usual soft limit of 1024 is there only for programs that use
-/// select(2), which can do nothing with more.
+/// select(2), which cannot handle more.
 pub fn raise() -> Option<u64> {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, ..before };

@@ -1,4 +1,4 @@
-//! Those who want to be served, one after the other.
+//! Connections that wait to be served, one after the other.
 
 use crate::{Crowd, Listener, Slot, open_files};
 use std::{io, os::fd::OwnedFd, time::Duration};
@@ -6,11 +6,11 @@ use std::{io, os::fd::OwnedFd, time::Duration};
 /// How long to wait when a connection cannot be accepted.
 const RETRY_ACCEPT: Duration = Duration::from_millis(200);
 
-/// Who waits to be served.
+/// The connections that wait to be served.
 pub(crate) struct Queue<L: Listener> {
     listener: L,
     crowd: Crowd,
-    /// Who is accepted, and has no slot yet.
+    /// The connection that is accepted, and has no place yet.
     first: Option<L::Stream>,
     /// Whether it was said that there are as many as there may be.
     crowded: bool,
@@ -35,7 +35,7 @@ impl<L: Listener> Queue<L> {
         }
     }
 
-    /// Whether nobody else will accept who is next.
+    /// Whether no other agent will accept the next connection.
     pub(crate) fn is_ours_to_end(&self) -> bool {
         self.first.is_some() || !self.listener.outlives_this_agent()
     }

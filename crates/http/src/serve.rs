@@ -24,16 +24,17 @@ pub struct Limits {
     pub end_within: Duration,
 }
 
-/// Answers on `listener` with `router` until `shutdown`, and then what has begun, and whoever is connected already.
+/// Answers on `listener` with `router` until `shutdown`, and then finishes the requests that have begun, and those of
+/// clients that are connected already.
 pub async fn serve(listener: impl Listener, router: Router, limits: Limits, shutdown: CancellationToken) {
     let converse = |stream, slot| converse(stream, slot, router.clone(), limits, shutdown.clone());
     each_connection(listener, MAX_CONNECTIONS, limits.end_within, &shutdown, converse).await;
 }
 
-/// Does `converse` with whoever connects to `listener`, with `at_once` of them at a time, until `shutdown`. Then
-/// those that are connected already have `end_within` to come to their end.
+/// Does `converse` with each client that connects to `listener`, with `at_once` of them at a time, until `shutdown`.
+/// Then those that are connected already have `end_within` to finish.
 ///
-/// A conversation says whose turn it is to its slot, and ends when that is wanted.
+/// A conversation tells its place whose turn it is, and ends when the place is wanted.
 pub async fn each_connection<L, F>(
     listener: L,
     at_once: usize,

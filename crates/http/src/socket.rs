@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
-    /// Whether systemd keeps it, with whoever waits, until the next agent comes.
+    /// Whether systemd keeps the socket, with the clients that wait on it, until the next agent comes.
     kept: bool,
 }
 
@@ -28,8 +28,7 @@ impl Socket {
         Self { listener, path: path.to_owned(), kept: true }
     }
 
-    /// What takes the socket away, where it is this agent's to take: where systemd keeps it, whoever asks waits
-    /// for the next agent.
+    /// Removes the socket, unless systemd keeps it: then clients wait for the next agent.
     pub fn removal(&self) -> Removal {
         Removal((!self.kept).then(|| self.path.clone()))
     }

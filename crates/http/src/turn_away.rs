@@ -1,4 +1,4 @@
-//! Saying no to whoever asks: what else there is on a socket that systemd keeps and nobody serves is silence.
+//! Refuses all clients of a socket that systemd keeps and no agent serves; otherwise they would get no answer at all.
 
 use crate::{Limits, Socket, serve};
 use axum::{Json, Router, http::StatusCode};

@@ -1,4 +1,4 @@
-//! Ranges of addresses as people write them, and whose they are.
+//! Ranges of addresses as people write them, and whether they are public.
 
 use ipnet::IpNet;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Endpoints: who is on a network, where, and under which names.
+//! Endpoints: what is on a network, where, and under which names.
 
 use crate::{EndpointName, Extra, MacAddr, NodeName, Record};
 use jiff::Timestamp;

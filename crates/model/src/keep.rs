@@ -4,7 +4,7 @@ use crate::Network;
 
 /// The driver option that says so, with "true".
 pub const KEEP_OPTION: &str = "keep";
-/// The label that says the same, with "true": for whoever cannot give options.
+/// The label that says the same, with "true": for clients that cannot give options.
 pub const KEEP_LABEL: &str = "weft.keep";
 
 /// Why an option or label is not understood.
@@ -16,15 +16,15 @@ pub struct InvalidKeep {
 }
 
 impl Network {
-    /// Whether engines cannot remove it, nor anybody who removes what is unused.
+    /// Whether engines may not remove the network, nor may a command that removes unused networks.
     pub fn is_kept(&self) -> bool {
         self.keep_settings().any(|(_, value)| value == "true")
     }
 
-    /// Checks that whoever asked for it can be understood.
+    /// Checks that the option and the label are understood.
     ///
     /// # Errors
-    /// If it is neither yes nor no.
+    /// If one of them is neither true nor false.
     pub fn check_keep(&self) -> Result<(), InvalidKeep> {
         let odd = self.keep_settings().find(|(_, value)| !matches!(*value, "true" | "false"));
         odd.map_or(Ok(()), |(what, value)| {

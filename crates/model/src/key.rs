@@ -11,7 +11,7 @@ pub enum Key {
     Node(NodeName),
     /// `live/<node>`: a [`Liveness`](crate::Liveness), bound to the node's session.
     Live(NodeName),
-    /// `calls/<node>`: a [`Call`](crate::Call), there while somebody waits for the node's answer.
+    /// `calls/<node>`: a [`Call`](crate::Call), there while another agent waits for the node's answer.
     Call(NodeName),
     /// `latest/<node>`: a [`Latest`](crate::Latest); absent as long as the node never had an endpoint.
     Latest(NodeName),

@@ -1,8 +1,8 @@
 //! The words of weft as types: names, identifiers, addresses, the records kept in the store and the keys
 //! they are kept under.
 //!
-//! Nothing here does I/O, and nothing here can hold a value that another node would refuse: whatever comes
-//! from outside is parsed into these types first, and what cannot be parsed says why.
+//! Nothing here does I/O, and nothing here can hold a value that another node would refuse: all input is parsed into
+//! these types first, and an error says why a text cannot be parsed.
 
 mod cidr;
 mod endpoint;

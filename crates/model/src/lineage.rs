@@ -9,10 +9,10 @@ const LONGEST: usize = 64;
 
 /// The state that the set of networks and their pools is in: the value of [`Key::Lineage`](crate::Key::Lineage).
 ///
-/// Who takes a pool, for a network or to hold it, removes a network, or gives up a node, changes it by compare-and-set,
-/// and so has seen every pool that existed: two at once cannot both take overlapping pools. And who knows a lineage
-/// tells by the next one whether the store has been through that state: if not, it was wiped, or brought back from a
-/// backup.
+/// Every transaction that takes a pool (for a network, or to hold it), removes a network or gives up a node changes the
+/// lineage by compare-and-set, and so has seen every pool that existed: two at once cannot take overlapping pools. And a
+/// node that knows an lineage can tell from the next one whether the store has been through that state: if not, the store
+/// was wiped, or restored from a backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {
     /// How many states there were so far.

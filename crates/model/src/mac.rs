@@ -36,10 +36,10 @@ impl MacAddr {
         Ok(mac)
     }
 
-    /// The address Docker derives from an IPv4 address: `02:42` and its four bytes. From an IPv6 address,
-    /// `02:42` and its last four bytes, changed by a hash of the others: addresses next to each other always
-    /// differ, any other two nearly always. Whoever holds an IP address therefore always has the same MAC,
-    /// and a neighbour entry that a container cached stays true when the address moves.
+    /// The address Docker derives from an IPv4 address: `02:42` and its four bytes. From an IPv6 address, `02:42` and
+    /// its last four bytes, changed by a hash of the others: addresses next to each other always differ, any other two
+    /// nearly always. An IP address therefore always has the same MAC, and a neighbour entry that a container cached
+    /// stays true when the address moves.
     pub fn for_ip(ip: IpAddr) -> Self {
         let [a, b, c, d] = match ip {
             IpAddr::V4(ip) => ip.octets(),

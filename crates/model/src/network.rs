@@ -24,8 +24,8 @@ pub struct Network {
     pub labels: BTreeMap<String, String>,
     /// When it was created.
     pub created: Timestamp,
-    /// Set while the network is being removed: no endpoint can be added any more. A removal that stopped
-    /// half-way is finished by whoever sees this.
+    /// Set while the network is being removed: no endpoint can be added any more. Any node that sees this finishes a
+    /// removal that stopped half-way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
     /// Fields of later versions.
@@ -58,7 +58,7 @@ pub struct Subnet {
     pub extra: Extra,
 }
 
-/// Why a subnet makes no sense.
+/// Why a subnet is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSubnet {
     /// `10.0.0.1/24` is an address, not a subnet.

@@ -26,7 +26,7 @@ pub struct Node {
     /// does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub underlay_mtu: Option<u32>,
-    /// When somebody first noticed that its session was gone; absent while it is up.
+    /// When another node first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,
     /// Endpoints that somebody took off their networks while it was down, the last one last: what tells that from a loss,
@@ -46,7 +46,7 @@ impl Node {
     /// How many removed endpoints are remembered.
     pub const MAX_REMOVED: usize = 256;
 
-    /// The same node, of which `endpoint` was taken off its network; `None` if no more can be remembered: the node has
+    /// This node's record after `endpoint` was taken off its network; `None` if no more can be remembered: the node has
     /// to come back first, or to be given up.
     #[must_use]
     pub fn without(mut self, endpoint: EndpointId) -> Option<Self> {
@@ -83,13 +83,13 @@ impl Record for Liveness {
     const WHAT: &'static str = "liveness";
 }
 
-/// Asks a node whether it is up: the value of a [`Key::Call`](crate::Key::Call), bound to the session of who asks.
-/// Who asks has the node's identity, or its name and address, and must know whether somebody else still goes by it.
+/// Asks a node whether it is up: the value of a [`Key::Call`](crate::Key::Call), bound to the caller's session. The
+/// caller has the same identity, or the same name and address, and must know whether another agent still uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// The installation that is asked.
     pub id: NodeId,
-    /// A number of this call: who asks waits for [`Liveness::answered`] to say it.
+    /// A number of this call: the caller waits until [`Liveness::answered`] has it.
     pub by: Incarnation,
     /// Fields of later versions.
     #[serde(flatten)]

@@ -39,7 +39,7 @@ pub trait Record: Serialize + DeserializeOwned {
     }
 }
 
-/// Who holds an address: the value of a [`Key::Claim`](crate::Key::Claim).
+/// The holder of an address: the value of a [`Key::Claim`](crate::Key::Claim).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The node that took it.
@@ -149,8 +149,8 @@ impl Record for Rebuilt {
     const WHAT: &'static str = "mark of a rebuild";
 }
 
-/// Which cluster it is whose truth the store has: the value of [`Key::Cluster`](crate::Key::Cluster). Every node keeps
-/// the id on its disk, too, so that it does not take another store for its own. Earlier agents neither write nor read it.
+/// Which cluster the store belongs to: the value of [`Key::Cluster`](crate::Key::Cluster). Every node keeps the id on
+/// its disk, too, so that it does not use the store of another cluster. Earlier agents neither write nor read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterRecord {
     /// The cluster.

@@ -1,5 +1,5 @@
-//! Telling everybody on a link which Ethernet address an IP address has by now: who has talked to it before has
-//! another in its neighbour table, and goes on with that for up to 40 s.
+//! Telling everybody on a link which Ethernet address an IP address has now: a host that has talked to it before has
+//! the old one in its neighbour table, and uses it for up to 40 s.
 
 use rustix::net::{
     AddressFamily, SendFlags, SocketFlags, SocketType,
@@ -16,8 +16,8 @@ const BROADCAST: [u8; 6] = [0xff; 6];
 /// All nodes: ff02::1 (RFC 2464, section 7).
 const ALL_NODES: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 
-/// Announces `ip` at `mac` on the link with this number, of the calling thread's network namespace. Whoever has not
-/// heard of `ip` yet takes no notice.
+/// Announces `ip` at `mac` on the link with this number, of the calling thread's network namespace. Hosts that do not
+/// know `ip` yet ignore it.
 ///
 /// # Errors
 /// When the kernel does not send it.

@@ -7,7 +7,7 @@ use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocol
 /// RTNLGRP_IPV6_ROUTE (include/uapi/linux/rtnetlink.h).
 const GROUPS: [u32; 4] = [5, 7, 9, 11];
 
-/// A socket on which the kernel says that addresses or routes have changed, and not what: whoever hears it looks.
+/// A socket on which the kernel says that addresses or routes have changed, but not which: the caller has to look.
 pub struct Changes {
     socket: TokioSocket,
 }

@@ -41,7 +41,7 @@ pub struct Flow {
     pub protocol: u8,
     /// Where its packets are sent to.
     pub to: SocketAddr,
-    /// Who answers them: where they go, after translation.
+    /// Where the packets go after translation: the address that answers them.
     pub answered_by: SocketAddr,
     /// What the kernel knows it by.
     handle: Attributes,
@@ -135,7 +135,7 @@ pub(crate) fn flow(body: &[u8]) -> Option<Flow> {
                 None => handle,
             }
         });
-    // IPv4 is not translated to IPv6 here, whatever an answer says.
+    // IPv4 is not translated to IPv6 here, so an answer that says so is ignored.
     (to.is_ipv4() == answered_by.is_ipv4()).then_some(Flow { protocol, to, answered_by, handle })
 }
 

@@ -16,7 +16,7 @@ pub struct Elsewhere {
 }
 
 impl Socket {
-    /// A link in another namespace, whoever made that, and without entering it; nothing if it is gone.
+    /// A link in another namespace, made by any process, without entering the namespace; nothing if it is gone.
     ///
     /// # Errors
     /// When the kernel refuses for another reason.

@@ -8,7 +8,7 @@ use crate::{
 };
 use netlink_packet_core::NetlinkPayload;
 
-/// Everything that can be read of a datagram, by whoever might have asked for it.
+/// Everything that can be read from a datagram, as an answer to each kind of request.
 #[derive(Debug, Default)]
 pub struct Heard {
     /// As a dump of links.

@@ -204,9 +204,9 @@ impl Socket {
         }
     }
 
-    /// Deletes the links with these numbers together, in a namespace where nobody else uses groups: to delete one
-    /// the kernel waits some milliseconds for those who use it, and for many it waits once. Links that are gone are
-    /// no error.
+    /// Deletes the links with these numbers together, in a namespace where no other program uses groups. To delete one
+    /// link, the kernel waits some milliseconds for its users to let go; for many together it waits once. Links that
+    /// are gone are no error.
     ///
     /// # Errors
     /// When the kernel refuses; then all may be there, or none.
@@ -255,7 +255,7 @@ impl Socket {
             }
             // −1: any (NETNSA_NSID_NOT_ASSIGNED).
             match self.request(Request::new(RouteNetlinkMessage::NewNsId(message(Some(-1))), 0)) {
-                // Somebody was faster.
+                // Another process was faster.
                 Err(e) if e.errno() == Some(rustix::io::Errno::EXIST.raw_os_error()) => {}
                 other => other?,
             }

@@ -222,8 +222,8 @@ pub fn named(name: &str) -> Result<Named, NamespaceError> {
     }
 }
 
-/// Makes a namespace called `name`, which `ip netns` shows, and runs `prepare` in it before it has its name:
-/// whoever sees the name sees what `prepare` did. Moves the calling thread into it.
+/// Makes a namespace called `name`, which `ip netns` shows, and runs `prepare` in it before it has its name: a process
+/// that sees the name sees what `prepare` did. Moves the calling thread into it.
 ///
 /// # Errors
 /// When the name is taken, or `prepare` fails; nothing is left behind then but perhaps an empty file.

@@ -14,9 +14,9 @@ use weft_model::MacAddr;
 pub struct Neighbour {
     /// The number of the link.
     pub link: u32,
-    /// Whose address is known.
+    /// The IP address of the neighbour.
     pub ip: IpAddr,
-    /// The address.
+    /// Its Ethernet address.
     pub mac: MacAddr,
 }
 
@@ -88,7 +88,7 @@ pub fn set_local_fdb(port: u32, mac: MacAddr) -> Request {
     Request::new(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
 }
 
-/// Has a bridge take the frames to an address for itself.
+/// Has a bridge accept the frames to an address as its own.
 pub fn set_own_local_fdb(bridge: u32, mac: MacAddr) -> Request {
     let mut message = bridge_message(bridge, mac, NeighbourFlags::Own);
     message.header.state = NeighbourState::Permanent;

@@ -28,9 +28,9 @@ pub struct Route {
     pub via: Option<IpAddr>,
     /// The number of the link, of one that leads through one link.
     pub link: Option<u32>,
-    /// Whether the next hop counts as reachable over the link whatever its addresses are.
+    /// Whether the next hop counts as reachable over the link, even if none of the link's subnets contains it.
     pub onlink: bool,
-    /// Who made it.
+    /// What made the route.
     pub protocol: u8,
     /// Whether it says that what is there is on the link itself. A route of another table than the main one does not: it
     /// is for some packets only.

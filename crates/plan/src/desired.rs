@@ -96,8 +96,8 @@ pub enum Outer {
 }
 
 impl Desired {
-    /// Takes the way out from the networks of which some pool must not have a route on this host. From the whole network:
-    /// its segments reach each other through the host.
+    /// Turns off `egress` for networks with a pool that must not have a route on this host. For the whole network: its
+    /// segments reach each other through the host.
     pub fn close_ways_out(&mut self, must_not: impl Fn(IpNet) -> bool) {
         let clashes = |segment: &&Segment| segment.gateways.iter().any(|gateway| must_not(gateway.trunc()));
         let closed: BTreeSet<NetworkId> =

@@ -4,8 +4,8 @@ use crate::{Desired, Entry, Netns, Observed, Outer, Plan, Problem, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::{IfName, NetworkId};
 
-/// What the kernel holds otherwise than it should. An entry is whatever one step makes, unmakes or sets: a
-/// namespace, a link, an address, an FDB entry, a neighbour, a route, a setting.
+/// Where the kernel differs from what it should hold. An entry is what one step makes, removes or sets: a namespace, a
+/// link, an address, an FDB entry, a neighbour, a route, a setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Entries that should be there and are not.

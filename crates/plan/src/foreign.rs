@@ -1,4 +1,4 @@
-//! What is not ours is left alone, and so is what hangs on it.
+//! What is not ours is left alone, and so is what depends on it.
 
 use crate::{Namespace, Netns, Pair, Problem, Route, diff::Diff};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +9,8 @@ impl Diff {
         self.out.problems.push(Problem { netns: netns.clone(), link: link.cloned(), message });
     }
 
-    /// Neither wants nor has what is in, or hangs on, a namespace that must be left alone: what cannot be
-    /// seen must not be taken for missing.
+    /// Neither wants nor has what is in a namespace that must be left alone, or what depends on it: what cannot be seen
+    /// must not count as missing.
     pub(crate) fn leave_blocked(&mut self, blocked: &BTreeMap<Netns, String>) {
         for (netns, why) in blocked {
             self.have.remove(netns);

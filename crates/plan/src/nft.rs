@@ -1,4 +1,4 @@
-//! The packet filter: who may pass through the host, and under which address.
+//! The packet filter: which packets may pass through the host, and with which addresses.
 
 use crate::{Desired, Publish};
 use ipnet::IpNet;

@@ -73,7 +73,7 @@ impl Namespace {
 pub struct Link {
     /// What it is.
     pub kind: Kind,
-    /// Who it is for: `weft <network or endpoint id>`.
+    /// What the link is for: `weft <network or endpoint id>`.
     pub alias: Option<String>,
     /// Its Ethernet address; in a target, absent where any will do.
     pub mac: Option<MacAddr>,
@@ -97,7 +97,7 @@ pub struct Link {
     pub local_fdb: BTreeSet<MacAddr>,
 }
 
-/// The end of a pair that an engine has, under whatever name.
+/// The end of a pair that an engine has, under any name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Far {
     /// The network namespace of the container, as a path that can be opened.
@@ -171,7 +171,7 @@ impl Port {
     /// As the kernel makes it (`new_nbp`, `net/bridge/br_if.c`).
     pub const FRESH: Port =
         Port { learning: true, unicast_flood: true, multicast_flood: true, broadcast_flood: true };
-    /// The VXLAN device's: whatever is not here is there.
+    /// The VXLAN device's: frames to addresses that are not known here go there.
     pub const VXLAN: Port = Port { learning: false, ..Self::FRESH };
     /// A container's: it gets what is for it, and the questions to all.
     pub const CONTAINER: Port = Port { learning: false, unicast_flood: false, ..Self::FRESH };

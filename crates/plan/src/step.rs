@@ -49,7 +49,7 @@ pub enum Step {
         name: IfName,
         /// What it is.
         kind: Kind,
-        /// Who it is for.
+        /// What the link is for.
         alias: String,
         /// Its Ethernet address, if not just any.
         mac: Option<MacAddr>,
@@ -79,7 +79,7 @@ pub enum Step {
         /// Its value.
         value: String,
     },
-    /// Puts our nftables table in netns of whatever it was, at once.
+    /// Replaces our nftables table as a whole, at once.
     SetRuleset(Ruleset),
     /// Removes our nftables table.
     DeleteRuleset,
@@ -108,7 +108,7 @@ pub enum Change {
     Far(Far),
     /// Ethernet address.
     Mac(MacAddr),
-    /// Who it is for.
+    /// What the link is for.
     Alias(String),
     /// A port of the segment's bridge, with these settings.
     Port(Port),
@@ -118,7 +118,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
-    /// An address, used at once (without duplicate address detection: the store decided who has it).
+    /// An address, used at once (without duplicate address detection: the store decided which endpoint has it).
     Address(IpNet),
     /// Where a VXLAN device sends the frames to an Ethernet address.
     Fdb(MacAddr, IpAddr),

@@ -26,7 +26,7 @@ pub struct Target {
     pub namespaces: BTreeMap<Netns, Namespace>,
     /// Which links are the two ends of a veth pair.
     pub pairs: Vec<Pair>,
-    /// Links whose other ends are engines' by now.
+    /// Links whose other ends have been handed over to engines.
     pub handed_over: Vec<HandedOver>,
 }
 
@@ -39,12 +39,12 @@ pub struct Pair {
     pub outer: (Netns, IfName),
 }
 
-/// A veth pair of whose ends one is an engine's.
+/// A veth pair of which an engine has one end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedOver {
     /// The end in the segment.
     pub inner: (Netns, IfName),
-    /// What both ends have as their alias, wherever the engine moves its own and whatever it calls it.
+    /// The alias of both ends, which stays when the engine moves or renames its own.
     pub alias: String,
 }
 

@@ -73,7 +73,7 @@ pub fn logs(dir: &Path) -> [PathBuf; 2] {
     [dir.join(OLD_LOG), dir.join(LOG)]
 }
 
-/// Ends whatever is left of a process: the shim, the command, everything in its network namespace `netns`
+/// Ends all that is left of a process: the shim, the command, everything in its network namespace `netns`
 /// ([`Spec::netns`]); then removes `dir`. Blocks up to ten seconds. Can be repeated.
 ///
 /// # Errors

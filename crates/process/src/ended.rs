@@ -23,8 +23,8 @@ pub struct Ended {
     dir: PathBuf,
 }
 
-/// The end of the process of `dir`, whoever started it; `None` if it has ended, and nothing of it is left in
-/// its network namespace. Has to be called within a tokio runtime.
+/// The end of the process of `dir`, also if an earlier agent started it; `None` if the process has ended, and nothing
+/// of it is left in its network namespace. Has to be called within a tokio runtime.
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] while the shim is a few instructions old: ask again. Otherwise, if the

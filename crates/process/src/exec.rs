@@ -88,8 +88,8 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
     }
 }
 
-/// What the process was to be. Its shim, whose child it is, is in the directory that says so; the process's
-/// own `/proc/PID/environ` may have been overwritten (nginx puts its title there).
+/// The spec of the process. Its parent is the shim, whose working directory contains the spec; the process's own
+/// `/proc/PID/environ` may have been overwritten (nginx puts its title there).
 fn spec(pid: Pid) -> Option<Spec> {
     let shim = sweep::parent(pid)?;
     let dir = PathBuf::from(format!("/proc/{}/cwd", shim.as_raw_nonzero()));

@@ -31,14 +31,14 @@ pub(crate) struct Exit {
     pub(crate) at: jiff::Timestamp,
 }
 
-/// Writes a file that must not exist yet, with the given permissions whatever the umask is.
+/// Writes a file that must not exist yet, with the given permissions, independent of the umask.
 pub(crate) fn create(path: &Path, mode: u32, contents: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(contents)
 }
 
-/// Writes a file so that whoever looks, also after a crash, sees all of it or nothing.
+/// Writes a file so that a reader, also after a crash, sees all of it or nothing.
 pub(crate) fn write_json(dir: &Path, name: &str, value: &impl Serialize) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;

@@ -32,7 +32,8 @@ pub struct Spec {
     pub resolv_conf: String,
     /// What it sees as `/etc/hosts`.
     pub hosts: String,
-    /// How many files it may have open (the soft limit; it can raise that itself); none: as many as whoever starts it.
+    /// How many files it may have open (the soft limit; it can raise that itself); none: the limit of the process that
+    /// starts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
 }

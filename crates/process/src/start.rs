@@ -32,9 +32,9 @@ const GONE: Duration = Duration::from_secs(2);
 /// Starts a process and returns the command's process id once the command runs. Blocks up to ten seconds,
 /// and as long again to clean up.
 ///
-/// `dir` is made for it and belongs to it from now on: it must not be another process's. `weft` is the binary
-/// to execute as the shim. Killed on the way, at whatever instruction, this leaves a directory of which
-/// [`state`](crate::state) can say what became of it.
+/// `dir` is made for the process and belongs to it from now on: it must not be another process's. `weft` is the binary
+/// to execute as the shim. If the caller is killed at any point, [`state`](crate::state) can tell from the directory
+/// what became of the process.
 ///
 /// # Errors
 /// After an error nothing is left behind, `dir` included; only [`StartError::Taken`] leaves it alone.

@@ -1,4 +1,4 @@
-//! Ending processes for good, whoever their parents are now.
+//! Ending processes for good, also those that have other parents by now.
 //!
 //! A death signal does not reach everything (the kernel forgets it when a process changes its user), and a
 //! daemon leaves its parent on purpose. What they cannot shake off is the network namespace, which was made
@@ -28,8 +28,8 @@ pub(crate) fn namespace_id(path: impl AsRef<Path>) -> io::Result<NamespaceId> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// The identity of the network namespace at `path`, which must not be the one this process is in: whatever is
-/// in a process's namespace is killed in the end, and the agent and its host are not to be.
+/// The identity of the network namespace at `path`, which must not be the one this process is in: everything in a
+/// process's namespace is killed in the end, and the agent and its host must not be.
 pub(crate) fn foreign_network(path: &Path) -> io::Result<NamespaceId> {
     let id = namespace_id(path)?;
     if id == namespace_id("/proc/self/ns/net")? {
@@ -60,7 +60,7 @@ pub fn end_all_in(path: &Path, grace: Duration) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let told = signal_once(Signal::TERM, &|pid| in_network(pid, id))?;
-    // Who has not ended by then is killed.
+    // Processes that have not ended by then are killed.
     let _ = await_ends(&told, grace);
     kill_all(GONE, |pid| in_network(pid, id))
 }

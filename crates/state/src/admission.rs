@@ -1,4 +1,4 @@
-//! The gate: whether this node may go by what the store shows, before anything is done about it.
+//! The gate: whether this node may use what the store shows, before anything is done about it.
 //!
 //! As long as it is closed, the view stays what was remembered, nothing is written to the store, and what runs goes
 //! on. Each reason to keep it closed is a pure decision in a file of its own; [`Admission::judge`] asks them in turn.
@@ -28,7 +28,7 @@ use which::{Decision, Shown, Shows, Situation, decide};
 /// What the gate says of what a store shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is this node's cluster: it may be gone by, and written to.
+    /// It is this node's cluster: it may be used, and written to.
     Enter(Entry),
     /// It will be, once the store says which cluster it is: see [`Admission::found`].
     Found(Founding),
@@ -72,7 +72,7 @@ pub struct AdmissionDeps<'g> {
     pub node: &'g NodeName,
     /// Where a new cluster's id comes from.
     pub env: &'g Env,
-    /// Who this node is.
+    /// This node's identity.
     pub identity: &'g Arc<Identity>,
     /// Its endpoints.
     pub journal: &'g Arc<Journal>,
@@ -86,7 +86,7 @@ impl Admission {
     /// Reads where this host is at home.
     ///
     /// # Errors
-    /// If it cannot be read, or makes no sense: a node that forgot where it belongs must not guess.
+    /// If it cannot be read, or is not valid: a node that forgot where it belongs must not guess.
     pub fn open(deps: &AdmissionDeps<'_>) -> Result<Self, JournalError> {
         let path = deps.data_dir.join(data_dir::HOME);
         let home = file::read_json(&path).map_err(JournalError::new("cannot read", &path))?;
@@ -173,7 +173,8 @@ impl Admission {
         *home = Some(now);
     }
 
-    /// Has the store say which cluster it is, by compare-and-set. Whoever is faster is right: the next look tells.
+    /// Has the store say which cluster it is, by compare-and-set. If another node was faster, its id stands, and the
+    /// next look shows it.
     ///
     /// # Errors
     /// If the store is out of reach.

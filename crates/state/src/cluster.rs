@@ -31,8 +31,8 @@ impl<T> Deref for Stored<T> {
 /// The endpoints of one network. Shared between views: the same allocation means that nothing changed.
 pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
 
-/// Everything the store says, as of one moment. Records that this version cannot read are set aside: they
-/// are somebody else's, or a newer weft's, and the rest goes on without them.
+/// Everything the store says, as of one moment. Records that this version cannot read are set aside: another program's,
+/// or a newer weft's. The rest goes on without them.
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     /// The networks.
@@ -45,11 +45,11 @@ pub struct Cluster {
     pub nodes: BTreeMap<NodeName, Stored<Node>>,
     /// Those that are up, with the session that says so.
     pub live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
-    /// Those that somebody calls.
+    /// The calls to nodes, by the name of the node that is called.
     pub calls: BTreeMap<NodeName, Stored<Call>>,
     /// The endpoint that each node took addresses for last.
     pub latest: BTreeMap<NodeName, Stored<Latest>>,
-    /// Who is on which network.
+    /// The endpoints on each network.
     pub endpoints: BTreeMap<NetworkId, Endpoints>,
     /// The addresses in use, by pool.
     pub claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
@@ -265,7 +265,7 @@ impl Cluster {
         self.endpoints.iter().flat_map(|(network, all)| all.iter().map(move |(id, e)| (network, id, e)))
     }
 
-    /// The endpoint `id`, whatever network it is on.
+    /// The endpoint `id`, on any network.
     pub fn endpoint(&self, id: &EndpointId) -> Option<(&NetworkId, &Stored<Endpoint>)> {
         self.endpoints.iter().find_map(|(network, all)| all.get(id).map(|endpoint| (network, endpoint)))
     }
@@ -275,7 +275,7 @@ impl Cluster {
         self.endpoints.get(network)?.get(id)
     }
 
-    /// Who holds `address` of `pool`.
+    /// The claim on `address` of `pool`.
     pub fn claim(&self, pool: IpNet, address: IpAddr) -> Option<&Stored<Claim>> {
         self.claims.get(&pool)?.get(&address)
     }

@@ -1,4 +1,4 @@
-//! The names of what an agent keeps in its data directory. Whoever leaves a cluster removes the same.
+//! The names of what an agent keeps in its data directory. Leaving a cluster removes the same files.
 
 /// The endpoints of this node, a file each.
 pub const ENDPOINTS: &str = "endpoints";
@@ -8,7 +8,7 @@ pub const PROCESSES: &str = "processes";
 pub const ENGINE: &str = "docker.json";
 /// What is remembered of the cluster.
 pub const CLUSTER: &str = "cluster.json";
-/// Who this node is.
+/// This node's identity.
 pub const NODE: &str = "node.json";
 /// Which cluster this host belongs to.
 pub const HOME: &str = "home.json";

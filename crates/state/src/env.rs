@@ -32,7 +32,7 @@ impl Env {
 
     /// Something random.
     pub fn random<T>(&self, draw: impl FnOnce(&mut dyn Rng) -> T) -> T {
-        // Whoever panicked while drawing left numbers as random as before.
+        // A panic while drawing leaves numbers that are as random as before.
         draw(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

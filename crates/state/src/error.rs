@@ -5,7 +5,7 @@ use weft_store::StoreError;
 /// What a caller can do about an error: the doors turn it into a status of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The request makes no sense: change it.
+    /// The request is not valid: change it.
     Invalid,
     /// What it names does not exist.
     NotFound,

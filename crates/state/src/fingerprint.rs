@@ -21,7 +21,7 @@ pub struct Fingerprint {
     pub lock: Option<Inode>,
 }
 
-/// A file, whatever it is called.
+/// A file, under any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inode {
     /// The device it is on. Kernels number devices as they find them: it says nothing after a reboot.

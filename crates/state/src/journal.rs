@@ -1,7 +1,7 @@
-//! This node's own truth, on its own disk: who it is, and which endpoints it has.
+//! This node's own truth, on its own disk: its identity and its endpoints.
 //!
-//! What is here and not in the store is put there; what is in the store under this node's name and not here
-//! is taken away. So a verb is one write here, and a crash after it is repaired by the next round.
+//! What is here and not in the store is put there; what is in the store under this node's name and not here is taken
+//! away. So a verb is one write here, and a crash after it is repaired by the next round.
 //!
 //! One JSON file an endpoint, replaced by renaming. They are not flushed to the disk: what they describe,
 //! namespaces and processes, does not survive the machine either.
@@ -48,7 +48,7 @@ pub struct LocalEndpoint {
     /// Whether the default routes of its namespace may lead through this network: those through the network
     /// joined first do.
     pub default_route: bool,
-    /// The process it belongs to; none if the namespace is somebody else's.
+    /// The process it belongs to; none if the namespace is not that of a process of weft's.
     #[serde(default)]
     pub process: Option<ProcessId>,
     /// Ports of this host that lead to it.
@@ -128,8 +128,8 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl Journal {
-    /// Opens the journal in `data_dir`, making what is missing. A file that makes no sense is set aside with
-    /// the ending `.unreadable`: the endpoint is then taken away like any that the journal does not know.
+    /// Opens the journal in `data_dir`, making what is missing. A file that is not valid is set aside with the ending
+    /// `.unreadable`: its endpoint is then removed like any other that is not in the journal.
     ///
     /// # Errors
     /// If the directory cannot be read or written.
@@ -147,7 +147,7 @@ impl Journal {
         Arc::clone(&self.endpoints.borrow())
     }
 
-    /// Wakes whoever waits whenever the endpoints change.
+    /// A receiver that wakes whenever the endpoints change.
     pub fn changes(&self) -> watch::Receiver<LocalEndpoints> {
         self.endpoints.subscribe()
     }
@@ -187,8 +187,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Cuts an endpoint off, if it is still there: at once, whether or not it can be written. Somebody else may have its
-    /// address, and a disk may be full for long.
+    /// Cuts an endpoint off, if it is still there: at once, whether or not it can be written. Another endpoint may have
+    /// its address, and a disk may be full for long.
     ///
     /// # Errors
     /// If it cannot be written; it is cut off then, until the agent ends.
@@ -243,7 +243,7 @@ impl Journal {
         Ok(())
     }
 
-    /// How many endpoints were removed. Whoever reads this and then the endpoints does not see any of those.
+    /// How many endpoints were removed. A caller that reads this first and the endpoints afterwards sees none of those.
     pub fn removals(&self) -> u64 {
         self.removals.load(Ordering::SeqCst)
     }

@@ -52,7 +52,7 @@ impl Loss {
     }
 }
 
-/// Whether networks are gone whose names or VNIs are still there. Who removes one removes all of it at once.
+/// Whether networks are gone whose names or VNIs are still there. The removal of a network deletes them all at once.
 fn has_torn_networks(known: &Cluster, stored: &Cluster) -> bool {
     let pointed_at = |id: &NetworkId| {
         stored.names.values().any(|other| other == id) || stored.vnis.values().any(|other| other == id)
@@ -61,7 +61,7 @@ fn has_torn_networks(known: &Cluster, stored: &Cluster) -> bool {
     gone.any(|id| pointed_at(id) && !stored.has_unreadable_network(id))
 }
 
-/// The nodes that had endpoints since of which the store has not heard.
+/// The nodes of which `known` has a later endpoint than the store.
 pub fn behind<'c>(known: &'c Cluster, stored: &'c Cluster) -> impl Iterator<Item = &'c NodeName> {
     let is_behind = |(name, then): &(&NodeName, &Stored<Latest>)| {
         match (stored.latest.get(*name), stored.nodes.get(*name)) {

@@ -1,5 +1,5 @@
-//! What this node remembers of the cluster, on its own disk: what to go by until the store answers, and what to
-//! put back if the store has lost it.
+//! What this node remembers of the cluster, on its own disk: what to use until the store answers, and what to put back
+//! if the store has lost it.
 
 use crate::{
     cluster::Cluster,
@@ -62,8 +62,8 @@ struct Saving<'m> {
 }
 
 impl Memory {
-    /// Opens the memory in `data_dir`, to go on with in `store`, and says what it remembers, whichever store that was in:
-    /// whether it is still of use is decided at the gate (`admission`). A file that makes no sense is set aside.
+    /// Opens the memory in `data_dir`, for use with `store`, and returns what it remembers, from any store: whether
+    /// that is still of use is decided at the gate (`admission`). A file that is not valid is set aside.
     ///
     /// # Errors
     /// If it cannot be read: what cannot be read now may be read later.
@@ -130,7 +130,7 @@ impl Memory {
         self.dealt_with().unwrap_or_default()
     }
 
-    /// Wakes whoever waits whenever that changes.
+    /// A receiver that wakes whenever that changes.
     pub fn dealings(&self) -> watch::Receiver<Option<u64>> {
         self.dealt_with.subscribe()
     }

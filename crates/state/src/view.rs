@@ -41,14 +41,14 @@ const RECONSIDERATION: Duration = Duration::from_secs(1);
 /// What is wrong with a store that has less than it had.
 const LOST: &str = "the store lost what it had, or was brought back from a backup; this node is putting back what is missing";
 
-/// What is known of the cluster, and whether the store still stands behind it.
+/// What is known of the cluster, and whether the store still says the same.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// The cluster to go by: what the store says, or said last; `None` if it never said anything.
+    /// The cluster to use: what the store says, or said last; `None` if it never said anything.
     pub cluster: Option<Arc<Cluster>>,
     /// Whether that is what an earlier run of this agent remembered: it may have seen more than it wrote down.
     pub remembered: bool,
-    /// Whether this node goes by the store.
+    /// Whether this node uses the store.
     pub gate: Gate,
     /// What the store says while the gate is not open.
     outside: Option<Arc<Cluster>>,
@@ -56,7 +56,7 @@ pub struct View {
     pub stored: Option<Arc<Cluster>>,
     /// What it lacked then, or at any time since.
     pub loss: Loss,
-    /// Why the store is out of reach, or cannot be gone by; `None` while all is well.
+    /// Why the store is out of reach, or cannot be used; `None` while all is well.
     pub error: Option<String>,
     /// Since when it is as it is.
     pub since: Timestamp,
@@ -88,9 +88,10 @@ pub struct Reflector {
     pub memory: Arc<Memory>,
     /// The gate.
     pub admission: Arc<Admission>,
-    /// Whether what the store loses is put back; otherwise what it says is true, whatever it said before.
+    /// Whether what the store loses is put back; otherwise what the store says is true, even if that is less than
+    /// before.
     pub rebuild: bool,
-    /// The keys that cannot be read and were spoken of.
+    /// The keys that cannot be read and were logged.
     pub warned: Mutex<BTreeSet<String>>,
     /// See [`unseen`].
     pub view: watch::Sender<View>,
@@ -221,7 +222,7 @@ impl Reflector {
     /// Whether the store has everything again that it had: then the view is what the store says.
     fn is_found_again(&self, view: &mut View) -> bool {
         let Some(stored) = &view.stored else { return false };
-        // Whatever comes of it: it must not excuse the next loss.
+        // Taken in any case, so that it does not excuse the next loss.
         let gave_up = self.memory.take_given_up();
         let times = stored.times_rebuilt();
         if !self.rebuild || self.memory.dealt_with().is_none() {
@@ -231,7 +232,7 @@ impl Reflector {
         let loss = view.cluster.as_ref().map(|known| self.loss(known, stored, !dealt_with));
         let loss = loss.unwrap_or_default();
         if self.rebuild && (loss.is_any() || !dealt_with) && !gave_up {
-            // Networks that somebody else put back, and a user removed then, are not lacking any more.
+            // Networks that other nodes put back, and a user removed then, are not lacking any more.
             view.loss = Loss { networks: loss.networks, ..view.loss.or(loss) };
             return false;
         }
@@ -304,7 +305,7 @@ impl Reflector {
         let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else {
             return Ok(cluster);
         };
-        // Who may not read a key is told so if he asks for it alone; in a list it is missing (Consul).
+        // Consul leaves keys that a token may not read out of a list; only a read of a single key is refused.
         self.store.get(&self.keyspace.path(&doubtful)).await?;
         let certain = if seen.is_some() { Some(self.store.list(root).await?) } else { None };
         Ok(certain.map_or(cluster, |listing| Cluster::read(&self.keyspace, &listing)))

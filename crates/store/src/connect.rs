@@ -38,7 +38,7 @@ pub enum ConnectError {
     /// The file cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// Its servers or the files for TLS make no sense.
+    /// The server names or the TLS files are not valid.
     #[error("cannot use store {url}")]
     Http {
         /// The store.

@@ -45,7 +45,7 @@ impl ConsulStore {
     /// A client. Connects to nothing yet.
     ///
     /// # Errors
-    /// [`HttpError`] if a server's name makes no sense, or a file for TLS cannot be used.
+    /// [`HttpError`] if a server's name is not valid, or a file for TLS cannot be used.
     pub fn new(config: &ConsulConfig) -> Result<Self, HttpError> {
         let http = Http::new(&config.servers, config.tls.as_ref())?;
         let scheme = if config.tls.is_some() { "consul+tls" } else { "consul" };

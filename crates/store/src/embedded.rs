@@ -1,8 +1,8 @@
 //! A store in one file of this machine, for one machine, trying out, and labs.
 //!
-//! All of it is in memory too, and read from there. A thread of its own writes: it takes whatever changes are
-//! waiting, overlays them one after the other, writes them with one commit that is on the disk when it
-//! returns, and only then shows and acknowledges them.
+//! All entries are in memory, too, and are read from there. A thread of its own writes: it takes all changes that are
+//! waiting, drafts them one after the other, writes them with one commit that is on the disk when it returns, and only
+//! then shows and acknowledges them.
 
 mod error;
 mod file;
@@ -41,7 +41,7 @@ pub struct EmbeddedStore {
 struct Shared {
     /// What is on the disk. The writer's thread alone changes it.
     state: RwLock<State>,
-    /// The revision, for those who wait for another.
+    /// The revision, for callers that wait for a later one.
     revision: watch::Sender<u64>,
 }
 

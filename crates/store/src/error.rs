@@ -40,7 +40,7 @@ pub enum StoreError {
         /// In the store's words.
         reason: String,
     },
-    /// It answered something that makes no sense.
+    /// The store's answer is not valid.
     #[error("{store} gave an answer that makes no sense ({doing}): {reason}")]
     Malformed {
         /// As people call it.

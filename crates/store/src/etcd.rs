@@ -28,7 +28,7 @@ use wire::{
 /// How many keys are asked for at once: the gateway takes 4 MiB from its server (gRPC's default), and
 /// records have some hundred bytes.
 const PAGE: i64 = 2000;
-/// How often a transaction is tried again whose keys' sessions changed meanwhile.
+/// How often a transaction is tried again when the sessions of its keys changed meanwhile.
 const MAX_GUESSES: usize = 8;
 
 /// Where an etcd is and how to speak to it.
@@ -38,7 +38,7 @@ pub struct EtcdConfig {
     pub servers: Vec<String>,
     /// TLS, if it is to be used.
     pub tls: Option<TlsFiles>,
-    /// Who asks, if etcd wants to know.
+    /// The user to log in as, if etcd requires one.
     pub user: Option<EtcdUser>,
 }
 
@@ -58,7 +58,7 @@ impl EtcdStore {
     /// A client. Connects to nothing yet.
     ///
     /// # Errors
-    /// [`HttpError`] if a server's name makes no sense, or a file for TLS cannot be used.
+    /// [`HttpError`] if a server's name is not valid, or a file for TLS cannot be used.
     pub fn new(config: &EtcdConfig) -> Result<Self, HttpError> {
         let http = Http::new(&config.servers, config.tls.as_ref())?;
         let scheme = if config.tls.is_some() { "etcd+tls" } else { "etcd" };
@@ -72,13 +72,13 @@ impl EtcdStore {
     }
 
     async fn range(&self, doing: &'static str, request: &RangeRequest) -> Result<RangeResponse, StoreError> {
-        // A page of a listing takes its time where everybody asks for one.
+        // A page of a listing takes longer when every node asks for one at the same time.
         let patience = if request.limit.0 > 0 { Patience::long(Duration::ZERO) } else { Patience::SMALL };
         let range = self.client.ask_for((Kind::Read, doing), "/v3/kv/range", request, patience).await;
         range.map_err(|failure| self.store_error(doing, failure))
     }
 
-    /// All keys under `prefix`, from whoever has [seen](Store::view) them, or as they are now.
+    /// All keys under `prefix`: from any server that is no older than [`seen`](Store::view), or as they are now.
     async fn pages(&self, prefix: &str, seen: Option<Revision>) -> Result<Listing, StoreError> {
         let mut request = RangeRequest {
             key: start_of(prefix),

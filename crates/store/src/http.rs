@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::time::{Instant, timeout_at};
 
-/// How long an ordinary call may take. Whoever waits for it is to be told within three seconds.
+/// How long an ordinary call may take. The caller is to be told within three seconds.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(2500);
 /// How long a connection may take to come about where there is another server to try, and where there is not.
 /// The kernel repeats a lost SYN after one second (RFC 6298 section 2).
@@ -57,8 +57,9 @@ impl Patience {
     /// For an answer that is small: all of it has one deadline.
     pub(crate) const SMALL: Self = Self { head: DEADLINE, silence: DEADLINE, whole: DEADLINE };
 
-    /// For an answer that may be long, to a question that is held back for up to `held`. What counts is that it
-    /// comes on: a deadline for all of it would, when everybody asks, have everybody ask again for ever.
+    /// For an answer that may be long, to a question that is held back for up to `held`. What counts is that data keeps
+    /// coming: with a deadline for the whole answer, clients that all ask at once would all fail, and ask again for
+    /// ever.
     pub(crate) const fn long(held: Duration) -> Self {
         let head = held.saturating_add(Duration::from_secs(60));
         Self { head, silence: Duration::from_secs(10), whole: head.saturating_add(Duration::from_secs(600)) }
@@ -101,7 +102,7 @@ pub(crate) enum Trouble {
     NotSent(Box<dyn Error + Send + Sync>),
     /// The question was sent, or may have been.
     NoAnswer(Box<dyn Error + Send + Sync>),
-    /// The answer makes no sense.
+    /// The answer is not valid.
     Malformed(String),
 }
 
@@ -139,7 +140,7 @@ impl Http {
         })
     }
 
-    /// Its connections, for whoever knows when they lead nowhere.
+    /// The client's connections, for a caller that knows when an address of this host is gone.
     pub(crate) fn connections(&self) -> Connections {
         self.connections.clone()
     }
@@ -218,8 +219,8 @@ impl Http {
 
 /// A client that takes `timeout` at most to connect.
 fn client(timeout: Duration, tls: Option<&TlsFiles>) -> Result<reqwest::Client, HttpError> {
-    // Stores are reached directly, whatever proxy the environment names, and redirect nobody: a redirect
-    // could lead a token astray.
+    // Stores are reached directly, even if the environment names a proxy. Redirects are not followed: one could send
+    // the token to another server.
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -232,7 +233,7 @@ fn client(timeout: Duration, tls: Option<&TlsFiles>) -> Result<reqwest::Client, 
     tls::configure(builder, tls)?.build().map_err(HttpError::Client)
 }
 
-/// An answer whose body is still to come.
+/// An answer whose head has arrived and whose body has not.
 #[derive(Debug)]
 pub(crate) struct Arriving {
     response: Response,

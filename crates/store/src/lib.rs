@@ -75,8 +75,8 @@ pub trait Store: Send + Sync + 'static {
     /// The entry under `key`, no older than the call.
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
 
-    /// How far the keys under `prefix` have come, no earlier than the call: a watch of `prefix` that has come as
-    /// far has told whatever was acknowledged before. Cheaper than a list: no key is told.
+    /// How far the keys under `prefix` have come, no earlier than the call. A watch of `prefix` that has come as far
+    /// has reported every change that was acknowledged before. Cheaper than a list: no keys are returned.
     async fn mark(&self, prefix: &str) -> Result<Mark, StoreError>;
 
     /// What happens under `prefix` after `revision`, which a [`Listing`] or an earlier [`Update`] gave.

@@ -36,12 +36,12 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// The revision, for those who wait for another.
+    /// The revision, for callers that wait for a later one.
     revision: watch::Sender<u64>,
-    /// How often it was replaced by another: whoever was connected to the one before is not to this one.
+    /// How often the state was replaced by another. A watch that began before a replacement has lost its connection.
     replaced: AtomicU64,
     sessions_opened: AtomicU64,
-    /// How many transactions arrived, whatever became of them.
+    /// How many transactions arrived, carried out or not.
     commits: AtomicU64,
 }
 
@@ -131,9 +131,9 @@ impl MemoryStore {
 }
 
 impl Shared {
-    /// The state, after the sessions whose time is over have ended.
+    /// The state, after expired sessions have been ended.
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while it was held is some test's failure already; the state is whole between two changes.
+        // A test that panicked while it held the lock has failed already. The state is consistent between two changes.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now().into_std();
         if state.next_deadline().is_some_and(|deadline| deadline <= now) {

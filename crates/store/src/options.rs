@@ -64,10 +64,10 @@ pub enum InvalidOption {
          it into a file that only weft can read and give {0}-file=FILE{1}"
     )]
     Secret(&'static str, &'static str),
-    /// The TTL makes no sense.
+    /// The TTL is not valid.
     #[error("discovery.ttl={0:?} is no time: give seconds, from 10 to 86400")]
     Ttl(String),
-    /// The prefix makes no sense.
+    /// The prefix is not valid.
     #[error("kv.path: {0}")]
     Prefix(#[source] url::InvalidUrl),
 }

@@ -29,7 +29,7 @@ const MAX_VALUE: usize = 512 * 1024;
 /// of a dozen keys, in base64.
 const MAX_TXN: usize = 4 << 20;
 
-/// Where a store is served, and to whom.
+/// Where a store is served, and which token its clients need.
 #[derive(Debug, Clone)]
 pub struct ServeConfig {
     listen: SocketAddr,
@@ -61,7 +61,7 @@ pub enum ServeError {
 }
 
 impl ServeConfig {
-    /// Serves on `listen` to those who know `token`.
+    /// Serves on `listen` to clients that have `token`.
     ///
     /// # Errors
     /// [`ServeError::NoToken`] if there is none and other machines can reach the address.
@@ -86,7 +86,7 @@ impl ServeConfig {
         Ok(())
     }
 
-    /// What those who are served have to know.
+    /// The token that clients must have.
     pub fn token(&self) -> Option<&Secret> {
         self.token.as_ref()
     }

@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(crate) created: u64,
     /// How often a session has taken it.
     pub(crate) lock_index: u64,
-    /// Whatever its writer wants.
+    /// Any number that the writer chooses.
     pub(crate) flags: u64,
     /// Deleted when this session ends.
     pub(crate) session: Option<SessionId>,
@@ -59,14 +59,13 @@ pub(crate) struct Session {
 pub(crate) struct State {
     pub(crate) records: BTreeMap<String, Arc<Record>>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
-    /// Grows by one with each transaction that changes something. Never 0, which means "from the start" to
-    /// those who watch.
+    /// Grows by one with each transaction that changes something. Never 0, which a watch takes for "from the start".
     pub(crate) revision: u64,
     history: History,
 }
 
 impl State {
-    /// What was kept somewhere as of `revision`; whatever happened before is forgotten.
+    /// The state that was stored as of `revision`, without the history before.
     pub(crate) fn new(
         records: BTreeMap<String, Arc<Record>>,
         sessions: BTreeMap<SessionId, Session>,
@@ -100,7 +99,7 @@ impl State {
         Mark { now: Revision(self.revision), written: Revision(written), keys }
     }
 
-    /// The revision at which something under `prefix` changed last, or a later one that whoever watches is told.
+    /// The revision at which something under `prefix` changed last, or a later one if that is forgotten.
     pub(crate) fn last_change(&self, prefix: &str) -> u64 {
         self.history.last_change(prefix)
     }
@@ -151,7 +150,7 @@ impl State {
         self.history.append(changes.history);
     }
 
-    /// Forgets what happened, so that whoever watches gets a snapshot.
+    /// Forgets the history, so that every watch gets a snapshot.
     pub(crate) fn forget_history(&mut self) {
         self.revision += 1;
         self.history = History::since(self.revision);

@@ -20,7 +20,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// That the key is as somebody saw it: it was `modified` last then, or was not there.
+    /// That the key is as the caller saw it: it was `modified` last then, or was not there.
     pub fn as_seen(modified: Option<Revision>) -> Self {
         modified.map_or(Self::Absent, Self::Unchanged)
     }
@@ -33,7 +33,7 @@ pub enum Op {
     Check {
         /// The key.
         key: String,
-        /// [`Condition::Always`] makes no sense here and holds.
+        /// [`Condition::Always`] is useless here, and holds.
         condition: Condition,
     },
     /// Writes a value.
@@ -53,7 +53,7 @@ pub enum Op {
     Delete {
         /// The key.
         key: String,
-        /// When. [`Condition::Absent`] makes no sense here: the operation then changes nothing.
+        /// When. [`Condition::Absent`] is useless here: the operation then changes nothing.
         condition: Condition,
     },
 }

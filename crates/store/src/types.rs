@@ -74,8 +74,8 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Whether whoever knows the keys as of `revision`, which the watch gave, and has `keys` of them, has missed
-    /// nothing: where nothing was written since, none can have gone without their number telling.
+    /// Whether a watch that has come to `revision`, and knows `keys` keys, has missed nothing. If no key was written
+    /// since, only deletions can have been missed, and then the number of keys differs.
     pub fn is_met(&self, revision: Revision, keys: impl FnOnce() -> u64) -> bool {
         revision >= self.now || revision >= self.written && keys() == self.keys
     }

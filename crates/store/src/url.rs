@@ -48,10 +48,10 @@ pub enum InvalidUrl {
          line; use --cluster-store-opt token-file=FILE (Consul), or user=NAME and password-file=FILE (etcd)"
     )]
     Secret,
-    /// A server makes no sense.
+    /// The name of a server is not valid.
     #[error("{0:?} is no server: write HOST, HOST:PORT or [IPv6]:PORT")]
     Server(String),
-    /// The prefix makes no sense.
+    /// The prefix is not valid.
     #[error("the prefix of the store's URL makes no sense: {0}")]
     Prefix(String),
     /// It is far too long.
@@ -82,7 +82,7 @@ impl FromStr for StoreUrl {
             Some(("consul+tls", rest)) => remote(rest, true, 8501).map(Self::Consul),
             Some(("etcd", rest)) => remote(rest, false, 2379).map(Self::Etcd),
             Some(("etcd+tls", rest)) => remote(rest, true, 2379).map(Self::Etcd),
-            // Whatever else it is, it must not be shown if it has a secret in it.
+            // A text that may contain a secret is never shown.
             _ if text.contains('@') => Err(InvalidUrl::Secret),
             _ => Err(InvalidUrl::Scheme(shown(text))),
         }

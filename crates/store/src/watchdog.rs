@@ -1,13 +1,13 @@
-//! A watch that notices when its store has fallen silent, and makes little of what passes.
+//! A watch that notices when its store stops answering, and that survives short interruptions.
 //!
-//! A watch has nothing to say while nothing changes. If its server takes connections and answers nothing, or has
-//! lost the other servers, only the end of a long wait would tell. Whatever else is asked of the store tells sooner,
-//! and something always is: sessions are renewed. So when that fails, or a watch breaks off that had gone on for a
-//! while (a balancer cuts what is idle), the store is asked for one key. If there is no answer, the watch ends. If
-//! the key is as it was last, so is everything before it, and the watch goes on, at a server that answers. Only
-//! otherwise all is asked for: the store may have been brought back from a backup meanwhile.
+//! A watch reports nothing while nothing changes. If its server accepts connections but does not answer, or has lost
+//! the other servers, the watch alone would notice only at the end of a long wait. Other calls notice sooner, and there
+//! are always some: sessions are renewed. So when another call fails, or a watch breaks off that had lasted for a while
+//! (a load balancer cuts idle connections), the store is asked for one key: the one that changed last. If there is no
+//! answer, the watch ends. If the key is unchanged, all older keys are, too, and the watch goes on, at a server that
+//! answers. Otherwise all keys are listed: the store may have been restored from a backup.
 //!
-//! Who asks for all of it waits as long as it takes while the store answers what else it is asked.
+//! A listing may take as long as it needs while the store answers other calls.
 
 use crate::{CommitError, Entry, Event, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
 use async_trait::async_trait;
@@ -27,13 +27,13 @@ const STEADY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How long until it is asked again.
 const PERIOD: Duration = Duration::from_secs(2);
-/// What a listing costs a store a key (measured on Consul 1.8: 2 to 3 microseconds), for some ten nodes at once: those
-/// who list again after a failure spread over that time.
+/// The time per key over which nodes spread when they list again after a failure: what a key costs a store (2 to 3
+/// microseconds, measured on Consul 1.8), for some ten nodes at once.
 const COST: Duration = Duration::from_micros(30);
-/// The longest that they spread over.
+/// The longest time that they spread over.
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 
-/// A store whose watches heed what becomes of other calls.
+/// A store whose watches take note of the failures of other calls.
 pub(crate) struct Watchdog<S> {
     inner: Arc<Inner<S>>,
     /// How many calls have failed.
@@ -231,7 +231,7 @@ mod tests {
         atomic::{AtomicBool, Ordering},
     };
 
-    /// Says one thing to whoever watches, and then nothing; fails otherwise while it is `broken`.
+    /// Reports one update to every watch, and then nothing; other calls fail while it is `broken`.
     #[derive(Default)]
     struct Silent {
         broken: AtomicBool,

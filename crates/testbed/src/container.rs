@@ -37,8 +37,8 @@ impl Container {
         Self { host: host.clone(), name: name.to_owned(), address: address.expect("it has an address") }
     }
 
-    /// The container `name`, which an engine runs on `network`. Its namespace is given the same name, as those have
-    /// it that are attached: whatever is done with these can be done with it.
+    /// The container `name`, which an engine runs on `network`. Its namespace gets the same name, like that of an
+    /// attached container, so both can be used in the same ways.
     #[track_caller]
     pub fn of_engine(engine: &Engine, network: &str, name: &str) -> Self {
         let inspect = |what: &str| engine.docker(&format!("inspect -f {{{{{what}}}}} {name}"));

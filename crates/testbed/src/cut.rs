@@ -13,8 +13,7 @@ pub enum Way {
 }
 
 impl Host {
-    /// Drops all packets from or to `others` without telling anybody, whatever connection they belong to, until
-    /// [`mend`](Self::mend).
+    /// Drops all packets from or to `others` silently, also those of open connections, until [`mend`](Self::mend).
     #[track_caller]
     pub fn cut(&self, way: Way, others: &[&Host]) {
         let (hook, side) = match way {

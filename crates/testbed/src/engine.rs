@@ -73,7 +73,8 @@ impl Engine {
         if self.dockerd.ended().is_none() {
             self.dockerd.stop();
         }
-        // One that was killed leaves this, and the next would take whoever has the number by now for itself.
+        // An engine that was killed leaves this file. The next engine would take any process that has the number by
+        // then for another engine.
         self.host.run(&["rm", "-f", "/run/docker.pid"]);
         self.dockerd = self.host.spawn(&[&["dockerd"], arguments].concat());
         self.wait_until_ready();

@@ -1,4 +1,4 @@
-//! Who asked for an address when, and what was answered: read afterwards for addresses that two had at once,
+//! Which addresses were asked for, when, and what was answered: read afterwards for addresses that two had at once,
 //! that got lost, and that nobody has.
 
 use std::{
@@ -93,7 +93,7 @@ impl History {
         self.lock().iter_mut().filter(is_it).for_each(|record| record.end(false));
     }
 
-    /// It was released, or whoever had it is no more: nothing may be left of it in the end.
+    /// The address was released, or its endpoint is gone: nothing may be left of it in the end.
     pub fn gone(&self, ticket: Ticket) {
         self.lock()[ticket.0].end(true);
     }

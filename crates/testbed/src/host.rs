@@ -113,7 +113,7 @@ impl Host {
         thread::scope(|scope| scope.spawn(there).join()).expect("the work ends")
     }
 
-    /// Runs a command to its end, whatever that is.
+    /// Runs a command until it ends, also if it fails.
     ///
     /// # Panics
     /// When it takes longer than a minute.

@@ -69,7 +69,7 @@ fn socket(container: &Container) -> UdpSocket {
     socket
 }
 
-/// One thread has both ends: who sends is also who answers.
+/// One thread has both ends: it sends and answers.
 struct Ends {
     near: UdpSocket,
     far: UdpSocket,

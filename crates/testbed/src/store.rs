@@ -99,7 +99,8 @@ impl StoreServer {
         self.wait_until_ready();
     }
 
-    /// Starts it again as it was, after it ended: one of several, of which others may have to come back, too.
+    /// Starts a stopped server of a store again with the same data. Does not wait for it: other servers may have to
+    /// come back first.
     #[track_caller]
     pub fn rejoin(&mut self) {
         assert!(self.ended().is_some(), "{}: the store still runs", self.host.name());

@@ -18,7 +18,7 @@ fn pack(host: &Host, kind: &str) -> String {
     host.run(&["bash", "-euc", &script]).trim().to_owned()
 }
 
-/// What a command that succeeds says to whoever runs it.
+/// All output of a command, which has to succeed.
 #[track_caller]
 fn said(host: &Host, command: &[&str]) -> String {
     let output = host.output(command);
@@ -60,7 +60,7 @@ fn a_debian_package_comes_and_goes() {
     host.run(&["/usr/bin/weft", "run", "-d", "--net", "overlay", "--name", "web-1", "--", "sleep", "1000"]);
     drop(agent);
 
-    // What the administrator says stays, whatever comes.
+    // The administrator's configuration stays through upgrade and removal.
     let configured = "log-level = \"debug\"\ncluster-advertise = \"eth0\"\n";
     host.write("/etc/weft/weft.toml", configured);
     let upgraded = said(host, &["dpkg", "--install", &package]);
@@ -128,7 +128,7 @@ fn the_unit_is_one_that_systemd_takes() {
     host.run(&["systemd-analyze", "security", "--offline=yes", "--threshold=75", UNIT]);
 }
 
-/// Who left is not started again, by nobody: the exit status of an agent whose host has left the cluster.
+/// The exit status of an agent whose host has left the cluster: systemd does not start it again.
 #[test]
 fn the_unit_lets_a_host_stay_out() {
     let unit = std::fs::read_to_string(PathBuf::from(UNIT)).expect("it is in the checkout");

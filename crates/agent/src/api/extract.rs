@@ -1,4 +1,4 @@
-//! Reading requests. Whatever is wrong with one is said in JSON, as every other error.
+//! Reading requests. What is wrong with one is said in JSON, as with every other error.
 
 use super::reply::Failure;
 use crate::core::{Error, Kind};
@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-/// A JSON body, whatever its content type says: the engine does not look at it either.
+/// A JSON body, with any content type: the engine does not look at it either.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {

@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How old what was seen may be. Prometheus asks less often; who asks more often has what is there, since to look at
-/// thousands of entries takes a while.
+/// How old the last look may be. Prometheus asks less often; a client that asks more often gets the last result, since
+/// to look at thousands of entries takes a while.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The one path there is.

@@ -137,7 +137,7 @@ impl Core {
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
                     let faster = keys.contains(&self.path(&Key::Claim(pool, address)));
-                    // Somebody was faster: try another address at once. Anything else: look again first.
+                    // Another claim was faster: try another address at once. Anything else: look again first.
                     if faster && asked.is_none() && lost.add([address], &self.env) {
                         attempts.at_once()?;
                     } else {
@@ -207,8 +207,8 @@ impl Core {
         }
     }
 
-    /// Forgets what was reserved, and no endpoint took: who asked for it is no more. Returns what stands for it in the
-    /// store.
+    /// Forgets what was granted and not taken by an endpoint: the client that asked for it is gone. Returns what stands
+    /// for it in the store.
     pub(super) fn forget_untaken(&self) -> Vec<EndpointId> {
         self.reserved.forget_untaken()
     }

@@ -20,7 +20,7 @@ use weft_state::{
 };
 use weft_store::{CommitError, Condition, Txn};
 
-/// Who wants to be on a network.
+/// An endpoint that is to join a network.
 pub(super) struct Joining<'a> {
     pub(super) id: EndpointId,
     pub(super) name: &'a EndpointName,
@@ -29,7 +29,7 @@ pub(super) struct Joining<'a> {
     pub(super) options: &'a JoinOptions,
 }
 
-/// What is about to be claimed, for whom.
+/// What is about to be claimed, and for which endpoint.
 struct Claiming<'p> {
     network: Stored<Network>,
     endpoint: Endpoint,
@@ -65,7 +65,7 @@ impl Core {
                     let claimed = |key: &&ClaimKey| keys.contains(&self.path(&Key::Claim(key.0, key.1)));
                     let addresses = chosen.held.addresses.iter().filter(claimed).map(|(_, a)| *a);
                     let learnt = lost.add(addresses, &self.env);
-                    // Somebody was faster: try another address at once. Anything else: look again first.
+                    // Another claim was faster: try another address at once. Anything else: look again first.
                     if learnt { attempts.at_once()? } else { attempts.again(&cluster).await? }
                 }
             }
@@ -238,7 +238,7 @@ impl Core {
         let pool = subnet.pool;
         let Some(address) = asked else {
             let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
-            // One whose own Ethernet address somebody has chosen is passed over.
+            // An address is passed over if the Ethernet address that belongs to it is taken.
             let network = cluster.network_with(pool);
             let busy = |address| {
                 let mac = MacAddr::for_ip(address);
@@ -268,8 +268,8 @@ impl Core {
         Ok(address)
     }
 
-    /// Takes an endpoint of this node out of the store, with its addresses. One that is not there is no
-    /// error; an address that somebody else holds by now is left alone.
+    /// Takes an endpoint of this node out of the store, with its addresses. One that is not there is no error; an
+    /// address that another endpoint holds by now is left alone.
     pub(crate) async fn release(&self, id: EndpointId) -> Result<(), Error> {
         let mut attempts = self.attempts();
         loop {
@@ -283,7 +283,7 @@ impl Core {
         }
     }
 
-    /// What takes away an endpoint and every address claimed for it; `None` if nothing is there.
+    /// The transaction that removes an endpoint and every address claimed for it; `None` if nothing is there.
     pub(super) fn releasing(&self, cluster: &Cluster, id: EndpointId) -> Option<Txn> {
         let mut txn = Txn::new();
         let endpoint = cluster.endpoint(&id);

@@ -13,8 +13,9 @@ use weft_state::{cluster::Cluster, view::View};
 const PATIENCE: Duration = Duration::from_millis(2500);
 
 impl Core {
-    /// Decides on the cluster, and returns it with the decision. Whatever the decision needs of the cluster it has to
-    /// ask in here, so that it is refused only on a view that has all that was in the store when it was asked.
+    /// Decides on the cluster, and returns it with the decision. The decision has to look up in here all that it needs
+    /// of the cluster, so that it is refused only on a view that has all that was in the store when the caller
+    /// asked.
     ///
     /// # Errors
     /// What the decision says; [`Kind::Unavailable`] if nobody can say, since the store does not answer.
@@ -44,7 +45,8 @@ impl Core {
         }
     }
 
-    /// Brings the view up to date, if the store can be reached: for who is about to say that there is nothing.
+    /// Brings the view up to date, if the store can be reached: for a caller that is about to say that there is
+    /// nothing.
     pub(crate) async fn look_again(&self) {
         if self.view.borrow().error.is_none() {
             let nothing = Error::new(Kind::NotFound, "nothing was found");

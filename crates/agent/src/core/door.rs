@@ -14,8 +14,8 @@ use weft_model::{EndpointId, NetworkId, NetworkName, NodeName};
 /// How long an engine that starts is kept waiting.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The core, behind its verbs. What changes something runs to its end also when whoever asked hangs up:
-/// nothing stays half-done for that.
+/// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
+/// that.
 pub struct Door(Arc<Core>);
 
 impl Door {

@@ -20,7 +20,7 @@ use weft_state::{
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whose an endpoint is.
+/// What an endpoint belongs to.
 pub(super) struct Holder {
     pub(super) netns: PathBuf,
     pub(super) process: Option<ProcessId>,
@@ -122,7 +122,7 @@ impl Core {
         known.iter().find(|(_, local)| same(local)).map(|(id, local)| (*id, local.clone()))
     }
 
-    /// What is there already is no good where somebody else has its address by now.
+    /// An endpoint that is there already is of no use if another one has its address by now.
     pub(super) async fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
         let cut_off = |why: &str| {
             let (name, network) = (&local.endpoint.name, &local.network.name);

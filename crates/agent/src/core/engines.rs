@@ -10,8 +10,8 @@ use weft_model::{EndpointId, EndpointName, IfName, Link, MacAddr, NetworkId, Net
 /// The verbs for engines, beside [`Verbs`](super::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
 pub trait EngineVerbs: Send + Sync + 'static {
-    /// An engine has just started. It has forgotten the addresses that it took for endpoints that did not come to be:
-    /// they are given back, as far as the store can be reached.
+    /// An engine has just started. It has forgotten the addresses that it took for endpoints that were never made: they
+    /// are given back, as far as the store can be reached.
     async fn engine_started(&self);
 
     /// Keeps a pool for a network that is about to be created: `pool`, or a free one. Asked again, another
@@ -21,7 +21,7 @@ pub trait EngineVerbs: Send + Sync + 'static {
     /// [`Kind::Conflict`](super::Kind::Conflict) if it overlaps something, naming it.
     async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error>;
 
-    /// Gives back a pool of which no network was created. What is not held here is no error.
+    /// Gives back a pool from which no network was created. What is not held here is no error.
     async fn release_pool(&self, pool: IpNet) -> Result<(), Error>;
 
     /// Says whether a network of pools that are held here could be created as things are. Its name does not
@@ -35,7 +35,7 @@ pub trait EngineVerbs: Send + Sync + 'static {
     /// Unless it does so soon, the address is given back by itself. Returned with the pool's prefix length.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](super::Kind::Conflict) if it is in use, saying by whom, or none is left.
+    /// [`Kind::Conflict`](super::Kind::Conflict) if it is in use, saying by what, or none is left.
     async fn reserve_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error>;
 
     /// Gives back an address that was reserved. One that an endpoint has, or that is not reserved, is left alone.
@@ -80,7 +80,7 @@ pub struct Join {
     pub mac: MacAddr,
     /// What it is called; none where the engine did not tell yet.
     pub names: Option<Names>,
-    /// The container's network namespace; it may only come to be later.
+    /// The container's network namespace; it may be made only later.
     pub sandbox: PathBuf,
 }
 

@@ -1,5 +1,6 @@
-//! What this node owes the store, and what every node owes the cluster: paid in small steps, each of which
-//! can be repeated, whenever the view, the journal or the kernel has changed, and now and then anyway.
+//! What this node has to do to keep the store right, and what every node has to do for the cluster: done in small
+//! steps, each of which can be repeated, whenever the view, the journal or the kernel has changed, and now and then
+//! anyway.
 
 use super::{
     Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence, removed::WHY,
@@ -21,7 +22,7 @@ use weft_store::{CommitError, Condition};
 
 /// How often to look without a reason.
 const PERIOD: Duration = Duration::from_secs(5);
-/// How long to leave a half-removed network to whoever is removing it.
+/// How long to leave a half-removed network to the agent that is removing it.
 const REMOVAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long to reserve a pool for a network that does not come.
@@ -44,7 +45,7 @@ fn goes_on(done: Result<(), Error>) -> bool {
     match error.kind {
         // A disk that cannot be written, a store that refuses: somebody has to see to it.
         Kind::Internal => tracing::warn!(%error, "something is left to be done; it is tried again"),
-        // Somebody was faster, or `status` says that the store is away.
+        // Another node was faster, or `status` says that the store is away.
         _ => tracing::debug!(%error, "not done yet"),
     }
     error.kind != Kind::Unavailable
@@ -134,8 +135,9 @@ impl Core {
         let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
         let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
         let endpoints = self.journal.endpoints();
-        // Whose address another endpoint here has by now: that takes it over, so that it is free at no time. One that
-        // is cut off, because it was taken off its network or has none any more, takes nothing.
+        // Those whose address another endpoint here has by now: that one takes the address over, so that it is free at
+        // no time. An endpoint that is cut off, because it was taken off its network or has none any more, takes
+        // nothing.
         let claiming = |local: &&LocalEndpoint| {
             local.fenced.is_none() || !local.removed && known.networks.contains_key(&local.network_id)
         };
@@ -152,7 +154,7 @@ impl Core {
         claimed.chain(written).filter(unwanted).filter(let_go).collect()
     }
 
-    /// What the journal has and the store lost: claimed again, or cut off if somebody else has it by now.
+    /// What the journal has and the store lost: claimed again, or cut off if another endpoint has it by now.
     async fn claim_again(&self, known: &Known) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         let mut undecided = false;
@@ -161,7 +163,7 @@ impl Core {
             // With another node's name, if that was this one's before, or what it was called before.
             let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
             if local.removed {
-                // Somebody who remembers what was before the removal may have put it back meanwhile.
+                // A node that remembers what was before the removal may have put it back meanwhile.
                 if stored.is_some() && !goes_on(self.release(*id).await) {
                     return;
                 }
@@ -269,8 +271,8 @@ impl Core {
         }
     }
 
-    /// Why the endpoint must be cut off, if somebody else has its address: as the store has it now, since the
-    /// view may be older than the endpoint.
+    /// Why the endpoint must be cut off, if another one has its address: as the store has it now, since the view may
+    /// be older than the endpoint.
     async fn fence(
         &self,
         (id, local): (EndpointId, &LocalEndpoint),
@@ -289,7 +291,7 @@ impl Core {
         Ok(Some(format!("address {address} went to an endpoint of node {} meanwhile", owner.node)))
     }
 
-    /// Finishes removals whose node died half-way.
+    /// Finishes removals that stopped half-way because their node died.
     async fn finish_removals(&self, known: &Known, watched: &mut Watched) {
         watched.removing.retain(|id, _| known.networks.get(id).is_some_and(|network| network.removing));
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
@@ -334,7 +336,7 @@ impl Core {
         let txn = self.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
         match self.store.commit(txn).await {
             Ok(()) => tracing::warn!(node = %name, "node is down"),
-            // Somebody else wrote it, or it came back.
+            // Another node wrote it, or it came back.
             Err(CommitError::Conflict { .. }) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
         }

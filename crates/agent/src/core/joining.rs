@@ -30,7 +30,7 @@ impl Joining {
         network: NetworkId,
         name: &EndpointName,
     ) -> [OwnedMutexGuard<()>; 2] {
-        // Everybody takes them in this order, so nobody waits for one that waits for him.
+        // All tasks take the locks in this order, so no two wait for each other.
         let namespace = self.lock_namespace(netns).await;
         [namespace, self.take(Matter::Name(network, name.clone())).await]
     }

@@ -33,14 +33,14 @@ pub struct Leave {
     pub dry_run: bool,
 }
 
-/// Somebody asked this agent to leave, and waits. What it answers is what could not be given back, for people.
+/// A client asked this agent to leave, and waits. The answer is what could not be given back, for people.
 pub(crate) struct Departure {
     pub(crate) leave: Leave,
     pub(crate) tell: oneshot::Sender<Result<Vec<String>, Error>>,
 }
 
 impl Core {
-    /// Leaves the cluster: whoever runs this agent stops it, and carries that out.
+    /// Leaves the cluster: the task that runs this agent stops it, and carries that out.
     pub(crate) async fn leave_cluster(&self, leave: Leave) -> Result<Vec<String>, Error> {
         self.may_leave(leave).await?;
         if leave.dry_run {
@@ -119,14 +119,14 @@ impl Core {
         Ok(())
     }
 
-    /// Returns whether that was all: not where somebody was faster.
+    /// Returns whether that was all: not where another transaction was faster.
     async fn give_back_once(&self, store: &dyn Store) -> Result<bool, Error> {
         let name = &self.config.node_name;
         let (live_key, node_key) = (self.path(&Key::Live(name.clone())), self.path(&Key::Node(name.clone())));
         let (live, node) = (store.get(&live_key).await?, store.get(&node_key).await?);
         let own = node.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
         if own.is_none_or(|own| own.id != self.identity.id()) {
-            // It was given back already, or somebody gave this node up.
+            // It was given back already, or this node was given up.
             return Ok(true);
         }
         let run = live.as_ref().and_then(|entry| Liveness::from_json(&entry.value).ok());

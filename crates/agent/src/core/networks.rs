@@ -138,8 +138,8 @@ impl Core {
         self.remove_unused(id, name).await
     }
 
-    /// Removes a network in two steps: from the first on, nobody can join it; in between, nobody may be on
-    /// it. Whoever finds it half removed can go on from there.
+    /// Removes a network in two steps: from the first on, nobody can join it; in between, nobody may be on it. Another
+    /// agent that finds it half removed can go on from there.
     pub(crate) async fn remove_unused(&self, id: NetworkId, name: NetworkName) -> Result<(), Error> {
         let key = self.path(&Key::Network(id));
         let mut attempts = self.attempts();
@@ -150,7 +150,7 @@ impl Core {
                 attempts.again(&cluster).await?;
                 continue;
             }
-            // In this order: who is not on it after it was marked cannot be on it until the mark changes.
+            // In this order: an endpoint that is not on it after it was marked cannot be on it until the mark changes.
             let Some(entry) = self.store.get(&key).await? else { break };
             let marked = Network::from_json(&entry.value).map_err(|e| Error::internal("network", e))?;
             if !marked.removing {
@@ -161,8 +161,8 @@ impl Core {
             if !on_it.is_empty() {
                 let unmarked = Network { removing: false, ..marked };
                 let txn = Txn::new().put(&key, unmarked.to_json(), Condition::Unchanged(entry.modified));
-                // If it changed again, whoever changed it is removing it too, and finds the same. But as long as
-                // it is marked, it goes as soon as it can: that would not be a refusal.
+                // If it changed again, another agent is removing it, too, and finds the same. But as long as it is
+                // marked, it goes as soon as it can: that would not be a refusal.
                 if let Err(CommitError::Store(error)) = self.store.commit(txn).await {
                     return Err(error.into());
                 }
@@ -203,7 +203,7 @@ impl Core {
             |subnet: &Subnet| Txn::new().delete(self.path(&Key::Cursor(subnet.pool)), Condition::Always);
         let attempts = self.attempts();
         'again: loop {
-            // A removal need not have seen what others take meanwhile: it goes by what the store has now.
+            // A removal need not have seen what other nodes take meanwhile: it uses the lineage that the store has now.
             let deletion = self.deletion(self.lineage_after_now().await?, id, network, modified);
             // Cursors decide nothing: where there are too many, they go before it.
             let parts = network.subnets.iter().map(cursor).chain([deletion]);
@@ -233,7 +233,7 @@ impl Core {
     }
 
     pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
-        // One that somebody left a moment ago is unused, too.
+        // A network that an endpoint left a moment ago is unused, too.
         self.look_again().await;
         let cluster = self.cluster().await?;
         let unused = cluster
@@ -245,7 +245,7 @@ impl Core {
         for (id, network) in unused {
             match self.remove_unused(*id, network.name.clone()).await {
                 Ok(()) => removed.push(network.name.clone()),
-                // Somebody joined it meanwhile: it is not unused.
+                // An endpoint joined it meanwhile: it is not unused.
                 Err(error) if error.kind == Kind::Forbidden => {}
                 Err(error) => return Err(error),
             }
@@ -325,5 +325,5 @@ fn in_use(name: &NetworkName, id: NetworkId, who: &str) -> Error {
     Error::new(Kind::Forbidden, message)
 }
 
-/// Kept by whoever asks for one cluster several times.
+/// Kept by a caller that asks for one cluster several times.
 pub(super) type Known = Arc<Cluster>;

@@ -79,7 +79,7 @@ impl Core {
         Ok(())
     }
 
-    /// A node that is given up changes the lineage: who remembers it can tell that the store did not lose it.
+    /// Giving up a node changes the lineage: nodes that remember it can tell that the store did not lose it.
     async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
         let lineage = self.lineage_after_now().await?;
         Ok(lineage
@@ -88,7 +88,8 @@ impl Core {
             .delete(self.path(&Key::Latest(name.clone())), Condition::Always))
     }
 
-    /// Carries out as many of these as it can. Returns whether those were all: not where somebody was faster.
+    /// Carries out as many of these as it can. Returns whether those were all: not where another transaction was
+    /// faster.
     async fn all_carried_out(&self, txns: Vec<Txn>) -> Result<bool, Error> {
         let mut all = true;
         for txn in txns {

@@ -21,8 +21,8 @@ const CATCHING_UP: Duration = Duration::from_millis(500);
 const VIEW_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Core {
-    /// The cluster, to go by: the store stands behind it, and may be a moment ahead. Nothing is to be refused on the
-    /// strength of it alone: that is what [`decide`](Self::decide) is for.
+    /// The cluster as the store has it, or had it a moment ago. Nothing is to be refused on the strength of it alone:
+    /// that is what [`decide`](Self::decide) is for.
     ///
     /// # Errors
     /// [`Kind::Unavailable`], saying why and since when, if the store does not come back soon.
@@ -57,8 +57,8 @@ impl Core {
         let _ = self.ownership.clone().wait_for(|ownership| ownership.contested().is_none()).await;
     }
 
-    /// The cluster, to add something of this node's to it: this node is in it. Who has just joined, or joins again after
-    /// its session was lost, need not be refused for that.
+    /// The cluster, to add something of this node's to it: this node is in it. If the node has just joined, or joins
+    /// again after its session was lost, the request need not be refused for that.
     ///
     /// # Errors
     /// As [`Core::cluster`]. That this node is in is for the transaction to check.
@@ -83,7 +83,7 @@ impl Core {
         self.membership.borrow().is_none() && (view.cluster.is_none() || view.remembered)
     }
 
-    /// Waits a moment for the view to show what was just written, so that whoever asks next sees it.
+    /// Waits a moment for the view to show what was just written, so that the next caller sees it.
     pub(super) async fn until(&self, shows: impl Fn(&Cluster) -> bool) {
         let mut view = self.view.clone();
         let shown = |view: &View| view.cluster.as_ref().is_some_and(|cluster| shows(cluster));

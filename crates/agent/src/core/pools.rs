@@ -18,7 +18,7 @@ pub(super) struct Surroundings<'a> {
     /// Where default subnets come from.
     pub(super) default_pools: &'a [AddressPool],
     pub(super) env: &'a Env,
-    /// Whose reservations the requested pools may come from.
+    /// The node whose holds the requested pools may come from.
     pub(super) holder: Option<&'a NodeName>,
 }
 

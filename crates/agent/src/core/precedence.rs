@@ -1,5 +1,5 @@
-//! Who does what every node could do: the one that is first for it. If all did it at once, one would be faster, and the
-//! others would have asked the store in vain.
+//! Which node does what every node could do: the one that is first for it. If all did it at once, one would be faster,
+//! and the others would have asked the store in vain.
 
 use std::time::Duration;
 use weft_model::NodeName;

@@ -168,7 +168,7 @@ impl Core {
 
     /// Takes what has ended off its networks; forgets it, too, if it is to be, or never began.
     async fn clear(&self, process: &Record, forget: bool) {
-        // Nobody puts it on another network now, and whoever was about to has.
+        // Nothing puts it on another network now, and a join that had begun has ended.
         let _nobody_joins = self.joining.lock_namespace(&process.netns()).await;
         let state = self.processes.state(&process.id);
         let code = if let Ok(State::Exited { code, .. }) = state { code } else { None };

@@ -1,6 +1,6 @@
-//! Races. For addresses, all nodes try the same next address of a pool; one gets it. Whoever does not goes on from a
-//! random place, or the others would be at the same one again, and again: fifty nodes need fifty rounds for the next
-//! fifty addresses then.
+//! Races. For addresses, all nodes try the same next address of a pool; one gets it. The others go on from random
+//! places, or they would be at the same one again, and again: fifty nodes would need fifty rounds for the next fifty
+//! addresses.
 
 use rand::RngExt;
 use std::{collections::BTreeSet, net::IpAddr};
@@ -9,7 +9,7 @@ use weft_model::Subnet;
 use weft_state::env::Env;
 use weft_store::{CommitError, Store, StoreError, Txn};
 
-/// Commits. Returns whether that was done: not where somebody was faster.
+/// Commits. Returns whether that was done: not where another transaction was faster.
 ///
 /// # Errors
 /// If the store does not do it for another reason.
@@ -46,8 +46,8 @@ impl Lost {
         self.addresses.contains(&address)
     }
 
-    /// Forgets the races, for who finds nothing free beside them: what others got, a view that is up to date shows,
-    /// and some of it may be free again. Returns whether there were any.
+    /// Forgets the races, for a caller that finds nothing free beside them: a view that is up to date shows what
+    /// other nodes got, and some of it may be free again. Returns whether there were any.
     pub(super) fn forget(&mut self) -> bool {
         !std::mem::take(&mut self.addresses).is_empty()
     }

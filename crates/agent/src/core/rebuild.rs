@@ -49,7 +49,7 @@ struct Rebuild {
     moved: Instant,
     /// Networks that were not there.
     missed: BTreeSet<NetworkId>,
-    /// Those that were there again then. What is gone now was removed by somebody who remembers more.
+    /// Those that were there again then. One that is gone now was removed by a node that remembers more.
     found_again: BTreeSet<NetworkId>,
 }
 
@@ -217,9 +217,9 @@ impl Core {
         self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await.map(drop)
     }
 
-    /// Removes a network that was removed before, unless somebody is on it: in two looks, as in every removal, since
-    /// nobody can join once it is marked. Where somebody is, housekeeping takes the mark off again.
-    /// Returns whether it is gone by now.
+    /// Removes a network that was removed before, unless an endpoint is on it: in two looks, as in every removal, since
+    /// nothing can join once it is marked. Where an endpoint is on it, housekeeping takes the mark off again. Returns whether
+    /// it is gone by now.
     async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
         let key = self.path(&Key::Network(id));
         let Some(entry) = self.store.get(&key).await? else { return Ok(false) };
@@ -243,7 +243,7 @@ impl Core {
     /// Says that this node has written what is its own.
     async fn has_done_its_part(&self, stored: &Cluster) -> Result<(), Error> {
         let times = stored.times_rebuilt();
-        // For whoever writes it next: this node may not have joined again yet.
+        // For the `live` record that is written next: this node may not have joined again yet.
         self.memory.has_done_its_part(times);
         let Some((live, session)) = stored.live.get(&self.config.node_name) else { return Ok(()) };
         if live.rebuilt >= times || live.id != self.identity.id() {
@@ -278,7 +278,7 @@ impl Core {
         if now.includes(&known) {
             return Ok(true);
         }
-        // Until then, whoever looks sees that the store has lost something.
+        // Until then, every node sees that the store has lost something.
         let condition = Condition::as_seen(recovery.stored.lineage.as_ref().map(|lineage| lineage.modified));
         let txn = Txn::new().put(self.path(&Key::Lineage), now.including(&known).to_json(), condition);
         self.try_all(vec![txn]).await?;
@@ -324,7 +324,7 @@ impl Core {
                 tracing::warn!(error, "cannot remember the cluster");
             }
             failed = error.is_some();
-            // What changes meanwhile is written then. Whoever changes it need not copy it for that.
+            // What changes meanwhile is written next. Dropped, so that a change need not copy the cluster.
             drop(cluster);
             sleep(pause).await;
         }

@@ -11,7 +11,7 @@ use weft_store::{CommitError, Condition, Txn};
 pub(super) const WHY: &str = "it was taken off the network while this node was away";
 
 impl Core {
-    /// Takes an endpoint out of the store whose node is down, and leaves the trace, both or neither.
+    /// Takes an endpoint of a node that is down out of the store, and leaves the trace, both or neither.
     pub(super) async fn remove_elsewhere(&self, id: EndpointId) -> Result<(), Error> {
         let mut attempts = self.attempts();
         loop {

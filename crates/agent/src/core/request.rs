@@ -1,4 +1,4 @@
-//! What the doors ask of the core. Whatever came from outside has been parsed by now.
+//! What the doors ask of the core. All input has been parsed by now.
 
 use super::{Error, Kind, VNI_OPTIONS};
 use ipnet::IpNet;
@@ -36,7 +36,7 @@ pub struct CreateNetwork {
 /// The option of Docker's own overlay that has it encrypted.
 const ENCRYPTION_OPTION: &str = "encrypted";
 
-/// Whoever asks for a secret network must not get an open one.
+/// A user who asks for a secret network must not get an open one.
 pub(crate) fn refuse_encryption(options: &BTreeMap<String, String>) -> Result<(), Error> {
     // Given alone, it means yes.
     if options.get(ENCRYPTION_OPTION).is_some_and(|value| value != "false") {
@@ -62,7 +62,7 @@ pub(crate) fn refuse_unknown_options(options: &BTreeMap<String, String>) -> Resu
     )))
 }
 
-/// What somebody should know who takes `subnet` for a network, if it is the Internet's.
+/// A warning for the user, if `subnet` is a public one.
 pub(crate) fn warning_if_public(subnet: IpNet) -> Option<String> {
     is_public(subnet).then(|| {
         format!(
@@ -72,7 +72,7 @@ pub(crate) fn warning_if_public(subnet: IpNet) -> Option<String> {
     })
 }
 
-/// Whoever cleans up on one host must not take a network from all.
+/// A clean-up on one host must not take a network from all.
 pub(crate) fn refuse_if_kept(network: &Network) -> Result<(), Error> {
     if network.is_kept() {
         let message = format!(

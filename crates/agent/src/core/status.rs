@@ -19,7 +19,7 @@ use weft_state::{
 };
 use weft_store::StoreError;
 
-/// How long somebody who asks how this node is waits for a look at the kernel, and for the store.
+/// How long a request for the status waits for a look at the kernel, and for the store.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the kernel may be otherwise than it should before somebody has to look at it. Until then the loop is at
 /// work on it.
@@ -29,7 +29,7 @@ impl Core {
     /// Looks at the kernel and asks the store anew, both for a while at most.
     pub(crate) async fn examine(&self) {
         let lineage = self.path(&Key::Lineage);
-        // How long an answer takes is noted where the store is asked; that there is none, by whoever follows it.
+        // The store's client notes how long an answer takes; the task that follows the store notes that there is none.
         let ask = timeout(LOOK_PATIENCE, self.store.get(&lineage));
         let ((), asked) = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
         let refused = match asked {
@@ -47,8 +47,8 @@ impl Core {
         let endpoints = self.journal.endpoints();
         let kernel = self.rounds.kernel().map(|drift| kernel_status(&drift, &cluster, &endpoints));
         let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
-        // Each borrowed once, and for a moment: borrowed within the expression below it would be held to its end, and
-        // who borrows again waits for whoever waits to change it, for ever (tokio's `watch::Sender::borrow`).
+        // Each borrowed once, and for a moment: a borrow within the expression below would be held to its end, and a
+        // second borrow waits for a task that waits to change the value, for ever (tokio's `watch::Sender::borrow`).
         let (membership, engine) = (self.membership.borrow().clone(), self.engine.borrow().clone());
         let underlay = self.host.underlay().borrow().clone();
         Status {
@@ -138,7 +138,7 @@ impl Core {
 }
 
 impl Core {
-    /// The networks with endpoints here whose addresses are something else's on this host.
+    /// The networks with endpoints here whose addresses something else has, too, on this host.
     fn overlaps(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<Overlap> {
         let endpoints = self.journal.endpoints();
         let mut networks: BTreeMap<_, _> = BTreeMap::new();

@@ -28,7 +28,7 @@ impl Core {
                     );
                 }
             };
-            // Looked up after they were found: who is put on a network meanwhile is known by then.
+            // Looked up after they were found: a process that joins a network meanwhile is known by then.
             let Ok(cluster) = self.cluster().await else { continue };
             let (known, unknown): (Vec<_>, Vec<_>) =
                 found.into_iter().partition(|netns| orphans::known_on(&cluster, netns).is_some());

@@ -38,7 +38,8 @@ pub trait Verbs: Send + Sync + 'static {
     /// One network. Before it says that there is none, it asks the store.
     async fn network(&self, network: &str) -> Result<NetworkView, Error>;
 
-    /// Asks the store for what is not known here yet, unless it is out of reach: for who finds nothing in a list.
+    /// Asks the store for what is not known here yet, unless it is out of reach: for a caller that finds nothing in a
+    /// list.
     async fn look_again(&self);
 
     /// Puts a network namespace of this node on a network.
@@ -55,7 +56,7 @@ pub trait Verbs: Send + Sync + 'static {
         options: JoinOptions,
     ) -> Result<EndpointView, Error>;
 
-    /// Takes a process off a network. With `force`, also an endpoint of another node, whatever it is.
+    /// Takes a process off a network. With `force`, also an endpoint of another node, of any kind.
     async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error>;
 
     /// All nodes that are known, in order of their names.

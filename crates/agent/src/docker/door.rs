@@ -72,8 +72,8 @@ impl Driver {
             NetworkCall::Join(join) => self.join(join).await,
             NetworkCall::DeleteEndpoint(endpoint) => self.delete_endpoint(endpoint).await,
             NetworkCall::EndpointOperInfo(endpoint) => Ok(self.endpoint_info(endpoint).await),
-            // Whoever leaves is deleted next. Ports are published on the engine's own gateway bridge. Who is in
-            // the cluster is the store's to say.
+            // The endpoint is deleted by the next call after Leave. Ports are published on the engine's own gateway
+            // bridge. Only the store says which hosts are in the cluster.
             NetworkCall::Leave(_)
             | NetworkCall::ProgramExternalConnectivity(_)
             | NetworkCall::RevokeExternalConnectivity(_)

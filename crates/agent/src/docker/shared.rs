@@ -50,7 +50,7 @@ pub(crate) struct OnNetwork {
 
 /// The networks of the cluster that the engine had when an earlier agent wrote it down in `data_dir`.
 pub(crate) fn networks_of_engine(data_dir: &Path) -> BTreeSet<NetworkId> {
-    // What cannot be read is said, and set aside, by whoever goes by it.
+    // `Shared::open` reports a file that is not valid, and sets it aside.
     let mapped = file::read_json::<BTreeMap<NetworkId, Mapped>>(&data_dir.join(data_dir::ENGINE));
     let mapped = mapped.ok().flatten().unwrap_or_default();
     mapped.into_values().filter_map(|mapped| mapped.network).collect()
@@ -74,8 +74,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Reads what an earlier agent wrote down in `data_dir`. If that makes no sense, it is set aside: the engine
-    /// can be asked again.
+    /// Reads what an earlier agent wrote down in `data_dir`. If that is not valid, it is set aside: the engine can be
+    /// asked again.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -193,8 +193,8 @@ impl Shared {
         waiting.find_map(|(id, _)| lock(&self.refused).get(id).cloned())
     }
 
-    /// From here on the engine is told yes to whatever it removes, and the cluster is told nothing of it: this host is
-    /// leaving the cluster, which keeps its networks.
+    /// From here on, all removals by the engine are accepted, and the cluster is not told: this host is leaving the
+    /// cluster, which keeps its networks.
     pub(crate) fn part(&self) {
         self.parting.store(true, Ordering::Relaxed);
     }

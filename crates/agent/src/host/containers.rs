@@ -10,7 +10,7 @@ use std::{
 };
 use weft_netlink::Namespace;
 
-/// How long it may take: who asks waits with a container's start, and can find out otherwise.
+/// How long it may take: the caller holds up a container's start, and can find out in another way.
 const DEADLINE: Duration = Duration::from_millis(500);
 /// Bytes read of a list of control groups. There are about a dozen, each with a path of at most 4 KiB.
 const LONGEST: u64 = 64 << 10;

@@ -34,7 +34,7 @@ impl LinuxHost {
 }
 
 fn of_netns(error: &NamespaceError) -> Error {
-    // The path came from whoever asks: what is wrong with it is theirs to mend.
+    // The path came from the client, which has to correct it.
     Error::new(Kind::Invalid, chain(error))
 }
 

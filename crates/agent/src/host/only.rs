@@ -1,4 +1,4 @@
-//! One agent on each host: to two, whatever the other made is a leftover.
+//! One agent on each host: of two, each would take what the other made for leftovers.
 
 use std::{
     ffi::OsString,
@@ -12,7 +12,7 @@ use std::{
 };
 use weft_netlink::{Namespace, NamespaceError};
 
-/// Where the locks are, whatever the agents' sockets and data directories.
+/// Where the locks are, independent of the agents' sockets and data directories.
 const DIRECTORY: &str = "/run/weft";
 /// The longest path of a data directory (`PATH_MAX`, limits.h).
 const LONGEST_PATH: u64 = 4096;
@@ -60,7 +60,7 @@ impl OnlyAgent {
         Some(PathBuf::from(OsString::from_vec(path))).filter(|path| path.is_absolute())
     }
 
-    /// Notes where this one keeps them. If that fails, the next one is not told, and goes by what it finds.
+    /// Notes where this agent keeps its data. If that fails, the next agent is not told, and uses what it finds.
     pub(crate) fn note_data_dir(&mut self, data_dir: &Path) {
         let noted = self.lock.set_len(0).and_then(|()| self.lock.write_all(data_dir.as_os_str().as_bytes()));
         if let Err(error) = noted {
@@ -70,7 +70,7 @@ impl OnlyAgent {
 
     /// Ends it, and leaves no lock behind.
     pub(crate) fn leave(self) {
-        // While it is held: who has opened it by now sees that it is not there any more.
+        // While the lock is held: an agent that has opened the file by now sees that it is not there any more.
         let _ = fs::remove_file(&self.path);
         drop(self.lock);
         // Where nothing else is in it.
@@ -81,11 +81,11 @@ impl OnlyAgent {
         let path = directory.join(format!("net-{namespace}.lock"));
         let failed = |source| NotTheOnly::Lock { path: path.clone(), source };
         fs::create_dir_all(directory).map_err(failed)?;
-        // Only root can open it: whoever can read a file can lock it.
+        // Only root can open it: a process that can read a file can lock it.
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let lock = open.map_err(failed)?;
         match lock.try_lock() {
-            // Whoever left may have taken the file away meanwhile.
+            // An agent that left may have removed the file meanwhile.
             Ok(()) if !is_at(&lock, &path) => Err(NotTheOnly::Another),
             Ok(()) => Ok(Self { lock, path }),
             Err(TryLockError::WouldBlock) => Err(NotTheOnly::Another),

@@ -90,7 +90,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     Ok(left)
 }
 
-/// Forgets who this host is, and changes nothing in the cluster: for one that was copied from another.
+/// Forgets this host's identity, and changes nothing in the cluster: for a host that was copied from another.
 ///
 /// # Errors
 /// If something is in use here, or cannot be removed.
@@ -168,7 +168,7 @@ fn store(config: &AgentConfig, leave: Leave) -> Result<(Arc<dyn Store>, Keyspace
 /// Waits until this node is in the cluster, as far as it can be.
 async fn join(agent: &mut Agent, leave: Leave) -> Result<(), Error> {
     let core: Arc<Core> = Arc::clone(&agent.core);
-    // Whoever may be a copy waits for the original's answer.
+    // A node that may be a copy waits for the original's answer.
     let patience = match core.identity.moved() {
         Moved::No => JOIN_PATIENCE,
         Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + core.config.session_ttl * 3,

@@ -24,7 +24,7 @@ pub(super) fn forget_node(data_dir: &Path) -> Result<(), JournalError> {
     forget_identity(data_dir)
 }
 
-/// Removes who this host is, and not which cluster it is in.
+/// Removes this host's identity, but not which cluster it is in.
 ///
 /// # Errors
 /// The first that cannot be removed.

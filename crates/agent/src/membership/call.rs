@@ -1,8 +1,8 @@
 //! Asking a node whether it is up, and being asked.
 //!
-//! Who has a node's identity, or its name and address, and did not just write its `live` record, must not take its place
-//! from a host that is up. It writes a [`Call`]; an agent that is up sees it in the watch that it follows anyway, and
-//! answers in its `live` record. So a host that nobody doubts writes nothing.
+//! An agent that has a node's identity, or its name and address, and did not just write its `live` record, must not
+//! take the place of a host that is up. It writes a [`Call`]; an agent that is up sees it in the watch that it follows
+//! anyway, and answers in its `live` record. So a host that no other agent doubts writes nothing.
 
 use super::{Failure, Membership, register::Held};
 use std::time::Duration;
@@ -46,8 +46,8 @@ impl Membership {
         heard
     }
 
-    /// Looks at the record until it says that some call was answered, goes, or `patience` is over: who was called and said
-    /// nothing is silent; who cannot be called has renewed its session for that long.
+    /// Looks at the record until it says that some call was answered, goes, or `patience` is over: a node that was
+    /// called and said nothing is silent; one that cannot be called has renewed its session for that long.
     async fn listen(&self, held: &Held, called: Option<&str>, patience: Duration) -> Result<Heard, Failure> {
         let key = self.keyspace.path(&Key::Live(held.name.clone()));
         let began = Instant::now();
@@ -73,7 +73,7 @@ impl Membership {
         }
     }
 
-    /// Whether somebody waits for this node's answer, as far as the view shows.
+    /// Whether another agent waits for this node's answer, as far as the view shows.
     pub(super) fn is_called(&self, view: &View) -> bool {
         let name = &self.config.node_name;
         let is_called = |cluster: &weft_state::cluster::Cluster| {
@@ -84,7 +84,7 @@ impl Membership {
         view.in_store().is_some_and(|cluster| is_called(cluster))
     }
 
-    /// Answers who calls this node, if somebody does: as the store has it now. The view may be behind, or closed.
+    /// Answers the call to this node, if the store has one now. The view may be behind, or closed.
     pub(super) async fn answer(&self, session: &SessionId) {
         let answered = self.answer_now(session).await;
         if let Err(Failure::Passing(why) | Failure::Away(why)) = answered {

@@ -5,7 +5,7 @@ use std::fmt;
 /// Why this node is not in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outside {
-    /// The store cannot be reached, which whoever follows it says, too; why, as it was last heard here.
+    /// The store cannot be reached, which the task that follows it reports, too; why, as it was last heard here.
     StoreAway(String),
     /// Anything else; why.
     Kept(String),

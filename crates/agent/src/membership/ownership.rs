@@ -1,4 +1,4 @@
-//! Whether this node may go by what it is: where another agent runs with the same identity, one of the two must not.
+//! Whether this agent may act as its node: where another agent runs with the same identity, one of the two must not.
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;

@@ -1,4 +1,5 @@
-//! How a node gets in: who it is, whether somebody else is, and the transaction that says so.
+//! How a node gets in: which node it is, whether another agent is up as that node, and the transaction that registers
+//! it.
 
 use super::{Failure, Membership, Outside, Ownership, call::Heard};
 use tokio::time::{Instant, sleep};
@@ -66,7 +67,8 @@ impl Membership {
         *self.identity.moved() != Moved::No && !self.identity.is_settled() && self.is_lost()
     }
 
-    /// What says that this node is up, from now until a session would have ended. Who is up says so again at once.
+    /// The record that says that this node is up, if it appears before a session would have ended. An agent that is up
+    /// writes it again at once.
     async fn said_within_a_session(&self) -> Result<Option<Held>, Failure> {
         let began = Instant::now();
         while began.elapsed() < self.config.session_ttl {
@@ -91,7 +93,7 @@ impl Membership {
             );
             return Err(Failure::Taken(Error::new(Kind::Conflict, message)));
         }
-        // Who took the node from this run is up as long as its session lasts: nothing is written to find out.
+        // The run that took this one's place is up as long as its session lasts: nothing is written to find out.
         if !self.identity.is_settled() {
             let waiting = if itself {
                 format!("an agent{at} is, or was until just now, up as node {name}: waiting for its answer")

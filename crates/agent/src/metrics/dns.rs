@@ -8,7 +8,7 @@ use prometheus_client::{
 use std::{fmt, sync::Arc};
 use weft_dns::Counts;
 
-/// The name servers' own counts, read when somebody asks.
+/// The name servers' own counts, read at each scrape.
 #[derive(Debug)]
 pub(super) struct Questions(pub(super) Arc<Counts>);
 

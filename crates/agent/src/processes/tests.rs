@@ -10,7 +10,7 @@ fn a_process_without_a_record_is_noticed() {
     std::fs::write(dir.path().join(format!("processes/{id}.json")), "").unwrap();
     let processes = Processes::open(dir.path()).unwrap();
     assert_eq!(processes.strays().unwrap(), [id]);
-    // What cannot be read is not taken for nothing: whatever runs in a namespace of ours would be ended.
+    // A directory that cannot be read must not count as empty: what runs in our namespaces would be ended.
     std::fs::rename(dir.path().join("processes"), dir.path().join("away")).unwrap();
     let error = processes.strays().unwrap_err().to_string();
     assert!(error.starts_with("cannot read /"), "{error}");

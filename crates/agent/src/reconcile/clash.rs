@@ -1,4 +1,4 @@
-//! Networks whose addresses are something else's on this host: a route to their pools would cut it off.
+//! Networks whose addresses something else has on this host: a route to their pools would cut it off.
 
 use crate::underlay::Underlay;
 use weft_model::{InUse, IpNet, Network, NodeName};
@@ -22,11 +22,11 @@ pub(crate) fn in_the_way(
 pub(crate) enum Overlap {
     /// Something does not work.
     Problem(String),
-    /// All that has an address of the network works, and this host reaches whatever it reached.
+    /// All that has an address of the network works, and this host still reaches all that it reached.
     Note(String),
 }
 
-/// What it means here that a network's addresses are something else's, too; `None` if they are not.
+/// What it means here that something else has a network's addresses, too; `None` if nothing has.
 pub(crate) fn overlap(
     (network, has_way_out): (&Network, bool),
     me: &NodeName,

@@ -1,4 +1,4 @@
-//! What the data plane of this node should be: the journal's endpoints, and whom they can reach.
+//! What the data plane of this node should be: the journal's endpoints, and the endpoints they can reach.
 
 use crate::config::AgentConfig;
 use std::{
@@ -39,7 +39,7 @@ pub(super) fn desired(
         desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, below));
         desired.attachments.insert(*id, attachment(*id, local, vni, &ways_out));
         desired.publish.extend(publish(*id, local, &ways_out));
-        // Whoever needs the way out makes it for the whole segment.
+        // One endpoint that needs the way out makes it for the whole segment.
         if let Some(segment) = desired.segments.get_mut(&vni) {
             segment.egress |= has_way_out(local);
         }
@@ -99,8 +99,8 @@ fn segment(
     }
 }
 
-/// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up. Of two
-/// that would have one address, it is that of whoever has claimed it.
+/// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up. If two
+/// would have one address, it belongs to the one that has claimed it.
 fn remotes(
     config: &AgentConfig,
     cluster: &Cluster,

@@ -9,8 +9,9 @@ use weft_model::{MacAddr, Vni};
 use weft_plan::Desired;
 use weft_state::journal::LocalEndpoints;
 
-/// Which Ethernet address each address of the segments on this host had last, also those that nobody has any more: who
-/// has talked to one has it in its neighbour table. Usually it follows from the address and never changes.
+/// Which Ethernet address each address of the segments on this host had last, also those that no endpoint has any more:
+/// a container that has talked to one has it in its neighbour table. Usually it follows from the address and never
+/// changes.
 #[derive(Debug, Default)]
 pub(super) struct Moves(BTreeMap<Vni, BTreeMap<IpAddr, MacAddr>>);
 

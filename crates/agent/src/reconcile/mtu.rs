@@ -59,7 +59,7 @@ impl Mtus {
             let held = self.held.get_mut(&segment.network).filter(|held| !held.asked);
             let ipv6 = segment.gateways.iter().any(|gateway| gateway.addr().is_ipv6());
             let least = if ipv6 { MIN_IPV6_MTU } else { MIN_REQUESTED_MTU };
-            // No agent gives less than the least: that was somebody else.
+            // No agent gives less than the least: another program did that.
             let left = left(there, *vni).filter(|left| *left >= least);
             if let Some((held, left)) = held.zip(left) {
                 held.mtu = held.mtu.min(left);
@@ -112,7 +112,8 @@ impl Held {
     }
 }
 
-/// The MTU of the devices of a segment, if they agree: where they do not, somebody else was at work, or half of it was done.
+/// The MTU of the devices of a segment, if they agree: where they do not, another program changed some, or the agent
+/// has changed only some so far.
 fn left(there: &Observed, vni: Vni) -> Option<u32> {
     let devices = there.namespaces.get(&Netns::Segment(vni))?.links.values();
     let mut mtus =
@@ -121,15 +122,15 @@ fn left(there: &Observed, vni: Vni) -> Option<u32> {
     mtus.all(|mtu| mtu == first).then_some(first)
 }
 
-/// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with what
-/// its own underlay carries from its address. Of a host whose version does not say nothing is known.
+/// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with
+/// what its own underlay carries from its address. Nothing is known of a host whose version does not say.
 pub(super) fn fits<'a>(
     cluster: &'a Cluster,
     (id, network): (&NetworkId, &Network),
     me: &'a NodeName,
     own: (u32, IpAddr),
 ) -> Fits<'a> {
-    // One that makes no sense was refused when the network was created: this is another version's.
+    // One that is not valid was refused when the network was created: this is another version's.
     if let Some(asked) = network.requested_mtu().ok().flatten() {
         return Fits::Asked(asked);
     }

@@ -9,7 +9,7 @@ use weft_state::error::chain;
 /// How often it is tried to have flows forgotten, each time that ports change: reading them may take seconds.
 const ATTEMPTS: usize = 3;
 
-/// The published UDP ports that flows are known to go by.
+/// The published UDP ports that existing flows are known to follow.
 #[derive(Debug, Default)]
 pub(super) struct Publications {
     known: Option<BTreeSet<Publish>>,
@@ -17,7 +17,7 @@ pub(super) struct Publications {
 }
 
 impl Publications {
-    /// Has flows forgotten that go by other ports than are published now, after the rules were changed.
+    /// Has flows forgotten that follow other ports than are published now, after the rules were changed.
     pub(super) async fn follow(&mut self, desired: &Desired, datapath: &dyn Datapath) {
         let now = published(desired);
         if let Some(stale) = stale(self.known.as_ref(), &now) {

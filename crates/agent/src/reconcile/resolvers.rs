@@ -38,7 +38,7 @@ pub(super) struct Resolvers {
     running: BTreeMap<PathBuf, Server>,
     /// The sandboxes that are not there yet, and until when they are awaited.
     awaited: BTreeMap<PathBuf, Instant>,
-    /// The host's name servers, as it could be read last who they are.
+    /// The host's name servers, as they could be read last.
     upstream: Servers,
 }
 
@@ -191,7 +191,8 @@ impl Drop for Resolvers {
 }
 
 impl Server {
-    /// Whether any of these is one that it was started for: otherwise whatever is there now is another's.
+    /// Whether any of these is one that the server was started for: otherwise what is there now belongs to another
+    /// container.
     fn is_for(&self, locals: &Locals<'_>) -> bool {
         is_engines(locals) == self.engine.is_some()
             && locals.iter().any(|(id, _)| self.endpoints.contains(id))
@@ -220,7 +221,7 @@ fn let_go(servers: impl Iterator<Item = Server>) -> Vec<JoinHandle<()>> {
     before_engines.filter_map(|server| on_thread(server).ok()).collect()
 }
 
-/// Whom a container asks: its networks in the order in which it joined them, and besides its engine's resolver, or
+/// What answers a container: its networks in the order in which it joined them, and besides its engine's resolver, or
 /// the host's name servers unless all of its networks are internal.
 fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &Servers) -> Client {
     let mut locals = locals.clone();

@@ -1,4 +1,4 @@
-//! What came of the rounds, for whoever waits for one.
+//! The results of the rounds, for tasks that wait for one.
 
 use super::drift::KernelDrift;
 use jiff::Timestamp;

@@ -27,7 +27,7 @@ pub struct Status {
     pub joined: bool,
     /// The store.
     pub store: StoreStatus,
-    /// The container engine whose driver this node is; absent before it was looked for, or if it is to be left
+    /// The container engine that this node is a driver of; absent before it was looked for, or if it is to be left
     /// alone.
     pub engine: Option<EngineStatus>,
     /// How much there is of what.
@@ -95,9 +95,9 @@ pub struct StoreStatus {
     pub cluster: Option<ClusterId>,
     /// Since when it is as it is.
     pub since: Timestamp,
-    /// Whether it is not this host's cluster that it has, and this host does not go by it.
+    /// Whether the store has another cluster than this host's, so that this host does not use it.
     pub refused: bool,
-    /// Why it is out of reach, or cannot be gone by; absent while all is well.
+    /// Why it is out of reach, or cannot be used; absent while all is well.
     pub error: Option<String>,
     /// Whether it lost what it had, and that is being put back.
     pub lost: bool,

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NetworkName, Node, NodeName};
 
-/// A network with everybody on it, on any node.
+/// A network with the endpoints on it, of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkView {
     /// Its id.
     pub id: NetworkId,
     /// What the store says of it.
     pub network: Network,
-    /// Who is on it, in order of their names.
+    /// The endpoints on it, in order of their names.
     pub endpoints: Vec<(EndpointId, Endpoint)>,
 }
 

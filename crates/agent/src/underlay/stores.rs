@@ -1,10 +1,10 @@
-//! The addresses of the store's servers, by names whose answers may be other ones each time.
+//! The addresses that the names of the store's servers resolve to, which may be other ones with each answer.
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
-/// How long an address counts after it was told last. Whoever turns answers about tells each again before, two of 200 a
-/// minute too.
+/// How long an address counts after it was told last. A name server that rotates its answers tells each again before,
+/// even if it tells two of 200 a minute.
 const KEPT: Duration = Duration::from_secs(6 * 3600);
 /// How many addresses count at most. Each is written to the store, and every change of them is.
 const MOST: usize = 16;

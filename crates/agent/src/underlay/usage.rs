@@ -116,7 +116,7 @@ impl Usage {
     }
 }
 
-/// What a file says, if it can be read; whatever is no text in it is none of ours.
+/// What a file says, if it can be read. Bytes in it that are not text do not concern us.
 async fn text(path: &'static str) -> Option<String> {
     let content = tokio::task::spawn_blocking(move || std::fs::read(path)).await.ok()?.ok()?;
     Some(String::from_utf8_lossy(&content).into_owned())

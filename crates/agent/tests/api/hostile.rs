@@ -1,4 +1,4 @@
-//! Whatever is sent, there is an answer in JSON.
+//! Anything that is sent gets an answer in JSON.
 
 use crate::{
     fake::{Fake, HANG, PANIC},
@@ -39,7 +39,7 @@ async fn a_body_that_is_too_large() {
 
 #[tokio::test]
 async fn the_content_type_does_not_matter() {
-    // As for the engine, of which many clients send none.
+    // As with the engine: many of its clients send none.
     let answer = ask(&Fake::new(), "POST", "/networks/create", r#"{"Name":"n"}"#).await;
     assert_eq!(answer.status, 201);
 }

@@ -43,7 +43,7 @@ pub struct Network {
     /// Never.
     #[serde(default)]
     pub config_only: bool,
-    /// Who is on it, on any node, by container id, or `ep-` and the endpoint's id where there is none.
+    /// The endpoints on it, on all nodes, by container id, or `ep-` and the endpoint's id where there is no container.
     /// Empty in lists.
     #[serde(default, deserialize_with = "or_default")]
     pub containers: BTreeMap<String, NetworkEndpoint>,

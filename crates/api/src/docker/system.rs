@@ -1,4 +1,4 @@
-//! Who answers: what `docker version` and `docker info` show.
+//! The server: what `docker version` and `docker info` show.
 
 use super::null::or_default;
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub struct Component {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Whatever else.
+    /// Anything else.
     #[serde(deserialize_with = "or_default")]
     pub details: BTreeMap<String, String>,
 }
@@ -102,7 +102,7 @@ pub struct Info {
     /// What somebody should look at.
     #[serde(deserialize_with = "or_default")]
     pub warnings: Vec<String>,
-    /// Where an engine takes subnets for its bridges from, if it was told. Not weft's to say.
+    /// Where an engine takes subnets for its bridges from, if that is configured. weft does not give it.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub default_address_pools: Vec<EngineAddressPool>,
 }

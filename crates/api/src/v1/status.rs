@@ -29,7 +29,7 @@ pub struct Status {
     pub joined: bool,
     /// The store.
     pub store: Store,
-    /// The container engine whose driver the node is; absent before it was looked for, or if it is to be left
+    /// The container engine that this node is a driver of; absent before it was looked for, or if it is to be left
     /// alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
@@ -74,12 +74,12 @@ pub struct Store {
     /// The cluster that the node belongs to; absent before it first was in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterId>,
-    /// Whether it is not the node's cluster that it has, and the node does not go by it.
+    /// Whether the store has another cluster than the node's, so that the node does not use it.
     #[serde(default)]
     pub refused: bool,
     /// Since when it is as it is.
     pub since: Timestamp,
-    /// Why it is out of reach, or cannot be gone by; absent while all is well.
+    /// Why it is out of reach, or cannot be used; absent while all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether it lost what it had, and that is being put back.

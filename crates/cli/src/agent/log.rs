@@ -63,7 +63,7 @@ pub(super) fn start(level: Level, format: LogFormat) -> Arc<Logs> {
         LogFormat::Text => Style::Text { colour: std::io::stderr().is_terminal() },
     };
     let write = |line: &str| {
-        // Whoever reads it may have gone away.
+        // The reader of standard error may have gone away.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     };
     let writer = Writer { logs: Arc::clone(&logs), style, write };
@@ -72,7 +72,7 @@ pub(super) fn start(level: Level, format: LogFormat) -> Arc<Logs> {
 }
 
 /// Whether standard error leads to the journal, which notes the time itself (systemd.exec(5), JOURNAL_STREAM). The
-/// variable alone says nothing: whoever the journal's process starts inherits it.
+/// variable alone proves nothing: child processes inherit it.
 fn is_journal() -> bool {
     std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(std::io::stderr(), &stream))
 }

@@ -1,4 +1,4 @@
-//! What a bug report needs, from whoever can say it.
+//! Collects what a bug report needs: from the agent, from the kernel, and from programs.
 
 use crate::client::{Client, ClientError};
 use rustix::system::uname;

@@ -101,7 +101,7 @@ impl Run {
             workdir: self.workdir,
             mounts: self.volume.into_iter().map(mount).collect(),
             ports: self.publish.clone(),
-            // Whoever waits for it here forgets it, after having asked how it ended.
+            // Without `--detach`, this command removes the process itself, after it has asked how the process ended.
             remove: self.rm && self.detach,
         }
     }

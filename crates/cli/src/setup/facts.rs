@@ -9,7 +9,7 @@ use weft_model::IpNet;
 /// Everything that the judgement rests on.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    /// Whether whoever looked is root: without, much cannot be seen.
+    /// Whether this command runs as root. Otherwise it cannot see much.
     pub(super) root: bool,
     /// What the distribution calls itself and what it is like (os-release(5), `ID` and `ID_LIKE`).
     pub(super) distribution: String,
@@ -31,20 +31,20 @@ pub(super) struct Facts {
     pub(super) filter: Result<Filter, String>,
     /// The zone that firewalld has the underlay in.
     pub(super) firewalld_zone: Option<String>,
-    /// The routes of this host that are nobody's who is asked here: not weft's, not the engine's bridges'.
+    /// The routes of this host, without weft's and those of the engine's bridges.
     pub(super) routes: Vec<Route>,
     /// Where networks without a subnet of their own take theirs from.
     pub(super) address_pools: Vec<AddressPool>,
 }
 
-/// Somebody who listens on a socket.
+/// A program that listens on a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reach<T> {
-    /// Nobody does.
+    /// No program listens.
     Absent,
-    /// Not for us.
+    /// This user may not connect.
     Denied,
-    /// Somebody does who gives no good answer.
+    /// A program listens, but gives no good answer.
     Failed(String),
     Here(T),
 }
@@ -58,7 +58,7 @@ pub(super) struct Engine {
     pub(super) operating_system: String,
     /// The networks it has of other drivers, with their subnets.
     pub(super) networks: Vec<(String, Vec<IpNet>)>,
-    /// Where it takes subnets for its bridges from, if it was told.
+    /// Where the engine takes subnets for its bridges from, if that is configured.
     pub(super) address_pools: Vec<IpNet>,
 }
 

@@ -1,7 +1,7 @@
 //! The packet filter of a host, read as far as it takes to say what becomes of a packet of weft's.
 //!
-//! Rules can ask more than can be known here (who belongs to a set, which mark another rule left), so an answer
-//! to "does this rule match" is yes, no or perhaps, and so is what follows from it.
+//! Rules can ask more than can be known here (what a set contains, which mark another rule left), so an answer to "does
+//! this rule match" is yes, no or perhaps, and so is what follows from it.
 
 mod iptables;
 mod nft;
@@ -25,7 +25,7 @@ pub(super) struct Filter {
 /// A table: its chains know each other, and no other's.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    /// Who made it, and changes it.
+    /// The tool that made the table, and changes it.
     pub(super) tool: Tool,
     /// `ip`, `ip6`, `inet`, as nft has it.
     pub(super) family: String,
@@ -63,7 +63,7 @@ pub(super) enum Hook {
     Postrouting,
 }
 
-/// A rule: what it asks of a packet, all of which must be so, and what it does then.
+/// A rule: its conditions, all of which a packet must meet, and the verdict then.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
     pub(super) matches: Vec<Match>,

@@ -7,11 +7,11 @@ use super::{
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
 
-/// How long reading the rules may take: whoever asks for the status waits for it.
+/// How long reading the rules may take: a request for the status waits for it.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// What drops packets that containers here send out or publish, and what mends that. Nothing if they pass, if there is no
-/// way out in this network namespace, or if the rules cannot be read, as by whoever is not root.
+/// Which rules drop packets that containers here send out or publish, and how to fix that. Nothing if the packets pass,
+/// if this network namespace has no uplinks, or if the rules cannot be read, as without root.
 pub(crate) async fn forwarding(vtep: IpAddr) -> Option<String> {
     let families = look::uplinks();
     if families.is_empty() || !rustix::process::geteuid().is_root() {

@@ -1,4 +1,4 @@
-//! For `fuzz/`: the packet filter of a host of which nothing else is known.
+//! For `fuzz/`: the packet filter of a host about which nothing else is known.
 
 use super::{
     facts::{Facts, Reach, Underlay},

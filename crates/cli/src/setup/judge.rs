@@ -23,7 +23,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// What makes somebody root who is not.
+/// How to run this command as root, if it does not.
 fn as_root(facts: &Facts) -> Vec<Mend> {
     if facts.root { Vec::new() } else { vec![Mend::by_hand("sudo weft setup docker")] }
 }

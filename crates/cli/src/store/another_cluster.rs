@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use weft_model::{ClusterId, ClusterRecord, Key, Keyspace, Record};
 use weft_store::Store;
 
-/// What a store has, as far as it tells whose it is.
+/// The part of a store's content that tells which cluster it belongs to.
 #[derive(Debug, Default)]
 struct Shown {
     cluster: Option<ClusterId>,

@@ -14,7 +14,7 @@ pub(super) fn announce(moved: &[Moved]) {
         if let [first, ..] = moved
             && let Err(error) = announce_on(first, moved)
         {
-            // Whoever talks to it finds out by itself, later.
+            // The containers that talk to the address find out by themselves, later.
             tracing::debug!(vni = %first.vni, error = chain(&*error), "cannot announce addresses that moved");
         }
     }

@@ -226,8 +226,8 @@ impl Kernel {
     }
 
     /// Makes links that came up usable at once. The kernel does the last of it later, in `linkwatch_event`
-    /// (net/core/link_watch.c): until then a bridge's port is disabled and the first packets are lost. Whoever
-    /// asks for a link makes it happen now (`rtnl_getlink`, since Linux 6.8; before, it takes some milliseconds).
+    /// (net/core/link_watch.c): until then a bridge's port is disabled and the first packets are lost. A request for
+    /// the link makes it happen now (`rtnl_getlink`, since Linux 6.8; before, it takes some milliseconds).
     pub(super) fn settle(&mut self, steps: &[Step]) {
         let mut links = Vec::new();
         let mut bridges = BTreeSet::new();

@@ -128,7 +128,7 @@ fn far_ends(want: &Namespace, found: &[weft_netlink::Link], socket: &mut Socket)
     found.iter().filter_map(far_end).collect()
 }
 
-/// What a namespace is of which the kernel says this.
+/// The namespace that the kernel's answers describe.
 pub(crate) fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namespace {
     let (mut namespace, known) = links(netns, want, heard.links);
     addresses(&mut namespace, &known, want, heard.addresses);

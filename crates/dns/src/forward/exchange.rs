@@ -14,7 +14,7 @@ use tokio::{
 /// The largest answer over UDP: more than is ever offered.
 const MAX_UDP: usize = 4096;
 
-/// Where a question is asked from, and with that whom.
+/// Where a question is sent from, and to which server.
 pub(crate) enum Origin<'o> {
     /// This host, a name server.
     Host(SocketAddr),

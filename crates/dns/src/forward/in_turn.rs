@@ -1,4 +1,4 @@
-//! One question to several name servers: each is given time, and who was asked before may still answer.
+//! One question to several name servers: each is given time, and one that was asked earlier may still answer.
 
 use super::{ask_once, exchange::Origin, reply::Reply};
 use crate::{query::Request, upstream::Servers};
@@ -14,10 +14,10 @@ const ALL: f64 = 0.92;
 /// still has two of a client's five seconds then.
 const ONE: f64 = 0.28;
 const ALL_BUT_THE_LAST: f64 = 0.4;
-/// How much of it may be over when somebody is asked again.
+/// How much of it may be over when a server is asked again.
 const AGAIN_UNTIL: f64 = 0.64;
 
-/// When to ask whom.
+/// When to ask which server.
 struct Plan {
     servers: Vec<SocketAddr>,
     between: Duration,
@@ -44,8 +44,8 @@ impl Plan {
     }
 }
 
-/// The first conclusive reply, or one of the others if there is none. Who says nothing is asked again, since questions
-/// get lost; who said something is not.
+/// The first conclusive reply, or one of the others if there is none. A server that has not replied is asked again,
+/// since questions get lost; one that has replied is not.
 pub(super) async fn ask(upstream: &Servers, turn: usize, request: &Request) -> Option<Reply> {
     let plan = Plan::new(upstream, turn);
     let (began, request) = (Instant::now(), Arc::new(request.clone()));
@@ -67,7 +67,7 @@ pub(super) async fn ask(upstream: &Servers, turn: usize, request: &Request) -> O
                     reply => last = reply.or(last),
                 }
                 finished.insert(number);
-                // The next need not wait; who was asked before has its time.
+                // The next server need not wait; those asked before keep their time.
                 if asked < plan.servers.len() {
                     due = Instant::now();
                 }
@@ -90,7 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// All are asked while the client waits, and whoever needs two of five seconds is waited for.
+        /// All servers are asked while the client waits, and one that needs two of five seconds is waited for.
         #[test]
         fn every_server_has_its_time(servers in 1usize..9, turn in any::<usize>(), rotate in any::<bool>(), timeout in 1u64..11) {
             let addresses: Vec<SocketAddr> = (0..servers).map(|n| ([192, 0, 2, u8::try_from(n).unwrap()], 53).into()).collect();

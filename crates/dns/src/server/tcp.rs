@@ -70,7 +70,7 @@ async fn converse(stream: TcpStream, server: &Server) -> io::Result<()> {
                 idle_at = Instant::now() + IDLE;
                 turn += 1;
                 match server.respond(message, Transport::Tcp, turn, &mut answer) {
-                    // Who sends anything but queries here is no resolver.
+                    // A client that sends anything but queries is no resolver.
                     Outcome::Silent => open = false,
                     Outcome::Answered => send(&mut writer, &answer).await?,
                     Outcome::Forward(request) => match server.forward(request) {

@@ -192,7 +192,7 @@ fn who_needs_two_seconds_is_waited_for() {
     let two = Duration::from_secs(2);
     let served: Vec<Served> = [
         vec![slow(two)],
-        // Who was asked before may answer when another is being asked.
+        // A server that was asked before may answer while another is being asked.
         vec![slow(two), silent()],
         vec![silent(), slow(two)],
         vec![silent(), silent(), slow(two)],

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use weft_api::docker::{CreatedNetwork, Filters};
 use weft_model::{ContainerId, NetworkId};
 
-/// An engine, whose version of the API is known. Keeps no connection: each request has its own.
+/// A client of an engine, with an agreed version of the API. Keeps no connection: each request has its own.
 ///
 /// Never ask it anything while it waits for the answer to a plugin call: some requests wait for the same
 /// locks that the engine holds then.
@@ -23,10 +23,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Asks the engine at `socket` who it is, and agrees on a version of the API.
+    /// Asks the engine at `socket` for its version, and agrees on a version of the API.
     ///
     /// # Errors
-    /// If nobody answers there, or only an engine that is too old.
+    /// If no engine answers there, or one that is too old.
     pub async fn connect(socket: impl Into<PathBuf>) -> Result<Self> {
         let transport = Transport::new(socket.into());
         let version: Version = transport.ask(Question::look("/version".to_owned())).await?;
@@ -44,7 +44,7 @@ impl Engine {
         self.transport.socket()
     }
 
-    /// Who it said it is when it was connected to.
+    /// What the engine said about itself when it was connected to.
     pub fn version(&self) -> &Version {
         &self.version
     }
@@ -62,7 +62,7 @@ impl Engine {
         self.transport.ask(self.look("/info")).await
     }
 
-    /// Its networks, without who is on them.
+    /// The engine's networks, without the containers on them.
     ///
     /// # Errors
     /// [`EngineError`].
@@ -70,7 +70,7 @@ impl Engine {
         self.transport.ask(self.look("/networks")).await
     }
 
-    /// A network, with who is on it.
+    /// A network, with the containers on it.
     ///
     /// # Errors
     /// [`EngineError`], among them [`EngineError::is_not_found`].
@@ -92,8 +92,8 @@ impl Engine {
     /// Removes a network, which includes calls of its driver's plugin.
     ///
     /// # Errors
-    /// [`EngineError`], among them [`EngineError::is_not_found`], and [`EngineError::is_conflict`] if somebody
-    /// is on it.
+    /// [`EngineError`], among them [`EngineError::is_not_found`], and [`EngineError::is_conflict`] if a container is on
+    /// it.
     pub async fn remove_network(&self, id: &NetworkId) -> Result<()> {
         self.transport.act(Question::delete(self.path(&format!("/networks/{id}")))).await
     }

@@ -18,7 +18,7 @@ pub struct Container {
     pub state: ContainerState,
     /// The networks it is on, or will be on when it starts, by name.
     pub attachments: BTreeMap<String, Attachment>,
-    /// The network for lack of which it could not be started last, if the engine is to start it again whenever it
+    /// The missing network that made the last start fail, if the engine is to start the container again whenever it
     /// ends. Not in lists.
     pub gave_up: Option<NetworkId>,
 }
@@ -53,7 +53,7 @@ pub enum ContainerState {
 pub struct Attachment {
     /// The engine's id of the network when it was last there; `None` before it was, or if it is one of Swarm's.
     pub network: Option<NetworkId>,
-    /// The endpoint, while there is one. It may have failed to join: who is on a network, the network tells.
+    /// The endpoint, while there is one. Joining may have failed: only the network tells which containers are on it.
     pub endpoint: Option<EndpointId>,
     /// Other names the user gave it there, as far as they can be resolved. Not in lists.
     pub aliases: Vec<EndpointName>,

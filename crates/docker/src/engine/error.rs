@@ -52,7 +52,7 @@ pub enum EngineError {
         /// The most that is read, in bytes.
         limit: usize,
     },
-    /// It said something that makes no sense.
+    /// The engine's answer is not valid.
     #[error("the engine's answer to {request} cannot be understood: {why}")]
     Nonsense {
         /// What was asked.

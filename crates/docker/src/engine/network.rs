@@ -49,7 +49,7 @@ pub struct Network {
     /// Labels.
     #[serde(default, deserialize_with = "or_default")]
     pub labels: BTreeMap<String, String>,
-    /// Who is on it. Empty in lists.
+    /// The containers on it. Empty in lists.
     #[serde(rename = "Containers", default, deserialize_with = "members")]
     pub members: Vec<Member>,
 }
@@ -87,7 +87,7 @@ pub struct ConfiguredPool {
     pub aux_addresses: BTreeMap<String, IpAddr>,
 }
 
-/// Somebody on a network.
+/// An endpoint on a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The endpoint.
@@ -121,9 +121,9 @@ struct WireMember {
 /// All networks of an engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkList {
-    /// Those that could be of weft, whatever their driver.
+    /// Those that could be weft's, of any driver.
     pub networks: Vec<Network>,
-    /// Those that cannot: Swarm's, whose ids are of another kind, and whatever else does not parse.
+    /// Those that cannot: Swarm's, whose ids are of another kind, and all others that do not parse.
     pub foreign: Vec<ForeignNetwork>,
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use weft_model::{ContainerId, NetworkId};
 
-/// How the user wants a container to be on a network: passed on as it is, whatever an engine has in it.
+/// How the user wants a container to be on a network. The values are passed on unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct EndpointConfig {

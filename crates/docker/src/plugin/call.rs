@@ -190,7 +190,7 @@ impl InvalidCall {
     /// The body to answer with.
     pub fn refusal(&self) -> Refusal {
         let protocol = match self {
-            // Whatever the protocol, the engine looks for a network driver's error where the status is not 200.
+            // With either protocol, the engine looks for a network driver's error where the status is not 200.
             Self::Unknown { .. } => Protocol::Network,
             Self::Empty { method } | Self::Malformed { method, .. } => Protocol::of(method),
         };

@@ -18,7 +18,7 @@ pub struct EndpointRef {
     pub endpoint: EndpointId,
 }
 
-/// `CreateEndpoint`: whose it is is not told.
+/// `CreateEndpoint`: does not tell which container the endpoint is for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CreateEndpoint {
     /// The engine's id of the network.

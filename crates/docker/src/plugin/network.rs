@@ -19,7 +19,7 @@ pub struct CreateNetwork {
     pub internal: bool,
 }
 
-/// `AllocateNetwork` and `FreeNetwork`, which managers of a Swarm ask, whose ids are of another kind.
+/// `AllocateNetwork` and `FreeNetwork`, which Swarm's managers call. Their ids are of another kind.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SwarmNetwork {
     /// Swarm's id of it.
@@ -39,7 +39,7 @@ pub struct NetworkRef {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PoolData {
-    /// Who keeps its addresses: [`DRIVER`](super::DRIVER), or else another IPAM driver.
+    /// The driver that keeps its addresses: [`DRIVER`](super::DRIVER), or another IPAM driver.
     #[serde(default, deserialize_with = "or_default")]
     pub address_space: String,
     /// The subnet.

@@ -12,7 +12,7 @@ use weft_model::{IfName, IpNet};
 /// An answer to a call. What it is an answer to decides how it looks, so there is one variant for each shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// To whatever has nothing to tell.
+    /// To calls that return nothing.
     Done,
     /// To `Plugin.Activate`: both protocols.
     Activated,
@@ -29,7 +29,7 @@ pub enum Reply {
     Address(IpNet),
     /// To `CreateEndpoint`: what the driver adds to what it was given.
     Endpoint(Interface),
-    /// To `EndpointOperInfo`: whatever people may want to know.
+    /// To `EndpointOperInfo`: anything that people may want to know.
     EndpointInfo(BTreeMap<String, Value>),
     /// To `Join`.
     Joined(Joined),

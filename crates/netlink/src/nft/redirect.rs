@@ -11,8 +11,7 @@ use rustix::io::Errno;
 use std::net::Ipv4Addr;
 
 const NF_INET_LOCAL_OUT: u32 = 3;
-/// The kernel removes such a table when the socket that made it is closed, by whatever end of its process (since
-/// Linux 5.12).
+/// The kernel removes such a table when the socket that made it is closed, however its process ends (since Linux 5.12).
 const NFT_TABLE_F_OWNER: u32 = 2;
 const CHAIN: &str = "output";
 /// NF_IP_PRI_RAW: before connections are tracked (include/uapi/linux/netfilter_ipv4.h).
@@ -20,9 +19,9 @@ const PRIORITY: i32 = -300;
 
 /// Packets to one port of one address of this network namespace, over TCP or UDP, and the port they go to instead.
 ///
-/// The answers seem to come from the port that was asked. All this happens to each packet by itself, and no connection
-/// is tracked: other translations do not get to see the packets, and when it begins or ends it does so for everybody
-/// at once, also for who goes on asking from the same socket.
+/// The answers seem to come from the port that was asked. Each packet is translated by itself, and no connection is
+/// tracked: other translations do not see the packets, and the redirection begins and ends for all clients at once,
+/// also for one that keeps asking from the same socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redirect<'t> {
     /// The name of the table, of the family `ip`.
@@ -33,16 +32,16 @@ pub struct Redirect<'t> {
     pub from: u16,
     /// The port they go to.
     pub to: u16,
-    /// Whose packets are left alone.
+    /// Packets from this address are left alone.
     pub except: Ipv4Addr,
 }
 
 /// A redirection in force: dropped, it ends. It keeps its network namespace alive.
 ///
-/// From Linux 5.12 on it ends with its process, too; before, what a process leaves that was killed stays until
-/// somebody makes the same one again.
+/// From Linux 5.12 on it ends with its process, too; before, a process that was killed leaves it behind until the same
+/// one is made again.
 ///
-/// To drop it takes tens of milliseconds, in which the kernel waits for those who use the table (`nft_rcv_nl_event`,
+/// To drop it takes tens of milliseconds, in which the kernel waits for the users of the table (`nft_rcv_nl_event`,
 /// net/netfilter/nf_tables_api.c). Many are best dropped on as many threads: the kernel then waits once.
 pub struct Redirected {
     transport: Transport,
@@ -114,8 +113,8 @@ impl Redirect<'_> {
 
 impl Drop for Redirected {
     fn drop(&mut self) {
-        // Not left to the end of the socket, of which a process that is just being started may have a copy. A table that
-        // somebody else removed is gone as well.
+        // Closing the socket is not enough: a process that is just being started may have a copy of it. A table that
+        // another process removed is gone as well.
         let _ = self.transport.send(&self.removal);
     }
 }

@@ -9,7 +9,7 @@ pub(super) enum Meddling {
     ForeignLink(Netns, IfName),
     ForeignRoute(Netns, IpNet),
     LoseContainer(usize),
-    /// An engine takes what waits for it into a container, or gives it back.
+    /// An engine moves a link that waits for it into a container, or back.
     Move(usize, Netns, Netns, IfName),
     Replace(Netns, IfName),
     LeavePort(Netns, IfName),
@@ -105,7 +105,7 @@ pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
         |netns: &Netns, f: &dyn Fn(&mut Namespace)| kernel.namespaces.get_mut(netns).into_iter().for_each(f);
     match meddling {
         Meddling::Take(Step::DeleteLink(_, name)) if name == IfName::loopback() => {}
-        // Who meddles may be refused, as everybody.
+        // This step may be refused, too.
         Meddling::Take(step) => {
             let _ = kernel.take(&step);
         }

@@ -24,7 +24,7 @@ struct Bind<'a> {
 /// Mounts what the spec asks for, in this mount namespace. The host's files stay as they are.
 pub(super) fn apply(spec: &Spec) -> Result<Etc, Failure> {
     let etc = Etc::new(spec);
-    // All sources are what the host has there, whatever is mounted over them next.
+    // All sources are opened first, before anything is mounted over them.
     let mut binds = Vec::new();
     for (source, target) in etc.files() {
         binds.push(Bind { tree: clone_tree(source)?, source, target, read_only: false });
@@ -33,7 +33,7 @@ pub(super) fn apply(spec: &Spec) -> Result<Etc, Failure> {
         let (source, target) = (mount.source.as_path(), mount.target.as_path());
         binds.push(Bind { tree: clone_tree(source)?, source, target, read_only: mount.read_only });
     }
-    // A directory before what is inside it, in whatever order they were asked for.
+    // A directory comes before what is inside it, in any order of the request.
     binds.sort_by_key(|bind| bind.target.components().count());
     for bind in &binds {
         attach(bind)?;

@@ -56,18 +56,18 @@ pub(super) enum Decision {
     Refuse(String),
 }
 
-/// What it means to go by a store.
+/// What changes for this host when it enters a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The cluster.
     pub cluster: ClusterId,
     /// Whether it is another than before: what is remembered is not of it.
     pub afresh: bool,
-    /// Whether it is in another store than before, whose revisions say nothing about the former's.
+    /// Whether the cluster is in another store than before, whose revisions cannot be compared with the former's.
     pub moved: bool,
 }
 
-/// Decides whether this host goes by a store.
+/// Decides whether this host may use a store.
 pub(super) fn decide(situation: &Situation<'_>) -> Decision {
     let Situation { home, store, shown, fresh, .. } = situation;
     let has_nothing = situation.endpoints == 0 && situation.networks.is_empty();
@@ -78,7 +78,7 @@ pub(super) fn decide(situation: &Situation<'_>) -> Decision {
     match (home.and_then(|home| home.cluster), shown.id) {
         (Some(ours), Shows::Cluster(theirs)) if ours == theirs => enter(theirs, false),
         (Some(_), Shows::Cluster(theirs)) if has_nothing => enter(theirs, true),
-        // It was wiped, and somebody was faster who never knew it.
+        // The store was wiped, and a node that never knew our cluster was faster.
         (Some(ours), Shows::Cluster(theirs)) if at_home && shown.empty => {
             Decision::Found { id: ours, instead_of: Some(theirs) }
         }

@@ -9,8 +9,8 @@ use std::{
     path::Path,
 };
 
-/// Reads every `<name>.json` of a directory. What a crash left half-written is removed; what makes no sense is
-/// set aside with the ending `.unreadable`.
+/// Reads every `<name>.json` of a directory. What a crash left half-written is removed; what is not valid is set aside
+/// with the ending `.unreadable`.
 ///
 /// # Errors
 /// If the directory or a file cannot be read: what cannot be read now may be read later.
@@ -49,7 +49,7 @@ pub fn read_or_set_aside<T: DeserializeOwned>(path: &Path) -> io::Result<Option<
 /// The file at `path`, or `None` if there is none.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] if it makes no sense.
+/// [`io::ErrorKind::InvalidData`] if it is not valid.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
         Ok(bytes) => {
@@ -61,7 +61,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     }
 }
 
-/// Replaces the file at `path`: whoever reads it, at any moment, finds the old one or the new one.
+/// Replaces the file at `path`: a reader finds the old one or the new one at any moment.
 pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     write_through(path, value, |_| Ok(()))
 }

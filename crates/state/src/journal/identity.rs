@@ -1,4 +1,4 @@
-//! Who this node is.
+//! This node's identity.
 
 use super::{
     JournalError,
@@ -57,11 +57,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads who this node is, or decides it the first time. `look` tells where the file it is given is.
+    /// Reads this node's identity, or makes one the first time. `look` tells where the file it is given is.
     ///
     /// # Errors
-    /// If the directory cannot be used, another agent uses it, or the file in it makes no sense: a node that
-    /// forgot who it is must not guess.
+    /// If the directory cannot be used, another agent uses it, or the file in it is not valid: a node that forgot its
+    /// identity must not guess.
     pub fn open(
         data_dir: &Path,
         env: &Env,

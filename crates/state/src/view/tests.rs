@@ -6,7 +6,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
 use weft_store::{CommitError, Condition, Entry, Listing, Mark, MemoryStore, SessionId, Txn};
 
-/// A store that shows something old, or nothing to who may not read it.
+/// A store that shows something old, or nothing to a client that may not read it.
 #[derive(Clone)]
 struct Dim {
     truth: MemoryStore,

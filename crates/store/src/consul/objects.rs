@@ -1,8 +1,7 @@
 //! Cuts a JSON array of objects into its objects while it arrives: a cluster's keys come to many megabytes, and
 //! nobody should hold all of their text at once.
 
-/// An array that is arriving. It is cut by its brackets only (RFC 8259, section 2); what is between them is for
-/// whoever gets the objects to judge.
+/// An array that is arriving. It is cut by its brackets only (RFC 8259, section 2); the caller checks the objects.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     place: Place,

@@ -94,15 +94,15 @@ impl Tree {
     }
 }
 
-/// What is read instead of `prefix`: a part of the path more. Somebody who deletes a cluster's keys with
-/// `consul kv delete -recurse weft/` leaves a mark there, which wakes who watches `weft/` and not who watches
-/// `weft/v1/`. It ends with a slash, or `weft-lab/` would be read, too.
+/// The prefix that is read instead of `prefix`: one path segment shorter. `consul kv delete -recurse weft/` leaves
+/// its mark at `weft/`; that wakes a watch of `weft/`, but not one of `weft/v1/`. The result ends with a slash, or
+/// `weft-lab/` would be read, too.
 pub(super) fn around(prefix: &str) -> &str {
     let path = prefix.trim_end_matches('/');
     path.rfind('/').map_or(prefix, |slash| &path[..=slash])
 }
 
-/// What was seen, in the hands of who watches: when he stops, the next goes on from there.
+/// What was seen, owned by the current watch. When it stops, the next one goes on from there.
 #[derive(Debug)]
 pub(super) struct Held<'t> {
     tree: &'t Tree,

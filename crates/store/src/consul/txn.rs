@@ -18,7 +18,7 @@ pub(super) enum Failure {
     Conflict(Vec<String>),
     /// Consul forbids it, in its words.
     Refused(String),
-    /// They make no sense.
+    /// Consul's errors are not valid.
     Malformed(String),
 }
 

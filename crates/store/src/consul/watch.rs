@@ -84,10 +84,10 @@ async fn afresh<'c>(client: &'c Client, tree: &Tree, prefix: &str) -> Result<Key
 
 /// Ends when `key` is gone, or cannot be read any more.
 ///
-/// `consul kv delete -recurse weft` leaves one mark, at what was deleted. That is not below what is watched, so the
-/// index of what is below does not move, and nobody who watches is told (`kvsListTxn` in Consul's
-/// `agent/consul/state/kvs.go`, which takes the index from marks below the prefix). And who may not read the keys any
-/// more is shown none, as if they were gone: who asks for one of them is told.
+/// `consul kv delete -recurse weft` leaves one mark, at `weft`. That is above the prefix that is watched, so the
+/// index of the prefix does not move, and no watch wakes (`kvsListTxn` in Consul's `agent/consul/state/kvs.go`, which
+/// takes the index from marks below the prefix). And a token that may not read the keys any more gets an empty list, as
+/// if they were gone; only a read of a single key is refused.
 async fn whether_gone(client: &Client, key: Option<String>) -> Result<(), StoreError> {
     let Some(key) = key else { return std::future::pending().await };
     let path = format!("/v1/kv/{}?stale", encode(&key));

@@ -20,7 +20,7 @@ const MAX_BATCH: usize = 512;
 /// How long the writer sleeps when no session ends before.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// How long the writer leaves a disk alone that failed, unless somebody wants to change something.
+/// How long the writer leaves a disk alone that failed, unless a caller wants to change something.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a change was not made, or not for certain.
@@ -81,7 +81,7 @@ impl Writer {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |overlay| {
             let result = work(overlay);
-            // A caller who does not wait any more needs no answer.
+            // A caller that has stopped waiting needs no answer.
             Box::new(move |saved| drop(done.send(saved.map(|()| result))))
         });
         if let Some(jobs) = &self.jobs {
@@ -198,8 +198,7 @@ impl Thread {
         let database = file::open(&self.path).map_err(|error| self.not_written(&error))?;
         let state = file::load(&database, Instant::now()).map_err(|error| self.not_written(&error))?;
         self.database = Some(database);
-        // If the change that failed is there after all, the revision says so, and whoever watches gets a
-        // snapshot.
+        // If the change that failed is in the file after all, the revision is newer, and every watch gets a snapshot.
         self.shared.update(|old| *old = state);
         Ok(())
     }

@@ -16,7 +16,7 @@ use std::{sync::PoisonError, sync::RwLock};
 const NOT_FOUND: i64 = 5;
 const UNAUTHENTICATED: i64 = 16;
 
-/// Who asks.
+/// The user to log in as.
 #[derive(Debug, Clone)]
 pub struct EtcdUser {
     /// The user's name.
@@ -123,7 +123,7 @@ impl Client {
             200 => Ok(response),
             404 => Err(self.no_gateway(doing, "status 404").into()),
             status => {
-                // The token may have ended: whoever watches again logs in again.
+                // The token may have expired; the next watch logs in again.
                 self.forget_token();
                 Err(self.store.malformed(doing, format!("status {status}; is this an etcd server?")).into())
             }

@@ -9,9 +9,9 @@ pub(super) type Known = BTreeMap<String, Entry>;
 
 /// Writes `ops` for etcd.
 ///
-/// etcd cannot ask for "unbound or bound to this session" in one condition, so `known` decides which of the
-/// two is asked for; whoever guessed wrong reads the answer and tries again. When a condition does not hold,
-/// the answer has all keys of the transaction, in its order.
+/// etcd cannot ask for "unbound or bound to this session" in one condition, so `known` decides which of the two is
+/// asked for. A caller that guessed wrong reads the answer and tries again. When a condition does not hold, the answer
+/// has all keys of the transaction, in its order.
 pub(super) fn request(ops: &[Op], known: &Known) -> TxnRequest {
     let mut request = TxnRequest::default();
     for op in ops {
@@ -77,7 +77,7 @@ fn put_keeping_lease(key: &str, value: &[u8], condition: Condition) -> RequestOp
     }
 }
 
-/// The keys whose conditions do not hold, by what the store said of them. None: the guess was wrong.
+/// The keys whose conditions do not hold, according to the store's answer. None: the guess was wrong.
 pub(super) fn conflicts(ops: &[Op], known: &Known) -> Vec<String> {
     let conflicting = |op: &&Op| {
         let held = known.get(op.key());

@@ -110,7 +110,7 @@ fn read(client: &Client, line: &[u8]) -> Result<Option<Heard>, StoreError> {
         if !is_of_login(reason) {
             return false;
         }
-        // Whoever watches again logs in again.
+        // The next watch logs in again.
         client.forget_token();
         true
     };

@@ -107,7 +107,7 @@ pub(super) struct RangeRequest {
     pub(super) serializable: bool,
 }
 
-/// A range of which only the first key is told, in the order given.
+/// Asks for the first key of a range only, in the order given.
 #[derive(Debug, Serialize)]
 pub(super) struct MarkRequest {
     pub(super) key: Bytes,
@@ -121,7 +121,7 @@ pub(super) struct MarkRequest {
 #[derive(Debug, Deserialize)]
 pub(super) struct RangeResponse {
     pub(super) header: Header,
-    /// Of all keys in the range, whatever the limit.
+    /// The number of all keys in the range, even above the limit.
     #[serde(default)]
     pub(super) count: Int,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The connections to a store, by the addresses of this host that they come from.
 //!
-//! Where such an address is gone, nothing that is sent comes back, and the kernel does not say so: only deadlines end
-//! what is under way, one after the other. Whoever knows the host's addresses says which there are.
+//! Where such an address is gone, nothing that is sent comes back, and the kernel does not report it: each call ends
+//! only with its deadline. The part of the agent that knows the host's addresses reports which there are.
 
 use std::{
     collections::BTreeSet,
@@ -79,7 +79,7 @@ impl Fate {
     /// Waits until they are given up. Safe to cancel.
     pub(super) async fn given_up(&mut self) {
         if self.0.changed().await.is_err() {
-            // Nobody is left who could.
+            // The sender is gone: nothing can be given up any more.
             std::future::pending().await
         }
     }

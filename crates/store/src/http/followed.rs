@@ -1,7 +1,8 @@
 //! What is in files that may be replaced while it is in use: tokens, passwords, certificates.
 //!
-//! Looked at whenever it is needed, once a second at most. A file that is being written is left until it rests; one
-//! that makes no sense changes nothing. Kubernetes swaps a link to the directory: it is the file behind it that counts.
+//! Read when needed, once a second at most. A file that is being written is left alone until it stops changing; one
+//! that is not valid changes nothing. Kubernetes swaps a link to the directory: what counts is the file that the link
+//! leads to.
 
 use std::{
     fmt, fs,

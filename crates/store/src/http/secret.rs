@@ -16,7 +16,7 @@ const MAX: u64 = 4096;
 
 /// The shortest secret that cannot be guessed, in bytes.
 const SHORTEST: usize = 16;
-/// How long a secret that was replaced still opens: not all who have it get the new one at the same moment.
+/// How long a replaced secret is still accepted: clients do not all get the new one at the same moment.
 const GRACE: Duration = Duration::from_secs(300);
 
 /// A token or password. Shows itself to nobody. One in a file is what the file says: it may be replaced.

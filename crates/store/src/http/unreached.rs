@@ -6,7 +6,7 @@ use std::{error::Error, fmt, io, time::Duration};
 #[derive(Debug)]
 pub(crate) struct Unreached {
     cause: String,
-    /// A question to whoever reads it.
+    /// A question for the reader of the message.
     pub(crate) hint: String,
 }
 

@@ -44,7 +44,7 @@ impl Backup {
         State::new(records.clone(), renewed.collect(), later.max(*revision))
     }
 
-    /// What a watch hears from whoever has only this: all of it, if that is not what was heard last.
+    /// What a watch hears from a server that has only this: a snapshot, unless the watch is at that revision already.
     pub(super) fn since(&self, prefix: &str, revision: Revision) -> Seen {
         let Contents { records, revision: then, .. } = &*self.0;
         let state = State::new(records.clone(), BTreeMap::new(), *then);

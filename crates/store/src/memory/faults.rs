@@ -77,8 +77,8 @@ impl Faults {
         self.wrong().watch_delay = delay;
     }
 
-    /// Has watches answered by somebody who is behind: he knows what was when `backup` was made, and hears no more
-    /// until this is called with `None`. What a watch said before it takes back with a snapshot.
+    /// Has watches answered by a server that lags behind: it has what was there when `backup` was made, and learns
+    /// nothing new until this is called with `None`. What a watch reported before is undone with a snapshot.
     pub fn set_behind(&self, backup: Option<Backup>) {
         self.wrong().behind = backup;
         // It wakes them.
@@ -119,8 +119,8 @@ impl Faults {
         Ok(answer())
     }
 
-    /// The way there takes half of the delay, the way back the other half: who gives up in between does not
-    /// know what became of the change.
+    /// The request takes half of the delay, the answer the other half. A caller that gives up in between does not know
+    /// whether the change was made.
     pub(super) async fn write<T>(
         &self,
         doing: &'static str,
@@ -168,7 +168,7 @@ impl Faults {
         if ears.are_broken() { Err(unavailable("watch")) } else { self.reach("watch") }
     }
 
-    /// Who answers watches, if he is behind.
+    /// The state of the server that answers watches, if it lags behind.
     pub(super) fn behind(&self) -> Option<Backup> {
         self.wrong().behind.clone()
     }
@@ -211,7 +211,7 @@ fn take_one(count: &mut usize) -> bool {
     some
 }
 
-/// As it looks to whoever cannot reach the store.
+/// The error of a caller that cannot reach the store.
 pub(super) fn unavailable(doing: &'static str) -> StoreError {
     StoreError::Unavailable { store: NAME.to_owned(), doing, source: "cut off by a test".into() }
 }

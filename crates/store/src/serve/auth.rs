@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Which clients may use the store.
 
 use super::reply::Error;
 use crate::Secret;
@@ -10,7 +10,7 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// Lets through who knows the token, given as Consul's clients do.
+/// Lets requests with the token through, given as Consul's clients do.
 pub(super) async fn check(
     State(token): State<Arc<Option<Secret>>>,
     request: Request,

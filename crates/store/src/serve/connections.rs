@@ -16,7 +16,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a client may take to take in what was sent, in milliseconds.
 const UNREAD_DEADLINE_MS: u32 = 30_000;
 
-/// Serves whoever connects. Its connections end with it, also when it is dropped.
+/// Serves every client that connects. The connections end with this future, also when it is dropped.
 pub(super) async fn accept(listener: TcpListener, router: Router) {
     let end = CancellationToken::new();
     let _dropped = end.clone().drop_guard();

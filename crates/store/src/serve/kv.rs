@@ -59,8 +59,8 @@ pub(super) async fn get(
     Ok((meta(index), answer?).into_response())
 }
 
-/// Of what is below a prefix, when it changed last, as in Consul (`agent/consul/state/kvs.go`, `kvsListTxn`): who
-/// watches it need not hear of anything later.
+/// For a prefix: when a key below it changed last, as in Consul (`agent/consul/state/kvs.go`, `kvsListTxn`). A watch of
+/// that prefix need not wake for later changes.
 fn index(state: &State, key: &str, reading: &Reading) -> u64 {
     let is_of_many = reading.keys.is_some() || reading.recurse.is_some();
     if is_of_many { state.last_change(key) } else { state.revision }

@@ -13,7 +13,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use std::{ops::RangeInclusive, time::Duration};
 
-/// The TTLs taken. Consul takes none below 10 s, for its servers' sake; one server has it easier.
+/// The TTLs accepted. Consul accepts none below 10 s, to spare its servers; a single server can take shorter ones.
 const TTLS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 /// The longest name, in bytes.
 const MAX_NAME: usize = 256;

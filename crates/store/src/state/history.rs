@@ -1,10 +1,10 @@
-//! The latest changes, for those who watch.
+//! The latest changes, for watches.
 
 use super::Record;
 use crate::Event;
 use std::{collections::VecDeque, sync::Arc};
 
-/// How many changes are kept. Who falls behind further gets a snapshot.
+/// How many changes are kept. A watch that falls behind further gets a snapshot.
 const MAX_CHANGES: usize = 4096;
 /// How many bytes of values are kept.
 const MAX_BYTES: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! A Consul whose rules let weft do what it needs to, and no more; and what becomes of it when they change.
+//! A Consul whose rules let weft do what it needs to, and no more, and what happens when they change.
 
 use crate::{consul::ready, servers::Server};
 use futures::StreamExt;

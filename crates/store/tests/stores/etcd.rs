@@ -78,7 +78,7 @@ async fn users_have_to_say_who_they_are() {
     }
 }
 
-/// Has etcd know who asks.
+/// Has etcd require a login.
 async fn with_users(server: &Server) {
     call(server, "auth/user/add", r#"{"name":"root","password":"hunter2"}"#).await;
     call(server, "auth/role/add", r#"{"name":"root"}"#).await;

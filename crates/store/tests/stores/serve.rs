@@ -95,7 +95,7 @@ async fn a_token_that_is_replaced_is_taken_up_on_both_sides() {
     let deadline = Instant::now() + Duration::from_secs(10);
     while let Err(error) = open(new.clone()).get("k").await {
         assert!(Instant::now() < deadline, "{error}");
-        // Who has not got the new one yet goes on.
+        // A client that does not have the new secret yet keeps working.
         agent.get("k").await.unwrap();
         sleep(Duration::from_millis(100)).await;
     }

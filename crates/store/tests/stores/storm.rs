@@ -40,7 +40,8 @@ fn keys(update: &Update) -> Vec<String> {
     }
 }
 
-/// A store behind a balancer that cuts after three seconds: whoever watches hears nothing of that, and what happens.
+/// A store behind a load balancer that cuts connections after three seconds. A watch does not notice, and hears of
+/// every change.
 async fn a_watch_outlives_its_connections(scheme: &str, port: u16) {
     let line = Line { idle: Duration::from_secs(3), ..Line::FAST };
     let proxy = Proxy::new(port, line).await;

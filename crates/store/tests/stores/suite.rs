@@ -1,4 +1,4 @@
-//! What every store has to do, whatever is behind it. One check, one promise of the trait.
+//! What every store has to do. One check, one promise of the trait.
 
 mod history;
 mod keys;
@@ -120,7 +120,7 @@ impl Bench {
         self.store.open_session(self.ttl).await.unwrap()
     }
 
-    /// Waits until `name` is gone, which the end of a session may take a while for.
+    /// Waits until `name` is gone; after the end of a session that may take a while.
     pub async fn gone(&self, name: &str) {
         while self.get(name).await.is_some() {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! What 10,000 endpoints cost those who know of them.
+//! What 10,000 endpoints cost the agents that know of them.
 
 use crate::{
     cluster::{Cluster, memory},

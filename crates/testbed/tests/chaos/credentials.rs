@@ -1,4 +1,4 @@
-//! A Consul that asks who is there: tokens that are replaced, and rules that are lost.
+//! A Consul with access control: tokens that are replaced, and rules that are lost.
 
 use crate::{
     scenario::{Kept, Scenario},
@@ -9,7 +9,7 @@ use weft_testbed::{Host, until};
 
 /// Where each host keeps its token.
 const FILE: &str = "/etc/weft/token";
-/// The token of whoever makes the others, which Consul is started with.
+/// The token that may create the others. Consul is started with it.
 const MASTER: &str = "11111111-2222-3333-4444-555555555555";
 const OLD: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 const NEW: &str = "bbbbbbbb-2222-3333-4444-555555555555";
@@ -39,7 +39,7 @@ pub(crate) fn prepare(consul: &Host, hosts: &[Host]) {
     let policy = ["policy", "create", "-name=agents", "-rules", &rules];
     until("Consul knows of rules", SOON, || try_acl(consul, &policy));
     create_token(consul, OLD);
-    // For whoever looks at what there is.
+    // Lets clients without a token list the keys.
     acl(consul, &["policy", "create", "-name=readers", "-rules", r#"key_prefix "" { policy = "list" }"#]);
     acl(consul, &["token", "update", "-id=anonymous", "-policy-name=readers"]);
     hosts.iter().for_each(|host| host.write(FILE, OLD));
@@ -49,7 +49,7 @@ fn rotated(stage: &mut Stage<'_>) {
     let consul = stage.servers[0].host().clone();
     create_token(&consul, NEW);
     for number in 1..=stage.agents.len() {
-        // Whoever looks now finds half of it.
+        // An agent that reads the file now finds half a token.
         stage.host(number).write(FILE, "bbbb");
         stage.host(number).write(FILE, NEW);
     }

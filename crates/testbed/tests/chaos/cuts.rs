@@ -7,9 +7,9 @@ use crate::{
 use std::time::{Duration, Instant};
 use weft_testbed::{Host, Way};
 
-/// How long a cut lasts: longer than it takes a session to end, whatever the store takes to notice.
+/// How long a cut lasts: longer than a session takes to end, in any store.
 const CUT: Duration = Duration::from_secs(42);
-/// Between hosts: nobody waits for a session to end.
+/// How long a cut between hosts lasts: no session has to end.
 const BRIEF: Duration = Duration::from_secs(20);
 
 /// What is to be read about a host that cannot reach the store.

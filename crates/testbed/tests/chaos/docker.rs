@@ -135,7 +135,7 @@ impl Stage<'_> {
         }
     }
 
-    /// What every engine says of our networks that stay, and who is on them.
+    /// What every engine says of our networks that stay, and of the containers on them.
     #[track_caller]
     pub(crate) fn inspected(&self) -> Vec<Value> {
         self.engines.values().map(|engine| engine.json("network inspect overlay idle")).collect()

@@ -74,7 +74,7 @@ impl Measure {
 #[derive(Debug)]
 pub(crate) struct Figures {
     scenario: &'static str,
-    /// How many addresses were granted meanwhile: what it all goes by.
+    /// How many addresses were granted meanwhile: a measure of the work done.
     pub(crate) granted: usize,
     worst: BTreeMap<Measure, f64>,
     wrong: Vec<String>,

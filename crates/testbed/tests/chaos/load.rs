@@ -16,7 +16,7 @@ use weft_testbed::{Answer, History, Host, Ticket};
 pub(crate) const PREFIX: &str = "load-";
 /// How many there are at most on a host.
 const SLOTS: usize = 3;
-/// How long somebody who attaches waits for an answer, and what there is between two requests.
+/// How long a worker waits for an answer when it attaches, and the pause between two requests.
 const PATIENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(60);
 /// How long it may take in the end until it is known of each whether it is there.
@@ -66,7 +66,7 @@ impl Drop for Load {
     }
 }
 
-/// Who attaches and detaches on one host.
+/// Attaches and detaches containers on one host.
 struct Worker {
     host: Host,
     network: &'static str,

@@ -20,7 +20,7 @@ pub(crate) const LOST: &[&str] = &[
     "put back into the store what it had lost",
 ];
 
-/// What is to be read of a container whose network is gone.
+/// What is said about a container whose network is gone.
 const NO_NETWORK: &str = "its network was removed while this node was away";
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

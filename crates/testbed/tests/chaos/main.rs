@@ -1,8 +1,9 @@
 //! Everything that can break, broken, while a cluster is at work: what runs goes on, nothing is given away twice,
 //! and everything comes right afterwards.
 //!
-//! `make test` runs some of the scenarios, `make chaos` all of them; `cargo test -p weft-testbed --test chaos --
-//! NAME` runs those whose names have NAME in them. In the end there is a table, whatever happened.
+//! `make test` runs some of the scenarios, `make chaos` all of them;
+//! `cargo test -p weft-testbed --test chaos -- NAME` runs those whose names have NAME in them. In the end a
+//! table is printed, also after failures.
 #![allow(
     clippy::expect_used,
     clippy::panic,

@@ -63,7 +63,7 @@ fn leader(stage: &Stage<'_>) -> usize {
     })
 }
 
-/// A server that does not, and that the agents ask: they begin with the first, and stay with who answers.
+/// A server that is not the leader and that the agents use: they begin with the first, and stay with one that answers.
 #[track_caller]
 fn follower(stage: &Stage<'_>) -> usize {
     let leader = leader(stage);

@@ -1,4 +1,4 @@
-//! The table that is printed in the end, whatever happened.
+//! The table that is printed in the end, also after failures.
 
 use crate::{
     figures::{Figures, Measure},

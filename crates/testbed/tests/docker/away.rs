@@ -1,5 +1,5 @@
-//! No agent runs, and systemd keeps its sockets: who asks waits for the agent, which is started for that. As the units
-//! in `packaging/` have it, with systemd's own tool in place of systemd.
+//! No agent runs, and systemd keeps its sockets: a client waits until systemd has started the agent. The units are
+//! those in `packaging/`, with systemd's own tool in place of systemd.
 
 use crate::cluster::{CREATE, SOON, has_network, ping};
 use std::{

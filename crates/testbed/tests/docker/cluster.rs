@@ -78,8 +78,8 @@ pub(crate) fn address(engine: &Engine, network: &str, container: &str) -> String
     engine.docker(&format!("inspect -f {{{{.NetworkSettings.Networks.{network}.IPAddress}}}} {container}"))
 }
 
-/// Pings from a container; one of three must be answered. The first may come before the other host has heard of
-/// who sends it, and cannot be answered then.
+/// Pings from a container; one of three must be answered. The first may arrive before the other host has heard of the
+/// sender, and cannot be answered then.
 #[track_caller]
 pub(crate) fn ping(engine: &Engine, container: &str, target: &str) {
     engine.docker(&format!("exec {container} ping -c3 -i0.3 -W2 {target}"));

@@ -31,7 +31,7 @@ fn services_on_two_hosts_find_each_other() {
     let [one, two] = [0, 1].map(|index| &cluster.engines[index]);
     compose(one, "up -d --pull never web");
     until("the project's network is in the other engine", SOON, || has_network(two, "shop_back"));
-    // It takes the network for its own, by its labels.
+    // Compose takes the network for its own, by its labels.
     compose(two, "up -d --pull never worker");
     let page = compose(two, "exec -T worker wget -qO- http://web/");
     assert_eq!(page, "Welcome to nginx!");

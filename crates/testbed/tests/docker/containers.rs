@@ -57,7 +57,7 @@ fn containers_move_between_networks() {
         ping(engine, "mover", "on-second");
         ping(other, "on-second", "mover");
         ping(other, "on-second", "also");
-        // Networks do not reach each other, not even through who is on both.
+        // Networks do not reach each other, not even through a container that is on both.
         assert!(!other.succeeds("exec on-first ping -c1 -W1 10.0.1.77"));
 
         engine.docker("network disconnect second mover");

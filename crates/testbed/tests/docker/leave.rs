@@ -72,7 +72,7 @@ fn killed_at_any_moment_it_leaves_in_the_end() {
         }
         let mut leaving = host.spawn(&["weft", "leave", "--force"]);
         thread::sleep(Duration::from_millis(moment));
-        // Who asked would do the rest itself.
+        // `weft leave` would do the rest itself.
         leaving.kill9();
         cluster.agents[0].kill9();
         host.run(&["weft", "leave", "--force"]);

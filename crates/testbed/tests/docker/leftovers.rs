@@ -24,9 +24,9 @@ const ON_A_HOST: &str = r#"
     true"#;
 
 impl Cluster {
-    /// Removes all containers, then all networks, through docker, as somebody would who wants to be rid of them.
-    /// Networks are removed again if they come back before `deadline`: one is in use for as long as an endpoint is
-    /// in the store, also one that its engine has forgotten.
+    /// Removes all containers, then all networks, through docker. Networks are removed again if they come back before
+    /// `deadline`: a network is in use as long as one of its endpoints is in the store, even if the engine has
+    /// forgotten the endpoint.
     #[track_caller]
     pub(crate) fn remove_all(&self, deadline: Duration) {
         for engine in &self.engines {

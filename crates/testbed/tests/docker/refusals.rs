@@ -107,7 +107,7 @@ fn a_network_that_only_the_engine_can_have_is_in_nobodys_way() {
         let status = || String::from_utf8_lossy(&host.output(&["weft", "status"]).stdout).into_owned();
         let said = "Docker's network my net is not in the cluster: invalid network name";
         until("it is said", SOON, || status().contains(said));
-        // Whoever wants to be on it is told why he cannot, at once and later.
+        // A container that wants to be on the network is told why it cannot, at once and later.
         let refused = host.refused(&["docker", "run", "--rm", "--net", "my net", "busybox", "true"]);
         assert!(refused.contains("Docker's network my net is not in the cluster"), "{refused}");
         // The engine is followed all the same.

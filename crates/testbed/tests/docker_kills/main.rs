@@ -18,6 +18,6 @@ mod views;
 
 use std::time::Duration;
 
-/// How long after the last crash everything may take to come right: a pool whose network was never created is
-/// held for a minute, since its engine may be about to create it.
+/// How long everything may take to recover after the last crash. A pool whose network was never created is held for a
+/// minute, since its engine may be about to create it.
 const COMES_RIGHT: Duration = Duration::from_secs(90);

@@ -17,7 +17,7 @@ use weft_testbed::{Agent, Engine, Release, until};
 const ROUNDS: u64 = 12;
 /// How many there are before everything is looked at, and removed.
 const TURN: u64 = 3;
-/// How long docker's command may take whose engine, or driver, was killed under it.
+/// How long a docker command may take while its engine, or the driver, is killed.
 const OPERATION: Duration = Duration::from_secs(60);
 /// How long what was killed stays away at most, in milliseconds.
 const AWAY: u64 = 300;
@@ -103,7 +103,7 @@ fn on_both(
     });
 }
 
-/// Who is killed.
+/// What is killed.
 #[derive(Debug, Clone, Copy)]
 enum Victims {
     Agent,
@@ -189,7 +189,7 @@ impl Place<'_> {
     }
 }
 
-/// A fresh container works at once, whatever is still being tidied up; one that is to run always does.
+/// A fresh container works at once, even while agents still clean up; one that is to run always does.
 #[track_caller]
 fn everything_works(cluster: &Cluster) {
     let places = [(&cluster.engines[0], "1", "2"), (&cluster.engines[1], "2", "1")];

@@ -75,7 +75,7 @@ fn without_its_store_nothing_new_begins_and_everything_else_goes_on() {
     cluster.is_empty_soon();
 }
 
-/// How long a container takes to start when there is a store: much less than what is waited for.
+/// How long a container takes to start when there is a store: much less than the timeout without one.
 #[track_caller]
 fn restart(engine: &Engine) -> Duration {
     let name = format!("stays-{}", engine.host().name());

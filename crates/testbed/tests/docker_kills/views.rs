@@ -1,11 +1,11 @@
-//! Whether engine, cluster and containers tell the same of who is on which network.
+//! Whether engine, cluster and containers agree on which container is on which network.
 
 use crate::{COMES_RIGHT, cluster::Cluster};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use weft_testbed::{Agent, Engine, eventually};
 
-/// The networks, and who is on them, a line each.
+/// The networks, and the containers on them, a line each.
 type View = BTreeSet<String>;
 
 /// Waits until every engine has the cluster's networks and no other, the cluster has the engine's endpoints and
@@ -46,7 +46,7 @@ fn network_line(network: &Value) -> String {
     format!("{} {}", text(&network["Name"]), pools.join(" "))
 }
 
-/// The networks of ours that an engine has, with who is on them.
+/// The networks of ours that an engine has, with the containers on them.
 fn networks(engine: &Engine) -> Vec<Value> {
     let ids = engine.docker("network ls -q --no-trunc -f driver=weft");
     let inspect = |id: &str| engine.try_request("GET", &format!("/networks/{id}"), None).ok();

@@ -10,13 +10,13 @@ use weft_testbed::{Counts, Engine, Release, eventually};
 
 /// How many, unless told.
 const CYCLES: usize = 1000;
-/// So many of them with nobody else on the network, whose devices come and go with each.
+/// In so many of them the container is alone on the network, whose devices come and go with it.
 const ALONE: usize = 100;
 /// The same on a bridge of the engine's own, every so many.
 const BESIDE: usize = 20;
 /// Threads that come and go, idle ones of the runtime.
 const THREADS: usize = 2;
-/// How much memory an agent may take besides, in KiB, whatever the number of cycles: that of an allocator.
+/// How much more memory an agent may take, in KiB, for any number of cycles: what an allocator keeps.
 const MEMORY: usize = 8 * 1024;
 
 #[test]

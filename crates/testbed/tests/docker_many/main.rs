@@ -1,5 +1,5 @@
-//! Many containers, and many turns of one. A test program of its own: whatever ran beside it would be slow, and
-//! the kernel's neighbour table, which all namespaces of a machine share, is filled here.
+//! Many containers, and many cycles of one. A test program of its own: other tests beside it would be slow, and the
+//! kernel's neighbour table, which all namespaces of a machine share, is filled here.
 
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 

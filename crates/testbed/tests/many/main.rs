@@ -1,5 +1,5 @@
-//! Many at once. A test program of its own, since it fills the kernel's neighbour table, which all namespaces of
-//! a machine share: whatever ran beside it would fail for that.
+//! Many at once. A test program of its own: it fills the kernel's neighbour table, which all namespaces of a machine
+//! share, so other tests beside it would fail.
 
 #![allow(clippy::expect_used, reason = "also in what the tests share")]
 

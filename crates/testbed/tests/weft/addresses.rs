@@ -92,7 +92,7 @@ fn an_address_that_was_given_and_is_gone_is_told() {
     }
 }
 
-/// Whatever the store is: what is bound to the address that is gone is not waited for.
+/// With every store: an agent does not wait for connections from the address that is gone.
 #[test]
 fn the_store_is_asked_from_the_address_that_is_left() {
     let Some(world) = World::up(2) else { return };

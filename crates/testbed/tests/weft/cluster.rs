@@ -80,8 +80,8 @@ pub(crate) fn exec(host: &Host, name: &str, command: &[&str]) -> String {
     host.run(&[&["weft", "exec", name, "--"], command].concat())
 }
 
-/// Pings from a process; one of three must be answered. The first may come before the other host has heard of
-/// who sends it, and cannot be answered then.
+/// Pings from a process; one of three must be answered. The first may arrive before the other host has heard of the
+/// sender, and cannot be answered then.
 #[track_caller]
 pub(crate) fn ping(host: &Host, name: &str, target: &str) {
     exec(host, name, &["ping", "-c3", "-i0.3", "-W2", target]);

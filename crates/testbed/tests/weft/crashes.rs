@@ -77,7 +77,7 @@ fn kills_at_any_moment_leave_nothing() {
         drop(busy);
     }
 
-    // At once, whatever is still being tidied up.
+    // At once, even while the agents still clean up.
     hosts.iter().enumerate().for_each(|(n, host)| sleeper(host, "overlay", &format!("fresh-{n}"), &[]));
     ping(&hosts[0], "fresh-0", "fresh-1");
     for host in &hosts {

@@ -103,7 +103,7 @@ fn without_file_descriptors_what_runs_goes_on_and_everybody_is_told() {
     let over_tcp = dig.clone() + " +tcp";
     host.output(&["sh", "-c", &over_tcp]);
 
-    // Whoever waits is not waited for in a circle.
+    // Clients that wait must not keep the agent's CPU busy.
     let waiting: Vec<_> = (0..8).map(|_| std::os::unix::net::UnixStream::connect(host.socket())).collect();
     let before = ticks(&cluster.agents[0]);
     std::thread::sleep(Duration::from_secs(3));

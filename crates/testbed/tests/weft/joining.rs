@@ -24,7 +24,7 @@ fn of_all_who_see_that_a_node_is_down_one_writes_it_down() {
         let nodes = nodes.as_array().cloned().unwrap_or_default();
         nodes.iter().filter(|node| node["up"] == false && !node["since"].is_null()).count() == 2
     });
-    // Whoever was about to has asked by now.
+    // All requests have been made once the counts no longer change.
     let asked =
         || -> usize { (1..=4).map(|number| commits(cluster.host(number)) - before[number - 1]).sum() };
     let mut last = usize::MAX;
@@ -100,6 +100,6 @@ fn copy(mut from: &TcpStream, mut to: &TcpStream, slow: &[u8]) {
             break;
         }
     }
-    // Whoever reads on the other side ends, too.
+    // The thread that reads on the other side ends, too.
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

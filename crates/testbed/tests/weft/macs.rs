@@ -46,7 +46,8 @@ fn a_chosen_ethernet_address_is_in_nobodys_way() {
     });
     assert_eq!(one.run(&["weft", "plan"]).trim(), "");
 
-    // The same address with another Ethernet address is reached at once by who has the old one in its table.
+    // The same address with another Ethernet address is reached at once from a container that has the old one in its
+    // neighbour table.
     for (turn, host) in [two, two, one, one].into_iter().enumerate() {
         let mac = format!("02:00:00:00:00:{turn:02x}");
         sleeper(host, "overlay", "mover", &["--ip", "10.0.0.50", "--mac-address", &mac]);

@@ -1,4 +1,4 @@
-//! Who resolves what, where.
+//! Which names resolve to what, and where.
 
 use crate::cluster::{Cluster, SOON, exec, sleeper};
 use std::{net::UdpSocket, thread, time::Duration};
@@ -78,7 +78,8 @@ fn ids_and_networks_are_names_too() {
         assert_eq!(dig(one, "asker", &[hidden]), [""; 0], "{hidden}");
     }
     assert_eq!(dig(one, "asker", &["-x", "10.0.0.2"]), [""; 0]);
-    // Whoever is on both has the names of both; of one that both know, the one joined first.
+    // A container on both networks resolves the names of both. If both know a name, the network that was joined first
+    // answers.
     assert_eq!(dig(two, "server", &["asker"]), ["10.9.0.2"]);
     assert_eq!(dig(two, "server", &["server.back"]), ["10.0.0.2"]);
     assert_eq!(dig(two, "server", &["server.front"]), ["10.9.0.3"]);

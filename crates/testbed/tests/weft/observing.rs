@@ -1,4 +1,4 @@
-//! What those see who look after a host.
+//! What an operator sees of a host.
 
 use crate::cluster::{Cluster, SOON, exec, ping, sleeper};
 use serde_json::Value;
@@ -127,7 +127,7 @@ fn metrics_grow_with_what_happens() {
     sleeper(host, "overlay", "one", &[]);
     sleeper(host, "overlay", "two", &[]);
     exec(host, "one", &["getent", "hosts", "two"]);
-    // Whoever asks all the time is told what was seen a moment ago.
+    // A scrape soon after another may report what the earlier one saw.
     until("the kernel was looked at since", SOON, || {
         scrape(&agent).get("weft_kernel_networks_agreeing") == Some(&1.0)
     });

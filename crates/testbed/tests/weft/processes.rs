@@ -160,7 +160,7 @@ fn a_process_is_on_several_networks() {
     ping(two, "on-second", "also");
     let networks = serde_json::json!({"first": ["10.0.0.3"], "second": ["10.0.1.9"]});
     assert_eq!(described(one, "both")["networks"], networks);
-    // Networks do not reach each other, not even through one who is on both.
+    // Networks do not reach each other, not even through a process that is on both.
     let across = ["weft", "exec", "on-first", "--", "ping", "-c1", "-W1", "10.0.1.9"];
     assert_ne!(code(two, &across), 0);
     assert!(one.refused(&["weft", "network", "connect", "second", "both"]).contains("already"));

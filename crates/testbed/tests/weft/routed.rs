@@ -92,7 +92,7 @@ fn what_a_host_elsewhere_needs_is_passed_over_and_refused_by_name() {
     exec(one, "a", &["ping", "-c1", "-W5", "10.0.1.12"]);
     assert_eq!([problems(one), problems(two)], ["[]", "[]"]);
 
-    // What comes to be there later is said where it is.
+    // A route that appears later is reported on the host that has it.
     two.run(&["ip", "route", "add", "10.0.6.0/23", "dev", "tun0"]);
     until("it is told", SOON, || {
         problems(two)

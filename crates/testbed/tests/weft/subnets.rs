@@ -18,7 +18,7 @@ fn expect(host: &Host, network: &str, expected: &[(&str, &str)]) {
 fn subnets_of_one_network_reach_each_other_across_hosts() {
     let Some(cluster) = Cluster::up(3) else { return };
     cluster.create_network(&["--subnet", "10.50.0.0/24", "--subnet", "10.51.0.0/24", "wide"]);
-    // Each subnet on hosts of its own: none has both for its own sake.
+    // Each subnet on hosts of its own: no host has endpoints on both.
     sleeper(cluster.host(1), "wide", "one", &[]);
     sleeper(cluster.host(2), "wide", "two", &["--ip", "10.51.0.2"]);
     sleeper(cluster.host(3), "wide", "three", &["--ip", "10.51.0.3"]);
@@ -147,7 +147,7 @@ fn what_another_host_uses_is_passed_over_and_refused_by_name() {
     cluster.create_network(&["overlay"]);
     let inspected = first.json(&["weft", "network", "inspect", "overlay"]);
     assert_eq!(inspected[0]["IPAM"]["Config"][0]["Subnet"], "10.0.1.0/24");
-    // A network that is there, and comes to be in the way: the hosts go on reaching each other.
+    // A network exists, and then the host gets an address in its range: the hosts still reach each other.
     sleeper(&first, "overlay", "one", &[]);
     second.run(&[
         "sh",

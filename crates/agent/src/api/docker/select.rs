@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, civil};
 use regex_lite::Regex;
 use weft_api::docker::Filters;
 
-/// Which networks to list. Of one field any value has to match, except labels, of which all have to.
+/// Which networks to list. Of each field, any value has to match, but of labels, all have to.
 #[derive(Debug, Default)]
 pub(crate) struct Select {
     names: Vec<Pattern>,
@@ -26,7 +26,7 @@ impl Select {
     /// Reads filters.
     ///
     /// # Errors
-    /// Names the filter that does not exist, or whose value makes no sense.
+    /// Names the filter that does not exist, or has a value that is not valid.
     pub(crate) fn parse(filters: &Filters) -> Result<Self, Error> {
         let texts = |field| filters.get(field).map(str::to_owned).collect::<Vec<_>>();
         let mut select = Self::default();
@@ -113,7 +113,7 @@ fn unknown_filter(field: &str) -> Error {
 /// Reads the filters of prune; `now` is what durations count back from.
 ///
 /// # Errors
-/// Names the filter that does not exist, or whose value makes no sense.
+/// Names the filter that does not exist, or has a value that is not valid.
 pub(crate) fn prune(filters: &Filters, now: Timestamp) -> Result<PruneFilter, Error> {
     let mut prune = PruneFilter::default();
     for field in filters.fields() {

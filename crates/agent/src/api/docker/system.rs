@@ -11,7 +11,7 @@ use weft_api::docker;
 
 const WEFT_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The headers by which the stock client finds out whom it speaks to.
+/// The headers that tell the stock client which server it speaks to.
 pub(super) async fn ping() -> impl IntoResponse {
     let headers = [
         ("api-version", docker::API_VERSION),

@@ -11,7 +11,7 @@ use std::{
 use weft_api::docker;
 use weft_model::{Endpoint, EndpointId, Network, Subnet};
 
-/// A network as lists show it: the engine leaves out who is on it there.
+/// A network as lists show it: like the engine, without the containers on it.
 pub(crate) fn summary(view: &NetworkView) -> docker::Network {
     let network = &view.network;
     let has = |ipv4: bool| network.subnets.iter().any(|subnet| subnet.pool.addr().is_ipv4() == ipv4);
@@ -40,7 +40,7 @@ pub(crate) fn summary(view: &NetworkView) -> docker::Network {
     }
 }
 
-/// A network with everybody on it, on any node.
+/// A network with the endpoints on it, of all nodes.
 pub(crate) fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     let mut containers = BTreeMap::new();
     let mut called: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();

@@ -20,7 +20,7 @@ const CHUNK: usize = 64 * 1024;
 pub(super) struct Output {
     /// The file that is being written.
     newest: PathBuf,
-    /// The files to read, in order. What was opened stays readable, whatever happens to its name.
+    /// The files to read, in order. An open file stays readable if it is renamed or removed.
     files: VecDeque<File>,
 }
 

@@ -47,7 +47,7 @@ pub(super) struct SoFar<'c> {
 pub(super) struct Own {
     /// To be written. Of those that cannot be, the next look shows why.
     pub(super) txns: Vec<Txn>,
-    /// Endpoints of this node whose addresses are somebody else's by now, and whose.
+    /// Endpoints of this node whose addresses have gone to others, and to which.
     pub(super) cut_off: BTreeMap<EndpointId, String>,
     /// Whether there is something to wait for.
     pub(super) waits: bool,
@@ -151,7 +151,7 @@ impl Planning<'_> {
             served.map(|local| (local.network_id, &local.network)).collect();
         if self.recovery.loss.networks {
             let known = recovery.remembered.networks.iter();
-            // Who removes one that was put back remembers more than this node does.
+            // A node that removes a network that was put back remembers more than this one does.
             let lost =
                 known.filter(|(id, network)| !network.removing && !self.so_far.found_again.contains(*id));
             missing.extend(lost.map(|(id, network)| (*id, &**network)));

@@ -33,8 +33,8 @@ impl Driver {
         Ok(Reply::Done)
     }
 
-    /// An address that no endpoint is to have is not claimed: the network's record says whose it is. Should it
-    /// be an endpoint's after all, it is claimed when that joins.
+    /// An address that is not for an endpoint is not claimed: the network's record says what it is for. If an endpoint
+    /// gets it after all, it is claimed when that joins.
     pub(super) async fn request_address(&self, request: RequestAddress) -> Result<Reply, Error> {
         let PoolId(pool) = request.pool;
         if let Some(address) = request.address
@@ -57,8 +57,8 @@ impl Driver {
         }
     }
 
-    /// Engines go on to a network's next pool when one is full, but not if it is another's to say so: then they
-    /// take whatever address they are given.
+    /// Engines go on to a network's next pool when their own IPAM driver says that one is full, but not when another
+    /// driver says so. They take any address they are given, so the other pools are tried here.
     async fn grant(&self, pool: IpNet, wanted: Option<IpAddr>) -> Result<IpNet, Error> {
         if let Some(why) = self.shared.refusal(pool) {
             return Err(Error::conflict(why));

@@ -20,10 +20,10 @@ use weft_docker::plugin::{Call, NetworkCall, Protocol, Refusal, Reply};
 /// addresses, has a tenth of it.
 const MAX_BODY: usize = 1 << 20;
 
-/// How long a body may take to come, and how long a call that waits for the store at most.
+/// How long a body may take to arrive, and how long a call that waits for the store may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long one may take that waits for the kernel, too, which may have a lot to do. The core ends it before that,
+/// How long a call may take that also waits for the kernel, which may have a lot to do. The core ends it before that,
 /// and takes back what it did.
 pub(super) const LONGEST: Duration = Duration::from_secs(15);
 

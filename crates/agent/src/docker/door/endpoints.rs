@@ -30,7 +30,7 @@ const MEMORY: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub(super) struct Endpoints(Mutex<BTreeMap<EndpointId, Entry>>);
 
-/// Whoever has it locked deals with the endpoint; the others wait. Empty: not made yet, or deleted.
+/// The call that has locked it deals with the endpoint; the others wait. Empty: not made yet, or deleted.
 type Entry = Arc<AsyncMutex<Option<Made>>>;
 
 /// An endpoint that may join.

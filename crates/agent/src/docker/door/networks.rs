@@ -65,7 +65,7 @@ impl Driver {
         Ok(Reply::Done)
     }
 
-    /// The engine removes it all the same, as it does whatever its driver says, and gets it back.
+    /// The engine removes the network all the same, as after any answer of its driver, and gets it back.
     fn refuse_if_kept(&self, network: NetworkId) -> Result<(), Error> {
         let view = self.verbs.known_network(network);
         view.map_or(Ok(()), |view| core::refuse_if_kept(&view.network))

@@ -8,17 +8,18 @@ use weft_http::{BindError, Inherited, Limits, Socket, Terms};
 /// The file's name is the driver's (`pkg/plugins/discovery.go` of moby).
 pub(crate) const PATH: &str = "/run/docker/plugins/weft.sock";
 
-/// Only root: who speaks here is taken for the engine.
+/// Only root: a client of this socket counts as the engine.
 const TERMS: Terms = Terms { group: None, instead: "switch Docker off with --docker-socket=none" };
 
-/// A call whose connection breaks is repeated without its body, and so lost: no connection waits for a second
-/// call, which might be under way while it is closed, and whatever has begun when the agent stops is answered.
+/// An engine repeats a call whose connection breaks without its body, and so loses it. So no connection waits for a
+/// second call, which might be under way while it is closed, and all calls that have begun when the agent stops are
+/// answered.
 const LIMITS: Limits = Limits { keep_alive: false, end_within: answer::LONGEST };
 
 /// Listens where engines look for drivers, on the socket that is `inherited` if it is there.
 ///
 /// # Errors
-/// [`BindError`], and whatever listens there already goes on.
+/// [`BindError`]. A program that listens there already is not disturbed.
 pub(crate) fn bind(inherited: &Inherited) -> Result<Socket, BindError> {
     weft_http::open(Path::new(PATH), TERMS, inherited)
 }

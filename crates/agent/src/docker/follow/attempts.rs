@@ -1,4 +1,4 @@
-//! Patience with what fails: each thing is tried again after a pause of its own, whatever else happens.
+//! Patience with what fails: each thing is tried again after a pause of its own, independent of the others.
 
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;

@@ -27,7 +27,7 @@ use weft_model::{ContainerId, EndpointId, NetworkId};
 
 /// How often to look at all containers without a reason.
 const PERIOD: Duration = Duration::from_secs(10);
-/// How many containers to ask about at once: the engine lets whoever asks for one that starts wait.
+/// How many containers to ask about at once: while a container starts, the engine delays the answer about it.
 const INSPECTIONS: usize = 64;
 /// How many endpoints to rename at once: each is a round trip to the store.
 const RENAMES: usize = 16;
@@ -66,8 +66,7 @@ impl<'f> Containers<'f> {
         }
     }
 
-    /// Goes round until the engine does not answer. Safe to cancel at any time: whoever connects next goes on
-    /// from there.
+    /// Goes round until the engine does not answer. Safe to cancel at any time: the next connection goes on from there.
     pub(super) async fn follow(mut self, news: &Marks<ContainerId>) -> Result<Infallible, EngineError> {
         let mut journal = self.follower.core.journal.changes();
         let mut next_list = self.list().await?;

@@ -15,7 +15,7 @@ pub(crate) trait EngineAddress: Send + Sync + 'static {
     /// The address, for people.
     fn describe(&self) -> String;
 
-    /// Asks the engine who it is.
+    /// Connects to the engine, which says what it is.
     async fn connect(&self) -> Result<Arc<dyn Engine>, EngineError>;
 }
 
@@ -32,10 +32,10 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Where it takes pools from, as far as it was told.
     async fn pools(&self) -> Result<Vec<EnginePool>, EngineError>;
 
-    /// Its networks, without who is on them.
+    /// Its networks, without the containers on them.
     async fn networks(&self) -> Result<NetworkList, EngineError>;
 
-    /// A network, with who is on it.
+    /// A network, with the containers on it.
     async fn network(&self, id: &NetworkId) -> Result<Network, EngineError>;
 
     /// Creates a network, for which the engine asks its drivers.

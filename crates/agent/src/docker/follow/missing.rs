@@ -1,4 +1,4 @@
-//! What has been missing for a while, each time somebody looked.
+//! What has been missing for a while, at each look.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

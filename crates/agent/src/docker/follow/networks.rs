@@ -1,4 +1,4 @@
-//! Keeps the engine and the cluster on the same networks, whoever created or removed them.
+//! Keeps the engine and the cluster on the same networks, on whichever side they were created or removed.
 
 mod likeness;
 mod plan;
@@ -49,8 +49,7 @@ impl<'f> Networks<'f> {
         }
     }
 
-    /// Goes round until the engine does not answer. Safe to cancel at any time: whoever connects next goes on
-    /// from there.
+    /// Goes round until the engine does not answer. Safe to cancel at any time: the next connection goes on from there.
     pub(super) async fn follow(self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
         let (engine, host) = (Arc::clone(&self.engine), Arc::clone(&self.follower.core.host));
         // They are the same for as long as the engine runs. It runs programs to answer, which takes seconds where much goes

@@ -1,4 +1,4 @@
-//! What the engine's events were about since somebody looked. They say where to look, and nothing else.
+//! What the engine's events were about since the last look. They say where to look, and nothing else.
 
 use std::{
     collections::BTreeSet,

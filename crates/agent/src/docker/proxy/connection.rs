@@ -104,7 +104,7 @@ async fn answer(
     }
 }
 
-/// How the engine answers who did not ask for an upgrade: it just goes on (moby,
+/// How the engine answers a client that did not ask for an upgrade: it just goes on (moby,
 /// `daemon/server/router/container`).
 fn raw_stream(headers: &HeaderMap) -> Vec<u8> {
     let mut head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n".to_vec();

@@ -93,7 +93,7 @@ impl Engine {
     pub(super) async fn ask(&self, method: Method, uri: &str) -> Result<Response<Bytes>, EngineError> {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
-        // What is built from parsed parts can be parsed; whatever else is asked for does not exist.
+        // A URI made of parsed parts can be parsed; any other would name nothing that exists.
         *request.uri_mut() = uri.parse().unwrap_or_default();
         request.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
         let answer = async { self.read(self.send(request).await?.into_response()).await };
@@ -119,7 +119,7 @@ impl Engine {
 }
 
 impl EngineError {
-    /// The status that says that somebody behind us is at fault.
+    /// The status that says that the engine behind us is at fault.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Silent(_) | Self::Busy(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -129,8 +129,8 @@ impl EngineError {
 }
 
 impl Answer {
-    /// The answer, whose connection ends with it: also when nobody wants to read it any more, and before the
-    /// engine has something to say that could not be delivered.
+    /// The answer. Its connection is closed when it is dropped: when the client has gone, at once, and not only when
+    /// the engine sends something that cannot be delivered.
     pub(super) fn into_response(self) -> Response<Body> {
         let Self { mut response, connection } = self;
         hops::strip(response.headers_mut());

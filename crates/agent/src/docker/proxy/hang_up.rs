@@ -15,7 +15,7 @@ pub(super) struct HangUp(Option<AsyncFd<OwnedFd>>);
 impl HangUp {
     /// Of `stream`. It is a file descriptor of its own, since the stream's is awaited for other things.
     pub(super) fn of(stream: &UnixStream) -> Self {
-        // EPOLLHUP is told whatever one waits for (epoll_ctl(2)), and urgent data does not exist here.
+        // EPOLLHUP is reported with any interest (epoll_ctl(2)), and urgent data does not exist here.
         #[expect(deprecated, reason = "its `unsafe` successor guards against types not as strict as OwnedFd")]
         let watch = |fd| AsyncFd::with_interest(fd, Interest::PRIORITY);
         let watched = stream.as_fd().try_clone_to_owned().and_then(watch);

@@ -38,8 +38,8 @@ struct Ours {
     view: NetworkView,
 }
 
-/// What is read of a network of the engine's: enough to know whether it is one of ours. Whatever else there is,
-/// and whatever it looks like, is between engine and client.
+/// What is read of an engine's network: enough to know whether it is one of ours. All else is between engine and
+/// client.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Seen {

@@ -1,4 +1,4 @@
-//! The socket: open to those to whom the engine's is.
+//! The socket: open to the users that may use the engine's.
 
 use super::{Proxy, connection::converse};
 use rustix::{
@@ -29,16 +29,16 @@ const DESCRIPTORS_EACH: u64 = 8;
 /// How long requests may take to end when the agent stops.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
-/// How often to look who may use the engine's socket: it is another after the engine was started again.
+/// How often to look who may use the engine's socket: the engine makes a new one when it is started again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// The widest mode, whatever the engine's is.
+/// The widest mode, even if the engine's is wider.
 const WIDEST: u32 = 0o660;
 
 /// Listens on `path`, on the socket that is `inherited` if it is there.
 ///
 /// # Errors
-/// [`BindError`], and whatever listens on `path` already goes on.
+/// [`BindError`]. A program that listens on `path` already is not disturbed.
 pub(crate) fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
     weft_http::open(path, TERMS, inherited)
 }
@@ -90,7 +90,7 @@ async fn keep_admitting(path: &Path, engine: &Path) {
     }
 }
 
-/// Admits to `path` those who are admitted to `engine`; nobody else while that is not there.
+/// Admits to `path` the users that `engine` admits. Changes nothing while `engine` is not there.
 fn admit(path: &Path, engine: &Path) {
     let Some(mut wanted) = Access::of(engine) else { return };
     wanted.mode &= WIDEST;

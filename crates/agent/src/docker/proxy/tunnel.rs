@@ -62,7 +62,7 @@ async fn copy(said: Bytes, from: &UnixStream, to: &UnixStream) {
     if let Err(error) = copy_all(&said, from, to).await {
         tracing::debug!(%error, "one direction of a hijacked connection broke");
     }
-    // Whoever has gone cannot be told.
+    // An end that has gone cannot be told.
     let _ = rustix::net::shutdown(to, Shutdown::Write);
     let _ = rustix::net::shutdown(from, Shutdown::Read);
 }

@@ -100,7 +100,7 @@ mod tests {
     fn what_is_not_asked_for_is_never_sent() {
         let request = Request::post("/").header(EXPECT, "100-continue").body(Body::from("much"));
         let (mut request, sent) = watch(request.unwrap());
-        // Whoever would hear the engine ask for it.
+        // Removes what would hear the engine ask for the body.
         request.extensions_mut().clear();
         let mut context = Context::from_waker(std::task::Waker::noop());
         for _ in 0..2 {

@@ -172,7 +172,7 @@ fn values(right: &Value) -> Vec<&Value> {
     }
 }
 
-/// Nothing where one of them is something else, as a named set is, whose members are not printed.
+/// `None` where one of the values is not a text, or names a set, whose members are not printed.
 fn texts(values: &[&Value]) -> Option<Vec<String>> {
     let text = |value: &&Value| value.as_str().filter(|text| !text.starts_with('@')).map(str::to_owned);
     values.iter().map(text).collect()

@@ -1,4 +1,4 @@
-//! Subnets that are somebody else's, too.
+//! Subnets that are in use elsewhere, too.
 
 use crate::setup::{
     facts::{Engine, Facts, Reach, Route},
@@ -24,7 +24,8 @@ pub(super) fn addresses(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// Networks of the cluster that this host cannot take part in without losing its way to somebody.
+/// Networks of the cluster with addresses that something else has, too: their containers on this host do not reach
+/// that.
 fn clashes(facts: &Facts) -> impl Iterator<Item = Finding> {
     let networks = match &facts.agent {
         Reach::Here(agent) => agent.networks.as_slice(),
@@ -44,7 +45,7 @@ fn clashes(facts: &Facts) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// Who else has a part of `subnet`, in words.
+/// What else uses a part of `subnet`, in words.
 fn owner(facts: &Facts, subnet: &IpNet) -> Option<String> {
     let networks = engine(facts).map(|engine| engine.networks.as_slice()).unwrap_or_default();
     let network = networks.iter().find(|(_, subnets)| subnets.iter().any(|other| overlap(other, subnet)));

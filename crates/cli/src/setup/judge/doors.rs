@@ -1,4 +1,4 @@
-//! Who must be there: the engine, the agent, and the socket on which they meet.
+//! What must be there: the engine, the agent, and the socket on which they meet.
 
 use super::{as_root, install};
 use crate::setup::{

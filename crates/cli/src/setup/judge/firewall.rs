@@ -88,7 +88,7 @@ fn vxlan_obstacles(facts: &Facts, filter: &Filter) -> Vec<Obstacle> {
     peers.iter().flat_map(of_peer).collect()
 }
 
-/// What lets VXLAN through, said to whoever looks after the rules.
+/// How to let VXLAN through, in the tool that manages the rules.
 fn open(facts: &Facts, filter: &Filter, place: &Place) -> Vec<Mend> {
     let port = port(facts);
     let interface = facts.underlay.as_ref().map(|Underlay { interface, .. }| interface.as_str());
@@ -169,7 +169,7 @@ fn forwarding_obstacles(underlay: Option<&Underlay>, filter: &Filter, ipv4: bool
     [out, back, published].iter().flat_map(|packet| filter.obstacles(&hooks, packet)).collect()
 }
 
-/// What lets weft's uplinks through. Who may reach whom there, weft's own rules say.
+/// How to let weft's uplinks through. Which packets may take them is up to weft's own rules.
 fn forward(filter: &Filter, place: &Place) -> Vec<Mend> {
     const USER: &str = "DOCKER-USER";
     // The engine has the kernel look there before anything else that forwards.
@@ -201,7 +201,7 @@ fn forward(filter: &Filter, place: &Place) -> Vec<Mend> {
     }
 }
 
-/// Who looks after rules, and would undo what others add.
+/// The tool that manages the rules, and would undo what others add.
 enum Manager {
     Firewalld,
     Ufw,

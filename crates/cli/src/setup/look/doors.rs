@@ -1,4 +1,4 @@
-//! Who listens on the sockets.
+//! Which programs listen on the sockets.
 
 use super::PLUGIN_SOCKET;
 use crate::{

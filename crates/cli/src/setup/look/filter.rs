@@ -1,4 +1,4 @@
-//! The packet filter's rules, from whoever keeps them.
+//! The packet filter's rules, from the tools that keep them.
 
 use super::program::{self, ProgramError};
 use crate::setup::{

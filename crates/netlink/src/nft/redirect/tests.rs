@@ -47,7 +47,7 @@ fn nft(script: &str) {
     assert!(nft.wait().unwrap().success(), "{script}");
 }
 
-/// Somebody who answers what is asked at `at` with the address it got to.
+/// A server at `at` that answers every question with its own address.
 struct Answering {
     udp: UdpSocket,
     tcp: TcpListener,
@@ -92,7 +92,7 @@ fn answer(socket: &UdpSocket) -> String {
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
-/// Who answers over UDP and over TCP, whoever asks under the address `from`.
+/// Which server answers over UDP and over TCP when a client asks from the address `from`.
 fn who_answers(from: &str) -> [String; 2] {
     let over_udp = answer(&asking(from));
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
@@ -116,7 +116,7 @@ fn it_comes_before_other_translations_until_it_is_dropped() {
             assert_eq!(who_answers("127.0.0.1"), [ours.is_at(), ours.is_at()]);
             assert_eq!(who_answers("127.0.0.12"), [theirs.is_at(), theirs.is_at()]);
             if flags == 0 {
-                // What somebody leaves that was killed stays, and is replaced.
+                // What a killed process leaves stays, and is replaced.
                 std::mem::forget(first);
             } else {
                 drop(first);

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::timeout;
 use weft_store::{Condition, Event, Listing, Revision, StoreError, Txn, Update};
 
-/// What somebody who follows a watch knows.
+/// What a client that follows a watch knows.
 struct View {
     root: String,
     values: BTreeMap<String, Vec<u8>>,
@@ -152,8 +152,8 @@ pub async fn a_watch_of_nothing_sees_the_first_key(bench: Bench) {
     });
 }
 
-/// Random changes, watched from random moments on: in the end, whoever followed knows what a list says, and
-/// revisions never go back.
+/// Random changes, watched from random moments on: in the end every watch knows what a list says, and revisions never
+/// go back.
 pub async fn a_replayed_watch_equals_a_list(bench: Bench) {
     let seed: u64 = rand::random();
     eprintln!("a_replayed_watch_equals_a_list: seed {seed}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use weft_testbed::{Agent, Answer, Engine, Host, Release, StoreServer, World, until};
 
-/// Whose networks are measured.
+/// Whether weft's or Swarm's networks are measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Weft,

@@ -1,4 +1,4 @@
-//! Whatever is sent, there is an answer, and nothing has changed.
+//! Anything that is sent gets an answer, and changes nothing.
 
 use super::{
     Engine, create_endpoint, create_network, endpoint_ref, join, network_ref, pool_id, request_address,

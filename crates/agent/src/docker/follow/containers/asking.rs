@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 use weft_model::EndpointId;
 
-/// The first pauses: a container is being started, and somebody waits to call it by its name.
+/// The first pauses: a container is being started, and others wait to call it by its name.
 const FIRST_PAUSE: Duration = Duration::from_millis(3);
 /// How long the pauses stay short.
 const EAGER: Duration = Duration::from_millis(300);

@@ -20,9 +20,9 @@ impl Containers<'_> {
     /// only if it is in neither, again and again: those of running containers, and those of networks. A
     /// container that is being started, or goes on while the engine restarts, is in one of them all the time.
     ///
-    /// What a container says of it does not count if the engine has given the interface back. Whoever disconnects
-    /// a container writes that down last (moby, `daemon/container_operations.go`): an engine that was killed before,
-    /// and restored the container, shows an endpoint there that it has deleted.
+    /// What a container says of its endpoint does not count if the engine has given the interface back. To disconnect a
+    /// container, the engine writes that down last (moby, `daemon/container_operations.go`): an engine that was killed
+    /// before, and restored the container, shows an endpoint there that it has deleted.
     pub(super) async fn leave_orphans(
         &mut self,
         endpoints: &[EngineEndpoint],

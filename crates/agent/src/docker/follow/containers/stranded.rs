@@ -1,5 +1,5 @@
-//! Containers that do not run, whose network the engine lost and has again: it has another id, and they know the
-//! old one, with which they could never be started.
+//! Containers that do not run, and are on a network that the engine lost and has again: the network has another id, and
+//! the containers know the old one, with which they could never be started.
 
 use super::Containers;
 use crate::docker::Mapped;

@@ -14,7 +14,7 @@ use weft_model::{Network, NetworkId, NetworkName};
 pub(super) struct Scene<'a> {
     /// The networks of the cluster.
     pub(super) cluster: BTreeMap<NetworkId, &'a Network>,
-    /// The networks of the engine, whatever their driver, by the engine's ids.
+    /// The networks of the engine, of all drivers, by the engine's ids.
     pub(super) engine: &'a BTreeMap<NetworkId, engine::Network>,
     /// Those of the engine that cannot be the cluster's.
     pub(super) foreign: &'a [ForeignNetwork],
@@ -168,7 +168,8 @@ impl Planning<'_, '_> {
                 }
                 Step::Map { id, network: other }
             }
-            // Whoever created it was told its id, and that it is there: it is the other from now on.
+            // The client that created it was told its id, and that it is there: it stands for the cluster's from now
+            // on.
             Some((other, cluster)) if removed.is_none() && raced(network, cluster) => {
                 if !self.settled.insert(other) {
                     return self.twice(network);

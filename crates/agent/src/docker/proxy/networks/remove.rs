@@ -40,7 +40,7 @@ impl Proxy {
         let Some(ours) = ours else { return self.pass(request, false).await };
         refuse_if_kept(&ours.view.network)?;
         match self.verbs.remove_network(&ours.name()).await {
-            // Somebody else did.
+            // It is gone already.
             Err(Error { kind: Kind::NotFound, .. }) | Ok(()) => {}
             Err(error) => return Err(error.into()),
         }

@@ -324,7 +324,7 @@ async fn prune_asks_each_side_for_its_own() {
     assert_eq!(host.engine.told(), ["DELETE /v1.50/networks/b3", "DELETE /v1.50/networks/b4"]);
     assert_eq!(host.engine.find("overlay"), None);
     assert!(host.engine.find("used").is_some());
-    // What makes no sense is for the engine to say.
+    // Filters that are not valid are left to the engine.
     let (status, _) = host.raw("POST", "/networks/prune?filters=nonsense", "").await;
     assert_eq!(status, 405, "this one has no such route");
 }

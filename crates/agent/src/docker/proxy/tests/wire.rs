@@ -122,7 +122,7 @@ impl Wire {
     }
 }
 
-/// The value of a header, whatever the case of its name.
+/// The value of a header; the case of its name does not matter.
 pub(super) fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     let mut lines = head.lines().filter_map(|line| line.split_once(": "));
     lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)

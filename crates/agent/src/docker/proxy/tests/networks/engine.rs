@@ -24,7 +24,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) fn add(&self, id: &str, name: &str, driver: &str) {
-        // Whatever engines say of their own networks is not for us to read.
+        // What engines say of their own networks is not for us to read.
         let network = json!({
             "Name": name, "Id": id, "Created": "2026-11-22T16:21:50.824564917+01:00", "Scope": "local",
             "Driver": driver, "EnableIPv6": false, "IPAM": {"Driver": driver, "Options": null, "Config": null},

@@ -1,4 +1,4 @@
-//! Whatever there is, a few rounds settle it, and nothing goes that should stay.
+//! From any state, a few rounds settle everything, and nothing goes that should stay.
 
 use super::*;
 use crate::docker::follow::networks::likeness::{creation, pools_of};
