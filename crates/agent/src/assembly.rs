@@ -24,7 +24,8 @@ use weft_state::{
     error::{Error, Kind},
     journal::{Identity, Journal, JournalError},
     memory::Memory,
-    view::{self, Reflector},
+    reflector::Reflector,
+    view,
 };
 use weft_store::Store;
 

@@ -29,7 +29,7 @@ mod status;
 mod unknown_processes;
 mod verbs;
 
-pub use door::Door;
+pub use door::CoreVerbs;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
@@ -91,7 +91,7 @@ pub struct Core {
     pub(crate) reserved: address_reservations::AddressReservations,
     /// Pools of an engine's networks that stand for others: held as long as the engine has them.
     pub(crate) lent: Mutex<BTreeSet<IpNet>>,
-    pub(crate) joining: joining::Joining,
+    pub(crate) joining: joining::JoinLocks,
     /// Tells the task that runs this agent that it is to leave.
     pub(crate) departures: mpsc::Sender<Departure>,
 }
@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// The cluster as far as it is known, for looking only.
-    pub(crate) fn known(&self) -> networks::Known {
+    pub(crate) fn known(&self) -> networks::KnownCluster {
         self.view.borrow().cluster.clone().unwrap_or_else(|| Arc::new(Cluster::default()))
     }
 }

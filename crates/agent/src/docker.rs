@@ -16,7 +16,7 @@ pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine
 
 use crate::{
     config::DockerConfig,
-    core::{Core, Door},
+    core::{Core, CoreVerbs},
 };
 use follow::{DockerSocket, Follower};
 use proxy::Proxy;
@@ -67,7 +67,7 @@ pub(crate) fn start(
     let shared = answer(core, inherited, (tasks, stop))?;
     let (following, stop) = (TaskTracker::new(), stop.child_token());
     if let Some(path) = &docker.proxy {
-        let verbs = Arc::new(Door::new(Arc::clone(core)));
+        let verbs = Arc::new(CoreVerbs::new(Arc::clone(core)));
         let proxy = Proxy::new(docker.socket.clone(), verbs, Arc::clone(&shared));
         let proxy = proxy::serve(path.clone(), proxy::bind(path, inherited)?, proxy, stop.clone());
         following.spawn(tasks.track_future(proxy));
@@ -85,7 +85,7 @@ fn answer(
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<Arc<Shared>, StartError> {
     let shared = Arc::new(Shared::open(&core.config.data_dir)?);
-    let (verbs, host) = (Arc::new(Door::new(Arc::clone(core))), Arc::clone(&core.host));
+    let (verbs, host) = (Arc::new(CoreVerbs::new(Arc::clone(core))), Arc::clone(&core.host));
     let metrics = Arc::clone(&core.telemetry.metrics);
     let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared), metrics));
     tasks.spawn(door::serve(door::bind(inherited)?, driver, stop.clone()));

@@ -44,7 +44,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Kind::Invalid`](weft_state::error::Kind::Invalid) if `netns` is not one.
-    async fn look_into(&self, netns: &Path) -> Result<Inside, Error>;
+    async fn look_into(&self, netns: &Path) -> Result<NetnsContent, Error>;
 
     /// Whether there is a network namespace at `netns`.
     fn has_netns(&self, netns: &Path) -> bool;
@@ -121,7 +121,7 @@ pub(crate) struct InSandbox {
 
 /// What is in a network namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Inside {
+pub(crate) struct NetnsContent {
     /// The names of its interfaces.
     pub(crate) interfaces: BTreeSet<String>,
     /// Whether it has a way out that is not ours.

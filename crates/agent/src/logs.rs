@@ -14,7 +14,7 @@ const LINES: usize = 1000;
 const LINE: usize = 1000;
 /// How many different warnings and errors are kept: as many as may come in turn, and are not written each time. One
 /// cause can be told of each of a host's containers.
-const TROUBLES: usize = 1000;
+const PROBLEMS: usize = 1000;
 /// How many of them are shown.
 const SHOWN: usize = 32;
 /// How often the same warning is written.
@@ -46,7 +46,7 @@ pub struct Line<'l> {
 
 /// A warning or an error, which may have come more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct LoggedProblem {
     /// When it came first, in the row that it is in now.
     pub first: Timestamp,
     /// When it came last.
@@ -71,19 +71,19 @@ pub enum Verdict {
     Leave,
 }
 
-/// The last lines of the log, and the last troubles among them. Their number is limited.
+/// The last lines of the log, and the last problems among them. Their number is limited.
 #[derive(Debug, Default)]
 pub struct Logs(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<String>,
-    troubles: Vec<Repeated>,
+    problems: Vec<Repeated>,
 }
 
 #[derive(Debug)]
 struct Repeated {
-    trouble: Trouble,
+    problem: LoggedProblem,
     written: Instant,
     unwritten: u64,
 }
@@ -109,13 +109,13 @@ impl Logs {
         self.lock().lines.iter().cloned().collect()
     }
 
-    /// The last troubles, newest first.
-    pub fn troubles(&self) -> Vec<Trouble> {
+    /// The last problems, newest first.
+    pub fn problems(&self) -> Vec<LoggedProblem> {
         let state = self.lock();
-        let mut troubles: Vec<_> = state.troubles.iter().map(|repeated| repeated.trouble.clone()).collect();
-        troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.last));
-        troubles.truncate(SHOWN);
-        troubles
+        let mut problems: Vec<_> = state.problems.iter().map(|repeated| repeated.problem.clone()).collect();
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.last));
+        problems.truncate(SHOWN);
+        problems
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,8 +135,8 @@ impl State {
 
     fn repeated(&mut self, line: &Line<'_>, now: Instant) -> Verdict {
         let text = cut(line.text);
-        if let Some(known) = self.troubles.iter_mut().find(|known| known.trouble.text == text) {
-            let row = &mut known.trouble;
+        if let Some(known) = self.problems.iter_mut().find(|known| known.problem.text == text) {
+            let row = &mut known.problem;
             row.last = line.at;
             row.times += 1;
             if now.duration_since(known.written) < EVERY {
@@ -146,15 +146,15 @@ impl State {
             known.written = now;
             return Verdict::Write { unwritten: std::mem::take(&mut known.unwritten) };
         }
-        if self.troubles.len() == TROUBLES
+        if self.problems.len() == PROBLEMS
             && let Some(oldest) =
-                (0..TROUBLES).min_by_key(|&index| self.troubles.get(index).map(|known| known.trouble.last))
+                (0..PROBLEMS).min_by_key(|&index| self.problems.get(index).map(|known| known.problem.last))
         {
-            self.troubles.swap_remove(oldest);
+            self.problems.swap_remove(oldest);
         }
         let (first, last, severity) = (line.at, line.at, line.severity);
-        let trouble = Trouble { first, last, times: 1, severity, text: text.to_owned() };
-        self.troubles.push(Repeated { trouble, written: now, unwritten: 0 });
+        let problem = LoggedProblem { first, last, times: 1, severity, text: text.to_owned() };
+        self.problems.push(Repeated { problem, written: now, unwritten: 0 });
         Verdict::Write { unwritten: 0 }
     }
 }
@@ -202,9 +202,9 @@ mod tests {
         assert_eq!(note(5, "something else"), first, "what differs is another");
         assert_eq!(note(60, "store out of reach"), Verdict::Write { unwritten: 59 });
         assert_eq!(note(61, "store out of reach"), Verdict::Leave);
-        let troubles = logs.troubles();
-        assert_eq!(troubles.iter().map(|trouble| trouble.times).collect::<Vec<_>>(), [62, 1]);
-        assert_eq!((troubles[0].first.as_second(), troubles[0].last.as_second()), (0, 61));
+        let problems = logs.problems();
+        assert_eq!(problems.iter().map(|problem| problem.times).collect::<Vec<_>>(), [62, 1]);
+        assert_eq!((problems[0].first.as_second(), problems[0].last.as_second()), (0, 61));
         assert_eq!(logs.lines().len(), 3, "what was not written is not kept either");
     }
 
@@ -230,7 +230,7 @@ mod tests {
             assert_eq!(verdict, Verdict::Write { unwritten: 0 });
         }
         assert_eq!(logs.lines(), ["1970-01-01T00:00:01.000Z info  joined"; 2]);
-        assert_eq!(logs.troubles(), []);
+        assert_eq!(logs.problems(), []);
     }
 
     #[test]
@@ -240,10 +240,10 @@ mod tests {
         for second in 0..5000 {
             logs.note(&line(second, Severity::Error, &format!("{second} {long}")), now);
         }
-        let (lines, troubles) = (logs.lines(), logs.troubles());
-        assert_eq!((lines.len(), troubles.len()), (LINES, SHOWN));
-        assert_eq!(logs.lock().troubles.len(), TROUBLES);
+        let (lines, problems) = (logs.lines(), logs.problems());
+        assert_eq!((lines.len(), problems.len()), (LINES, SHOWN));
+        assert_eq!(logs.lock().problems.len(), PROBLEMS);
         assert!(lines.iter().all(|line| line.len() < LINE + 50));
-        assert!(troubles[0].text.starts_with("4999 ") && troubles[SHOWN - 1].text.starts_with("4968 "));
+        assert!(problems[0].text.starts_with("4999 ") && problems[SHOWN - 1].text.starts_with("4968 "));
     }
 }

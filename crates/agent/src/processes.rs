@@ -51,7 +51,7 @@ pub(crate) fn netns_name(id: &ProcessId) -> String {
     format!("{NETNS_PREFIX}{}", id.short())
 }
 
-struct Known {
+struct KnownProcess {
     record: Arc<Record>,
     stage: watch::Sender<Stage>,
 }
@@ -67,7 +67,7 @@ enum Stage {
     Over(Option<i32>),
 }
 
-impl Known {
+impl KnownProcess {
     fn is_over(&self) -> bool {
         matches!(*self.stage.borrow(), Stage::Over(_))
     }
@@ -76,7 +76,7 @@ impl Known {
 /// All processes of this node.
 pub(crate) struct Processes {
     directory: PathBuf,
-    all: Mutex<BTreeMap<ProcessId, Known>>,
+    all: Mutex<BTreeMap<ProcessId, KnownProcess>>,
     /// The exit statuses of the processes forgotten last, for a client that asks too late: a process may end, and be
     /// forgotten, before the client that started it asks.
     forgotten: Mutex<VecDeque<(ProcessId, Option<i32>)>>,
@@ -94,7 +94,7 @@ impl Processes {
         let directory = data_dir.join(data_dir::PROCESSES);
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
         let known = |record: Record| {
-            (record.id, Known { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 })
+            (record.id, KnownProcess { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 })
         };
         let all = file::read_all(&directory)?.into_iter().map(|(_, record)| known(record)).collect();
         Ok(Self { directory, all: Mutex::new(all), forgotten: Mutex::default() })
@@ -157,7 +157,7 @@ impl Processes {
             .map_err(JournalError::new("cannot write", &path))
             .map_err(|error| Error::internal("the process was not started", error))?;
         let record = Arc::new(record);
-        let known = Known { record: Arc::clone(&record), stage: watch::channel(Stage::Starting).0 };
+        let known = KnownProcess { record: Arc::clone(&record), stage: watch::channel(Stage::Starting).0 };
         all.insert(record.id, known);
         Ok(record)
     }
@@ -274,7 +274,7 @@ impl Processes {
         self.directory.join(format!("{id}.json"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProcessId, Known>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProcessId, KnownProcess>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

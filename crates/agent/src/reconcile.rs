@@ -26,7 +26,7 @@ use mtu::{Mtus, OwnMtu};
 use names::Names;
 use publications::Publications;
 use resolvers::Resolvers;
-use rounds::{Outcome, Request, Trouble};
+use rounds::{Obstacle, Outcome, Request};
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -309,8 +309,8 @@ impl Reconciler {
         let missing =
             if report.skipped > 0 { plan.steps.iter().collect() } else { failed.collect::<Vec<_>>() };
         let uncleared = Some(missing.into_iter().filter_map(cleared_by).collect());
-        let failures = report.failures.iter().map(Trouble::from).collect();
-        let problems = plan.problems.iter().map(Trouble::from).collect();
+        let failures = report.failures.iter().map(Obstacle::from).collect();
+        let problems = plan.problems.iter().map(Obstacle::from).collect();
         Outcome { steps: report.done, failures, problems, uncleared }
     }
 

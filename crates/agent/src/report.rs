@@ -5,5 +5,5 @@ mod status;
 mod view;
 
 pub use drift::{Drift, KernelStatus, NetworkStatus};
-pub use status::{Answered, Counts, Down, EngineStatus, Fenced, Inside, Round, Status, StoreStatus};
+pub use status::{Answered, Counts, DebugInfo, Down, EngineStatus, Fenced, Round, Status, StoreStatus};
 pub use view::{EndpointView, NetworkView, NodeView};

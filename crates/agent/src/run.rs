@@ -4,7 +4,7 @@ use crate::{
     api::{self, BindError},
     assembly::{Agent, Deps, Ending, StartError},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
-    core::{Core, Departure, Door, Kind},
+    core::{Core, CoreVerbs, Departure, Kind},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     leave::last_traces,
@@ -144,7 +144,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     })?;
     only.note_data_dir(&config.data_dir);
     let core = Arc::clone(&agent.core);
-    let door = Arc::new(Door::new(Arc::clone(&core)));
+    let door = Arc::new(CoreVerbs::new(Arc::clone(&core)));
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }

@@ -8,7 +8,7 @@ mod process;
 mod status;
 
 pub use endpoint::{Attach, Endpoint};
-pub use inside::{Inside, Key};
+pub use inside::{DebugInfo, Key};
 pub use leave::{Leave, Left};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};

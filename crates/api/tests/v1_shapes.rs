@@ -127,7 +127,7 @@ fn what_a_bug_report_needs() {
         "settings": "vxlan_port: 4789", "log": ["joined"], "keys": [{"key": "weft/v1/epoch", "bytes": 12}],
         "keys_error": "refused"
     });
-    assert_eq!(through::<v1::Inside>(&json), json);
+    assert_eq!(through::<v1::DebugInfo>(&json), json);
 }
 
 #[test]

@@ -5,10 +5,10 @@ use weft_model::{Link, NetworkId};
 
 /// A client's own names for others, on each of its networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Links(Vec<Known>);
+pub struct Links(Vec<NamedTarget>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct NamedTarget {
     network: NetworkId,
     alias: Box<[u8]>,
     target: Box<[u8]>,
@@ -19,7 +19,11 @@ impl Links {
     pub fn new<'l>(links: impl IntoIterator<Item = (NetworkId, &'l Link)>) -> Self {
         let wire = |name: &str| encode(&name.to_ascii_lowercase()).map(Vec::into_boxed_slice);
         let known = |(network, link): (_, &Link)| {
-            Some(Known { network, alias: wire(link.alias.as_str())?, target: wire(link.target.as_str())? })
+            Some(NamedTarget {
+                network,
+                alias: wire(link.alias.as_str())?,
+                target: wire(link.target.as_str())?,
+            })
         };
         Self(links.into_iter().filter_map(known).collect())
     }
@@ -30,8 +34,9 @@ impl Links {
         (id, network): (NetworkId, &'n NetworkNames),
         key: &[u8],
     ) -> Option<&'n [std::net::IpAddr]> {
-        let is_meant =
-            |link: &&Known| link.network == id && (*link.alias == *key || *link.alias == *network.bare(key));
+        let is_meant = |link: &&NamedTarget| {
+            link.network == id && (*link.alias == *key || *link.alias == *network.bare(key))
+        };
         // Of several that are called so, the first that is there.
         self.0.iter().filter(is_meant).find_map(|link| network.addresses_of(&link.target))
     }

@@ -151,7 +151,7 @@ mod tests {
     fn only_the_latest_are_kept() {
         let long: Vec<u32> = (0..1000).collect();
         let read =
-            Lineage::from_json(format!("{{\"created\":1000,\"states\":{long:?}}}").as_bytes()).unwrap();
+            Lineage::from_json(format!("{{\"created\":1000,\"lineage\":{long:?}}}").as_bytes()).unwrap();
         assert_eq!(read, after(0..1000));
         assert!(read.to_json().len() < 1000);
     }

@@ -10,4 +10,5 @@ pub mod fingerprint;
 pub mod journal;
 pub mod loss;
 pub mod memory;
+pub mod reflector;
 pub mod view;

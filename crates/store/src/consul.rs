@@ -20,7 +20,7 @@ use client::{Client, encode};
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tree::Tree;
-use txn::{Failure, Plan};
+use txn::{Failure, TxnPlan};
 use wire::{CreatedSession, NewSession, TxnAnswer};
 
 /// Where a Consul is and how to speak to it.
@@ -114,7 +114,7 @@ impl Store for ConsulStore {
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
         const DOING: &str = "commit";
         limits::check_txn(&txn).map_err(|reason| self.refused(DOING, reason))?;
-        let plan = Plan::new(&txn.ops);
+        let plan = TxnPlan::new(&txn.ops);
         if plan.ops.is_empty() {
             return Ok(());
         }

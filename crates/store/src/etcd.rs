@@ -19,7 +19,7 @@ use client::{Client, Failure, Kind};
 use futures::stream::BoxStream;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
-use txn::Known;
+use txn::FailedOn;
 use wire::{
     Bytes, Int, KeyValue, LeaseResponse, MarkRequest, RangeRequest, RangeResponse, Streamed, TxnResponse,
     end_of, start_of,
@@ -183,7 +183,7 @@ impl Store for EtcdStore {
         if !foreign.is_empty() {
             return Err(CommitError::Conflict { keys: foreign });
         }
-        let mut known = Known::new();
+        let mut known = FailedOn::new();
         for _ in 0..MAX_GUESSES {
             let request = txn::request(&txn.ops, &known);
             let answer = self.client.ask((Kind::Write, DOING), "/v3/kv/txn", &request).await;

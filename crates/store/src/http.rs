@@ -97,7 +97,7 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum CallError {
     /// No server could be connected to: for certain, nothing was done.
     NotSent(Box<dyn Error + Send + Sync>),
     /// The question was sent, or may have been.
@@ -146,7 +146,7 @@ impl Http {
     }
 
     /// Asks one server after the other until one is there, and takes in its whole answer.
-    pub(crate) async fn ask(&self, question: &Question<'_>, patience: Patience) -> Result<Answer, Trouble> {
+    pub(crate) async fn ask(&self, question: &Question<'_>, patience: Patience) -> Result<Answer, CallError> {
         let end = Instant::now() + patience.whole;
         let answer = self.open(question, patience).await?;
         answer.take_in(Patience { whole: end.saturating_duration_since(Instant::now()), ..patience }).await
@@ -157,10 +157,10 @@ impl Http {
         &self,
         question: &Question<'_>,
         patience: Patience,
-    ) -> Result<Arriving, Trouble> {
+    ) -> Result<Arriving, CallError> {
         let (began, first) = (Instant::now(), self.current.load(Ordering::Relaxed));
         let deadline = began + patience.head;
-        let mut trouble = Trouble::Malformed("no server is given".into());
+        let mut trouble = CallError::Malformed("no server is given".into());
         for turn in 0..self.bases.len() {
             let index = (first + turn) % self.bases.len();
             // Before the client is taken: what is given up from now on was given up under this request.
@@ -168,7 +168,7 @@ impl Http {
             let request = self.request(&self.bases[index], question)?;
             let sent = tokio::select! {
                 sent = timeout_at(deadline, request.send()) => sent,
-                () = fate.given_up() => return Err(Trouble::NoAnswer(Unreached::moved().into())),
+                () = fate.given_up() => return Err(CallError::NoAnswer(Unreached::moved().into())),
             };
             trouble = match sent {
                 Ok(Ok(response)) => {
@@ -178,7 +178,7 @@ impl Http {
                     }
                     return Ok(Arriving { response, servers: Arc::clone(&self.servers), fate });
                 }
-                Ok(Err(error)) if error.is_connect() => Trouble::NotSent(self.unreached(&error)),
+                Ok(Err(error)) if error.is_connect() => CallError::NotSent(self.unreached(&error)),
                 Ok(Err(error)) => return self.unanswered(index, self.unreached(&error)),
                 Err(_) => {
                     let silent = Unreached::silent(began.elapsed(), &self.servers);
@@ -194,13 +194,13 @@ impl Http {
     }
 
     /// The question may have been heard, so it is not put to another server; the next one is.
-    fn unanswered(&self, index: usize, why: Box<dyn Error + Send + Sync>) -> Result<Arriving, Trouble> {
+    fn unanswered(&self, index: usize, why: Box<dyn Error + Send + Sync>) -> Result<Arriving, CallError> {
         self.current.store((index + 1) % self.bases.len(), Ordering::Relaxed);
-        Err(Trouble::NoAnswer(why))
+        Err(CallError::NoAnswer(why))
     }
 
-    fn request(&self, base: &Url, question: &Question<'_>) -> Result<RequestBuilder, Trouble> {
-        let url = base.join(question.path).map_err(|error| Trouble::Malformed(error.to_string()))?;
+    fn request(&self, base: &Url, question: &Question<'_>) -> Result<RequestBuilder, CallError> {
+        let url = base.join(question.path).map_err(|error| CallError::Malformed(error.to_string()))?;
         let request = self.client().request(question.method.clone(), url);
         Ok(request.headers(question.headers.clone()).body(question.body.clone()))
     }
@@ -270,7 +270,7 @@ impl Arriving {
     }
 
     /// Takes all of it in.
-    pub(crate) async fn take_in(self, patience: Patience) -> Result<Answer, Trouble> {
+    pub(crate) async fn take_in(self, patience: Patience) -> Result<Answer, CallError> {
         let (status, mut body) = (self.status(), Vec::new());
         let keep = |piece: &[u8]| {
             body.extend_from_slice(piece);
@@ -285,7 +285,7 @@ impl Arriving {
         self,
         patience: Patience,
         mut each: impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CallError> {
         let servers = Arc::clone(&self.servers);
         let pieces = self.pieces();
         futures::pin_mut!(pieces);
@@ -293,14 +293,14 @@ impl Arriving {
         let end = began + patience.whole;
         loop {
             let piece = timeout_at(end.min(Instant::now() + patience.silence), pieces.next()).await;
-            let silent = |_| Trouble::NoAnswer(Unreached::silent(began.elapsed(), &servers).into());
+            let silent = |_| CallError::NoAnswer(Unreached::silent(began.elapsed(), &servers).into());
             let Some(piece) = piece.map_err(silent)? else { return Ok(()) };
-            let piece = piece.map_err(Trouble::NoAnswer)?;
+            let piece = piece.map_err(CallError::NoAnswer)?;
             length += piece.as_ref().len();
             if length > MAX_ANSWER {
-                return Err(Trouble::Malformed(format!("it is larger than {MAX_ANSWER} bytes")));
+                return Err(CallError::Malformed(format!("it is larger than {MAX_ANSWER} bytes")));
             }
-            each(piece.as_ref()).map_err(Trouble::Malformed)?;
+            each(piece.as_ref()).map_err(CallError::Malformed)?;
         }
     }
 }

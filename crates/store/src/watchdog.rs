@@ -42,19 +42,19 @@ pub(crate) struct Watchdog<S> {
 
 struct Inner<S> {
     store: S,
-    known: Mutex<Known>,
+    known: Mutex<LastViewed>,
 }
 
 /// What is known of the keys that were viewed last.
 #[derive(Default)]
-struct Known {
+struct LastViewed {
     /// How many there were.
     keys: usize,
     /// The one that changed last, unless it is bound to a session.
     newest: Option<Entry>,
 }
 
-impl Known {
+impl LastViewed {
     fn begin(&mut self, listing: &Listing) {
         let lasting = listing.entries.iter().filter(|entry| entry.session.is_none());
         self.keys = listing.entries.len();
@@ -82,7 +82,7 @@ impl Known {
 }
 
 impl<S: Store> Inner<S> {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, LastViewed> {
         // Each change of it is whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ use weft_state::{
 use weft_store::{CommitError, Condition, Txn};
 
 /// An endpoint that is to join a network.
-pub(super) struct Joining<'a> {
+pub(super) struct NewEndpoint<'a> {
     pub(super) id: EndpointId,
     pub(super) name: &'a EndpointName,
     pub(super) container: Option<String>,
@@ -42,13 +42,13 @@ impl Core {
     pub(super) async fn claim(
         &self,
         network_id: NetworkId,
-        joining: &Joining<'_>,
+        new: &NewEndpoint<'_>,
     ) -> Result<(Network, Endpoint), Error> {
         let mut lost = Lost::default();
         let mut attempts = self.attempts();
         loop {
             self.cluster_with_me().await?;
-            let decided = self.decide(|cluster| self.claiming(cluster, network_id, joining, &lost)).await;
+            let decided = self.decide(|cluster| self.claiming(cluster, network_id, new, &lost)).await;
             let (cluster, chosen) = match decided {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
@@ -76,45 +76,45 @@ impl Core {
         &self,
         cluster: &Cluster,
         network_id: NetworkId,
-        joining: &Joining<'_>,
+        new: &NewEndpoint<'_>,
         lost: &Lost,
     ) -> Result<Claiming<'_>, Error> {
-        let (network, held) = self.choose(cluster, network_id, joining.options, lost)?;
-        let endpoint = self.endpoint(joining, &held.addresses);
+        let (network, held) = self.choose(cluster, network_id, new.options, lost)?;
+        let endpoint = self.endpoint(new, &held.addresses);
         macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
-        let txn = self.joining(cluster, network_id, network, (joining, &endpoint), &held)?;
+        let txn = self.new(cluster, network_id, network, (new, &endpoint), &held)?;
         Ok(Claiming { network: network.clone(), endpoint, held, txn })
     }
 
-    fn endpoint(&self, joining: &Joining<'_>, addresses: &[ClaimKey]) -> Endpoint {
+    fn endpoint(&self, new: &NewEndpoint<'_>, addresses: &[ClaimKey]) -> Endpoint {
         let ipv4 = addresses.iter().find_map(|(_, a)| if let IpAddr::V4(a) = a { Some(*a) } else { None });
         let ipv6 = addresses.iter().find_map(|(_, a)| if let IpAddr::V6(a) = a { Some(*a) } else { None });
         let first = ipv4.map(IpAddr::V4).or(ipv6.map(IpAddr::V6));
         let derived = first.map_or_else(|| MacAddr::for_ip(IpAddr::from([0, 0, 0, 0])), MacAddr::for_ip);
         Endpoint {
-            name: joining.name.clone(),
-            aliases: joining.options.aliases.clone(),
+            name: new.name.clone(),
+            aliases: new.options.aliases.clone(),
             ipv4,
             ipv6,
-            mac: joining.options.mac.unwrap_or(derived),
+            mac: new.options.mac.unwrap_or(derived),
             node: self.config.node_name.clone(),
-            container: joining.container.clone(),
-            created: joining.created,
+            container: new.container.clone(),
+            created: new.created,
             extra: Extra::new(),
         }
     }
 
-    fn joining(
+    fn new(
         &self,
         cluster: &Cluster,
         network_id: NetworkId,
         network: &Stored<Network>,
-        (joining, endpoint): (&Joining<'_>, &Endpoint),
+        (new, endpoint): (&NewEndpoint<'_>, &Endpoint),
         held: &Held<'_>,
     ) -> Result<Txn, Error> {
-        let claim = self.own_claim(joining.id);
-        let key = self.path(&Key::Endpoint(network_id, joining.id));
-        let mut txn = self.while_member(cluster, network_id, network, joining.id)?.put(
+        let claim = self.own_claim(new.id);
+        let key = self.path(&Key::Endpoint(network_id, new.id));
+        let mut txn = self.while_member(cluster, network_id, network, new.id)?.put(
             key,
             endpoint.to_json(),
             Condition::Absent,
@@ -122,7 +122,7 @@ impl Core {
         for (pool, address) in &held.addresses {
             txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
             // What was asked for is out of order: the others go on where they were.
-            if held.in_order && !joining.options.addresses().any(|asked| asked == *address) {
+            if held.in_order && !new.options.addresses().any(|asked| asked == *address) {
                 let cursor = Cursor { last: *address, extra: Extra::new() };
                 txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
             }

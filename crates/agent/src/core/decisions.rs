@@ -4,7 +4,7 @@
 //! refused, nobody would. So before anything is refused that the view could be wrong about, it is brought up to
 //! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
 
-use super::{Core, Error, Kind, networks::Known};
+use super::{Core, Error, Kind, networks::KnownCluster};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use weft_state::{cluster::Cluster, view::View};
@@ -22,7 +22,7 @@ impl Core {
     pub(super) async fn decide<T>(
         &self,
         decision: impl Fn(&Cluster) -> Result<T, Error>,
-    ) -> Result<(Known, T), Error> {
+    ) -> Result<(KnownCluster, T), Error> {
         let cluster = self.cluster().await?;
         let refusal = match decision(&cluster) {
             Ok(decided) => return Ok((cluster, decided)),

@@ -4,7 +4,7 @@ use super::{
     Attach, Core, CreateNetwork, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions, Joined, Leave, Names,
     Process, PruneFilter, Run, Verbs,
 };
-use crate::report::{EndpointView, Inside, NetworkView, NodeView, Status};
+use crate::report::{DebugInfo, EndpointView, NetworkView, NodeView, Status};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{future::Future, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -16,9 +16,9 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
 /// that.
-pub struct Door(Arc<Core>);
+pub struct CoreVerbs(Arc<Core>);
 
-impl Door {
+impl CoreVerbs {
     /// A door to `core`.
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self(core)
@@ -35,7 +35,7 @@ impl Door {
 }
 
 #[async_trait]
-impl Verbs for Door {
+impl Verbs for CoreVerbs {
     async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
         self.to_the_end(|core| async move { core.create(request).await }).await
     }
@@ -146,7 +146,7 @@ impl Verbs for Door {
         self.0.describe()
     }
 
-    async fn inside(&self) -> Inside {
+    async fn inside(&self) -> DebugInfo {
         self.0.inside().await
     }
 
@@ -156,7 +156,7 @@ impl Verbs for Door {
 }
 
 #[async_trait]
-impl EngineVerbs for Door {
+impl EngineVerbs for CoreVerbs {
     async fn engine_started(&self) {
         let untaken = self.0.forget_untaken();
         let given_back = self.to_the_end(|core| async move { core.release_all(untaken).await });

@@ -4,7 +4,7 @@
 //! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
 //! `housekeeping`: the journal says what should be.
 
-use super::{Attach, Core, Error, JoinOptions, Kind, claims::Joining, networks::find};
+use super::{Attach, Core, Error, JoinOptions, Kind, claims::NewEndpoint, networks::find};
 use crate::report::EndpointView;
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -67,8 +67,8 @@ impl Core {
         let _in_the_making = self.pending.make(id);
         let container = holder.process.map(|process| process.to_string());
         let created = self.next_in(&holder.netns);
-        let joining = Joining { id, name, container, created, options };
-        let (network, endpoint) = self.claim(network_id, &joining).await?;
+        let new = NewEndpoint { id, name, container, created, options };
+        let (network, endpoint) = self.claim(network_id, &new).await?;
         let local = LocalEndpoint {
             network_id,
             default_route: !network.internal && !inside.has_default_route,

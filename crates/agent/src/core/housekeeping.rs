@@ -3,7 +3,8 @@
 //! anyway.
 
 use super::{
-    Core, Error, Kind, claims::is_leftover, networks::Known, pending::ClaimKey, precedence, removed::WHY,
+    Core, Error, Kind, claims::is_leftover, networks::KnownCluster, pending::ClaimKey, precedence,
+    removed::WHY,
 };
 use ipnet::IpNet;
 use std::{
@@ -114,7 +115,7 @@ impl Core {
         watched.without_netns = gone;
     }
 
-    async fn release_leftovers(&self, known: &Known) {
+    async fn release_leftovers(&self, known: &KnownCluster) {
         for id in self.leftovers_here(known) {
             let released = self.release(id).await;
             if released.is_ok() {
@@ -155,7 +156,7 @@ impl Core {
     }
 
     /// What the journal has and the store lost: claimed again, or cut off if another endpoint has it by now.
-    async fn claim_again(&self, known: &Known) {
+    async fn claim_again(&self, known: &KnownCluster) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         let mut undecided = false;
         for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
@@ -186,7 +187,7 @@ impl Core {
     }
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
-    async fn let_go_of_pools(&self, known: &Known, watched: &mut Watched) {
+    async fn let_go_of_pools(&self, known: &KnownCluster, watched: &mut Watched) {
         let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let own = self.reserved_by(known, &self.config.node_name).map(|(pool, _)| pool);
         let own: Vec<IpNet> = own.filter(|pool| !lent.contains(pool)).collect();
@@ -292,7 +293,7 @@ impl Core {
     }
 
     /// Finishes removals that stopped half-way because their node died.
-    async fn finish_removals(&self, known: &Known, watched: &mut Watched) {
+    async fn finish_removals(&self, known: &KnownCluster, watched: &mut Watched) {
         watched.removing.retain(|id, _| known.networks.get(id).is_some_and(|network| network.removing));
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
             let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
@@ -305,7 +306,7 @@ impl Core {
     }
 
     /// Writes down since when nodes are down, and gives up those that have been for too long.
-    async fn mark_down(&self, known: &Known, watched: &mut Watched) {
+    async fn mark_down(&self, known: &KnownCluster, watched: &mut Watched) {
         watched.down.retain(|name, _| known.nodes.contains_key(name) && !known.is_up(name));
         for (name, node) in known.nodes.iter().filter(|(name, _)| !known.is_up(name)) {
             let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);

@@ -1,7 +1,7 @@
 //! What a bug report needs besides the status.
 
 use super::Core;
-use crate::{config::AgentConfig, report::Inside};
+use crate::{config::AgentConfig, report::DebugInfo};
 use std::time::Duration;
 use tokio::time::timeout;
 use weft_state::error::chain;
@@ -12,12 +12,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Core {
     /// What the agent was told, what it logged, and what is in the store, with its secrets left out.
-    pub(crate) async fn inside(&self) -> Inside {
+    pub(crate) async fn inside(&self) -> DebugInfo {
         let secrets = secrets(&self.config);
         let clean = |text: String| secrets.iter().fold(text, |text, secret| secret.hide_in(&text));
         let log = self.telemetry.logs.lines().into_iter().map(clean).collect();
         let settings = clean(format!("{:#?}", self.config));
-        Inside { settings, log, keys: self.keys().await.map_err(clean) }
+        DebugInfo { settings, log, keys: self.keys().await.map_err(clean) }
     }
 
     /// The keys in the store, with the sizes of their values in bytes.

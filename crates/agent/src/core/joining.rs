@@ -18,11 +18,11 @@ enum Matter {
 
 /// The locks of what is being joined to something.
 #[derive(Default)]
-pub(crate) struct Joining {
+pub(crate) struct JoinLocks {
     locks: Mutex<HashMap<Matter, Arc<AsyncMutex<()>>>>,
 }
 
-impl Joining {
+impl JoinLocks {
     /// Waits until nobody else joins `netns` to a network, or an endpoint called `name` to `network`.
     pub(super) async fn lock(
         &self,

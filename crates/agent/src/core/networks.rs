@@ -326,4 +326,4 @@ fn in_use(name: &NetworkName, id: NetworkId, who: &str) -> Error {
 }
 
 /// Kept by a caller that asks for one cluster several times.
-pub(super) type Known = Arc<Cluster>;
+pub(super) type KnownCluster = Arc<Cluster>;

@@ -1,6 +1,6 @@
 //! Waiting: for the view, for another try. Never for ever.
 
-use super::{Core, Error, Kind, networks::Known};
+use super::{Core, Error, Kind, networks::KnownCluster};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use weft_state::{
@@ -26,7 +26,7 @@ impl Core {
     ///
     /// # Errors
     /// [`Kind::Unavailable`], saying why and since when, if the store does not come back soon.
-    pub(super) async fn cluster(&self) -> Result<Known, Error> {
+    pub(super) async fn cluster(&self) -> Result<KnownCluster, Error> {
         let mut view = self.view.clone();
         let good = |view: &View| view.error.is_none() && view.cluster.is_some();
         let patience = if self.reads_for_the_first_time() { READING_PATIENCE } else { STORE_PATIENCE };
@@ -62,7 +62,7 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::cluster`]. That this node is in is for the transaction to check.
-    pub(super) async fn cluster_with_me(&self) -> Result<Known, Error> {
+    pub(super) async fn cluster_with_me(&self) -> Result<KnownCluster, Error> {
         let known = self.cluster().await?;
         if self.registration(&known).is_some() {
             return Ok(known);
@@ -109,7 +109,7 @@ impl Attempts<'_> {
     ///
     /// # Errors
     /// If it has been long enough, or the agent is stopping: the view stays as it is then, and so does the race.
-    pub(super) async fn again(&mut self, seen: &Known) -> Result<(), Error> {
+    pub(super) async fn again(&mut self, seen: &KnownCluster) -> Result<(), Error> {
         let mut view = self.core.view.clone();
         let newer = |view: &View| view.cluster.as_ref().is_some_and(|c| c.revision != seen.revision);
         if let Ok(Err(_)) = timeout(CATCHING_UP, view.wait_for(newer)).await {

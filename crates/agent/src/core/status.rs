@@ -84,7 +84,7 @@ impl Core {
             engine,
             kernel,
             fenced,
-            errors: self.telemetry.logs.troubles(),
+            errors: self.telemetry.logs.problems(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The one way in.
 
 use super::{Attach, CreateNetwork, Error, JoinOptions, Leave, Process, Run};
-use crate::report::{EndpointView, Inside, NetworkView, NodeView, Status};
+use crate::report::{DebugInfo, EndpointView, NetworkView, NodeView, Status};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -109,7 +109,7 @@ pub trait Verbs: Send + Sync + 'static {
     async fn examine(&self) -> Status;
 
     /// What a bug report needs besides.
-    async fn inside(&self) -> Inside;
+    async fn inside(&self) -> DebugInfo;
 
     /// What the next round would change on this host, a step a line. Normally nothing.
     async fn plan(&self) -> Result<Vec<String>, Error>;

@@ -1,6 +1,6 @@
 //! This host as it is.
 
-use super::{Host, InSandbox, Inside, containers, sandbox};
+use super::{Host, InSandbox, NetnsContent, containers, sandbox};
 use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -98,15 +98,15 @@ impl Host for LinuxHost {
         Ok(found.mtu)
     }
 
-    async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
+    async fn look_into(&self, netns: &Path) -> Result<NetnsContent, Error> {
         if is_own(netns).map_err(|error| of_netns(&error))? {
             let message = format!("{} is this host's own network, not a container's", netns.display());
             return Err(Error::invalid(message));
         }
-        let look = || -> Result<Inside, NetlinkError> {
+        let look = || -> Result<NetnsContent, NetlinkError> {
             let mut socket = Socket::open()?;
             let foreign_default = |route: &Route| route.to.prefix_len() == 0 && route.protocol != PROTOCOL;
-            Ok(Inside {
+            Ok(NetnsContent {
                 interfaces: socket.links()?.into_iter().map(|link| link.name).collect(),
                 has_default_route: socket.routes(None)?.iter().any(foreign_default),
             })

@@ -42,9 +42,9 @@ pub(super) struct Outcome {
     /// Steps taken.
     pub(super) steps: usize,
     /// Steps that failed.
-    pub(super) failures: Vec<Trouble>,
+    pub(super) failures: Vec<Obstacle>,
     /// What stands in the way.
-    pub(super) problems: Vec<Trouble>,
+    pub(super) problems: Vec<Obstacle>,
     /// The segments in which something may be left that should be gone; absent if nobody looked.
     pub(super) uncleared: Option<BTreeSet<Vni>>,
 }
@@ -52,18 +52,18 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Nothing could be done at all.
     pub(super) fn failed(why: String) -> Self {
-        Self { failures: vec![Trouble { netns: None, link: None, why }], ..Self::default() }
+        Self { failures: vec![Obstacle { netns: None, link: None, why }], ..Self::default() }
     }
 
     /// Whether the packet filter is as it should be.
     pub(super) fn has_filter(&self) -> bool {
-        self.failures.iter().all(|trouble| trouble.netns.is_some())
+        self.failures.iter().all(|obstacle| obstacle.netns.is_some())
     }
 }
 
 /// Why something is not as it should be.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct Obstacle {
     /// The namespace it is in; everywhere if absent.
     pub(super) netns: Option<Netns>,
     /// The link it is about, if it is about one.
@@ -71,7 +71,7 @@ pub(super) struct Trouble {
     pub(super) why: String,
 }
 
-impl From<&Failure> for Trouble {
+impl From<&Failure> for Obstacle {
     fn from(failure: &Failure) -> Self {
         let step = &failure.step;
         // Without the packet filter nothing is as it should be.
@@ -84,14 +84,14 @@ impl From<&Failure> for Trouble {
     }
 }
 
-impl From<&Problem> for Trouble {
+impl From<&Problem> for Obstacle {
     fn from(Problem { netns, link, message }: &Problem) -> Self {
         let link = link.as_ref().map(ToString::to_string);
         Self { netns: Some(netns.clone()), link, why: message.clone() }
     }
 }
 
-impl Trouble {
+impl Obstacle {
     fn concerns(&self, local: &LocalEndpoint) -> bool {
         match &self.netns {
             None => true,
@@ -138,12 +138,12 @@ impl Report {
     pub(crate) fn failure_of(&self, id: &EndpointId) -> Option<&str> {
         let local = self.endpoints.get(id)?;
         let mut troubles = self.outcome.failures.iter().chain(&self.outcome.problems);
-        troubles.find(|trouble| trouble.concerns(local)).map(|trouble| trouble.why.as_str())
+        troubles.find(|obstacle| obstacle.concerns(local)).map(|obstacle| obstacle.why.as_str())
     }
 
     /// What somebody should look at.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
-        let problems = self.outcome.problems.iter().map(|trouble| &trouble.why);
+        let problems = self.outcome.problems.iter().map(|obstacle| &obstacle.why);
         self.failures().chain(problems).chain(self.unresolved.iter().map(|(_, why)| why))
     }
 
@@ -154,7 +154,7 @@ impl Report {
 
     /// The steps that failed, and why.
     pub(crate) fn failures(&self) -> impl Iterator<Item = &String> {
-        self.outcome.failures.iter().map(|trouble| &trouble.why)
+        self.outcome.failures.iter().map(|obstacle| &obstacle.why)
     }
 }
 

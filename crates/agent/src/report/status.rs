@@ -1,7 +1,7 @@
 //! How a node is.
 
 use super::KernelStatus;
-use crate::logs::Trouble;
+use crate::logs::LoggedProblem;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 use weft_model::{ClusterId, EndpointId, EndpointName, NetworkName, NodeId, NodeName};
@@ -50,7 +50,7 @@ pub struct Status {
     /// What works, and is good to know, one sentence each.
     pub notes: Vec<String>,
     /// The last warnings and errors in the log, newest first: those that are over, too.
-    pub errors: Vec<Trouble>,
+    pub errors: Vec<LoggedProblem>,
 }
 
 /// How much there is of what.
@@ -170,7 +170,7 @@ pub struct Round {
 
 /// What a bug report needs besides, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inside {
+pub struct DebugInfo {
     /// What the agent was told at its start, for people.
     pub settings: String,
     /// The last lines of its log, oldest first.

@@ -2,7 +2,7 @@
 
 use crate::{
     core::Error,
-    host::{Host, InSandbox, Inside},
+    host::{Host, InSandbox, NetnsContent},
     underlay::Underlay,
 };
 use async_trait::async_trait;
@@ -77,14 +77,14 @@ impl Host for FakeHost {
         Ok(self.underlay.borrow().mtu.unwrap_or(1500))
     }
 
-    async fn look_into(&self, netns: &Path) -> Result<Inside, Error> {
+    async fn look_into(&self, netns: &Path) -> Result<NetnsContent, Error> {
         let place = Netns::Container(netns.to_owned());
         let names = |kernel: &mut Observed| {
             kernel.namespaces.get(&place).map(|n| n.links.keys().map(ToString::to_string).collect())
         };
         let not_one = || Error::invalid(format!("{} is not a network namespace", netns.display()));
         let interfaces = self.kernel.kernel(names).ok_or_else(not_one)?;
-        Ok(Inside { interfaces, has_default_route: false })
+        Ok(NetnsContent { interfaces, has_default_route: false })
     }
 
     fn has_netns(&self, netns: &Path) -> bool {

@@ -13,7 +13,7 @@ use weft_agent::{
         Attach, CreateNetwork, Error, JoinOptions, Kind, Leave, Process, ProcessState, PruneFilter, Run,
         Verbs,
     },
-    report::{Counts, EndpointView, Inside, NetworkView, NodeView, Status, StoreStatus},
+    report::{Counts, DebugInfo, EndpointView, NetworkView, NodeView, Status, StoreStatus},
 };
 use weft_model::{
     Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
@@ -328,8 +328,8 @@ impl Verbs for Fake {
         self.status()
     }
 
-    async fn inside(&self) -> Inside {
-        Inside { settings: String::new(), log: Vec::new(), keys: Err("no store".to_owned()) }
+    async fn inside(&self) -> DebugInfo {
+        DebugInfo { settings: String::new(), log: Vec::new(), keys: Err("no store".to_owned()) }
     }
 
     async fn plan(&self) -> Result<Vec<String>, Error> {

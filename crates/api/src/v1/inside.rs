@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The answer to `GET /weft/v1/debug`. The agent's secrets are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inside {
+pub struct DebugInfo {
     /// What the agent was told at its start, for people.
     pub settings: String,
     /// The last lines of its log, oldest first.

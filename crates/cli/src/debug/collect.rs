@@ -75,11 +75,11 @@ async fn limited<T>(asking: impl Future<Output = Result<T, String>>) -> Result<T
 }
 
 /// What only the agent knows.
-fn inside(inside: Result<v1::Inside, String>) -> [Part; 3] {
-    let of = |take: fn(&v1::Inside) -> Result<String, String>| {
+fn inside(inside: Result<v1::DebugInfo, String>) -> [Part; 3] {
+    let of = |take: fn(&v1::DebugInfo) -> Result<String, String>| {
         inside.as_ref().map_err(Clone::clone).and_then(take)
     };
-    let keys = |inside: &v1::Inside| match &inside.keys_error {
+    let keys = |inside: &v1::DebugInfo| match &inside.keys_error {
         Some(why) => Err(why.clone()),
         None => Ok(inside.keys.iter().map(|key| format!("{:7} {}\n", key.bytes, key.key)).collect()),
     };

@@ -139,12 +139,12 @@ pub(crate) fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namesp
 }
 
 /// The links of a namespace by their numbers, for what comes in other tables.
-struct Known {
+struct KnownLinks {
     ours: HashMap<u32, IfName>,
     names: HashMap<u32, String>,
 }
 
-impl Known {
+impl KnownLinks {
     /// The link of ours with this number.
     fn of<'n>(&self, namespace: &'n mut Namespace, index: u32) -> Option<&'n mut Link> {
         namespace.links.get_mut(self.ours.get(&index)?)
@@ -157,7 +157,7 @@ impl Known {
 }
 
 /// A namespace with its links alone.
-fn links(netns: &Netns, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Namespace, Known) {
+fn links(netns: &Netns, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Namespace, KnownLinks) {
     let mut namespace = Namespace::default();
     let bridge = found.iter().find(|link| link.name == IfName::bridge().as_str()).map(|link| link.index);
     let names = found.iter().map(|link| (link.index, link.name.clone())).collect();
@@ -171,7 +171,7 @@ fn links(netns: &Netns, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Na
             namespace.foreign_links.insert(name);
         }
     }
-    (namespace, Known { ours, names })
+    (namespace, KnownLinks { ours, names })
 }
 
 /// Whether weft made a link: in a segment's namespace, which is marked as a whole, by its name; elsewhere by
@@ -226,7 +226,7 @@ fn kind(found: LinkKind) -> Kind {
     }
 }
 
-fn addresses(namespace: &mut Namespace, known: &Known, want: &Namespace, found: Vec<Address>) {
+fn addresses(namespace: &mut Namespace, known: &KnownLinks, want: &Namespace, found: Vec<Address>) {
     for address in found {
         let Some(name) = known.ours.get(&address.link) else { continue };
         let wanted = want.links.get(name).is_some_and(|link| link.addresses.contains(&address.net));
@@ -243,7 +243,7 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-fn forwards(namespace: &mut Namespace, known: &Known, found: Vec<Forward>) {
+fn forwards(namespace: &mut Namespace, known: &KnownLinks, found: Vec<Forward>) {
     for entry in found {
         let Some(link) = known.of(namespace, entry.link) else { continue };
         match entry.vtep {
@@ -263,7 +263,7 @@ fn forwards(namespace: &mut Namespace, known: &Known, found: Vec<Forward>) {
     }
 }
 
-fn neighbours(namespace: &mut Namespace, known: &Known, found: Vec<Neighbour>) {
+fn neighbours(namespace: &mut Namespace, known: &KnownLinks, found: Vec<Neighbour>) {
     for entry in found {
         if let Some(link) = known.of(namespace, entry.link) {
             link.neighbours.insert(entry.ip, entry.mac);
@@ -271,7 +271,7 @@ fn neighbours(namespace: &mut Namespace, known: &Known, found: Vec<Neighbour>) {
     }
 }
 
-fn routes(namespace: &mut Namespace, known: &Known, found: Vec<weft_netlink::Route>) {
+fn routes(namespace: &mut Namespace, known: &KnownLinks, found: Vec<weft_netlink::Route>) {
     for route in found {
         let dev = known.name(&route).and_then(|name| name.parse().ok());
         if let (Some(dev), Some(via)) = (dev, route.via) {
@@ -283,7 +283,7 @@ fn routes(namespace: &mut Namespace, known: &Known, found: Vec<weft_netlink::Rou
 /// Asks for the routes of others that stand where ones of ours are missing.
 fn foreign_routes(
     namespace: &mut Namespace,
-    known: &Known,
+    known: &KnownLinks,
     want: &Namespace,
     socket: &mut Socket,
 ) -> Result<(), NetlinkError> {

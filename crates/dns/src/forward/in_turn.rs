@@ -18,14 +18,14 @@ const ALL_BUT_THE_LAST: f64 = 0.4;
 const AGAIN_UNTIL: f64 = 0.64;
 
 /// When to ask which server.
-struct Plan {
+struct Turns {
     servers: Vec<SocketAddr>,
     between: Duration,
     again_until: Duration,
     all: Duration,
 }
 
-impl Plan {
+impl Turns {
     /// The servers in their order, or from another one each `turn` (`rotate`).
     fn new(upstream: &Servers, turn: usize) -> Self {
         let mut servers = upstream.addresses.clone();
@@ -47,7 +47,7 @@ impl Plan {
 /// The first conclusive reply, or one of the others if there is none. A server that has not replied is asked again,
 /// since questions get lost; one that has replied is not.
 pub(super) async fn ask(upstream: &Servers, turn: usize, request: &Request) -> Option<Reply> {
-    let plan = Plan::new(upstream, turn);
+    let plan = Turns::new(upstream, turn);
     let (began, request) = (Instant::now(), Arc::new(request.clone()));
     let (mut asking, mut finished, mut last) = (JoinSet::new(), BTreeSet::new(), None);
     let (mut due, mut tries) = (began, plan.servers.iter().enumerate().cycle());
@@ -95,7 +95,7 @@ mod tests {
         fn every_server_has_its_time(servers in 1usize..9, turn in any::<usize>(), rotate in any::<bool>(), timeout in 1u64..11) {
             let addresses: Vec<SocketAddr> = (0..servers).map(|n| ([192, 0, 2, u8::try_from(n).unwrap()], 53).into()).collect();
             let timeout = Duration::from_secs(timeout);
-            let plan = Plan::new(&Servers { addresses: addresses.clone(), timeout, rotate }, turn);
+            let plan = Turns::new(&Servers { addresses: addresses.clone(), timeout, rotate }, turn);
             prop_assert_eq!(plan.servers.iter().collect::<BTreeSet<_>>(), addresses.iter().collect::<BTreeSet<_>>());
             let last = plan.between * u32::try_from(servers - 1).unwrap();
             prop_assert!(plan.all - last >= timeout.mul_f64(0.4), "{:?} of {:?}", last, plan.all);

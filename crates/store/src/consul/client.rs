@@ -3,7 +3,7 @@
 use super::{objects::Objects, wire::Pair};
 use crate::{
     StoreError,
-    http::{Answer, Arriving, Connections, Http, Named, Patience, Question, Secret, Trouble},
+    http::{Answer, Arriving, CallError, Connections, Http, Named, Patience, Question, Secret},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
@@ -71,10 +71,10 @@ impl Client {
         Ok(Keys { client: self, doing, patience, index, fresh: led && lag <= LAG, response })
     }
 
-    fn troubled(&self, doing: &'static str, trouble: Trouble) -> StoreError {
+    fn troubled(&self, doing: &'static str, trouble: CallError) -> StoreError {
         match trouble {
-            Trouble::NotSent(source) | Trouble::NoAnswer(source) => self.store.unavailable(doing, source),
-            Trouble::Malformed(reason) => self.store.malformed(doing, reason),
+            CallError::NotSent(source) | CallError::NoAnswer(source) => self.store.unavailable(doing, source),
+            CallError::Malformed(reason) => self.store.malformed(doing, reason),
         }
     }
 
@@ -87,9 +87,9 @@ impl Client {
     ) -> Result<Answer, StoreError> {
         let answer = self.http.ask(&self.question(Method::PUT, path, body), Patience::SMALL).await;
         let answer = answer.map_err(|trouble| match trouble {
-            Trouble::NotSent(source) => self.store.unavailable(doing, source),
-            Trouble::NoAnswer(source) => self.store.unknown(doing, &source),
-            Trouble::Malformed(reason) => self.store.malformed(doing, reason),
+            CallError::NotSent(source) => self.store.unavailable(doing, source),
+            CallError::NoAnswer(source) => self.store.unknown(doing, &source),
+            CallError::Malformed(reason) => self.store.malformed(doing, reason),
         })?;
         match answer.status {
             500.. if was_not_carried_out(&answer.text()) => {

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 /// One transaction for Consul, and which operation of ours each of its operations stands for.
 #[derive(Debug, Default)]
-pub(super) struct Plan<'a> {
+pub(super) struct TxnPlan<'a> {
     pub(super) ops: Vec<TxnOp<'a>>,
     origins: Vec<&'a str>,
 }
@@ -22,7 +22,7 @@ pub(super) enum Failure {
     Malformed(String),
 }
 
-impl<'a> Plan<'a> {
+impl<'a> TxnPlan<'a> {
     pub(super) fn new(ops: &'a [Op]) -> Self {
         let mut plan = Self::default();
         for op in ops {
@@ -135,7 +135,7 @@ mod tests {
             .delete("g", Condition::Always)
             .delete("h", at)
             .delete("i", Condition::Absent);
-        let plan = Plan::new(&txn.ops);
+        let plan = TxnPlan::new(&txn.ops);
         let verbs: Vec<_> = plan.ops.iter().map(|op| (op.kv.verb, op.kv.key, op.kv.index)).collect();
         let wanted = [
             ("check-not-exists", "a", None),
@@ -159,7 +159,7 @@ mod tests {
     fn a_condition_that_never_holds_is_still_sent() {
         let never = Condition::Unchanged(Revision(0));
         let txn = Txn::new().put("a", "", never).delete("b", never);
-        let plan = Plan::new(&txn.ops);
+        let plan = TxnPlan::new(&txn.ops);
         let verbs: Vec<_> = plan.ops.iter().map(|op| op.kv.verb).collect();
         assert_eq!(verbs, ["check-index", "check-index", "delete"]);
     }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn what_is_forbidden_is_no_conflict() {
         let txn = Txn::new().put("a", "", Condition::Always);
-        let plan = Plan::new(&txn.ops);
+        let plan = TxnPlan::new(&txn.ops);
         assert!(matches!(plan.failure(&[error(0, "Permission denied")]), Failure::Refused(_)));
         assert!(matches!(plan.failure(&[error(7, "stale")]), Failure::Malformed(_)));
         assert!(matches!(plan.failure(&[]), Failure::Malformed(_)));

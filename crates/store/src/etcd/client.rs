@@ -3,7 +3,7 @@
 use super::wire::ErrorResponse;
 use crate::{
     StoreError,
-    http::{Answer, Arriving, Connections, Http, Named, Patience, Question, Secret, Trouble},
+    http::{Answer, Arriving, CallError, Connections, Http, Named, Patience, Question, Secret},
 };
 use reqwest::{
     Method,
@@ -192,13 +192,13 @@ impl Client {
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn trouble(&self, kind: Kind, doing: &'static str, trouble: Trouble) -> StoreError {
+    fn trouble(&self, kind: Kind, doing: &'static str, trouble: CallError) -> StoreError {
         match (trouble, kind) {
-            (Trouble::NotSent(source), _) | (Trouble::NoAnswer(source), Kind::Read) => {
+            (CallError::NotSent(source), _) | (CallError::NoAnswer(source), Kind::Read) => {
                 self.store.unavailable(doing, source)
             }
-            (Trouble::NoAnswer(source), Kind::Write) => self.store.unknown(doing, &source),
-            (Trouble::Malformed(reason), _) => self.store.malformed(doing, reason),
+            (CallError::NoAnswer(source), Kind::Write) => self.store.unknown(doing, &source),
+            (CallError::Malformed(reason), _) => self.store.malformed(doing, reason),
         }
     }
 

@@ -5,14 +5,14 @@ use crate::{Condition, Entry, Op, Revision, SessionId};
 use std::collections::BTreeMap;
 
 /// What is known of the keys that a transaction failed on.
-pub(super) type Known = BTreeMap<String, Entry>;
+pub(super) type FailedOn = BTreeMap<String, Entry>;
 
 /// Writes `ops` for etcd.
 ///
 /// etcd cannot ask for "unbound or bound to this session" in one condition, so `known` decides which of the two is
 /// asked for. A caller that guessed wrong reads the answer and tries again. When a condition does not hold, the answer
 /// has all keys of the transaction, in its order.
-pub(super) fn request(ops: &[Op], known: &Known) -> TxnRequest {
+pub(super) fn request(ops: &[Op], known: &FailedOn) -> TxnRequest {
     let mut request = TxnRequest::default();
     for op in ops {
         let key = op.key();
@@ -78,7 +78,7 @@ fn put_keeping_lease(key: &str, value: &[u8], condition: Condition) -> RequestOp
 }
 
 /// The keys whose conditions do not hold, according to the store's answer. None: the guess was wrong.
-pub(super) fn conflicts(ops: &[Op], known: &Known) -> Vec<String> {
+pub(super) fn conflicts(ops: &[Op], known: &FailedOn) -> Vec<String> {
     let conflicting = |op: &&Op| {
         let held = known.get(op.key());
         let holds = match op.condition() {
@@ -114,18 +114,18 @@ mod tests {
         Entry { key: key.into(), value: Vec::new(), modified: Revision(modified), session }
     }
 
-    fn known(entries: impl IntoIterator<Item = Entry>) -> Known {
+    fn known(entries: impl IntoIterator<Item = Entry>) -> FailedOn {
         entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect()
     }
 
     #[test]
     fn a_binding_asks_for_what_is_known() {
         let txn = Txn::new().put_bound("a", "", AT, SessionId("7".into()));
-        let lease_asked = |known: &Known| {
+        let lease_asked = |known: &FailedOn| {
             let request = request(&txn.ops, known);
             request.compare.iter().find_map(|compare| compare.lease)
         };
-        assert_eq!(lease_asked(&Known::new()), Some(Int(0)));
+        assert_eq!(lease_asked(&FailedOn::new()), Some(Int(0)));
         assert_eq!(lease_asked(&known([entry("a", 5, None)])), Some(Int(0)));
         assert_eq!(lease_asked(&known([entry("a", 5, Some("7"))])), Some(Int(7)));
     }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_new_key_is_free_without_asking() {
         let txn = Txn::new().put_bound("a", "", Condition::Absent, SessionId("7".into()));
-        let request = request(&txn.ops, &Known::new());
+        let request = request(&txn.ops, &FailedOn::new());
         assert_eq!(request.compare, [modified("a", Revision(0))]);
     }
 

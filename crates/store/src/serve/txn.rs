@@ -82,7 +82,7 @@ pub(super) async fn put(State(store): Store, request: Request) -> Result<Respons
         let reason = format!("Transaction contains too many operations ({} > {MAX_OPS})", ops.len());
         return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
     }
-    let steps = ops.into_iter().map(|op| Step::new(op.kv)).collect::<Result<Vec<_>, _>>()?;
+    let steps = ops.into_iter().map(|op| ValidOp::new(op.kv)).collect::<Result<Vec<_>, _>>()?;
     let done = store.change("txn", move |overlay| overlay.attempt(|overlay| carry_out(overlay, &steps)));
     Ok(match done.await? {
         Ok(results) => Json(Answer { results: Some(results), errors: None }).into_response(),
@@ -92,14 +92,14 @@ pub(super) async fn put(State(store): Store, request: Request) -> Result<Respons
     })
 }
 
-/// An operation that makes sense.
-struct Step {
+/// An operation that was checked.
+struct ValidOp {
     kv: Kv,
     value: Vec<u8>,
     session: SessionId,
 }
 
-impl Step {
+impl ValidOp {
     fn new(mut kv: Kv) -> Result<Self, Error> {
         check_key(&kv.key)?;
         if kv.key.is_empty() {
@@ -118,7 +118,7 @@ impl Step {
     }
 }
 
-fn carry_out(overlay: &mut Overlay<'_>, steps: &[Step]) -> Result<Vec<Shown>, Vec<Failed>> {
+fn carry_out(overlay: &mut Overlay<'_>, steps: &[ValidOp]) -> Result<Vec<Shown>, Vec<Failed>> {
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for (op_index, step) in steps.iter().enumerate() {
         match step.run(overlay) {
@@ -129,7 +129,7 @@ fn carry_out(overlay: &mut Overlay<'_>, steps: &[Step]) -> Result<Vec<Shown>, Ve
     if errors.is_empty() { Ok(results) } else { Err(errors) }
 }
 
-impl Step {
+impl ValidOp {
     /// Carries out one operation, in Consul's words if it fails (`agent/consul/state/txn.go`, `txnKVS`).
     fn run(&self, overlay: &mut Overlay<'_>) -> Result<Option<Shown>, String> {
         let key = &self.kv.key;

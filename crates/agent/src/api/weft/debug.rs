@@ -1,12 +1,12 @@
 //! `/weft/v1/debug`: what a bug report needs besides.
 
-use crate::{api::Core, report::Inside};
+use crate::{api::Core, report::DebugInfo};
 use axum::{Json, extract::State};
 use weft_api::v1;
 
-pub(super) async fn inside(State(core): State<Core>) -> Json<v1::Inside> {
-    let Inside { settings, log, keys } = core.inside().await;
+pub(super) async fn inside(State(core): State<Core>) -> Json<v1::DebugInfo> {
+    let DebugInfo { settings, log, keys } = core.inside().await;
     let keys_error = keys.as_ref().err().cloned();
     let keys = keys.unwrap_or_default().into_iter().map(|(key, bytes)| v1::Key { key, bytes }).collect();
-    Json(v1::Inside { settings, log, keys, keys_error })
+    Json(v1::DebugInfo { settings, log, keys, keys_error })
 }

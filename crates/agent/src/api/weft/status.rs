@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Core, reply::Reply},
-    logs::Trouble,
+    logs::LoggedProblem,
     report::{Down, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
 };
 use axum::{Json, extract::State};
@@ -104,7 +104,7 @@ fn round(round: Round) -> v1::Round {
     v1::Round { at: round.at, took_us, steps: round.steps, failures: round.failures }
 }
 
-fn logged(Trouble { first, last, times, severity, text }: Trouble) -> v1::Logged {
+fn logged(LoggedProblem { first, last, times, severity, text }: LoggedProblem) -> v1::Logged {
     v1::Logged { level: severity.name().to_owned(), message: text, times, first, last }
 }
 

@@ -9,7 +9,7 @@ mod sequences;
 
 use super::{Driver, router};
 use crate::{
-    core::{CreateNetwork, Door, Error, PoolRequest},
+    core::{CoreVerbs, CreateNetwork, Error, PoolRequest},
     docker::Shared,
     simulation::{self, Node, cluster},
 };
@@ -119,7 +119,7 @@ impl Engine {
 fn driver(node: &Node, shared: &Arc<Shared>) -> Arc<Driver> {
     let core = node.core();
     let (host, metrics) = (Arc::clone(&core.host), Arc::clone(&core.telemetry.metrics));
-    Arc::new(Driver::new(Arc::new(Door::new(core)), host, Arc::clone(shared), metrics))
+    Arc::new(Driver::new(Arc::new(CoreVerbs::new(core)), host, Arc::clone(shared), metrics))
 }
 
 async fn post(router: &Router, method: &str, body: impl Into<Body>) -> (StatusCode, Value) {

@@ -7,7 +7,7 @@ mod steps;
 use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news::Marks};
 use crate::docker::{Mapped, Shared};
 use likeness::subnets_of;
-use plan::{Scene, Step, plan};
+use plan::{NetworkStep, Scene, plan};
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
@@ -33,7 +33,7 @@ pub(super) struct Networks<'f> {
     known: BTreeMap<NetworkId, engine::Network>,
     /// What it has besides, that cannot be ours.
     foreign: Vec<ForeignNetwork>,
-    attempts: Attempts<Step>,
+    attempts: Attempts<NetworkStep>,
     unlisted: Missing<NetworkId>,
 }
 
@@ -150,7 +150,8 @@ impl<'f> Networks<'f> {
         *self.follower.core.lent.lock().unwrap_or_else(PoisonError::into_inner) = lent(cluster, &mapped);
         let plan = plan(&self.scene(cluster, &mapped));
         self.attempts.retain(|step| plan.steps.contains(step));
-        let due: Vec<Step> = plan.steps.into_iter().filter(|step| self.attempts.is_due(step)).collect();
+        let due: Vec<NetworkStep> =
+            plan.steps.into_iter().filter(|step| self.attempts.is_due(step)).collect();
         for step in &due {
             tracing::debug!(?step, "step");
             let result = self.carry_out(step, cluster).await;

@@ -13,7 +13,7 @@ mod users;
 
 use super::Follower;
 use crate::{
-    core::{Core, Door},
+    core::{Core, CoreVerbs},
     docker::{Shared, door::Driver},
     simulation::{Node, Record},
 };
@@ -46,7 +46,7 @@ impl Host {
         self.node.start();
         let core = self.node.core();
         let shared = Arc::new(Shared::open(&self.node.config.data_dir).unwrap());
-        let (verbs, host) = (Arc::new(Door::new(Arc::clone(&core))), Arc::clone(&core.host));
+        let (verbs, host) = (Arc::new(CoreVerbs::new(Arc::clone(&core))), Arc::clone(&core.host));
         let driver = Driver::new(verbs, host, Arc::clone(&shared), Arc::default());
         self.engine.plug(Some(Arc::new(driver)));
         let engine = Arc::new(FakeAddress(Arc::clone(&self.engine)));

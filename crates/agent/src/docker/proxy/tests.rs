@@ -8,7 +8,7 @@ mod wire;
 
 use super::{Proxy, bind, serve};
 use crate::{
-    core::Door,
+    core::CoreVerbs,
     docker::Shared,
     simulation::{Node, cluster},
 };
@@ -32,7 +32,7 @@ impl Stand {
         let node = nodes.remove(0);
         let dir = tempfile::tempdir().unwrap();
         let shared = Arc::new(Shared::open(dir.path()).unwrap());
-        let verbs = Arc::new(Door::new(node.core()));
+        let verbs = Arc::new(CoreVerbs::new(node.core()));
         let mut proxy = Proxy::new(dir.path().join("engine.sock"), verbs, Arc::clone(&shared));
         proxy.patience = Duration::from_millis(500);
         let path = dir.path().join("proxy.sock");

@@ -10,11 +10,11 @@ use weft_model::{ContainerId, EndpointId, EndpointName, NetworkName};
 
 /// The containers of the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Table(BTreeMap<ContainerId, Known>);
+pub(super) struct Table(BTreeMap<ContainerId, KnownContainer>);
 
 /// A container, as far as the engine told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct KnownContainer {
     name: Option<EndpointName>,
     /// By network; none before the container was inspected: lists leave them out.
     on: Option<BTreeMap<NetworkName, OnNetwork>>,
@@ -31,7 +31,7 @@ impl Table {
             .map(|container| {
                 let known = before.remove(&container.id);
                 let (on, odd) = known.map_or_else(Default::default, |known| (known.on, known.odd));
-                (container.id, Known { name: container.name.clone(), on, odd })
+                (container.id, KnownContainer { name: container.name.clone(), on, odd })
             })
             .collect();
     }
@@ -49,7 +49,8 @@ impl Table {
             let names = attachment.odd_aliases.iter().chain(&container.odd_name).cloned();
             names.map(move |name| (network.clone(), name))
         });
-        let known = Known { name: container.name.clone(), on: Some(on.collect()), odd: odd.collect() };
+        let known =
+            KnownContainer { name: container.name.clone(), on: Some(on.collect()), odd: odd.collect() };
         self.0.insert(container.id, known);
     }
 
@@ -70,7 +71,7 @@ impl Table {
 
     /// What containers of `networks` are called, and nobody can ask for.
     pub(super) fn odd(&self, is_ours: impl Fn(&NetworkName) -> bool) -> Vec<String> {
-        let of_one = |(id, known): (&ContainerId, &Known)| {
+        let of_one = |(id, known): (&ContainerId, &KnownContainer)| {
             let short = id.short();
             let odd = known.odd.iter().filter(|(network, _)| is_ours(network));
             let say = |(network, name): &(NetworkName, String)| {
@@ -89,7 +90,7 @@ impl Table {
 
     /// For the door.
     pub(super) fn shared(&self) -> BTreeMap<String, docker::Container> {
-        let shared = |(id, known): (&ContainerId, &Known)| {
+        let shared = |(id, known): (&ContainerId, &KnownContainer)| {
             let on = known.on.clone().unwrap_or_default();
             Some((id.to_string(), docker::Container { name: known.name.clone()?, on }))
         };

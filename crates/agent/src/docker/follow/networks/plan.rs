@@ -26,7 +26,7 @@ pub(super) struct Scene<'a> {
 
 /// Something to do about one network. Ordered as they are to be done: what goes makes room for what comes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum NetworkStep {
     /// Take a network off the engine.
     Remove {
         /// Which, in the engine.
@@ -70,16 +70,16 @@ pub(super) enum Because {
 
 /// What to do, and what nothing can be done about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) steps: BTreeSet<Step>,
+pub(super) struct NetworkPlan {
+    pub(super) steps: BTreeSet<NetworkStep>,
     pub(super) problems: Vec<String>,
     /// The engine's networks that nobody can be on, since they cannot be in the cluster, and why.
     pub(super) refused: BTreeMap<NetworkId, String>,
 }
 
 /// Compares the two.
-pub(super) fn plan(scene: &Scene<'_>) -> Plan {
-    let mut planning = Planning { scene, plan: Plan::default(), settled: BTreeSet::new() };
+pub(super) fn plan(scene: &Scene<'_>) -> NetworkPlan {
+    let mut planning = Planning { scene, plan: NetworkPlan::default(), settled: BTreeSet::new() };
     for foreign in scene.foreign.iter().filter(|foreign| foreign.driver == DRIVER) {
         planning.refuse(foreign.id, &foreign.name, &foreign.why);
     }
@@ -125,7 +125,7 @@ impl Scene<'_> {
 
 struct Planning<'s, 'a> {
     scene: &'s Scene<'a>,
-    plan: Plan,
+    plan: NetworkPlan,
     /// The networks of the cluster that the engine has.
     settled: BTreeSet<NetworkId>,
 }
@@ -166,7 +166,7 @@ impl Planning<'_, '_> {
                 if !self.settled.insert(other) {
                     return self.twice(network);
                 }
-                Step::Map { id, network: other }
+                NetworkStep::Map { id, network: other }
             }
             // The client that created it was told its id, and that it is there: it stands for the cluster's from now
             // on.
@@ -174,13 +174,13 @@ impl Planning<'_, '_> {
                 if !self.settled.insert(other) {
                     return self.twice(network);
                 }
-                Step::Map { id, network: other }
+                NetworkStep::Map { id, network: other }
             }
-            Some(_) => Step::Remove { id, name, because: removed.unwrap_or(Because::NameTaken) },
+            Some(_) => NetworkStep::Remove { id, name, because: removed.unwrap_or(Because::NameTaken) },
             None => match removed {
-                Some(because) => Step::Remove { id, name, because },
+                Some(because) => NetworkStep::Remove { id, name, because },
                 None => match adoption(network) {
-                    Ok(_) => Step::Adopt { id, name },
+                    Ok(_) => NetworkStep::Adopt { id, name },
                     Err(why) => {
                         return self.refuse(Some(id), name.as_str(), &why);
                     }
@@ -198,7 +198,7 @@ impl Planning<'_, '_> {
         for (id, network) in missing.map(|(id, network)| (*id, *network)).collect::<Vec<_>>() {
             match scene.driver_of(&network.name) {
                 None => {
-                    self.plan.steps.insert(Step::Create { network: id, name: network.name.clone() });
+                    self.plan.steps.insert(NetworkStep::Create { network: id, name: network.name.clone() });
                 }
                 // It makes room, or was said not to.
                 Some(DRIVER) => {}

@@ -3,7 +3,7 @@
 use super::{
     Networks,
     likeness::{adoption, creation, pools_of, subnets_of},
-    plan::{Because, Step},
+    plan::{Because, NetworkStep},
 };
 use crate::docker::Mapped;
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ use weft_state::{cluster::Cluster, error::chain};
 const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };
 
 impl Networks<'_> {
-    pub(super) async fn carry_out(&mut self, step: &Step, cluster: &Cluster) -> Result<(), String> {
+    pub(super) async fn carry_out(&mut self, step: &NetworkStep, cluster: &Cluster) -> Result<(), String> {
         let done = match step {
-            Step::Remove { id, because, .. } => self.remove(*id, because).await,
-            Step::Map { id, network } => self.map(*id, *network, cluster),
-            Step::Adopt { id, .. } => self.adopt(*id).await,
-            Step::Create { network, .. } => self.create(*network, cluster).await,
+            NetworkStep::Remove { id, because, .. } => self.remove(*id, because).await,
+            NetworkStep::Map { id, network } => self.map(*id, *network, cluster),
+            NetworkStep::Adopt { id, .. } => self.adopt(*id).await,
+            NetworkStep::Create { network, .. } => self.create(*network, cluster).await,
         };
         done.map_err(|why| step.failed(&why))
     }
@@ -108,7 +108,7 @@ impl Networks<'_> {
     }
 }
 
-impl Step {
+impl NetworkStep {
     /// The network of the engine that is to be in the cluster with it.
     pub(super) fn adopts(&self) -> Option<NetworkId> {
         if let Self::Adopt { id, .. } = self { Some(*id) } else { None }

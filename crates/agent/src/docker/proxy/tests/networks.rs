@@ -8,7 +8,7 @@ use super::{
     wire::{Wire, soon},
 };
 use crate::{
-    core::{Door, Verbs},
+    core::{CoreVerbs, Verbs},
     docker::Mapped,
     simulation::network,
 };
@@ -23,7 +23,7 @@ use weft_model::NetworkId;
 struct Host {
     stand: Stand,
     engine: Arc<Engine>,
-    verbs: Arc<Door>,
+    verbs: Arc<CoreVerbs>,
     follows: Option<AbortOnDropHandle<()>>,
 }
 
@@ -41,7 +41,7 @@ impl Host {
             limits,
             CancellationToken::new(),
         ));
-        let verbs = Arc::new(Door::new(stand.node.core()));
+        let verbs = Arc::new(CoreVerbs::new(stand.node.core()));
         let mut host = Self { stand, engine, verbs, follows: None };
         host.follow();
         host

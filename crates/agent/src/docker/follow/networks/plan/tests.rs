@@ -17,7 +17,7 @@ struct World {
 }
 
 impl World {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> NetworkPlan {
         plan(&Scene {
             cluster: self.cluster.iter().map(|(id, network)| (*id, network)).collect(),
             engine: &self.engine,
@@ -42,7 +42,7 @@ impl World {
         self
     }
 
-    fn steps(&self) -> Vec<Step> {
+    fn steps(&self) -> Vec<NetworkStep> {
         let plan = self.plan();
         assert_eq!(plan.problems, Vec::<String>::new());
         plan.steps.into_iter().collect()
@@ -110,7 +110,10 @@ fn what_only_one_has_the_other_gets() {
     let world = World::default().with_cluster(1, "a", "10.0.0.0/24").with_engine(2, "b", "10.0.1.0/24");
     assert_eq!(
         world.steps(),
-        [Step::Adopt { id: id_of(2), name: name("b") }, Step::Create { network: id_of(1), name: name("a") }]
+        [
+            NetworkStep::Adopt { id: id_of(2), name: name("b") },
+            NetworkStep::Create { network: id_of(1), name: name("a") }
+        ]
     );
 }
 
@@ -127,7 +130,7 @@ fn what_both_have_is_left_as_it_is() {
 fn what_left_the_cluster_leaves_the_engine() {
     let world = World::default().with_engine(2, "a", "10.0.0.0/24").with_mapping(2, 1);
     let because = Because::Removed(id_of(1));
-    assert_eq!(world.steps(), [Step::Remove { id: id_of(2), name: name("a"), because }]);
+    assert_eq!(world.steps(), [NetworkStep::Remove { id: id_of(2), name: name("a"), because }]);
 }
 
 #[test]
@@ -151,19 +154,19 @@ fn what_the_engine_is_deleting_is_not_adopted_and_not_in_the_way_for_long() {
 #[test]
 fn the_same_network_is_recognised() {
     let world = World::default().with_cluster(1, "a", "10.0.0.0/24").with_engine(2, "a", "10.0.0.0/24");
-    let map = Step::Map { id: id_of(2), network: id_of(1) };
+    let map = NetworkStep::Map { id: id_of(2), network: id_of(1) };
     assert_eq!(world.steps(), std::slice::from_ref(&map));
     // Removed, and created as it was, while the engine was away: containers that know it by its id can stay.
     assert_eq!(world.with_mapping(2, 9).steps(), [map]);
     // Adopted by an agent that did not live to note it.
     let adopted = World::default().with_cluster(2, "a", "10.0.0.0/24").with_engine(2, "a", "10.0.0.0/24");
-    assert_eq!(adopted.steps(), [Step::Map { id: id_of(2), network: id_of(2) }]);
+    assert_eq!(adopted.steps(), [NetworkStep::Map { id: id_of(2), network: id_of(2) }]);
 }
 
 #[test]
 fn of_two_with_one_name_that_of_the_cluster_stays() {
     let world = World::default().with_cluster(1, "a", "10.0.0.0/24").with_engine(2, "a", "10.0.1.0/24");
-    let remove = |because| vec![Step::Remove { id: id_of(2), name: name("a"), because }];
+    let remove = |because| vec![NetworkStep::Remove { id: id_of(2), name: name("a"), because }];
     assert_eq!(world.steps(), remove(Because::NameTaken));
     assert_eq!(world.with_mapping(2, 9).steps(), remove(Because::Removed(id_of(9))));
 }
@@ -173,14 +176,14 @@ fn one_that_was_created_at_the_same_time_stands_for_that_of_the_cluster() {
     let mut world = World::default().with_cluster(1, "a", "10.0.0.0/24").with_engine(2, "a", "10.0.1.0/24");
     let created = world.cluster[&id_of(1)].created;
     world.engine.get_mut(&id_of(2)).unwrap().created = created + jiff::SignedDuration::from_secs(2);
-    assert_eq!(world.steps(), [Step::Map { id: id_of(2), network: id_of(1) }]);
+    assert_eq!(world.steps(), [NetworkStep::Map { id: id_of(2), network: id_of(1) }]);
     let pools = ["10.0.0.0/24", "10.0.1.0/24"].map(|pool| pool.parse().unwrap()).into();
     world.mapped.insert(id_of(2), Mapped { network: Some(id_of(1)), pools });
     assert_eq!(world.steps(), [], "nothing is to be said, either");
     // What the cluster removes, it was.
     world.cluster.clear();
     let because = Because::Removed(id_of(1));
-    assert_eq!(world.steps(), [Step::Remove { id: id_of(2), name: name("a"), because }]);
+    assert_eq!(world.steps(), [NetworkStep::Remove { id: id_of(2), name: name("a"), because }]);
 }
 
 #[test]

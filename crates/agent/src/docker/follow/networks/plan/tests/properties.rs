@@ -68,14 +68,14 @@ impl World {
         before != (self.cluster.len(), self.engine.len(), self.mapped.clone())
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, step: NetworkStep) {
         match step {
-            Step::Remove { id, .. } => {
+            NetworkStep::Remove { id, .. } => {
                 self.engine.remove(&id);
                 self.mapped.remove(&id);
             }
-            Step::Map { id, network } => self.map(id, network),
-            Step::Adopt { id, name } => {
+            NetworkStep::Map { id, network } => self.map(id, network),
+            NetworkStep::Adopt { id, name } => {
                 let new = &self.engine[&id];
                 let pools = pools_of(new);
                 let taken = |other: &Network| {
@@ -87,7 +87,7 @@ impl World {
                     self.map(id, id);
                 }
             }
-            Step::Create { network, .. } => {
+            NetworkStep::Create { network, .. } => {
                 let wanted = creation(&self.cluster[&network]);
                 if self.engine.values().all(|other| other.name != wanted.name) {
                     self.created += 1;
@@ -117,12 +117,12 @@ proptest! {
         prop_assert!(rounds <= 4, "{rounds} rounds: {world:#?}");
         let plan = world.plan();
         // All that is left to do cannot be done: its subnet or name is taken.
-        prop_assert!(plan.steps.iter().all(|step| matches!(step, Step::Adopt { .. })), "{plan:?}");
+        prop_assert!(plan.steps.iter().all(|step| matches!(step, NetworkStep::Adopt { .. })), "{plan:?}");
         let had: BTreeSet<NetworkId> = world.engine.keys().filter_map(|id| world.is(id)).collect();
         for (id, network) in world.cluster.iter().filter(|(_, network)| !network.removing) {
             let name = network.name.as_str();
             let said = plan.problems.iter().any(|problem| problem.contains(&format!("network {name} ")));
-            let adopted_first = plan.steps.iter().any(|s| matches!(s, Step::Adopt { name: n, .. } if *n == network.name));
+            let adopted_first = plan.steps.iter().any(|s| matches!(s, NetworkStep::Adopt { name: n, .. } if *n == network.name));
             let twice = plan.problems.iter().any(|problem| problem.contains(&format!("two networks {name}:")));
             prop_assert!(had.contains(id) || said || twice || adopted_first, "{name} is missing: {plan:?}");
         }
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn nothing_goes_that_should_stay(world in world()) {
         for step in world.plan().steps {
-            let Step::Remove { id, because, .. } = step else { continue };
+            let NetworkStep::Remove { id, because, .. } = step else { continue };
             let network = &world.engine[&id];
             prop_assert_eq!(&network.driver, DRIVER);
             prop_assert!(world.is(&id).is_none(), "it is the cluster's: {network:?}");
@@ -150,14 +150,14 @@ proptest! {
     fn each_network_is_dealt_with_once(world in world()) {
         let plan = world.plan();
         let in_engine = plan.steps.iter().filter_map(|step| match step {
-            Step::Remove { id, .. } | Step::Map { id, .. } | Step::Adopt { id, .. } => Some(*id),
-            Step::Create { .. } => None,
+            NetworkStep::Remove { id, .. } | NetworkStep::Map { id, .. } | NetworkStep::Adopt { id, .. } => Some(*id),
+            NetworkStep::Create { .. } => None,
         });
         let in_engine: Vec<_> = in_engine.collect();
         prop_assert_eq!(in_engine.iter().collect::<BTreeSet<_>>().len(), in_engine.len());
         let mapped: Vec<NetworkId> = plan.steps.iter().filter_map(|step| match step {
-            Step::Map { network, .. } | Step::Create { network, .. } => Some(*network),
-            Step::Remove { .. } | Step::Adopt { .. } => None,
+            NetworkStep::Map { network, .. } | NetworkStep::Create { network, .. } => Some(*network),
+            NetworkStep::Remove { .. } | NetworkStep::Adopt { .. } => None,
         }).collect();
         prop_assert_eq!(mapped.iter().collect::<BTreeSet<_>>().len(), mapped.len());
     }

@@ -1,7 +1,8 @@
 use super::*;
-use crate::{admission::AdmissionDeps, fingerprint::Fingerprint, journal::Identity};
+use crate::{admission::AdmissionDeps, fingerprint::Fingerprint, journal::Identity, view::unseen};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
 use weft_store::{CommitError, Condition, Entry, Listing, Mark, MemoryStore, SessionId, Txn};

@@ -1,21 +1,13 @@
 //! What the store says is let in here, or not.
 
-use super::{Reflector, View};
-use crate::admission::{Entry, Founding, Verdict};
+use super::Reflector;
+use crate::{
+    admission::{Entry, Founding, Verdict},
+    view::{Gate, View},
+};
 use std::sync::Arc;
 use weft_model::Key;
 use weft_store::{Event, Update};
-
-/// Whether what the store says is let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// That is not decided yet.
-    Undecided,
-    /// It was, when the store was seen last.
-    Open,
-    /// It is not: nothing may be written to the store.
-    Refused,
-}
 
 impl Reflector {
     /// Lets in what the store says, or not.
