@@ -58,9 +58,10 @@ chaos: tools ## everything that can break, broken under load on real hosts and s
 bench: tools build ## the figures, each beside its reference from the same run
 	cargo bench --locked --package weft-testbed --bench figures
 
-lint: ## formatting, clippy, shell scripts, licences
+lint: ## formatting, clippy, documentation, shell scripts, licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck scripts/* .ci/run; \
 	    else echo 'SKIPPED: no shellcheck here'; [[ ! $${CI:-} ]]; fi
 	@if command -v cargo-deny >/dev/null; then cargo deny --log-level=error check bans licenses sources; \

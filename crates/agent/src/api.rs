@@ -1,8 +1,8 @@
 //! The door for people and programs: HTTP on a unix socket.
 //!
 //! It parses, calls one verb of the core, and answers; it owns no state. The paths are those of the Docker
-//! Engine API for networks ([`docker`]), so that the stock docker command line works, and weft's own beside
-//! them ([`weft`]).
+//! Engine API for networks (`docker`), so that the stock docker command line works, and weft's own beside
+//! them (`weft`).
 
 pub(crate) mod docker;
 mod extract;

@@ -2,7 +2,7 @@
 //!
 //! A data directory can be copied, with the machine it is on or without it, and two nodes with one identity would take
 //! away from each other what they have. So an agent that is not certain to be the only one asks first ([`call`]), and
-//! one that finds another run of an agent in its place writes nothing more ([`Place`]).
+//! one that finds another run of an agent in its place writes nothing more ([`Ownership`]).
 
 mod call;
 mod outside;

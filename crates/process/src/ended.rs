@@ -41,7 +41,7 @@ pub fn wait_handle(dir: &Path) -> io::Result<Option<Ended>> {
 
 impl Ended {
     /// Returns when the process has ended, with everything in its network namespace, and
-    /// [`state`](crate::state) says how. Cancel-safe: it can be called again.
+    /// [`state`](fn@crate::state) says how. Cancel-safe: it can be called again.
     ///
     /// # Errors
     /// If the runtime has shut down, or what a killed shim left cannot be killed.

@@ -1,8 +1,8 @@
 //! `weft shim`: the process that looks after one `weft run`.
 //!
 //! It has one thread and no runtime, waits in one `poll`, and needs nobody. It is executed twice: first as
-//! the shim, by [`start`](crate::start); then, by the shim, as a second stage that becomes the command
-//! ([`launch`]).
+//! the shim, by [`start`](fn@crate::start); then, by the shim, as a second stage that becomes the command
+//! (`launch`).
 
 mod etc;
 mod launch;
@@ -35,7 +35,7 @@ pub(crate) enum Report {
 }
 
 /// The whole of `weft shim --dir DIR`. To be called before anything starts a thread. Not for people: it
-/// expects the descriptors that [`start`](crate::start) gives it.
+/// expects the descriptors that [`start`](fn@crate::start) gives it.
 pub fn main(dir: &Path) -> ExitCode {
     if launch::is_second_stage() {
         return launch::main();

@@ -33,7 +33,7 @@ const GONE: Duration = Duration::from_secs(2);
 /// and as long again to clean up.
 ///
 /// `dir` is made for the process and belongs to it from now on: it must not be another process's. `weft` is the binary
-/// to execute as the shim. If the caller is killed at any point, [`state`](crate::state) can tell from the directory
+/// to execute as the shim. If the caller is killed at any point, [`state`](fn@crate::state) can tell from the directory
 /// what became of the process.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use std::{
 /// What became of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// [`start`](crate::start) was interrupted before the command ran, and nothing runs:
+    /// [`start`](fn@crate::start) was interrupted before the command ran, and nothing runs:
     /// [`remove`](crate::remove) it.
     NotStarted,
     /// The shim is still preparing it: `Running` or `NotStarted` within seconds.

@@ -76,16 +76,21 @@ impl EmbeddedStore {
         doing: &'static str,
         work: impl FnOnce(&mut Overlay<'_>) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let answer = self.writer.submit(work);
         let unknown = || StoreError::Unknown { store: self.describe(), doing, waited: DEADLINE };
-        match tokio::time::timeout(DEADLINE, answer).await {
-            Ok(Ok(Ok(result))) => Ok(result),
-            Ok(Ok(Err(Failure::NotWritten(source)))) => {
-                Err(StoreError::Unavailable { store: self.describe(), doing, source: Box::new(source) })
-            }
-            // The writer's thread ended before it answered, or it failed half-way, or it takes too long.
-            Ok(Ok(Err(Failure::Unsure)) | Err(_)) | Err(_) => Err(unknown()),
-        }
+        let unavailable = |source| StoreError::Unavailable { store: self.describe(), doing, source };
+        let answered = match self.writer.submit(work) {
+            // The writer's thread may end before it answers, or take too long.
+            Ok(answer) => match tokio::time::timeout(DEADLINE, answer).await {
+                Ok(Ok(answered)) => answered,
+                Ok(Err(_)) | Err(_) => return Err(unknown()),
+            },
+            Err(failure) => Err(failure),
+        };
+        answered.map_err(|failure| match failure {
+            Failure::NotWritten(source) => unavailable(source.into()),
+            Failure::Busy => unavailable("too many changes wait for its disk".into()),
+            Failure::Unsure => unknown(),
+        })
     }
 
     /// Reads what is on the disk.

@@ -82,7 +82,7 @@ impl Core {
         let (network, held) = self.choose(cluster, network_id, new.options, lost)?;
         let endpoint = self.endpoint(new, &held.addresses);
         macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
-        let txn = self.new(cluster, network_id, network, (new, &endpoint), &held)?;
+        let txn = self.joining_txn(cluster, network_id, network, (new, &endpoint), &held)?;
         Ok(Claiming { network: network.clone(), endpoint, held, txn })
     }
 
@@ -104,7 +104,7 @@ impl Core {
         }
     }
 
-    fn new(
+    fn joining_txn(
         &self,
         cluster: &Cluster,
         network_id: NetworkId,

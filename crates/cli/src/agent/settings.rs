@@ -22,6 +22,7 @@ pub(super) const NODE_EXPIRY: Duration = Duration::from_secs(3600);
 const DOCKER_PROXY: &str = "/run/weft/docker.sock";
 
 /// Everything that was said; what is absent has a default.
+#[allow(rustdoc::broken_intra_doc_links, reason = "brackets in the help of a flag")]
 #[derive(Debug, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Settings {

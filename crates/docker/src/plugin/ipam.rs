@@ -21,7 +21,7 @@ pub struct InvalidPoolId(String);
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RequestPool {
-    /// Where the pool is to be; [`DRIVER`](super::DRIVER) is the only one we offer.
+    /// Where the pool is to be; [`DRIVER`] is the only one we offer.
     #[serde(default, deserialize_with = "or_default")]
     pub address_space: String,
     /// A certain pool, or `None` for any.

@@ -17,6 +17,8 @@ use tokio::sync::{oneshot, watch};
 
 /// The most changes that go into one commit, so that the first does not wait for ever more.
 const MAX_BATCH: usize = 512;
+/// How many changes may wait for the disk. The agents that one store serves have one or two each.
+const MAX_WAITING: usize = 1024;
 /// How long the writer sleeps when no session ends before.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -28,6 +30,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) enum Failure {
     /// Not made.
     NotWritten(NotWritten),
+    /// Not made: too many wait already.
+    Busy,
     /// The disk failed while it was being made.
     Unsure,
 }
@@ -42,20 +46,20 @@ pub(super) struct NotWritten {
 
 /// Tells its caller what became of a change.
 type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
-/// Overlays a change.
-type Job = Box<dyn FnOnce(&mut Overlay<'_>) -> Answer + Send>;
+/// Overlays a change, unless its caller has stopped waiting for it.
+type Job = Box<dyn FnOnce(&mut Overlay<'_>) -> Option<Answer> + Send>;
 
 /// The writer's thread, which ends, and closes the file, when this is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     /// Opens the file in `path` and starts the thread.
     pub(super) fn start(path: &Path) -> Result<(Self, Arc<Shared>), OpenError> {
-        let (jobs, waiting) = mpsc::channel();
+        let (jobs, waiting) = mpsc::sync_channel(MAX_WAITING);
         let (opened, result) = mpsc::sync_channel(1);
         let owned = path.to_owned();
         let run = move || match Thread::open(owned, waiting) {
@@ -73,22 +77,29 @@ impl Writer {
         Ok((Self { jobs: Some(jobs), thread: Some(thread) }, shared))
     }
 
-    /// Has `work` overlay changes; its result comes when they are on the disk.
+    /// Has `work` overlay changes; its result comes when they are on the disk. If the receiver is dropped before the
+    /// thread comes to it, the change is left out.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`], and nothing is changed.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Overlay<'_>) -> T + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, Failure>> {
+    ) -> Result<oneshot::Receiver<Result<T, Failure>>, Failure> {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |overlay| {
+            if done.is_closed() {
+                return None;
+            }
             let result = work(overlay);
             // A caller that has stopped waiting needs no answer.
-            Box::new(move |saved| drop(done.send(saved.map(|()| result))))
+            Some(Box::new(move |saved| drop(done.send(saved.map(|()| result)))))
         });
-        if let Some(jobs) = &self.jobs {
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+            Some(Err(mpsc::TrySendError::Full(_))) => Err(Failure::Busy),
             // Without a thread the job is dropped, and the answer with it, which the caller notices.
-            let _ = jobs.send(job);
+            _ => Ok(answer),
         }
-        answer
     }
 }
 
@@ -155,7 +166,7 @@ impl Thread {
         let state = self.shared.read();
         let mut overlay = Overlay::new(&state, Instant::now());
         overlay.end_overdue_sessions();
-        let answers = jobs.into_iter().map(|job| job(&mut overlay)).collect();
+        let answers = jobs.into_iter().filter_map(|job| job(&mut overlay)).collect();
         (overlay.finish(), answers)
     }
 
@@ -210,8 +221,9 @@ impl Thread {
     /// Answers a job that cannot be done. What it overlays goes nowhere.
     fn refuse(&self, job: Job, failure: &Failure) {
         let state = self.shared.read();
-        let answer = job(&mut Overlay::new(&state, Instant::now()));
-        answer(Err(failure.clone()));
+        if let Some(answer) = job(&mut Overlay::new(&state, Instant::now())) {
+            answer(Err(failure.clone()));
+        }
     }
 }
 
@@ -221,3 +233,6 @@ fn from_redb(path: &Path, error: redb::Error) -> OpenError {
         error => OpenError::damaged(path, error),
     }
 }
+
+#[cfg(test)]
+mod tests;
