@@ -96,7 +96,7 @@ impl NodeView {
         let endpoints = files.enumerate().filter_map(|(number, mut local)| {
             // Files are called by their endpoints' ids, and so is what waits for an engine; any will do here.
             let id: EndpointId = format!("{number:012x}{:052}", 0).parse().ok()?;
-            if local.engine.is_some() {
+            if local.owner.is_engine() {
                 local.ifname = IfName::for_engine(&id);
             }
             Some((id, local))

@@ -8,8 +8,10 @@
 
 pub mod file;
 mod identity;
+mod owner;
 
 pub use identity::{Identity, Saved, lock as lock_directory};
+pub use owner::Owner;
 
 use crate::data_dir;
 use file::{remove_file, write_json};
@@ -26,7 +28,7 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_model::{
-    Endpoint, EndpointId, IfName, Link, Network, NetworkId, NodeName, PortMapping, ProcessId, Subnet, Vni,
+    Endpoint, EndpointId, IfName, Link, Network, NetworkId, NodeName, PortMapping, Subnet, Vni,
 };
 
 /// An endpoint of this node.
@@ -42,15 +44,12 @@ pub struct LocalEndpoint {
     pub netns: PathBuf,
     /// The interface it has there; the one that an engine is given, in the host's namespace.
     pub ifname: IfName,
-    /// That it is a container engine's, which takes the interface from the host's namespace and sets it up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub engine: Option<EngineEnd>,
+    /// What it belongs to.
+    #[serde(flatten)]
+    pub owner: Owner,
     /// Whether the default routes of its namespace may lead through this network: those through the network
     /// joined first do.
     pub default_route: bool,
-    /// The process it belongs to; none if the namespace is not that of a process of weft's.
-    #[serde(default)]
-    pub process: Option<ProcessId>,
     /// Ports of this host that lead to it.
     #[serde(default)]
     pub ports: Vec<PortMapping>,
@@ -63,13 +62,6 @@ pub struct LocalEndpoint {
     /// That it is cut off for good: somebody took it off its network while this node was away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
-}
-
-/// The end of an endpoint that a container engine takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineEnd {
-    /// Whether the engine was told of the interface: from then on it is the engine's, wherever it is.
-    pub handed_over: bool,
 }
 
 impl LocalEndpoint {
@@ -85,7 +77,7 @@ impl LocalEndpoint {
 
     /// Whether it is a way out for a container that is no engine's: those of engines leave through a network of theirs.
     pub fn leaves_here(&self) -> bool {
-        self.default_route && self.engine.is_none() && self.fenced.is_none()
+        self.default_route && !self.owner.is_engine() && self.fenced.is_none()
     }
 }
 

@@ -11,10 +11,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping, ProcessId};
+use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping};
 use weft_state::{
     cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints},
+    journal::{LocalEndpoint, LocalEndpoints, Owner},
 };
 
 /// How long the kernel's part of joining or leaving may take.
@@ -23,7 +23,7 @@ const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
 /// What an endpoint belongs to.
 pub(super) struct Holder {
     pub(super) netns: PathBuf,
-    pub(super) process: Option<ProcessId>,
+    pub(super) owner: Owner,
     pub(super) ports: Vec<PortMapping>,
 }
 
@@ -34,7 +34,7 @@ impl Core {
             return Err(Error::invalid(format!("the network namespace {path} must be an absolute path")));
         }
         let (_, network) = self.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
-        let holder = Holder { netns: request.netns, process: None, ports: Vec::new() };
+        let holder = Holder { netns: request.netns, owner: Owner::Attached, ports: Vec::new() };
         self.join(network, &request.name, &request.options, holder).await
     }
 
@@ -51,7 +51,7 @@ impl Core {
             self.rounds.made(DATA_PLANE_PATIENCE, &id).await?;
             return Ok(view(id, &local));
         }
-        if holder.process.is_some_and(|process| !self.processes.is_alive(&process)) {
+        if holder.owner.process().is_some_and(|process| !self.processes.is_alive(&process)) {
             return Err(Error::conflict(format!("process {name} has ended")));
         }
         let inside = self.host.look_into(&holder.netns).await?;
@@ -65,7 +65,7 @@ impl Core {
             .ok_or_else(|| Error::conflict("every interface name from eth0 to eth255 is in use"))?;
         let id = self.env.random(|rng| EndpointId::random(rng));
         let _in_the_making = self.pending.make(id);
-        let container = holder.process.map(|process| process.to_string());
+        let container = holder.owner.process().map(|process| process.to_string());
         let created = self.next_in(&holder.netns);
         let new = NewEndpoint { id, name, container, created, options };
         let (network, endpoint) = self.claim(network_id, &new).await?;
@@ -76,10 +76,9 @@ impl Core {
             endpoint,
             netns: holder.netns,
             ifname,
-            process: holder.process,
+            owner: holder.owner,
             ports: holder.ports,
             links: Vec::new(),
-            engine: None,
             fenced: None,
             removed: false,
         };
@@ -111,7 +110,7 @@ impl Core {
             let endpoint = &local.endpoint;
             local.network_id == network_id
                 && local.netns == holder.netns
-                && local.process == holder.process
+                && local.owner == holder.owner
                 && endpoint.name == *name
                 && endpoint.aliases == options.aliases
                 && options.ipv4.is_none_or(|asked| endpoint.ipv4 == Some(asked))
@@ -207,8 +206,11 @@ impl Core {
         let (_, network) = self.decide(|cluster| find(cluster, network).map(|(id, _)| id)).await?;
         let process = self.processes.find(container)?;
         self.processes.require_running(&process)?;
-        let holder =
-            Holder { netns: process.netns(), process: Some(process.id), ports: process.ports.clone() };
+        let holder = Holder {
+            netns: process.netns(),
+            owner: Owner::Process(process.id),
+            ports: process.ports.clone(),
+        };
         self.join(network, &process.name, &options, holder).await
     }
 

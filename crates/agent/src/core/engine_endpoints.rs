@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
 use weft_state::{
     cluster::{Cluster, Stored},
-    journal::{EngineEnd, LocalEndpoint},
+    journal::{LocalEndpoint, Owner},
 };
 use weft_store::{CommitError, Condition, Txn};
 
@@ -41,9 +41,8 @@ impl Core {
             endpoint,
             netns: request.sandbox,
             ifname: IfName::for_engine(&id),
-            engine: Some(EngineEnd { handed_over: false }),
+            owner: Owner::Engine { handed_over: false },
             default_route: false,
-            process: None,
             ports: Vec::new(),
             links: request.names.map(|names| names.links).unwrap_or_default(),
             fenced: None,
@@ -66,7 +65,7 @@ impl Core {
 
     /// Notes that the interface is the engine's from now on.
     async fn hand_over(&self, id: EndpointId, local: &LocalEndpoint) -> Result<Joined, Error> {
-        let hand_over = |local: &mut LocalEndpoint| local.engine = Some(EngineEnd { handed_over: true });
+        let hand_over = |local: &mut LocalEndpoint| local.owner = Owner::Engine { handed_over: true };
         self.journal
             .update(&id, hand_over)
             .map_err(|error| Error::internal("cannot hand the interface over", error))?;
@@ -202,7 +201,7 @@ impl Core {
 
     pub(crate) fn endpoints_of_engines(&self) -> Vec<EngineEndpoint> {
         let endpoints = self.journal.endpoints();
-        let of_engines = endpoints.iter().filter(|(_, local)| local.engine.is_some());
+        let of_engines = endpoints.iter().filter(|(_, local)| local.owner.is_engine());
         of_engines
             .map(|(id, local)| EngineEndpoint {
                 id: *id,

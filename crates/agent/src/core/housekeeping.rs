@@ -91,12 +91,12 @@ impl Core {
     async fn drop_vanished(&self, watched: &mut Watched) {
         let endpoints = self.journal.endpoints();
         let ownerless =
-            |e: &LocalEndpoint| e.process.is_none_or(|process| !self.processes.is_alive(&process));
+            |e: &LocalEndpoint| e.owner.process().is_none_or(|process| !self.processes.is_alive(&process));
         let gone: BTreeSet<EndpointId> = endpoints
             .iter()
             .filter(|(id, e)| {
                 // Of its own, an engine says when they go.
-                e.engine.is_none()
+                !e.owner.is_engine()
                     && ownerless(e)
                     && !self.pending.is_in_the_making(id)
                     && !self.host.has_netns(&e.netns)

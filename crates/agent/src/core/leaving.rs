@@ -11,7 +11,7 @@ use weft_model::{Key, Liveness, Node, Record};
 use weft_process::State;
 use weft_state::{
     cluster::Cluster,
-    journal::{Journal, LocalEndpoint},
+    journal::{Journal, LocalEndpoint, Owner},
 };
 use weft_store::{Condition, Store, Txn};
 
@@ -177,7 +177,7 @@ pub(crate) fn in_use(journal: &Journal, processes: &Processes, host: &dyn Host) 
     let there = |local: &&LocalEndpoint| host.has_netns(&local.netns);
     let on = |local: &LocalEndpoint| format!("{} on network {}", local.endpoint.name, local.network.name);
     let running = processes.all().into_iter().filter(|process| {
-        let on_none = !endpoints.values().any(|local| local.process == Some(process.id));
+        let on_none = !endpoints.values().any(|local| local.owner == Owner::Process(process.id));
         on_none && matches!(processes.state(&process.id), Ok(State::Running { .. } | State::Starting))
     });
     let running = running.map(|process| format!("process {}", process.name));

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId};
 use weft_process::{Mount, Signal, Spec, StartError, State};
-use weft_state::{cluster::Cluster, error::chain};
+use weft_state::{cluster::Cluster, error::chain, journal::Owner};
 
 /// The first pause before a process that cannot be watched is looked at again, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -62,8 +62,11 @@ impl Core {
         request: &Run,
     ) -> Result<(), Error> {
         self.host.create_netns(&process.netns_name()).await?;
-        let holder =
-            Holder { netns: process.netns(), process: Some(process.id), ports: request.ports.clone() };
+        let holder = Holder {
+            netns: process.netns(),
+            owner: Owner::Process(process.id),
+            ports: request.ports.clone(),
+        };
         let joined = self.join(network, &process.name, &request.options, holder).await?;
         let mut hosts = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
         for address in joined.endpoint.addresses() {
@@ -173,8 +176,11 @@ impl Core {
         let state = self.processes.state(&process.id);
         let code = if let Ok(State::Exited { code, .. }) = state { code } else { None };
         let endpoints = self.journal.endpoints();
-        let own: Vec<EndpointId> =
-            endpoints.iter().filter(|(_, e)| e.process == Some(process.id)).map(|(id, _)| *id).collect();
+        let own: Vec<EndpointId> = endpoints
+            .iter()
+            .filter(|(_, e)| e.owner == Owner::Process(process.id))
+            .map(|(id, _)| *id)
+            .collect();
         for id in own {
             if let Err(error) = self.leave(id).await {
                 tracing::warn!(process = %process.name, %error, "cannot take an ended process off its network yet");
@@ -302,7 +308,7 @@ impl Core {
             netns: process.netns(),
             networks: endpoints
                 .values()
-                .filter(|local| local.process == Some(process.id))
+                .filter(|local| local.owner == Owner::Process(process.id))
                 .map(|local| (local.network.name.clone(), local.endpoint.addresses().collect()))
                 .collect(),
         })

@@ -10,7 +10,7 @@ use weft_model::{EndpointId, MacAddr, NetworkId, PortMapping, Vni};
 use weft_plan::{Attachment, Desired, Outer, Publish, Remote, Segment};
 use weft_state::{
     cluster::Cluster,
-    journal::{EngineEnd, LocalEndpoint, LocalEndpoints},
+    journal::{LocalEndpoint, LocalEndpoints, Owner},
 };
 
 /// The network that the packets of the overlay travel on, as this host is on it.
@@ -56,8 +56,8 @@ pub(super) fn desired(
 pub(super) fn hand_over(desired: &mut Desired, endpoints: &LocalEndpoints) {
     for (id, attachment) in &mut desired.attachments {
         if let Outer::Engine { handed_over, .. } = &mut attachment.outer {
-            let now = endpoints.get(id).map(|local| &local.engine);
-            *handed_over |= !matches!(now, Some(Some(EngineEnd { handed_over: false })));
+            let now = endpoints.get(id).map(|local| local.owner);
+            *handed_over |= now != Some(Owner::Engine { handed_over: false });
         }
     }
 }
@@ -149,12 +149,12 @@ fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOu
     let leading = local.subnets().filter(|(address, _)| leads_out(id, local, *address, ways_out));
     let gateways = leading.map(|(_, subnet)| subnet.gateway);
     let ifname = local.ifname.clone();
-    let outer = match &local.engine {
-        Some(EngineEnd { handed_over }) => {
+    let outer = match local.owner {
+        Owner::Engine { handed_over } => {
             let netns = local.netns.clone();
-            Outer::Engine { ifname, netns, handed_over: *handed_over, routed: is_routed(local) }
+            Outer::Engine { ifname, netns, handed_over, routed: is_routed(local) }
         }
-        None => Outer::Container {
+        Owner::Process(_) | Owner::Attached => Outer::Container {
             netns: local.netns.clone(),
             ifname,
             addresses: local.subnets().map(|(address, subnet)| subnet.net_of(address)).collect(),
@@ -172,7 +172,7 @@ pub(crate) fn has_way_out(local: &LocalEndpoint) -> bool {
 /// Whether an engine has set routes through its gateway. Its containers leave through another network of the
 /// engine's; here they only need to get to the network's other segments.
 fn is_routed(local: &LocalEndpoint) -> bool {
-    local.engine.is_some() && !local.network.internal && local.network.segments().len() > 1
+    local.owner.is_engine() && !local.network.internal && local.network.segments().len() > 1
 }
 
 /// A process is published where it leads out, one family by one: a client over IPv4 gets to an IPv4 address.

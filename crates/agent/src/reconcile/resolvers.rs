@@ -209,7 +209,7 @@ impl Server {
 
 /// Whether an engine has a resolver in the namespace of these.
 fn is_engines(locals: &Locals<'_>) -> bool {
-    locals.iter().any(|(_, local)| local.engine.is_some())
+    locals.iter().any(|(_, local)| local.owner.is_engine())
 }
 
 /// Ends servers, those that are before an engine's each on a thread of its own: this blocks, but not for longer if

@@ -99,7 +99,7 @@ impl Obstacle {
             Some(Netns::Container(netns)) => *netns == local.netns,
             // Of all that is in the host's namespace, an endpoint needs no more than the end that waits there.
             Some(Netns::Host) => {
-                local.engine.is_some() && self.link.as_deref() == Some(local.ifname.as_str())
+                local.owner.is_engine() && self.link.as_deref() == Some(local.ifname.as_str())
             }
         }
     }

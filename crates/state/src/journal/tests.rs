@@ -38,10 +38,9 @@ fn endpoint(name: &str) -> LocalEndpoint {
         netns: "/run/netns/x".into(),
         ifname: IfName::container(0),
         default_route: true,
-        process: None,
         ports: Vec::new(),
         links: Vec::new(),
-        engine: None,
+        owner: Owner::Attached,
         fenced: None,
         removed: false,
     }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use weft_dns::NetworkNames;
 use weft_model::NetworkId;
 use weft_netlink::in_namespace;
-use weft_state::{cluster::Cluster, journal::EngineEnd};
+use weft_state::{cluster::Cluster, journal::Owner};
 
 /// How long anything may take before a test fails.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -111,7 +111,7 @@ fn endpoints() -> LocalEndpoints {
     let golden = include_str!("../../../../state/src/journal/golden/endpoint.json");
     let mut local: LocalEndpoint = serde_json::from_str(golden).unwrap();
     local.netns = "/run/netns/box".into();
-    local.engine = Some(EngineEnd { handed_over: true });
+    local.owner = Owner::Engine { handed_over: true };
     local.fenced = None;
     Arc::new(BTreeMap::from([(EndpointId::random(&mut rand::rng()), local)]))
 }

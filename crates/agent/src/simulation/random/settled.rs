@@ -164,7 +164,7 @@ impl Node {
         let mut working = self.working();
         // What an engine took it keeps in order itself: somebody may have meddled with it. Of one that is cut off only
         // the near end is down, which is in the plan.
-        let of_engines = |id: &EndpointId| journal.get(id).is_some_and(|local| local.engine.is_some());
+        let of_engines = |id: &EndpointId| journal.get(id).is_some_and(|local| local.owner.is_engine());
         working.retain(|id| !of_engines(id));
         working.extend(own.iter().filter(|id| of_engines(id)));
         if own != stored || own != working {
