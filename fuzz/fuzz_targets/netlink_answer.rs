@@ -5,11 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
 use weft_netlink::fuzzed::hear;
-use weft_plan::{Desired, Namespace, Observed, Place, Step, plan};
+use weft_plan::{Desired, Namespace, Observed, Netns, Step, plan};
 
-fn places() -> [Place; 3] {
+fn namespaces() -> [Netns; 3] {
     let vni = "256".parse().expect("a VNI");
-    [Place::Host, Place::Segment(vni), Place::Container("/run/netns/c".into())]
+    [Netns::Host, Netns::Segment(vni), Netns::Container("/run/netns/c".into())]
 }
 
 fuzz_target!(|datagram: &[u8]| {
@@ -18,17 +18,17 @@ fuzz_target!(|datagram: &[u8]| {
     assert!(heard.refusals.iter().all(|said| !said.is_empty()));
     assert!(heard.flows.iter().all(|flow| flow.to.is_ipv4() == flow.answered_by.is_ipv4()));
     let links: BTreeSet<String> = heard.links.iter().map(|link| link.name.clone()).collect();
-    for place in places() {
+    for netns in namespaces() {
         let Ok(again) = hear(datagram) else { unreachable!("it was heard before") };
-        let namespace = weft_datapath::fuzzed::interpret(&place, &Namespace::default(), again);
+        let namespace = weft_datapath::fuzzed::interpret(&netns, &Namespace::default(), again);
         assert!(namespace.links.keys().all(|name| links.contains(name.as_str())));
         let mut kernel = Observed::default();
-        kernel.places.insert(Place::Host, Namespace::default());
-        kernel.places.insert(place.clone(), namespace.clone());
+        kernel.namespaces.insert(Netns::Host, Namespace::default());
+        kernel.namespaces.insert(netns.clone(), namespace.clone());
         let plan = plan(&Desired::default(), &kernel);
         for step in &plan.steps {
             if let Step::DeleteLink(at, name) = step {
-                assert!(*at == place && namespace.links.contains_key(name), "{step}");
+                assert!(*at == netns && namespace.links.contains_key(name), "{step}");
             }
             assert!(kernel.take(step).is_ok(), "{step}");
         }

@@ -36,7 +36,9 @@ pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
 pub(crate) use pools::VNI_OPTIONS;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
-pub use verbs::{LabelFilter, PruneFilter, Verbs};
+pub use verbs::{
+    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, Verbs,
+};
 pub use weft_state::error::{Error, Kind};
 
 use crate::{

@@ -1,8 +1,8 @@
 //! The verbs as the doors see them.
 
 use super::{
-    Attach, Core, CreateNetwork, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions, Joined, Leave, Names,
-    Process, PruneFilter, Run, Verbs,
+    Attach, Core, CreateNetwork, EndpointVerbs, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions,
+    Joined, Leave, Names, NetworkVerbs, NodeVerbs, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run,
 };
 use crate::report::{DebugInfo, EndpointView, NetworkView, NodeView, Status};
 use async_trait::async_trait;
@@ -35,20 +35,7 @@ impl CoreVerbs {
 }
 
 #[async_trait]
-impl Verbs for CoreVerbs {
-    async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
-        self.to_the_end(|core| async move { core.create(request).await }).await
-    }
-
-    async fn remove_network(&self, network: &str) -> Result<(), Error> {
-        let network = network.to_owned();
-        self.to_the_end(|core| async move { core.remove(&network).await }).await
-    }
-
-    async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
-        self.to_the_end(|core| async move { core.prune(filter).await }).await
-    }
-
+impl ReadVerbs for CoreVerbs {
     fn networks(&self) -> Vec<NetworkView> {
         self.0.network_views()
     }
@@ -65,6 +52,62 @@ impl Verbs for CoreVerbs {
         self.0.inspect(network).await
     }
 
+    fn nodes(&self) -> Vec<NodeView> {
+        self.0.node_views()
+    }
+
+    async fn node(&self, node: &str) -> Result<NodeView, Error> {
+        self.0.node_view(node).await
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        self.0.process_views()
+    }
+
+    fn process(&self, process: &str) -> Result<Process, Error> {
+        self.0.process_view(&*self.0.processes.find(process)?)
+    }
+
+    fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
+        self.0.directory_of(process)
+    }
+
+    fn status(&self) -> Status {
+        self.0.describe()
+    }
+
+    async fn examine(&self) -> Status {
+        self.0.examine().await;
+        self.0.describe()
+    }
+
+    async fn inside(&self) -> DebugInfo {
+        self.0.inside().await
+    }
+
+    async fn plan(&self) -> Result<Vec<String>, Error> {
+        self.0.rounds.plan().await
+    }
+}
+
+#[async_trait]
+impl NetworkVerbs for CoreVerbs {
+    async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
+        self.to_the_end(|core| async move { core.create(request).await }).await
+    }
+
+    async fn remove_network(&self, network: &str) -> Result<(), Error> {
+        let network = network.to_owned();
+        self.to_the_end(|core| async move { core.remove(&network).await }).await
+    }
+
+    async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
+        self.to_the_end(|core| async move { core.prune(filter).await }).await
+    }
+}
+
+#[async_trait]
+impl EndpointVerbs for CoreVerbs {
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
         self.to_the_end(|core| async move { core.attach_netns(request).await }).await
     }
@@ -89,34 +132,12 @@ impl Verbs for CoreVerbs {
         self.to_the_end(|core| async move { core.disconnect_container(&network, &container, force).await })
             .await
     }
+}
 
-    fn nodes(&self) -> Vec<NodeView> {
-        self.0.node_views()
-    }
-
-    async fn node(&self, node: &str) -> Result<NodeView, Error> {
-        self.0.node_view(node).await
-    }
-
-    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
-        let node = node.clone();
-        self.to_the_end(|core| async move { core.give_up_node(&node).await }).await
-    }
-
-    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        self.to_the_end(move |core| async move { core.leave_cluster(leave).await }).await
-    }
-
+#[async_trait]
+impl ProcessVerbs for CoreVerbs {
     async fn run(&self, request: Run) -> Result<Process, Error> {
         self.to_the_end(|core| async move { core.start(request).await }).await
-    }
-
-    fn processes(&self) -> Vec<Process> {
-        self.0.process_views()
-    }
-
-    fn process(&self, process: &str) -> Result<Process, Error> {
-        self.0.process_view(&*self.0.processes.find(process)?)
     }
 
     async fn stop(&self, process: &str, grace: Duration) -> Result<(), Error> {
@@ -132,26 +153,17 @@ impl Verbs for CoreVerbs {
     async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
         self.0.exit_status(process).await
     }
+}
 
-    fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
-        self.0.directory_of(process)
+#[async_trait]
+impl NodeVerbs for CoreVerbs {
+    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
+        let node = node.clone();
+        self.to_the_end(|core| async move { core.give_up_node(&node).await }).await
     }
 
-    fn status(&self) -> Status {
-        self.0.describe()
-    }
-
-    async fn examine(&self) -> Status {
-        self.0.examine().await;
-        self.0.describe()
-    }
-
-    async fn inside(&self) -> DebugInfo {
-        self.0.inside().await
-    }
-
-    async fn plan(&self) -> Result<Vec<String>, Error> {
-        self.0.rounds.plan().await
+    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
+        self.to_the_end(move |core| async move { core.leave_cluster(leave).await }).await
     }
 }
 

@@ -11,9 +11,58 @@ use weft_model::{Network, NetworkId, NetworkName, NodeName};
 ///
 /// Networks are named by their name, their id, or a start of their id that only one has; processes and
 /// containers by their name, id, or such a start. Every verb can be repeated. Every verb ends by itself,
-/// except [`wait`](Verbs::wait); all are safe to cancel, but may have been carried out.
+/// except [`wait`](ProcessVerbs::wait); all are safe to cancel, but may have been carried out.
+pub trait Verbs: ReadVerbs + NetworkVerbs + EndpointVerbs + ProcessVerbs + NodeVerbs {}
+
+impl<T: ReadVerbs + NetworkVerbs + EndpointVerbs + ProcessVerbs + NodeVerbs> Verbs for T {}
+
+/// What can be asked. Nothing is changed by it.
 #[async_trait]
-pub trait Verbs: Send + Sync + 'static {
+pub trait ReadVerbs: Send + Sync + 'static {
+    /// All networks that are known, in order of their names.
+    fn networks(&self) -> Vec<NetworkView>;
+
+    /// One network, if it is known.
+    fn known_network(&self, network: NetworkId) -> Option<NetworkView>;
+
+    /// One network. Before it says that there is none, it asks the store.
+    async fn network(&self, network: &str) -> Result<NetworkView, Error>;
+
+    /// Asks the store for what is not known here yet, unless it is out of reach: for a caller that finds nothing in a
+    /// list.
+    async fn look_again(&self);
+
+    /// All nodes that are known, in order of their names.
+    fn nodes(&self) -> Vec<NodeView>;
+
+    /// One node. Before it says that there is none, it asks the store.
+    async fn node(&self, node: &str) -> Result<NodeView, Error>;
+
+    /// All processes of this node, ended ones too, in the order they were started.
+    fn processes(&self) -> Vec<Process>;
+
+    /// One process.
+    fn process(&self, process: &str) -> Result<Process, Error>;
+
+    /// The directory of a process, with its output in the file `log`.
+    fn process_dir(&self, process: &str) -> Result<PathBuf, Error>;
+
+    /// How this node is, as far as is known without asking.
+    fn status(&self) -> Status;
+
+    /// Looks at the kernel and asks the store, for two seconds at most, and then says how this node is.
+    async fn examine(&self) -> Status;
+
+    /// What a bug report needs besides.
+    async fn inside(&self) -> DebugInfo;
+
+    /// What the next round would change on this host, a step a line. Normally nothing.
+    async fn plan(&self) -> Result<Vec<String>, Error>;
+}
+
+/// What can be done to the networks of the cluster.
+#[async_trait]
+pub trait NetworkVerbs: Send + Sync + 'static {
     /// Creates a network.
     ///
     /// # Errors
@@ -28,20 +77,11 @@ pub trait Verbs: Send + Sync + 'static {
 
     /// Removes the networks that nobody is on and `filter` matches. Returns their names.
     async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error>;
+}
 
-    /// All networks that are known, in order of their names.
-    fn networks(&self) -> Vec<NetworkView>;
-
-    /// One network, if it is known.
-    fn known_network(&self, network: NetworkId) -> Option<NetworkView>;
-
-    /// One network. Before it says that there is none, it asks the store.
-    async fn network(&self, network: &str) -> Result<NetworkView, Error>;
-
-    /// Asks the store for what is not known here yet, unless it is out of reach: for a caller that finds nothing in a
-    /// list.
-    async fn look_again(&self);
-
+/// What can be done to who is on which network.
+#[async_trait]
+pub trait EndpointVerbs: Send + Sync + 'static {
     /// Puts a network namespace of this node on a network.
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error>;
 
@@ -58,34 +98,13 @@ pub trait Verbs: Send + Sync + 'static {
 
     /// Takes a process off a network. With `force`, also an endpoint of another node, of any kind.
     async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error>;
+}
 
-    /// All nodes that are known, in order of their names.
-    fn nodes(&self) -> Vec<NodeView>;
-
-    /// One node. Before it says that there is none, it asks the store.
-    async fn node(&self, node: &str) -> Result<NodeView, Error>;
-
-    /// Forgets a node that is down: its endpoints, their addresses and names.
-    ///
-    /// # Errors
-    /// [`Kind::Conflict`](super::Kind::Conflict) while it is up.
-    async fn remove_node(&self, node: &NodeName) -> Result<(), Error>;
-
-    /// Leaves the cluster: gives back what this node has, and ends the agent. Returns what could not be given back, for
-    /// people.
-    ///
-    /// # Errors
-    /// [`Kind::Conflict`](super::Kind::Conflict) while something is on a network here, or the cluster is out of reach.
-    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error>;
-
+/// What can be done to the processes of this node.
+#[async_trait]
+pub trait ProcessVerbs: Send + Sync + 'static {
     /// Starts a process on a network.
     async fn run(&self, request: Run) -> Result<Process, Error>;
-
-    /// All processes of this node, ended ones too, in the order they were started.
-    fn processes(&self) -> Vec<Process>;
-
-    /// One process.
-    fn process(&self, process: &str) -> Result<Process, Error>;
 
     /// Asks a process to end (SIGTERM), and kills it after `grace`. Returns when it has ended.
     async fn stop(&self, process: &str, grace: Duration) -> Result<(), Error>;
@@ -98,21 +117,23 @@ pub trait Verbs: Send + Sync + 'static {
 
     /// Waits for a process to end, as long as it takes. Returns its exit status, if anybody saw it.
     async fn wait(&self, process: &str) -> Result<Option<i32>, Error>;
+}
 
-    /// The directory of a process, with its output in the file `log`.
-    fn process_dir(&self, process: &str) -> Result<PathBuf, Error>;
+/// What can be done to the nodes of the cluster.
+#[async_trait]
+pub trait NodeVerbs: Send + Sync + 'static {
+    /// Forgets a node that is down: its endpoints, their addresses and names.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) while it is up.
+    async fn remove_node(&self, node: &NodeName) -> Result<(), Error>;
 
-    /// How this node is, as far as is known without asking.
-    fn status(&self) -> Status;
-
-    /// Looks at the kernel and asks the store, for two seconds at most, and then says how this node is.
-    async fn examine(&self) -> Status;
-
-    /// What a bug report needs besides.
-    async fn inside(&self) -> DebugInfo;
-
-    /// What the next round would change on this host, a step a line. Normally nothing.
-    async fn plan(&self) -> Result<Vec<String>, Error>;
+    /// Leaves the cluster: gives back what this node has, and ends the agent. Returns what could not be given back, for
+    /// people.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](super::Kind::Conflict) while something is on a network here, or the cluster is out of reach.
+    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error>;
 }
 
 /// Which unused networks to remove: those that all of it matches.

@@ -10,8 +10,8 @@ use std::{
 };
 use weft_agent::{
     core::{
-        Attach, CreateNetwork, Error, JoinOptions, Kind, Leave, Process, ProcessState, PruneFilter, Run,
-        Verbs,
+        Attach, CreateNetwork, EndpointVerbs, Error, JoinOptions, Kind, Leave, NetworkVerbs, NodeVerbs,
+        Process, ProcessState, ProcessVerbs, PruneFilter, ReadVerbs, Run,
     },
     report::{Counts, DebugInfo, EndpointView, NetworkView, NodeView, Status, StoreStatus},
 };
@@ -119,54 +119,7 @@ fn subnets(request: &CreateNetwork, nth: usize) -> Result<Vec<Subnet>, Error> {
 }
 
 #[async_trait]
-impl Verbs for Fake {
-    async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
-        if request.name.as_str() == PANIC {
-            panic!("as asked");
-        }
-        if request.name.as_str() == HANG {
-            std::future::pending::<()>().await;
-        }
-        let mut networks = self.state();
-        if networks.iter().any(|n| n.network.name == request.name) {
-            return Err(Error::conflict(format!("network with name {} already exists", request.name)));
-        }
-        let network = Network {
-            subnets: subnets(&request, networks.len())?,
-            name: request.name,
-            internal: request.internal,
-            options: request.options,
-            labels: request.labels,
-            created: Timestamp::now(),
-            removing: false,
-            extra: Extra::new(),
-        };
-        let id = NetworkId::random(&mut rand::rng());
-        networks.push(NetworkView { id, network, endpoints: Vec::new() });
-        Ok(id)
-    }
-
-    async fn remove_network(&self, network: &str) -> Result<(), Error> {
-        let mut networks = self.state();
-        let view = find_mut(&mut networks, network)?;
-        if let Some((_, endpoint)) = view.endpoints.first() {
-            let message = format!(
-                "error while removing network: network {} has active endpoints (name:{:?})",
-                view.network.name, endpoint.name
-            );
-            return Err(Error::new(Kind::Forbidden, message));
-        }
-        let id = view.id;
-        networks.retain(|n| n.id != id);
-        Ok(())
-    }
-
-    async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
-        let mut networks = self.state();
-        let unused = |n: &mut NetworkView| n.endpoints.is_empty() && filter.matches(&n.network);
-        Ok(networks.extract_if(.., unused).map(|n| n.network.name).collect())
-    }
-
+impl ReadVerbs for Fake {
     fn networks(&self) -> Vec<NetworkView> {
         self.state().clone()
     }
@@ -180,27 +133,6 @@ impl Verbs for Fake {
     }
 
     async fn look_again(&self) {}
-
-    async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
-        self.join(&request.network, request.name.as_str(), request.options)
-    }
-
-    async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {
-        self.leave(network, endpoint)
-    }
-
-    async fn connect(
-        &self,
-        network: &str,
-        container: &str,
-        options: JoinOptions,
-    ) -> Result<EndpointView, Error> {
-        self.join(network, container, options)
-    }
-
-    async fn disconnect(&self, network: &str, container: &str, _force: bool) -> Result<(), Error> {
-        self.leave(network, container)
-    }
 
     fn nodes(&self) -> Vec<NodeView> {
         let node = Node {
@@ -224,37 +156,6 @@ impl Verbs for Fake {
         found.ok_or_else(|| Error::not_found("node", node))
     }
 
-    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
-        if *node == node_name() {
-            return Err(Error::conflict(format!("node {node} is up")));
-        }
-        Err(Error::not_found("node", node.as_str()))
-    }
-
-    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        match leave.force {
-            true => Ok(vec!["something".to_owned()]),
-            false => Err(Error::conflict("in use on this host: web-1 on network overlay")),
-        }
-    }
-
-    async fn run(&self, request: Run) -> Result<Process, Error> {
-        let name = request.name.unwrap_or_else(|| "made_up".parse().unwrap());
-        let joined = self.join(&request.network, name.as_str(), request.options)?;
-        let process = Process {
-            id: ProcessId::random(&mut rand::rng()),
-            name,
-            command: request.command,
-            created: Timestamp::now(),
-            state: ProcessState::Running { pid: 4711 },
-            ports: request.ports,
-            netns: PathBuf::from("/proc/4711/ns/net"),
-            networks: BTreeMap::from([(joined.network_name, joined.endpoint.addresses().collect())]),
-        };
-        self.processes.lock().unwrap().push(process.clone());
-        Ok(process)
-    }
-
     fn processes(&self) -> Vec<Process> {
         self.processes.lock().unwrap().clone()
     }
@@ -263,26 +164,6 @@ impl Verbs for Fake {
         let found =
             self.processes().into_iter().find(|p| p.name.as_str() == process || p.id.to_string() == process);
         found.ok_or_else(|| Error::not_found("process", process))
-    }
-
-    async fn stop(&self, process: &str, _grace: Duration) -> Result<(), Error> {
-        self.process(process)?;
-        self.ended.send_replace(true);
-        Ok(())
-    }
-
-    async fn remove_process(&self, process: &str, force: bool) -> Result<(), Error> {
-        self.process(process)?;
-        if force {
-            return Ok(());
-        }
-        Err(Error::conflict(format!("process {process} runs: stop it first, or force")))
-    }
-
-    async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
-        self.process(process)?;
-        self.ended.subscribe().wait_for(|ended| *ended).await.unwrap();
-        Ok(Some(3))
     }
 
     fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
@@ -334,5 +215,136 @@ impl Verbs for Fake {
 
     async fn plan(&self) -> Result<Vec<String>, Error> {
         Ok(vec!["add bridge br0 in weft-256".to_owned()])
+    }
+}
+
+#[async_trait]
+impl NetworkVerbs for Fake {
+    async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
+        if request.name.as_str() == PANIC {
+            panic!("as asked");
+        }
+        if request.name.as_str() == HANG {
+            std::future::pending::<()>().await;
+        }
+        let mut networks = self.state();
+        if networks.iter().any(|n| n.network.name == request.name) {
+            return Err(Error::conflict(format!("network with name {} already exists", request.name)));
+        }
+        let network = Network {
+            subnets: subnets(&request, networks.len())?,
+            name: request.name,
+            internal: request.internal,
+            options: request.options,
+            labels: request.labels,
+            created: Timestamp::now(),
+            removing: false,
+            extra: Extra::new(),
+        };
+        let id = NetworkId::random(&mut rand::rng());
+        networks.push(NetworkView { id, network, endpoints: Vec::new() });
+        Ok(id)
+    }
+
+    async fn remove_network(&self, network: &str) -> Result<(), Error> {
+        let mut networks = self.state();
+        let view = find_mut(&mut networks, network)?;
+        if let Some((_, endpoint)) = view.endpoints.first() {
+            let message = format!(
+                "error while removing network: network {} has active endpoints (name:{:?})",
+                view.network.name, endpoint.name
+            );
+            return Err(Error::new(Kind::Forbidden, message));
+        }
+        let id = view.id;
+        networks.retain(|n| n.id != id);
+        Ok(())
+    }
+
+    async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
+        let mut networks = self.state();
+        let unused = |n: &mut NetworkView| n.endpoints.is_empty() && filter.matches(&n.network);
+        Ok(networks.extract_if(.., unused).map(|n| n.network.name).collect())
+    }
+}
+
+#[async_trait]
+impl EndpointVerbs for Fake {
+    async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
+        self.join(&request.network, request.name.as_str(), request.options)
+    }
+
+    async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {
+        self.leave(network, endpoint)
+    }
+
+    async fn connect(
+        &self,
+        network: &str,
+        container: &str,
+        options: JoinOptions,
+    ) -> Result<EndpointView, Error> {
+        self.join(network, container, options)
+    }
+
+    async fn disconnect(&self, network: &str, container: &str, _force: bool) -> Result<(), Error> {
+        self.leave(network, container)
+    }
+}
+
+#[async_trait]
+impl ProcessVerbs for Fake {
+    async fn run(&self, request: Run) -> Result<Process, Error> {
+        let name = request.name.unwrap_or_else(|| "made_up".parse().unwrap());
+        let joined = self.join(&request.network, name.as_str(), request.options)?;
+        let process = Process {
+            id: ProcessId::random(&mut rand::rng()),
+            name,
+            command: request.command,
+            created: Timestamp::now(),
+            state: ProcessState::Running { pid: 4711 },
+            ports: request.ports,
+            netns: PathBuf::from("/proc/4711/ns/net"),
+            networks: BTreeMap::from([(joined.network_name, joined.endpoint.addresses().collect())]),
+        };
+        self.processes.lock().unwrap().push(process.clone());
+        Ok(process)
+    }
+
+    async fn stop(&self, process: &str, _grace: Duration) -> Result<(), Error> {
+        self.process(process)?;
+        self.ended.send_replace(true);
+        Ok(())
+    }
+
+    async fn remove_process(&self, process: &str, force: bool) -> Result<(), Error> {
+        self.process(process)?;
+        if force {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("process {process} runs: stop it first, or force")))
+    }
+
+    async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
+        self.process(process)?;
+        self.ended.subscribe().wait_for(|ended| *ended).await.unwrap();
+        Ok(Some(3))
+    }
+}
+
+#[async_trait]
+impl NodeVerbs for Fake {
+    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
+        if *node == node_name() {
+            return Err(Error::conflict(format!("node {node} is up")));
+        }
+        Err(Error::not_found("node", node.as_str()))
+    }
+
+    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
+        match leave.force {
+            true => Ok(vec!["something".to_owned()]),
+            false => Err(Error::conflict("in use on this host: web-1 on network overlay")),
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     wire::{Wire, soon},
 };
 use crate::{
-    core::{CoreVerbs, Verbs},
+    core::{CoreVerbs, EndpointVerbs, ReadVerbs},
     docker::Mapped,
     simulation::network,
 };
