@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
 use weft_netlink::fuzzed::hear;
-use weft_plan::{Desired, Namespace, Observed, Netns, Step, plan};
+use weft_plan::{Desired, Namespace, Netns, Observed, Step, plan};
 
 fn namespaces() -> [Netns; 3] {
     let vni = "256".parse().expect("a VNI");
