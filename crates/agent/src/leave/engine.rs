@@ -5,13 +5,19 @@ use crate::{
     core::{Core, Error},
     docker::Shared,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::{Instant, sleep};
 use weft_docker::{
     engine::{Engine, EngineError},
     plugin::DRIVER,
 };
 use weft_model::NetworkId;
 use weft_state::error::chain;
+
+/// How long an engine may refuse to let go of a network, for something that it is doing at the moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Takes every container off these networks, and removes them from the engine of this host, if there is one.
 ///
@@ -53,7 +59,19 @@ fn refuse_if_it_has_some(core: &Core, error: &EngineError) -> Result<(), Error> 
     )))
 }
 
+/// Removes a network. An engine that is at work on it already, since an agent that died had asked it to, refuses to do the
+/// same at once, and has done it a moment later.
 async fn remove(engine: &Engine, id: &NetworkId) -> Result<(), EngineError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match remove_now(engine, id).await {
+            Err(EngineError::Refused { .. }) if Instant::now() < deadline => sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+async fn remove_now(engine: &Engine, id: &NetworkId) -> Result<(), EngineError> {
     let gone = |result: Result<(), EngineError>| match result {
         Err(error) if error.is_not_found() => Ok(()),
         result => result,

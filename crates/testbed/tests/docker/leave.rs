@@ -75,9 +75,10 @@ fn killed_at_any_moment_it_leaves_in_the_end() {
         // `weft leave` would do the rest itself.
         leaving.kill9();
         cluster.agents[0].kill9();
-        host.run(&["weft", "leave", "--force"]);
+        let left = host.output(&["weft", "leave", "--force"]);
         for network in networks {
-            assert!(!has_network(&cluster.engines[0], network), "after {moment} ms: {network}");
+            let said = String::from_utf8_lossy(&left.stderr);
+            assert!(!has_network(&cluster.engines[0], network), "after {moment} ms: {network}: {said}");
         }
         assert_eq!(host.run(&["sh", "-c", IN_THE_KERNEL]), "", "after {moment} ms");
         let keys = cluster.keys();
