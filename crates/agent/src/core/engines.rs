@@ -28,7 +28,7 @@ pub trait EngineVerbs: Send + Sync + 'static {
     /// matter: engines tell it only after the network was created there.
     ///
     /// # Errors
-    /// Those that [`create_network`](super::Verbs::create_network) would have.
+    /// Those that [`create_network`](super::NetworkVerbs::create_network) would have.
     async fn check_network(&self, request: &CreateNetwork) -> Result<(), Error>;
 
     /// Claims an address of a network's pool, `address` or a free one, for an endpoint that is about to join.
