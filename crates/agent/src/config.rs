@@ -19,12 +19,6 @@ pub fn embedded_store(data_dir: &Path) -> PathBuf {
     data_dir.join("store.redb")
 }
 
-/// Lets this process open as many files as it may at most. Returns how many it could open so far, for
-/// [`AgentConfig::open_files`].
-pub fn raise_open_files() -> Option<u64> {
-    weft_http::open_files::raise()
-}
-
 /// The Docker engine that an agent is the driver of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DockerConfig {

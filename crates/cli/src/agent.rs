@@ -15,8 +15,9 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use weft_agent::config::{AgentConfig, DATA_DIR, raise_open_files};
+use weft_agent::config::{AgentConfig, DATA_DIR};
 use weft_agent::{Ended, Inherited};
+use weft_http::open_files;
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
@@ -75,7 +76,7 @@ impl Agent {
             bail!("the agent makes network devices and namespaces: run it as root");
         }
         check_capabilities()?;
-        let config = AgentConfig { open_files: raise_open_files(), moved: self.moved, ..config(settings)? };
+        let config = AgentConfig { open_files: open_files::raise(), moved: self.moved, ..config(settings)? };
         match tokio::runtime::Runtime::new()?.block_on(weft_agent::run(config, logs, inherited))? {
             Ended::Stopped => Ok(ExitCode::SUCCESS),
             Ended::Left => Ok(ExitCode::from(LEFT)),

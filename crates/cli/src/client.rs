@@ -26,13 +26,14 @@ const LARGEST: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     host: Host,
+    http: weft_http::Client,
 }
 
 type Result<T> = std::result::Result<T, ClientError>;
 
 impl Client {
     pub(crate) fn new(host: Host) -> Self {
-        Self { host }
+        Self { http: weft_http::Client::new(host.path(), "weft", LARGEST), host }
     }
 
     /// Reads something.
@@ -108,11 +109,7 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>> {
-        self.way().send(method, path, body).await.map_err(|error| self.failed(path, error))
-    }
-
-    fn way(&self) -> weft_http::Client {
-        weft_http::Client::new(self.host.path(), "weft", LARGEST)
+        self.http.send(method, path, body).await.map_err(|error| self.failed(path, error))
     }
 
     fn failed(&self, path: &str, error: weft_http::ClientError) -> ClientError {
@@ -140,7 +137,7 @@ impl Client {
     }
 
     async fn collect(&self, answer: Response<Incoming>) -> Result<Bytes> {
-        self.way().read(answer).await.map_err(|error| self.failed("the answer", error))
+        self.http.read(answer).await.map_err(|error| self.failed("the answer", error))
     }
 
     async fn limited<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {

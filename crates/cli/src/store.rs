@@ -53,7 +53,7 @@ pub(crate) struct Serve {
 impl Serve {
     async fn run(self, mut out: Out) -> anyhow::Result<ExitCode> {
         // Each client takes some.
-        weft_agent::config::raise_open_files();
+        weft_http::open_files::raise();
         let token = self.token_file.as_deref().map(Secret::read).transpose()?;
         let config =
             ServeConfig::new(self.listen, token.map_or_else(token_from_environment, |t| Ok(Some(t)))?)?;
