@@ -1,5 +1,6 @@
 //! The cluster as the store describes it, parsed.
 
+use imbl::OrdMap;
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,35 +29,52 @@ impl<T> Deref for Stored<T> {
     }
 }
 
-/// The endpoints of one network. Shared between views: the same allocation means that nothing changed.
-pub type Endpoints = Arc<BTreeMap<EndpointId, Stored<Endpoint>>>;
+/// Whether it is the same record, without a look into it where it is the same allocation.
+impl<T: PartialEq> PartialEq for Stored<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.modified == other.modified
+            && (Arc::ptr_eq(&self.record, &other.record) || self.record == other.record)
+    }
+}
+
+/// The networks of a cluster.
+pub type Networks = OrdMap<NetworkId, Stored<Network>>;
+
+/// The endpoints of one network.
+pub type Endpoints = OrdMap<EndpointId, Stored<Endpoint>>;
+
+/// The claims on the addresses of one pool.
+pub type Claims = OrdMap<IpAddr, Stored<Claim>>;
 
 /// Everything the store says, as of one moment. Records that this version cannot read are set aside: another program's,
 /// or a newer weft's. The rest goes on without them.
+///
+/// Two moments share what is the same in both: to clone one costs nothing, and to compare two costs as much as there is
+/// between them (`OrdMap::diff`).
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     /// The networks.
-    pub networks: BTreeMap<NetworkId, Stored<Network>>,
+    pub networks: Networks,
     /// Their names.
-    pub names: BTreeMap<NetworkName, NetworkId>,
+    pub names: OrdMap<NetworkName, NetworkId>,
     /// Their VNIs.
-    pub vnis: BTreeMap<Vni, NetworkId>,
+    pub vnis: OrdMap<Vni, NetworkId>,
     /// The nodes, up or down.
-    pub nodes: BTreeMap<NodeName, Stored<Node>>,
+    pub nodes: OrdMap<NodeName, Stored<Node>>,
     /// Those that are up, with the session that says so.
-    pub live: BTreeMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
+    pub live: OrdMap<NodeName, (Stored<Liveness>, Option<SessionId>)>,
     /// The calls to nodes, by the name of the node that is called.
-    pub calls: BTreeMap<NodeName, Stored<Call>>,
+    pub calls: OrdMap<NodeName, Stored<Call>>,
     /// The endpoint that each node took addresses for last.
-    pub latest: BTreeMap<NodeName, Stored<Latest>>,
+    pub latest: OrdMap<NodeName, Stored<Latest>>,
     /// The endpoints on each network.
-    pub endpoints: BTreeMap<NetworkId, Endpoints>,
+    pub endpoints: OrdMap<NetworkId, Endpoints>,
     /// The addresses in use, by pool.
-    pub claims: BTreeMap<IpNet, BTreeMap<IpAddr, Stored<Claim>>>,
+    pub claims: OrdMap<IpNet, Claims>,
     /// The address each pool handed out last.
-    pub cursors: BTreeMap<IpNet, IpAddr>,
+    pub cursors: OrdMap<IpNet, IpAddr>,
     /// The pools that nodes keep for networks to come.
-    pub reserved_pools: BTreeMap<IpNet, Stored<PoolReservation>>,
+    pub reserved_pools: OrdMap<IpNet, Stored<PoolReservation>>,
     /// Changes whenever a pool is taken.
     pub lineage: Option<Stored<Lineage>>,
     /// That the store lost something, and was rebuilt.
@@ -64,10 +82,10 @@ pub struct Cluster {
     /// Which cluster it is; absent before an agent that writes it came.
     pub identity: Option<Stored<ClusterRecord>>,
     /// Keys that cannot be read, and why.
-    pub unreadable: BTreeMap<String, String>,
+    pub unreadable: OrdMap<String, String>,
     /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
     /// order.
-    pub unknown: BTreeMap<String, String>,
+    pub unknown: OrdMap<String, String>,
     /// The moment.
     pub revision: Revision,
 }
@@ -105,11 +123,11 @@ impl Cluster {
                 for entry in &listing.entries {
                     self.put(keyspace, entry, &before);
                 }
-                for (id, endpoints) in &mut self.endpoints {
-                    if let Some(old) = before.endpoints.get(id).filter(|old| same(old, endpoints)) {
-                        *endpoints = Arc::clone(old);
-                    }
-                }
+                let kept = |(id, endpoints): (NetworkId, Endpoints)| {
+                    let old = before.endpoints.get(&id).filter(|old| **old == endpoints);
+                    (id, old.cloned().unwrap_or(endpoints))
+                };
+                self.endpoints = std::mem::take(&mut self.endpoints).into_iter().map(kept).collect();
             }
         }
     }
@@ -187,7 +205,7 @@ impl Cluster {
             Key::Endpoint(network, id) => {
                 let old = before.endpoints.get(&network).and_then(|network| network.get(&id));
                 let endpoint = stored(entry, old)?;
-                Arc::make_mut(self.endpoints.entry(network).or_default()).insert(id, endpoint);
+                self.endpoints.entry(network).or_default().insert(id, endpoint);
             }
             // What cannot be read is as good as lost, and is put back.
             Key::Lineage => {
@@ -233,7 +251,7 @@ impl Cluster {
             }
             Key::Endpoint(network, id) => {
                 if let Some(endpoints) = self.endpoints.get_mut(&network) {
-                    Arc::make_mut(endpoints).remove(&id);
+                    endpoints.remove(&id);
                     if endpoints.is_empty() {
                         self.endpoints.remove(&network);
                     }
@@ -244,7 +262,8 @@ impl Cluster {
 
     /// The store is another by now, which counts anew.
     pub fn forget_revisions(&mut self) {
-        self.latest.values_mut().for_each(|latest| latest.modified = Revision::default());
+        let forgotten = |(name, latest)| (name, Stored { modified: Revision::default(), ..latest });
+        self.latest = std::mem::take(&mut self.latest).into_iter().map(forgotten).collect();
     }
 
     /// Whether the node's agent holds a session.
@@ -354,11 +373,6 @@ fn is_of_later_format(entry: &Entry) -> bool {
     }
     let brace = entry.value.first() == Some(&b'{');
     brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
-}
-
-fn same(a: &Endpoints, b: &Endpoints) -> bool {
-    let revisions = |e: &Endpoints| e.iter().map(|(id, e)| (*id, e.modified)).collect::<Vec<_>>();
-    a.len() == b.len() && revisions(a) == revisions(b)
 }
 
 mod keys;

@@ -57,7 +57,7 @@ fn has_torn_networks(known: &Cluster, stored: &Cluster) -> bool {
     let pointed_at = |id: &NetworkId| {
         stored.names.values().any(|other| other == id) || stored.vnis.values().any(|other| other == id)
     };
-    let mut gone = known.networks.keys().filter(|id| !stored.networks.contains_key(id));
+    let mut gone = known.networks.keys().filter(|id| !stored.networks.contains_key(*id));
     gone.any(|id| pointed_at(id) && !stored.has_unreadable_network(id))
 }
 

@@ -2,14 +2,15 @@
 //! if the store has lost it.
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Networks},
     data_dir,
     journal::{JournalError, file},
 };
+use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -162,10 +163,13 @@ impl Memory {
     }
 
     /// Of what there was `before`, what there is not `now` was removed. What there is was not, or is there again.
-    pub fn notice(&self, before: &BTreeSet<NetworkId>, now: &Cluster) {
+    pub fn notice(&self, before: &Networks, now: &Cluster) {
         let mut removed = self.lock();
         removed.retain(|id| !now.networks.contains_key(id));
-        removed.extend(before.iter().filter(|id| !now.networks.contains_key(id)));
+        removed.extend(before.diff(&now.networks).filter_map(|change| match change {
+            DiffItem::Remove(id, _) => Some(*id),
+            DiffItem::Add(..) | DiffItem::Update { .. } => None,
+        }));
         let surplus = removed.len().saturating_sub(REMOVED);
         removed.drain(..surplus);
     }

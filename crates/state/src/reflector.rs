@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use weft_model::{Key, Keyspace, Lineage, NetworkId, NodeName, Record};
+use weft_model::{Key, Keyspace, Lineage, NodeName, Record};
 use weft_store::{Event, Revision, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
@@ -115,10 +115,10 @@ impl Reflector {
                     None => break,
                 },
                 Ok(()) = dealings.changed() => {
-                    self.view.send_if_modified(|view| self.is_found_again(view));
+                    self.change_if(|view| self.is_found_again(view));
                 }
                 () = tokio::time::sleep(RECONSIDERATION), if is_closed => {
-                    self.view.send_if_modified(|view| {
+                    self.change_if(|view| {
                         let before = (view.gate, view.error.clone());
                         founding = self.look_at_the_gate(view);
                         (view.gate, view.error.clone()) != before
@@ -137,16 +137,34 @@ impl Reflector {
     fn begin(&self, cluster: Cluster) -> Option<Founding> {
         self.warn_of_unreadable(&cluster);
         let mut founding = None;
-        self.view.send_modify(|view| {
+        self.change(|view| {
             view.outside = Some(Arc::new(cluster));
             founding = self.look_at_the_gate(view);
         });
         founding
     }
 
+    /// Changes the view: aside, so that nobody who reads it waits, and then all at once.
+    fn change(&self, change: impl FnOnce(&mut View)) {
+        self.change_if(|view| {
+            change(view);
+            true
+        });
+    }
+
+    /// The same, where `change` says whether those who wait for news should look. What stays is shared and not copied.
+    fn change_if(&self, change: impl FnOnce(&mut View) -> bool) {
+        let mut view = self.view.borrow().clone();
+        let is_news = change(&mut view);
+        self.view.send_if_modified(|shown| {
+            *shown = view;
+            is_news
+        });
+    }
+
     fn go_on(&self, update: Update) -> Option<Founding> {
         let mut founding = None;
-        self.view.send_modify(|view| {
+        self.change(|view| {
             let View { outside, stored, cluster, .. } = view;
             if outside.is_none() && self.may_be_another(&update) {
                 *outside = stored.take().or_else(|| cluster.clone());
@@ -158,7 +176,7 @@ impl Reflector {
             }
             let (waits, aside) = (outside.is_some(), stored.is_some());
             let Some(shown) = outside.as_mut().or(stored.as_mut()).or(cluster.as_mut()) else { return };
-            let networks = networks(shown);
+            let networks = shown.networks.clone();
             Arc::make_mut(shown).advance(&self.keyspace, update);
             self.warn_of_unreadable(shown);
             if waits {
@@ -191,7 +209,7 @@ impl Reflector {
         }
         view.loss = Loss::default();
         if let Some(known) = &view.cluster {
-            self.memory.notice(&networks(known), stored);
+            self.memory.notice(&known.networks, stored);
         }
         if view.error.take().is_some() {
             tracing::info!(store = self.store.describe(), "store reached");
@@ -267,7 +285,7 @@ impl Reflector {
     /// If the store seems to have lost something: a key that it had.
     fn doubtful(&self, known: &Cluster, now: &Cluster) -> Option<Key> {
         let lacks = self.loss(known, now, true).is_any();
-        let network = || known.networks.keys().find(|id| !now.networks.contains_key(id)).copied();
+        let network = || known.networks.keys().find(|id| !now.networks.contains_key(*id)).copied();
         let lost_lineage = known.lineage.is_some() && now.lineage.is_none();
         let key = || network().filter(|_| !lost_lineage).map_or(Key::Lineage, Key::Network);
         (lacks || lost_lineage).then(key)
@@ -303,7 +321,7 @@ impl Reflector {
 
     fn failed(&self, error: &StoreError) {
         let error = chain(error);
-        self.view.send_modify(|view| {
+        self.change(|view| {
             // What it said meanwhile is old by the time it answers again.
             (view.stored, view.outside) = (None, None);
             let same = |before: &String| gist(before) == gist(&error);
@@ -319,10 +337,6 @@ impl Reflector {
 /// An error without its details, which change from one attempt to the next.
 fn gist(error: &str) -> &str {
     error.split_once(" (").map_or(error, |(gist, _)| gist)
-}
-
-fn networks(cluster: &Cluster) -> BTreeSet<NetworkId> {
-    cluster.networks.keys().copied().collect()
 }
 
 #[cfg(test)]

@@ -239,7 +239,7 @@ impl Core {
         let unused = cluster
             .networks
             .iter()
-            .filter(|(id, network)| !cluster.endpoints.contains_key(id) && filter.matches(network))
+            .filter(|(id, network)| !cluster.endpoints.contains_key(*id) && filter.matches(network))
             .filter(|(_, network)| !network.is_kept());
         let mut removed = Vec::new();
         for (id, network) in unused {

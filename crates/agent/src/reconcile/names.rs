@@ -82,7 +82,7 @@ impl Names {
 impl Table {
     fn is_of(&self, endpoints: Option<&Endpoints>, local: &[Endpoint]) -> bool {
         let same = match (&self.endpoints, endpoints) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (Some(a), Some(b)) => a.ptr_eq(b),
             (None, None) => true,
             _ => false,
         };

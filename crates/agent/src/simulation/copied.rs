@@ -227,7 +227,7 @@ async fn an_old_version_is_believed_to_be_up_while_it_renews() {
         nodes[1].kill().await;
         gone(&store, "host2").await;
         let session = store.open_session(Duration::from_secs(20)).await.unwrap();
-        let id = nodes[0].core().known().nodes[&"host2".parse().unwrap()].id;
+        let id = nodes[0].core().known().nodes[&"host2".parse::<weft_model::NodeName>().unwrap()].id;
         let live = format!("{{\"id\":\"{id}\",\"since\":\"2026-11-22T12:00:00Z\"}}");
         let key = "weft/v1/live/host2".to_owned();
         let txn = Txn::new().put_bound(key, live.into_bytes(), Condition::Absent, session.clone());

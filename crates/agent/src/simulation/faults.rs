@@ -94,7 +94,10 @@ async fn a_node_that_is_gone_is_down_then_given_up() {
     nodes[1].kill().await;
     let core = nodes[0].core();
     eventually("it is seen down", || {
-        core.known().nodes.get(&"host2".parse().unwrap()).is_some_and(|node| node.down_since.is_some())
+        core.known()
+            .nodes
+            .get(&"host2".parse::<weft_model::NodeName>().unwrap())
+            .is_some_and(|node| node.down_since.is_some())
     })
     .await;
     let stays = core.remove("overlay").await.unwrap_err();
@@ -157,7 +160,10 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     let has = || holds(&nodes[1].kernel, address);
     eventually("its address is not used", || !has()).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert!(!has() && core.known().nodes[&"host2".parse().unwrap()].removed.len() == 1, "remembered");
+    assert!(
+        !has() && core.known().nodes[&"host2".parse::<weft_model::NodeName>().unwrap()].removed.len() == 1,
+        "remembered"
+    );
     nodes[1].disk.set_full(false);
     for restart in [false, true] {
         if restart {
@@ -168,8 +174,10 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         let back = nodes[1].core();
         let fenced = || back.describe().fenced.len() == 1;
         eventually("it is cut off", fenced).await;
-        eventually("the trace is gone", || back.known().nodes[&"host2".parse().unwrap()].removed.is_empty())
-            .await;
+        eventually("the trace is gone", || {
+            back.known().nodes[&"host2".parse::<weft_model::NodeName>().unwrap()].removed.is_empty()
+        })
+        .await;
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(fenced());
         let problems = back.describe().problems;
@@ -261,7 +269,10 @@ async fn a_clock_that_jumps_gives_nobody_up() {
     nodes[2].kill().await;
     let core = nodes[0].core();
     eventually("it is seen down", || {
-        core.known().nodes.get(&"host3".parse().unwrap()).is_some_and(|node| node.down_since.is_some())
+        core.known()
+            .nodes
+            .get(&"host3".parse::<weft_model::NodeName>().unwrap())
+            .is_some_and(|node| node.down_since.is_some())
     })
     .await;
     nodes[0].clock.jump(SignedDuration::from_hours(24));
@@ -287,7 +298,9 @@ async fn one_of_ten_nodes_writes_down_since_when_another_is_down() {
     let core = nodes[0].core();
     let written = || {
         let known = core.known();
-        ["host10", "host9"].iter().all(|name| known.nodes[&name.parse().unwrap()].down_since.is_some())
+        ["host10", "host9"]
+            .iter()
+            .all(|name| known.nodes[&name.parse::<weft_model::NodeName>().unwrap()].down_since.is_some())
     };
     eventually("it is written down", written).await;
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -79,7 +79,7 @@ async fn pools_keep_clear_of_what_any_node_uses() {
     let (_store, nodes) = cluster(2).await;
     nodes[1].route("10.0.0.0/23");
     nodes[1].move_to([10, 0, 2, 12].into());
-    let (first, second) = (nodes[0].core(), "host2".parse().unwrap());
+    let (first, second) = (nodes[0].core(), "host2".parse::<weft_model::NodeName>().unwrap());
     eventually("it is known", || {
         let known = first.known();
         known.nodes.get(&second).is_some_and(|node| node.vtep == std::net::IpAddr::from([10, 0, 2, 12]))

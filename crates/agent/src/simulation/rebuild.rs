@@ -219,8 +219,11 @@ async fn of_what_only_endpoints_say_too() {
     let core = nodes[0].core();
     eventually("it is the second's again", || {
         let known = core.known();
-        let pool = "10.0.0.0/24".parse().unwrap();
-        let claim = known.claims.get(&pool).and_then(|claims| claims.get(&"10.0.0.77".parse().unwrap()));
+        let pool: ipnet::IpNet = "10.0.0.0/24".parse().unwrap();
+        let claim = known
+            .claims
+            .get(&pool)
+            .and_then(|claims| claims.get(&"10.0.0.77".parse::<std::net::IpAddr>().unwrap()));
         core.view.borrow().error.is_none() && claim.is_some_and(|claim| claim.endpoint == second.id)
     })
     .await;

@@ -1,7 +1,6 @@
 //! How many keys there are: by that, [`Mark`](weft_store::Mark) tells whether one is gone that nobody told of.
 
 use super::Cluster;
-use std::collections::BTreeMap;
 use weft_model::{Key, Keyspace};
 
 impl Cluster {
@@ -11,7 +10,7 @@ impl Cluster {
         let of_networks = self.networks.len() + self.names.len() + self.vnis.len();
         let of_pools = self.cursors.len()
             + self.reserved_pools.len()
-            + self.claims.values().map(BTreeMap::len).sum::<usize>();
+            + self.claims.values().map(|claims| claims.len()).sum::<usize>();
         let endpoints = self.endpoints.values().map(|endpoints| endpoints.len()).sum::<usize>();
         let of_store = [self.lineage.is_some(), self.rebuilt.is_some(), self.identity.is_some()];
         let of_store = of_store.into_iter().filter(|is_there| *is_there).count();

@@ -61,11 +61,11 @@ fn what_a_snapshot_does_not_change_stays_shared() {
             revision: Revision(2),
         },
     );
-    let (kept, replaced) = (Arc::clone(&cluster.endpoints[&first]), Arc::clone(&cluster.endpoints[&second]));
+    let (kept, replaced) = (cluster.endpoints[&first].clone(), cluster.endpoints[&second].clone());
     let entries = vec![unchanged, entry(&Key::Endpoint(second, other), endpoint("c"), 3)];
     cluster.advance(&keyspace(), Update::Snapshot(Listing { entries, revision: Revision(3) }));
-    assert!(Arc::ptr_eq(&cluster.endpoints[&first], &kept));
-    assert!(!Arc::ptr_eq(&cluster.endpoints[&second], &replaced));
+    assert!(cluster.endpoints[&first].ptr_eq(&kept));
+    assert!(!cluster.endpoints[&second].ptr_eq(&replaced));
     assert_eq!(cluster.endpoint(&other).unwrap().1.name.as_str(), "c");
 }
 
@@ -78,7 +78,7 @@ fn what_cannot_be_read_is_set_aside() {
         Listing { entries: vec![foreign, entry(&key, b"{\"name\":7}".to_vec(), 2)], revision: Revision(2) };
     let mut cluster = Cluster::read(&keyspace(), &listing);
     assert_eq!(cluster.unreadable.len(), 1);
-    assert_eq!(cluster.unknown, [("weft/v1/notes".to_owned(), "notes".to_owned())].into());
+    assert_eq!(cluster.unknown, OrdMap::unit("weft/v1/notes".to_owned(), "notes".to_owned()));
     assert!(cluster.endpoints.is_empty());
     // Mended, it counts again.
     let mended = Event::Put(entry(&key, endpoint("a"), 3));

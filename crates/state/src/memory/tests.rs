@@ -49,6 +49,12 @@ fn open(directory: &TempDir, store: &str) -> (Memory, Option<Cluster>) {
     Memory::open(directory.path(), store, &keyspace()).unwrap()
 }
 
+/// Networks with these ids.
+fn networks(ids: &[NetworkId]) -> Networks {
+    let some = cluster().networks.values().next().unwrap().clone();
+    ids.iter().map(|id| (*id, some.clone())).collect()
+}
+
 #[test]
 fn what_is_saved_is_remembered() {
     let directory = tempfile::tempdir().unwrap();
@@ -57,7 +63,7 @@ fn what_is_saved_is_remembered() {
     let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
     assert_eq!(written(&cluster).len(), 11, "{:?}", cluster.unreadable);
     memory.has_dealt_with(3);
-    memory.notice(&BTreeSet::from([gone]), &cluster);
+    memory.notice(&networks(&[gone]), &cluster);
     memory.save(&cluster).unwrap();
 
     let (memory, remembered) = open(&directory, "consul://one");
@@ -102,7 +108,7 @@ fn only_so_many_removed_networks_are_remembered() {
     let (memory, _) = open(&directory, "consul://one");
     let ids: Vec<NetworkId> = (0..REMOVED + 5).map(|_| NetworkId::random(&mut rand::rng())).collect();
     for id in &ids {
-        memory.notice(&BTreeSet::from([*id]), &Cluster::default());
+        memory.notice(&networks(&[*id]), &Cluster::default());
     }
     assert!(!memory.was_removed(&ids[4]) && memory.was_removed(&ids[5]));
 }
@@ -112,9 +118,9 @@ fn what_is_there_again_was_not_removed() {
     let directory = tempfile::tempdir().unwrap();
     let (memory, _) = open(&directory, "consul://one");
     let cluster = cluster();
-    let ids: BTreeSet<NetworkId> = cluster.networks.keys().copied().collect();
-    memory.notice(&ids, &Cluster::default());
-    assert!(ids.iter().all(|id| memory.was_removed(id)));
-    memory.notice(&ids, &cluster);
-    assert!(!ids.iter().any(|id| memory.was_removed(id)));
+    let removed = |id| memory.was_removed(id);
+    memory.notice(&cluster.networks, &Cluster::default());
+    assert!(cluster.networks.keys().all(removed));
+    memory.notice(&cluster.networks, &cluster);
+    assert!(!cluster.networks.keys().any(removed));
 }

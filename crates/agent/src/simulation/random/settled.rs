@@ -52,7 +52,7 @@ impl World {
                 node.core().detach_endpoint(&network, &id.to_string()).await.unwrap();
             }
         }
-        let networks: Vec<_> = self.cluster().await.unwrap().networks.into_keys().collect();
+        let networks: Vec<_> = self.cluster().await.unwrap().networks.keys().copied().collect();
         for id in networks {
             let removed = self.nodes[0].core().remove(&id.to_string()).await;
             assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
