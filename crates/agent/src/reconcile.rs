@@ -3,16 +3,22 @@
 //! A wake-up says "look again" and nothing more. After any wake-up, a round reads what should be, sees what is, and
 //! takes the steps between; a timer wakes it besides, so that a missed wake-up costs a delay.
 
+mod carry_out;
 pub(crate) mod clash;
 mod desired;
 mod drift;
 mod fuzzed;
+#[cfg(test)]
+mod histories;
+mod hosts;
 mod moves;
 mod mtu;
 mod names;
 mod publications;
+mod remotes;
 mod resolvers;
 mod rounds;
+mod settled;
 
 pub(crate) use desired::has_way_out;
 pub(crate) use drift::KernelDrift;
@@ -20,21 +26,30 @@ pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{Report, Rounds};
 
 use crate::{config::AgentConfig, host::Host, metrics::Metrics, underlay::Underlay};
+use carry_out::beside_what_is_there;
 use desired::{Below, desired, hand_over};
+use hosts::HostsByNetwork;
 use moves::Moves;
 use mtu::{Mtus, OwnMtu};
 use names::Names;
 use publications::Publications;
+use remotes::RemotesBySegment;
 use resolvers::Resolvers;
-use rounds::{Obstacle, Outcome, Request};
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use rounds::{Outcome, Request};
+use settled::{PERIOD, Rest, Settled};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
-use weft_datapath::Datapath;
+use weft_datapath::{Datapath, Part};
 use weft_model::Vni;
-use weft_plan::{Desired, Entry, Netns, Observed, Plan, Step, Target, plan};
+use weft_plan::{Desired, Doubt, Observed, Plan, Target, plan};
 use weft_state::{
     cluster::Cluster,
     env::Env,
@@ -43,8 +58,6 @@ use weft_state::{
     view::View,
 };
 
-/// How often to look without a reason: a foreign change is repaired within this.
-const PERIOD: Duration = Duration::from_secs(2);
 /// How soon to look again after a failure; doubled after each further one, up to the period.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -61,25 +74,14 @@ pub(crate) struct Reconciler {
     /// When it was asked for. The kernel may be looked at all the time in between, as long as endpoints come and go.
     mtu_asked: Option<Instant>,
     mtus: Mtus,
+    hosts: HostsByNetwork,
+    remotes: RemotesBySegment,
     settled: Option<Settled>,
+    /// Where the kernel may be other than it was seen last.
+    doubt: Doubt,
+    rest: Option<Rest>,
     moves: Moves,
     publications: Publications,
-}
-
-/// What rounds made without a failure since the kernel was looked at. Until the period is over it is taken to be as
-/// they left it: most of what happens in a cluster changes little here, and to look at thousands of entries takes a
-/// while, in which containers wait for their start.
-struct Settled {
-    desired: Desired,
-    kernel: Observed,
-    seen_at: Instant,
-    outcome: Outcome,
-}
-
-impl Settled {
-    fn is_due(&self) -> bool {
-        self.seen_at.elapsed() >= PERIOD
-    }
 }
 
 /// What a reconciler is made of.
@@ -117,7 +119,11 @@ impl Reconciler {
             underlay_mtu: OwnMtu::default(),
             mtu_asked: None,
             mtus: Mtus::default(),
+            hosts: HostsByNetwork::default(),
+            remotes: RemotesBySegment::default(),
             settled: None,
+            doubt: Doubt::None,
+            rest: None,
             moves: Moves::default(),
             publications: Publications::default(),
         };
@@ -148,24 +154,34 @@ impl Reconciler {
             }
             let wait = if complete { self.until_due() } else { pause };
             pause = if complete { RETRY } else { (pause * 2).min(PERIOD) };
-            // Each branch is cancel-safe: a watch keeps its change, a channel its message, a sandbox is still there.
-            // In this order, so that the same happens when the same happens (`simulation`). None keeps another
-            // waiting: a round comes after each of them.
-            let woken = async {
-                tokio::select! {
-                    biased;
-                    request = self.requests.recv() => request,
-                    _ = journal.changed() => None,
-                    _ = view.changed() => None,
-                    _ = self.underlay.changed() => None,
-                    () = self.resolvers.appeared() => None,
+            let due = Instant::now() + wait;
+            let woken = loop {
+                // Each branch is cancel-safe: a watch keeps its change, a channel its message, a sandbox is still there,
+                // and what the kernel tells is told later. In this order, so that the same happens when the same
+                // happens (`simulation`). None keeps another waiting: a round comes after each of them, but news that
+                // are known.
+                let woken = async {
+                    tokio::select! {
+                        biased;
+                        request = self.requests.recv() => request,
+                        _ = journal.changed() => None,
+                        _ = view.changed() => None,
+                        _ = self.underlay.changed() => None,
+                        () = self.resolvers.appeared() => None,
+                        news = self.parts.datapath.news() => Some(Request::Hear(news)),
+                    }
+                };
+                match timeout_at(due, woken).await {
+                    Ok(Some(Request::Hear(news))) if !self.hear(&news) => {}
+                    Ok(woken) => break woken,
+                    Err(_) => break None,
                 }
             };
-            match timeout(wait, woken).await {
-                Ok(Some(request)) if request.is_given_up() => {}
-                Ok(Some(Request::Look(answer))) => asked = Some(answer),
-                Ok(Some(Request::Plan(answer))) => self.answer(answer).await,
-                Ok(None) | Err(_) => {}
+            match woken {
+                Some(request) if request.is_given_up() => {}
+                Some(Request::Look(answer)) => asked = Some(answer),
+                Some(Request::Plan(answer)) => self.answer(answer).await,
+                Some(Request::Hear(_)) | None => {}
             }
         }
     }
@@ -220,18 +236,41 @@ impl Reconciler {
         let own = (self.underlay_mtu.or(recorded.or(underlay.mtu)), underlay.address);
         let networks: BTreeMap<_, _> =
             endpoints.values().map(|local| (&local.network_id, &local.network)).collect();
-        let fits = networks.into_iter().map(|network| (*network.0, mtu::fits(cluster, network, me, own)));
+        networks.keys().for_each(|id| self.hosts.follow(cluster, **id));
+        self.hosts.retain(|id| networks.contains_key(id));
+        let fits = networks
+            .into_iter()
+            .map(|(id, network)| (*id, mtu::fits(cluster, network, self.hosts.of(id), me, own)));
         let mtus = self.mtus.follow(Instant::now(), fits);
         let below = Below { vtep: underlay.address, mtus: &mtus };
-        let mut desired = desired(&self.parts.config, cluster, endpoints, below);
+        let mut desired = desired(&self.parts.config, cluster, endpoints, below, &mut self.remotes);
+        let segments = endpoints.values().flat_map(|local| local.network.segments());
+        let segments: BTreeSet<Vni> = segments.map(|segment| segment.vni).collect();
+        self.remotes.retain(|vni| segments.contains(vni));
         desired.close_ways_out(|pool| clash::in_the_way(pool, me, cluster, &underlay).is_some());
         Ok(Some(desired))
     }
 
-    /// What is, and the steps from there to what should be.
-    async fn look(&mut self, desired: &mut Desired) -> Result<(Observed, Plan), String> {
-        let observed = self.parts.datapath.observe(desired).await.map_err(|error| chain(&error));
-        let observed = observed.inspect_err(|why| self.not_seen(why))?;
+    /// What is, and the steps from there to what should be. Of what is `known`, only a part is looked at.
+    async fn look(
+        &mut self,
+        desired: &mut Desired,
+        known: Option<(Observed, Part)>,
+    ) -> Result<(Observed, Plan), String> {
+        let began = Instant::now();
+        let datapath = &self.parts.datapath;
+        let observed = match known {
+            None => datapath.observe(desired).await,
+            Some((mut kernel, part)) => datapath.observe_part(desired, &part).await.map(|seen| {
+                match part {
+                    Part::Namespaces(unseen) => kernel.renew(&unseen, seen),
+                    Part::Links => kernel.glance(seen),
+                }
+                kernel
+            }),
+        };
+        self.rest = Some(Rest::after(began));
+        let observed = observed.map_err(|error| chain(&error)).inspect_err(|why| self.not_seen(why))?;
         self.mtus.resume(desired, &observed);
         // An engine may have taken its end by the time it was looked for, if it was told of it by then.
         hand_over(desired, &self.parts.journal.endpoints());
@@ -251,25 +290,36 @@ impl Reconciler {
     }
 
     async fn bring_about(&mut self, mut desired: Desired, remembered: bool) -> Result<Outcome, String> {
-        let mut settled = self.settled.take().filter(|settled| !settled.is_due());
+        let doubt = self.take_doubt();
+        let mut settled =
+            self.settled.take().filter(|settled| doubt != Doubt::Everything && self.holds(settled));
+        let glances = doubt == Doubt::Links
+            || settled.as_ref().is_some_and(|settled| settled.glanced_at.elapsed() >= PERIOD);
         // To hand something over takes no step: what was settled before is settled after.
         let endpoints = self.parts.journal.endpoints();
         let known = settled.as_mut().map(|settled| &mut settled.desired);
         known.into_iter().chain([&mut desired]).for_each(|desired| hand_over(desired, &endpoints));
-        if let Some(settled) = settled.take_if(|settled| settled.desired == desired) {
+        if let Some(settled) = settled.take_if(|settled| !glances && settled.desired == desired) {
             let outcome = Outcome { steps: 0, ..settled.outcome.clone() };
             self.settled = Some(settled);
             return Ok(outcome);
         }
         let now = Instant::now();
-        let (mut kernel, plan, seen_at) = match settled {
-            Some(Settled { kernel, seen_at, .. }) if kernel.suffices_for(&Target::of(&desired)) => {
-                let plan = plan(&desired, &kernel);
-                (kernel, plan, seen_at)
+        let mut seen = settled.as_ref().map_or((now, now), |settled| (settled.seen_at, settled.glanced_at));
+        let (mut kernel, plan) = match settled.map(|settled| settled.kernel) {
+            None => self.look(&mut desired, None).await?,
+            Some(kernel) if glances => {
+                seen.1 = now;
+                self.look(&mut desired, Some((kernel, Part::Links))).await?
             }
-            _ => {
-                let (kernel, plan) = self.look(&mut desired).await?;
-                (kernel, plan, now)
+            Some(kernel) => {
+                let unseen = kernel.lacks(&Target::of(&desired));
+                if unseen.is_empty() {
+                    let plan = plan(&desired, &kernel);
+                    (kernel, plan)
+                } else {
+                    self.look(&mut desired, Some((kernel, Part::Namespaces(unseen)))).await?
+                }
             }
         };
         let plan = if remembered { beside_what_is_there(plan) } else { plan };
@@ -285,33 +335,11 @@ impl Reconciler {
             self.parts.datapath.announce(moved).await;
         }
         if outcome.failures.is_empty() && plan.steps.iter().all(|step| kernel.take(step).is_ok()) {
-            self.settled = Some(Settled { desired, kernel, seen_at, outcome: outcome.clone() });
+            kernel.share(&desired);
+            let (seen_at, glanced_at) = seen;
+            self.settled = Some(Settled { desired, kernel, seen_at, glanced_at, outcome: outcome.clone() });
         }
         Ok(outcome)
-    }
-
-    /// How long until the kernel is to be looked at without a reason.
-    fn until_due(&self) -> Duration {
-        self.settled.as_ref().map_or(PERIOD, |settled| PERIOD.saturating_sub(settled.seen_at.elapsed()))
-    }
-
-    async fn apply(&self, plan: &Plan) -> Outcome {
-        let report = self.parts.datapath.apply(plan).await;
-        self.parts.metrics.rounds.steps(plan, &report);
-        for step in &plan.steps {
-            tracing::debug!(%step, "step");
-        }
-        for failure in &report.failures {
-            tracing::warn!(%failure, "a step failed; it is tried again");
-        }
-        // Of steps that were skipped it is not known which: any of them may be missing.
-        let failed = report.failures.iter().map(|failure| &failure.step);
-        let missing =
-            if report.skipped > 0 { plan.steps.iter().collect() } else { failed.collect::<Vec<_>>() };
-        let uncleared = Some(missing.into_iter().filter_map(cleared_by).collect());
-        let failures = report.failures.iter().map(Obstacle::from).collect();
-        let problems = plan.problems.iter().map(Obstacle::from).collect();
-        Outcome { steps: report.done, failures, problems, uncleared }
     }
 
     /// Says what a round would do now, without doing it.
@@ -319,7 +347,7 @@ impl Reconciler {
         let view = self.parts.view.borrow().clone();
         let endpoints = self.parts.journal.endpoints();
         let plan = match self.wanted(&endpoints, &view).await {
-            Ok(Some(mut desired)) => self.look(&mut desired).await.map(|(_, plan)| plan),
+            Ok(Some(mut desired)) => self.look(&mut desired, None).await.map(|(_, plan)| plan),
             Ok(None) => Ok(Plan::default()),
             Err(error) => Err(error),
         };
@@ -332,31 +360,7 @@ impl Reconciler {
     }
 }
 
-/// What an agent remembers of the others is older than what it last did: on a segment that is there it changes
-/// nothing of theirs.
-fn beside_what_is_there(plan: Plan) -> Plan {
-    let made = |netns: &Netns| {
-        plan.steps.iter().any(|step| matches!(step, Step::CreateNamespace(_)) && step.netns() == *netns)
-    };
-    let of_others = |step: &&Step| match step {
-        Step::Add(netns, _, entry) | Step::Delete(netns, _, entry) => {
-            matches!(entry, Entry::Fdb(..) | Entry::Neighbour(..)) && !made(netns)
-        }
-        _ => false,
-    };
-    let steps = plan.steps.iter().filter(|step| !of_others(step)).cloned().collect();
-    Plan { steps, ..plan }
-}
-
 /// Says that it is done. The caller may have given up.
 fn answered(answer: oneshot::Sender<()>) {
     let _ = answer.send(());
-}
-
-/// The segment that a step takes an endpoint, or all of them, out of.
-fn cleared_by(step: &Step) -> Option<Vni> {
-    match step {
-        Step::DeleteNamespace(vni) | Step::DeleteLink(Netns::Segment(vni), _) => Some(*vni),
-        _ => None,
-    }
 }

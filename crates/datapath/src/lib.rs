@@ -17,9 +17,9 @@ pub use flows::StaleFlows;
 pub use linux::{Linux, mark};
 
 use async_trait::async_trait;
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 use weft_model::{MacAddr, Vni};
-use weft_plan::{Desired, Observed, Plan};
+use weft_plan::{Desired, Netns, News, Observed, Plan};
 
 /// An address of a segment that has another Ethernet address than it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,15 @@ pub struct Moved {
     pub ip: IpAddr,
     /// What it has now.
     pub mac: MacAddr,
+}
+
+/// What to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// These namespaces.
+    Namespaces(BTreeSet<Netns>),
+    /// All namespaces, without the entries that links of segments hold by the thousands: see [`Observed::glance`].
+    Links,
 }
 
 /// A kernel that can be observed and changed.
@@ -43,6 +52,25 @@ pub trait Datapath: Send + Sync + 'static {
     /// # Errors
     /// When the host's own namespace cannot be read in time.
     async fn observe(&self, desired: &Desired) -> Result<Observed, DatapathError>;
+
+    /// The same for a part of it. What it shows besides may be nothing.
+    ///
+    /// # Errors
+    /// As above.
+    async fn observe_part(&self, desired: &Desired, _part: &Part) -> Result<Observed, DatapathError> {
+        self.observe(desired).await
+    }
+
+    /// Whether [`news`](Self::news) tells of what others do to the kernel.
+    fn is_watched(&self) -> bool {
+        false
+    }
+
+    /// Waits until something has changed in the kernel since it was first looked at, whoever did it. Safe to cancel:
+    /// what was not told yet is told the next time.
+    async fn news(&self) -> Vec<News> {
+        std::future::pending().await
+    }
 
     /// Takes the steps of `plan` in their order. A step that fails does not stop those that do not need it.
     async fn apply(&self, plan: &Plan) -> Report;

@@ -7,10 +7,11 @@ mod kernel;
 mod netfilter;
 mod observe;
 mod sysctl;
+mod watch;
 
 pub(crate) use observe::interpret;
 
-use crate::{Datapath, DatapathError, Failure, Moved, Report, StaleFlows};
+use crate::{Datapath, DatapathError, Failure, Moved, Part, Report, StaleFlows};
 use async_trait::async_trait;
 use std::{
     io,
@@ -22,7 +23,7 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use weft_netlink::NetlinkError;
-use weft_plan::{Desired, Observed, Plan, Step};
+use weft_plan::{Desired, News, Observed, Plan, Step};
 
 /// How long one look at the kernel may take. Each request has a deadline of its own besides.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,6 +41,7 @@ pub struct Linux {
     busy: Arc<Mutex<()>>,
     /// Whether it was said that flows cannot be looked at.
     said_no_flows: AtomicBool,
+    watch: watch::Watch,
 }
 
 impl Linux {
@@ -90,8 +92,22 @@ impl Linux {
 #[async_trait]
 impl Datapath for Linux {
     async fn observe(&self, desired: &Desired) -> Result<Observed, DatapathError> {
+        self.watch.begin().await;
         let target = weft_plan::Target::of(desired);
-        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target)).await?
+        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target, None)).await?
+    }
+
+    async fn observe_part(&self, desired: &Desired, part: &Part) -> Result<Observed, DatapathError> {
+        let (target, part) = (weft_plan::Target::of(desired), part.clone());
+        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target, Some(&part))).await?
+    }
+
+    fn is_watched(&self) -> bool {
+        self.watch.is_on()
+    }
+
+    async fn news(&self) -> Vec<News> {
+        self.watch.news().await
     }
 
     async fn apply(&self, plan: &Plan) -> Report {

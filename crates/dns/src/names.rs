@@ -1,11 +1,8 @@
 //! The snapshot that answers come from.
 
 use crate::wire::encode;
-use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
-    net::IpAddr,
-    sync::Arc,
-};
+use imbl::HashMap;
+use std::{net::IpAddr, sync::Arc};
 use weft_model::{EndpointName, IpNet, NetworkId, NetworkName};
 
 /// A live endpoint of a network, and what it answers to there.
@@ -21,16 +18,28 @@ pub struct Host {
     pub addresses: Vec<IpAddr>,
 }
 
-/// The names of one network. Snapshots share it, so that a change of one network builds one table.
-#[derive(Debug, Default)]
+impl Host {
+    /// What it is asked for by, on the wire and in lower case. A name such as "a..b" is a container's name, but nothing
+    /// that can be asked for.
+    fn names(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let names = std::iter::once(self.name.as_str())
+            .chain(self.aliases.iter().map(EndpointName::as_str))
+            .chain(self.short_id.as_deref());
+        names.filter_map(|name| encode(&name.to_ascii_lowercase()))
+    }
+}
+
+/// The names of one network. To clone it costs nothing: two share what is the same in both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkNames {
+    name: String,
     /// The network's own name, as questions for `name.network` end with it. None if DNS cannot express it.
-    suffix: Option<Box<[u8]>>,
-    pools: Box<[IpNet]>,
+    suffix: Option<Arc<[u8]>>,
+    pools: Arc<[IpNet]>,
     /// By name, in lower case; sorted, and so IPv4 first.
-    forward: HashMap<Box<[u8]>, Box<[IpAddr]>>,
+    forward: HashMap<Arc<[u8]>, Arc<[IpAddr]>>,
     /// The full name of each address, `name.network`.
-    reverse: HashMap<IpAddr, Box<[u8]>>,
+    reverse: HashMap<IpAddr, Arc<[u8]>>,
 }
 
 impl NetworkNames {
@@ -41,30 +50,61 @@ impl NetworkNames {
         pools: impl IntoIterator<Item = IpNet>,
         hosts: impl IntoIterator<Item = Host>,
     ) -> Self {
-        let suffix = encode(network.as_str());
-        let mut forward: HashMap<Vec<u8>, BTreeSet<IpAddr>> = HashMap::new();
-        let mut reverse = HashMap::new();
-        for host in hosts {
-            let names = std::iter::once(host.name.as_str())
-                .chain(host.aliases.iter().map(EndpointName::as_str))
-                .chain(host.short_id.as_deref());
-            // A name such as "a..b" is a container's name, but nothing that can be asked for.
-            for name in names.filter_map(|n| encode(&n.to_ascii_lowercase())) {
-                forward.entry(name).or_default().extend(&host.addresses);
-            }
-            let full = encode(&format!("{}.{network}", host.name)).or_else(|| encode(host.name.as_str()));
-            for &address in &host.addresses {
-                if let (Some(full), Entry::Vacant(entry)) = (&full, reverse.entry(address)) {
-                    entry.insert(full.clone().into_boxed_slice());
-                }
-            }
-        }
-        Self {
-            suffix: suffix.map(|s| s.to_ascii_lowercase().into_boxed_slice()),
+        let mut names = Self {
+            name: network.to_string(),
+            suffix: encode(network.as_str()).map(|suffix| suffix.to_ascii_lowercase().into()),
             pools: pools.into_iter().collect(),
-            forward: forward.into_iter().map(|(name, a)| (name.into(), a.into_iter().collect())).collect(),
-            reverse,
+            ..Self::default()
+        };
+        for host in hosts {
+            names.insert(&host);
         }
+        names
+    }
+
+    /// Adds a host. Says whether no other has one of its addresses: else it cannot be removed, and the table has to be
+    /// made anew.
+    pub fn insert(&mut self, host: &Host) -> bool {
+        for name in host.names() {
+            let mut addresses = self.forward.get(&*name).map_or_else(Vec::new, |known| known.to_vec());
+            addresses.extend(&host.addresses);
+            addresses.sort_unstable();
+            addresses.dedup();
+            self.forward.insert(name.into(), addresses.into());
+        }
+        let full = encode(&format!("{}.{}", host.name, self.name)).or_else(|| encode(host.name.as_str()));
+        let full: Option<Arc<[u8]>> = full.map(Into::into);
+        let mut alone = true;
+        for &address in &host.addresses {
+            if self.reverse.contains_key(&address) {
+                alone = false;
+            } else if let Some(full) = &full {
+                self.reverse.insert(address, Arc::clone(full));
+            }
+        }
+        alone
+    }
+
+    /// Removes a host that is there and shares none of its addresses with another.
+    pub fn remove(&mut self, host: &Host) {
+        for name in host.names() {
+            let known = self.forward.get(&*name).into_iter().flat_map(|known| known.iter().copied());
+            let others: Vec<IpAddr> = known.filter(|ip| !host.addresses.contains(ip)).collect();
+            if others.is_empty() {
+                self.forward.remove(&*name);
+            } else {
+                self.forward.insert(name.into(), others.into());
+            }
+        }
+        for address in &host.addresses {
+            self.reverse.remove(address);
+        }
+    }
+
+    /// How many addresses the name leads to.
+    pub fn count(&self, name: &EndpointName) -> usize {
+        let key = encode(&name.as_str().to_ascii_lowercase());
+        key.and_then(|key| self.forward.get(&*key)).map_or(0, |addresses| addresses.len())
     }
 
     /// The addresses of a name, given in lower case, with or without the network's name behind it.

@@ -16,6 +16,7 @@ mod inherited;
 mod link;
 mod namespace;
 mod neighbour;
+mod news;
 mod nft;
 mod process;
 mod route;
@@ -38,6 +39,7 @@ pub use neighbour::{
     Forward, Neighbour, delete_local_fdb, delete_neighbour, delete_vxlan_forward, set_local_fdb,
     set_neighbour, set_own_local_fdb, set_vxlan_forward,
 };
+pub use news::{Listener, News};
 pub use nft::{NftTable, Redirect, Redirected, nft_table};
 pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};
 pub use route::{PROTOCOL, Route, add_route, delete_route};

@@ -1,5 +1,6 @@
 //! What should be.
 
+use crate::Remotes;
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -39,16 +40,7 @@ pub struct Segment {
     /// pools in the host, and masquerading.
     pub egress: bool,
     /// The endpoints on other nodes.
-    pub remotes: BTreeMap<MacAddr, Remote>,
-}
-
-/// An endpoint on another node: one FDB entry, and a neighbour entry for each address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Remote {
-    /// The other node's VTEP.
-    pub vtep: IpAddr,
-    /// The endpoint's addresses.
-    pub addresses: BTreeSet<IpAddr>,
+    pub remotes: Remotes,
 }
 
 /// A veth pair between a segment's bridge and a container.

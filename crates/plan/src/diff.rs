@@ -2,7 +2,7 @@
 
 use crate::{
     BRIDGE_NETFILTER, Change, Desired, Entry, Far, Kind, Link, Namespace, Netns, Observed, Pair, Peer, Plan,
-    Ruleset, Step, Target, kernel::forget_peer, target::sysctl_link,
+    Ruleset, Step, Target, kernel::forget_peer, remotes::neighbour_steps, target::sysctl_link,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -266,22 +266,13 @@ fn differences(netns: &Netns, have: &Link, want: &Link) -> (Vec<Entry>, Vec<Entr
     delete.extend(surplus.map(|&address| Entry::Address(address)));
     add.extend(want.addresses.difference(&have.addresses).map(|&address| Entry::Address(address)));
 
-    for (&mac, vteps) in &have.fdb {
-        let wanted = want.fdb.get(&mac);
-        // One VTEP in netns of one is a replacement; the kernel replaces one only.
-        let replaceable = wanted.is_some() && vteps.len() == 1;
-        let surplus = vteps.iter().filter(|v| !replaceable && wanted.is_none_or(|w| !w.contains(v)));
-        delete.extend(surplus.map(|&vtep| Entry::Fdb(mac, vtep)));
-    }
-    for (&mac, vteps) in &want.fdb {
-        let have = have.fdb.get(&mac);
-        add.extend(vteps.iter().filter(|v| have.is_none_or(|h| !h.contains(v))).map(|&v| Entry::Fdb(mac, v)));
-    }
+    let (gone, new) = have.fdb.steps_to(&want.fdb);
+    delete.extend(gone.into_iter().map(|(mac, vtep)| Entry::Fdb(mac, vtep)));
+    add.extend(new.into_iter().map(|(mac, vtep)| Entry::Fdb(mac, vtep)));
 
-    let surplus = have.neighbours.iter().filter(|(ip, _)| !want.neighbours.contains_key(ip));
-    delete.extend(surplus.map(|(&ip, &mac)| Entry::Neighbour(ip, mac)));
-    let missing = want.neighbours.iter().filter(|(ip, mac)| have.neighbours.get(ip) != Some(mac));
-    add.extend(missing.map(|(&ip, &mac)| Entry::Neighbour(ip, mac)));
+    let (gone, new) = neighbour_steps(&have.neighbours, &want.neighbours);
+    delete.extend(gone.into_iter().map(|(ip, mac)| Entry::Neighbour(ip, mac)));
+    add.extend(new.into_iter().map(|(ip, mac)| Entry::Neighbour(ip, mac)));
 
     // What a bridge itself listens to goes with its address.
     let surplus = have.local_fdb.difference(&want.local_fdb).filter(|_| want.kind != Kind::Bridge);

@@ -180,7 +180,7 @@ impl<'p> Made<'p> {
 fn holds_another(observed: &Observed, netns: &Netns, name: &IfName, entry: &Entry) -> bool {
     let link = observed.namespaces.get(netns).and_then(|namespace| namespace.links.get(name));
     link.is_some_and(|link| match entry {
-        Entry::Fdb(mac, _) => link.fdb.contains_key(mac),
+        Entry::Fdb(mac, _) => link.fdb.has(*mac),
         Entry::Neighbour(ip, _) => link.neighbours.contains_key(ip),
         Entry::Address(_) | Entry::LocalFdb(_) => false,
     })

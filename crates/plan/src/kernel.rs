@@ -201,7 +201,7 @@ fn add(link: &mut Link, entry: &Entry) -> Result<(), Refusal> {
             return Err(Refusal::Unsupported);
         }
         Entry::Fdb(mac, vtep) => {
-            link.fdb.insert(*mac, BTreeSet::from([*vtep]));
+            link.fdb.set(*mac, *vtep);
         }
         Entry::Neighbour(..) if !link.up => return Err(Refusal::Unreachable),
         Entry::Neighbour(ip, mac) => {
@@ -223,10 +223,7 @@ fn delete(link: &mut Link, entry: &Entry) {
             link.addresses.remove(address);
         }
         Entry::Fdb(mac, vtep) => {
-            if let Some(vteps) = link.fdb.get_mut(mac) {
-                vteps.remove(vtep);
-            }
-            link.fdb.retain(|_, vteps| !vteps.is_empty());
+            link.fdb.remove(*mac, *vtep);
         }
         Entry::Neighbour(ip, _) => {
             link.neighbours.remove(ip);

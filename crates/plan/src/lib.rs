@@ -12,18 +12,22 @@ mod differences;
 mod foreign;
 mod kernel;
 mod netns;
+mod news;
 mod nft;
 mod observed;
+mod remotes;
 mod step;
 mod target;
 
-pub use desired::{Attachment, Desired, Outer, Publish, Remote, Segment};
+pub use desired::{Attachment, Desired, Outer, Publish, Segment};
 pub use diff::plan;
 pub use differences::{Differences, differences};
 pub use kernel::Refusal;
 pub use netns::Netns;
+pub use news::{Doubt, News};
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Far, Kind, Link, Namespace, Observed, Port, Route};
+pub use remotes::{Fdb, Neighbours, Remote, Remotes};
 pub use step::{Change, Entry, Peer, Plan, Problem, Step};
 pub use target::{BRIDGE_NETFILTER, HandedOver, Pair, Target};
 

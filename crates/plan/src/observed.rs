@@ -1,6 +1,6 @@
 //! What is in the kernel that is ours, or stands in our way.
 
-use crate::{ALIAS_PREFIX, BRIDGE_NETFILTER, Netns, RulesetMark, Target};
+use crate::{ALIAS_PREFIX, BRIDGE_NETFILTER, Desired, Fdb, Neighbours, Netns, RulesetMark, Target};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -23,12 +23,12 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Whether it shows all that a plan for `target` has to know, though it may have been read for another.
+    /// The namespaces of which it does not show all that a plan for `target` has to know, since it was read for another.
     ///
     /// It shows all segments that there are. A link of another's that stands in the way in the host shows when ours is
     /// to be made; but in a container nothing is made unseen, since another may have come under its path.
-    pub fn suffices_for(&self, target: &Target) -> bool {
-        let shown = |(netns, want): (&Netns, &Namespace)| {
+    pub fn lacks(&self, target: &Target) -> BTreeSet<Netns> {
+        let shown = |netns: &Netns, want: &Namespace| {
             let Some(have) = self.namespaces.get(netns) else {
                 return matches!(netns, Netns::Segment(_)) || self.blocked.contains_key(netns);
             };
@@ -41,7 +41,37 @@ impl Observed {
                 && want.routes.iter().all(known)
                 && want.sysctls.keys().all(|key| optional(key) || have.sysctls.contains_key(key))
         };
-        target.namespaces.iter().all(shown)
+        let unseen = target.namespaces.iter().filter(|(netns, want)| !shown(netns, want));
+        unseen.map(|(netns, _)| netns.clone()).collect()
+    }
+
+    /// Takes over what another look has shown of `netns`: where it shows nothing there is nothing.
+    pub fn renew(&mut self, netns: &BTreeSet<Netns>, mut seen: Self) {
+        for netns in netns {
+            self.namespaces.remove(netns);
+            self.blocked.remove(netns);
+            self.namespaces.extend(seen.namespaces.remove_entry(netns));
+            self.blocked.extend(seen.blocked.remove_entry(netns));
+        }
+        if netns.contains(&Netns::Host) {
+            self.ruleset = seen.ruleset;
+        }
+    }
+
+    /// Keeps what is as it should be once, not twice: to compare them again then costs as much as has changed.
+    pub fn share(&mut self, desired: &Desired) {
+        for (vni, segment) in &desired.segments {
+            let namespace = self.namespaces.get_mut(&Netns::Segment(*vni));
+            let Some(link) = namespace.and_then(|found| found.links.get_mut(&IfName::vxlan())) else {
+                continue;
+            };
+            if link.fdb == segment.remotes.fdb {
+                link.fdb.clone_from(&segment.remotes.fdb);
+            }
+            if link.neighbours == segment.remotes.neighbours {
+                link.neighbours.clone_from(&segment.remotes.neighbours);
+            }
+        }
     }
 }
 
@@ -87,11 +117,10 @@ pub struct Link {
     pub port: Option<Port>,
     /// Its addresses, without link-local ones that the kernel gave it.
     pub addresses: BTreeSet<IpNet>,
-    /// As a VXLAN device: where the frames to an Ethernet address go. More than one VTEP an address can only
-    /// be another's doing.
-    pub fdb: BTreeMap<MacAddr, BTreeSet<IpAddr>>,
+    /// As a VXLAN device: where the frames to an Ethernet address go.
+    pub fdb: Fdb,
     /// Its permanent neighbours; a VXLAN device answers for them.
-    pub neighbours: BTreeMap<IpAddr, MacAddr>,
+    pub neighbours: Neighbours,
     /// As a port of a bridge: the Ethernet addresses behind it. As a bridge: its own, which it takes frames for, unless
     /// somebody has put it behind a port.
     pub local_fdb: BTreeSet<MacAddr>,
@@ -119,8 +148,8 @@ impl Link {
             up: false,
             port: None,
             addresses: BTreeSet::new(),
-            fdb: BTreeMap::new(),
-            neighbours: BTreeMap::new(),
+            fdb: Fdb::default(),
+            neighbours: Neighbours::new(),
             local_fdb,
         }
     }

@@ -219,10 +219,8 @@ fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
     let mut vxlan = Link::new(kind, alias, None, segment.mtu);
     vxlan.up = true;
     vxlan.port = Some(Port::VXLAN);
-    for (&mac, remote) in &segment.remotes {
-        vxlan.fdb.insert(mac, BTreeSet::from([remote.vtep]));
-        vxlan.neighbours.extend(remote.addresses.iter().map(|&address| (address, mac)));
-    }
+    vxlan.fdb = segment.remotes.fdb.clone();
+    vxlan.neighbours = segment.remotes.neighbours.clone();
     namespace.links.insert(IfName::vxlan(), vxlan);
     namespace
 }

@@ -56,9 +56,9 @@ fn each_entry_is_missing_extra_or_wrong_in_its_own_network() {
     let desired = desired();
     let mut kernel = reached(&desired);
     let third = MacAddr::for_ip(ip("10.0.0.3"));
-    vxlan(&mut kernel, 256).fdb.remove(&third);
+    vxlan(&mut kernel, 256).fdb.remove(third, ip("192.0.2.2"));
     assert_eq!(counts(&desired, &kernel), [[1, 0, 0], NONE, NONE]);
-    vxlan(&mut kernel, 256).fdb.insert(third, [ip("192.0.2.9")].into());
+    vxlan(&mut kernel, 256).fdb.set(third, ip("192.0.2.9"));
     assert_eq!(counts(&desired, &kernel), [[0, 0, 1], NONE, NONE], "it leads to another host");
     vxlan(&mut kernel, 257).neighbours.insert(ip("10.0.1.9"), third);
     assert_eq!(counts(&desired, &kernel), [[0, 0, 1], [0, 1, 0], NONE]);

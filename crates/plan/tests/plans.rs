@@ -5,9 +5,9 @@ mod fixture;
 
 use fixture::{attachment, container, empty, id, ip, network, reached, segment};
 use std::collections::BTreeMap;
-use weft_model::{IfName, Protocol, Vni};
+use weft_model::{IfName, MacAddr, Protocol, Vni};
 use weft_plan::{
-    BRIDGE_NETFILTER, Change, Desired, Entry, Far, Netns, Observed, Outer, Plan, Publish, Step, plan,
+    BRIDGE_NETFILTER, Change, Desired, Entry, Far, Netns, Observed, Outer, Plan, Publish, Remote, Step, plan,
 };
 
 fn vni() -> Vni {
@@ -75,8 +75,9 @@ fn a_first_plan_reads_as_what_it_does() {
 fn an_address_that_moved_is_replaced_not_added_beside() {
     let kernel = reached(&desired());
     let mut moved = desired();
-    let remotes = &mut moved.segments.get_mut(&vni()).unwrap().remotes;
-    remotes.values_mut().for_each(|remote| remote.vtep = ip("192.0.2.3"));
+    let fdb = &mut moved.segments.get_mut(&vni()).unwrap().remotes.fdb;
+    let macs: Vec<MacAddr> = fdb.iter().map(|(mac, _)| mac).collect();
+    macs.into_iter().for_each(|mac| assert!(!fdb.set(mac, ip("192.0.2.3"))));
     assert_eq!(lines(&moved, &kernel), ["weft-256: set fdb 02:42:0a:00:00:03 dst 192.0.2.3 on vxlan0"]);
 }
 
@@ -84,9 +85,9 @@ fn an_address_that_moved_is_replaced_not_added_beside() {
 fn an_address_that_changed_its_mac_leaves_no_old_entry() {
     let kernel = reached(&desired());
     let mut changed = desired();
-    let remotes = &mut changed.segments.get_mut(&vni()).unwrap().remotes;
-    let remote = remotes.pop_first().unwrap().1;
-    remotes.insert("02:00:00:00:00:09".parse().unwrap(), remote);
+    let remote = Remote { vtep: ip("192.0.2.2"), addresses: [ip("10.0.0.3")].into() };
+    let remotes = [("02:00:00:00:00:09".parse().unwrap(), remote)].into_iter().collect();
+    changed.segments.get_mut(&vni()).unwrap().remotes = remotes;
     assert_eq!(
         lines(&changed, &kernel),
         [

@@ -1,13 +1,14 @@
 //! What the data plane of this node should be: the journal's endpoints, and the endpoints they can reach.
 
+use super::remotes::RemotesBySegment;
 use crate::config::AgentConfig;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::Path,
 };
 use weft_model::{EndpointId, MacAddr, NetworkId, PortMapping, Vni};
-use weft_plan::{Attachment, Desired, Outer, Publish, Remote, Segment};
+use weft_plan::{Attachment, Desired, Outer, Publish, Segment};
 use weft_state::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints, Owner},
@@ -28,7 +29,9 @@ pub(super) fn desired(
     cluster: &Cluster,
     endpoints: &LocalEndpoints,
     below: Below<'_>,
+    remotes: &mut RemotesBySegment,
 ) -> Desired {
+    let around = Around { config, cluster, below };
     let mut desired = Desired::default();
     let ways_out = ways_out(endpoints);
     // One that is cut off comes last: its network may be gone, and its VNI another's.
@@ -36,7 +39,7 @@ pub(super) fn desired(
         endpoints.iter().partition(|(_, local)| local.fenced.is_some());
     for (id, local) in working.into_iter().chain(cut_off) {
         let Some(vni) = local.vni() else { continue };
-        desired.segments.entry(vni).or_insert_with(|| segment(config, cluster, local, vni, below));
+        desired.segments.entry(vni).or_insert_with(|| around.segment(local, vni, remotes));
         desired.attachments.insert(*id, attachment(*id, local, vni, &ways_out));
         desired.publish.extend(publish(*id, local, &ways_out));
         // One endpoint that needs the way out makes it for the whole segment.
@@ -46,7 +49,7 @@ pub(super) fn desired(
     }
     for (id, local) in endpoints.iter() {
         if desired.attachments.get(id).is_some_and(Attachment::uses_gateway) {
-            desired.segments.extend(across(config, cluster, local, below, &desired.segments));
+            desired.segments.extend(around.across(local, &desired.segments, remotes));
         }
     }
     desired
@@ -62,66 +65,48 @@ pub(super) fn hand_over(desired: &mut Desired, endpoints: &LocalEndpoints) {
     }
 }
 
-/// The segments of an endpoint's network that only other nodes have endpoints on. Its gateway leads there
-/// through this host, so they have to begin here.
-fn across(
-    config: &AgentConfig,
-    cluster: &Cluster,
-    local: &LocalEndpoint,
-    below: Below<'_>,
-    present: &BTreeMap<Vni, Segment>,
-) -> Vec<(Vni, Segment)> {
-    let absent = local.network.segments().into_iter().map(|s| s.vni).filter(|vni| !present.contains_key(vni));
-    absent
-        .map(|vni| (vni, Segment { egress: true, ..segment(config, cluster, local, vni, below) }))
-        .filter(|(_, segment)| !segment.remotes.is_empty())
-        .collect()
+/// What a segment follows from besides the endpoints that are here.
+struct Around<'a> {
+    config: &'a AgentConfig,
+    cluster: &'a Cluster,
+    below: Below<'a>,
 }
 
-fn segment(
-    config: &AgentConfig,
-    cluster: &Cluster,
-    local: &LocalEndpoint,
-    vni: Vni,
-    below: Below<'_>,
-) -> Segment {
-    let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
-    let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
-    Segment {
-        network: local.network_id,
-        vtep: below.vtep,
-        port: config.vxlan_port,
-        mtu: below.mtus.get(&local.network_id).copied().unwrap_or_else(|| local.network.least_mtu()),
-        gateways,
-        gateway_mac: local.network.gateway_mac(vni).unwrap_or(MacAddr::for_ip(IpAddr::from([0, 0, 0, 0]))),
-        egress: false,
-        remotes: remotes(config, cluster, local, vni),
+impl Around<'_> {
+    /// The segments of an endpoint's network that only other nodes have endpoints on. Its gateway leads there
+    /// through this host, so they have to begin here.
+    fn across(
+        &self,
+        local: &LocalEndpoint,
+        present: &BTreeMap<Vni, Segment>,
+        remotes: &mut RemotesBySegment,
+    ) -> Vec<(Vni, Segment)> {
+        let segments = local.network.segments().into_iter().map(|segment| segment.vni);
+        segments
+            .filter(|vni| !present.contains_key(vni))
+            .map(|vni| (vni, Segment { egress: true, ..self.segment(local, vni, remotes) }))
+            .filter(|(_, segment)| !segment.remotes.is_empty())
+            .collect()
     }
-}
 
-/// The endpoints of the segment on other nodes, up or down: what they hold is theirs until they are given up. If two
-/// would have one address, it belongs to the one that has claimed it.
-fn remotes(
-    config: &AgentConfig,
-    cluster: &Cluster,
-    local: &LocalEndpoint,
-    vni: Vni,
-) -> BTreeMap<MacAddr, Remote> {
-    let on_segment = |address: &IpAddr| local.network.subnet_of(*address).is_some_and(|s| s.vni == vni);
-    let is_anothers = |id: &EndpointId, address: &IpAddr| {
-        let claim = local.network.subnet_of(*address).and_then(|subnet| cluster.claim(subnet.pool, *address));
-        claim.is_some_and(|claim| claim.endpoint != *id)
-    };
-    cluster
-        .endpoints_of(&local.network_id)
-        .filter(|(_, endpoint)| endpoint.node != config.node_name)
-        .filter_map(|(id, endpoint)| {
-            let own = |address: &IpAddr| on_segment(address) && !is_anothers(id, address);
-            let addresses: BTreeSet<IpAddr> = endpoint.addresses().filter(own).collect();
-            let vtep = cluster.nodes.get(&endpoint.node)?.vtep;
-            (!addresses.is_empty()).then_some((endpoint.mac, Remote { vtep, addresses }))
-        })
-        .collect()
+    fn segment(&self, local: &LocalEndpoint, vni: Vni, remotes: &mut RemotesBySegment) -> Segment {
+        let Self { config, cluster, below } = self;
+        let network = (&local.network_id, &local.network);
+        let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
+        let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
+        let mtu = below.mtus.get(&local.network_id).copied();
+        let none = MacAddr::for_ip(IpAddr::from([0, 0, 0, 0]));
+        Segment {
+            network: local.network_id,
+            vtep: below.vtep,
+            port: config.vxlan_port,
+            mtu: mtu.unwrap_or_else(|| local.network.least_mtu()),
+            gateways,
+            gateway_mac: local.network.gateway_mac(vni).unwrap_or(none),
+            egress: false,
+            remotes: remotes.of(&config.node_name, cluster, network, vni),
+        }
+    }
 }
 
 /// The endpoint that the default route of each namespace leads through, for IPv4 and for the other family.

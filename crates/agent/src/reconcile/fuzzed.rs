@@ -10,5 +10,5 @@ pub(crate) fn first_sight(config: &AgentConfig, cluster: &Cluster, endpoints: &L
     Names::default().update(cluster, endpoints);
     let mtus = endpoints.values().map(|local| (local.network_id, 1450)).collect();
     let below = Below { vtep: [192, 0, 2, 1].into(), mtus: &mtus };
-    desired(config, cluster, endpoints, below)
+    desired(config, cluster, endpoints, below, &mut super::remotes::RemotesBySegment::default())
 }

@@ -1,47 +1,54 @@
 //! Addresses that come back with another Ethernet address.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    net::IpAddr,
-};
+use imbl::ordmap::DiffItem;
+use std::{collections::BTreeMap, net::IpAddr};
 use weft_datapath::Moved;
 use weft_model::{MacAddr, Vni};
-use weft_plan::Desired;
+use weft_plan::{Desired, Neighbours};
 use weft_state::journal::LocalEndpoints;
 
 /// Which Ethernet address each address of the segments on this host had last, also those that no endpoint has any more:
 /// a container that has talked to one has it in its neighbour table. Usually it follows from the address and never
 /// changes.
 #[derive(Debug, Default)]
-pub(super) struct Moves(BTreeMap<Vni, BTreeMap<IpAddr, MacAddr>>);
+pub(super) struct Moves(BTreeMap<Vni, Segment>);
+
+#[derive(Debug, Default)]
+struct Segment {
+    /// The endpoints on other nodes, when they were last looked at.
+    remotes: Neighbours,
+    last: Neighbours,
+}
 
 impl Moves {
     /// Those that have another one now, segment by segment.
     pub(super) fn since_last(&mut self, desired: &Desired, endpoints: &LocalEndpoints) -> Vec<Moved> {
         self.0.retain(|vni, _| desired.segments.contains_key(vni));
-        let remotes = desired.segments.iter().flat_map(|(vni, segment)| {
-            let remotes = segment.remotes.iter();
-            remotes.flat_map(|(mac, remote)| {
-                remote.addresses.iter().map(|ip| Moved { vni: *vni, ip: *ip, mac: *mac })
-            })
-        });
-        let local = endpoints.values().filter(|local| local.fenced.is_none()).flat_map(|local| {
+        let mut moved = Vec::new();
+        for (&vni, segment) in &desired.segments {
+            let now = &segment.remotes.neighbours;
+            let known = self.0.entry(vni).or_default();
+            let before = std::mem::replace(&mut known.remotes, now.clone());
+            for change in before.diff(now) {
+                if let DiffItem::Add(&ip, &mac) | DiffItem::Update { new: (&ip, &mac), .. } = change {
+                    moved.extend(known.is_news(ip, mac).then_some(Moved { vni, ip, mac }));
+                }
+            }
+        }
+        for local in endpoints.values().filter(|local| local.fenced.is_none()) {
             let mac = local.endpoint.mac;
-            local.subnets().map(move |(ip, subnet)| Moved { vni: subnet.vni, ip, mac })
-        });
-        let there = local.filter(|now| desired.segments.contains_key(&now.vni));
-        let mut moved: Vec<_> = remotes.chain(there).filter(|now| self.is_news(*now)).collect();
+            for (ip, subnet) in local.subnets() {
+                let is_news = self.0.get_mut(&subnet.vni).is_some_and(|known| known.is_news(ip, mac));
+                moved.extend(is_news.then_some(Moved { vni: subnet.vni, ip, mac }));
+            }
+        }
         moved.sort_by_key(|moved| (moved.vni, moved.ip));
         moved
     }
+}
 
-    fn is_news(&mut self, Moved { vni, ip, mac }: Moved) -> bool {
-        match self.0.entry(vni).or_default().entry(ip) {
-            Entry::Vacant(entry) => {
-                entry.insert(mac);
-                false
-            }
-            Entry::Occupied(mut entry) => entry.insert(mac) != mac,
-        }
+impl Segment {
+    fn is_news(&mut self, ip: IpAddr, mac: MacAddr) -> bool {
+        self.last.insert(ip, mac).is_some_and(|last| last != mac)
     }
 }

@@ -125,8 +125,9 @@ fn left(there: &Observed, vni: Vni) -> Option<u32> {
 /// What fits through a network: what it asks for; else the least of its hosts, up or down, this one among them with
 /// what its own underlay carries from its address. Nothing is known of a host whose version does not say.
 pub(super) fn fits<'a>(
-    cluster: &'a Cluster,
-    (id, network): (&NetworkId, &Network),
+    cluster: &Cluster,
+    network: &Network,
+    hosts: impl Iterator<Item = &'a NodeName>,
     me: &'a NodeName,
     own: (u32, IpAddr),
 ) -> Fits<'a> {
@@ -134,8 +135,7 @@ pub(super) fn fits<'a>(
     if let Some(asked) = network.requested_mtu().ok().flatten() {
         return Fits::Asked(asked);
     }
-    let others = cluster.endpoints_of(id).map(|(_, endpoint)| &endpoint.node).filter(|node| *node != me);
-    let others = others.filter_map(|name| {
+    let others = hosts.filter(|node| *node != me).filter_map(|name| {
         let node = cluster.nodes.get(name)?;
         Some((overlay_mtu(node.underlay_mtu?, node.vtep), name))
     });
@@ -240,7 +240,7 @@ mod tests {
             gateways: Vec::new(),
             gateway_mac: weft_model::MacAddr::for_ip([10, 0, 0, 1].into()),
             egress: false,
-            remotes: BTreeMap::new(),
+            remotes: weft_plan::Remotes::default(),
         };
         let mut desired = Desired { segments: BTreeMap::from([(vni, segment)]), ..Desired::default() };
         mtus.resume(&mut desired, &there);

@@ -9,7 +9,7 @@ use tokio::{
 };
 use weft_datapath::Failure;
 use weft_model::{EndpointId, Vni};
-use weft_plan::{Netns, Problem, Step};
+use weft_plan::{Netns, News, Problem, Step};
 use weft_state::{
     error::{Error, Kind},
     journal::{LocalEndpoint, LocalEndpoints},
@@ -24,6 +24,8 @@ pub(super) enum Request {
     Plan(oneshot::Sender<Result<Vec<String>, String>>),
     /// To look at the kernel now; answered when that is done.
     Look(oneshot::Sender<()>),
+    /// To hear what the kernel tells.
+    Hear(Vec<News>),
 }
 
 impl Request {
@@ -32,6 +34,7 @@ impl Request {
         match self {
             Self::Plan(answer) => answer.is_closed(),
             Self::Look(answer) => answer.is_closed(),
+            Self::Hear(news) => news.is_empty(),
         }
     }
 }

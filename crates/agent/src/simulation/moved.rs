@@ -15,7 +15,7 @@ fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
             Kind::Vxlan { vtep, .. } => Some(vtep),
             _ => None,
         });
-        let others = devices.iter().flat_map(|link| link.fdb.values().flatten().copied());
+        let others = devices.iter().flat_map(|link| link.fdb.iter().map(|(_, vtep)| vtep));
         (own.collect(), others.collect())
     })
 }

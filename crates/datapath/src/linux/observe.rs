@@ -1,11 +1,12 @@
 //! From the kernel to [`Observed`].
 
 use super::{chain, mark, netfilter, sysctl, unreadable};
-use crate::DatapathError;
+use crate::{DatapathError, Part};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
 };
 use weft_model::{EndpointId, IfName, Vni};
 use weft_netlink::{
@@ -13,21 +14,33 @@ use weft_netlink::{
 };
 use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Netns, Observed, Port, Route, Target};
 
-/// Reads everything of ours, and what `target` needs to know of others'. Leaves the calling thread in another
-/// network namespace.
-pub(crate) fn observe(target: &Target) -> Result<Observed, DatapathError> {
+/// Reads everything of ours, and what `target` needs to know of others'; or a part of it. Leaves the calling thread in
+/// another network namespace.
+pub(crate) fn observe(target: &Target, part: Option<&Part>) -> Result<Observed, DatapathError> {
     let nothing = Namespace::default();
     let mut observed = Observed::default();
+    let is_asked = |netns: &Netns| match part {
+        Some(Part::Namespaces(only)) => only.contains(netns),
+        Some(Part::Links) | None => true,
+    };
+    let with_entries = part != Some(&Part::Links);
     let mark = weft_netlink::Namespace::current().and_then(|host| mark(&host)).map_err(inaccessible)?;
-    let want = target.namespaces.get(&Netns::Host).unwrap_or(&nothing);
-    let host = read(&Netns::Host, want).map_err(unreadable("the host's network"))?;
-    observed.namespaces.insert(Netns::Host, host);
-    observed.ruleset = netfilter::observe().map_err(unreadable("nftables"))?;
+    let mut here = Socket::open().map_err(unreadable("the host's network"))?;
+    if is_asked(&Netns::Host) {
+        let want = target.namespaces.get(&Netns::Host).unwrap_or(&nothing);
+        let host = read(&Netns::Host, want, true).map_err(unreadable("the host's network"))?;
+        observed.namespaces.insert(Netns::Host, host);
+        observed.ruleset = netfilter::observe().map_err(unreadable("nftables"))?;
+    }
 
     for (vni, name) in segments().map_err(inaccessible)? {
         let netns = Netns::Segment(vni);
+        if !is_asked(&netns) {
+            continue;
+        }
         let want = target.namespaces.get(&netns);
-        match segment(&netns, &name, &mark, want.unwrap_or(&nothing)) {
+        let entered = enter(&weft_netlink::named_path(&name), &mut here);
+        match segment((&netns, &name), entered, &mark, want.unwrap_or(&nothing), with_entries) {
             Ok(Some(namespace)) => {
                 observed.namespaces.insert(netns, namespace);
             }
@@ -43,22 +56,37 @@ pub(crate) fn observe(target: &Target) -> Result<Observed, DatapathError> {
     }
     for (netns, want) in &target.namespaces {
         let Netns::Container(path) = netns else { continue };
-        match weft_netlink::Namespace::open(path).and_then(|namespace| namespace.enter()) {
-            Ok(()) => match read(netns, want) {
-                Ok(namespace) => {
-                    observed.namespaces.insert(netns.clone(), namespace);
-                }
-                Err(error) => {
-                    observed.blocked.insert(netns.clone(), format!("cannot read {netns}: {}", chain(&error)));
-                }
-            },
-            Err(error) if error.is_gone() => {}
-            Err(error) => {
-                observed.blocked.insert(netns.clone(), chain(&error));
-            }
+        if is_asked(netns) {
+            container(netns, enter(path, &mut here), want, &mut observed);
         }
     }
     Ok(observed)
+}
+
+/// Enters a namespace, which has a number in the one that `here` is of from then on: without one, nothing would be told
+/// of it there.
+fn enter(path: &Path, here: &mut Socket) -> Result<(), NamespaceError> {
+    let namespace = weft_netlink::Namespace::open(path)?;
+    if let Err(error) = here.namespace_id(&namespace) {
+        tracing::debug!(path = %path.display(), error = chain(&error), "changes in a namespace are not told of");
+    }
+    namespace.enter()
+}
+
+/// Reads the namespace of a container. One that is gone shows as nothing.
+fn container(netns: &Netns, entered: Result<(), NamespaceError>, want: &Namespace, observed: &mut Observed) {
+    let why = match entered {
+        Ok(()) => match read(netns, want, true) {
+            Ok(namespace) => {
+                observed.namespaces.insert(netns.clone(), namespace);
+                return;
+            }
+            Err(error) => format!("cannot read {netns}: {}", chain(&error)),
+        },
+        Err(error) if error.is_gone() => return,
+        Err(error) => chain(&error),
+    };
+    observed.blocked.insert(netns.clone(), why);
 }
 
 fn inaccessible(error: NamespaceError) -> DatapathError {
@@ -73,8 +101,14 @@ fn segments() -> Result<Vec<(Vni, String)>, NamespaceError> {
 }
 
 /// A segment's namespace; nothing if there is only an empty file, and the reason if it must be left alone.
-fn segment(netns: &Netns, name: &str, ours: &str, want: &Namespace) -> Result<Option<Namespace>, String> {
-    match weft_netlink::Namespace::open(weft_netlink::named_path(name)).and_then(|n| n.enter()) {
+fn segment(
+    (netns, name): (&Netns, &str),
+    entered: Result<(), NamespaceError>,
+    ours: &str,
+    want: &Namespace,
+    with_entries: bool,
+) -> Result<Option<Namespace>, String> {
+    match entered {
         Ok(()) => {}
         Err(error) if error.is_gone() => return Ok(None),
         Err(error) => return Err(chain(&error)),
@@ -87,11 +121,11 @@ fn segment(netns: &Netns, name: &str, ours: &str, want: &Namespace) -> Result<Op
              {name}`) or give the network another VNI (`-o vni=`)"
         ));
     }
-    read(netns, want).map(Some).map_err(unreadable)
+    read(netns, want, with_entries).map(Some).map_err(unreadable)
 }
 
-/// Reads the namespace that the calling thread is in.
-fn read(netns: &Netns, want: &Namespace) -> Result<Namespace, NetlinkError> {
+/// Reads the namespace that the calling thread is in; of a segment's the many entries only if asked to.
+fn read(netns: &Netns, want: &Namespace, with_entries: bool) -> Result<Namespace, NetlinkError> {
     let mut socket = Socket::open()?;
     let found = socket.links()?;
     let far_ends = far_ends(want, &found, &mut socket);
@@ -100,11 +134,11 @@ fn read(netns: &Netns, want: &Namespace) -> Result<Namespace, NetlinkError> {
         namespace.links.entry(name).and_modify(|link| link.far = Some(far));
     }
     addresses(&mut namespace, &known, want, socket.addresses()?);
-    if matches!(netns, Netns::Segment(_)) {
+    if matches!(netns, Netns::Segment(_)) && with_entries {
         forwards(&mut namespace, &known, socket.forwards()?);
     }
     // In a container they are its own business.
-    if !matches!(netns, Netns::Container(_)) && !known.ours.is_empty() {
+    if !matches!(netns, Netns::Container(_)) && with_entries && !known.ours.is_empty() {
         neighbours(&mut namespace, &known, socket.neighbours()?);
     }
     routes(&mut namespace, &known, socket.routes(Some(PROTOCOL))?);
@@ -248,7 +282,7 @@ fn forwards(namespace: &mut Namespace, known: &KnownLinks, found: Vec<Forward>) 
         let Some(link) = known.of(namespace, entry.link) else { continue };
         match entry.vtep {
             Some(vtep) => {
-                link.fdb.entry(entry.mac).or_default().insert(vtep);
+                link.fdb.add(entry.mac, vtep);
             }
             // Other addresses of its own come and go with ports.
             None if entry.own => {

@@ -151,7 +151,7 @@ pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
         Meddling::Ruleset(mark) => kernel.ruleset = mark,
         Meddling::Append(netns, mac, vtep) => at(&netns, &|namespace| {
             if let Some(link) = namespace.links.get_mut(&IfName::vxlan()) {
-                link.fdb.entry(mac).or_default().insert(vtep);
+                link.fdb.add(mac, vtep);
             }
         }),
     }

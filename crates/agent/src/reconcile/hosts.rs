@@ -1,0 +1,50 @@
+//! Which nodes have endpoints on a network: counted once, then kept up by what changes.
+
+use imbl::ordmap::DiffItem;
+use std::collections::BTreeMap;
+use weft_model::{NetworkId, NodeName};
+use weft_state::cluster::{Cluster, Endpoints};
+
+/// Those of the networks that were asked for.
+#[derive(Default)]
+pub(super) struct HostsByNetwork(BTreeMap<NetworkId, Hosts>);
+
+#[derive(Default)]
+struct Hosts {
+    endpoints: Endpoints,
+    /// How many endpoints each node has.
+    nodes: BTreeMap<NodeName, usize>,
+}
+
+impl HostsByNetwork {
+    /// Follows the cluster for a network.
+    pub(super) fn follow(&mut self, cluster: &Cluster, network: NetworkId) {
+        let hosts = self.0.entry(network).or_default();
+        let now = cluster.endpoints.get(&network).cloned().unwrap_or_default();
+        for change in hosts.endpoints.diff(&now) {
+            let (gone, new) = match change {
+                DiffItem::Add(_, new) => (None, Some(new)),
+                DiffItem::Remove(_, gone) => (Some(gone), None),
+                DiffItem::Update { old, new } => (Some(old.1), Some(new.1)),
+            };
+            if let Some(new) = new {
+                *hosts.nodes.entry(new.node.clone()).or_default() += 1;
+            }
+            if let Some(count) = gone.and_then(|gone| hosts.nodes.get_mut(&gone.node)) {
+                *count -= 1;
+            }
+        }
+        hosts.nodes.retain(|_, count| *count > 0);
+        hosts.endpoints = now;
+    }
+
+    /// The nodes of a network that was followed.
+    pub(super) fn of(&self, network: &NetworkId) -> impl Iterator<Item = &NodeName> {
+        self.0.get(network).into_iter().flat_map(|hosts| hosts.nodes.keys())
+    }
+
+    /// Forgets networks that are none of `wanted`.
+    pub(super) fn retain(&mut self, wanted: impl Fn(&NetworkId) -> bool) {
+        self.0.retain(|network, _| wanted(network));
+    }
+}

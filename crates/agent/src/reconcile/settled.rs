@@ -1,0 +1,77 @@
+//! How long the kernel is taken to be as the rounds left it, and what makes for another look.
+
+use super::{Reconciler, rounds::Outcome};
+use std::time::Duration;
+use tokio::time::Instant;
+use weft_plan::{Desired, Doubt, News, Observed};
+
+/// How often to look without a reason: a foreign change is repaired within this.
+pub(super) const PERIOD: Duration = Duration::from_secs(2);
+/// How often to look at all that links hold, too, where the kernel tells of changes.
+const WATCHED_PERIOD: Duration = Duration::from_secs(30);
+/// How much longer to rest after a look than it took, before news make for another: at most a tenth of the time is spent.
+const REST: u32 = 10;
+/// How long to rest at least: much changes at once.
+const SHORTEST_REST: Duration = Duration::from_millis(20);
+
+/// What rounds made without a failure since the kernel was looked at. Until the period is over it is taken to be as
+/// they left it: most of what happens in a cluster changes little here, and to look at thousands of entries takes a
+/// while, in which containers wait for their start.
+pub(super) struct Settled {
+    pub(super) desired: Desired,
+    pub(super) kernel: Observed,
+    pub(super) seen_at: Instant,
+    /// When it was last looked at without the many entries that links hold.
+    pub(super) glanced_at: Instant,
+    pub(super) outcome: Outcome,
+}
+
+/// The pause after a look at the kernel, in which no news makes for another: others may change much.
+pub(super) struct Rest {
+    since: Instant,
+    pause: Duration,
+}
+
+impl Rest {
+    /// The pause after a look that `began` then.
+    pub(super) fn after(began: Instant) -> Self {
+        Self { since: Instant::now(), pause: (began.elapsed() * REST).max(SHORTEST_REST) }
+    }
+
+    fn left(&self) -> Duration {
+        self.pause.saturating_sub(self.since.elapsed())
+    }
+}
+
+impl Reconciler {
+    /// Whether the kernel can still be taken to be as it was left.
+    pub(super) fn holds(&self, settled: &Settled) -> bool {
+        let period = if self.parts.datapath.is_watched() { WATCHED_PERIOD } else { PERIOD };
+        settled.seen_at.elapsed() < period
+    }
+
+    /// Takes note of what the kernel tells. Says whether it is news.
+    pub(super) fn hear(&mut self, news: &[News]) -> bool {
+        let doubt = |settled: &Settled| news.iter().map(|news| settled.kernel.doubt(news)).max();
+        let doubt = self.settled.as_ref().and_then(doubt).unwrap_or(Doubt::None);
+        self.doubt = self.doubt.max(doubt);
+        doubt != Doubt::None
+    }
+
+    /// Where to look again now: nowhere until the pause after the last look is over.
+    pub(super) fn take_doubt(&mut self) -> Doubt {
+        if self.left().is_zero() { std::mem::replace(&mut self.doubt, Doubt::None) } else { Doubt::None }
+    }
+
+    /// How long to rest.
+    fn left(&self) -> Duration {
+        self.rest.as_ref().map_or(Duration::ZERO, Rest::left)
+    }
+
+    /// How long until the kernel is to be looked at again.
+    pub(super) fn until_due(&self) -> Duration {
+        let glanced_at = self.settled.as_ref().map(|settled| settled.glanced_at);
+        let period = glanced_at.map_or(PERIOD, |at| PERIOD.saturating_sub(at.elapsed()));
+        if self.doubt == Doubt::None { period } else { period.min(self.left()) }
+    }
+}

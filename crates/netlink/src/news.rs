@@ -1,0 +1,198 @@
+//! Hearing what changes in the kernel's tables: in the namespace that listens, and in all that have a number there
+//! ([`Socket::namespace_id`](crate::Socket::namespace_id)).
+
+use crate::{
+    Forward, NetlinkError, PROTOCOL,
+    neighbour::{forward, neighbour},
+    socket::parse,
+    transport::{HEADER, attributes, messages},
+};
+use netlink_packet_core::NetlinkPayload;
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    link::LinkAttribute,
+    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
+};
+use netlink_sys::{
+    AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket,
+    protocols::{NETLINK_NETFILTER, NETLINK_ROUTE},
+};
+use std::{io, net::IpAddr};
+use weft_model::MacAddr;
+
+/// Multicast groups of rtnetlink(7), by number: RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+/// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_NSID (include/uapi/linux/rtnetlink.h).
+const ROUTE_GROUPS: [u32; 7] = [1, 3, 5, 7, 9, 11, 28];
+/// NFNLGRP_NFTABLES (include/uapi/linux/netfilter/nfnetlink.h).
+const NFTABLES_GROUP: [u32; 1] = [7];
+/// Room for what is not read yet, in bytes: thousands of entries can change at once.
+const BUFFER: usize = 4 << 20;
+
+/// What the kernel tells of, without the namespace that it happened in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A static entry of a forwarding database was set, or is `gone`.
+    Forward {
+        /// The entry.
+        entry: Forward,
+        /// Whether it is there no more.
+        gone: bool,
+    },
+    /// A permanent neighbour was set.
+    Neighbour {
+        /// The IP address.
+        ip: IpAddr,
+        /// The Ethernet address.
+        mac: MacAddr,
+    },
+    /// A neighbour that may have been permanent is gone.
+    NeighbourGone(IpAddr),
+    /// A device is gone, with all that it held.
+    LinkGone(String),
+    /// Something else of this program's may be other than it was: a device, an address, a route, a rule, a namespace.
+    Else,
+    /// There was more to tell than there was room for.
+    Overrun,
+}
+
+/// Sockets on which the kernel tells of changes.
+pub struct Listener {
+    routes: TokioSocket,
+    rules: Option<TokioSocket>,
+    /// The name of the table of rules to tell of.
+    table: &'static str,
+}
+
+impl Listener {
+    /// Begins to listen, in the calling thread's network namespace, and to what is in nftables' `table`, if the kernel
+    /// has nftables. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// When the kernel does not give a socket, or does not tell of other namespaces (before Linux 4.2, or without
+    /// CAP_NET_BROADCAST).
+    pub fn open(table: &'static str) -> Result<Self, NetlinkError> {
+        let routes = listen(NETLINK_ROUTE, &ROUTE_GROUPS)?;
+        routes.socket_ref().set_listen_all_namespaces(true).map_err(failed("setsockopt"))?;
+        Ok(Self { routes, rules: listen(NETLINK_NETFILTER, &NFTABLES_GROUP).ok(), table })
+    }
+
+    /// Waits for the next news. Safe to cancel. Some may be of no interest: then there are none.
+    pub async fn next(&mut self) -> Vec<News> {
+        let rules = async {
+            match &mut self.rules {
+                Some(rules) => rules.recv_from_full().await,
+                None => std::future::pending().await,
+            }
+        };
+        // Both are cancel-safe: a datagram is taken as a whole or not at all.
+        tokio::select! {
+            heard = self.routes.recv_from_full() => heard.map_or_else(|e| missed(&e), |(datagram, _)| of_routes(&datagram)),
+            heard = rules => heard.map_or_else(|e| missed(&e), |(datagram, _)| of_rules(&datagram, self.table)),
+        }
+    }
+}
+
+/// ENOBUFS, and whatever else keeps news from being read.
+fn missed(_error: &io::Error) -> Vec<News> {
+    vec![News::Overrun]
+}
+
+fn failed(doing: &'static str) -> impl Fn(io::Error) -> NetlinkError {
+    move |source| NetlinkError::Socket { doing, source }
+}
+
+fn listen(protocol: isize, groups: &[u32]) -> Result<TokioSocket, NetlinkError> {
+    let mut socket = TokioSocket::new(protocol).map_err(failed("socket"))?;
+    // Best effort: without it more is missed, and looked for instead.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(socket.socket_ref(), BUFFER);
+    let groups = groups.iter().fold(0, |all, group| all | 1 << (group - 1));
+    socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(failed("bind"))?;
+    Ok(socket)
+}
+
+/// The news in a datagram of rtnetlink's.
+pub(crate) fn of_routes(datagram: &[u8]) -> Vec<News> {
+    let Ok(messages) = messages(datagram) else { return vec![News::Overrun] };
+    let payloads = parse(messages).into_iter().filter_map(|message| match message.payload {
+        NetlinkPayload::InnerMessage(message) => of_message(message),
+        _ => None,
+    });
+    payloads.collect()
+}
+
+fn of_message(message: RouteNetlinkMessage) -> Option<News> {
+    match message {
+        RouteNetlinkMessage::NewNeighbour(entry) if entry.header.family == AddressFamily::Bridge => {
+            of_forward(entry, false)
+        }
+        RouteNetlinkMessage::DelNeighbour(entry) if entry.header.family == AddressFamily::Bridge => {
+            of_forward(entry, true)
+        }
+        RouteNetlinkMessage::NewNeighbour(_) => {
+            neighbour(message).map(|entry| News::Neighbour { ip: entry.ip, mac: entry.mac })
+        }
+        RouteNetlinkMessage::DelNeighbour(entry) => gone(&entry).map(News::NeighbourGone),
+        RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
+            let name = link.attributes.into_iter().find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name),
+                _ => None,
+            });
+            Some(name.map_or(News::Else, News::LinkGone))
+        }
+        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
+            (u8::from(route.header.protocol) == PROTOCOL).then_some(News::Else)
+        }
+        RouteNetlinkMessage::NewLink(_)
+        | RouteNetlinkMessage::DelLink(_)
+        | RouteNetlinkMessage::NewAddress(_)
+        | RouteNetlinkMessage::DelAddress(_)
+        | RouteNetlinkMessage::DelNsId(_) => Some(News::Else),
+        _ => None,
+    }
+}
+
+fn of_forward(entry: NeighbourMessage, gone: bool) -> Option<News> {
+    let entry = forward(RouteNetlinkMessage::NewNeighbour(entry))?;
+    // Those of a bridge's own come and go with its ports.
+    (!entry.own).then_some(News::Forward { entry, gone })
+}
+
+/// The address of a neighbour that is gone and was not learnt: one that somebody deletes has failed by then
+/// (`neigh_delete`, net/core/neighbour.c).
+fn gone(entry: &NeighbourMessage) -> Option<IpAddr> {
+    use NeighbourState::{Failed, Noarp, None as Unset, Permanent};
+    if !matches!(entry.header.state, Failed | Permanent | Noarp | Unset) {
+        return None;
+    }
+    entry.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some((*ip).into()),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some((*ip).into()),
+        _ => None,
+    })
+}
+
+/// The news in a datagram of nftables': whether something of `table` has changed. The name of the table is the first
+/// attribute of each object (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE).
+pub(crate) fn of_rules(datagram: &[u8], table: &str) -> Vec<News> {
+    const NFTA_TABLE: u16 = 1;
+    /// After `struct nlmsghdr` comes `struct nfgenmsg`.
+    const BODY: usize = HEADER + 4;
+    let Ok(messages) = messages(datagram) else { return vec![News::Overrun] };
+    let is_of_table = |message: &&[u8]| {
+        let mut attributes = attributes(message.get(BODY..).unwrap_or_default());
+        attributes.any(|(kind, name)| kind == NFTA_TABLE && name.strip_suffix(&[0]) == Some(table.as_bytes()))
+    };
+    messages.iter().find(|message| is_of_table(message)).map(|_| News::Else).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_counts_as_missed() {
+        assert_eq!(of_routes(&[200, 0, 0, 0, 1]), [News::Overrun]);
+        assert_eq!(of_rules(&[200, 0, 0, 0, 1], "weft"), [News::Overrun]);
+        assert_eq!((of_routes(&[]), of_rules(&[], "weft")), (vec![], vec![]));
+    }
+}
