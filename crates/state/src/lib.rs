@@ -7,6 +7,8 @@ pub mod data_dir;
 pub mod env;
 pub mod error;
 pub mod fingerprint;
+#[cfg(test)]
+mod golden;
 pub mod journal;
 pub mod loss;
 pub mod memory;

@@ -1,16 +1,25 @@
 //! What this node remembers of the cluster, on its own disk: what to use until the store answers, and what to put back
 //! if the store has lost it.
+//!
+//! It is in two files: a base with all of it (`cluster.json`), and a log of what changed since. So a save costs as much
+//! as has changed. When the log has become longer than the base, both are begun anew.
+
+mod base;
+mod content;
+mod files;
+mod log;
 
 use crate::{
     cluster::{Cluster, Networks},
     data_dir,
-    journal::{JournalError, file},
+    journal::JournalError,
 };
+use base::Base;
+use content::{Content, Source};
+use files::Files;
 use imbl::ordmap::DiffItem;
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -18,48 +27,26 @@ use std::{
     },
 };
 use tokio::sync::watch;
-use weft_model::{Key, Keyspace, NetworkId, NodeName};
-use weft_store::{Entry, Listing, Revision};
+use weft_model::{Keyspace, NetworkId};
 
 /// How many removed networks are remembered.
 const REMOVED: usize = 1000;
 
 /// The memory of one cluster in one store.
 pub struct Memory {
-    path: PathBuf,
-    /// The store that it is written from.
-    store: String,
-    /// The one that it was read from.
+    files: Mutex<Files>,
+    /// The files are to say nothing of what they said before.
+    anew: AtomicBool,
+    /// What it is written from.
+    source: Source,
+    /// The store that it was read from.
     origin: Option<String>,
-    keyspace: Keyspace,
     /// The last rebuild of the store that this node has done its part of; absent before the store was first seen.
     dealt_with: watch::Sender<Option<u64>>,
     part_done: AtomicU64,
     gave_up: AtomicBool,
     /// The networks that were seen to be removed, the latest last.
     removed: Mutex<VecDeque<NetworkId>>,
-}
-
-#[derive(Deserialize)]
-struct Saved {
-    store: String,
-    dealt_with: Option<u64>,
-    #[serde(default)]
-    removed: VecDeque<NetworkId>,
-    /// When each node took an address last.
-    #[serde(default)]
-    latest: BTreeMap<NodeName, Revision>,
-    cluster: BTreeMap<String, Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct Saving<'m> {
-    store: &'m str,
-    dealt_with: Option<u64>,
-    removed: &'m VecDeque<NetworkId>,
-    latest: BTreeMap<&'m NodeName, Revision>,
-    #[serde(serialize_with = "records")]
-    cluster: (&'m Keyspace, &'m Cluster),
 }
 
 impl Memory {
@@ -74,16 +61,20 @@ impl Memory {
         keyspace: &Keyspace,
     ) -> Result<(Self, Option<Cluster>), JournalError> {
         let path = data_dir.join(data_dir::CLUSTER);
-        let saved = file::read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
+        let base = base::read(&path, keyspace).map_err(JournalError::new("cannot read", &path))?;
+        let origin = base.as_ref().map(|base| base.source.store.clone());
+        let named = base.as_ref().and_then(|base| log_of(base, data_dir));
+        let content = base.map(|base| with_log(base, named.as_deref())).transpose()?;
+        files::remove_logs(&path, named.as_deref());
+        let (cluster, dealt_with, removed) = content.map_or_else(Default::default, |content| {
+            (Some(content.cluster), content.dealt_with, content.removed)
+        });
         let store = format!("{store} {}", keyspace.root());
-        let cluster = saved.as_ref().map(|saved: &Saved| read(&keyspace_of(saved, keyspace), saved));
-        let origin = saved.as_ref().map(|saved| saved.store.clone());
-        let (dealt_with, removed) = saved.map_or_else(Default::default, |s| (s.dealt_with, s.removed));
         let memory = Self {
-            path,
-            store,
+            files: Mutex::new(Files::new(path)),
+            anew: AtomicBool::new(false),
+            source: Source { store, keyspace: keyspace.clone() },
             origin,
-            keyspace: keyspace.clone(),
             dealt_with: watch::Sender::new(dealt_with),
             part_done: AtomicU64::new(0),
             gave_up: AtomicBool::new(false),
@@ -103,22 +94,24 @@ impl Memory {
         self.part_done.store(0, Ordering::Relaxed);
         self.gave_up.store(false, Ordering::Relaxed);
         self.dealt_with.send_replace(None);
+        self.anew.store(true, Ordering::Relaxed);
     }
 
-    /// Writes down how the cluster is. Not flushed, like the journal: a disk may be slow, and changes come often.
+    /// Writes down how the cluster is: what changed since the last time. Not flushed, like the journal: a disk may be
+    /// slow, and changes come often.
     ///
     /// # Errors
     /// If it cannot be written: what was remembered before still is.
     pub fn save(&self, cluster: &Cluster) -> Result<(), JournalError> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let anew = self.anew.swap(false, Ordering::Relaxed);
         let removed = self.lock().clone();
-        let saving = Saving {
-            store: &self.store,
-            dealt_with: self.dealt_with(),
-            removed: &removed,
-            latest: cluster.latest.iter().map(|(name, latest)| (name, latest.modified)).collect(),
-            cluster: (&self.keyspace, cluster),
-        };
-        file::write_json(&self.path, &saving).map_err(JournalError::new("cannot write", &self.path))
+        let content = Content { cluster: cluster.clone(), dealt_with: self.dealt_with(), removed };
+        let saved = files.save(&self.source, content, anew);
+        if saved.is_err() && anew {
+            self.anew.store(true, Ordering::Relaxed);
+        }
+        saved
     }
 
     /// The last rebuild of the store that this node has dealt with; absent before the store was first seen.
@@ -170,8 +163,7 @@ impl Memory {
             DiffItem::Remove(id, _) => Some(*id),
             DiffItem::Add(..) | DiffItem::Update { .. } => None,
         }));
-        let surplus = removed.len().saturating_sub(REMOVED);
-        removed.drain(..surplus);
+        content::shorten(&mut removed);
     }
 
     /// Whether a network was seen to be removed.
@@ -184,35 +176,24 @@ impl Memory {
     }
 }
 
-/// Where the keys of a memory are: the prefix may have been another.
-fn keyspace_of(saved: &Saved, now: &Keyspace) -> Keyspace {
-    let root = saved.store.rsplit_once(' ').and_then(|(_, root)| root.strip_suffix("/v1/"));
-    root.map_or_else(|| now.clone(), Keyspace::new)
+/// Where the log is that a base names. A name that is none of a log is not followed.
+fn log_of(base: &Base, data_dir: &Path) -> Option<PathBuf> {
+    let name = base.log.as_deref()?;
+    if !data_dir::is_cluster_log(name) {
+        tracing::warn!(name, "the memory names a log that cannot be its own; what was before is used");
+        return None;
+    }
+    Some(data_dir.join(name))
 }
 
-fn read(keyspace: &Keyspace, saved: &Saved) -> Cluster {
-    // Of all the rest it is not needed.
-    let modified = |key: &str| match keyspace.parse(key) {
-        Ok(Key::Latest(name)) => saved.latest.get(&name).copied().unwrap_or_default(),
-        _ => Revision::default(),
-    };
-    let entry = |key: &String, value: &RawValue| Entry {
-        key: key.clone(),
-        value: value.get().as_bytes().to_vec(),
-        modified: modified(key),
-        session: None,
-    };
-    let entries = saved.cluster.iter().map(|(key, value)| entry(key, value)).collect();
-    Cluster::read(keyspace, &Listing { entries, revision: Revision::default() })
-}
-
-fn records<S: Serializer>(
-    (keyspace, cluster): &(&Keyspace, &Cluster),
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let raw = |json: Vec<u8>| String::from_utf8(json).ok().and_then(|json| RawValue::from_string(json).ok());
-    serializer
-        .collect_map(cluster.records().filter_map(|(key, json)| Some((keyspace.path(&key), raw(json)?))))
+/// What a base and its log say together.
+fn with_log(base: Base, log: Option<&Path>) -> Result<Content, JournalError> {
+    let mut content = base.content;
+    if let Some(path) = log {
+        let read = log::read(path, &base.source.keyspace, &mut content);
+        read.map_err(JournalError::new("cannot read", path))?;
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

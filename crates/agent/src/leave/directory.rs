@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use weft_state::{
-    data_dir::{CLUSTER, ENDPOINTS, ENGINE, HOME, LOCK, NODE, PROCESSES},
+    data_dir::{CLUSTER, ENDPOINTS, ENGINE, HOME, LOCK, NODE, PROCESSES, cluster_logs},
     journal::{JournalError, file::remove_file},
 };
 
@@ -29,6 +29,8 @@ pub(super) fn forget_node(data_dir: &Path) -> Result<(), JournalError> {
 /// # Errors
 /// The first that cannot be removed.
 pub(super) fn forget_identity(data_dir: &Path) -> Result<(), JournalError> {
+    let logs = cluster_logs(data_dir).map_err(JournalError::new("cannot read", data_dir))?;
+    logs.iter().try_for_each(remove)?;
     for name in OF_THE_NODE {
         let path = data_dir.join(name);
         ASIDE.iter().try_for_each(|ending| remove(&path.with_extension(ending)))?;
@@ -63,4 +65,26 @@ fn remove(path: &PathBuf) -> Result<(), JournalError> {
         _ => remove_file(path),
     };
     removed.map_err(JournalError::new("cannot remove", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weft_model::Keyspace;
+    use weft_state::{cluster::Cluster, memory::Memory};
+
+    #[test]
+    fn nothing_of_the_memory_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let (memory, _) = Memory::open(directory.path(), "embedded", &Keyspace::new("weft")).unwrap();
+        memory.save(&Cluster::default()).unwrap();
+        let log = cluster_logs(directory.path()).unwrap().remove(0);
+        fs::write(log.with_file_name("cluster-1.log"), "of a crash").unwrap();
+        fs::write(log.with_file_name("cluster.tmp"), "of a crash").unwrap();
+        forget_identity(directory.path()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        // It may be gone already.
+        fs::remove_dir(directory.path()).unwrap();
+        forget_identity(directory.path()).unwrap();
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 use tempfile::TempDir;
+use weft_state::data_dir::cluster_logs;
 
 /// Where a file is written before it takes its place: in the way of that, nothing can be written.
 const IN_THE_WAY: [&str; 2] = ["node.tmp", "cluster.tmp"];
@@ -39,7 +40,8 @@ impl Disk {
     }
 
     /// Makes every attempt to write fail, or none. Root may write where nobody may, so it is done with things that are
-    /// in the way: a file where the directory of the endpoints should be, and directories where files should.
+    /// in the way: a file where the directory of the endpoints should be, and directories where files should. The log of
+    /// the memory is put aside, so that nothing can be added to it.
     pub(crate) fn set_full(&self, full: bool) {
         if self.full.swap(full, Ordering::Relaxed) == full {
             return;
@@ -50,10 +52,19 @@ impl Disk {
             fs::rename(&endpoints, kept).unwrap();
             fs::write(endpoints, "").unwrap();
             IN_THE_WAY.iter().for_each(|name| fs::create_dir(self.at(name)).unwrap());
+            for log in cluster_logs(self.path()).unwrap() {
+                fs::rename(&log, log.with_extension("log.kept")).unwrap();
+            }
         } else {
             fs::remove_file(&endpoints).unwrap();
             fs::rename(kept, endpoints).unwrap();
             IN_THE_WAY.iter().for_each(|name| fs::remove_dir(self.at(name)).unwrap());
+            for item in fs::read_dir(self.path()).unwrap() {
+                let kept = item.unwrap().path();
+                if kept.to_str().unwrap().ends_with(".log.kept") {
+                    fs::rename(&kept, kept.with_extension("")).unwrap();
+                }
+            }
         }
     }
 

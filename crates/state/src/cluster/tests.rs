@@ -1,4 +1,5 @@
 use super::*;
+use crate::golden::{KINDS, key, record};
 use weft_model::Timestamp;
 
 fn keyspace() -> Keyspace {
@@ -130,4 +131,59 @@ fn every_key_counts_once() {
         Update::Events { events: vec![Event::Delete(keyspace().path(&key))], revision: Revision(5) },
     );
     assert_eq!(cluster.keys(&keyspace()), 4);
+}
+
+#[test]
+fn what_was_written_and_deleted_is_told_of_every_kind() {
+    let put = |key: &Key, number: u32| Update::Events {
+        events: vec![Event::Put(entry(key, record(key, number), number.into()))],
+        revision: Revision(number.into()),
+    };
+    let delete = |key: &Key| Update::Events {
+        events: vec![Event::Delete(keyspace().path(key))],
+        revision: Revision(9),
+    };
+    let told = |now: &Cluster, before: &Cluster| now.changes_since(before).collect::<Vec<_>>();
+    let mut cluster = Cluster::default();
+    // Beside those that stay as they are, and alone.
+    let mut keys: Vec<Key> = (0..KINDS).flat_map(|kind| [key(kind, 1), key(kind, 2)]).collect();
+    keys.dedup();
+    for key in keys {
+        let is_kept = !matches!(key, Key::Call(_));
+        for value in [1, 2] {
+            let before = cluster.clone();
+            cluster.advance(&keyspace(), put(&key, value));
+            assert_eq!(told(&before, &before), []);
+            let written = is_kept.then(|| (key.clone(), Some(record(&key, value))));
+            assert_eq!(parsed(told(&cluster, &before)), parsed(written.clone().into_iter().collect()));
+            assert_eq!(cluster.records().filter(|(other, _)| *other == key).count(), usize::from(is_kept));
+        }
+        let before = cluster.clone();
+        cluster.advance(&keyspace(), delete(&key));
+        assert_eq!(
+            told(&cluster, &before),
+            is_kept.then(|| (key.clone(), None)).into_iter().collect::<Vec<_>>()
+        );
+        assert_eq!(cluster.records().filter(|(other, _)| *other == key).count(), 0);
+        cluster.advance(&keyspace(), put(&key, 1));
+    }
+}
+
+#[test]
+fn a_later_revision_alone_is_told_of() {
+    let key = key(3, 1);
+    let read = |revision: u64| {
+        let entries = vec![entry(&key, record(&key, 1), revision)];
+        Cluster::read(&keyspace(), &Listing { entries, revision: Revision(revision) })
+    };
+    let (before, now) = (read(1), read(2));
+    assert_eq!(now.changes_since(&before).map(|(key, _)| key).collect::<Vec<_>>(), [key]);
+    let host: NodeName = "host1".parse().unwrap();
+    assert_eq!(now.latest_since(&before).collect::<Vec<_>>(), [(&host, Revision(2))]);
+}
+
+/// The values as JSON, whatever the order of their fields.
+fn parsed(changes: Vec<(Key, Option<Vec<u8>>)>) -> Vec<(Key, Option<serde_json::Value>)> {
+    let parsed = |json: Vec<u8>| serde_json::from_slice(&json).unwrap();
+    changes.into_iter().map(|(key, json)| (key, json.map(parsed))).collect()
 }

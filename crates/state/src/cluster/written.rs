@@ -1,33 +1,101 @@
-//! The cluster as it would be written, key by key.
+//! The cluster as it would be written, key by key: all of it, or what is different from an earlier moment.
 
 use super::Cluster;
-use weft_model::{Cursor, Extra, Key, Record};
+use imbl::{OrdMap, ordmap::DiffItem};
+use std::sync::LazyLock;
+use weft_model::{Cursor, Extra, Key, NodeName, Record};
+use weft_store::Revision;
+
+/// A cluster without a record: what is different from it is everything.
+static NOTHING: LazyLock<Cluster> = LazyLock::new(Cluster::default);
 
 impl Cluster {
     /// Every record that was read, under its key. What could not be read is not among them.
     pub fn records(&self) -> impl Iterator<Item = (Key, Vec<u8>)> + '_ {
-        let nodes = self.nodes.iter().map(|(name, node)| (Key::Node(name.clone()), node.to_json()));
-        let live = self.live.iter().map(|(name, (live, _))| (Key::Live(name.clone()), live.to_json()));
-        let latest = self.latest.iter().map(|(name, latest)| (Key::Latest(name.clone()), latest.to_json()));
-        let networks = self.networks.iter().map(|(id, network)| (Key::Network(*id), network.to_json()));
-        let names = self.names.iter().map(|(name, id)| (Key::Name(name.clone()), id.to_json()));
-        let vnis = self.vnis.iter().map(|(vni, id)| (Key::Vni(*vni), id.to_json()));
-        let claims = self.claims.iter().flat_map(|(pool, claims)| {
-            claims.iter().map(|(address, claim)| (Key::Claim(*pool, *address), claim.to_json()))
+        self.changes_since(&NOTHING).filter_map(|(key, json)| Some((key, json?)))
+    }
+
+    /// What was written since `before`, under its key, and `None` for what was deleted. It costs as much as there is
+    /// between the two. A record of which only the revision is another is among them.
+    pub fn changes_since<'c>(
+        &'c self,
+        before: &'c Self,
+    ) -> impl Iterator<Item = (Key, Option<Vec<u8>>)> + 'c {
+        let nodes =
+            flat(&before.nodes, &self.nodes).map(|(name, node)| (Key::Node(name.clone()), json(node)));
+        let live = flat(&before.live, &self.live)
+            .map(|(name, live)| (Key::Live(name.clone()), json(live.map(|(live, _)| live))));
+        let latest = flat(&before.latest, &self.latest)
+            .map(|(name, latest)| (Key::Latest(name.clone()), json(latest)));
+        let networks =
+            flat(&before.networks, &self.networks).map(|(id, network)| (Key::Network(*id), json(network)));
+        let names = flat(&before.names, &self.names)
+            .map(|(name, id)| (Key::Name(name.clone()), id.map(Record::to_json)));
+        let vnis = flat(&before.vnis, &self.vnis).map(|(vni, id)| (Key::Vni(*vni), id.map(Record::to_json)));
+        let claims = nested(&before.claims, &self.claims)
+            .map(|(pool, address, claim)| (Key::Claim(pool, address), json(claim)));
+        let cursors = flat(&before.cursors, &self.cursors).map(|(pool, last)| {
+            let cursor = last.map(|last| Cursor { last: *last, extra: Extra::new() }.to_json());
+            (Key::Cursor(*pool), cursor)
         });
-        let cursors = self
-            .cursors
-            .iter()
-            .map(|(pool, last)| (Key::Cursor(*pool), Cursor { last: *last, extra: Extra::new() }.to_json()));
-        let reservations =
-            self.reserved_pools.iter().map(|(pool, hold)| (Key::PoolReservation(*pool), hold.to_json()));
-        let endpoints =
-            self.all_endpoints().map(|(network, id, e)| (Key::Endpoint(*network, *id), e.to_json()));
-        let lineage = self.lineage.iter().map(|lineage| (Key::Lineage, lineage.to_json()));
-        let rebuilt = self.rebuilt.iter().map(|rebuilt| (Key::Rebuilt, rebuilt.to_json()));
-        let identity = self.identity.iter().map(|identity| (Key::Cluster, identity.to_json()));
+        let reservations = flat(&before.reserved_pools, &self.reserved_pools)
+            .map(|(pool, hold)| (Key::PoolReservation(*pool), json(hold)));
+        let endpoints = nested(&before.endpoints, &self.endpoints)
+            .map(|(network, id, endpoint)| (Key::Endpoint(network, id), json(endpoint)));
+        let lineage = one(Key::Lineage, &before.lineage, &self.lineage);
+        let rebuilt = one(Key::Rebuilt, &before.rebuilt, &self.rebuilt);
+        let identity = one(Key::Cluster, &before.identity, &self.identity);
         let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(reservations);
-        let of_all = lineage.chain(rebuilt).chain(identity);
+        let of_all = lineage.into_iter().chain(rebuilt).chain(identity);
         nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(of_all)
     }
+
+    /// When each node that took an address since `before` did so last.
+    pub fn latest_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, Revision)> {
+        flat(&before.latest, &self.latest).filter_map(|(name, latest)| Some((name, latest?.modified)))
+    }
+}
+
+fn json<T: Record>(record: Option<&super::Stored<T>>) -> Option<Vec<u8>> {
+    record.map(|record| record.to_json())
+}
+
+/// What is different between two maps: the new value, or `None` for a key that is gone.
+fn flat<'c, K: Ord, V: PartialEq>(
+    before: &'c OrdMap<K, V>,
+    now: &'c OrdMap<K, V>,
+) -> impl Iterator<Item = (&'c K, Option<&'c V>)> {
+    before.diff(now).map(|item| match item {
+        DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => (key, Some(value)),
+        DiffItem::Remove(key, _) => (key, None),
+    })
+}
+
+/// The same for maps in a map.
+fn nested<'c, K: Ord + Copy, I: Ord + Copy, V: PartialEq>(
+    before: &'c OrdMap<K, OrdMap<I, V>>,
+    now: &'c OrdMap<K, OrdMap<I, V>>,
+) -> impl Iterator<Item = (K, I, Option<&'c V>)> {
+    type Inner<'c, I, V> = Box<dyn Iterator<Item = (I, Option<&'c V>)> + 'c>;
+    before.diff(now).flat_map(|item| {
+        let (outer, inner): (K, Inner<'c, I, V>) = match item {
+            DiffItem::Add(key, all) => {
+                (*key, Box::new(all.iter().map(|(inner, value)| (*inner, Some(value)))))
+            }
+            DiffItem::Remove(key, all) => (*key, Box::new(all.keys().map(|inner| (*inner, None)))),
+            DiffItem::Update { old: (_, old), new: (key, new) } => {
+                (*key, Box::new(flat(old, new).map(|(inner, value)| (*inner, value))))
+            }
+        };
+        inner.map(move |(inner, value)| (outer, inner, value))
+    })
+}
+
+/// The same for a record of which there is one.
+fn one<T: Record + PartialEq>(
+    key: Key,
+    before: &Option<super::Stored<T>>,
+    now: &Option<super::Stored<T>>,
+) -> Option<(Key, Option<Vec<u8>>)> {
+    (before != now).then(|| (key, json(now.as_ref())))
 }

@@ -1,43 +1,29 @@
+mod crashes;
+mod damage;
+mod random;
+mod work;
+
 use super::*;
+use crate::golden::{KINDS, key, record};
 use std::{collections::BTreeMap, fs};
 use tempfile::TempDir;
-use weft_model::{Key, Vni};
+use weft_model::{Key, NodeName};
+use weft_store::{Entry, Event, Listing, Revision, Update};
 
 fn keyspace() -> Keyspace {
     Keyspace::new("weft")
 }
 
-/// One record of every kind but those of endpoints, as the model's golden files have them.
+/// One record of every kind.
 fn cluster() -> Cluster {
-    let (name, network) = (|| "host1".parse().unwrap(), NetworkId::random(&mut rand::rng()));
-    let pool = "10.0.0.0/24".parse().unwrap();
-    let id = serde_json::to_string(&network).unwrap();
-    let golden = [
-        (Key::Node(name()), include_str!("../../../model/tests/golden/node.json")),
-        (Key::Latest(name()), include_str!("../../../model/tests/golden/latest.json")),
-        (Key::Network(network), include_str!("../../../model/tests/golden/network.json")),
-        (Key::Name("overlay".parse().unwrap()), &id),
-        (Key::Vni(Vni::FIRST_AUTOMATIC), &id),
-        (
-            Key::Claim(pool, "10.0.0.2".parse().unwrap()),
-            include_str!("../../../model/tests/golden/ipam.json"),
-        ),
-        (Key::Cursor(pool), include_str!("../../../model/tests/golden/cursor.json")),
-        (
-            Key::PoolReservation("10.0.9.0/24".parse().unwrap()),
-            include_str!("../../../model/tests/golden/hold.json"),
-        ),
-        (Key::Lineage, include_str!("../../../model/tests/golden/epoch.json")),
-        (Key::Rebuilt, include_str!("../../../model/tests/golden/rebuilt.json")),
-        (Key::Cluster, include_str!("../../../model/tests/golden/cluster.json")),
-    ];
-    let entry = |(key, json): (Key, &str)| Entry {
+    let keys = (0..KINDS).map(|kind| key(kind, 1));
+    let entry = |key: Key| Entry {
         key: keyspace().path(&key),
-        value: json.into(),
+        value: record(&key, 1),
         modified: Revision(7),
         session: None,
     };
-    Cluster::read(&keyspace(), &Listing { entries: golden.map(entry).into(), revision: Revision(7) })
+    Cluster::read(&keyspace(), &Listing { entries: keys.map(entry).collect(), revision: Revision(7) })
 }
 
 fn written(cluster: &Cluster) -> BTreeMap<String, String> {
@@ -47,6 +33,54 @@ fn written(cluster: &Cluster) -> BTreeMap<String, String> {
 
 fn open(directory: &TempDir, store: &str) -> (Memory, Option<Cluster>) {
     Memory::open(directory.path(), store, &keyspace()).unwrap()
+}
+
+/// What a memory says, to compare.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Said {
+    records: BTreeMap<String, String>,
+    latest: BTreeMap<NodeName, Revision>,
+    dealt_with: Option<u64>,
+    removed: Vec<NetworkId>,
+}
+
+fn said(memory: &Memory, cluster: &Cluster) -> Said {
+    Said {
+        records: written(cluster),
+        latest: cluster.latest.iter().map(|(name, latest)| (name.clone(), latest.modified)).collect(),
+        dealt_with: memory.dealt_with(),
+        removed: memory.lock().iter().copied().collect(),
+    }
+}
+
+/// What is remembered in a directory.
+#[track_caller]
+fn remembered(directory: &TempDir) -> Said {
+    let (memory, cluster) = open(directory, "consul://one");
+    said(&memory, &cluster.unwrap_or_default())
+}
+
+fn put(cluster: &mut Cluster, key: &Key, value: Vec<u8>, revision: u64) {
+    let entry = Entry { key: keyspace().path(key), value, modified: Revision(revision), session: None };
+    let events = vec![Event::Put(entry)];
+    cluster.advance(&keyspace(), Update::Events { events, revision: Revision(revision) });
+}
+
+fn delete(cluster: &mut Cluster, key: &Key) {
+    let events = vec![Event::Delete(keyspace().path(key))];
+    cluster.advance(&keyspace(), Update::Events { events, revision: cluster.revision });
+}
+
+/// The log, which is the only one.
+#[track_caller]
+fn log(directory: &TempDir) -> PathBuf {
+    let logs = data_dir::cluster_logs(directory.path()).unwrap();
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    logs.into_iter().next().unwrap()
+}
+
+fn base(directory: &TempDir) -> PathBuf {
+    directory.path().join("cluster.json")
 }
 
 /// Networks with these ids.
@@ -61,7 +95,8 @@ fn what_is_saved_is_remembered() {
     let (memory, nothing) = open(&directory, "consul://one");
     assert!(nothing.is_none() && memory.dealt_with().is_none());
     let (cluster, gone) = (cluster(), NetworkId::random(&mut rand::rng()));
-    assert_eq!(written(&cluster).len(), 11, "{:?}", cluster.unreadable);
+    // What an agent asks of another is no record of the cluster.
+    assert_eq!(written(&cluster).len(), KINDS - 1, "{:?}", cluster.unreadable);
     memory.has_dealt_with(3);
     memory.notice(&networks(&[gone]), &cluster);
     memory.save(&cluster).unwrap();

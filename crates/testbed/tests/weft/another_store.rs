@@ -13,6 +13,12 @@ fn is_well(host: &Host) {
     until("all is well", SOON, || status(host).1);
 }
 
+/// Whether the agent's memory names something: the base, or the log of what changed since.
+fn remembers(host: &Host, what: &str) -> bool {
+    let grep = format!("grep -qs {what} /var/lib/weft/cluster.json /var/lib/weft/cluster-*.log");
+    host.output(&["sh", "-c", &grep]).status.success()
+}
+
 /// What the store on `host` has under a key.
 fn value(host: &Host, key: &str) -> String {
     let output = host.output(&["consul", "kv", "get", key]);
@@ -29,8 +35,7 @@ fn from_a_store_of_its_own_to_consul() {
     let mut agent = host.agent(&["--cluster-store=embedded", "--cluster-advertise=eth0"]);
     host.run(&["weft", "network", "create", "--subnet", "10.9.0.0/24", "overlay"]);
     let container = Container::attach(host, "overlay", "one");
-    let remembers = || host.output(&["grep", "-q", "overlay", "/var/lib/weft/cluster.json"]).status.success();
-    until("it is written down", SOON, remembers);
+    until("it is written down", SOON, || remembers(host, "overlay"));
 
     agent.turn_to(consul);
     let mut said = String::new();
@@ -84,8 +89,7 @@ fn an_upgrade_finds_its_cluster_by_what_it_has() {
     let mut agent = host.agent(&[&format!("--cluster-store={right}"), "--cluster-advertise=eth0"]);
     host.run(&["weft", "network", "create", "overlay"]);
     let _container = Container::attach(host, "overlay", "one");
-    let remembers = || host.output(&["grep", "-q", "overlay", "/var/lib/weft/cluster.json"]).status.success();
-    until("it is written down", SOON, remembers);
+    until("it is written down", SOON, || remembers(host, "overlay"));
     agent.stop();
     host.run(&["rm", "/var/lib/weft/home.json"]);
     host.run(&["consul", "kv", "delete", "weft/v1/cluster"]);
@@ -114,7 +118,7 @@ fn a_cluster_is_not_copied_over_another() {
     host.run(&[
         "sh",
         "-c",
-        "mkdir /run/kept && mv /var/lib/weft/home.json /var/lib/weft/cluster.json /run/kept",
+        "mkdir /run/kept && mv /var/lib/weft/home.json /var/lib/weft/cluster.json /var/lib/weft/cluster-*.log /run/kept",
     ]);
     agent.turn_to(consul);
     is_well(host);
@@ -131,7 +135,11 @@ fn a_cluster_is_not_copied_over_another() {
 
     // And a cluster that is one.
     host.run(&["consul", "kv", "delete", "-recurse", "weft/"]);
-    host.run(&["sh", "-c", "rm /var/lib/weft/home.json /var/lib/weft/cluster.json"]);
+    host.run(&[
+        "sh",
+        "-c",
+        "rm /var/lib/weft/home.json /var/lib/weft/cluster.json /var/lib/weft/cluster-*.log",
+    ]);
     agent.restart();
     is_well(host);
     host.run(&["weft", "network", "create", "overlay"]);
