@@ -4,7 +4,7 @@ use super::stage::Stage;
 use crate::{
     cluster::{cpu_seconds, memory},
     raw::milliseconds,
-    table::{Must, Table, median},
+    table::{Must, Reference, Table, median},
 };
 use std::{
     thread::sleep,
@@ -22,13 +22,16 @@ const CHANGES: u32 = 60;
 const INTERVAL: Duration = Duration::from_millis(250);
 const ASKED: usize = 10;
 
-/// Measures an agent. What it must be, it must be on a network of 10,000.
+/// Measures the first agent, and beside it the second one, which watches the same store but has no endpoint there.
+/// Figures have bounds if they `must`.
 pub(crate) fn measure(stage: &mut Stage, size: &str, must: bool, table: &mut Table) {
     let must_be = |bound| if must { Must::Be(bound) } else { Must::Inform };
     sleep(SETTLED);
-    let share = used_in(stage, |_| sleep(REST)).0;
+    let (rest, _) = used_in(stage, |_| sleep(REST));
     let what = format!("CPU at rest of an agent on a network of {size}");
-    stage.row(table, what, (100.0 * share, "%"), None, must_be(0.3));
+    let not_on_it = |value| Some(Reference { value, what: "an agent that is not on it" });
+    let figure = (100.0 * rest[0], "%");
+    stage.row(table, what, figure, not_on_it(100.0 * rest[1]), must_be(0.3));
 
     let (busy, took) = used_in(stage, |stage| {
         let start = Instant::now();
@@ -40,8 +43,8 @@ pub(crate) fn measure(stage: &mut Stage, size: &str, must: bool, table: &mut Tab
         sleep(INTERVAL * 4);
     });
     // What it would have used at rest is not the changes'.
-    let change = (busy - share) * milliseconds(took) / f64::from(CHANGES);
-    stage.row(table, "… CPU for a foreign change", (change, "ms"), None, must_be(2.0));
+    let change = |n: usize| (busy[n] - rest[n]) * milliseconds(took) / f64::from(CHANGES);
+    stage.row(table, "… CPU for a foreign change", (change(0), "ms"), not_on_it(change(1)), must_be(2.0));
     stage.all_known();
     let [agent, other] = stage.cluster.agents.each_ref().map(memory);
     stage.row(table, "… memory after the changes", (agent, "MiB"), None, must_be(40.0));
@@ -65,10 +68,11 @@ fn asked(agent: &Agent) -> f64 {
     took
 }
 
-/// The share of a core that the first agent used while `work` was done, and how long that took.
-fn used_in(stage: &mut Stage, work: impl FnOnce(&mut Stage)) -> (f64, Duration) {
-    let (before, start) = (cpu_seconds(&stage.cluster.agents[0]), Instant::now());
+/// The share of a core that each agent used while `work` was done, and how long that took.
+fn used_in(stage: &mut Stage, work: impl FnOnce(&mut Stage)) -> ([f64; 2], Duration) {
+    let used = |stage: &Stage| stage.cluster.agents.each_ref().map(cpu_seconds);
+    let (before, start) = (used(stage), Instant::now());
     work(stage);
-    let (used, took) = (cpu_seconds(&stage.cluster.agents[0]) - before, start.elapsed());
-    (used / took.as_secs_f64(), took)
+    let (after, took) = (used(stage), start.elapsed());
+    ([0, 1].map(|n| (after[n] - before[n]) / took.as_secs_f64()), took)
 }
