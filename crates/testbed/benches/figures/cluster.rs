@@ -7,12 +7,12 @@ use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
-use weft_testbed::{Agent, Host, StoreServer, World, until};
+use weft_testbed::{Agent, Answer, Host, StoreServer, World, until};
 
 /// How long anything may take to become so.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// Two agents on one Consul.
+/// Two agents on one store, which is Consul if nothing else is said.
 pub(crate) struct Cluster {
     pub(crate) agents: [Agent; 2],
     store: StoreServer,
@@ -20,10 +20,15 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster whose nodes know each other; `None` if this machine cannot have one.
+    /// A cluster on Consul whose nodes know each other; `None` if this machine cannot have one.
     pub(crate) fn up() -> Option<Self> {
+        Self::up_on(Host::consul)
+    }
+
+    /// The same on a store that `start` starts on host 1.
+    pub(crate) fn up_on(start: impl FnOnce(&Host) -> StoreServer) -> Option<Self> {
         let world = World::up(2)?;
-        let store = world.host(1).consul();
+        let store = start(world.host(1));
         let cluster_store = format!("--cluster-store={}", store.url());
         let agents = [1, 2].map(|host| world.host(host).agent(&[&cluster_store, "--cluster-advertise=eth0"]));
         for agent in &agents {
@@ -40,9 +45,9 @@ impl Cluster {
         self.world.host(number)
     }
 
-    /// Where Consul listens.
+    /// Where the store listens.
     pub(crate) fn store_address(&self) -> SocketAddr {
-        let address = self.store.url().trim_start_matches("consul://");
+        let (_, address) = self.store.url().split_once("://").expect("a URL has a scheme");
         address.parse().expect("the store has an address")
     }
 
@@ -64,16 +69,12 @@ impl Cluster {
     /// Attaches host 1's namespace `name` to a network, under its name. Returns how long it took, in
     /// milliseconds.
     pub(crate) fn attach(&self, network: &str, name: &str) -> f64 {
-        let body = json!({"network": network, "name": name, "netns": format!("/run/netns/{name}")});
-        let start = Instant::now();
-        self.agents[0].request("POST", "/weft/v1/endpoints", Some(&body)).json();
-        milliseconds(start.elapsed())
+        attach(&self.agents[0], network, name)
     }
 
     /// Detaches it.
     pub(crate) fn detach(&self, network: &str, name: &str) {
-        let answer = self.agents[0].request("DELETE", &format!("/weft/v1/endpoints/{network}/{name}"), None);
-        assert_eq!(answer.status, 204, "{answer:?}");
+        detach(&self.agents[0], network, name);
     }
 
     /// How many keys the cluster has in the store.
@@ -91,6 +92,35 @@ impl Cluster {
         ]);
         keys.lines().count()
     }
+}
+
+/// Attaches the namespace `name` of an agent's host to a network, under its name. Returns how long it took, in
+/// milliseconds.
+pub(crate) fn attach(agent: &Agent, network: &str, name: &str) -> f64 {
+    let start = Instant::now();
+    try_attach(agent, network, name).json();
+    milliseconds(start.elapsed())
+}
+
+/// The same, of an agent that may refuse.
+pub(crate) fn try_attach(agent: &Agent, network: &str, name: &str) -> Answer {
+    let body = json!({"network": network, "name": name, "netns": format!("/run/netns/{name}")});
+    agent.request("POST", "/weft/v1/endpoints", Some(&body))
+}
+
+/// Detaches it.
+pub(crate) fn detach(agent: &Agent, network: &str, name: &str) {
+    let answer = agent.request("DELETE", &format!("/weft/v1/endpoints/{network}/{name}"), None);
+    assert_eq!(answer.status, 204, "{answer:?}");
+}
+
+/// The processor time that an agent has used, in seconds. The kernel says it in steps of 10 ms.
+pub(crate) fn cpu_seconds(agent: &Agent) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", agent.pid())).unwrap_or_default();
+    // After the name, which may hold anything, in user mode and in the kernel, in ticks of 10 ms (proc_pid_stat(5)).
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0
 }
 
 /// The resident memory of an agent, in MiB.

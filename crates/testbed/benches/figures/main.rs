@@ -4,7 +4,7 @@
 //! busy, so a figure says little alone: what counts is its ratio to the same work without weft, a moment
 //! before or after. All disks of the hosts are in memory, for weft and for its references.
 //!
-//! `cargo bench -p weft-testbed -- names traffic` measures some of the groups.
+//! `make bench ONLY="names traffic"` measures some of the groups.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -33,14 +33,15 @@ use table::Table;
 type Measure = fn(&Cluster, &mut Table);
 
 /// In this order: an agent that was just started is idle, and what is measured last fills the store.
-const GROUPS: [(&str, Measure); 9] = [
+const GROUPS: [(&str, Measure); 10] = [
     ("memory", endurance::idle),
     ("networks", networks::measure),
     ("attach", attach::measure),
     ("names", names::measure),
     ("traffic", traffic::measure),
     ("endurance", endurance::measure),
-    ("scale", scale::measure),
+    ("scale", scale::on_consul),
+    ("scale-etcd", scale::on_etcd),
     ("docker", docker::measure),
     ("churn", docker::endure),
 ];
