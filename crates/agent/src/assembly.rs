@@ -2,7 +2,7 @@
 
 use crate::{
     config::AgentConfig,
-    core::{Core, Departure},
+    core::{AccessParts, ClusterAccess, Core, Departure},
     host::Host,
     leave::Leaver,
     membership::{Membership, Outside, OwnStore, Ownership},
@@ -105,23 +105,27 @@ impl Assembly {
             ownership: ownership.clone(),
             problem,
         };
+        let access = Arc::new(ClusterAccess::new(AccessParts {
+            store,
+            keyspace,
+            view,
+            node: config.node_name.clone(),
+            identity,
+            membership,
+            ownership: ownership.subscribe(),
+        }));
         let core = Arc::new(Core {
             started: env.now(),
             config,
-            store,
-            keyspace,
+            access,
             env,
             host,
-            view,
-            identity,
             journal,
             memory,
             admission: Arc::clone(&keeper.admission),
             processes,
             rounds,
             telemetry,
-            membership,
-            ownership: ownership.subscribe(),
             engine: watch::Sender::new(None),
             pending: Default::default(),
             reserved: Default::default(),
@@ -143,7 +147,7 @@ fn parts(
     let own = || Arc::clone(core);
     let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
     let tasks = [reconciler.run().boxed()].into_iter().chain(of_core);
-    let tasks = tasks.map(|task| endless(once_held(core.ownership.clone(), task)));
+    let tasks = tasks.map(|task| endless(once_held(core.access.ownership().clone(), task)));
     [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect()
 }
 
@@ -261,7 +265,7 @@ impl Agent {
 
     /// Does nothing any more, so that its host can leave: what it is asked from here on is refused.
     pub(crate) async fn stop_to_leave(mut self, datapath: Arc<dyn Datapath>) -> Leaver {
-        let absent = self.core.absence();
+        let absent = self.core.access.absence();
         self.ownership.send_replace(Ownership::Contested("this host is leaving the cluster".to_owned()));
         self.tasks.shutdown().await;
         Leaver { core: Arc::clone(&self.core), store: Arc::clone(&self.store), datapath, absent }

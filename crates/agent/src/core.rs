@@ -1,8 +1,8 @@
 //! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
 
+mod access;
 mod address_reservations;
 mod claims;
-mod decisions;
 mod door;
 mod endpoints;
 mod engine_endpoints;
@@ -14,7 +14,6 @@ mod leaving;
 mod macs;
 mod networks;
 mod nodes;
-mod patience;
 mod pending;
 mod pool_reservations;
 mod pools;
@@ -29,6 +28,7 @@ mod status;
 mod unknown_processes;
 mod verbs;
 
+pub(crate) use access::{AccessParts, ClusterAccess};
 pub use door::CoreVerbs;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
@@ -42,12 +42,7 @@ pub use verbs::{
 pub use weft_state::error::{Error, Kind};
 
 use crate::{
-    config::AgentConfig,
-    host::Host,
-    membership::{Outside, Ownership},
-    metrics::Telemetry,
-    processes::Processes,
-    reconcile::Rounds,
+    config::AgentConfig, host::Host, metrics::Telemetry, processes::Processes, reconcile::Rounds,
     report::EngineStatus,
 };
 use ipnet::IpNet;
@@ -56,26 +51,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::sync::{mpsc, watch};
-use weft_model::{Key, Keyspace, NetworkId};
-use weft_state::{
-    admission::Admission,
-    cluster::Cluster,
-    env::Env,
-    journal::{Identity, Journal},
-    memory::Memory,
-    view::View,
-};
-use weft_store::Store;
+use weft_state::{admission::Admission, cluster::Cluster, env::Env, journal::Journal, memory::Memory};
 
 /// The core of an agent: everything it needs to carry out the verbs.
 pub struct Core {
     pub(crate) config: Arc<AgentConfig>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) keyspace: Keyspace,
+    pub(crate) access: Arc<ClusterAccess>,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
-    pub(crate) view: watch::Receiver<View>,
-    pub(crate) identity: Arc<Identity>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) admission: Arc<Admission>,
@@ -83,10 +66,6 @@ pub struct Core {
     pub(crate) rounds: Rounds,
     pub(crate) telemetry: Telemetry,
     pub(crate) started: jiff::Timestamp,
-    /// What keeps this node out of the cluster.
-    pub(crate) membership: watch::Receiver<Option<Outside>>,
-    /// Whether this agent may act as its node.
-    pub(crate) ownership: watch::Receiver<Ownership>,
     /// The state of the container engine, from the task that follows it.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
     pub(crate) pending: pending::Pending,
@@ -99,16 +78,8 @@ pub struct Core {
 }
 
 impl Core {
-    fn path(&self, key: &Key) -> String {
-        self.keyspace.path(key)
-    }
-
-    fn endpoints_prefix(&self, network: NetworkId) -> String {
-        self.keyspace.endpoints_of(network)
-    }
-
     /// The cluster as far as it is known, for looking only.
-    pub(crate) fn known(&self) -> networks::KnownCluster {
-        self.view.borrow().cluster.clone().unwrap_or_else(|| Arc::new(Cluster::default()))
+    pub(crate) fn known(&self) -> Arc<Cluster> {
+        self.access.known()
     }
 }

@@ -255,7 +255,7 @@ async fn follow_underlay(
 /// Engines start containers as soon as the agent is ready. After a reboot it may give them no addresses before what is
 /// left of the node's last run has been gone for a session's time: that is waited for, a store that is away is not.
 async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
-    let _ = timeout(session_ttl + READY_MARGIN, core.owns_its_node()).await;
+    let _ = timeout(session_ttl + READY_MARGIN, core.access.owns_its_node()).await;
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }

@@ -109,7 +109,7 @@ impl Core {
     pub(crate) async fn reserve_address(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
         let (id, engine) = (self.env.random(|rng| EndpointId::random(rng)), self.reserved.engine());
         let mut lost = Lost::default();
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
             self.until_created(pool).await?;
             let reserving = |cluster: &Cluster| {
@@ -118,7 +118,7 @@ impl Core {
                 let txn = self.reserving(cluster, (network_id, network), &held, id, asked)?;
                 Ok((key, held, txn))
             };
-            let (cluster, (key @ (_, address), _held, txn)) = match self.decide(reserving).await {
+            let (cluster, (key @ (_, address), _held, txn)) = match self.access.decide(reserving).await {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
                 Err(error) if error.kind == Kind::Conflict && lost.forget() => {
@@ -128,7 +128,7 @@ impl Core {
                 Err(error) => return Err(error),
             };
             let _in_the_making = self.pending.make(id);
-            match self.store.commit(txn).await {
+            match self.access.commit(txn).await {
                 Ok(()) => {
                     self.reserved.put(key, id, engine);
                     return IpNet::new(address, pool.prefix_len())
@@ -136,7 +136,7 @@ impl Core {
                 }
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
-                    let faster = keys.contains(&self.path(&Key::Claim(pool, address)));
+                    let faster = keys.contains(&self.access.path(&Key::Claim(pool, address)));
                     // Another claim was faster: try another address at once. Anything else: look again first.
                     if faster && asked.is_none() && lost.add([address], &self.env) {
                         attempts.at_once()?;
@@ -159,10 +159,10 @@ impl Core {
         let claim = self.own_claim(id);
         let mut txn = self.while_member(cluster, network_id, network, id)?;
         for (pool, address) in &held.addresses {
-            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
+            txn = txn.put(self.access.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
             if held.in_order && asked.is_none() {
                 let cursor = Cursor { last: *address, extra: Extra::new() };
-                txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+                txn = txn.put(self.access.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
             }
         }
         Ok(txn)
@@ -178,17 +178,18 @@ impl Core {
             ))),
             _ => Ok(()),
         };
-        self.look_up(still_its_own).await
+        self.access.look_up(still_its_own).await
     }
 
     /// Waits a moment for the network of a pool that is held: an engine may ask for an address before it told of the
     /// network.
     async fn until_created(&self, pool: IpNet) -> Result<(), Error> {
-        self.cluster_with_me().await?;
-        self.until(|cluster| {
-            cluster.network_with(pool).is_some() || !cluster.reserved_pools.contains_key(&pool)
-        })
-        .await;
+        self.access.cluster_with_me().await?;
+        self.access
+            .until(|cluster| {
+                cluster.network_with(pool).is_some() || !cluster.reserved_pools.contains_key(&pool)
+            })
+            .await;
         Ok(())
     }
 
@@ -251,7 +252,7 @@ impl Core {
     /// Waits until the view shows a reservation, so that it can be taken over.
     pub(super) async fn see_reservation(&self, (pool, address): ClaimKey) {
         if self.reserved.get(&(pool, address)).is_some() {
-            self.until(|cluster| cluster.is_claimed(pool, address)).await;
+            self.access.until(|cluster| cluster.is_claimed(pool, address)).await;
         }
     }
 }

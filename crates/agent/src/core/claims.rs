@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use std::{net::IpAddr, sync::PoisonError};
 use weft_ipam::next_address;
 use weft_model::{
-    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId, Node,
+    Claim, Cursor, Endpoint, EndpointId, EndpointName, Extra, Key, Latest, MacAddr, Network, NetworkId,
     NodeName, Record, Segment, Subnet,
 };
 use weft_state::{
@@ -45,10 +45,10 @@ impl Core {
         new: &NewEndpoint<'_>,
     ) -> Result<(Network, Endpoint), Error> {
         let mut lost = Lost::default();
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
-            self.cluster_with_me().await?;
-            let decided = self.decide(|cluster| self.claiming(cluster, network_id, new, &lost)).await;
+            self.access.cluster_with_me().await?;
+            let decided = self.access.decide(|cluster| self.claiming(cluster, network_id, new, &lost)).await;
             let (cluster, chosen) = match decided {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
@@ -58,11 +58,12 @@ impl Core {
                 }
                 Err(error) => return Err(error),
             };
-            match self.store.commit(chosen.txn).await {
+            match self.access.commit(chosen.txn).await {
                 Ok(()) => return Ok(((*chosen.network).clone(), chosen.endpoint)),
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
-                    let claimed = |key: &&ClaimKey| keys.contains(&self.path(&Key::Claim(key.0, key.1)));
+                    let claimed =
+                        |key: &&ClaimKey| keys.contains(&self.access.path(&Key::Claim(key.0, key.1)));
                     let addresses = chosen.held.addresses.iter().filter(claimed).map(|(_, a)| *a);
                     let learnt = lost.add(addresses, &self.env);
                     // Another claim was faster: try another address at once. Anything else: look again first.
@@ -97,7 +98,7 @@ impl Core {
             ipv4,
             ipv6,
             mac: new.options.mac.unwrap_or(derived),
-            node: self.config.node_name.clone(),
+            node: self.access.node().clone(),
             container: new.container.clone(),
             created: new.created,
             extra: Extra::new(),
@@ -113,18 +114,18 @@ impl Core {
         held: &Held<'_>,
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(new.id);
-        let key = self.path(&Key::Endpoint(network_id, new.id));
+        let key = self.access.path(&Key::Endpoint(network_id, new.id));
         let mut txn = self.while_member(cluster, network_id, network, new.id)?.put(
             key,
             endpoint.to_json(),
             Condition::Absent,
         );
         for (pool, address) in &held.addresses {
-            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
+            txn = txn.put(self.access.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
             // What was asked for is out of order: the others go on where they were.
             if held.in_order && !new.options.addresses().any(|asked| asked == *address) {
                 let cursor = Cursor { last: *address, extra: Extra::new() };
-                txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+                txn = txn.put(self.access.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
             }
         }
         Ok(txn)
@@ -133,7 +134,7 @@ impl Core {
     /// What is written under an address of this node's endpoint `id`.
     pub(super) fn own_claim(&self, id: EndpointId) -> Claim {
         Claim {
-            node: self.config.node_name.clone(),
+            node: self.access.node().clone(),
             endpoint: id,
             rebuilt: self.memory.times_dealt_with(),
             extra: Extra::new(),
@@ -149,22 +150,16 @@ impl Core {
         network: &Stored<Network>,
         id: EndpointId,
     ) -> Result<Txn, Error> {
-        let node = &self.config.node_name;
-        let me = self.registration(cluster).ok_or_else(|| {
+        let node = self.access.node();
+        let me = self.access.registration(cluster).ok_or_else(|| {
             let message = format!("node {node} has not joined the cluster yet; try again in a moment");
             Error::new(Kind::Unavailable, message)
         })?;
         let latest = Latest { endpoint: id, extra: Extra::new() };
         Ok(Txn::new()
-            .check(self.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
-            .check(self.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
-            .put(self.path(&Key::Latest(node.clone())), latest.to_json(), Condition::Always))
-    }
-
-    /// This node in the cluster, if it is up there.
-    pub(super) fn registration<'c>(&self, cluster: &'c Cluster) -> Option<&'c Stored<Node>> {
-        let node = &self.config.node_name;
-        cluster.nodes.get(node).filter(|me| me.id == self.identity.id() && cluster.is_up(node))
+            .check(self.access.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
+            .check(self.access.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified))
+            .put(self.access.path(&Key::Latest(node.clone())), latest.to_json(), Condition::Always))
     }
 
     /// Chooses one address of `pool`, which `network` has.
@@ -271,11 +266,11 @@ impl Core {
     /// Takes an endpoint of this node out of the store, with its addresses. One that is not there is no error; an
     /// address that another endpoint holds by now is left alone.
     pub(crate) async fn release(&self, id: EndpointId) -> Result<(), Error> {
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
-            let cluster = self.cluster().await?;
+            let cluster = self.access.cluster().await?;
             let Some(txn) = self.releasing(&cluster, id) else { return Ok(()) };
-            match self.store.commit(txn).await {
+            match self.access.commit(txn).await {
                 Ok(()) => return Ok(()),
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -288,11 +283,11 @@ impl Core {
         let mut txn = Txn::new();
         let endpoint = cluster.endpoint(&id);
         if let Some((network, endpoint)) = endpoint {
-            let key = self.path(&Key::Endpoint(*network, id));
+            let key = self.access.path(&Key::Endpoint(*network, id));
             txn = txn.delete(key, Condition::Unchanged(endpoint.modified));
         }
         let own = |pool: &IpNet, address: &IpAddr, claim: &Stored<Claim>| {
-            (claim.endpoint == id).then(|| (self.path(&Key::Claim(*pool, *address)), claim.modified))
+            (claim.endpoint == id).then(|| (self.access.path(&Key::Claim(*pool, *address)), claim.modified))
         };
         let claims: Vec<_> = match endpoint.map(|(network, e)| (cluster.networks.get(network), e)) {
             // The usual case looks up the endpoint's own addresses only.

@@ -45,7 +45,7 @@ impl ReadVerbs for CoreVerbs {
     }
 
     async fn look_again(&self) {
-        self.0.look_again().await;
+        self.0.access.look_again().await;
     }
 
     async fn network(&self, network: &str) -> Result<NetworkView, Error> {
@@ -216,7 +216,7 @@ impl EngineVerbs for CoreVerbs {
     }
 
     fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)> {
-        self.0.known().network_with(pool).map(|(id, network)| (id, network.name.clone()))
+        self.0.access.known().network_with(pool).map(|(id, network)| (id, network.name.clone()))
     }
 
     async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {

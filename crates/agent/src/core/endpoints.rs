@@ -33,7 +33,8 @@ impl Core {
             let path = request.netns.display();
             return Err(Error::invalid(format!("the network namespace {path} must be an absolute path")));
         }
-        let (_, network) = self.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
+        let (_, network) =
+            self.access.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
         let holder = Holder { netns: request.netns, owner: Owner::Attached, ports: Vec::new() };
         self.join(network, &request.name, &request.options, holder).await
     }
@@ -145,7 +146,7 @@ impl Core {
                 None => Ok(()),
             }
         };
-        self.look_up(still_its_own).await
+        self.access.look_up(still_its_own).await
     }
 
     /// When an endpoint that joins `netns` now is created: after those it has, also where the clock went back. Their
@@ -167,7 +168,7 @@ impl Core {
     pub(crate) async fn leave(&self, id: EndpointId) -> Result<(), Error> {
         let vni = self.journal.endpoints().get(&id).and_then(LocalEndpoint::vni);
         self.journal.remove(&id).map_err(|error| Error::internal("the endpoint stays", error))?;
-        if self.view.borrow().cluster.is_none() {
+        if self.access.view().borrow().cluster.is_none() {
             let endpoint = id.short();
             tracing::warn!(endpoint, "left; this host and the store follow once the store can be reached");
             return Ok(());
@@ -176,7 +177,7 @@ impl Core {
         // Its address may go to another only after the kernel has let go of it here.
         self.rounds.after(DATA_PLANE_PATIENCE, |report| report.has_let_go(removals, vni)).await?;
         match self.release(id).await {
-            Ok(()) => self.until(|cluster| cluster.endpoint(&id).is_none()).await,
+            Ok(()) => self.access.until(|cluster| cluster.endpoint(&id).is_none()).await,
             Err(error) if error.kind == Kind::Unavailable => {
                 tracing::warn!(endpoint = id.short(), %error, "left; the store will be told when it is back");
             }
@@ -189,7 +190,7 @@ impl Core {
         let known = self.journal.endpoints();
         let network = match local_network(&known, network) {
             Some(id) => id,
-            None => self.look_up(|cluster| find(cluster, network).map(|(id, _)| id)).await?,
+            None => self.access.look_up(|cluster| find(cluster, network).map(|(id, _)| id)).await?,
         };
         let on_it = known.iter().filter(|(_, local)| local.network_id == network);
         let id = the_one(endpoint, on_it.map(|(id, local)| (*id, &local.endpoint)))?
@@ -203,7 +204,7 @@ impl Core {
         container: &str,
         options: JoinOptions,
     ) -> Result<EndpointView, Error> {
-        let (_, network) = self.decide(|cluster| find(cluster, network).map(|(id, _)| id)).await?;
+        let (_, network) = self.access.decide(|cluster| find(cluster, network).map(|(id, _)| id)).await?;
         let process = self.processes.find(container)?;
         self.processes.require_running(&process)?;
         let holder = Holder {
@@ -220,7 +221,8 @@ impl Core {
         container: &str,
         force: bool,
     ) -> Result<(), Error> {
-        let (id, here) = self.look_up(|cluster| self.to_take_off(cluster, network, container, force)).await?;
+        let (id, here) =
+            self.access.look_up(|cluster| self.to_take_off(cluster, network, container, force)).await?;
         if here { self.leave(id).await } else { self.remove_elsewhere(id).await }
     }
 

@@ -76,9 +76,9 @@ impl Core {
 
     /// Writes the endpoint, in one transaction with the claims on its addresses.
     async fn claim_for_engine(&self, request: &Join) -> Result<(NetworkId, Network, Endpoint), Error> {
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
-            self.cluster_with_me().await?;
+            self.access.cluster_with_me().await?;
             let endpoint = self.endpoint_for_engine(request);
             let claiming = |cluster: &Cluster| {
                 let (network_id, network) = network_of(cluster, &request.addresses)?;
@@ -86,8 +86,8 @@ impl Core {
                 let txn = self.joining_for_engine(cluster, (network_id, network), request, &endpoint)?;
                 Ok((network_id, network.clone(), txn))
             };
-            let (cluster, (network_id, network, txn)) = self.decide(claiming).await?;
-            match self.store.commit(txn).await {
+            let (cluster, (network_id, network, txn)) = self.access.decide(claiming).await?;
+            match self.access.commit(txn).await {
                 Ok(()) => {
                     for address in &request.addresses {
                         self.reserved.take((address.trunc(), address.addr()));
@@ -108,7 +108,7 @@ impl Core {
         endpoint: &Endpoint,
     ) -> Result<Txn, Error> {
         let id = request.endpoint;
-        let key = self.path(&Key::Endpoint(network_id, id));
+        let key = self.access.path(&Key::Endpoint(network_id, id));
         let mut txn = self.while_member(cluster, network_id, network, id)?.put(
             key,
             endpoint.to_json(),
@@ -118,7 +118,7 @@ impl Core {
         for address in &request.addresses {
             let key = (address.trunc(), address.addr());
             let condition = self.taking(cluster, id, key)?;
-            txn = txn.put(self.path(&Key::Claim(key.0, key.1)), claim.to_json(), condition);
+            txn = txn.put(self.access.path(&Key::Claim(key.0, key.1)), claim.to_json(), condition);
         }
         Ok(txn)
     }
@@ -174,24 +174,24 @@ impl Core {
         let here = self.journal.endpoints().contains_key(&id);
         if here && told() {
             let named = |cluster: &Cluster| cluster.endpoint(&id).is_some_and(|(_, e)| e.container.is_some());
-            let _ = timeout(NAMING_PATIENCE, self.until(named)).await;
+            let _ = timeout(NAMING_PATIENCE, self.access.until(named)).await;
         }
     }
 
     /// Writes into the store what the journal says of an endpoint that is there.
     async fn write_again(&self, id: EndpointId) -> Result<(), Error> {
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
-            let cluster = self.cluster().await?;
+            let cluster = self.access.cluster().await?;
             let known = self.journal.endpoints();
             let Some(local) = known.get(&id) else { return Ok(()) };
             let Some((network, stored)) = cluster.endpoint(&id) else { return Ok(()) };
             if **stored == local.endpoint {
                 return Ok(());
             }
-            let key = self.path(&Key::Endpoint(*network, id));
+            let key = self.access.path(&Key::Endpoint(*network, id));
             let unchanged = Condition::Unchanged(stored.modified);
-            match self.store.commit(Txn::new().put(key, local.endpoint.to_json(), unchanged)).await {
+            match self.access.commit(Txn::new().put(key, local.endpoint.to_json(), unchanged)).await {
                 Ok(()) => return Ok(()),
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),

@@ -3,8 +3,7 @@
 //! anyway.
 
 use super::{
-    Core, Error, Kind, claims::is_leftover, networks::KnownCluster, pending::ClaimKey, precedence,
-    removed::WHY,
+    Core, Error, Kind, access::KnownCluster, claims::is_leftover, pending::ClaimKey, precedence, removed::WHY,
 };
 use ipnet::IpNet;
 use std::{
@@ -56,7 +55,7 @@ impl Core {
     /// Keeps up for ever. Safe to cancel at any time.
     pub(crate) async fn keep_up(self: Arc<Self>) {
         let mut watched = Watched::default();
-        let (mut view, mut journal) = (self.view.clone(), self.journal.changes());
+        let (mut view, mut journal) = (self.access.view().clone(), self.journal.changes());
         loop {
             self.pay(&mut watched).await;
             let change = async {
@@ -76,9 +75,9 @@ impl Core {
     async fn pay(&self, watched: &mut Watched) {
         self.drop_vanished(watched).await;
         // Without the store nothing else can be done; `status` says why.
-        let Ok(known) = self.cluster().await else { return };
+        let Ok(known) = self.access.cluster().await else { return };
         let me = &self.config.node_name;
-        if known.nodes.get(me).is_some_and(|node| node.id == self.identity.id()) {
+        if known.nodes.get(me).is_some_and(|node| node.id == self.access.identity().id()) {
             self.release_leftovers(&known).await;
             self.claim_again(&known).await;
             self.let_go_of_pools(&known, watched).await;
@@ -181,7 +180,7 @@ impl Core {
             }
         }
         if !undecided {
-            self.identity.set_given_up(false);
+            self.access.identity().set_given_up(false);
         }
         goes_on(self.forget_removals(known).await);
     }
@@ -234,8 +233,8 @@ impl Core {
                 return Ok(local.fenced.clone());
             }
             // The view may be older than the endpoint: nobody is cut off on the strength of that.
-            let key = self.path(&Key::Network(local.network_id));
-            let removed = self.store.get(&key).await?.is_none();
+            let key = self.access.path(&Key::Network(local.network_id));
+            let removed = self.access.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };
         if known.endpoint_on(&local.network_id, &id).is_none() && self.was_removed(known, &id) {
@@ -253,16 +252,16 @@ impl Core {
         let stored = known.endpoint_on(&local.network_id, &id);
         let condition = Condition::as_seen(stored.map(|stored| stored.modified));
         let mut txn = self.while_member(known, local.network_id, network, id)?.put(
-            self.path(&Key::Endpoint(local.network_id, id)),
+            self.access.path(&Key::Endpoint(local.network_id, id)),
             local.endpoint.to_json(),
             condition,
         );
         for (address, subnet) in local.subnets() {
             let claimed = known.claim(subnet.pool, address);
             let condition = Condition::as_seen(claimed.map(|claim| claim.modified));
-            txn = txn.put(self.path(&Key::Claim(subnet.pool, address)), claim.to_json(), condition);
+            txn = txn.put(self.access.path(&Key::Claim(subnet.pool, address)), claim.to_json(), condition);
         }
-        match self.store.commit(txn).await {
+        match self.access.commit(txn).await {
             Ok(()) => {
                 tracing::info!(endpoint = %local.endpoint.name, "put back into the store");
                 Ok(None)
@@ -279,12 +278,12 @@ impl Core {
         (id, local): (EndpointId, &LocalEndpoint),
         (pool, address): ClaimKey,
     ) -> Result<Option<String>, Error> {
-        let entry = self.store.get(&self.path(&Key::Claim(pool, address))).await?;
+        let entry = self.access.get(&self.access.path(&Key::Claim(pool, address))).await?;
         let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
         let endpoints = self.journal.endpoints();
         let owner = owner.filter(|owner| !is_leftover(owner, &self.config.node_name, &endpoints));
         let Some(owner) = owner else { return Ok(local.fenced.clone()) };
-        if self.config.store_rebuild && local.fenced.is_none() && !self.identity.was_given_up() {
+        if self.config.store_rebuild && local.fenced.is_none() && !self.access.identity().was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.
             self.announce_loss().await?;
             return Ok(None);
@@ -333,9 +332,9 @@ impl Core {
         (node, modified): (&Node, weft_store::Revision),
     ) -> Result<(), Error> {
         let down = Node { down_since: Some(self.env.now()), ..node.clone() };
-        let key = self.path(&Key::Node(name.clone()));
-        let txn = self.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
-        match self.store.commit(txn).await {
+        let key = self.access.path(&Key::Node(name.clone()));
+        let txn = self.access.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
+        match self.access.commit(txn).await {
             Ok(()) => tracing::warn!(node = %name, "node is down"),
             // Another node wrote it, or it came back.
             Err(CommitError::Conflict { .. }) => {}

@@ -22,8 +22,9 @@ impl Core {
 
     /// The keys in the store, with the sizes of their values in bytes.
     async fn keys(&self) -> Result<Vec<(String, usize)>, String> {
-        let listed = timeout(PATIENCE, self.store.list(self.keyspace.root())).await;
-        let late = |_| format!("store {} did not list its keys within {PATIENCE:?}", self.store.describe());
+        let listed = timeout(PATIENCE, self.access.list_all()).await;
+        let late =
+            |_| format!("store {} did not list its keys within {PATIENCE:?}", self.access.describe_store());
         let listing = listed.map_err(late)?.map_err(|error| chain(&error))?;
         Ok(listing.entries.into_iter().map(|entry| (entry.key, entry.value.len())).collect())
     }

@@ -39,8 +39,8 @@ impl Core {
         network: NetworkId,
         id: EndpointId,
     ) -> Result<(), Error> {
-        self.until(|cluster| cluster.endpoint(&id).is_some()).await;
-        let cluster = self.known();
+        self.access.until(|cluster| cluster.endpoint(&id).is_some()).await;
+        let cluster = self.access.known();
         let Some((_, own)) = cluster.endpoint(&id) else { return Ok(()) };
         let earlier = cluster.endpoints_of(&network).find(|(other, endpoint)| {
             **other != id && endpoint.mac == own.mac && endpoint.modified < own.modified

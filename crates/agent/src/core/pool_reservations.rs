@@ -9,16 +9,16 @@ use weft_store::{CommitError, Condition, StoreError, Txn};
 impl Core {
     pub(crate) async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
         let routes = self.host.routes().await?;
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
             let (cluster, chosen) =
-                self.decide(|cluster| self.to_reserve(cluster, &routes, pool, ipv6)).await?;
+                self.access.decide(|cluster| self.to_reserve(cluster, &routes, pool, ipv6)).await?;
             if self.has_reserved(&cluster, chosen) {
                 return Ok(chosen);
             }
-            match self.store.commit(self.reserving_pool(&cluster, chosen)).await {
+            match self.access.commit(self.reserving_pool(&cluster, chosen)).await {
                 Ok(()) => {
-                    self.until(|cluster| cluster.reserved_pools.contains_key(&chosen)).await;
+                    self.access.until(|cluster| cluster.reserved_pools.contains_key(&chosen)).await;
                     return Ok(chosen);
                 }
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
@@ -57,7 +57,7 @@ impl Core {
         let node = self.config.node_name.clone();
         let reservation = PoolReservation { node, created: self.env.now(), extra: Extra::new() };
         self.next_lineage(cluster).put(
-            self.path(&Key::PoolReservation(pool)),
+            self.access.path(&Key::PoolReservation(pool)),
             reservation.to_json(),
             Condition::Absent,
         )
@@ -67,13 +67,13 @@ impl Core {
     pub(super) fn next_lineage(&self, cluster: &Cluster) -> Txn {
         let lineage = cluster.state().next(self.env.random(|rng| rng.next_u32()));
         let condition = Condition::as_seen(cluster.lineage.as_ref().map(|lineage| lineage.modified));
-        Txn::new().put(self.path(&Key::Lineage), lineage.to_json(), condition)
+        Txn::new().put(self.access.path(&Key::Lineage), lineage.to_json(), condition)
     }
 
     /// The same, for what the store has at this moment. It is written even where it cannot be read.
     pub(super) async fn lineage_after_now(&self) -> Result<Txn, StoreError> {
-        let key = self.path(&Key::Lineage);
-        let entry = self.store.get(&key).await?;
+        let key = self.access.path(&Key::Lineage);
+        let entry = self.access.get(&key).await?;
         let lineage =
             entry.as_ref().and_then(|entry| Lineage::from_json(&entry.value).ok()).unwrap_or_default();
         let lineage = lineage.next(self.env.random(|rng| rng.next_u32()));
@@ -86,9 +86,9 @@ impl Core {
 
     /// Gives a pool back that is held here. What is not is no error; without the store, housekeeping does it later.
     pub(crate) async fn let_go(&self, pool: IpNet) -> Result<(), Error> {
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
-            let cluster = match self.cluster().await {
+            let cluster = match self.access.cluster().await {
                 Err(error) if error.kind == Kind::Unavailable => return Ok(()),
                 cluster => cluster?,
             };
@@ -97,11 +97,11 @@ impl Core {
             else {
                 return Ok(());
             };
-            let key = self.path(&Key::PoolReservation(pool));
-            match self.store.commit(Txn::new().delete(key, Condition::Unchanged(reservation.modified))).await
+            let key = self.access.path(&Key::PoolReservation(pool));
+            match self.access.commit(Txn::new().delete(key, Condition::Unchanged(reservation.modified))).await
             {
                 Ok(()) => {
-                    self.until(|cluster| !cluster.reserved_pools.contains_key(&pool)).await;
+                    self.access.until(|cluster| !cluster.reserved_pools.contains_key(&pool)).await;
                     return Ok(());
                 }
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
@@ -118,7 +118,7 @@ impl Core {
     ) -> impl Iterator<Item = (IpNet, Txn)> + 'c {
         cluster.reserved_pools.iter().filter(move |(_, reservation)| reservation.node == *node).map(
             |(pool, reservation)| {
-                let key = self.path(&Key::PoolReservation(*pool));
+                let key = self.access.path(&Key::PoolReservation(*pool));
                 (*pool, Txn::new().delete(key, Condition::Unchanged(reservation.modified)))
             },
         )

@@ -28,7 +28,7 @@ impl Core {
             let (network, record) = find(cluster, &request.network)?;
             request.ports.iter().try_for_each(|port| self.may_publish(record, port)).map(|()| network)
         };
-        let (_, network) = self.decide(may_start).await?;
+        let (_, network) = self.access.decide(may_start).await?;
         let id = self.env.random(|rng| ProcessId::random(rng));
         // A process id's first digits are a name: letters and digits.
         let made_up = || id.short().parse().map_err(Error::invalid);

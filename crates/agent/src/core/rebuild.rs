@@ -70,7 +70,7 @@ impl Rebuild {
 impl Core {
     /// Puts back what the store loses, for ever. Safe to cancel at any time.
     pub(crate) async fn rebuild(self: Arc<Self>) {
-        let mut view = self.view.clone();
+        let mut view = self.access.view().clone();
         while view.wait_for(|view| view.stored.is_some()).await.is_ok() {
             let mut rebuild = None;
             loop {
@@ -123,14 +123,14 @@ impl Core {
         if self.others_are_busy(&recovery, rebuild) || !self.put_back_rest(&recovery, rebuild).await? {
             return Ok(());
         }
-        tracing::info!(store = self.store.describe(), "put back into the store what it had lost");
+        tracing::info!(store = self.access.describe_store(), "put back into the store what it had lost");
         self.memory.has_dealt_with(times);
         Ok(())
     }
 
     /// What a watch says may be old: then it is the view that is behind, and catches up.
     async fn announce_if_lost(&self, recovery: &Recovery) -> Result<(), Error> {
-        let now = Cluster::read(&self.keyspace, &self.store.list(self.keyspace.root()).await?);
+        let now = self.access.read_all().await?;
         let dealt_with = self.memory.times_dealt_with();
         let own = (&self.config.node_name, &recovery.journal);
         if Loss::of(&recovery.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
@@ -142,8 +142,8 @@ impl Core {
     /// Tells every node that the store lost something: each has a part in putting it back, and until it has done
     /// it, nothing that it claimed before counts against others.
     pub(super) async fn announce_loss(&self) -> Result<(), Error> {
-        let key = self.path(&Key::Rebuilt);
-        let entry = self.store.get(&key).await?;
+        let key = self.access.path(&Key::Rebuilt);
+        let entry = self.access.get(&key).await?;
         let before = entry.as_ref().and_then(|entry| Rebuilt::from_json(&entry.value).ok());
         let dealt_with = self.memory.times_dealt_with();
         let announced = Rebuilt {
@@ -181,7 +181,7 @@ impl Core {
             patient,
             lineage: self.next_lineage(&recovery.stored),
         };
-        let Own { txns, cut_off, waits } = recovery.own(&self.config, &self.keyspace, so_far);
+        let Own { txns, cut_off, waits } = recovery.own(&self.config, self.access.keyspace(), so_far);
         let waits = waits || patient && !back.is_empty();
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
@@ -201,7 +201,7 @@ impl Core {
     fn no_endpoint(&self, stored: &Cluster, id: EndpointId) -> Vec<Txn> {
         let endpoint = stored.endpoint(&id).into_iter();
         let delete = |(network, endpoint): (&NetworkId, &Stored<Endpoint>)| {
-            let key = self.path(&Key::Endpoint(*network, id));
+            let key = self.access.path(&Key::Endpoint(*network, id));
             Txn::new().delete(key, Condition::Unchanged(endpoint.modified))
         };
         endpoint.map(delete).collect()
@@ -209,11 +209,11 @@ impl Core {
 
     /// An lineage that cannot be read keeps every network from being put back.
     async fn clear_lineage(&self, stored: &Cluster) -> Result<(), Error> {
-        let key = self.path(&Key::Lineage);
+        let key = self.access.path(&Key::Lineage);
         if !stored.unreadable.contains_key(&key) {
             return Ok(());
         }
-        let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
+        let Some(entry) = self.access.get(&key).await? else { return Ok(()) };
         self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await.map(drop)
     }
 
@@ -221,8 +221,8 @@ impl Core {
     /// nothing can join once it is marked. Where an endpoint is on it, housekeeping takes the mark off again. Returns whether
     /// it is gone by now.
     async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
-        let key = self.path(&Key::Network(id));
-        let Some(entry) = self.store.get(&key).await? else { return Ok(false) };
+        let key = self.access.path(&Key::Network(id));
+        let Some(entry) = self.access.get(&key).await? else { return Ok(false) };
         let Ok(network) = Network::from_json(&entry.value) else { return Ok(false) };
         if !network.removing {
             let marked = Network { removing: true, ..network };
@@ -230,7 +230,7 @@ impl Core {
             self.try_all(vec![Txn::new().put(key, marked.to_json(), unchanged)]).await?;
             return Ok(false);
         }
-        if !self.store.list(&self.endpoints_prefix(id)).await?.entries.is_empty() {
+        if !self.access.list_endpoints(id).await?.entries.is_empty() {
             return Ok(false);
         }
         let gone = self.delete(id, &network, entry.modified).await?;
@@ -246,12 +246,12 @@ impl Core {
         // For the `live` record that is written next: this node may not have joined again yet.
         self.memory.has_done_its_part(times);
         let Some((live, session)) = stored.live.get(&self.config.node_name) else { return Ok(()) };
-        if live.rebuilt >= times || live.id != self.identity.id() {
+        if live.rebuilt >= times || live.id != self.access.identity().id() {
             return Ok(());
         }
         let Some(session) = session.clone() else { return Ok(()) };
         let now = Liveness { rebuilt: times, ..(**live).clone() };
-        let key = self.path(&Key::Live(self.config.node_name.clone()));
+        let key = self.access.path(&Key::Live(self.config.node_name.clone()));
         let unchanged = Condition::Unchanged(live.modified);
         self.try_all(vec![Txn::new().put_bound(key, now.to_json(), unchanged, session)]).await.map(drop)
     }
@@ -267,7 +267,7 @@ impl Core {
 
     /// Writes what nobody was there to write. Returns whether nothing of it is left to do.
     async fn put_back_rest(&self, recovery: &Recovery, rebuild: &mut Rebuild) -> Result<bool, Error> {
-        let (txns, restored) = recovery.rest(&self.keyspace, &rebuild.restored);
+        let (txns, restored) = recovery.rest(self.access.keyspace(), &rebuild.restored);
         if !txns.is_empty() {
             if self.try_all(txns).await? {
                 rebuild.restored.extend(restored);
@@ -280,7 +280,7 @@ impl Core {
         }
         // Until then, every node sees that the store has lost something.
         let condition = Condition::as_seen(recovery.stored.lineage.as_ref().map(|lineage| lineage.modified));
-        let txn = Txn::new().put(self.path(&Key::Lineage), now.including(&known).to_json(), condition);
+        let txn = Txn::new().put(self.access.path(&Key::Lineage), now.including(&known).to_json(), condition);
         self.try_all(vec![txn]).await?;
         Ok(false)
     }
@@ -290,7 +290,7 @@ impl Core {
     async fn try_all(&self, txns: Vec<Txn>) -> Result<bool, Error> {
         let mut all = true;
         for txn in txns {
-            match self.store.commit(txn).await {
+            match self.access.commit(txn).await {
                 Ok(()) => {}
                 Err(CommitError::Conflict { .. }) => all = false,
                 Err(CommitError::Store(error)) if error.is_transient() => return Err(error.into()),
@@ -304,7 +304,7 @@ impl Core {
 
     /// Writes down what the store says, for the next run of this agent. For ever; safe to cancel at any time.
     pub(crate) async fn remember(self: Arc<Self>) {
-        let mut view = self.view.clone();
+        let mut view = self.access.view().clone();
         let mut failed = false;
         while view.changed().await.is_ok() {
             let now = view.borrow_and_update().clone();

@@ -28,9 +28,9 @@ const MENDING: Duration = Duration::from_secs(10);
 impl Core {
     /// Looks at the kernel and asks the store anew, both for a while at most.
     pub(crate) async fn examine(&self) {
-        let lineage = self.path(&Key::Lineage);
+        let lineage = self.access.path(&Key::Lineage);
         // The store's client notes how long an answer takes; the task that follows the store notes that there is none.
-        let ask = timeout(LOOK_PATIENCE, self.store.get(&lineage));
+        let ask = timeout(LOOK_PATIENCE, self.access.get(&lineage));
         let ((), asked) = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
         let refused = match asked {
             Ok(Err(error @ StoreError::Refused { .. })) => Some(error.to_string()),
@@ -42,18 +42,18 @@ impl Core {
     }
 
     pub(crate) fn describe(&self) -> Status {
-        let cluster = self.known();
+        let cluster = self.access.known();
         let report = self.rounds.last();
         let endpoints = self.journal.endpoints();
         let kernel = self.rounds.kernel().map(|drift| kernel_status(&drift, &cluster, &endpoints));
         let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
         // Each borrowed once, and for a moment: a borrow within the expression below would be held to its end, and a
         // second borrow waits for a task that waits to change the value, for ever (tokio's `watch::Sender::borrow`).
-        let (membership, engine) = (self.membership.borrow().clone(), self.engine.borrow().clone());
+        let (membership, engine) = (self.access.membership().borrow().clone(), self.engine.borrow().clone());
         let underlay = self.host.underlay().borrow().clone();
         Status {
             node: self.config.node_name.clone(),
-            id: self.identity.id(),
+            id: self.access.identity().id(),
             started: self.started,
             advertise: underlay.address,
             vtep: underlay.address,
@@ -89,9 +89,9 @@ impl Core {
     }
 
     fn store_status(&self) -> StoreStatus {
-        let view = self.view.borrow();
+        let view = self.access.view().borrow();
         StoreStatus {
-            description: self.store.describe(),
+            description: self.access.describe_store(),
             prefix: self.admission.location().prefix().to_owned(),
             cluster: self.admission.cluster(),
             refused: view.gate == Gate::Refused,
@@ -120,7 +120,7 @@ impl Core {
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let differing = drift.map(|drift| differing(drift, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
-        let store_away = self.view.borrow().error.is_some();
+        let store_away = self.access.view().borrow().error.is_some();
         let refused = self.telemetry.metrics.store.refused().filter(|_| !store_away).map(|why| {
             format!("the store does not let this host in any more: {why}. What it watched before goes on, nothing new can be decided")
         });

@@ -56,7 +56,7 @@ impl Follower {
     /// Follows the engine for ever, whenever there is one. Safe to cancel at any time.
     pub(crate) async fn run(self) {
         // On a copy of a host, what the engine lacks is the original's.
-        self.core.owns_its_node().await;
+        self.core.access.owns_its_node().await;
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match self.follow(&mut pause).await {

@@ -169,11 +169,11 @@ fn store(config: &AgentConfig, leave: Leave) -> Result<(Arc<dyn Store>, Keyspace
 async fn join(agent: &mut Agent, leave: Leave) -> Result<(), Error> {
     let core: Arc<Core> = Arc::clone(&agent.core);
     // A node that may be a copy waits for the original's answer.
-    let patience = match core.identity.moved() {
+    let patience = match core.access.identity().moved() {
         Moved::No => JOIN_PATIENCE,
         Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + core.config.session_ttl * 3,
     };
-    let (mut membership, mut view) = (core.membership.clone(), core.view.clone());
+    let (mut membership, mut view) = (core.access.membership().clone(), core.access.view().clone());
     let joined = async {
         // Neither ends before the agent does.
         let _ = membership.wait_for(Option::is_none).await;

@@ -177,7 +177,7 @@ async fn without_the_store_what_is_there_can_go() {
     let address = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     join(&nodes[0], 1, address).await.unwrap();
     nodes[0].store.faults().set_unavailable(true);
-    eventually("it is noticed", || core.view.borrow().error.is_some()).await;
+    eventually("it is noticed", || core.access.view().borrow().error.is_some()).await;
     core.leave_for_engine(id(1)).await.unwrap();
     core.take_back(pool("10.0.0.0/24"), address.addr()).await.unwrap();
     core.let_go(pool("10.9.0.0/24")).await.unwrap();

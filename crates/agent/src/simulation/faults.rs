@@ -78,7 +78,7 @@ async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
     nodes[0].core().detach_endpoint("overlay", "a").await.unwrap();
     nodes[0].store.faults().set_unavailable(false);
     let core = nodes[0].core();
-    eventually("it is back", || core.membership.borrow().is_none()).await;
+    eventually("it is back", || core.access.membership().borrow().is_none()).await;
     eventually("the address is free", || core.known().claims.is_empty()).await;
     nodes[0].attach("overlay", "b").await.unwrap();
 }
@@ -201,13 +201,14 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
 async fn a_lost_session_is_opened_again() {
     let (store, nodes) = cluster(2).await;
     nodes[0].core().create(network("overlay")).await.unwrap();
-    let session = nodes[0].core().identity.session().unwrap();
+    let session = nodes[0].core().access.identity().session().unwrap();
     store.expire_session(&session);
     let core = nodes[0].core();
-    eventually("another session", || core.identity.session().is_some_and(|now| now != session)).await;
+    eventually("another session", || core.access.identity().session().is_some_and(|now| now != session))
+        .await;
     for node in &nodes {
         eventually("both are up again", || {
-            node.core().known().live.len() == 2 && node.core().membership.borrow().is_none()
+            node.core().known().live.len() == 2 && node.core().access.membership().borrow().is_none()
         })
         .await;
     }
@@ -306,7 +307,7 @@ async fn who_has_just_joined_is_not_refused_for_it() {
         eventually("it is down", || !nodes[0].core().known().is_up(&"host2".parse().unwrap())).await;
         nodes[1].start();
         let core = nodes[1].core();
-        eventually("it has joined", || core.membership.borrow().is_none()).await;
+        eventually("it has joined", || core.access.membership().borrow().is_none()).await;
         // An engine asks for an address first.
         if engine {
             core.reserve_address(pool, None).await.unwrap();

@@ -43,10 +43,10 @@ async fn a_host_that_moves_is_followed() {
     let [first, second, third]: [IpAddr; 3] =
         [[192, 168, 77, 11].into(), [192, 168, 77, 12].into(), [192, 168, 77, 99].into()];
     agree(&nodes, first, second).await;
-    let session = nodes[1].core().identity.session();
+    let session = nodes[1].core().access.identity().session();
     nodes[1].move_to(third);
     agree(&nodes, first, third).await;
-    assert_eq!(nodes[1].core().identity.session(), session, "it was up all the time");
+    assert_eq!(nodes[1].core().access.identity().session(), session, "it was up all the time");
     assert_eq!(nodes[1].core().describe().vtep, third);
     // Also while the store is away: when it is back.
     nodes.iter().for_each(|node| node.store.faults().set_unavailable(true));

@@ -200,7 +200,7 @@ impl Node {
     /// behind; nothing if it died on the way.
     pub(crate) async fn leave(&mut self) -> Option<Result<Vec<String>, Error>> {
         let running = self.running.as_mut().unwrap();
-        let absent = running.core.absence();
+        let absent = running.core.access.absence();
         running.ownership.send_replace(Ownership::Contested("this host is leaving the cluster".to_owned()));
         running.parts.clear();
         let leaver = Leaver {
@@ -263,7 +263,7 @@ impl Node {
     pub(crate) async fn joined(&self, n: usize) {
         let core = self.core();
         super::eventually("the node joins", || {
-            core.membership.borrow().is_none() && core.known().live.len() == n
+            core.access.membership().borrow().is_none() && core.known().live.len() == n
         })
         .await;
     }

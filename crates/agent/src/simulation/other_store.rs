@@ -30,7 +30,7 @@ async fn two_with_an_endpoint() -> (MemoryStore, Vec<Node>) {
 async fn refused(node: &Node) -> String {
     let core = node.core();
     eventually("it is refused", || {
-        core.view.borrow().gate == Gate::Refused && !core.describe().problems.is_empty()
+        core.access.view().borrow().gate == Gate::Refused && !core.describe().problems.is_empty()
     })
     .await;
     core.describe().problems.concat()
@@ -99,7 +99,7 @@ async fn a_cluster_that_was_copied_is_the_same_wherever_it_is() {
     }
     for node in &nodes {
         node.joined(2).await;
-        assert!(node.core().view.borrow().error.is_none());
+        assert!(node.core().access.view().borrow().error.is_none());
     }
     assert!(other.get("weft/v1/rebuilt").await.unwrap().is_none(), "nothing was lost on the way");
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), running);
@@ -108,8 +108,10 @@ async fn a_cluster_that_was_copied_is_the_same_wherever_it_is() {
     let id = other.get(&cluster_key()).await.unwrap().unwrap().value;
     other.wipe();
     let core = nodes[0].core();
-    eventually("it is rebuilt", || core.known().times_rebuilt() == 1 && core.view.borrow().error.is_none())
-        .await;
+    eventually("it is rebuilt", || {
+        core.known().times_rebuilt() == 1 && core.access.view().borrow().error.is_none()
+    })
+    .await;
     assert_eq!(other.get(&cluster_key()).await.unwrap().unwrap().value, id);
 }
 
@@ -143,13 +145,13 @@ async fn a_store_that_becomes_anothers_while_the_agent_runs_is_refused() {
     for node in &nodes {
         node.joined(2).await;
         let core = node.core();
-        eventually("all is well", || core.view.borrow().error.is_none()).await;
+        eventually("all is well", || core.access.view().borrow().error.is_none()).await;
     }
     // One that is deleted is written again.
     store.commit(Txn::new().delete(cluster_key(), Condition::Always)).await.unwrap();
     sleep(Duration::from_secs(3)).await;
     assert_eq!(store.get(&cluster_key()).await.unwrap().unwrap().value, id);
-    assert!(nodes[0].core().view.borrow().error.is_none());
+    assert!(nodes[0].core().access.view().borrow().error.is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ async fn is_back(store: &MemoryStore, nodes: &[Node], before: &[(String, String)
     }
     for node in nodes {
         let core = node.core();
-        eventually("the store is gone by again", || core.view.borrow().error.is_none()).await;
+        eventually("the store is gone by again", || core.access.view().borrow().error.is_none()).await;
     }
 }
 
@@ -221,7 +221,7 @@ async fn of_what_only_endpoints_say_too() {
         let known = core.known();
         let pool = "10.0.0.0/24".parse().unwrap();
         let claim = known.claims.get(&pool).and_then(|claims| claims.get(&"10.0.0.77".parse().unwrap()));
-        core.view.borrow().error.is_none() && claim.is_some_and(|claim| claim.endpoint == second.id)
+        core.access.view().borrow().error.is_none() && claim.is_some_and(|claim| claim.endpoint == second.id)
     })
     .await;
     assert_eq!(kernels(&nodes[..1]), running);
@@ -264,12 +264,12 @@ async fn nothing_is_decided_while_it_is_put_back() {
     nodes[0].store.faults().set_delay(Duration::from_millis(900));
     store.wipe();
     let core = nodes[0].core();
-    eventually("the loss is seen", || core.view.borrow().stored.is_some()).await;
+    eventually("the loss is seen", || core.access.view().borrow().stored.is_some()).await;
     let error = core.create(network("another")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     assert!(error.to_string().contains("lost what it had"), "{error}");
     nodes[0].store.faults().set_delay(Duration::ZERO);
-    eventually("it is back", || core.view.borrow().error.is_none()).await;
+    eventually("it is back", || core.access.view().borrow().error.is_none()).await;
     assert_eq!(core.known().all_endpoints().count(), 2);
     core.create(network("another")).await.unwrap();
 }

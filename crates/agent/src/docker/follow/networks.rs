@@ -71,7 +71,7 @@ impl<'f> Networks<'f> {
     }
 
     async fn go_round(mut self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
-        let mut view = self.follower.core.view.clone();
+        let mut view = self.follower.core.access.view().clone();
         self.list().await?;
         let mut listed = Instant::now();
         loop {

@@ -93,7 +93,7 @@ impl World {
         for node in &self.nodes {
             let core = node.core();
             // After a reboot, engines start when the agent is ready.
-            core.owns_its_node().await;
+            core.access.owns_its_node().await;
             for endpoint in core.endpoints_of_engines() {
                 let promised =
                     lock(&self.ledger).endpoints.get(&endpoint.id).is_some_and(|e| e.fate == Fate::Here);

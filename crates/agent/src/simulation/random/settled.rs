@@ -153,8 +153,10 @@ impl Node {
     /// Whether journal, store and kernel of this node agree.
     async fn agrees(&self, cluster: &Cluster) -> Result<(), String> {
         let (core, name) = (self.core(), &self.config.node_name);
-        let out_of_reach = core.view.borrow().error.clone();
-        if let Some(problem) = core.membership.borrow().as_ref().map(ToString::to_string).or(out_of_reach) {
+        let out_of_reach = core.access.view().borrow().error.clone();
+        if let Some(problem) =
+            core.access.membership().borrow().as_ref().map(ToString::to_string).or(out_of_reach)
+        {
             return Err(format!("{name}: {problem}"));
         }
         let journal = core.journal.endpoints();

@@ -73,14 +73,14 @@ async fn who_saw_a_loss_and_was_away_then_does_not_bring_back_what_was_removed_m
     nodes[1].store.faults().lose_changes(1000);
     store.wipe();
     let other = nodes[1].core();
-    eventually("both know", || other.view.borrow().loss.networks).await;
+    eventually("both know", || other.access.view().borrow().loss.networks).await;
     nodes[1].store.faults().set_unavailable(true);
     let core = nodes[0].core();
-    eventually("it is put back", || core.view.borrow().error.is_none()).await;
+    eventually("it is put back", || core.access.view().borrow().error.is_none()).await;
     assert_eq!(core.known().networks.len(), 2, "{before:?}");
     core.remove("empty").await.unwrap();
     nodes[1].store.faults().heal();
-    eventually("it is there again", || other.view.borrow().error.is_none()).await;
+    eventually("it is there again", || other.access.view().borrow().error.is_none()).await;
     sleep(Duration::from_secs(20)).await;
     for core in [core, other] {
         assert_eq!(core.known().networks.len(), 1);
@@ -94,8 +94,8 @@ async fn an_epoch_that_somebody_overwrites_is_put_back() {
     let txn = Txn::new().put("weft/v1/epoch", "?", Condition::Always);
     store.commit(txn).await.unwrap();
     let core = nodes[0].core();
-    eventually("it is noticed", || core.view.borrow().error.is_some()).await;
-    eventually("it is back", || core.view.borrow().error.is_none()).await;
+    eventually("it is noticed", || core.access.view().borrow().error.is_some()).await;
+    eventually("it is back", || core.access.view().borrow().error.is_none()).await;
     assert!(core.known().lineage.is_some() && core.known().networks.len() == 2);
     core.remove("empty").await.unwrap();
 }
@@ -112,7 +112,7 @@ async fn who_remembers_less_does_not_hold_the_others_up() {
     sleep(Duration::from_secs(20)).await;
     for node in &nodes {
         let core = node.core();
-        assert_eq!(core.view.borrow().error, None);
+        assert_eq!(core.access.view().borrow().error, None);
         assert_eq!(core.known().networks.len(), 1);
         assert_eq!(core.known().all_endpoints().count(), 2);
         assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));

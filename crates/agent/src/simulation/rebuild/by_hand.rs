@@ -22,7 +22,7 @@ async fn a_network_in_the_place_of_another_is_no_sign_of_a_loss() {
     nodes[1].joined(2).await;
     sleep(Duration::from_secs(10)).await;
     assert_eq!(core.known().times_rebuilt(), 0);
-    assert!(nodes[1].core().view.borrow().error.is_none());
+    assert!(nodes[1].core().access.view().borrow().error.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,7 +49,10 @@ async fn what_cannot_be_read_is_not_waited_for_for_ever() {
         store.commit(txn).await.unwrap();
         for node in &nodes {
             let core = node.core();
-            eventually(key, || core.view.borrow().error.is_none() && core.known().times_rebuilt() > 0).await;
+            eventually(key, || {
+                core.access.view().borrow().error.is_none() && core.known().times_rebuilt() > 0
+            })
+            .await;
         }
         let marks = |core: &crate::core::Core| core.known().times_rebuilt();
         let (core, before) = (nodes[0].core(), marks(&nodes[0].core()));
@@ -69,7 +72,7 @@ async fn an_unreadable_record_in_the_way_is_gone_around() {
     store.commit(txn).await.unwrap();
     let core = nodes[0].core();
     eventually("it is gone around", || {
-        core.view.borrow().error.is_none() && core.known().times_rebuilt() > 0
+        core.access.view().borrow().error.is_none() && core.known().times_rebuilt() > 0
     })
     .await;
     assert!(core.network_view("empty").is_ok());

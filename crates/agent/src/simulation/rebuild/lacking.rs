@@ -215,8 +215,10 @@ async fn who_missed_a_loss_does_not_bring_back_a_node_that_was_given_up_since() 
     sleep(Duration::from_secs(60)).await;
     store.wipe();
     let core = nodes[1].core();
-    eventually("it is put back", || core.view.borrow().error.is_none() && core.known().times_rebuilt() == 1)
-        .await;
+    eventually("it is put back", || {
+        core.access.view().borrow().error.is_none() && core.known().times_rebuilt() == 1
+    })
+    .await;
     assert_eq!(core.known().all_endpoints().count(), 3);
     core.give_up_node(&"host3".parse().unwrap()).await.unwrap();
     nodes[0].start();

@@ -8,7 +8,7 @@ use super::{
 use crate::docker::Mapped;
 use std::collections::BTreeMap;
 use weft_docker::engine::ApiVersion;
-use weft_model::{Key, NetworkId};
+use weft_model::NetworkId;
 use weft_state::{cluster::Cluster, error::chain};
 
 /// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
@@ -44,9 +44,7 @@ impl Networks<'_> {
     /// Whether the cluster has a network. The view may be older than the network: nothing is removed on the
     /// strength of that.
     async fn is_in_store(&self, network: NetworkId) -> Result<bool, String> {
-        let core = &self.follower.core;
-        let entry = core.store.get(&core.keyspace.path(&Key::Network(network))).await;
-        entry.map(|entry| entry.is_some()).map_err(|error| chain(&error))
+        self.follower.core.is_in_store(network).await.map_err(|error| chain(&error))
     }
 
     async fn adopt(&mut self, id: NetworkId) -> Result<(), String> {
