@@ -2,7 +2,7 @@
 
 use crate::{
     config::AgentConfig,
-    core::{AccessParts, ClusterAccess, Core, Departure},
+    core::{AccessParts, ClusterAccess, Core, CoreParts, Departure},
     host::Host,
     leave::Leaver,
     membership::{Membership, Outside, OwnStore, Ownership},
@@ -114,8 +114,7 @@ impl Assembly {
             membership,
             ownership: ownership.subscribe(),
         }));
-        let core = Arc::new(Core {
-            started: env.now(),
+        let core = Arc::new(Core::new(CoreParts {
             config,
             access,
             env,
@@ -126,13 +125,8 @@ impl Assembly {
             processes,
             rounds,
             telemetry,
-            engine: watch::Sender::new(None),
-            pending: Default::default(),
-            reserved: Default::default(),
-            lent: Default::default(),
-            joining: Default::default(),
             departures: leave,
-        });
+        }));
         let parts = parts(&core, (keeper, reconciler, member));
         Ok(Self { core, departures, ownership, store: all_of_it, parts })
     }

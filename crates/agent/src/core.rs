@@ -1,8 +1,7 @@
 //! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
 
 mod access;
-mod address_reservations;
-mod claims;
+mod allocator;
 mod door;
 mod endpoints;
 mod engine_endpoints;
@@ -14,13 +13,9 @@ mod leaving;
 mod macs;
 mod networks;
 mod nodes;
-mod pending;
-mod pool_reservations;
-mod pools;
 mod ports;
 mod precedence;
 mod processes;
-mod races;
 mod rebuild;
 mod removed;
 mod request;
@@ -29,11 +24,12 @@ mod unknown_processes;
 mod verbs;
 
 pub(crate) use access::{AccessParts, ClusterAccess};
+pub(crate) use allocator::VNI_OPTIONS;
+use allocator::{Allocator, AllocatorParts};
 pub use door::CoreVerbs;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
-pub(crate) use pools::VNI_OPTIONS;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use verbs::{
@@ -45,11 +41,7 @@ use crate::{
     config::AgentConfig, host::Host, metrics::Telemetry, processes::Processes, reconcile::Rounds,
     report::EngineStatus,
 };
-use ipnet::IpNet;
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use weft_state::{admission::Admission, cluster::Cluster, env::Env, journal::Journal, memory::Memory};
 
@@ -57,6 +49,7 @@ use weft_state::{admission::Admission, cluster::Cluster, env::Env, journal::Jour
 pub struct Core {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) access: Arc<ClusterAccess>,
+    pub(crate) allocator: Arc<Allocator>,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) journal: Arc<Journal>,
@@ -68,16 +61,58 @@ pub struct Core {
     pub(crate) started: jiff::Timestamp,
     /// The state of the container engine, from the task that follows it.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
-    pub(crate) pending: pending::Pending,
-    pub(crate) reserved: address_reservations::AddressReservations,
-    /// Pools of an engine's networks that stand for others: held as long as the engine has them.
-    pub(crate) lent: Mutex<BTreeSet<IpNet>>,
     pub(crate) joining: joining::JoinLocks,
     /// Tells the task that runs this agent that it is to leave.
     pub(crate) departures: mpsc::Sender<Departure>,
 }
 
+/// What [`Core`] is made of.
+pub(crate) struct CoreParts {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) access: Arc<ClusterAccess>,
+    pub(crate) env: Arc<Env>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) processes: Processes,
+    pub(crate) rounds: Rounds,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) departures: mpsc::Sender<Departure>,
+}
+
 impl Core {
+    /// Puts a core together.
+    pub(crate) fn new(parts: CoreParts) -> Self {
+        let CoreParts { config, access, env, host, journal, memory, .. } = parts;
+        let CoreParts { admission, processes, rounds, telemetry, departures, .. } = parts;
+        let allocator = Arc::new(Allocator::new(AllocatorParts {
+            access: Arc::clone(&access),
+            config: Arc::clone(&config),
+            env: Arc::clone(&env),
+            host: Arc::clone(&host),
+            journal: Arc::clone(&journal),
+            memory: Arc::clone(&memory),
+        }));
+        Self {
+            started: env.now(),
+            config,
+            access,
+            allocator,
+            env,
+            host,
+            journal,
+            memory,
+            admission,
+            processes,
+            rounds,
+            telemetry,
+            engine: watch::Sender::new(None),
+            joining: Default::default(),
+            departures,
+        }
+    }
+
     /// The cluster as far as it is known, for looking only.
     pub(crate) fn known(&self) -> Arc<Cluster> {
         self.access.known()

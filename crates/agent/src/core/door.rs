@@ -170,8 +170,8 @@ impl NodeVerbs for CoreVerbs {
 #[async_trait]
 impl EngineVerbs for CoreVerbs {
     async fn engine_started(&self) {
-        let untaken = self.0.forget_untaken();
-        let given_back = self.to_the_end(|core| async move { core.release_all(untaken).await });
+        let untaken = self.0.allocator.forget_untaken();
+        let given_back = self.to_the_end(|core| async move { core.allocator.release_all(untaken).await });
         // An engine that is told of a failure does without this driver for ever; the rest housekeeping gives back.
         let given_back = timeout(ENGINE_PATIENCE, given_back).await.unwrap_or(Ok(()));
         if let Err(error) = given_back {
@@ -180,11 +180,11 @@ impl EngineVerbs for CoreVerbs {
     }
 
     async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
-        self.to_the_end(move |core| async move { core.reserve_pool(pool, ipv6).await }).await
+        self.to_the_end(move |core| async move { core.allocator.reserve_pool(pool, ipv6).await }).await
     }
 
     async fn release_pool(&self, pool: IpNet) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.let_go(pool).await }).await
+        self.to_the_end(move |core| async move { core.allocator.let_go(pool).await }).await
     }
 
     async fn check_network(&self, request: &CreateNetwork) -> Result<(), Error> {
@@ -192,11 +192,11 @@ impl EngineVerbs for CoreVerbs {
     }
 
     async fn reserve_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {
-        self.to_the_end(move |core| async move { core.reserve_address(pool, address).await }).await
+        self.to_the_end(move |core| async move { core.allocator.reserve_address(pool, address).await }).await
     }
 
     async fn release_address(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.take_back(pool, address).await }).await
+        self.to_the_end(move |core| async move { core.allocator.take_back(pool, address).await }).await
     }
 
     async fn join(&self, request: Join) -> Result<Joined, Error> {
@@ -220,7 +220,7 @@ impl EngineVerbs for CoreVerbs {
     }
 
     async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
-        self.0.check_pool(pool, network).await
+        self.0.allocator.check_pool(pool, network).await
     }
 
     fn engine_endpoints(&self) -> Vec<EngineEndpoint> {

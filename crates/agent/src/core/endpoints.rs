@@ -4,7 +4,7 @@
 //! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
 //! `housekeeping`: the journal says what should be.
 
-use super::{Attach, Core, Error, JoinOptions, Kind, claims::NewEndpoint, networks::find};
+use super::{Attach, Core, Error, JoinOptions, Kind, allocator::NewEndpoint, networks::find};
 use crate::report::EndpointView;
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -65,11 +65,11 @@ impl Core {
             })
             .ok_or_else(|| Error::conflict("every interface name from eth0 to eth255 is in use"))?;
         let id = self.env.random(|rng| EndpointId::random(rng));
-        let _in_the_making = self.pending.make(id);
+        let _in_the_making = self.allocator.make(id);
         let container = holder.owner.process().map(|process| process.to_string());
         let created = self.next_in(&holder.netns);
         let new = NewEndpoint { id, name, container, created, options };
-        let (network, endpoint) = self.claim(network_id, &new).await?;
+        let (network, endpoint) = self.allocator.claim(network_id, &new).await?;
         let local = LocalEndpoint {
             network_id,
             default_route: !network.internal && !inside.has_default_route,
@@ -176,7 +176,7 @@ impl Core {
         let removals = self.journal.removals();
         // Its address may go to another only after the kernel has let go of it here.
         self.rounds.after(DATA_PLANE_PATIENCE, |report| report.has_let_go(removals, vni)).await?;
-        match self.release(id).await {
+        match self.allocator.release(id).await {
             Ok(()) => self.access.until(|cluster| cluster.endpoint(&id).is_none()).await,
             Err(error) if error.kind == Kind::Unavailable => {
                 tracing::warn!(endpoint = id.short(), %error, "left; the store will be told when it is back");

@@ -1,13 +1,13 @@
 //! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
 //! reserved before, the engine sets the interface up, and the name may be learnt later.
 
-use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, address_reservations, macs};
+use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names};
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
-use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
+use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Record};
 use weft_state::{
-    cluster::{Cluster, Stored},
+    cluster::Cluster,
     journal::{LocalEndpoint, Owner},
 };
 use weft_store::{CommitError, Condition, Txn};
@@ -30,11 +30,12 @@ impl Core {
             // The engine did not get the answer.
             return self.hand_over(id, &local).await;
         }
-        let _in_the_making = self.pending.make(id);
+        let _in_the_making = self.allocator.make(id);
         for address in &request.addresses {
-            self.see_reservation((address.trunc(), address.addr())).await;
+            self.allocator.see_reservation((address.trunc(), address.addr())).await;
         }
-        let (network_id, network, endpoint) = self.claim_for_engine(&request).await?;
+        let (network_id, network, endpoint) =
+            self.allocator.claim_reserved(&request, || self.endpoint_for_engine(&request)).await?;
         let local = LocalEndpoint {
             network_id,
             network,
@@ -74,55 +75,6 @@ impl Core {
         Ok(Joined { interface: local.ifname.clone(), routes: routes(local) })
     }
 
-    /// Writes the endpoint, in one transaction with the claims on its addresses.
-    async fn claim_for_engine(&self, request: &Join) -> Result<(NetworkId, Network, Endpoint), Error> {
-        let mut attempts = self.access.attempts();
-        loop {
-            self.access.cluster_with_me().await?;
-            let endpoint = self.endpoint_for_engine(request);
-            let claiming = |cluster: &Cluster| {
-                let (network_id, network) = network_of(cluster, &request.addresses)?;
-                macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
-                let txn = self.joining_for_engine(cluster, (network_id, network), request, &endpoint)?;
-                Ok((network_id, network.clone(), txn))
-            };
-            let (cluster, (network_id, network, txn)) = self.access.decide(claiming).await?;
-            match self.access.commit(txn).await {
-                Ok(()) => {
-                    for address in &request.addresses {
-                        self.reserved.take((address.trunc(), address.addr()));
-                    }
-                    return Ok((network_id, (*network).clone(), endpoint));
-                }
-                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn joining_for_engine(
-        &self,
-        cluster: &Cluster,
-        (network_id, network): (NetworkId, &Stored<Network>),
-        request: &Join,
-        endpoint: &Endpoint,
-    ) -> Result<Txn, Error> {
-        let id = request.endpoint;
-        let key = self.access.path(&Key::Endpoint(network_id, id));
-        let mut txn = self.while_member(cluster, network_id, network, id)?.put(
-            key,
-            endpoint.to_json(),
-            Condition::Absent,
-        );
-        let claim = self.own_claim(id);
-        for address in &request.addresses {
-            let key = (address.trunc(), address.addr());
-            let condition = self.taking(cluster, id, key)?;
-            txn = txn.put(self.access.path(&Key::Claim(key.0, key.1)), claim.to_json(), condition);
-        }
-        Ok(txn)
-    }
-
     fn endpoint_for_engine(&self, request: &Join) -> Endpoint {
         let addresses = || request.addresses.iter().map(IpNet::addr);
         let names = request.names.clone();
@@ -146,7 +98,7 @@ impl Core {
     pub(crate) async fn leave_for_engine(&self, id: EndpointId) -> Result<(), Error> {
         let Some(local) = self.journal.endpoints().get(&id).cloned() else { return Ok(()) };
         for (address, subnet) in local.subnets() {
-            self.reserved.note_return((subnet.pool, address));
+            self.allocator.note_return((subnet.pool, address));
         }
         self.leave(id).await
     }
@@ -214,23 +166,6 @@ impl Core {
                 sandbox: local.netns.clone(),
             })
             .collect()
-    }
-}
-
-/// The network that all of the addresses are on.
-fn network_of<'c>(
-    cluster: &'c Cluster,
-    addresses: &[IpNet],
-) -> Result<(NetworkId, &'c Stored<Network>), Error> {
-    let Some(first) = addresses.first() else {
-        return Err(Error::invalid("the endpoint has no address"));
-    };
-    let (id, network) = address_reservations::of_pool(cluster, first.trunc())?;
-    let elsewhere =
-        addresses.iter().find(|a| network.subnet_of(a.addr()).is_none_or(|s| s.pool != a.trunc()));
-    match elsewhere {
-        Some(address) => Err(Error::invalid(format!("address {address} is not of network {}", network.name))),
-        None => Ok((id, network)),
     }
 }
 

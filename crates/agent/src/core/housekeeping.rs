@@ -2,18 +2,16 @@
 //! steps, each of which can be repeated, whenever the view, the journal or the kernel has changed, and now and then
 //! anyway.
 
-use super::{
-    Core, Error, Kind, access::KnownCluster, claims::is_leftover, pending::ClaimKey, precedence, removed::WHY,
-};
+use super::{Core, Error, Kind, access::KnownCluster, precedence, removed::WHY};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
-use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record, Subnet};
+use weft_model::{EndpointId, Key, NetworkId, Node, NodeName, Record};
 use weft_state::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints},
@@ -97,7 +95,7 @@ impl Core {
                 // Of its own, an engine says when they go.
                 !e.owner.is_engine()
                     && ownerless(e)
-                    && !self.pending.is_in_the_making(id)
+                    && !self.allocator.is_in_the_making(id)
                     && !self.host.has_netns(&e.netns)
             })
             .map(|(id, _)| *id)
@@ -116,7 +114,7 @@ impl Core {
 
     async fn release_leftovers(&self, known: &KnownCluster) {
         for id in self.leftovers_here(known) {
-            let released = self.release(id).await;
+            let released = self.allocator.release(id).await;
             if released.is_ok() {
                 tracing::info!(endpoint = id.short(), "a leftover was taken out of the store");
             }
@@ -145,10 +143,7 @@ impl Core {
         let superseded = addresses.filter_map(|(address, subnet)| known.claim(subnet.pool, address));
         let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
         let unwanted = |id: &EndpointId| {
-            !(self.pending.is_in_the_making(id)
-                || self.reserved.is_for(id)
-                || endpoints.contains_key(id)
-                || superseded.contains(id))
+            !(self.allocator.expects(id) || endpoints.contains_key(id) || superseded.contains(id))
         };
         let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
         claimed.chain(written).filter(unwanted).filter(let_go).collect()
@@ -158,13 +153,13 @@ impl Core {
     async fn claim_again(&self, known: &KnownCluster) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         let mut undecided = false;
-        for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
+        for (id, local) in endpoints.iter().filter(|(id, _)| !self.allocator.is_in_the_making(id)) {
             let stored = known.endpoint_on(&local.network_id, id);
             // With another node's name, if that was this one's before, or what it was called before.
             let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
             if local.removed {
                 // A node that remembers what was before the removal may have put it back meanwhile.
-                if stored.is_some() && !goes_on(self.release(*id).await) {
+                if stored.is_some() && !goes_on(self.allocator.release(*id).await) {
                     return;
                 }
                 goes_on(self.set_fenced(id, local, local.fenced.clone()));
@@ -187,13 +182,11 @@ impl Core {
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
     async fn let_go_of_pools(&self, known: &KnownCluster, watched: &mut Watched) {
-        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own = self.reserved_by(known, &self.config.node_name).map(|(pool, _)| pool);
-        let own: Vec<IpNet> = own.filter(|pool| !lent.contains(pool)).collect();
+        let own: Vec<IpNet> = self.allocator.pools_to_come(known);
         watched.held.retain(|pool, _| own.contains(pool));
         for pool in own {
             let since = *watched.held.entry(pool).or_insert_with(Instant::now);
-            if since.elapsed() > POOL_RESERVATION_PATIENCE && !goes_on(self.let_go(pool).await) {
+            if since.elapsed() > POOL_RESERVATION_PATIENCE && !goes_on(self.allocator.let_go(pool).await) {
                 return;
             }
         }
@@ -240,27 +233,10 @@ impl Core {
         if known.endpoint_on(&local.network_id, &id).is_none() && self.was_removed(known, &id) {
             return Ok(Some(WHY.to_owned()));
         }
-        let endpoints = self.journal.endpoints();
-        let taken = |(address, subnet): &(IpAddr, &Subnet)| {
-            let claim = known.claim(subnet.pool, *address).filter(|claim| claim.endpoint != id);
-            claim.is_some_and(|claim| !is_leftover(claim, &self.config.node_name, &endpoints))
-        };
-        if let Some((address, subnet)) = local.subnets().find(taken) {
-            return self.fence((id, local), (subnet.pool, address)).await;
+        if let Some(key) = self.allocator.lost_to_another(known, id, local) {
+            return self.fence((id, local), key).await;
         }
-        let claim = self.own_claim(id);
-        let stored = known.endpoint_on(&local.network_id, &id);
-        let condition = Condition::as_seen(stored.map(|stored| stored.modified));
-        let mut txn = self.while_member(known, local.network_id, network, id)?.put(
-            self.access.path(&Key::Endpoint(local.network_id, id)),
-            local.endpoint.to_json(),
-            condition,
-        );
-        for (address, subnet) in local.subnets() {
-            let claimed = known.claim(subnet.pool, address);
-            let condition = Condition::as_seen(claimed.map(|claim| claim.modified));
-            txn = txn.put(self.access.path(&Key::Claim(subnet.pool, address)), claim.to_json(), condition);
-        }
+        let txn = self.allocator.putting_back(known, network, id, local)?;
         match self.access.commit(txn).await {
             Ok(()) => {
                 tracing::info!(endpoint = %local.endpoint.name, "put back into the store");
@@ -276,13 +252,11 @@ impl Core {
     async fn fence(
         &self,
         (id, local): (EndpointId, &LocalEndpoint),
-        (pool, address): ClaimKey,
+        key @ (_, address): (IpNet, IpAddr),
     ) -> Result<Option<String>, Error> {
-        let entry = self.access.get(&self.access.path(&Key::Claim(pool, address))).await?;
-        let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
-        let endpoints = self.journal.endpoints();
-        let owner = owner.filter(|owner| !is_leftover(owner, &self.config.node_name, &endpoints));
-        let Some(owner) = owner else { return Ok(local.fenced.clone()) };
+        let Some(owner) = self.allocator.claim_of_another(key, id).await? else {
+            return Ok(local.fenced.clone());
+        };
         if self.config.store_rebuild && local.fenced.is_none() && !self.access.identity().was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.
             self.announce_loss().await?;

@@ -131,12 +131,12 @@ impl Core {
         // Before anything is listed: a request that this agent was asked before may still be on its way, and changes
         // one of these.
         let latest_key = self.access.path(&Key::Latest(name.clone()));
-        let (last, latest) = (self.lineage_after_now().await?, store.get(&latest_key).await?);
+        let (last, latest) = (self.allocator.lineage_after_now().await?, store.get(&latest_key).await?);
         let listing = store.list(self.access.keyspace().root()).await?;
         let cluster = Cluster::read(self.access.keyspace(), &listing);
         let start =
             Txn::new().check(live_key.clone(), Condition::as_seen(live.as_ref().map(|entry| entry.modified)));
-        for txn in self.leftovers(&cluster, name, &start) {
+        for txn in self.allocator.leftovers(&cluster, name, &start) {
             if !committed(store, txn).await? {
                 return Ok(false);
             }

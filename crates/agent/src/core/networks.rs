@@ -1,6 +1,6 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
-use super::{Core, CreateNetwork, Error, Kind, PruneFilter, pools, request::warning_if_public};
+use super::{Core, CreateNetwork, Error, Kind, PruneFilter, allocator::Ledger, request::warning_if_public};
 use crate::report::NetworkView;
 use ipnet::IpNet;
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
@@ -72,16 +72,9 @@ impl Core {
         cluster: &Cluster,
         routes: &[IpNet],
     ) -> Result<Network, Error> {
-        let around = pools::Surroundings {
-            cluster,
-            routes,
-            default_pools: &self.config.default_address_pools,
-            env: &self.env,
-            holder: request.id.map(|_| &self.config.node_name),
-        };
         let network = Network {
             name: request.name.clone(),
-            subnets: pools::choose(request, &around)?,
+            subnets: self.allocator.subnets_for(request, cluster, routes)?,
             internal: request.internal,
             options: request.options.clone(),
             labels: request.labels.clone(),
@@ -103,16 +96,18 @@ impl Core {
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
         let mut txn = self
+            .allocator
             .next_lineage(cluster)
             .put(self.access.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
             .put(self.access.path(&Key::Network(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {
             txn = txn.put(self.access.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
         }
+        let ledger = Ledger::new(self.access.keyspace());
         for subnet in
             network.subnets.iter().filter(|subnet| cluster.reserved_pools.contains_key(&subnet.pool))
         {
-            txn = txn.delete(self.access.path(&Key::PoolReservation(subnet.pool)), Condition::Always);
+            txn = ledger.end_reservation(txn, subnet.pool, Condition::Always);
         }
         txn
     }
@@ -196,13 +191,12 @@ impl Core {
         network: &Network,
         modified: Revision,
     ) -> Result<bool, Error> {
-        let cursor = |subnet: &Subnet| {
-            Txn::new().delete(self.access.path(&Key::Cursor(subnet.pool)), Condition::Always)
-        };
+        let ledger = Ledger::new(self.access.keyspace());
+        let cursor = |subnet: &Subnet| ledger.rewind(Txn::new(), subnet.pool);
         let attempts = self.access.attempts();
         'again: loop {
             // A removal need not have seen what other nodes take meanwhile: it uses the lineage that the store has now.
-            let deletion = self.deletion(self.lineage_after_now().await?, id, network, modified);
+            let deletion = self.deletion(self.allocator.lineage_after_now().await?, id, network, modified);
             // Cursors decide nothing: where there are too many, they go before it.
             let parts = network.subnets.iter().map(cursor).chain([deletion]);
             for txn in Txn::bundles(&Txn::new(), parts) {

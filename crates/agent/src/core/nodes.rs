@@ -3,7 +3,7 @@
 use super::{Core, Error};
 use crate::report::{Down, NodeView};
 use jiff::Timestamp;
-use weft_model::{EndpointId, Key, Node, NodeName};
+use weft_model::{Key, Node, NodeName};
 use weft_state::cluster::{Cluster, Stored};
 use weft_store::{Condition, Revision, Txn};
 
@@ -67,7 +67,9 @@ impl Core {
                 Some(node) => Ok(node.modified),
             };
             let (cluster, modified) = self.access.decide(down).await?;
-            if self.all_carried_out(self.leftovers(&cluster, name, &self.access.while_down(name))).await?
+            if self
+                .all_carried_out(self.allocator.leftovers(&cluster, name, &self.access.while_down(name)))
+                .await?
                 && self.all_carried_out(vec![self.deletion_of_node(name, modified).await?]).await?
             {
                 break;
@@ -81,7 +83,7 @@ impl Core {
 
     /// Giving up a node changes the lineage: nodes that remember it can tell that the store did not lose it.
     async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
-        let lineage = self.lineage_after_now().await?;
+        let lineage = self.allocator.lineage_after_now().await?;
         Ok(lineage
             .check(self.access.path(&Key::Live(name.clone())), Condition::Absent)
             .delete(self.access.path(&Key::Node(name.clone())), Condition::Unchanged(modified))
@@ -96,16 +98,5 @@ impl Core {
             all &= self.access.committed(txn).await?;
         }
         Ok(all)
-    }
-
-    /// Transactions that take away everything a node has, as few as possible, each with `start` before it.
-    pub(super) fn leftovers(&self, cluster: &Cluster, name: &NodeName, start: &Txn) -> Vec<Txn> {
-        let endpoints = cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).map(|(_, id, _)| *id);
-        let claims = cluster.claims.values().flat_map(|claims| claims.values());
-        let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
-        let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
-        let endpoints = all.into_iter().filter_map(|id| self.releasing(cluster, id));
-        let reservations = self.reserved_by(cluster, name).map(|(_, txn)| txn);
-        Txn::bundles(start, endpoints.chain(reservations))
     }
 }

@@ -173,13 +173,14 @@ impl Core {
             return Ok(false);
         }
         let leftovers = self.leftovers_here(&recovery.stored).into_iter();
-        let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&recovery.stored, id)).collect();
+        let leftovers: Vec<Txn> =
+            leftovers.filter_map(|id| self.allocator.releasing(&recovery.stored, id)).collect();
         let patient = rebuild.moved.elapsed() < PARTS_PATIENCE;
         let so_far = SoFar {
             back: &back,
             found_again: &rebuild.found_again,
             patient,
-            lineage: self.next_lineage(&recovery.stored),
+            lineage: self.allocator.next_lineage(&recovery.stored),
         };
         let Own { txns, cut_off, waits } = recovery.own(&self.config, self.access.keyspace(), so_far);
         let waits = waits || patient && !back.is_empty();

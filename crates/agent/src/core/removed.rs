@@ -27,7 +27,8 @@ impl Core {
                 let key = self.access.path(&Key::Node(name.clone()));
                 txn = txn.put(key, trace.to_json(), Condition::Unchanged(node.modified));
             }
-            txn.ops.extend(self.releasing(&cluster, id).into_iter().flat_map(|released| released.ops));
+            txn.ops
+                .extend(self.allocator.releasing(&cluster, id).into_iter().flat_map(|released| released.ops));
             match self.access.commit(txn).await {
                 Ok(()) => break,
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,

@@ -36,8 +36,9 @@ async fn join(node: &Node, number: u8, address: IpNet) -> Result<Joined, Error> 
 async fn nodes_that_ask_for_a_pool_at_once_get_different_ones() {
     let (_store, nodes) = cluster(3).await;
     let cores: Vec<_> = nodes.iter().map(Node::core).collect();
-    let asked =
-        cores.iter().flat_map(|core| [core.reserve_pool(None, false), core.reserve_pool(None, false)]);
+    let asked = cores.iter().flat_map(|core| {
+        [core.allocator.reserve_pool(None, false), core.allocator.reserve_pool(None, false)]
+    });
     let held = futures::future::join_all(asked).await;
     let pools: std::collections::BTreeSet<IpNet> = held.into_iter().map(Result::unwrap).collect();
     assert_eq!(pools.len(), 6);
@@ -52,11 +53,11 @@ async fn nodes_that_ask_for_a_pool_at_once_get_different_ones() {
 async fn a_held_pool_becomes_the_networks() {
     let (_store, nodes) = cluster(2).await;
     let core = nodes[0].core();
-    let held = core.reserve_pool(Some(pool("10.7.0.0/24")), false).await.unwrap();
-    assert_eq!(core.reserve_pool(Some(held), false).await.unwrap(), held, "asked again");
+    let held = core.allocator.reserve_pool(Some(pool("10.7.0.0/24")), false).await.unwrap();
+    assert_eq!(core.allocator.reserve_pool(Some(held), false).await.unwrap(), held, "asked again");
     let other = nodes[1].core();
     eventually("it is seen", || other.known().reserved_pools.contains_key(&held)).await;
-    let error = other.reserve_pool(Some(held), false).await.unwrap_err();
+    let error = other.allocator.reserve_pool(Some(held), false).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "subnet 10.7.0.0/24 overlaps 10.7.0.0/24, of which node host1 is creating a network; choose another"
@@ -65,7 +66,7 @@ async fn a_held_pool_becomes_the_networks() {
     assert_eq!(core.create(from_engine("overlay", held)).await.unwrap(), created, "told again");
     assert_eq!(created.to_string(), format!("{:064x}", 7));
     assert!(core.known().reserved_pools.is_empty());
-    core.let_go(held).await.unwrap();
+    core.allocator.let_go(held).await.unwrap();
     assert!(core.network_view("overlay").is_ok());
 }
 
@@ -73,11 +74,11 @@ async fn a_held_pool_becomes_the_networks() {
 async fn a_pool_of_no_network_is_given_back() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    let first = core.reserve_pool(None, false).await.unwrap();
-    core.let_go(first).await.unwrap();
-    core.let_go(first).await.unwrap();
+    let first = core.allocator.reserve_pool(None, false).await.unwrap();
+    core.allocator.let_go(first).await.unwrap();
+    core.allocator.let_go(first).await.unwrap();
     assert!(core.known().reserved_pools.is_empty());
-    core.reserve_pool(None, true).await.unwrap();
+    core.allocator.reserve_pool(None, true).await.unwrap();
     eventually("upkeep gives it back", || core.known().reserved_pools.is_empty()).await;
 }
 
@@ -87,9 +88,9 @@ async fn an_address_is_granted_and_then_the_endpoints() {
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
     let pool = pool("10.0.0.0/24");
-    let address = core.reserve_address(pool, None).await.unwrap();
+    let address = core.allocator.reserve_address(pool, None).await.unwrap();
     assert_eq!(address.to_string(), "10.0.0.2/24");
-    let error = core.reserve_address(pool, Some(address.addr())).await.unwrap_err();
+    let error = core.allocator.reserve_address(pool, Some(address.addr())).await.unwrap_err();
     assert_eq!(error.to_string(), "address 10.0.0.2 is in use on node host1");
     let joined = join(&nodes[0], 1, address).await.unwrap();
     assert_eq!(joined, Joined { interface: IfName::for_engine(&id(1)), routes: Vec::new() });
@@ -112,10 +113,10 @@ async fn an_address_is_granted_and_then_the_endpoints() {
     core.leave_for_engine(id(1)).await.unwrap();
     assert!(core.known().claims.is_empty());
     // The engine gives back what the endpoint had; somebody else has it by now.
-    let next = core.reserve_address(pool, Some(address.addr())).await.unwrap();
-    core.take_back(pool, address.addr()).await.unwrap();
+    let next = core.allocator.reserve_address(pool, Some(address.addr())).await.unwrap();
+    core.allocator.take_back(pool, address.addr()).await.unwrap();
     eventually("it is left alone", || core.known().is_claimed(pool, next.addr())).await;
-    core.take_back(pool, address.addr()).await.unwrap();
+    core.allocator.take_back(pool, address.addr()).await.unwrap();
     eventually("it is given back", || core.known().claims.is_empty()).await;
     core.remove("overlay").await.unwrap();
 }
@@ -125,11 +126,11 @@ async fn a_grant_that_nobody_takes_is_given_back() {
     let (_store, mut nodes) = cluster(1).await;
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
-    core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
+    core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     sleep(Duration::from_secs(30)).await;
     assert!(!core.known().claims.is_empty(), "the engine takes its time");
     eventually("upkeep gives it back", || core.known().claims.is_empty()).await;
-    core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
+    core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     drop(core);
     nodes[0].kill().await;
     nodes[0].start();
@@ -141,7 +142,7 @@ async fn a_grant_that_nobody_takes_is_given_back() {
 async fn an_engine_goes_on_where_an_agent_died() {
     let (_store, mut nodes) = cluster(1).await;
     nodes[0].core().create(network("overlay")).await.unwrap();
-    let address = nodes[0].core().reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
+    let address = nodes[0].core().allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     nodes[0].kill().await;
     nodes[0].start();
     nodes[0].joined(1).await;
@@ -156,7 +157,7 @@ async fn what_the_engine_took_is_left_alone() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
-    let address = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
+    let address = core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     let joined = join(&nodes[0], 1, address).await.unwrap();
     let container = Netns::Container("/run/docker/netns/1".into());
     nodes[0].kernel.add_container("/run/docker/netns/1");
@@ -174,14 +175,14 @@ async fn without_the_store_what_is_there_can_go() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
     core.create(network("overlay")).await.unwrap();
-    let address = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
+    let address = core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     join(&nodes[0], 1, address).await.unwrap();
     nodes[0].store.faults().set_unavailable(true);
     eventually("it is noticed", || core.access.view().borrow().error.is_some()).await;
     core.leave_for_engine(id(1)).await.unwrap();
-    core.take_back(pool("10.0.0.0/24"), address.addr()).await.unwrap();
-    core.let_go(pool("10.9.0.0/24")).await.unwrap();
-    let error = core.reserve_address(pool("10.0.0.0/24"), None).await.unwrap_err();
+    core.allocator.take_back(pool("10.0.0.0/24"), address.addr()).await.unwrap();
+    core.allocator.let_go(pool("10.9.0.0/24")).await.unwrap();
+    let error = core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     nodes[0].store.faults().set_unavailable(false);
     eventually("the store follows", || core.known().claims.is_empty()).await;
@@ -193,7 +194,7 @@ async fn an_ethernet_address_that_follows_and_is_chosen_at_the_same_time_is_had_
         let (_store, nodes) = cluster(2).await;
         nodes[0].core().create(network("overlay")).await.unwrap();
         eventually("the network is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
-        let address = nodes[0].core().reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
+        let address = nodes[0].core().allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
         let mac = Some(MacAddr::for_ip(address.addr()));
         let chosen = JoinOptions { mac, ..JoinOptions::default() };
         for node in &nodes {

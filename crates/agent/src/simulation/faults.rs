@@ -180,7 +180,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         assert_eq!(names, ["kept"]);
     }
     // Nor does it hold on to its address: what is left over of another that had it is taken out of the store.
-    nodes[1].core().reserve_address("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
+    nodes[1].core().allocator.reserve_address("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
     nodes[1].kill().await;
     nodes[1].start();
     nodes[1].joined(2).await;
@@ -310,7 +310,7 @@ async fn who_has_just_joined_is_not_refused_for_it() {
         eventually("it has joined", || core.access.membership().borrow().is_none()).await;
         // An engine asks for an address first.
         if engine {
-            core.reserve_address(pool, None).await.unwrap();
+            core.allocator.reserve_address(pool, None).await.unwrap();
         } else {
             nodes[1].attach("overlay", "a").await.unwrap();
         }

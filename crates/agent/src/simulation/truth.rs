@@ -90,11 +90,12 @@ async fn what_a_removed_network_had_is_free() {
         late.first().remove("overlay").await.unwrap();
     }
     late.heard().await;
-    let held = late.first().reserve_pool(Some("10.7.0.0/24".parse().unwrap()), false).await.unwrap();
+    let held =
+        late.first().allocator.reserve_pool(Some("10.7.0.0/24".parse().unwrap()), false).await.unwrap();
     late.heard().await;
-    late.first().let_go(held).await.unwrap();
+    late.first().allocator.let_go(held).await.unwrap();
     late.stale();
-    assert_eq!(late.second().reserve_pool(Some(held), false).await.unwrap(), held);
+    assert_eq!(late.second().allocator.reserve_pool(Some(held), false).await.unwrap(), held);
     late.create(network_in("other", "10.8.0.0/24")).await;
     late.first().remove("other").await.unwrap();
     late.stale();
@@ -122,11 +123,11 @@ async fn what_an_endpoint_had_is_free_once_it_left() {
         late.heard().await;
     }
     let pool = "10.7.0.0/29".parse().unwrap();
-    let granted = late.first().reserve_address(pool, None).await.unwrap();
+    let granted = late.first().allocator.reserve_address(pool, None).await.unwrap();
     late.heard().await;
-    late.first().take_back(pool, granted.addr()).await.unwrap();
+    late.first().allocator.take_back(pool, granted.addr()).await.unwrap();
     late.stale();
-    assert_eq!(late.second().reserve_address(pool, Some(granted.addr())).await.unwrap(), granted);
+    assert_eq!(late.second().allocator.reserve_address(pool, Some(granted.addr())).await.unwrap(), granted);
 }
 
 /// Who was not the fastest may find the address free again.
@@ -137,16 +138,16 @@ async fn a_race_that_was_lost_is_no_reason_to_call_a_pool_full() {
     let pool = "10.7.0.0/30".parse().unwrap();
     let (first, second) = (late.first(), late.second());
     for for_engine in [true, false] {
-        let granted = first.reserve_address(pool, None).await.unwrap();
+        let granted = first.allocator.reserve_address(pool, None).await.unwrap();
         assert!(!second.known().is_claimed(pool, granted.addr()), "nothing is stale");
         let give_back = async {
             tokio::time::sleep(LATE / 3).await;
-            first.take_back(pool, granted.addr()).await.unwrap();
+            first.allocator.take_back(pool, granted.addr()).await.unwrap();
         };
         if for_engine {
-            let (got, ()) = tokio::join!(second.reserve_address(pool, None), give_back);
+            let (got, ()) = tokio::join!(second.allocator.reserve_address(pool, None), give_back);
             assert_eq!(got.unwrap(), granted);
-            second.take_back(pool, granted.addr()).await.unwrap();
+            second.allocator.take_back(pool, granted.addr()).await.unwrap();
             eventually("it is heard", || !second.known().is_claimed(pool, granted.addr())).await;
         } else {
             let (got, ()) = tokio::join!(late.nodes[1].attach("overlay", "a"), give_back);

@@ -2,7 +2,10 @@
 
 use crate::{
     config::AgentConfig,
-    core::{claims::is_leftover, removed::WHY},
+    core::{
+        allocator::{Ledger, is_leftover},
+        removed::WHY,
+    },
 };
 use ipnet::IpNet;
 use std::{
@@ -121,8 +124,7 @@ impl Recovery {
                 Some(_) => return None,
                 None => {
                     let claim = self.remembered.claim(pool, address).filter(|claim| claim.endpoint == id)?;
-                    let key = keyspace.path(&Key::Claim(pool, address));
-                    txn = txn.put(key, claim.to_json(), Condition::Absent);
+                    txn = Ledger::new(keyspace).claim(txn, (pool, address), claim, Condition::Absent);
                 }
             }
         }
@@ -271,7 +273,7 @@ impl Planning<'_> {
                 extra: claim.map_or_else(Extra::new, |claim| claim.extra.clone()),
             };
             let condition = Condition::as_seen(claim.map(|claim| claim.modified));
-            txn = txn.put(self.path(&Key::Claim(subnet.pool, address)), own.to_json(), condition);
+            txn = Ledger::new(self.keyspace).claim(txn, (subnet.pool, address), &own, condition);
         }
         if confirmed { Confirmation::Done } else { Confirmation::Write(txn) }
     }

@@ -11,7 +11,7 @@ use plan::{NetworkStep, Scene, plan};
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, sleep_until};
@@ -147,7 +147,7 @@ impl<'f> Networks<'f> {
     /// One round. Returns whether it did something, so that there may be more to do now.
     async fn round(&mut self, cluster: &Cluster) -> bool {
         let mapped = self.follower.shared.mapped();
-        *self.follower.core.lent.lock().unwrap_or_else(PoisonError::into_inner) = lent(cluster, &mapped);
+        self.follower.core.allocator.lend(lent(cluster, &mapped));
         let plan = plan(&self.scene(cluster, &mapped));
         self.attempts.retain(|step| plan.steps.contains(step));
         let due: Vec<NetworkStep> =

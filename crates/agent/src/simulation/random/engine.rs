@@ -80,7 +80,7 @@ impl World {
             let local = core.journal.endpoints().get(&id).cloned();
             core.leave_for_engine(id).await?;
             for (address, subnet) in local.iter().flat_map(|local| local.subnets()) {
-                core.take_back(subnet.pool, address).await?;
+                core.allocator.take_back(subnet.pool, address).await?;
             }
             Ok(())
         };
@@ -108,7 +108,7 @@ impl World {
 
 impl Starting {
     async fn go(self, core: &Core) -> Result<Option<crate::report::EndpointView>, Error> {
-        let address = core.reserve_address(self.pool, None).await?;
+        let address = core.allocator.reserve_address(self.pool, None).await?;
         if !self.joins {
             return Ok(None);
         }
@@ -124,7 +124,7 @@ impl Starting {
         if joined.is_err() {
             // As an engine does.
             core.leave_for_engine(self.id).await?;
-            core.take_back(self.pool, address.addr()).await?;
+            core.allocator.take_back(self.pool, address.addr()).await?;
             self.kernel.remove_container(self.sandbox.clone());
         }
         self.take(&joined?.interface, address);
