@@ -30,6 +30,8 @@ pub use door::CoreVerbs;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
+use networks::Networks;
+use nodes::Nodes;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use verbs::{
@@ -50,6 +52,8 @@ pub struct Core {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) access: Arc<ClusterAccess>,
     pub(crate) allocator: Arc<Allocator>,
+    pub(crate) networks: Arc<Networks>,
+    pub(crate) nodes: Arc<Nodes>,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) journal: Arc<Journal>,
@@ -94,7 +98,11 @@ impl Core {
             journal: Arc::clone(&journal),
             memory: Arc::clone(&memory),
         }));
+        let networks = Arc::new(Networks::new(&access, &allocator, &env, &host));
+        let nodes = Arc::new(Nodes::new(&access, &allocator, &config, &env));
         Self {
+            networks,
+            nodes,
             started: env.now(),
             config,
             access,

@@ -37,11 +37,11 @@ impl CoreVerbs {
 #[async_trait]
 impl ReadVerbs for CoreVerbs {
     fn networks(&self) -> Vec<NetworkView> {
-        self.0.network_views()
+        self.0.networks.network_views()
     }
 
     fn known_network(&self, network: NetworkId) -> Option<NetworkView> {
-        self.0.known_network(network)
+        self.0.networks.known_network(network)
     }
 
     async fn look_again(&self) {
@@ -49,15 +49,15 @@ impl ReadVerbs for CoreVerbs {
     }
 
     async fn network(&self, network: &str) -> Result<NetworkView, Error> {
-        self.0.inspect(network).await
+        self.0.networks.inspect(network).await
     }
 
     fn nodes(&self) -> Vec<NodeView> {
-        self.0.node_views()
+        self.0.nodes.node_views()
     }
 
     async fn node(&self, node: &str) -> Result<NodeView, Error> {
-        self.0.node_view(node).await
+        self.0.nodes.node_view(node).await
     }
 
     fn processes(&self) -> Vec<Process> {
@@ -93,16 +93,16 @@ impl ReadVerbs for CoreVerbs {
 #[async_trait]
 impl NetworkVerbs for CoreVerbs {
     async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
-        self.to_the_end(|core| async move { core.create(request).await }).await
+        self.to_the_end(|core| async move { core.networks.create(request).await }).await
     }
 
     async fn remove_network(&self, network: &str) -> Result<(), Error> {
         let network = network.to_owned();
-        self.to_the_end(|core| async move { core.remove(&network).await }).await
+        self.to_the_end(|core| async move { core.networks.remove(&network).await }).await
     }
 
     async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
-        self.to_the_end(|core| async move { core.prune(filter).await }).await
+        self.to_the_end(|core| async move { core.networks.prune(filter).await }).await
     }
 }
 
@@ -159,7 +159,7 @@ impl ProcessVerbs for CoreVerbs {
 impl NodeVerbs for CoreVerbs {
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
-        self.to_the_end(|core| async move { core.give_up_node(&node).await }).await
+        self.to_the_end(|core| async move { core.nodes.give_up_node(&node).await }).await
     }
 
     async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
@@ -188,7 +188,7 @@ impl EngineVerbs for CoreVerbs {
     }
 
     async fn check_network(&self, request: &CreateNetwork) -> Result<(), Error> {
-        self.0.check(request).await
+        self.0.networks.check(request).await
     }
 
     async fn reserve_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {

@@ -271,7 +271,7 @@ impl Core {
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
             let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
             if since.elapsed() > REMOVAL_PATIENCE + self.turn(known, &id.to_string())
-                && !goes_on(self.remove_unused(*id, network.name.clone()).await)
+                && !goes_on(self.networks.remove_unused(*id, network.name.clone()).await)
             {
                 return;
             }
@@ -286,7 +286,7 @@ impl Core {
             let turn = self.turn(known, name.as_str());
             let done = match node.down_since {
                 None if seen.elapsed() >= turn => self.write_down_since(name, (node, node.modified)).await,
-                Some(_) if self.has_expired(seen + turn) => self.give_up_node(name).await,
+                Some(_) if self.has_expired(seen + turn) => self.nodes.give_up_node(name).await,
                 _ => Ok(()),
             };
             if !goes_on(done) {

@@ -1,16 +1,43 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
-use super::{Core, CreateNetwork, Error, Kind, PruneFilter, allocator::Ledger, request::warning_if_public};
-use crate::report::NetworkView;
+use super::{
+    CreateNetwork, Error, Kind, PruneFilter,
+    access::ClusterAccess,
+    allocator::{Allocator, Ledger},
+    request::warning_if_public,
+};
+use crate::{host::Host, report::NetworkView};
 use ipnet::IpNet;
+use std::sync::Arc;
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
-use weft_state::cluster::{Cluster, Stored};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    env::Env,
+};
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
 
 /// More could not be removed at once: its record counts twice, and there are its name and the lineage.
 const MAX_SEGMENTS: usize = MAX_OPS - 4;
 
-impl Core {
+/// Creates networks and removes them.
+pub(crate) struct Networks {
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+}
+
+impl Networks {
+    pub(super) fn new(
+        access: &Arc<ClusterAccess>,
+        allocator: &Arc<Allocator>,
+        env: &Arc<Env>,
+        host: &Arc<dyn Host>,
+    ) -> Self {
+        let (access, allocator) = (Arc::clone(access), Arc::clone(allocator));
+        Self { access, allocator, env: Arc::clone(env), host: Arc::clone(host) }
+    }
+
     pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
         let routes = self.host.routes().await?;
         let id = request.id.unwrap_or_else(|| self.env.random(|rng| NetworkId::random(rng)));

@@ -1,13 +1,38 @@
 //! Nodes: looked at, and given up.
 
-use super::{Core, Error};
-use crate::report::{Down, NodeView};
+use super::{Error, access::ClusterAccess, allocator::Allocator};
+use crate::{
+    config::AgentConfig,
+    report::{Down, NodeView},
+};
 use jiff::Timestamp;
+use std::sync::Arc;
 use weft_model::{Key, Node, NodeName};
-use weft_state::cluster::{Cluster, Stored};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    env::Env,
+};
 use weft_store::{Condition, Revision, Txn};
 
-impl Core {
+/// Says how nodes are, and gives up those that are gone.
+pub(crate) struct Nodes {
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    config: Arc<AgentConfig>,
+    env: Arc<Env>,
+}
+
+impl Nodes {
+    pub(super) fn new(
+        access: &Arc<ClusterAccess>,
+        allocator: &Arc<Allocator>,
+        config: &Arc<AgentConfig>,
+        env: &Arc<Env>,
+    ) -> Self {
+        let (access, allocator) = (Arc::clone(access), Arc::clone(allocator));
+        Self { access, allocator, config: Arc::clone(config), env: Arc::clone(env) }
+    }
+
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
         self.views_of_nodes(&self.access.known())
     }
@@ -32,7 +57,7 @@ impl Core {
                 since: cluster.live.get(name).map(|(live, _)| live.since).or(node.down_since),
                 expires: self.expires(cluster, name, node),
                 endpoints: count(name),
-                this: *name == self.config.node_name,
+                this: *name == *self.access.node(),
             })
             .collect()
     }

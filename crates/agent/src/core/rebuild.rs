@@ -234,7 +234,7 @@ impl Core {
         if !self.access.list_endpoints(id).await?.entries.is_empty() {
             return Ok(false);
         }
-        let gone = self.delete(id, &network, entry.modified).await?;
+        let gone = self.networks.delete(id, &network, entry.modified).await?;
         if gone {
             tracing::info!(network = %network.name, id = id.short(), "removed before, and now again");
         }

@@ -71,7 +71,7 @@ impl Core {
             },
             leaving: endpoints.values().filter(|local| local.leaves_here()).count(),
             unknown_keys: cluster.unknown_kinds(),
-            down: self.down(&cluster),
+            down: self.nodes.down(&cluster),
             round: report.as_deref().map(round),
             notes: self.notes(&cluster, &underlay),
             problems: self.problems(

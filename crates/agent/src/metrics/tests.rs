@@ -84,7 +84,7 @@ async fn an_agents_metrics_say_what_its_status_says() {
     assert_eq!(before[&format!("weft_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))], 1.0);
     assert!(before["process_resident_memory_bytes"] > 1e6, "{before:?}");
 
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "web").await.unwrap();
     let after = scrape().await;
     assert_eq!(

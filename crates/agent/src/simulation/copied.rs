@@ -27,8 +27,8 @@ async fn contents(store: &MemoryStore) -> BTreeMap<String, Vec<u8>> {
 /// Two nodes, of which the second has an endpoint.
 async fn two_nodes() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[1].attach("overlay", "b").await.unwrap();
     let core = nodes[0].core();
     eventually("both know it", || core.known().all_endpoints().count() == 1).await;
@@ -186,7 +186,7 @@ async fn of_two_that_are_equal_one_writes() {
     let is_told = |why: &str| why.contains("is up as this node");
     eventually("the first is out", || first.access.ownership().borrow().contested().is_some_and(is_told))
         .await;
-    let refused = first.create(network("another")).await.unwrap_err();
+    let refused = first.networks.create(network("another")).await.unwrap_err();
     assert_eq!(refused.kind, Kind::Unavailable);
     assert!(refused.to_string().contains("is up as this node"), "{refused}");
     tokio::time::sleep(Duration::from_secs(120)).await;
@@ -202,7 +202,7 @@ async fn of_two_that_are_equal_one_writes() {
             && first.access.ownership().borrow().contested().is_none()
     })
     .await;
-    first.create(network("another")).await.unwrap();
+    first.networks.create(network("another")).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ async fn nodes_that_ask_for_a_pool_at_once_get_different_ones() {
     for node in &nodes {
         eventually("all are seen", || node.core().known().reserved_pools.len() == 6).await;
     }
-    let error = cores[0].create(network_in("other", "10.0.0.0/16")).await.unwrap_err();
+    let error = cores[0].networks.create(network_in("other", "10.0.0.0/16")).await.unwrap_err();
     assert!(error.to_string().contains("is creating a network"), "{error}");
 }
 
@@ -62,12 +62,12 @@ async fn a_held_pool_becomes_the_networks() {
         error.to_string(),
         "subnet 10.7.0.0/24 overlaps 10.7.0.0/24, of which node host1 is creating a network; choose another"
     );
-    let created = core.create(from_engine("overlay", held)).await.unwrap();
-    assert_eq!(core.create(from_engine("overlay", held)).await.unwrap(), created, "told again");
+    let created = core.networks.create(from_engine("overlay", held)).await.unwrap();
+    assert_eq!(core.networks.create(from_engine("overlay", held)).await.unwrap(), created, "told again");
     assert_eq!(created.to_string(), format!("{:064x}", 7));
     assert!(core.known().reserved_pools.is_empty());
     core.allocator.let_go(held).await.unwrap();
-    assert!(core.network_view("overlay").is_ok());
+    assert!(core.networks.network_view("overlay").is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn a_pool_of_no_network_is_given_back() {
 async fn an_address_is_granted_and_then_the_endpoints() {
     let (_store, nodes) = cluster(2).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     let pool = pool("10.0.0.0/24");
     let address = core.allocator.reserve_address(pool, None).await.unwrap();
     assert_eq!(address.to_string(), "10.0.0.2/24");
@@ -118,14 +118,14 @@ async fn an_address_is_granted_and_then_the_endpoints() {
     eventually("it is left alone", || core.known().is_claimed(pool, next.addr())).await;
     core.allocator.take_back(pool, address.addr()).await.unwrap();
     eventually("it is given back", || core.known().claims.is_empty()).await;
-    core.remove("overlay").await.unwrap();
+    core.networks.remove("overlay").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_grant_that_nobody_takes_is_given_back() {
     let (_store, mut nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     sleep(Duration::from_secs(30)).await;
     assert!(!core.known().claims.is_empty(), "the engine takes its time");
@@ -141,7 +141,7 @@ async fn a_grant_that_nobody_takes_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn an_engine_goes_on_where_an_agent_died() {
     let (_store, mut nodes) = cluster(1).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let address = nodes[0].core().allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     nodes[0].kill().await;
     nodes[0].start();
@@ -156,7 +156,7 @@ async fn an_engine_goes_on_where_an_agent_died() {
 async fn what_the_engine_took_is_left_alone() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     let address = core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     let joined = join(&nodes[0], 1, address).await.unwrap();
     let container = Netns::Container("/run/docker/netns/1".into());
@@ -174,7 +174,7 @@ async fn what_the_engine_took_is_left_alone() {
 async fn without_the_store_what_is_there_can_go() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     let address = core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
     join(&nodes[0], 1, address).await.unwrap();
     nodes[0].store.faults().set_unavailable(true);
@@ -192,8 +192,8 @@ async fn without_the_store_what_is_there_can_go() {
 async fn an_ethernet_address_that_follows_and_is_chosen_at_the_same_time_is_had_once() {
     for later in 0..20 {
         let (_store, nodes) = cluster(2).await;
-        nodes[0].core().create(network("overlay")).await.unwrap();
-        eventually("the network is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+        nodes[0].core().networks.create(network("overlay")).await.unwrap();
+        eventually("the network is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
         let address = nodes[0].core().allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap();
         let mac = Some(MacAddr::for_ip(address.addr()));
         let chosen = JoinOptions { mac, ..JoinOptions::default() };

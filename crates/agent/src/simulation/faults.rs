@@ -11,7 +11,7 @@ use weft_store::Store;
 #[tokio::test(start_paused = true)]
 async fn a_restarted_agent_takes_over_what_it_had() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let before = nodes[0].attach("overlay", "a").await.unwrap();
     let kernel = nodes[0].kernel.kernel(|kernel| kernel.clone());
     nodes[0].kill().await;
@@ -29,7 +29,7 @@ async fn a_restarted_agent_takes_over_what_it_had() {
 async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
     for delay in [1u64, 5, 10, 15, 20, 30, 50] {
         let (_store, mut nodes) = cluster(2).await;
-        nodes[0].core().create(network("overlay")).await.unwrap();
+        nodes[0].core().networks.create(network("overlay")).await.unwrap();
         nodes[0].store.faults().set_delay(Duration::from_millis(7));
         // Killed in the middle of joining.
         let cut = tokio::time::timeout(Duration::from_millis(delay), nodes[0].attach("overlay", "a")).await;
@@ -60,7 +60,7 @@ async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
 #[tokio::test(start_paused = true)]
 async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
     let (_store, nodes) = cluster(1).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "a").await.unwrap();
     let kernel = nodes[0].kernel.kernel(|kernel| kernel.clone());
     nodes[0].store.faults().set_unavailable(true);
@@ -86,10 +86,10 @@ async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_gone_is_down_then_given_up() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[1].attach("overlay", "b").await.unwrap();
-    let up = nodes[0].core().give_up_node(&"host2".parse().unwrap()).await.unwrap_err();
+    let up = nodes[0].core().nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap_err();
     assert_eq!(up.kind, Kind::Conflict);
     nodes[1].kill().await;
     let core = nodes[0].core();
@@ -97,9 +97,9 @@ async fn a_node_that_is_gone_is_down_then_given_up() {
         core.known().nodes.get(&"host2".parse().unwrap()).is_some_and(|node| node.down_since.is_some())
     })
     .await;
-    let stays = core.remove("overlay").await.unwrap_err();
+    let stays = core.networks.remove("overlay").await.unwrap_err();
     assert!(stays.to_string().contains("b on host2"), "{stays}");
-    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
     let known = core.known();
     assert!(known.claims.is_empty() && known.endpoints.is_empty());
     // It comes back, its container still there: it claims what nobody took.
@@ -111,13 +111,13 @@ async fn a_node_that_is_gone_is_down_then_given_up() {
 #[tokio::test(start_paused = true)]
 async fn who_lost_an_address_while_away_is_cut_off() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     let lost = nodes[1].attach("overlay", "b").await.unwrap().endpoint.ipv4;
     nodes[1].kill().await;
     let core = nodes[0].core();
     eventually("it is down", || core.known().live.len() == 1).await;
-    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
     let options = crate::core::JoinOptions { ipv4: lost, ..Default::default() };
     nodes[0].attach_with("overlay", "a", options).await.unwrap();
     nodes[1].start();
@@ -139,8 +139,8 @@ async fn who_lost_an_address_while_away_is_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     let (store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     let removed = nodes[1].attach("overlay", "removed").await.unwrap();
     let address = removed.endpoint.addresses().next().unwrap();
     nodes[1].attach("overlay", "kept").await.unwrap();
@@ -200,7 +200,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_session_is_opened_again() {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let session = nodes[0].core().access.identity().session().unwrap();
     store.expire_session(&session);
     let core = nodes[0].core();
@@ -230,7 +230,7 @@ async fn a_name_that_is_taken_ends_the_agent() {
 #[tokio::test(start_paused = true)]
 async fn a_node_may_get_another_name() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let before = nodes[0].attach("overlay", "a").await.unwrap();
     nodes[0].kill().await;
     let renamed =
@@ -247,7 +247,7 @@ async fn a_node_may_get_another_name() {
     .await;
     // Nobody goes on saying that there is a node of the old name.
     eventually("the old name is down", || core.known().live.len() == 2).await;
-    core.give_up_node(&"host1".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host1".parse().unwrap()).await.unwrap();
     eventually("both are known", || nodes[0].core().known().nodes.len() == 2).await;
     assert!(core.known().endpoint(&before.id).is_some());
     assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
@@ -256,8 +256,8 @@ async fn a_node_may_get_another_name() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_gives_nobody_up() {
     let (_store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().networks.network_view("overlay").is_ok()).await;
     nodes[2].attach("overlay", "c").await.unwrap();
     nodes[2].kill().await;
     let core = nodes[0].core();
@@ -299,8 +299,8 @@ async fn one_of_ten_nodes_writes_down_since_when_another_is_down() {
 #[tokio::test(start_paused = true)]
 async fn who_has_just_joined_is_not_refused_for_it() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    let pool = nodes[0].core().network_view("overlay").unwrap().network.subnets[0].pool;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    let pool = nodes[0].core().networks.network_view("overlay").unwrap().network.subnets[0].pool;
     nodes[1].store.faults().set_watch_delay(Duration::from_secs(4));
     for engine in [false, true] {
         nodes[1].kill().await;

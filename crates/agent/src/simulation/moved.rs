@@ -22,8 +22,8 @@ fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
 
 async fn two_nodes() -> (weft_store::MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[0].attach("overlay", "a").await.unwrap();
     nodes[1].attach("overlay", "b").await.unwrap();
     (store, nodes)
@@ -61,7 +61,7 @@ async fn a_host_that_moves_is_followed() {
 async fn what_a_host_uses_says_nothing_of_since_when_it_is_up() {
     let (_store, nodes) = two_nodes().await;
     let seen =
-        || nodes[0].core().node_views().into_iter().find(|view| view.name.as_str() == "host2").unwrap();
+        || nodes[0].core().nodes.node_views().into_iter().find(|view| view.name.as_str() == "host2").unwrap();
     let before = seen();
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     nodes[1].route("10.8.0.0/16");
@@ -84,10 +84,13 @@ async fn the_least_of_the_hosts_on_a_network_holds() {
     nodes[0].carries(9000);
     nodes[1].carries(9000);
     nodes[2].carries(1400);
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes.iter().all(|node| node.core().network_view("overlay").is_ok())).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || {
+        nodes.iter().all(|node| node.core().networks.network_view("overlay").is_ok())
+    })
+    .await;
     let says = |of: &Node| -> Vec<_> {
-        of.core().node_views().into_iter().map(|view| view.node.underlay_mtu.unwrap()).collect()
+        of.core().nodes.node_views().into_iter().map(|view| view.node.underlay_mtu.unwrap()).collect()
     };
     eventually("they say so", || nodes.iter().all(|node| says(node) == [9000, 9000, 1400])).await;
     nodes[0].attach("overlay", "a").await.unwrap();

@@ -21,7 +21,7 @@ fn cluster_key() -> String {
 /// Two nodes, the first with an endpoint, and what is known of it written down.
 async fn two_with_an_endpoint() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "a").await.unwrap();
     sleep(Duration::from_secs(3)).await;
     (store, nodes)
@@ -77,7 +77,7 @@ async fn another_cluster_is_refused() {
     let mut theirs = Node::seeded(4, &other, 7, &Record::new(false));
     theirs.start();
     theirs.joined(1).await;
-    theirs.core().create(network("overlay")).await.unwrap();
+    theirs.core().networks.create(network("overlay")).await.unwrap();
     theirs.kill().await;
     other.expire_all_sessions();
     tries(&other, "has another cluster").await;

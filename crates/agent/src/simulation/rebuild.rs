@@ -48,10 +48,10 @@ async fn is_back(store: &MemoryStore, nodes: &[Node], before: &[(String, String)
 /// Two nodes, each with an endpoint on one network, and a network that nobody is on.
 async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    nodes[1].core().create(network("empty")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    nodes[1].core().networks.create(network("empty")).await.unwrap();
     for node in &nodes {
-        eventually("both are seen", || node.core().network_views().len() == 2).await;
+        eventually("both are seen", || node.core().networks.network_views().len() == 2).await;
     }
     nodes[0].attach("overlay", "a").await.unwrap();
     nodes[1].attach("overlay", "b").await.unwrap();
@@ -64,9 +64,9 @@ async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
 /// Three nodes, and a network that all of them have seen.
 async fn three_with_a_network() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        eventually("it is seen", || node.core().networks.network_view("overlay").is_ok()).await;
     }
     (store, nodes)
 }
@@ -163,9 +163,9 @@ async fn while_agents_are_away_too() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_went_back_is_brought_forward() {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("old")).await.unwrap();
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("old")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     let options = |last| JoinOptions { ipv4: Some(Ipv4Addr::new(10, 0, 1, last)), ..JoinOptions::default() };
     let moves = nodes[0].attach_with("overlay", "moves", options(9)).await.unwrap();
     nodes[0].attach("overlay", "leaves").await.unwrap();
@@ -176,14 +176,14 @@ async fn a_store_that_went_back_is_brought_forward() {
     nodes[0].core().detach_endpoint("overlay", "leaves").await.unwrap();
     eventually("it is free", || nodes[1].core().known().endpoint(&moves.id).is_none()).await;
     nodes[1].attach_with("overlay", "moved", options(9)).await.unwrap();
-    nodes[1].core().remove("old").await.unwrap();
-    nodes[1].core().create(network("new")).await.unwrap();
+    nodes[1].core().networks.remove("old").await.unwrap();
+    nodes[1].core().networks.create(network("new")).await.unwrap();
     nodes[0].attach("overlay", "comes").await.unwrap();
     for node in &nodes {
         eventually("all is seen", || {
             let known = node.core().known();
             known.all_endpoints().count() == 2
-                && node.core().network_view("new").is_ok()
+                && node.core().networks.network_view("new").is_ok()
                 && known.networks.len() == 2
         })
         .await;
@@ -244,7 +244,7 @@ async fn who_finds_another_in_its_place_is_cut_off() {
     let mut third = Node::new(3, &store);
     third.start();
     third.joined(1).await;
-    third.core().create(network("overlay")).await.unwrap();
+    third.core().networks.create(network("overlay")).await.unwrap();
     nodes[0].start();
     let core = nodes[0].core();
     eventually("its endpoint is cut off", || {
@@ -253,7 +253,7 @@ async fn who_finds_another_in_its_place_is_cut_off() {
     .await;
     let problems = core.describe().problems;
     assert!(problems.iter().any(|p| p.contains("and another has its name by now")), "{problems:?}");
-    eventually("the rest is back", || core.network_view("empty").is_ok()).await;
+    eventually("the rest is back", || core.networks.network_view("empty").is_ok()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,13 +265,13 @@ async fn nothing_is_decided_while_it_is_put_back() {
     store.wipe();
     let core = nodes[0].core();
     eventually("the loss is seen", || core.access.view().borrow().stored.is_some()).await;
-    let error = core.create(network("another")).await.unwrap_err();
+    let error = core.networks.create(network("another")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     assert!(error.to_string().contains("lost what it had"), "{error}");
     nodes[0].store.faults().set_delay(Duration::ZERO);
     eventually("it is back", || core.access.view().borrow().error.is_none()).await;
     assert_eq!(core.known().all_endpoints().count(), 2);
-    core.create(network("another")).await.unwrap();
+    core.networks.create(network("another")).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +342,7 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
     third.start();
     third.joined(1).await;
     for number in 0..5 {
-        third.core().create(elsewhere(number)).await.unwrap();
+        third.core().networks.create(elsewhere(number)).await.unwrap();
     }
     for node in &mut nodes {
         node.start();

@@ -19,7 +19,7 @@ fn attach(netns: &str, name: &str) -> Attach {
 async fn the_same_request_twice_is_one() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     nodes[0].kernel.add_container("/run/netns/c");
     let (one, two) = tokio::join!(core.attach_netns(attach("c", "a")), core.attach_netns(attach("c", "a")));
     assert_eq!(one.unwrap().id, two.unwrap().id);
@@ -33,7 +33,7 @@ async fn the_same_request_twice_is_one() {
 async fn of_two_with_one_name_exactly_one_joins() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     for netns in ["c", "d"] {
         nodes[0].kernel.add_container(format!("/run/netns/{netns}"));
     }
@@ -45,7 +45,7 @@ async fn of_two_with_one_name_exactly_one_joins() {
 async fn a_name_comes_before_the_start_of_an_id() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     let first = nodes[0].attach("overlay", "first").await.unwrap().id.to_string();
     // Named as the other's id begins.
     let second = nodes[0].attach("overlay", &first[..1]).await.unwrap().id;
@@ -63,7 +63,7 @@ async fn a_name_comes_before_the_start_of_an_id() {
 async fn the_start_of_several_ids_is_nobody() {
     let (_store, nodes) = cluster(1).await;
     let core = nodes[0].core();
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     // Of seventeen, two begin alike.
     let mut starts: Vec<String> = Vec::new();
     for number in 0..17 {
@@ -80,15 +80,15 @@ async fn the_start_of_several_ids_is_nobody() {
 async fn a_refused_removal_leaves_no_mark() {
     let (_store, nodes) = cluster(2).await;
     let (one, two) = (nodes[0].core(), nodes[1].core());
-    one.create(network("overlay")).await.unwrap();
-    eventually("it is seen", || two.network_view("overlay").is_ok()).await;
+    one.networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || two.networks.network_view("overlay").is_ok()).await;
     // The one who removes it has not heard yet of the one who joined, and loses sight of the store while it
     // takes back what it began.
     let faults = nodes[0].store.faults();
     faults.set_watch_delay(Duration::from_secs(5));
     nodes[1].attach("overlay", "a").await.unwrap();
     faults.set_delay(Duration::from_millis(100));
-    let (removed, ()) = tokio::join!(one.remove("overlay"), async {
+    let (removed, ()) = tokio::join!(one.networks.remove("overlay"), async {
         // It has marked the network by now, and looks whether anybody is on it.
         sleep(Duration::from_millis(150)).await;
         faults.lose_changes(1);
@@ -103,7 +103,7 @@ async fn a_foreign_key_in_the_way_is_named() {
     let garbage = Txn::new().put("weft/v1/vnis/256", "garbage", Condition::Always);
     store.commit(garbage).await.unwrap();
     eventually("it is seen", || !nodes[0].core().known().unreadable.is_empty()).await;
-    let error = nodes[0].core().create(network("overlay")).await.unwrap_err();
+    let error = nodes[0].core().networks.create(network("overlay")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Conflict);
     assert!(error.to_string().starts_with("key weft/v1/vnis/256 in the store is in the way"), "{error}");
 }

@@ -90,7 +90,7 @@ impl Engine {
         let pools = self.shared.mapped()[&id].pools.clone();
         let pools = pools.into_iter().map(|pool| PoolRequest { subnet: Some(pool), ..Default::default() });
         let request = CreateNetwork { id: Some(id), pools: pools.collect(), ..simulation::network(name) };
-        let adopted = self.node.core().create(request).await?;
+        let adopted = self.node.core().networks.create(request).await?;
         self.shared.update(|all| all.get_mut(&id).unwrap().network = Some(adopted)).unwrap();
         Ok(adopted)
     }

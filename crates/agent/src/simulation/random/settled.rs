@@ -54,7 +54,7 @@ impl World {
         }
         let networks: Vec<_> = self.cluster().await.unwrap().networks.into_keys().collect();
         for id in networks {
-            let removed = self.nodes[0].core().remove(&id.to_string()).await;
+            let removed = self.nodes[0].core().networks.remove(&id.to_string()).await;
             assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
         }
         self.eventually(async |world| {

@@ -55,7 +55,7 @@ impl World {
         // Five addresses: soon full, and soon handed out again.
         let request = network_in(&format!("net{number}"), &format!("10.0.{number}.0/29"));
         let losses = lock(&self.ledger).losses;
-        let verb = |core: Arc<Core>| async move { core.create(request).await };
+        let verb = |core: Arc<Core>| async move { core.networks.create(request).await };
         self.ask(node, verb, move |ledger, created| drop(created.map(|id| ledger.created(id, losses))));
     }
 
@@ -66,7 +66,7 @@ impl World {
             return;
         }
         let before = lock(&self.ledger).removing(id);
-        let verb = move |core: Arc<Core>| async move { core.remove(&id.to_string()).await };
+        let verb = move |core: Arc<Core>| async move { core.networks.remove(&id.to_string()).await };
         self.ask(node, verb, move |ledger, result| ledger.removed(id, before, &result));
     }
 
@@ -147,7 +147,7 @@ impl World {
         let name = self.nodes[node].config.node_name.clone();
         self.tell(format!("host{}: remove node {name}", other + 1));
         lock(&self.ledger).give_up(node);
-        let verb = |core: Arc<Core>| async move { core.give_up_node(&name).await };
+        let verb = |core: Arc<Core>| async move { core.nodes.give_up_node(&name).await };
         self.ask(other, verb, move |ledger, _| ledger.give_up(node));
     }
 

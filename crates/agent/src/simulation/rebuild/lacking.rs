@@ -110,11 +110,11 @@ async fn also_where_the_same_copy_is_brought_back_twice() {
 #[tokio::test(start_paused = true)]
 async fn also_where_somebody_who_knew_less_was_faster() {
     let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().networks.network_view("overlay").is_ok()).await;
     nodes[2].kill().await;
     sleep(Duration::from_secs(60)).await;
-    nodes[0].core().give_up_node(&"host3".parse().unwrap()).await.unwrap();
+    nodes[0].core().nodes.give_up_node(&"host3".parse().unwrap()).await.unwrap();
     sleep(Duration::from_secs(3)).await;
     // The copy lacks the node.
     let backup = store.backup();
@@ -150,7 +150,7 @@ async fn also_a_node_that_a_backup_lacks() {
         }
         nodes[2].kill().await;
         sleep(Duration::from_secs(60)).await;
-        nodes[0].core().give_up_node(&"host3".parse().unwrap()).await.unwrap();
+        nodes[0].core().nodes.give_up_node(&"host3".parse().unwrap()).await.unwrap();
         sleep(Duration::from_secs(3)).await;
         let backup = store.backup();
         nodes[2].start();
@@ -173,8 +173,8 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
     let address = Ipv4Addr::new(10, 0, 0, 77);
     let asked = || JoinOptions { ipv4: Some(address), ..JoinOptions::default() };
     let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().networks.network_view("overlay").is_ok()).await;
     nodes[2].attach_with("overlay", "old", asked()).await.unwrap();
     eventually("it is seen", || nodes[1].core().known().all_endpoints().count() == 1).await;
     sleep(Duration::from_secs(3)).await;
@@ -203,9 +203,9 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
 #[tokio::test(start_paused = true)]
 async fn who_missed_a_loss_does_not_bring_back_a_node_that_was_given_up_since() {
     let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        eventually("it is seen", || node.core().networks.network_view("overlay").is_ok()).await;
         node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
     }
     eventually("all are seen", || nodes[0].core().known().all_endpoints().count() == 3).await;
@@ -220,7 +220,7 @@ async fn who_missed_a_loss_does_not_bring_back_a_node_that_was_given_up_since() 
     })
     .await;
     assert_eq!(core.known().all_endpoints().count(), 3);
-    core.give_up_node(&"host3".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host3".parse().unwrap()).await.unwrap();
     nodes[0].start();
     nodes[0].joined(2).await;
     sleep(Duration::from_secs(60)).await;

@@ -45,8 +45,8 @@ async fn a_container_starts_and_stops_as_engines_do_it() {
 async fn nobody_gets_into_another_network_that_has_the_pool_now() {
     let engine = Engine::with_network().await;
     let core = engine.node.core();
-    core.remove("overlay").await.unwrap();
-    core.create(network_in("other", "10.0.0.0/24")).await.unwrap();
+    core.networks.remove("overlay").await.unwrap();
+    core.networks.create(network_in("other", "10.0.0.0/24")).await.unwrap();
     let why = engine.start(1).await.unwrap_err();
     assert_eq!(
         why,
@@ -132,7 +132,7 @@ async fn both_families_are_one_endpoint() {
             .into(),
         ..crate::simulation::network("overlay")
     };
-    engine.node.core().create(request).await.unwrap();
+    engine.node.core().networks.create(request).await.unwrap();
     let interface = json!({"Address": "10.0.0.2/24", "AddressIPv6": "fd00::2/64"});
     engine.ok("NetworkDriver.CreateEndpoint", create_endpoint(1, interface)).await;
     engine.ok("NetworkDriver.Join", join(1)).await;

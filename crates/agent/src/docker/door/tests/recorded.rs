@@ -76,7 +76,7 @@ async fn adopt(engine: &Engine, number: usize, request: &Value) {
     let pools = families.iter().flat_map(|data| data.as_array().unwrap()).map(pool).collect();
     let name = format!("net{number}");
     let wanted = CreateNetwork { id: Some(id), pools, ..simulation::network(&name) };
-    engine.node.core().create(wanted).await.unwrap();
+    engine.node.core().networks.create(wanted).await.unwrap();
     engine.shared.update(|all| all.get_mut(&id).unwrap().network = Some(id)).unwrap();
 }
 
