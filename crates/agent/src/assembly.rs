@@ -7,7 +7,7 @@ use crate::{
     leave::Leaver,
     membership::{Membership, Outside, OwnStore, Ownership},
     metrics::Telemetry,
-    processes::Processes,
+    processes::ProcessTable,
     reconcile::{Parts, Reconciler},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -78,7 +78,7 @@ impl Assembly {
         let (leave, departures) = mpsc::channel(1);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
-        let processes = Processes::open(&config.data_dir)?;
+        let processes = Arc::new(ProcessTable::open(&config.data_dir)?);
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
         let (reconciler, rounds) = Reconciler::new(Parts {

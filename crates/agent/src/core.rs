@@ -4,11 +4,9 @@ mod access;
 mod allocator;
 mod door;
 mod endpoints;
-mod engine_endpoints;
 mod engines;
 mod housekeeping;
 mod inside;
-mod joining;
 mod leaving;
 mod macs;
 mod networks;
@@ -17,7 +15,6 @@ mod ports;
 mod precedence;
 mod processes;
 mod rebuild;
-mod removed;
 mod request;
 mod status;
 mod unknown_processes;
@@ -27,6 +24,7 @@ pub(crate) use access::{AccessParts, ClusterAccess};
 pub(crate) use allocator::VNI_OPTIONS;
 use allocator::{Allocator, AllocatorParts};
 pub use door::CoreVerbs;
+use endpoints::{Endpoints, EndpointsParts};
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 pub use leaving::Leave;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
@@ -40,7 +38,7 @@ pub use verbs::{
 pub use weft_state::error::{Error, Kind};
 
 use crate::{
-    config::AgentConfig, host::Host, metrics::Telemetry, processes::Processes, reconcile::Rounds,
+    config::AgentConfig, host::Host, metrics::Telemetry, processes::ProcessTable, reconcile::Rounds,
     report::EngineStatus,
 };
 use std::sync::Arc;
@@ -52,6 +50,7 @@ pub struct Core {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) access: Arc<ClusterAccess>,
     pub(crate) allocator: Arc<Allocator>,
+    pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) networks: Arc<Networks>,
     pub(crate) nodes: Arc<Nodes>,
     pub(crate) env: Arc<Env>,
@@ -59,13 +58,12 @@ pub struct Core {
     pub(crate) journal: Arc<Journal>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) processes: Processes,
+    pub(crate) processes: Arc<ProcessTable>,
     pub(crate) rounds: Rounds,
     pub(crate) telemetry: Telemetry,
     pub(crate) started: jiff::Timestamp,
     /// The state of the container engine, from the task that follows it.
     pub(crate) engine: watch::Sender<Option<EngineStatus>>,
-    pub(crate) joining: joining::JoinLocks,
     /// Tells the task that runs this agent that it is to leave.
     pub(crate) departures: mpsc::Sender<Departure>,
 }
@@ -79,7 +77,7 @@ pub(crate) struct CoreParts {
     pub(crate) journal: Arc<Journal>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) processes: Processes,
+    pub(crate) processes: Arc<ProcessTable>,
     pub(crate) rounds: Rounds,
     pub(crate) telemetry: Telemetry,
     pub(crate) departures: mpsc::Sender<Departure>,
@@ -100,7 +98,19 @@ impl Core {
         }));
         let networks = Arc::new(Networks::new(&access, &allocator, &env, &host));
         let nodes = Arc::new(Nodes::new(&access, &allocator, &config, &env));
+        let engine = watch::Sender::new(None);
+        let endpoints = Arc::new(Endpoints::new(EndpointsParts {
+            access: Arc::clone(&access),
+            allocator: Arc::clone(&allocator),
+            env: Arc::clone(&env),
+            host: Arc::clone(&host),
+            journal: Arc::clone(&journal),
+            processes: Arc::clone(&processes),
+            rounds: rounds.clone(),
+            engine: engine.subscribe(),
+        }));
         Self {
+            endpoints,
             networks,
             nodes,
             started: env.now(),
@@ -115,8 +125,7 @@ impl Core {
             processes,
             rounds,
             telemetry,
-            engine: watch::Sender::new(None),
-            joining: Default::default(),
+            engine,
             departures,
         }
     }

@@ -109,12 +109,12 @@ impl NetworkVerbs for CoreVerbs {
 #[async_trait]
 impl EndpointVerbs for CoreVerbs {
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
-        self.to_the_end(|core| async move { core.attach_netns(request).await }).await
+        self.to_the_end(|core| async move { core.endpoints.attach_netns(request).await }).await
     }
 
     async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {
         let (network, endpoint) = (network.to_owned(), endpoint.to_owned());
-        self.to_the_end(|core| async move { core.detach_endpoint(&network, &endpoint).await }).await
+        self.to_the_end(|core| async move { core.endpoints.detach_endpoint(&network, &endpoint).await }).await
     }
 
     async fn connect(
@@ -124,13 +124,18 @@ impl EndpointVerbs for CoreVerbs {
         options: JoinOptions,
     ) -> Result<EndpointView, Error> {
         let (network, container) = (network.to_owned(), container.to_owned());
-        self.to_the_end(|core| async move { core.connect_process(&network, &container, options).await }).await
+        self.to_the_end(
+            |core| async move { core.endpoints.connect_process(&network, &container, options).await },
+        )
+        .await
     }
 
     async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error> {
         let (network, container) = (network.to_owned(), container.to_owned());
-        self.to_the_end(|core| async move { core.disconnect_container(&network, &container, force).await })
-            .await
+        self.to_the_end(|core| async move {
+            core.endpoints.disconnect_container(&network, &container, force).await
+        })
+        .await
     }
 }
 
@@ -200,19 +205,20 @@ impl EngineVerbs for CoreVerbs {
     }
 
     async fn join(&self, request: Join) -> Result<Joined, Error> {
-        self.to_the_end(move |core| async move { core.join_for_engine(request).await }).await
+        self.to_the_end(move |core| async move { core.endpoints.join_for_engine(request).await }).await
     }
 
     async fn leave(&self, endpoint: EndpointId) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.leave_for_engine(endpoint).await }).await
+        self.to_the_end(move |core| async move { core.endpoints.leave_for_engine(endpoint).await }).await
     }
 
     async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.rename_for_engine(endpoint, names).await }).await
+        self.to_the_end(move |core| async move { core.endpoints.rename_for_engine(endpoint, names).await })
+            .await
     }
 
     async fn named(&self, endpoint: EndpointId) {
-        self.0.until_named(endpoint).await;
+        self.0.endpoints.until_named(endpoint).await;
     }
 
     fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)> {
@@ -224,6 +230,6 @@ impl EngineVerbs for CoreVerbs {
     }
 
     fn engine_endpoints(&self) -> Vec<EngineEndpoint> {
-        self.0.endpoints_of_engines()
+        self.0.endpoints.endpoints_of_engines()
     }
 }

@@ -2,7 +2,7 @@
 //! steps, each of which can be repeated, whenever the view, the journal or the kernel has changed, and now and then
 //! anyway.
 
-use super::{Core, Error, Kind, access::KnownCluster, precedence, removed::WHY};
+use super::{Core, Error, Kind, access::KnownCluster, endpoints::WHY, precedence};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -101,7 +101,7 @@ impl Core {
             .map(|(id, _)| *id)
             .collect();
         for id in gone.intersection(&watched.without_netns) {
-            let left = self.leave(*id).await;
+            let left = self.endpoints.leave(*id).await;
             if left.is_ok() {
                 let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
                 let endpoint = id.short();
@@ -113,7 +113,7 @@ impl Core {
     }
 
     async fn release_leftovers(&self, known: &KnownCluster) {
-        for id in self.leftovers_here(known) {
+        for id in self.endpoints.leftovers_here(known) {
             let released = self.allocator.release(id).await;
             if released.is_ok() {
                 tracing::info!(endpoint = id.short(), "a leftover was taken out of the store");
@@ -122,31 +122,6 @@ impl Core {
                 return;
             }
         }
-    }
-
-    /// What the store has under this node's name and the journal does not know: left by a crash, or while the
-    /// store was away. The kernel has let go of it: it does only what the journal says.
-    pub(super) fn leftovers_here(&self, known: &Cluster) -> BTreeSet<EndpointId> {
-        let me = &self.config.node_name;
-        let Some(report) = self.rounds.last() else { return BTreeSet::new() };
-        let claims = known.claims.values().flat_map(|claims| claims.values());
-        let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
-        let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
-        let endpoints = self.journal.endpoints();
-        // Those whose address another endpoint here has by now: that one takes the address over, so that it is free at
-        // no time. An endpoint that is cut off, because it was taken off its network or has none any more, takes
-        // nothing.
-        let claiming = |local: &&LocalEndpoint| {
-            local.fenced.is_none() || !local.removed && known.networks.contains_key(&local.network_id)
-        };
-        let addresses = endpoints.values().filter(claiming).flat_map(LocalEndpoint::subnets);
-        let superseded = addresses.filter_map(|(address, subnet)| known.claim(subnet.pool, address));
-        let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
-        let unwanted = |id: &EndpointId| {
-            !(self.allocator.expects(id) || endpoints.contains_key(id) || superseded.contains(id))
-        };
-        let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
-        claimed.chain(written).filter(unwanted).filter(let_go).collect()
     }
 
     /// What the journal has and the store lost: claimed again, or cut off if another endpoint has it by now.
@@ -177,7 +152,7 @@ impl Core {
         if !undecided {
             self.access.identity().set_given_up(false);
         }
-        goes_on(self.forget_removals(known).await);
+        goes_on(self.endpoints.forget_removals(known).await);
     }
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
@@ -230,7 +205,7 @@ impl Core {
             let removed = self.access.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };
-        if known.endpoint_on(&local.network_id, &id).is_none() && self.was_removed(known, &id) {
+        if known.endpoint_on(&local.network_id, &id).is_none() && self.endpoints.was_removed(known, &id) {
             return Ok(Some(WHY.to_owned()));
         }
         if let Some(key) = self.allocator.lost_to_another(known, id, local) {

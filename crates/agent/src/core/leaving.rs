@@ -1,7 +1,7 @@
 //! Leaving the cluster: whether this node may, and what it gives back in the store.
 
 use super::{Core, Error, Kind, access::committed};
-use crate::{host::Host, orphans, processes::Processes};
+use crate::{host::Host, orphans, processes::ProcessTable};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::oneshot,
@@ -153,7 +153,7 @@ impl Core {
 /// Refuses while something runs on the networks here, and names it.
 pub(crate) fn refuse_if_in_use(
     journal: &Journal,
-    processes: &Processes,
+    processes: &ProcessTable,
     host: &dyn Host,
 ) -> Result<(), Error> {
     let Some(all) = in_use(journal, processes, host) else { return Ok(()) };
@@ -164,7 +164,7 @@ pub(crate) fn refuse_if_in_use(
 }
 
 /// What runs on the networks here, for people; `None` if nothing does.
-pub(crate) fn in_use(journal: &Journal, processes: &Processes, host: &dyn Host) -> Option<String> {
+pub(crate) fn in_use(journal: &Journal, processes: &ProcessTable, host: &dyn Host) -> Option<String> {
     let endpoints = journal.endpoints();
     let there = |local: &&LocalEndpoint| host.has_netns(&local.netns);
     let on = |local: &LocalEndpoint| format!("{} on network {}", local.endpoint.name, local.network.name);

@@ -67,7 +67,7 @@ impl Core {
             owner: Owner::Process(process.id),
             ports: request.ports.clone(),
         };
-        let joined = self.join(network, &process.name, &request.options, holder).await?;
+        let joined = self.endpoints.join(network, &process.name, &request.options, holder).await?;
         let mut hosts = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
         for address in joined.endpoint.addresses() {
             hosts.push_str(&format!("{address}\t{}\n", process.name));
@@ -172,17 +172,17 @@ impl Core {
     /// Takes what has ended off its networks; forgets it, too, if it is to be, or never began.
     async fn clear(&self, process: &Record, forget: bool) {
         // Nothing puts it on another network now, and a join that had begun has ended.
-        let _nobody_joins = self.joining.lock_namespace(&process.netns()).await;
+        let _nobody_joins = self.endpoints.lock(&process.netns()).await;
         let state = self.processes.state(&process.id);
         let code = if let Ok(State::Exited { code, .. }) = state { code } else { None };
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let own: Vec<EndpointId> = endpoints
             .iter()
             .filter(|(_, e)| e.owner == Owner::Process(process.id))
             .map(|(id, _)| *id)
             .collect();
         for id in own {
-            if let Err(error) = self.leave(id).await {
+            if let Err(error) = self.endpoints.leave(id).await {
                 tracing::warn!(process = %process.name, %error, "cannot take an ended process off its network yet");
             }
         }
@@ -290,7 +290,7 @@ impl Core {
     }
 
     pub(super) fn process_view(&self, process: &Record) -> Result<Process, Error> {
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let state = match self.processes.state(&process.id)? {
             State::Running { pid } => ProcessState::Running { pid },
             State::Exited { code, at } => ProcessState::Exited { code, at },

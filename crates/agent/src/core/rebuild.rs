@@ -6,7 +6,7 @@
 
 mod plan;
 
-use super::{Core, Error, removed::WHY};
+use super::{Core, Error, endpoints::WHY};
 use plan::{Own, Recovery, SoFar};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -172,7 +172,7 @@ impl Core {
             rebuild.moved = Instant::now();
             return Ok(false);
         }
-        let leftovers = self.leftovers_here(&recovery.stored).into_iter();
+        let leftovers = self.endpoints.leftovers_here(&recovery.stored).into_iter();
         let leftovers: Vec<Txn> =
             leftovers.filter_map(|id| self.allocator.releasing(&recovery.stored, id)).collect();
         let patient = rebuild.moved.elapsed() < PARTS_PATIENCE;

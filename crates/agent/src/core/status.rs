@@ -44,7 +44,7 @@ impl Core {
     pub(crate) fn describe(&self) -> Status {
         let cluster = self.access.known();
         let report = self.rounds.last();
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let kernel = self.rounds.kernel().map(|drift| kernel_status(&drift, &cluster, &endpoints));
         let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
         // Each borrowed once, and for a moment: a borrow within the expression below would be held to its end, and a
@@ -132,7 +132,7 @@ impl Core {
             Overlap::Note(_) => None,
         });
         let here = here.chain(clashes);
-        let shared = shared_names(cluster, &self.journal.endpoints());
+        let shared = shared_names(cluster, &self.endpoints.here());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
 }
@@ -140,7 +140,7 @@ impl Core {
 impl Core {
     /// The networks with endpoints here whose addresses something else has, too, on this host.
     fn overlaps(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<Overlap> {
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let mut networks: BTreeMap<_, _> = BTreeMap::new();
         for local in endpoints.values() {
             networks.entry(local.network_id).or_insert((&local.network, false)).1 |= has_way_out(local);

@@ -11,7 +11,7 @@ use crate::{
     metrics::Telemetry,
     orphans,
     other_directory::{self, nowhere},
-    processes::Processes,
+    processes::ProcessTable,
     underlay::{self, Underlay},
 };
 use std::{
@@ -100,7 +100,7 @@ pub async fn forget(data_dir: &Path, force: bool) -> Result<(), RunError> {
         return Ok(());
     }
     let _lock = lock_directory(data_dir).map_err(started)?;
-    let (processes, host) = (Processes::open(data_dir).map_err(started)?, nowhere());
+    let (processes, host) = (ProcessTable::open(data_dir).map_err(started)?, nowhere());
     if !force {
         check(data_dir)?;
         orphans::refuse_if_any(&processes, &host).await?;
@@ -117,7 +117,7 @@ fn check(data_dir: &Path) -> Result<(), RunError> {
         return Ok(());
     }
     let journal = Journal::open(data_dir).map_err(started)?;
-    let processes = Processes::open(data_dir).map_err(started)?;
+    let processes = ProcessTable::open(data_dir).map_err(started)?;
     Ok(refuse_if_in_use(&journal, &processes, &nowhere())?)
 }
 

@@ -29,7 +29,7 @@ async fn join(node: &Node, number: u8, address: IpNet) -> Result<Joined, Error> 
         names: None,
         sandbox: PathBuf::from(format!("/run/docker/netns/{number}")),
     };
-    node.core().join_for_engine(request).await
+    node.core().endpoints.join_for_engine(request).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,12 +105,12 @@ async fn an_address_is_granted_and_then_the_endpoints() {
         aliases: vec!["web".parse().unwrap()],
         links: Vec::new(),
     };
-    core.rename_for_engine(id(1), names).await.unwrap();
+    core.endpoints.rename_for_engine(id(1), names).await.unwrap();
     let named = || other.known().all_endpoints().all(|(_, _, e)| e.name.as_str() == "nginx_01");
     eventually("its name is seen", named).await;
 
-    core.leave_for_engine(id(1)).await.unwrap();
-    core.leave_for_engine(id(1)).await.unwrap();
+    core.endpoints.leave_for_engine(id(1)).await.unwrap();
+    core.endpoints.leave_for_engine(id(1)).await.unwrap();
     assert!(core.known().claims.is_empty());
     // The engine gives back what the endpoint had; somebody else has it by now.
     let next = core.allocator.reserve_address(pool, Some(address.addr())).await.unwrap();
@@ -166,7 +166,7 @@ async fn what_the_engine_took_is_left_alone() {
     sleep(Duration::from_secs(10)).await;
     assert!(core.rounds.plan().await.unwrap().is_empty());
     assert!(nodes[0].kernel.kernel(|kernel| kernel.namespaces[&container].links.contains_key(&eth0)));
-    core.leave_for_engine(id(1)).await.unwrap();
+    core.endpoints.leave_for_engine(id(1)).await.unwrap();
     assert!(!nodes[0].kernel.kernel(|kernel| kernel.namespaces[&container].links.contains_key(&eth0)));
 }
 
@@ -179,7 +179,7 @@ async fn without_the_store_what_is_there_can_go() {
     join(&nodes[0], 1, address).await.unwrap();
     nodes[0].store.faults().set_unavailable(true);
     eventually("it is noticed", || core.access.view().borrow().error.is_some()).await;
-    core.leave_for_engine(id(1)).await.unwrap();
+    core.endpoints.leave_for_engine(id(1)).await.unwrap();
     core.allocator.take_back(pool("10.0.0.0/24"), address.addr()).await.unwrap();
     core.allocator.let_go(pool("10.9.0.0/24")).await.unwrap();
     let error = core.allocator.reserve_address(pool("10.0.0.0/24"), None).await.unwrap_err();

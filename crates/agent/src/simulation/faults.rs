@@ -47,7 +47,7 @@ async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
             let segments = nodes[0]
                 .kernel
                 .kernel(|kernel| kernel.namespaces.keys().filter(|p| matches!(p, Netns::Segment(_))).count());
-            let journal = core.journal.endpoints().len();
+            let journal = core.endpoints.here().len();
             journal == endpoints
                 && endpoints == claims
                 && endpoints == segments
@@ -75,7 +75,7 @@ async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
     nodes[0].kernel.remove_container("/run/netns/b");
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
     // Leaving needs no store; the store is told when it is back.
-    nodes[0].core().detach_endpoint("overlay", "a").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "a").await.unwrap();
     nodes[0].store.faults().set_unavailable(false);
     let core = nodes[0].core();
     eventually("it is back", || core.access.membership().borrow().is_none()).await;
@@ -123,16 +123,15 @@ async fn who_lost_an_address_while_away_is_cut_off() {
     nodes[1].start();
     nodes[1].joined(2).await;
     let back = nodes[1].core();
-    eventually("it is cut off", || back.journal.endpoints().values().all(|local| local.fenced.is_some()))
-        .await;
+    eventually("it is cut off", || back.endpoints.here().values().all(|local| local.fenced.is_some())).await;
     let problems = back.describe().problems;
     assert!(problems.iter().any(|p| p.contains("went to an endpoint of node host1")), "{problems:?}");
     // To ask again does not help, and is not said to have.
     let refused = nodes[1].attach("overlay", "b").await.unwrap_err();
     assert!(refused.kind == Kind::Conflict && refused.to_string().contains("is cut off"), "{refused}");
     // The winner leaves: the loser has its place back.
-    core.detach_endpoint("overlay", "a").await.unwrap();
-    eventually("it is back", || back.journal.endpoints().values().all(|local| local.fenced.is_none())).await;
+    core.endpoints.detach_endpoint("overlay", "a").await.unwrap();
+    eventually("it is back", || back.endpoints.here().values().all(|local| local.fenced.is_none())).await;
 }
 
 /// Who takes an endpoint off a network means it, wherever the endpoint is: its host tells that from a loss.
@@ -145,11 +144,11 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     let address = removed.endpoint.addresses().next().unwrap();
     nodes[1].attach("overlay", "kept").await.unwrap();
     let core = nodes[0].core();
-    let refused = core.disconnect_container("overlay", "removed", true).await.unwrap_err();
+    let refused = core.endpoints.disconnect_container("overlay", "removed", true).await.unwrap_err();
     assert!(refused.to_string().contains("is on node host2: disconnect it there"), "{refused}");
     nodes[1].kill().await;
     eventually("it is down", || core.known().live.len() == 1).await;
-    core.disconnect_container("overlay", "removed", true).await.unwrap();
+    core.endpoints.disconnect_container("overlay", "removed", true).await.unwrap();
     // It is cut off also where that cannot be written down, and written down when it can be.
     nodes[1].disk.set_full(true);
     nodes[1].start();
@@ -192,7 +191,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(core.known().all_endpoints().count(), 1);
     // Off and on again it is as any other.
-    nodes[1].core().detach_endpoint("overlay", "removed").await.unwrap();
+    nodes[1].core().endpoints.detach_endpoint("overlay", "removed").await.unwrap();
     nodes[1].attach("overlay", "removed").await.unwrap();
     eventually("both are there", || core.known().all_endpoints().count() == 2).await;
 }

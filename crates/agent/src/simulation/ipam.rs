@@ -18,7 +18,7 @@ async fn next_free_in_order_and_not_the_one_just_released() {
     for name in ["a", "b"] {
         got.push(nodes[0].attach("overlay", name).await.unwrap().endpoint.ipv4.unwrap().octets()[3]);
     }
-    nodes[0].core().detach_endpoint("overlay", "b").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "b").await.unwrap();
     for name in ["c", "d", "e", "f"] {
         got.push(nodes[0].attach("overlay", name).await.unwrap().endpoint.ipv4.unwrap().octets()[3]);
     }
@@ -102,7 +102,7 @@ async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
         let detach = names.iter().enumerate().zip(&results).filter(|(_, result)| result.is_ok()).map(
             |((n, name), _)| {
                 let core = nodes[n % 3].core();
-                async move { core.detach_endpoint("small", name).await }
+                async move { core.endpoints.detach_endpoint("small", name).await }
             },
         );
         for result in futures::future::join_all(detach).await {

@@ -114,7 +114,7 @@ async fn the_least_of_the_hosts_on_a_network_holds() {
     nodes[2].carries(1300);
     eventually("all say so", || says(&nodes[0]) == [9000, 9000, 1300]).await;
     let left = tokio::time::Instant::now();
-    nodes[2].core().detach_endpoint("overlay", "c").await.unwrap();
+    nodes[2].core().endpoints.detach_endpoint("overlay", "c").await.unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(560)).await;
     assert!(are(&nodes[..2], 1250));
     eventually("it goes up in the end", || are(&nodes[..2], 8950)).await;

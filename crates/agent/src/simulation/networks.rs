@@ -139,7 +139,7 @@ async fn a_network_in_use_anywhere_stays() {
     assert_eq!(error.kind, Kind::Forbidden);
     assert!(error.to_string().contains("has active endpoints: nginx_02 on host2"), "{error}");
     assert!(nodes[0].core().networks.prune(PruneFilter::default()).await.unwrap().is_empty());
-    nodes[1].core().detach_endpoint("overlay", "nginx_02").await.unwrap();
+    nodes[1].core().endpoints.detach_endpoint("overlay", "nginx_02").await.unwrap();
     nodes[1].core().networks.remove("overlay").await.unwrap();
 }
 
@@ -179,7 +179,7 @@ async fn the_way_out_leads_through_the_network_joined_first_and_then_the_next() 
         routes.iter().map(|route| route.via.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(gateways(), ["10.0.1.1"]);
-    node.core().detach_endpoint("first", "a").await.unwrap();
+    node.core().endpoints.detach_endpoint("first", "a").await.unwrap();
     assert_eq!(gateways(), ["10.0.2.1"]);
 }
 

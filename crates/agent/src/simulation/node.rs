@@ -301,6 +301,6 @@ impl Node {
         let netns = PathBuf::from(format!("/run/netns/{name}"));
         self.kernel.add_container(netns.clone());
         let name = name.parse().unwrap();
-        self.core().attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
+        self.core().endpoints.attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
     }
 }

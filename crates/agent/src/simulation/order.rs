@@ -22,6 +22,6 @@ async fn it_is_kept_whatever_the_clock_says() {
     };
     for (n, name) in names.iter().enumerate() {
         assert_eq!(gateways(), [format!("10.0.{n}.1")]);
-        node.core().detach_endpoint(name, "a").await.unwrap();
+        node.core().endpoints.detach_endpoint(name, "a").await.unwrap();
     }
 }

@@ -176,8 +176,5 @@ async fn an_upgrade_finds_its_cluster_and_names_it() {
     }
     let ids: Vec<_> = nodes.iter().map(|node| node.core().admission.cluster()).collect();
     assert!(ids[0].is_some() && ids[0] == ids[1]);
-    assert_eq!(
-        nodes[0].core().journal.endpoints().values().filter(|local| local.fenced.is_some()).count(),
-        0
-    );
+    assert_eq!(nodes[0].core().endpoints.here().values().filter(|local| local.fenced.is_some()).count(), 0);
 }

@@ -172,8 +172,8 @@ async fn a_store_that_went_back_is_brought_forward() {
     let backup = store.backup();
 
     // The address goes to the other node, a network goes, another comes.
-    nodes[0].core().detach_endpoint("overlay", "moves").await.unwrap();
-    nodes[0].core().detach_endpoint("overlay", "leaves").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "moves").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "leaves").await.unwrap();
     eventually("it is free", || nodes[1].core().known().endpoint(&moves.id).is_none()).await;
     nodes[1].attach_with("overlay", "moved", options(9)).await.unwrap();
     nodes[1].core().networks.remove("old").await.unwrap();
@@ -197,7 +197,7 @@ async fn a_store_that_went_back_is_brought_forward() {
         sleep(Duration::from_millis(5)).await;
     }
     is_back(&store, &nodes, &before).await;
-    let fenced = |node: &Node| node.core().journal.endpoints().values().any(|local| local.fenced.is_some());
+    let fenced = |node: &Node| node.core().endpoints.here().values().any(|local| local.fenced.is_some());
     assert!(!nodes.iter().any(fenced));
 }
 
@@ -207,7 +207,7 @@ async fn of_what_only_endpoints_say_too() {
     let options = JoinOptions { ipv4: Some(Ipv4Addr::new(10, 0, 0, 77)), ..JoinOptions::default() };
     nodes[1].attach_with("overlay", "first", options.clone()).await.unwrap();
     let backup = store.backup();
-    nodes[1].core().detach_endpoint("overlay", "first").await.unwrap();
+    nodes[1].core().endpoints.detach_endpoint("overlay", "first").await.unwrap();
     eventually("it is free", || nodes[0].core().known().all_endpoints().count() == 2).await;
     let second = nodes[0].attach_with("overlay", "second", options).await.unwrap();
     settled(&nodes).await;
@@ -229,7 +229,7 @@ async fn of_what_only_endpoints_say_too() {
     nodes[1].joined(2).await;
     let other = nodes[1].core();
     eventually("the first is forgotten", || other.known().all_endpoints().count() == 3).await;
-    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+    assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,7 +248,7 @@ async fn who_finds_another_in_its_place_is_cut_off() {
     nodes[0].start();
     let core = nodes[0].core();
     eventually("its endpoint is cut off", || {
-        core.journal.endpoints().values().all(|local| local.fenced.is_some())
+        core.endpoints.here().values().all(|local| local.fenced.is_some())
     })
     .await;
     let problems = core.describe().problems;
@@ -291,7 +291,7 @@ async fn unless_that_is_not_wanted() {
         node.joined(2).await;
         let core = node.core();
         eventually("what it had is cut off", || {
-            core.journal.endpoints().values().all(|local| local.fenced.is_some())
+            core.endpoints.here().values().all(|local| local.fenced.is_some())
         })
         .await;
         assert!(core.known().networks.is_empty());
@@ -355,6 +355,6 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
             core.known().networks.len() == 7 && core.known().all_endpoints().count() == 2
         })
         .await;
-        assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+        assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
     }
 }

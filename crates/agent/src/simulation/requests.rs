@@ -21,11 +21,14 @@ async fn the_same_request_twice_is_one() {
     let core = nodes[0].core();
     core.networks.create(network("overlay")).await.unwrap();
     nodes[0].kernel.add_container("/run/netns/c");
-    let (one, two) = tokio::join!(core.attach_netns(attach("c", "a")), core.attach_netns(attach("c", "a")));
+    let (one, two) = tokio::join!(
+        core.endpoints.attach_netns(attach("c", "a")),
+        core.endpoints.attach_netns(attach("c", "a"))
+    );
     assert_eq!(one.unwrap().id, two.unwrap().id);
     let mut other = attach("c", "a");
     other.options.ipv4 = Some("10.0.0.77".parse().unwrap());
-    let error = core.attach_netns(other).await.unwrap_err();
+    let error = core.endpoints.attach_netns(other).await.unwrap_err();
     assert_eq!((error.kind, error.to_string().as_str()), (Kind::Conflict, "a is on network overlay already"));
 }
 
@@ -37,7 +40,10 @@ async fn of_two_with_one_name_exactly_one_joins() {
     for netns in ["c", "d"] {
         nodes[0].kernel.add_container(format!("/run/netns/{netns}"));
     }
-    let (one, two) = tokio::join!(core.attach_netns(attach("c", "a")), core.attach_netns(attach("d", "a")));
+    let (one, two) = tokio::join!(
+        core.endpoints.attach_netns(attach("c", "a")),
+        core.endpoints.attach_netns(attach("d", "a"))
+    );
     assert!(one.is_ok() != two.is_ok(), "both or neither: {one:?} {two:?}");
 }
 
@@ -49,13 +55,13 @@ async fn a_name_comes_before_the_start_of_an_id() {
     let first = nodes[0].attach("overlay", "first").await.unwrap().id.to_string();
     // Named as the other's id begins.
     let second = nodes[0].attach("overlay", &first[..1]).await.unwrap().id;
-    core.detach_endpoint("overlay", &first[..1]).await.unwrap();
-    assert!(!core.journal.endpoints().contains_key(&second), "the one of that name is gone");
+    core.endpoints.detach_endpoint("overlay", &first[..1]).await.unwrap();
+    assert!(!core.endpoints.here().contains_key(&second), "the one of that name is gone");
     nodes[0].attach("overlay", &first[..1]).await.unwrap();
-    core.disconnect_container("overlay", &first[..1], false).await.unwrap();
-    assert_eq!(core.journal.endpoints().len(), 1);
-    core.detach_endpoint("overlay", &first[..20]).await.unwrap();
-    let error = core.detach_endpoint("overlay", "").await.unwrap_err();
+    core.endpoints.disconnect_container("overlay", &first[..1], false).await.unwrap();
+    assert_eq!(core.endpoints.here().len(), 1);
+    core.endpoints.detach_endpoint("overlay", &first[..20]).await.unwrap();
+    let error = core.endpoints.detach_endpoint("overlay", "").await.unwrap_err();
     assert_eq!(error.kind, Kind::NotFound);
 }
 
@@ -71,9 +77,9 @@ async fn the_start_of_several_ids_is_nobody() {
         starts.push(view.id.to_string()[..1].to_owned());
     }
     let twice = starts.iter().find(|start| starts.iter().filter(|other| other == start).count() > 1).unwrap();
-    let error = core.detach_endpoint("overlay", twice).await.unwrap_err();
+    let error = core.endpoints.detach_endpoint("overlay", twice).await.unwrap_err();
     assert_eq!(error.kind, Kind::Invalid);
-    assert_eq!(core.journal.endpoints().len(), 17);
+    assert_eq!(core.endpoints.here().len(), 17);
 }
 
 #[tokio::test(start_paused = true)]

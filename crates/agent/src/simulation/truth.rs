@@ -71,7 +71,7 @@ async fn a_network_is_there_once_its_creation_was_acknowledged() {
     assert_eq!(error.to_string(), "network with name four already exists");
     late.first().networks.create(network("five")).await.unwrap();
     late.stale();
-    let error = late.second().detach_endpoint("five", "a").await.unwrap_err();
+    let error = late.second().endpoints.detach_endpoint("five", "a").await.unwrap_err();
     assert_eq!(error.to_string(), "endpoint a on this node not found");
 }
 
@@ -113,12 +113,12 @@ async fn what_an_endpoint_had_is_free_once_it_left() {
             late.nodes[0].attach("overlay", &format!("{name}-{number}")).await.unwrap();
         }
         late.heard().await;
-        late.first().detach_endpoint("overlay", name).await.unwrap();
+        late.first().endpoints.detach_endpoint("overlay", name).await.unwrap();
         late.stale();
         late.nodes[1].attach_with("overlay", name, options).await.unwrap();
-        late.second().detach_endpoint("overlay", name).await.unwrap();
+        late.second().endpoints.detach_endpoint("overlay", name).await.unwrap();
         for number in 0..4 {
-            late.first().detach_endpoint("overlay", &format!("{name}-{number}")).await.unwrap();
+            late.first().endpoints.detach_endpoint("overlay", &format!("{name}-{number}")).await.unwrap();
         }
         late.heard().await;
     }
@@ -163,7 +163,7 @@ async fn nobody_is_on_a_network_who_left_it() {
         late.create(self::network(network)).await;
         late.nodes[0].attach(network, "a").await.unwrap();
         late.heard().await;
-        late.first().detach_endpoint(network, "a").await.unwrap();
+        late.first().endpoints.detach_endpoint(network, "a").await.unwrap();
         late.stale();
         match network {
             "removed" => late.second().networks.remove(network).await.unwrap(),
@@ -176,7 +176,7 @@ async fn nobody_is_on_a_network_who_left_it() {
     late.create(network("overlay")).await;
     late.nodes[0].attach("overlay", "a").await.unwrap();
     late.stale();
-    let error = late.second().disconnect_container("overlay", "a", false).await.unwrap_err();
+    let error = late.second().endpoints.disconnect_container("overlay", "a", false).await.unwrap_err();
     assert_eq!(error.to_string(), "a is on node host1: disconnect it there");
 }
 

@@ -4,7 +4,7 @@ use crate::{
     config::AgentConfig,
     core::{
         allocator::{Ledger, is_leftover},
-        removed::WHY,
+        endpoints::WHY,
     },
 };
 use ipnet::IpNet;

@@ -68,12 +68,12 @@ impl<'f> Containers<'f> {
 
     /// Goes round until the engine does not answer. Safe to cancel at any time: the next connection goes on from there.
     pub(super) async fn follow(mut self, news: &Marks<ContainerId>) -> Result<Infallible, EngineError> {
-        let mut journal = self.follower.core.journal.changes();
+        let mut journal = self.follower.core.endpoints.changes();
         let mut next_list = self.list().await?;
         loop {
             // Marked as seen before they are read: what changes from here on wakes the next round.
             journal.mark_unchanged();
-            let endpoints = self.follower.core.endpoints_of_engines();
+            let endpoints = self.follower.core.endpoints.endpoints_of_engines();
             let members = self.ask_for_names(&endpoints).await?;
             self.rename(&endpoints, &members).await;
             self.inspect();
@@ -104,7 +104,7 @@ impl<'f> Containers<'f> {
     /// Lists the containers, and looks for endpoints that are none of theirs. Returns when to do so again.
     async fn list(&mut self) -> Result<Instant, EngineError> {
         // In this order: an endpoint that was there before the list began is in it, unless it is gone.
-        let endpoints = self.follower.core.endpoints_of_engines();
+        let endpoints = self.follower.core.endpoints.endpoints_of_engines();
         let containers = self.engine.containers().await?;
         self.table.listed(&containers);
         self.share();
@@ -151,7 +151,7 @@ impl<'f> Containers<'f> {
         let core = &self.follower.core;
         let rename = due.into_iter().map(|(id, names)| async move {
             tracing::debug!(endpoint = id.short(), name = %names.name, "has a name");
-            (id, core.rename_for_engine(id, names).await)
+            (id, core.endpoints.rename_for_engine(id, names).await)
         });
         let renamed: Vec<_> = futures::stream::iter(rename).buffer_unordered(RENAMES).collect().await;
         for (id, result) in renamed {

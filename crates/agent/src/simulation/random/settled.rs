@@ -47,9 +47,9 @@ impl World {
         // What is refused must be true, also by the last to hear of what is done now.
         self.nodes[0].store.faults().set_watch_delay(Duration::from_secs(1));
         for node in &self.nodes {
-            for (id, local) in node.core().journal.endpoints().iter() {
+            for (id, local) in node.core().endpoints.here().iter() {
                 let network = local.network_id.to_string();
-                node.core().detach_endpoint(&network, &id.to_string()).await.unwrap();
+                node.core().endpoints.detach_endpoint(&network, &id.to_string()).await.unwrap();
             }
         }
         let networks: Vec<_> = self.cluster().await.unwrap().networks.into_keys().collect();
@@ -97,7 +97,7 @@ impl World {
         }
         for (id, promise) in &ledger.endpoints {
             let (what, node) = (|| format!("endpoint {}", id.short()), &self.nodes[promise.node]);
-            let local = node.core().journal.endpoints().get(id).cloned();
+            let local = node.core().endpoints.here().get(id).cloned();
             let fenced = local.as_ref().and_then(|local| local.fenced.as_deref());
             // Before anybody heard of the loss, somebody who never knew the network took its place: first come,
             // first served.
@@ -159,7 +159,7 @@ impl Node {
         {
             return Err(format!("{name}: {problem}"));
         }
-        let journal = core.journal.endpoints();
+        let journal = core.endpoints.here();
         let own: BTreeSet<EndpointId> =
             journal.iter().filter(|(_, local)| local.fenced.is_none()).map(|(id, _)| *id).collect();
         let stored: BTreeSet<EndpointId> = endpoints_of(cluster, name);

@@ -94,7 +94,7 @@ impl World {
             };
             let began = lock(&self.ledger).attaching(node);
             let netns = netns.clone();
-            let verb = |core: Arc<Core>| async move { core.attach_netns(request).await };
+            let verb = |core: Arc<Core>| async move { core.endpoints.attach_netns(request).await };
             self.ask(node, verb, move |ledger, view| {
                 drop(view.map(|view| ledger.attached(node, began, netns, &view)));
             });
@@ -113,7 +113,7 @@ impl World {
         self.tell(format!("host{}: detach {}", node + 1, id.short()));
         lock(&self.ledger).detaching(id);
         let verb = move |core: Arc<Core>| async move {
-            core.detach_endpoint(&network.to_string(), &id.to_string()).await
+            core.endpoints.detach_endpoint(&network.to_string(), &id.to_string()).await
         };
         self.ask(node, verb, move |ledger, result| drop(result.map(|()| ledger.detached(id))));
     }
@@ -129,7 +129,7 @@ impl World {
         self.tell(format!("host{}: takes {} off, of host{}", other + 1, id.short(), node + 1));
         let began = lock(&self.ledger).taking_off(id, node);
         let verb = move |core: Arc<Core>| async move {
-            core.disconnect_container(&network.to_string(), &id.to_string(), true).await
+            core.endpoints.disconnect_container(&network.to_string(), &id.to_string(), true).await
         };
         self.ask(other, verb, move |ledger, result| drop(result.map(|()| ledger.taken_off(id, node, began))));
     }

@@ -115,7 +115,7 @@ async fn who_remembers_less_does_not_hold_the_others_up() {
         assert_eq!(core.access.view().borrow().error, None);
         assert_eq!(core.known().networks.len(), 1);
         assert_eq!(core.known().all_endpoints().count(), 2);
-        assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+        assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
     }
 }
 
@@ -138,5 +138,5 @@ async fn who_is_down_meanwhile_keeps_what_it_had() {
     nodes[2].joined(3).await;
     let core = nodes[2].core();
     eventually("all are seen", || core.known().all_endpoints().count() == 6).await;
-    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+    assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
 }

@@ -8,7 +8,7 @@ async fn a_network_in_the_place_of_another_is_no_sign_of_a_loss() {
     sleep(Duration::from_secs(3)).await;
     nodes[1].kill().await;
     let core = nodes[0].core();
-    core.detach_endpoint("overlay", "a").await.unwrap();
+    core.endpoints.detach_endpoint("overlay", "a").await.unwrap();
     sleep(Duration::from_secs(60)).await;
     core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
     let pool = core.networks.network_view("overlay").unwrap().network.subnets[0].pool;

@@ -52,7 +52,7 @@ async fn is_kept(nodes: &mut [Node], address: Ipv4Addr) {
     nodes[2].joined(3).await;
     sleep(Duration::from_secs(30)).await;
     let core = nodes[2].core();
-    let endpoints = core.journal.endpoints();
+    let endpoints = core.endpoints.here();
     let is_well = |id, fenced: &Option<String>| fenced.is_none() && core.known().endpoint(id).is_some();
     assert!(!endpoints.is_empty() && endpoints.iter().all(|(id, local)| is_well(id, &local.fenced)));
     assert_eq!(core.known().all_endpoints().count(), endpoints.len() + 1);
@@ -146,7 +146,7 @@ async fn also_a_node_that_a_backup_lacks() {
         nodes[2].attach("overlay", "before").await.unwrap();
         // It is given up and comes back: as one that is new, or with what it had.
         if !known_before {
-            nodes[2].core().detach_endpoint("overlay", "before").await.unwrap();
+            nodes[2].core().endpoints.detach_endpoint("overlay", "before").await.unwrap();
         }
         nodes[2].kill().await;
         sleep(Duration::from_secs(60)).await;
@@ -181,7 +181,7 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
     nodes[0].kill().await;
     nodes[1].kill().await;
     // Nobody else hears of this.
-    nodes[2].core().detach_endpoint("overlay", "old").await.unwrap();
+    nodes[2].core().endpoints.detach_endpoint("overlay", "old").await.unwrap();
     let new = nodes[2].attach_with("overlay", "new", asked()).await.unwrap();
     nodes[2].kill().await;
     store.wipe();
@@ -195,7 +195,7 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
     let known = core.known();
     let there: Vec<_> = known.all_endpoints().map(|(_, id, endpoint)| (*id, endpoint.ipv4)).collect();
     assert_eq!(there, [(new.id, Some(address))]);
-    assert!(nodes[2].core().journal.endpoints()[&new.id].fenced.is_none());
+    assert!(nodes[2].core().endpoints.here()[&new.id].fenced.is_none());
     // It was free at no time.
     assert_eq!(*nodes[2].seen.lock().unwrap(), [""; 0]);
 }

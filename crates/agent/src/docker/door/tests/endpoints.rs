@@ -37,7 +37,7 @@ async fn a_container_starts_and_stops_as_engines_do_it() {
             let given_back = json!({"PoolID": pool_id("10.0.0.0/24"), "Address": "10.0.0.2"});
             engine.ok("IpamDriver.ReleaseAddress", given_back).await;
         }
-        assert!(core.known().claims.is_empty() && core.journal.endpoints().is_empty());
+        assert!(core.known().claims.is_empty() && core.endpoints.here().is_empty());
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     engine.node.run_container(sandbox, &id);
     engine.start(1).await.unwrap();
     let core = engine.node.core();
-    let name = |number| core.journal.endpoints()[&endpoint(number)].endpoint.clone();
+    let name = |number| core.endpoints.here()[&endpoint(number)].endpoint.clone();
     assert_eq!(name(1).name, EndpointName::provisional(&endpoint(1)), "the engine has not told of it yet");
     let on = OnNetwork { aliases: vec!["www".parse().unwrap()], links: vec!["db:database".parse().unwrap()] };
     let aliases = |network: &str| (network.parse().unwrap(), on.clone());
@@ -74,7 +74,7 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     engine.start(2).await.unwrap();
     assert_eq!((name(2).name.as_str(), &name(2).container), ("nginx_01", &Some(id)));
     assert_eq!(name(2).aliases, ["www".parse().unwrap()]);
-    assert_eq!(core.journal.endpoints()[&endpoint(2)].links, on.links);
+    assert_eq!(core.endpoints.here()[&endpoint(2)].links, on.links);
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn before_a_container_runs_its_name_is_waited_for() {
     let names = Names { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
     let rename = async {
         sleep(Duration::from_millis(20)).await;
-        core.rename_for_engine(endpoint(1), names).await.unwrap();
+        core.endpoints.rename_for_engine(endpoint(1), names).await.unwrap();
     };
     let (took, ()) = tokio::join!(info(), rename);
     assert!((20..100).contains(&took.as_millis()), "{took:?}");
@@ -214,7 +214,7 @@ async fn whoever_is_deleted_while_it_joins_is_gone_in_the_end() {
     deleted.unwrap();
     engine.node.store.faults().set_delay(Duration::ZERO);
     let core = engine.node.core();
-    assert!(core.journal.endpoints().is_empty());
+    assert!(core.endpoints.here().is_empty());
     eventually("it is gone", || core.known().claims.is_empty()).await;
     assert!(engine.refused("NetworkDriver.Join", join(1)).await.contains("does not know"));
 }
@@ -234,7 +234,7 @@ async fn a_join_that_takes_too_long_is_said_in_time_and_undone_by_what_follows()
     engine.node.kernel.fail(weft_datapath::Faults::default());
     let _too_late_too = engine.call("NetworkDriver.DeleteEndpoint", endpoint_ref(1)).await;
     let core = engine.node.core();
-    eventually("it is gone", || core.journal.endpoints().is_empty() && core.known().claims.is_empty()).await;
+    eventually("it is gone", || core.endpoints.here().is_empty() && core.known().claims.is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,7 +113,7 @@ async fn replay(version: &str) {
     let core = engine.node.core();
     let known = core.known();
     assert!(known.networks.is_empty() && known.claims.is_empty() && known.reserved_pools.is_empty());
-    assert!(core.journal.endpoints().is_empty() && engine.shared.mapped().is_empty());
+    assert!(core.endpoints.here().is_empty() && engine.shared.mapped().is_empty());
     assert!(engine.node.seen.lock().unwrap().is_empty());
 }
 

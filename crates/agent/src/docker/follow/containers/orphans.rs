@@ -38,7 +38,7 @@ impl Containers<'_> {
         }
         for id in self.missing.look(missing, PATIENCE) {
             let endpoint = id.short();
-            match self.follower.core.leave_for_engine(id).await {
+            match self.follower.core.endpoints.leave_for_engine(id).await {
                 Ok(()) => tracing::info!(endpoint, "Docker does not know it any more, and so it is gone"),
                 Err(error) => tracing::warn!(
                     endpoint,

@@ -2,15 +2,15 @@
 //! and put back what the store lost: a trace in the node's record tells the one from the other. It is there until the
 //! node has dealt with it, or is given up.
 
-use super::{Core, Error};
+use super::{Endpoints, Error};
 use weft_model::{EndpointId, Key, Node, NodeName, Record};
 use weft_state::cluster::Cluster;
 use weft_store::{CommitError, Condition, Txn};
 
 /// What is said of such an endpoint where it is.
-pub(super) const WHY: &str = "it was taken off the network while this node was away";
+pub(in crate::core) const WHY: &str = "it was taken off the network while this node was away";
 
-impl Core {
+impl Endpoints {
     /// Takes an endpoint of a node that is down out of the store, and leaves the trace, both or neither.
     pub(super) async fn remove_elsewhere(&self, id: EndpointId) -> Result<(), Error> {
         let mut attempts = self.access.attempts();
@@ -41,13 +41,13 @@ impl Core {
     }
 
     /// Whether somebody took an endpoint of this node off its network.
-    pub(super) fn was_removed(&self, known: &Cluster, id: &EndpointId) -> bool {
+    pub(in crate::core) fn was_removed(&self, known: &Cluster, id: &EndpointId) -> bool {
         self.access.registration(known).is_some_and(|me| me.removed.contains(id))
     }
 
     /// Takes away the traces of removals that this node has dealt with: each such endpoint is cut off, has left, or is
     /// in the store again.
-    pub(super) async fn forget_removals(&self, known: &Cluster) -> Result<(), Error> {
+    pub(in crate::core) async fn forget_removals(&self, known: &Cluster) -> Result<(), Error> {
         let Some(me) = self.access.registration(known).filter(|me| !me.removed.is_empty()) else {
             return Ok(());
         };
@@ -60,7 +60,7 @@ impl Core {
             return Ok(());
         }
         let now = Node { removed, ..Node::clone(me) };
-        let key = self.access.path(&Key::Node(self.config.node_name.clone()));
+        let key = self.access.path(&Key::Node(self.access.node().clone()));
         let txn = Txn::new().put(key, now.to_json(), Condition::Unchanged(me.modified));
         match self.access.commit(txn).await {
             // It is looked at again.

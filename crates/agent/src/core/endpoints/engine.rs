@@ -1,7 +1,8 @@
 //! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
 //! reserved before, the engine sets the interface up, and the name may be learnt later.
 
-use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names};
+use super::{Endpoints, Error, Kind};
+use crate::core::{EngineEndpoint, Join, Joined, Names, macs};
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use weft_store::{CommitError, Condition, Txn};
 /// How long the start of a container may wait for its name: without, it starts, too.
 const NAMING_PATIENCE: Duration = Duration::from_millis(500);
 
-impl Core {
+impl Endpoints {
     pub(crate) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
         let id = request.endpoint;
         let _one_at_a_time = self.joining.lock_namespace(&request.sandbox).await;
@@ -51,7 +52,7 @@ impl Core {
         };
         let made = async {
             self.make(id, local.clone()).await?;
-            self.refuse_unless_mac_is_alone(network_id, id).await?;
+            macs::refuse_unless_alone(&self.access, network_id, id).await?;
             self.hand_over(id, &local).await
         }
         .await;
@@ -88,7 +89,7 @@ impl Core {
             ipv4: addresses().find_map(|a| if let IpAddr::V4(a) = a { Some(a) } else { None }),
             ipv6: addresses().find_map(|a| if let IpAddr::V6(a) = a { Some(a) } else { None }),
             mac: request.mac,
-            node: self.config.node_name.clone(),
+            node: self.access.node().clone(),
             container,
             created: self.next_in(&request.sandbox),
             extra: Extra::new(),
@@ -121,7 +122,7 @@ impl Core {
     }
 
     /// Waits a moment until the store has the name of an endpoint. Without the engine nobody will tell it.
-    pub(super) async fn until_named(&self, id: EndpointId) {
+    pub(in crate::core) async fn until_named(&self, id: EndpointId) {
         let told = || self.engine.borrow().as_ref().is_some_and(|engine| engine.version.is_ok());
         let here = self.journal.endpoints().contains_key(&id);
         if here && told() {
