@@ -138,8 +138,9 @@ fn parts(
     core: &Arc<Core>,
     (keeper, reconciler, member): (Reflector, Reconciler, Membership),
 ) -> Vec<BoxFuture<'static, Error>> {
-    let own = || Arc::clone(core);
-    let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
+    let (housekeeping, recovery) = (Arc::clone(&core.housekeeping), || Arc::clone(&core.recovery));
+    let of_core =
+        [housekeeping.keep_up().boxed(), recovery().rebuild().boxed(), recovery().remember().boxed()];
     let tasks = [reconciler.run().boxed()].into_iter().chain(of_core);
     let tasks = tasks.map(|task| endless(once_held(core.access.ownership().clone(), task)));
     [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect()

@@ -12,7 +12,6 @@ mod macs;
 mod networks;
 mod nodes;
 mod ports;
-mod precedence;
 mod processes;
 mod rebuild;
 mod request;
@@ -26,10 +25,12 @@ use allocator::{Allocator, AllocatorParts};
 pub use door::CoreVerbs;
 use endpoints::{Endpoints, EndpointsParts};
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
+use housekeeping::{Housekeeping, HousekeepingParts};
 pub use leaving::Leave;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
 use networks::Networks;
 use nodes::Nodes;
+use rebuild::{Recovery, RecoveryParts};
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use verbs::{
@@ -51,12 +52,13 @@ pub struct Core {
     pub(crate) access: Arc<ClusterAccess>,
     pub(crate) allocator: Arc<Allocator>,
     pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) housekeeping: Arc<Housekeeping>,
     pub(crate) networks: Arc<Networks>,
     pub(crate) nodes: Arc<Nodes>,
+    pub(crate) recovery: Arc<Recovery>,
     pub(crate) env: Arc<Env>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) memory: Arc<Memory>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) processes: Arc<ProcessTable>,
     pub(crate) rounds: Rounds,
@@ -109,7 +111,32 @@ impl Core {
             rounds: rounds.clone(),
             engine: engine.subscribe(),
         }));
+        let recovery = Arc::new(Recovery::new(RecoveryParts {
+            config: Arc::clone(&config),
+            access: Arc::clone(&access),
+            allocator: Arc::clone(&allocator),
+            endpoints: Arc::clone(&endpoints),
+            networks: Arc::clone(&networks),
+            env: Arc::clone(&env),
+            journal: Arc::clone(&journal),
+            memory,
+        }));
+        let housekeeping = Arc::new(Housekeeping::new(HousekeepingParts {
+            config: Arc::clone(&config),
+            access: Arc::clone(&access),
+            allocator: Arc::clone(&allocator),
+            endpoints: Arc::clone(&endpoints),
+            networks: Arc::clone(&networks),
+            nodes: Arc::clone(&nodes),
+            recovery: Arc::clone(&recovery),
+            env: Arc::clone(&env),
+            host: Arc::clone(&host),
+            journal: Arc::clone(&journal),
+            processes: Arc::clone(&processes),
+        }));
         Self {
+            housekeeping,
+            recovery,
             endpoints,
             networks,
             nodes,
@@ -120,7 +147,6 @@ impl Core {
             env,
             host,
             journal,
-            memory,
             admission,
             processes,
             rounds,

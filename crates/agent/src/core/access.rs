@@ -57,6 +57,12 @@ impl ClusterAccess {
         &self.identity
     }
 
+    /// There as long as anything of this agent is, and its data directory is locked.
+    #[cfg(test)]
+    pub(crate) fn in_use(&self) -> std::sync::Weak<Identity> {
+        Arc::downgrade(&self.identity)
+    }
+
     pub(super) fn keyspace(&self) -> &Keyspace {
         &self.keyspace
     }

@@ -2,7 +2,18 @@
 //! steps, each of which can be repeated, whenever the view, the journal or the kernel has changed, and now and then
 //! anyway.
 
-use super::{Core, Error, Kind, access::KnownCluster, endpoints::WHY, precedence};
+mod precedence;
+
+use super::{
+    Error, Kind,
+    access::{ClusterAccess, KnownCluster},
+    allocator::Allocator,
+    endpoints::{Endpoints, WHY},
+    networks::Networks,
+    nodes::Nodes,
+    rebuild::Recovery,
+};
+use crate::{config::AgentConfig, host::Host, processes::ProcessTable};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +25,8 @@ use tokio::time::{Instant, timeout};
 use weft_model::{EndpointId, Key, NetworkId, Node, NodeName, Record};
 use weft_state::{
     cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints},
+    env::Env,
+    journal::{Journal, LocalEndpoint, LocalEndpoints},
 };
 use weft_store::{CommitError, Condition};
 
@@ -49,7 +61,55 @@ fn goes_on(done: Result<(), Error>) -> bool {
     error.kind != Kind::Unavailable
 }
 
-impl Core {
+/// Keeps right, in the store and on this node, what else would be left as a crash or a partition left it.
+pub(crate) struct Housekeeping {
+    config: Arc<AgentConfig>,
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    endpoints: Arc<Endpoints>,
+    networks: Arc<Networks>,
+    nodes: Arc<Nodes>,
+    recovery: Arc<Recovery>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    journal: Arc<Journal>,
+    processes: Arc<ProcessTable>,
+}
+
+/// What [`Housekeeping`] is made of.
+pub(super) struct HousekeepingParts {
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) allocator: Arc<Allocator>,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) networks: Arc<Networks>,
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) recovery: Arc<Recovery>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) processes: Arc<ProcessTable>,
+}
+
+impl Housekeeping {
+    pub(super) fn new(parts: HousekeepingParts) -> Self {
+        let HousekeepingParts { config, access, allocator, endpoints, networks, nodes, .. } = parts;
+        let HousekeepingParts { recovery, env, host, journal, processes, .. } = parts;
+        Self {
+            config,
+            access,
+            allocator,
+            endpoints,
+            networks,
+            nodes,
+            recovery,
+            env,
+            host,
+            journal,
+            processes,
+        }
+    }
+
     /// Keeps up for ever. Safe to cancel at any time.
     pub(crate) async fn keep_up(self: Arc<Self>) {
         let mut watched = Watched::default();
@@ -74,7 +134,7 @@ impl Core {
         self.drop_vanished(watched).await;
         // Without the store nothing else can be done; `status` says why.
         let Ok(known) = self.access.cluster().await else { return };
-        let me = &self.config.node_name;
+        let me = self.access.node();
         if known.nodes.get(me).is_some_and(|node| node.id == self.access.identity().id()) {
             self.release_leftovers(&known).await;
             self.claim_again(&known).await;
@@ -234,7 +294,7 @@ impl Core {
         };
         if self.config.store_rebuild && local.fenced.is_none() && !self.access.identity().was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.
-            self.announce_loss().await?;
+            self.recovery.announce_loss().await?;
             return Ok(None);
         }
         Ok(Some(format!("address {address} went to an endpoint of node {} meanwhile", owner.node)))
@@ -272,7 +332,7 @@ impl Core {
 
     /// How long this node leaves to others what every node could do.
     fn turn(&self, known: &Cluster, matter: &str) -> Duration {
-        precedence::wait(known, &self.config.node_name, matter)
+        precedence::wait(known, self.access.node(), matter)
     }
 
     async fn write_down_since(

@@ -216,7 +216,7 @@ impl Node {
     pub(crate) async fn kill(&mut self) {
         let Some(Running { life, parts, core, ownership, store }) = self.running.take() else { return };
         turns::bury(&life);
-        let left = Arc::downgrade(&core);
+        let left = core.access.in_use();
         drop((parts, core, ownership, store));
         // Tokio's tasks end at their next turn; the data directory is free when the last of them has.
         super::eventually("the agent is gone", || left.strong_count() == 0).await;
