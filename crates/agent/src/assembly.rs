@@ -78,7 +78,7 @@ impl Assembly {
         let (leave, departures) = mpsc::channel(1);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
-        let processes = Arc::new(ProcessTable::open(&config.data_dir)?);
+        let table = Arc::new(ProcessTable::open(&config.data_dir)?);
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
         let (reconciler, rounds) = Reconciler::new(Parts {
@@ -122,7 +122,7 @@ impl Assembly {
             journal,
             memory,
             admission: Arc::clone(&keeper.admission),
-            processes,
+            table,
             rounds,
             telemetry,
             departures: leave,
@@ -215,7 +215,7 @@ impl Agent {
     /// As [`Assembly::new`].
     pub(crate) fn start(deps: Deps) -> Result<Self, StartError> {
         let agent = Self::of(Assembly::new(deps)?, |parts| parts);
-        agent.core.adopt();
+        agent.core.processes.adopt();
         Ok(agent)
     }
 

@@ -262,7 +262,7 @@ async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
 
 /// What a reader of the log looks for first: where the agent listens, and which node, store and cluster it has.
 fn say_started(config: &AgentConfig, advertise: IpAddr, core: &Core) {
-    let (store, cluster) = (core.admission.location(), core.admission.cluster());
+    let (store, cluster) = (core.leaving.store(), core.reporter.cluster());
     let cluster = cluster.map_or_else(|| "none yet".to_owned(), |cluster| cluster.short());
     let (node, socket) = (&config.node_name, config.socket.display());
     tracing::info!(%node, %advertise, %socket, %store, cluster, "agent started");

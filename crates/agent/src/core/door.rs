@@ -61,32 +61,32 @@ impl ReadVerbs for CoreVerbs {
     }
 
     fn processes(&self) -> Vec<Process> {
-        self.0.process_views()
+        self.0.processes.process_views()
     }
 
     fn process(&self, process: &str) -> Result<Process, Error> {
-        self.0.process_view(&*self.0.processes.find(process)?)
+        self.0.processes.process(process)
     }
 
     fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
-        self.0.directory_of(process)
+        self.0.processes.directory_of(process)
     }
 
     fn status(&self) -> Status {
-        self.0.describe()
+        self.0.reporter.describe()
     }
 
     async fn examine(&self) -> Status {
-        self.0.examine().await;
-        self.0.describe()
+        self.0.reporter.examine().await;
+        self.0.reporter.describe()
     }
 
     async fn inside(&self) -> DebugInfo {
-        self.0.inside().await
+        self.0.reporter.inside().await
     }
 
     async fn plan(&self) -> Result<Vec<String>, Error> {
-        self.0.rounds.plan().await
+        self.0.reporter.plan().await
     }
 }
 
@@ -142,21 +142,21 @@ impl EndpointVerbs for CoreVerbs {
 #[async_trait]
 impl ProcessVerbs for CoreVerbs {
     async fn run(&self, request: Run) -> Result<Process, Error> {
-        self.to_the_end(|core| async move { core.start(request).await }).await
+        self.to_the_end(|core| async move { core.processes.start(request).await }).await
     }
 
     async fn stop(&self, process: &str, grace: Duration) -> Result<(), Error> {
         let process = process.to_owned();
-        self.to_the_end(move |core| async move { core.stop_process(&process, grace).await }).await
+        self.to_the_end(move |core| async move { core.processes.stop_process(&process, grace).await }).await
     }
 
     async fn remove_process(&self, process: &str, force: bool) -> Result<(), Error> {
         let process = process.to_owned();
-        self.to_the_end(move |core| async move { core.remove_one(&process, force).await }).await
+        self.to_the_end(move |core| async move { core.processes.remove_one(&process, force).await }).await
     }
 
     async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
-        self.0.exit_status(process).await
+        self.0.processes.exit_status(process).await
     }
 }
 
@@ -168,7 +168,7 @@ impl NodeVerbs for CoreVerbs {
     }
 
     async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        self.to_the_end(move |core| async move { core.leave_cluster(leave).await }).await
+        self.to_the_end(move |core| async move { core.leaving.leave_cluster(leave).await }).await
     }
 }
 

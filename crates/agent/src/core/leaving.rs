@@ -1,15 +1,20 @@
 //! Leaving the cluster: whether this node may, and what it gives back in the store.
 
-use super::{Core, Error, Kind, access::committed};
-use crate::{host::Host, orphans, processes::ProcessTable};
-use std::{collections::BTreeSet, time::Duration};
+use super::{
+    Error, Kind,
+    access::{ClusterAccess, committed},
+    allocator::Allocator,
+};
+use crate::{config::AgentConfig, host::Host, orphans, processes::ProcessTable};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep},
 };
 use weft_model::{Key, Liveness, Node, Record};
 use weft_process::State;
 use weft_state::{
+    admission::{Admission, StoreLocation},
     cluster::Cluster,
     journal::{Journal, LocalEndpoint, Owner},
 };
@@ -39,7 +44,56 @@ pub(crate) struct Departure {
     pub(crate) tell: oneshot::Sender<Result<Vec<String>, Error>>,
 }
 
-impl Core {
+/// Takes this node out of the cluster.
+pub(crate) struct Leaving {
+    access: Arc<ClusterAccess>,
+    admission: Arc<Admission>,
+    allocator: Arc<Allocator>,
+    config: Arc<AgentConfig>,
+    host: Arc<dyn Host>,
+    journal: Arc<Journal>,
+    processes: Arc<ProcessTable>,
+    /// Tells the task that runs this agent that it is to leave.
+    departures: mpsc::Sender<Departure>,
+}
+
+/// What [`Leaving`] is made of.
+pub(super) struct LeavingParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) allocator: Arc<Allocator>,
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) processes: Arc<ProcessTable>,
+    pub(super) departures: mpsc::Sender<Departure>,
+}
+
+impl Leaving {
+    pub(super) fn new(parts: LeavingParts) -> Self {
+        let LeavingParts { access, admission, allocator, config, .. } = parts;
+        let LeavingParts { host, journal, processes, departures, .. } = parts;
+        Self { access, admission, allocator, config, host, journal, processes, departures }
+    }
+
+    /// What this agent was told.
+    pub(crate) fn config(&self) -> &AgentConfig {
+        &self.config
+    }
+
+    /// The store, as it was configured.
+    pub(crate) fn store(&self) -> &StoreLocation {
+        self.admission.location()
+    }
+
+    pub(crate) fn processes(&self) -> &ProcessTable {
+        &self.processes
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
     /// Leaves the cluster: the task that runs this agent stops it, and carries that out.
     pub(crate) async fn leave_cluster(&self, leave: Leave) -> Result<Vec<String>, Error> {
         self.may_leave(leave).await?;

@@ -1,19 +1,27 @@
 //! How this node is.
 
-use super::Core;
+mod inside;
+
+use super::{Error, access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
 use crate::{
+    config::AgentConfig,
+    host::Host,
     membership::Outside,
-    reconcile::{KernelDrift, Report, clash, clash::Overlap, has_way_out},
+    metrics::Telemetry,
+    processes::ProcessTable,
+    reconcile::{KernelDrift, Report, Rounds, clash, clash::Overlap, has_way_out},
     report::{Counts, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
     shared_names::shared_names,
     underlay::Underlay,
 };
 use jiff::Timestamp;
-use std::{collections::BTreeMap, time::Duration};
-use tokio::time::timeout;
-use weft_model::{Key, NetworkId, NetworkName};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
+use weft_model::{ClusterId, Key, NetworkId, NetworkName};
 use weft_state::{
+    admission::Admission,
     cluster::Cluster,
+    env::Env,
     journal::{LocalEndpoint, LocalEndpoints},
     view::Gate,
 };
@@ -25,7 +33,74 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// work on it.
 const MENDING: Duration = Duration::from_secs(10);
 
-impl Core {
+/// Says how this node is.
+pub(crate) struct Reporter {
+    access: Arc<ClusterAccess>,
+    config: Arc<AgentConfig>,
+    telemetry: Telemetry,
+    admission: Arc<Admission>,
+    endpoints: Arc<Endpoints>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    nodes: Arc<Nodes>,
+    processes: Arc<ProcessTable>,
+    rounds: Rounds,
+    engine: watch::Receiver<Option<EngineStatus>>,
+    started: Timestamp,
+}
+
+/// What [`Reporter`] is made of.
+pub(super) struct ReporterParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) telemetry: Telemetry,
+    pub(super) admission: Arc<Admission>,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) processes: Arc<ProcessTable>,
+    pub(super) rounds: Rounds,
+    pub(super) engine: watch::Receiver<Option<EngineStatus>>,
+}
+
+impl Reporter {
+    pub(super) fn new(parts: ReporterParts) -> Self {
+        let ReporterParts { access, config, telemetry, admission, endpoints, env, .. } = parts;
+        let ReporterParts { host, nodes, processes, rounds, engine, .. } = parts;
+        let started = env.now();
+        Self {
+            access,
+            config,
+            telemetry,
+            admission,
+            endpoints,
+            env,
+            host,
+            nodes,
+            processes,
+            rounds,
+            engine,
+            started,
+        }
+    }
+
+    /// The id of the cluster that this node is in, once it knows.
+    pub(crate) fn cluster(&self) -> Option<ClusterId> {
+        self.admission.cluster()
+    }
+
+    /// The last round of the loop, once there was one.
+    #[cfg(test)]
+    pub(crate) fn last_round(&self) -> Option<Arc<Report>> {
+        self.rounds.last()
+    }
+
+    /// What the next round would change on this host, a step a line.
+    pub(crate) async fn plan(&self) -> Result<Vec<String>, Error> {
+        self.rounds.plan().await
+    }
+
     /// Looks at the kernel and asks the store anew, both for a while at most.
     pub(crate) async fn examine(&self) {
         let lineage = self.access.path(&Key::Lineage);
@@ -137,7 +212,7 @@ impl Core {
     }
 }
 
-impl Core {
+impl Reporter {
     /// The networks with endpoints here whose addresses something else has, too, on this host.
     fn overlaps(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<Overlap> {
         let endpoints = self.endpoints.here();

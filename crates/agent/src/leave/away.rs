@@ -71,8 +71,8 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     })?;
     let core = Arc::clone(&agent.core);
     if was_there {
-        join(&mut agent, leave).await?;
-        core.may_leave(leave).await?;
+        join(&mut agent, &config, leave).await?;
+        core.leaving.may_leave(leave).await?;
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     if config.docker.is_some() {
@@ -166,12 +166,12 @@ fn store(config: &AgentConfig, leave: Leave) -> Result<(Arc<dyn Store>, Keyspace
 }
 
 /// Waits until this node is in the cluster, as far as it can be.
-async fn join(agent: &mut Agent, leave: Leave) -> Result<(), Error> {
+async fn join(agent: &mut Agent, config: &AgentConfig, leave: Leave) -> Result<(), Error> {
     let core: Arc<Core> = Arc::clone(&agent.core);
     // A node that may be a copy waits for the original's answer.
     let patience = match core.access.identity().moved() {
         Moved::No => JOIN_PATIENCE,
-        Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + core.config.session_ttl * 3,
+        Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + config.session_ttl * 3,
     };
     let (mut membership, mut view) = (core.access.membership().clone(), core.access.view().clone());
     let joined = async {

@@ -72,8 +72,8 @@ async fn an_agents_metrics_say_what_its_status_says() {
     let (_store, mut nodes) = cluster(2).await;
     let core = nodes[0].core();
     let scrape = async || {
-        core.examine().await;
-        read(&core.telemetry.metrics.render(&core.describe()).unwrap())
+        core.reporter.examine().await;
+        read(&core.telemetry.metrics.render(&core.reporter.describe()).unwrap())
     };
     let before = scrape().await;
     assert_eq!(before["weft_nodes{state=\"up\"}"], 2.0);

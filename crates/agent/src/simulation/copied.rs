@@ -195,7 +195,7 @@ async fn of_two_that_are_equal_one_writes() {
             && twin.core().access.ownership().borrow().contested().is_none()
     );
     assert_eq!(nodes[1].kernel.kernel(|kernel| kernel.clone()), kernel, "its data plane stays");
-    assert!(first.describe().problems.iter().any(|p| p.contains("is up as this node")));
+    assert!(first.reporter.describe().problems.iter().any(|p| p.contains("is up as this node")));
     twin.kill().await;
     eventually("the first is in again", || {
         first.access.membership().borrow().is_none()

@@ -164,7 +164,7 @@ async fn what_the_engine_took_is_left_alone() {
     let eth0 = IfName::container(0);
     assert!(nodes[0].kernel.move_link((&Netns::Host, &joined.interface), (&container, &eth0)));
     sleep(Duration::from_secs(10)).await;
-    assert!(core.rounds.plan().await.unwrap().is_empty());
+    assert!(core.reporter.plan().await.unwrap().is_empty());
     assert!(nodes[0].kernel.kernel(|kernel| kernel.namespaces[&container].links.contains_key(&eth0)));
     core.endpoints.leave_for_engine(id(1)).await.unwrap();
     assert!(!nodes[0].kernel.kernel(|kernel| kernel.namespaces[&container].links.contains_key(&eth0)));

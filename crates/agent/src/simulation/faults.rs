@@ -19,10 +19,12 @@ async fn a_restarted_agent_takes_over_what_it_had() {
     nodes[0].start();
     nodes[0].joined(2).await;
     let core = nodes[0].core();
-    eventually("a first round", || core.rounds.last().is_some_and(|r| r.endpoints.contains_key(&before.id)))
-        .await;
+    eventually("a first round", || {
+        core.reporter.last_round().is_some_and(|r| r.endpoints.contains_key(&before.id))
+    })
+    .await;
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
-    assert_eq!(core.rounds.plan().await.unwrap(), Vec::<String>::new());
+    assert_eq!(core.reporter.plan().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +126,7 @@ async fn who_lost_an_address_while_away_is_cut_off() {
     nodes[1].joined(2).await;
     let back = nodes[1].core();
     eventually("it is cut off", || back.endpoints.here().values().all(|local| local.fenced.is_some())).await;
-    let problems = back.describe().problems;
+    let problems = back.reporter.describe().problems;
     assert!(problems.iter().any(|p| p.contains("went to an endpoint of node host1")), "{problems:?}");
     // To ask again does not help, and is not said to have.
     let refused = nodes[1].attach("overlay", "b").await.unwrap_err();
@@ -165,13 +167,13 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
             nodes[1].joined(2).await;
         }
         let back = nodes[1].core();
-        let fenced = || back.describe().fenced.len() == 1;
+        let fenced = || back.reporter.describe().fenced.len() == 1;
         eventually("it is cut off", fenced).await;
         eventually("the trace is gone", || back.known().nodes[&"host2".parse().unwrap()].removed.is_empty())
             .await;
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(fenced());
-        let problems = back.describe().problems;
+        let problems = back.reporter.describe().problems;
         let why =
             "removed on network overlay is cut off: it was taken off the network while this node was away";
         assert!(problems.iter().any(|problem| problem.contains(why)), "{problems:?}");
@@ -249,7 +251,7 @@ async fn a_node_may_get_another_name() {
     core.nodes.give_up_node(&"host1".parse().unwrap()).await.unwrap();
     eventually("both are known", || nodes[0].core().known().nodes.len() == 2).await;
     assert!(core.known().endpoint(&before.id).is_some());
-    assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
+    assert_eq!(nodes[0].core().reporter.plan().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]

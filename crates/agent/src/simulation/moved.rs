@@ -47,7 +47,7 @@ async fn a_host_that_moves_is_followed() {
     nodes[1].move_to(third);
     agree(&nodes, first, third).await;
     assert_eq!(nodes[1].core().access.identity().session(), session, "it was up all the time");
-    assert_eq!(nodes[1].core().describe().vtep, third);
+    assert_eq!(nodes[1].core().reporter.describe().vtep, third);
     // Also while the store is away: when it is back.
     nodes.iter().for_each(|node| node.store.faults().set_unavailable(true));
     nodes[1].move_to(second);
@@ -101,7 +101,7 @@ async fn the_least_of_the_hosts_on_a_network_holds() {
     nodes[2].attach("overlay", "c").await.unwrap();
     eventually("all take what fits through the third, too", || are(&nodes, 1350)).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
-    assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
+    assert_eq!(nodes[0].core().reporter.plan().await.unwrap(), Vec::<String>::new());
     nodes[2].carries(1300);
     eventually("it goes down with it", || are(&nodes, 1250)).await;
     // It may swing: an agent that was started a moment ago does not take more at once either.

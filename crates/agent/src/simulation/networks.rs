@@ -119,14 +119,14 @@ async fn no_way_out_leads_over_what_a_host_cannot_do_without() {
     eventually("it has a way out", || uplinks() == 1).await;
     nodes[1].move_to([10, 7, 0, 12].into());
     eventually("it has none any more", || uplinks() == 0).await;
-    let problems = nodes[0].core().describe().problems;
+    let problems = nodes[0].core().reporter.describe().problems;
     let told = |p: &String| {
         p.contains("network overlay has 10.7.0.0/24, and on this host 10.7.0.12/32 is node host2")
     };
     assert!(problems.iter().any(told), "{problems:?}");
     nodes[1].move_to([192, 168, 77, 12].into());
     eventually("it is back", || uplinks() == 1).await;
-    assert!(nodes[0].core().describe().problems.is_empty());
+    assert!(nodes[0].core().reporter.describe().problems.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,10 +30,10 @@ async fn two_with_an_endpoint() -> (MemoryStore, Vec<Node>) {
 async fn refused(node: &Node) -> String {
     let core = node.core();
     eventually("it is refused", || {
-        core.access.view().borrow().gate == Gate::Refused && !core.describe().problems.is_empty()
+        core.access.view().borrow().gate == Gate::Refused && !core.reporter.describe().problems.is_empty()
     })
     .await;
-    core.describe().problems.concat()
+    core.reporter.describe().problems.concat()
 }
 
 /// The first node is started with `other`, is refused there, and nothing changes; then it goes back.
@@ -126,7 +126,7 @@ async fn who_has_nothing_goes_where_it_is_told() {
     node.turn_to(&other, "memory");
     node.start();
     node.joined(2).await;
-    assert_eq!(node.core().admission.cluster(), theirs[0].core().admission.cluster());
+    assert_eq!(node.core().reporter.cluster(), theirs[0].core().reporter.cluster());
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ async fn an_upgrade_finds_its_cluster_and_names_it() {
     for node in &nodes {
         node.joined(2).await;
     }
-    let ids: Vec<_> = nodes.iter().map(|node| node.core().admission.cluster()).collect();
+    let ids: Vec<_> = nodes.iter().map(|node| node.core().reporter.cluster()).collect();
     assert!(ids[0].is_some() && ids[0] == ids[1]);
     assert_eq!(nodes[0].core().endpoints.here().values().filter(|local| local.fenced.is_some()).count(), 0);
 }

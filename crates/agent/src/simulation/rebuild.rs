@@ -116,7 +116,7 @@ async fn settled(nodes: &[Node]) {
     for node in nodes {
         let core = node.core();
         let began = Instant::now();
-        while !core.rounds.plan().await.unwrap().is_empty() {
+        while !core.reporter.plan().await.unwrap().is_empty() {
             assert!(began.elapsed() < Duration::from_secs(10));
             sleep(Duration::from_millis(20)).await;
         }
@@ -251,7 +251,7 @@ async fn who_finds_another_in_its_place_is_cut_off() {
         core.endpoints.here().values().all(|local| local.fenced.is_some())
     })
     .await;
-    let problems = core.describe().problems;
+    let problems = core.reporter.describe().problems;
     assert!(problems.iter().any(|p| p.contains("and another has its name by now")), "{problems:?}");
     eventually("the rest is back", || core.networks.network_view("empty").is_ok()).await;
 }
@@ -312,7 +312,7 @@ async fn a_restarted_agent_goes_by_what_it_remembers_until_the_store_answers() {
     }
     for node in &nodes {
         let core = node.core();
-        eventually("a first round", || core.rounds.last().is_some()).await;
+        eventually("a first round", || core.reporter.last_round().is_some()).await;
         assert_eq!(core.known().all_endpoints().count(), 2);
         assert_eq!(core.known().live.len(), 2, "both are answered for");
     }

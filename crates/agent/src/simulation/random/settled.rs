@@ -174,7 +174,7 @@ impl Node {
                 "{name}: in the journal {own:?}, in the store {stored:?}, in the kernel {working:?}"
             ));
         }
-        let plan = core.rounds.plan().await.map_err(|error| error.to_string())?;
+        let plan = core.reporter.plan().await.map_err(|error| error.to_string())?;
         if plan.is_empty() { self.has_no_other_segments(&journal) } else { Err(format!("{name}: {plan:?}")) }
     }
 

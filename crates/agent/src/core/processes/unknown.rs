@@ -1,6 +1,6 @@
 //! What runs on this host and is not in the data directory: ended only once it is certain that it is nobody's.
 
-use super::Core;
+use super::Processes;
 use crate::orphans;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -9,7 +9,7 @@ use weft_state::error::chain;
 /// How long to leave alone what the cluster knows, before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(2);
 
-impl Core {
+impl Processes {
     /// Ends the processes that neither the data directory nor the cluster knows. A directory that is not this host's, or is
     /// older than what runs, knows less than there is: so only once this node is in its cluster, and what was there under its
     /// name was given back.
@@ -18,7 +18,7 @@ impl Core {
         let (mut before, mut said) = (Vec::new(), false);
         loop {
             self.access.is_in().await;
-            let found = match orphans::find(&self.processes, &*self.host).await {
+            let found = match orphans::find(&self.table, &*self.host).await {
                 Ok(found) if found.is_empty() => return,
                 Ok(found) => found,
                 Err(error) => {

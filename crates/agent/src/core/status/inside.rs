@@ -1,6 +1,6 @@
 //! What a bug report needs besides the status.
 
-use super::Core;
+use super::Reporter;
 use crate::{config::AgentConfig, report::DebugInfo};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -10,7 +10,7 @@ use weft_store::Secret;
 /// How long the store may take to list its keys.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Core {
+impl Reporter {
     /// What the agent was told, what it logged, and what is in the store, with its secrets left out.
     pub(crate) async fn inside(&self) -> DebugInfo {
         let secrets = secrets(&self.config);
