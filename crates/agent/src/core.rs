@@ -3,6 +3,7 @@
 mod access;
 mod allocator;
 mod door;
+mod driver;
 mod endpoints;
 mod engines;
 mod housekeeping;
@@ -21,6 +22,7 @@ pub(crate) use access::{AccessParts, ClusterAccess};
 use allocator::Allocator;
 pub(crate) use allocator::VNI_OPTIONS;
 pub use door::CoreVerbs;
+pub(crate) use driver::DriverAccess;
 use endpoints::Endpoints;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 use housekeeping::Housekeeping;
@@ -40,7 +42,7 @@ pub use verbs::{
 };
 pub use weft_state::error::{Error, Kind};
 
-use crate::{config::AgentConfig, host::Host, metrics::Telemetry, report::EngineStatus};
+use crate::{host::Host, report::EngineStatus};
 use std::sync::Arc;
 use tokio::sync::watch;
 use weft_state::{cluster::Cluster, env::Env};
@@ -57,12 +59,14 @@ pub struct Core {
     pub(crate) processes: Arc<Processes>,
     pub(crate) recovery: Arc<Recovery>,
     pub(crate) reporter: Reporter,
-    /// The state of the container engine, from the task that follows it.
-    pub(crate) engine: watch::Sender<Option<EngineStatus>>,
-    pub(crate) config: Arc<AgentConfig>,
-    pub(crate) env: Arc<Env>,
-    pub(crate) host: Arc<dyn Host>,
-    pub(crate) telemetry: Telemetry,
+    engine: EngineNotes,
+    env: Arc<Env>,
+}
+
+/// Where drivers note what they learn of the engine on this host.
+struct EngineNotes {
+    host: Arc<dyn Host>,
+    status: watch::Sender<Option<EngineStatus>>,
 }
 
 impl Core {

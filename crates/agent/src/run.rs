@@ -4,7 +4,7 @@ use crate::{
     api::{self, BindError},
     assembly::{Agent, Deps, Ending, StartError},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
-    core::{Core, CoreVerbs, Departure, Kind},
+    core::{Core, CoreVerbs, Departure, DriverAccess, Kind},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     leave::last_traces,
@@ -148,8 +148,13 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
-    tasks.spawn(api::serve(socket, api::router(door, metrics), stop.clone()));
-    let serve = |engine| docker::start(engine, &core, inherited, (&tasks, &stop));
+    tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
+    let deps = docker::Deps {
+        config: Arc::clone(&config),
+        access: Arc::new(DriverAccess::new(&core)),
+        metrics: Arc::clone(&metrics),
+    };
+    let serve = |engine| docker::start(engine, &deps, inherited, (&tasks, &stop));
     let engine = config.docker.as_ref().map(serve).transpose()?;
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     say_started(&config, address, &core);

@@ -1,7 +1,7 @@
 //! What a core is put together from.
 
 use super::{
-    Core, Departure,
+    Core, Departure, EngineNotes,
     access::ClusterAccess,
     allocator::{Allocator, AllocatorParts},
     endpoints::{Endpoints, EndpointsParts},
@@ -53,11 +53,8 @@ impl Core {
             processes: Arc::new(parts.processes(base)),
             recovery,
             reporter: parts.reporter(base, &engine),
-            engine,
-            config: parts.config,
+            engine: EngineNotes { host: parts.host, status: engine },
             env: parts.env,
-            host: parts.host,
-            telemetry: parts.telemetry,
         }
     }
 }

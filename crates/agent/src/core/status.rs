@@ -85,6 +85,12 @@ impl Reporter {
         }
     }
 
+    /// What this agent counts.
+    #[cfg(test)]
+    pub(crate) fn metrics(&self) -> &Arc<crate::metrics::Metrics> {
+        &self.telemetry.metrics
+    }
+
     /// The id of the cluster that this node is in, once it knows.
     pub(crate) fn cluster(&self) -> Option<ClusterId> {
         self.admission.cluster()

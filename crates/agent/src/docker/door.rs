@@ -16,8 +16,7 @@ pub(crate) use socket::{PATH, bind, serve};
 
 use super::Shared;
 use crate::{
-    core::{EngineVerbs, Error, Verbs},
-    host::Host,
+    core::{DriverAccess, EngineVerbs, Error, Verbs},
     metrics::Metrics,
 };
 use endpoints::Endpoints;
@@ -28,7 +27,6 @@ use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
 pub(crate) struct Driver {
     verbs: Arc<dyn Verbs>,
     engines: Arc<dyn EngineVerbs>,
-    host: Arc<dyn Host>,
     shared: Arc<Shared>,
     endpoints: Endpoints,
     metrics: Arc<Metrics>,
@@ -37,14 +35,9 @@ pub(crate) struct Driver {
 impl Driver {
     /// A driver that carries out calls with the verbs of one core, tells `shared` of them, and counts them in
     /// `metrics`.
-    pub(crate) fn new(
-        core: Arc<impl Verbs + EngineVerbs>,
-        host: Arc<dyn Host>,
-        shared: Arc<Shared>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        let verbs = Arc::clone(&core) as _;
-        Self { verbs, engines: core, host, shared, endpoints: Endpoints::default(), metrics }
+    pub(crate) fn new(access: &DriverAccess, shared: Arc<Shared>, metrics: Arc<Metrics>) -> Self {
+        let (verbs, engines) = (access.verbs(), access.engines());
+        Self { verbs, engines, shared, endpoints: Endpoints::default(), metrics }
     }
 
     pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {

@@ -5,7 +5,7 @@ use crate::{
     RunError,
     assembly::{Agent, Deps},
     config::{AgentConfig, embedded_store},
-    core::{Core, Error, Kind, Leave, refuse_if_in_use},
+    core::{Core, DriverAccess, Error, Kind, Leave, refuse_if_in_use},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     metrics::Telemetry,
@@ -76,7 +76,14 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     if config.docker.is_some() {
-        docker::part(&core, (&tasks, &stop))?;
+        docker::part(
+            &docker::Deps {
+                config: Arc::clone(&config),
+                access: Arc::new(DriverAccess::new(&core)),
+                metrics: Arc::default(),
+            },
+            (&tasks, &stop),
+        )?;
     }
     let leaver = agent.stop_to_leave(datapath).await;
     // A host that never was in a cluster leaves nothing in one.

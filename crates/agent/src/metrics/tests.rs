@@ -73,7 +73,7 @@ async fn an_agents_metrics_say_what_its_status_says() {
     let core = nodes[0].core();
     let scrape = async || {
         core.reporter.examine().await;
-        read(&core.telemetry.metrics.render(&core.reporter.describe()).unwrap())
+        read(&core.reporter.metrics().render(&core.reporter.describe()).unwrap())
     };
     let before = scrape().await;
     assert_eq!(before["weft_nodes{state=\"up\"}"], 2.0);

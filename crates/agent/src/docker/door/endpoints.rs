@@ -125,7 +125,7 @@ impl Driver {
 
     /// What the container in a sandbox is called, as far as that is known yet.
     async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<Names> {
-        let container = self.host.container_in(sandbox).await?;
+        let container = self.engines.container_in(sandbox).await?;
         let known = self.shared.container(&container)?;
         let (_, network) = self.engines.network_with(pool)?;
         let OnNetwork { aliases, links } = known.on.get(&network).cloned().unwrap_or_default();

@@ -9,7 +9,7 @@ mod sequences;
 
 use super::{Driver, router};
 use crate::{
-    core::{CoreVerbs, CreateNetwork, Error, PoolRequest},
+    core::{CreateNetwork, DriverAccess, Error, PoolRequest},
     docker::Shared,
     simulation::{self, Node, cluster},
 };
@@ -118,8 +118,8 @@ impl Engine {
 
 fn driver(node: &Node, shared: &Arc<Shared>) -> Arc<Driver> {
     let core = node.core();
-    let (host, metrics) = (Arc::clone(&core.host), Arc::clone(&core.telemetry.metrics));
-    Arc::new(Driver::new(Arc::new(CoreVerbs::new(core)), host, Arc::clone(shared), metrics))
+    let metrics = Arc::clone(core.reporter.metrics());
+    Arc::new(Driver::new(&DriverAccess::new(&core), Arc::clone(shared), metrics))
 }
 
 async fn post(router: &Router, method: &str, body: impl Into<Body>) -> (StatusCode, Value) {

@@ -2,7 +2,7 @@
 
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
-    core::Names,
+    core::{DriverAccess, Names},
     docker::{Container, OnNetwork},
     report::EngineStatus,
     simulation::{eventually, network_in},
@@ -88,12 +88,13 @@ async fn before_a_container_runs_its_name_is_waited_for() {
         asked.elapsed()
     };
     assert_eq!(info().await, Duration::ZERO, "nobody follows the engine");
-    core.engine.send_replace(Some(EngineStatus {
+    let access = DriverAccess::new(&core);
+    access.engines().note_status(EngineStatus {
         address: "/run/docker.sock".to_owned(),
         version: Ok("28.5.2".to_owned()),
-        since: core.env.now(),
+        since: access.env().now(),
         problems: Vec::new(),
-    }));
+    });
     assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
     let name = "nginx_01".parse().unwrap();
     let names = Names { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };

@@ -7,7 +7,7 @@ use weft_docker::{
     engine::{Container, ContainerState, EngineError},
     plugin::DRIVER,
 };
-use weft_model::{EndpointId, IfName};
+use weft_model::EndpointId;
 
 /// How long the engine must not have had an endpoint, whenever it was asked.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,7 +38,7 @@ impl Containers<'_> {
         }
         for id in self.missing.look(missing, PATIENCE) {
             let endpoint = id.short();
-            match self.follower.core.endpoints.leave_for_engine(id).await {
+            match self.follower.engines.leave(id).await {
                 Ok(()) => tracing::info!(endpoint, "Docker does not know it any more, and so it is gone"),
                 Err(error) => tracing::warn!(
                     endpoint,
@@ -53,7 +53,7 @@ impl Containers<'_> {
     /// Whether the interface of an endpoint is in the host's namespace: the engine has not taken it yet, or not any
     /// more.
     fn is_given_back(&self, id: &EndpointId) -> bool {
-        self.follower.core.host.interface_index(IfName::for_engine(id).as_str()).is_some()
+        self.follower.engines.is_given_back(*id)
     }
 
     async fn endpoints_of_networks(&self) -> Result<BTreeSet<EndpointId>, EngineError> {

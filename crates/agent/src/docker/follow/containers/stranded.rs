@@ -54,7 +54,7 @@ impl Containers<'_> {
                     Err(why)
                 }
             };
-            self.reconnects.note(&one, result, &self.follower.core.env);
+            self.reconnects.note(&one, result, self.follower.access.env());
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Containers<'_> {
     /// that is. Does not wait for that: an engine that starts a container asks us.
     pub(super) fn start_again(&mut self, container: &Container) {
         let Some(lacked) = container.gave_up else { return };
-        let cluster = self.follower.core.known();
+        let cluster = self.follower.access.known();
         let ours = container.attachments.keys().any(|name| super::is_network(&cluster, name));
         let still = container.attachments.values().any(|attachment| attachment.network == Some(lacked));
         if !ours || still {

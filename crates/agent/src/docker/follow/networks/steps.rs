@@ -44,14 +44,14 @@ impl Networks<'_> {
     /// Whether the cluster has a network. The view may be older than the network: nothing is removed on the
     /// strength of that.
     async fn is_in_store(&self, network: NetworkId) -> Result<bool, String> {
-        self.follower.core.networks.is_in_store(network).await.map_err(|error| chain(&error))
+        self.follower.engines.has_network(network).await.map_err(|error| error.to_string())
     }
 
     async fn adopt(&mut self, id: NetworkId) -> Result<(), String> {
         let Some(network) = self.known.get(&id) else { return Ok(()) };
         let name = network.name.clone();
         let mapped = Mapped { network: Some(id), pools: pools_of(network) };
-        self.follower.core.networks.create(adoption(network)?).await.map_err(|error| error.to_string())?;
+        self.follower.verbs.create_network(adoption(network)?).await.map_err(|error| error.to_string())?;
         let mut deleted = false;
         self.remember(|all| {
             deleted = self.follower.shared.is_being_deleted(&id);
@@ -63,9 +63,8 @@ impl Networks<'_> {
             // Nobody could know yet that this is what the engine is deleting.
             return self
                 .follower
-                .core
-                .networks
-                .remove(&id.to_string())
+                .verbs
+                .remove_network(&id.to_string())
                 .await
                 .map_err(|error| error.to_string());
         }
