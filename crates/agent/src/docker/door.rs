@@ -3,7 +3,7 @@
 //! The engine waits for every answer, for as long as it takes, and holds locks meanwhile; so there is one to
 //! every call, soon, and nothing here asks the engine anything. All there is to remember is what the engine
 //! tells in one call and needs in the next: it is in [`Shared`] where it must outlive the agent, else in
-//! [`Endpoints`].
+//! [`Announced`].
 
 mod addresses;
 mod answer;
@@ -19,7 +19,7 @@ use crate::{
     core::{DriverAccess, EngineVerbs, Error, Verbs},
     metrics::Metrics,
 };
-use endpoints::Endpoints;
+use endpoints::Announced;
 use std::sync::Arc;
 use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
 
@@ -28,7 +28,7 @@ pub(crate) struct Driver {
     verbs: Arc<dyn Verbs>,
     engines: Arc<dyn EngineVerbs>,
     shared: Arc<Shared>,
-    endpoints: Endpoints,
+    endpoints: Announced,
     metrics: Arc<Metrics>,
 }
 
@@ -37,7 +37,7 @@ impl Driver {
     /// `metrics`.
     pub(crate) fn new(access: &DriverAccess, shared: Arc<Shared>, metrics: Arc<Metrics>) -> Self {
         let (verbs, engines) = (access.verbs(), access.engines());
-        Self { verbs, engines, shared, endpoints: Endpoints::default(), metrics }
+        Self { verbs, engines, shared, endpoints: Announced::default(), metrics }
     }
 
     pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {

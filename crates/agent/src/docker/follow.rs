@@ -19,10 +19,10 @@ use crate::{
     core::{DriverAccess, EngineVerbs, Verbs},
     report::EngineStatus,
 };
-use containers::Containers;
+use containers::ContainerFollower;
 use engine::EngineAddress;
 use futures::{StreamExt, stream::BoxStream};
-use networks::Networks;
+use networks::NetworkFollower;
 use news::News;
 use std::{
     convert::Infallible,
@@ -97,8 +97,8 @@ impl Follower {
         *pause = FIRST_PAUSE;
         self.found(engine.version());
         let news = News::default();
-        let networks = Networks::new(self, Arc::clone(&engine));
-        let containers = Containers::new(self, engine);
+        let networks = NetworkFollower::new(self, Arc::clone(&engine));
+        let containers = ContainerFollower::new(self, engine);
         tokio::select! {
             lost = listen(events, &news) => lost,
             lost = networks.follow(&news.networks) => Ok(lost?),

@@ -28,7 +28,7 @@ const MEMORY: Duration = Duration::from_secs(600);
 /// What the engine told of its endpoints. Only in memory: the engine makes them anew where the agent did not
 /// live to see them join.
 #[derive(Default)]
-pub(super) struct Endpoints(Mutex<BTreeMap<EndpointId, Entry>>);
+pub(super) struct Announced(Mutex<BTreeMap<EndpointId, Entry>>);
 
 /// The call that has locked it deals with the endpoint; the others wait. Empty: not made yet, or deleted.
 type Entry = Arc<AsyncMutex<Option<Made>>>;
@@ -39,7 +39,7 @@ struct Made {
     since: Instant,
 }
 
-impl Endpoints {
+impl Announced {
     /// Waits until nobody else deals with `id`.
     async fn turn(&self, id: EndpointId) -> OwnedMutexGuard<Option<Made>> {
         let entry = {

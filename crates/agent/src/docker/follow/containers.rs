@@ -33,7 +33,7 @@ const INSPECTIONS: usize = 64;
 const RENAMES: usize = 16;
 
 /// See the module.
-pub(super) struct Containers<'f> {
+pub(super) struct ContainerFollower<'f> {
     follower: &'f Follower,
     engine: Arc<dyn Engine>,
     table: Table,
@@ -49,7 +49,7 @@ pub(super) struct Containers<'f> {
     starts: JoinSet<()>,
 }
 
-impl<'f> Containers<'f> {
+impl<'f> ContainerFollower<'f> {
     pub(super) fn new(follower: &'f Follower, engine: Arc<dyn Engine>) -> Self {
         Self {
             follower,

@@ -26,7 +26,7 @@ use weft_state::{cluster::Cluster, error::chain};
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// See the module.
-pub(super) struct Networks<'f> {
+pub(super) struct NetworkFollower<'f> {
     follower: &'f Follower,
     engine: Arc<dyn Engine>,
     /// What the engine has: as listed last, and kept up to date from then on by its events.
@@ -37,7 +37,7 @@ pub(super) struct Networks<'f> {
     unlisted: Missing<NetworkId>,
 }
 
-impl<'f> Networks<'f> {
+impl<'f> NetworkFollower<'f> {
     pub(super) fn new(follower: &'f Follower, engine: Arc<dyn Engine>) -> Self {
         Self {
             follower,

@@ -1,6 +1,6 @@
 //! Endpoints that the engine has forgotten: it was killed, or removed them while the agent was away.
 
-use super::Containers;
+use super::ContainerFollower;
 use crate::core::EngineEndpoint;
 use std::{collections::BTreeSet, time::Duration};
 use weft_docker::{
@@ -12,7 +12,7 @@ use weft_model::EndpointId;
 /// How long the engine must not have had an endpoint, whenever it was asked.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-impl Containers<'_> {
+impl ContainerFollower<'_> {
     /// Leaves endpoints that the engine has not had for a while. Returns how soon to look again, if it is not
     /// sure about some. `endpoints` were read before `containers`.
     ///

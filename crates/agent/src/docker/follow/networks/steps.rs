@@ -1,7 +1,7 @@
 //! What is done about networks.
 
 use super::{
-    Networks,
+    NetworkFollower,
     likeness::{adoption, creation, pools_of, subnets_of},
     plan::{Because, NetworkStep},
 };
@@ -14,7 +14,7 @@ use weft_state::{cluster::Cluster, error::chain};
 /// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
 const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };
 
-impl Networks<'_> {
+impl NetworkFollower<'_> {
     pub(super) async fn carry_out(&mut self, step: &NetworkStep, cluster: &Cluster) -> Result<(), String> {
         let done = match step {
             NetworkStep::Remove { id, because, .. } => self.remove(*id, because).await,
