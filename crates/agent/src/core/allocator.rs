@@ -14,6 +14,7 @@ mod taking;
 
 pub(super) use claims::NewEndpoint;
 pub(super) use ledger::{Ledger, is_leftover};
+pub(super) use pending::ClaimKey;
 pub(crate) use pools::VNI_OPTIONS;
 
 use super::{Error, Kind, access::ClusterAccess};

@@ -7,7 +7,7 @@ mod precedence;
 use super::{
     Error, Kind,
     access::{ClusterAccess, KnownCluster},
-    allocator::Allocator,
+    allocator::{Allocator, ClaimKey},
     endpoints::{Endpoints, WHY},
     networks::Networks,
     nodes::Nodes,
@@ -17,14 +17,13 @@ use crate::{config::AgentConfig, host::Host, processes::ProcessTable};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
 use weft_model::{EndpointId, Key, NetworkId, Node, NodeName, Record};
 use weft_state::{
-    cluster::Cluster,
+    cluster::{Cluster, Stored},
     env::Env,
     journal::{Journal, LocalEndpoint, LocalEndpoints},
 };
@@ -269,7 +268,7 @@ impl Housekeeping {
             return Ok(Some(WHY.to_owned()));
         }
         if let Some(key) = self.allocator.lost_to_another(known, id, local) {
-            return self.fence((id, local), key).await;
+            return self.fence(id, local, key).await;
         }
         let txn = self.allocator.putting_back(known, network, id, local)?;
         match self.access.commit(txn).await {
@@ -286,8 +285,9 @@ impl Housekeeping {
     /// be older than the endpoint.
     async fn fence(
         &self,
-        (id, local): (EndpointId, &LocalEndpoint),
-        key @ (_, address): (IpNet, IpAddr),
+        id: EndpointId,
+        local: &LocalEndpoint,
+        key @ (_, address): ClaimKey,
     ) -> Result<Option<String>, Error> {
         let Some(owner) = self.allocator.claim_of_another(key, id).await? else {
             return Ok(local.fenced.clone());
@@ -320,7 +320,7 @@ impl Housekeeping {
             let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);
             let turn = self.turn(known, name.as_str());
             let done = match node.down_since {
-                None if seen.elapsed() >= turn => self.write_down_since(name, (node, node.modified)).await,
+                None if seen.elapsed() >= turn => self.write_down_since(name, node).await,
                 Some(_) if self.has_expired(seen + turn) => self.nodes.give_up_node(name).await,
                 _ => Ok(()),
             };
@@ -335,14 +335,10 @@ impl Housekeeping {
         precedence::wait(known, self.access.node(), matter)
     }
 
-    async fn write_down_since(
-        &self,
-        name: &NodeName,
-        (node, modified): (&Node, weft_store::Revision),
-    ) -> Result<(), Error> {
-        let down = Node { down_since: Some(self.env.now()), ..node.clone() };
+    async fn write_down_since(&self, name: &NodeName, node: &Stored<Node>) -> Result<(), Error> {
+        let down = Node { down_since: Some(self.env.now()), ..Node::clone(node) };
         let key = self.access.path(&Key::Node(name.clone()));
-        let txn = self.access.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
+        let txn = self.access.while_down(name).put(key, down.to_json(), Condition::Unchanged(node.modified));
         match self.access.commit(txn).await {
             Ok(()) => tracing::warn!(node = %name, "node is down"),
             // Another node wrote it, or it came back.

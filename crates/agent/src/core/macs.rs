@@ -8,7 +8,8 @@ use weft_state::cluster::{Cluster, Stored};
 /// are to leave the network.
 pub(super) fn refuse_taken(
     cluster: &Cluster,
-    (id, network): (NetworkId, &Stored<Network>),
+    id: NetworkId,
+    network: &Stored<Network>,
     mac: MacAddr,
 ) -> Result<(), Error> {
     if network.subnets.iter().any(|subnet| network.gateway_mac(subnet.vni) == Some(mac)) {

@@ -88,7 +88,8 @@ impl Allocator {
             let network = cluster.network_with(pool);
             let busy = |address| {
                 let mac = MacAddr::for_ip(address);
-                busy(pool, address) || network.is_some_and(|on| macs::refuse_taken(cluster, on, mac).is_err())
+                busy(pool, address)
+                    || network.is_some_and(|(id, on)| macs::refuse_taken(cluster, id, on, mac).is_err())
             };
             return next_address(subnet, last, &busy).ok_or_else(|| {
                 let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());

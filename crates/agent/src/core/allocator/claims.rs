@@ -76,7 +76,7 @@ impl Allocator {
     ) -> Result<Claiming<'_>, Error> {
         let (network, held) = self.choose(cluster, network_id, new.options, lost)?;
         let endpoint = self.endpoint(new, &held.addresses);
-        macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
+        macs::refuse_taken(cluster, network_id, network, endpoint.mac)?;
         let txn = self.joining_txn(cluster, network_id, network, (new, &endpoint), &held)?;
         Ok(Claiming { network: network.clone(), endpoint, held, txn })
     }

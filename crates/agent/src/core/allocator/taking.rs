@@ -24,8 +24,8 @@ impl Allocator {
             let endpoint = endpoint();
             let claiming = |cluster: &Cluster| {
                 let (network_id, network) = network_of(cluster, &request.addresses)?;
-                macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
-                let txn = self.joining_reserved(cluster, (network_id, network), request, &endpoint)?;
+                macs::refuse_taken(cluster, network_id, network, endpoint.mac)?;
+                let txn = self.joining_reserved(cluster, network_id, network, request, &endpoint)?;
                 Ok((network_id, network.clone(), txn))
             };
             let (cluster, (network_id, network, txn)) = self.access.decide(claiming).await?;
@@ -45,7 +45,8 @@ impl Allocator {
     fn joining_reserved(
         &self,
         cluster: &Cluster,
-        (network_id, network): (NetworkId, &Stored<Network>),
+        network_id: NetworkId,
+        network: &Stored<Network>,
         request: &Join,
         endpoint: &Endpoint,
     ) -> Result<Txn, Error> {
