@@ -2,12 +2,12 @@
 
 use crate::{
     config::AgentConfig,
-    core::{Core, Departure},
+    core::{AccessParts, ClusterAccess, Core, CoreParts, Departure},
     host::Host,
     leave::Leaver,
     membership::{Membership, Outside, OwnStore, Ownership},
     metrics::Telemetry,
-    processes::Processes,
+    processes::ProcessTable,
     reconcile::{Parts, Reconciler},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -78,7 +78,7 @@ impl Assembly {
         let (leave, departures) = mpsc::channel(1);
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
-        let processes = Processes::open(&config.data_dir)?;
+        let table = Arc::new(ProcessTable::open(&config.data_dir)?);
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
         let (reconciler, rounds) = Reconciler::new(Parts {
@@ -105,30 +105,28 @@ impl Assembly {
             ownership: ownership.clone(),
             problem,
         };
-        let core = Arc::new(Core {
-            started: env.now(),
-            config,
+        let access = Arc::new(ClusterAccess::new(AccessParts {
             store,
             keyspace,
+            view,
+            node: config.node_name.clone(),
+            identity,
+            membership,
+            ownership: ownership.subscribe(),
+        }));
+        let core = Arc::new(Core::new(CoreParts {
+            config,
+            access,
             env,
             host,
-            view,
-            identity,
             journal,
             memory,
             admission: Arc::clone(&keeper.admission),
-            processes,
+            table,
             rounds,
             telemetry,
-            membership,
-            ownership: ownership.subscribe(),
-            engine: watch::Sender::new(None),
-            pending: Default::default(),
-            reserved: Default::default(),
-            lent: Default::default(),
-            joining: Default::default(),
             departures: leave,
-        });
+        }));
         let parts = parts(&core, (keeper, reconciler, member));
         Ok(Self { core, departures, ownership, store: all_of_it, parts })
     }
@@ -140,10 +138,11 @@ fn parts(
     core: &Arc<Core>,
     (keeper, reconciler, member): (Reflector, Reconciler, Membership),
 ) -> Vec<BoxFuture<'static, Error>> {
-    let own = || Arc::clone(core);
-    let of_core = [own().keep_up().boxed(), own().rebuild().boxed(), own().remember().boxed()];
+    let (housekeeping, recovery) = (Arc::clone(&core.housekeeping), || Arc::clone(&core.recovery));
+    let of_core =
+        [housekeeping.keep_up().boxed(), recovery().rebuild().boxed(), recovery().remember().boxed()];
     let tasks = [reconciler.run().boxed()].into_iter().chain(of_core);
-    let tasks = tasks.map(|task| endless(once_held(core.ownership.clone(), task)));
+    let tasks = tasks.map(|task| endless(once_held(core.access.ownership().clone(), task)));
     [endless(keeper.run())].into_iter().chain(tasks).chain([member.run().boxed()]).collect()
 }
 
@@ -216,7 +215,7 @@ impl Agent {
     /// As [`Assembly::new`].
     pub(crate) fn start(deps: Deps) -> Result<Self, StartError> {
         let agent = Self::of(Assembly::new(deps)?, |parts| parts);
-        agent.core.adopt();
+        agent.core.processes.adopt();
         Ok(agent)
     }
 
@@ -261,7 +260,7 @@ impl Agent {
 
     /// Does nothing any more, so that its host can leave: what it is asked from here on is refused.
     pub(crate) async fn stop_to_leave(mut self, datapath: Arc<dyn Datapath>) -> Leaver {
-        let absent = self.core.absence();
+        let absent = self.core.access.absence();
         self.ownership.send_replace(Ownership::Contested("this host is leaving the cluster".to_owned()));
         self.tasks.shutdown().await;
         Leaver { core: Arc::clone(&self.core), store: Arc::clone(&self.store), datapath, absent }

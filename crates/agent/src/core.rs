@@ -1,114 +1,77 @@
 //! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
 
-mod address_reservations;
-mod claims;
-mod decisions;
+mod access;
+mod allocator;
 mod door;
+mod driver;
 mod endpoints;
-mod engine_endpoints;
 mod engines;
 mod housekeeping;
-mod inside;
-mod joining;
 mod leaving;
 mod macs;
 mod networks;
 mod nodes;
-mod patience;
-mod pending;
-mod pool_reservations;
-mod pools;
-mod ports;
-mod precedence;
+mod parts;
 mod processes;
-mod races;
 mod rebuild;
-mod removed;
 mod request;
 mod status;
-mod unknown_processes;
 mod verbs;
 
+pub(crate) use access::{AccessParts, ClusterAccess};
+use allocator::Allocator;
+pub(crate) use allocator::VNI_OPTIONS;
 pub use door::CoreVerbs;
+pub(crate) use driver::DriverAccess;
+use endpoints::Endpoints;
 pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
+use housekeeping::Housekeeping;
 pub use leaving::Leave;
+use leaving::Leaving;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
-pub(crate) use pools::VNI_OPTIONS;
+use networks::Networks;
+use nodes::Nodes;
+pub(crate) use parts::CoreParts;
+use processes::Processes;
+use rebuild::Recovery;
 pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
 pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
+use status::Reporter;
 pub use verbs::{
     EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, Verbs,
 };
 pub use weft_state::error::{Error, Kind};
 
-use crate::{
-    config::AgentConfig,
-    host::Host,
-    membership::{Outside, Ownership},
-    metrics::Telemetry,
-    processes::Processes,
-    reconcile::Rounds,
-    report::EngineStatus,
-};
-use ipnet::IpNet;
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
-use tokio::sync::{mpsc, watch};
-use weft_model::{Key, Keyspace, NetworkId};
-use weft_state::{
-    admission::Admission,
-    cluster::Cluster,
-    env::Env,
-    journal::{Identity, Journal},
-    memory::Memory,
-    view::View,
-};
-use weft_store::Store;
+use crate::{host::Host, report::EngineStatus};
+use std::sync::Arc;
+use tokio::sync::watch;
+use weft_state::{cluster::Cluster, env::Env};
 
-/// The core of an agent: everything it needs to carry out the verbs.
+/// The core of an agent: the types that carry out its verbs. Each keeps to itself what it works with.
 pub struct Core {
-    pub(crate) config: Arc<AgentConfig>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) keyspace: Keyspace,
-    pub(crate) env: Arc<Env>,
-    pub(crate) host: Arc<dyn Host>,
-    pub(crate) view: watch::Receiver<View>,
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) memory: Arc<Memory>,
-    pub(crate) admission: Arc<Admission>,
-    pub(crate) processes: Processes,
-    pub(crate) rounds: Rounds,
-    pub(crate) telemetry: Telemetry,
-    pub(crate) started: jiff::Timestamp,
-    /// What keeps this node out of the cluster.
-    pub(crate) membership: watch::Receiver<Option<Outside>>,
-    /// Whether this agent may act as its node.
-    pub(crate) ownership: watch::Receiver<Ownership>,
-    /// The state of the container engine, from the task that follows it.
-    pub(crate) engine: watch::Sender<Option<EngineStatus>>,
-    pub(crate) pending: pending::Pending,
-    pub(crate) reserved: address_reservations::AddressReservations,
-    /// Pools of an engine's networks that stand for others: held as long as the engine has them.
-    pub(crate) lent: Mutex<BTreeSet<IpNet>>,
-    pub(crate) joining: joining::JoinLocks,
-    /// Tells the task that runs this agent that it is to leave.
-    pub(crate) departures: mpsc::Sender<Departure>,
+    pub(crate) access: Arc<ClusterAccess>,
+    pub(crate) allocator: Arc<Allocator>,
+    pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) housekeeping: Arc<Housekeeping>,
+    pub(crate) leaving: Leaving,
+    pub(crate) networks: Arc<Networks>,
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) processes: Arc<Processes>,
+    pub(crate) recovery: Arc<Recovery>,
+    pub(crate) reporter: Reporter,
+    engine: EngineNotes,
+    env: Arc<Env>,
+}
+
+/// Where drivers note what they learn of the engine on this host.
+struct EngineNotes {
+    host: Arc<dyn Host>,
+    status: watch::Sender<Option<EngineStatus>>,
 }
 
 impl Core {
-    fn path(&self, key: &Key) -> String {
-        self.keyspace.path(key)
-    }
-
-    fn endpoints_prefix(&self, network: NetworkId) -> String {
-        self.keyspace.endpoints_of(network)
-    }
-
     /// The cluster as far as it is known, for looking only.
-    pub(crate) fn known(&self) -> networks::KnownCluster {
-        self.view.borrow().cluster.clone().unwrap_or_else(|| Arc::new(Cluster::default()))
+    pub(crate) fn known(&self) -> Arc<Cluster> {
+        self.access.known()
     }
 }

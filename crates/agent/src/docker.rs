@@ -15,8 +15,9 @@ pub(crate) use proxy::serve_one as proxy_for_one;
 pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine};
 
 use crate::{
-    config::DockerConfig,
-    core::{Core, CoreVerbs},
+    config::{AgentConfig, DockerConfig},
+    core::DriverAccess,
+    metrics::Metrics,
 };
 use follow::{DockerSocket, Follower};
 use proxy::Proxy;
@@ -54,41 +55,45 @@ impl Served {
     }
 }
 
+/// What the driver of an engine stands on.
+pub(crate) struct Deps {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) access: Arc<DriverAccess>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 /// Serves an engine, on sockets that are `inherited` where they are there, with tasks that end after `stop`.
 ///
 /// # Errors
 /// If a socket cannot be had, or the data directory cannot be read.
 pub(crate) fn start(
     docker: &DockerConfig,
-    core: &Arc<Core>,
+    deps: &Deps,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<Served, StartError> {
-    let shared = answer(core, inherited, (tasks, stop))?;
+    let shared = answer(deps, inherited, (tasks, stop))?;
     let (following, stop) = (TaskTracker::new(), stop.child_token());
     if let Some(path) = &docker.proxy {
-        let verbs = Arc::new(CoreVerbs::new(Arc::clone(core)));
-        let proxy = Proxy::new(docker.socket.clone(), verbs, Arc::clone(&shared));
+        let proxy = Proxy::new(docker.socket.clone(), deps.access.verbs(), Arc::clone(&shared));
         let proxy = proxy::serve(path.clone(), proxy::bind(path, inherited)?, proxy, stop.clone());
         following.spawn(tasks.track_future(proxy));
     }
     let engine = Arc::new(DockerSocket(docker.socket.clone()));
-    let follower = Follower { core: Arc::clone(core), shared: Arc::clone(&shared), engine };
+    let follower = Follower::new(&deps.access, &shared, engine);
     following.spawn(tasks.track_future(stop.clone().run_until_cancelled_owned(follower.run())));
     Ok(Served { shared, following, stop })
 }
 
 /// Answers an engine's calls, until after `stop`.
 fn answer(
-    core: &Arc<Core>,
+    deps: &Deps,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<Arc<Shared>, StartError> {
-    let shared = Arc::new(Shared::open(&core.config.data_dir)?);
-    let (verbs, host) = (Arc::new(CoreVerbs::new(Arc::clone(core))), Arc::clone(&core.host));
-    let metrics = Arc::clone(&core.telemetry.metrics);
-    let driver = Arc::new(door::Driver::new(verbs, host, Arc::clone(&shared), metrics));
-    tasks.spawn(door::serve(door::bind(inherited)?, driver, stop.clone()));
+    let shared = Arc::new(Shared::open(&deps.config.data_dir)?);
+    let driver = door::Driver::new(&deps.access, Arc::clone(&shared), Arc::clone(&deps.metrics));
+    tasks.spawn(door::serve(door::bind(inherited)?, Arc::new(driver), stop.clone()));
     Ok(shared)
 }
 
@@ -96,7 +101,7 @@ fn answer(
 ///
 /// # Errors
 /// As [`start`].
-pub(crate) fn part(core: &Arc<Core>, tasks: (&TaskTracker, &CancellationToken)) -> Result<(), StartError> {
-    answer(core, &Inherited::default(), tasks)?.part();
+pub(crate) fn part(deps: &Deps, tasks: (&TaskTracker, &CancellationToken)) -> Result<(), StartError> {
+    answer(deps, &Inherited::default(), tasks)?.part();
     Ok(())
 }

@@ -49,7 +49,7 @@ impl Leaver {
     /// Unless forced, what could not be given back: this host is still in the cluster then. Where the kernel keeps
     /// something, also if forced.
     pub(crate) async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        tracing::info!(node = %self.core.config.node_name, ?leave, "leaving the cluster");
+        tracing::info!(node = %self.core.leaving.config().node_name, ?leave, "leaving the cluster");
         let mut behind = Vec::new();
         let mut or_leave_behind = |done: Result<(), Error>| match done {
             Err(error) if leave.force => {
@@ -59,30 +59,30 @@ impl Leaver {
             }
             done => done,
         };
-        or_leave_behind(engine::leave(&self.core).await)?;
-        or_leave_behind(clear::processes(&self.core.processes, &*self.core.host).await)?;
+        or_leave_behind(engine::leave(self.core.leaving.config()).await)?;
+        or_leave_behind(clear::processes(self.core.leaving.processes(), self.core.leaving.host()).await)?;
         // Addresses that are still in use here are given to nobody else.
         clear::kernel(&*self.datapath).await?;
         or_leave_behind(self.leave_store().await)?;
-        let data_dir = &self.core.config.data_dir;
+        let data_dir = &self.core.leaving.config().data_dir;
         let directory =
             if leave.purge { directory::purge(data_dir) } else { directory::forget_node(data_dir) };
         or_leave_behind(
             directory.map_err(|error| Error::internal("this host has left its cluster, but", error)),
         )?;
-        tracing::info!(node = %self.core.config.node_name, "left the cluster");
+        tracing::info!(node = %self.core.leaving.config().node_name, "left the cluster");
         Ok(behind)
     }
 
     async fn leave_store(&self) -> Result<(), Error> {
         let left = match &self.absent {
             Some(why) => Err(why.clone()),
-            None => self.core.give_back(&*self.store).await.map_err(|error| chain(&error)),
+            None => self.core.leaving.give_back(&*self.store).await.map_err(|error| chain(&error)),
         };
         left.map_err(|why| {
             Error::conflict(format!(
                 "nothing could be given back in the store: {why}. {}",
-                self.core.what_stays()
+                self.core.leaving.what_stays()
             ))
         })
     }

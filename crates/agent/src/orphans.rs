@@ -1,10 +1,10 @@
-//! Processes of `weft run` that nothing is known of any more: their records went with the data directory. What is left of
+//! ProcessTable of `weft run` that nothing is known of any more: their records went with the data directory. What is left of
 //! them are namespaces, told by name and mark, and what runs in them, on no network, where nobody finds it.
 
 use crate::{
     core::Error,
     host::Host,
-    processes::{NETNS_PREFIX, Processes, netns_name},
+    processes::{NETNS_PREFIX, ProcessTable, netns_name},
 };
 use futures::{StreamExt, stream};
 use std::{path::Path, time::Duration};
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 32;
 ///
 /// # Errors
 /// If the namespaces, or the records of processes, cannot be read.
-pub(crate) async fn find(processes: &Processes, host: &dyn Host) -> Result<Vec<String>, Error> {
+pub(crate) async fn find(processes: &ProcessTable, host: &dyn Host) -> Result<Vec<String>, Error> {
     let mut found = host.own_netns(NETNS_PREFIX).await?;
     // Records come before namespaces: what was there and has none now had none before.
     let strays = processes.strays()?;
@@ -39,7 +39,7 @@ pub(crate) fn known_on<'a>(cluster: &'a Cluster, netns: &str) -> Option<&'a Node
 ///
 /// # Errors
 /// Which.
-pub(crate) async fn refuse_if_any(processes: &Processes, host: &dyn Host) -> Result<(), Error> {
+pub(crate) async fn refuse_if_any(processes: &ProcessTable, host: &dyn Host) -> Result<(), Error> {
     let found = find(processes, host).await?;
     if found.is_empty() {
         return Ok(());

@@ -5,7 +5,7 @@ use crate::{
     RunError,
     core::in_use,
     host::{LinuxHost, OnlyAgent},
-    processes::Processes,
+    processes::ProcessTable,
     underlay::Underlay,
 };
 use std::{
@@ -51,7 +51,7 @@ fn is_same(last: &Path, data_dir: &Path) -> bool {
 
 /// What of that which a data directory tells is in use on this host.
 fn used(data_dir: &Path) -> Result<Option<String>, JournalError> {
-    let (journal, processes) = (Journal::open(data_dir)?, Processes::open(data_dir)?);
+    let (journal, processes) = (Journal::open(data_dir)?, ProcessTable::open(data_dir)?);
     Ok(in_use(&journal, &processes, &nowhere()))
 }
 

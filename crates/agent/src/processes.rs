@@ -74,7 +74,7 @@ impl KnownProcess {
 }
 
 /// All processes of this node.
-pub(crate) struct Processes {
+pub(crate) struct ProcessTable {
     directory: PathBuf,
     all: Mutex<BTreeMap<ProcessId, KnownProcess>>,
     /// The exit statuses of the processes forgotten last, for a client that asks too late: a process may end, and be
@@ -85,7 +85,7 @@ pub(crate) struct Processes {
 /// How many forgotten processes are remembered.
 const FORGOTTEN: usize = 100;
 
-impl Processes {
+impl ProcessTable {
     /// Reads what is known in `data_dir`.
     ///
     /// # Errors

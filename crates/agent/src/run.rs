@@ -4,7 +4,7 @@ use crate::{
     api::{self, BindError},
     assembly::{Agent, Deps, Ending, StartError},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
-    core::{Core, CoreVerbs, Departure, Kind},
+    core::{Core, CoreVerbs, Departure, DriverAccess, Kind},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     leave::last_traces,
@@ -148,8 +148,13 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
-    tasks.spawn(api::serve(socket, api::router(door, metrics), stop.clone()));
-    let serve = |engine| docker::start(engine, &core, inherited, (&tasks, &stop));
+    tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
+    let deps = docker::Deps {
+        config: Arc::clone(&config),
+        access: Arc::new(DriverAccess::new(&core)),
+        metrics: Arc::clone(&metrics),
+    };
+    let serve = |engine| docker::start(engine, &deps, inherited, (&tasks, &stop));
     let engine = config.docker.as_ref().map(serve).transpose()?;
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     say_started(&config, address, &core);
@@ -255,14 +260,14 @@ async fn follow_underlay(
 /// Engines start containers as soon as the agent is ready. After a reboot it may give them no addresses before what is
 /// left of the node's last run has been gone for a session's time: that is waited for, a store that is away is not.
 async fn say_ready(core: Arc<Core>, session_ttl: Duration) {
-    let _ = timeout(session_ttl + READY_MARGIN, core.owns_its_node()).await;
+    let _ = timeout(session_ttl + READY_MARGIN, core.access.owns_its_node()).await;
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 /// What a reader of the log looks for first: where the agent listens, and which node, store and cluster it has.
 fn say_started(config: &AgentConfig, advertise: IpAddr, core: &Core) {
-    let (store, cluster) = (core.admission.location(), core.admission.cluster());
+    let (store, cluster) = (core.leaving.store(), core.reporter.cluster());
     let cluster = cluster.map_or_else(|| "none yet".to_owned(), |cluster| cluster.short());
     let (node, socket) = (&config.node_name, config.socket.display());
     tracing::info!(%node, %advertise, %socket, %store, cluster, "agent started");

@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The longest a file of the product may be, in lines: nobody reads more at once.
 const LONGEST: usize = 400;
@@ -68,18 +73,39 @@ fn what_decides_does_nothing() {
     }
 }
 
-#[test]
-fn no_file_is_too_long_to_read() {
-    let mut directories = vec![root().join("crates")];
+/// The files below `directory`, with their text.
+fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+    let (mut directories, mut found) = (vec![root().join(directory)], Vec::new());
     while let Some(directory) = directories.pop() {
         for item in fs::read_dir(&directory).unwrap() {
             let path = item.unwrap().path();
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let lines = fs::read_to_string(&path).unwrap().lines().count();
-                assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
             }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    for (path, text) in sources("crates") {
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
+    }
+}
+
+/// The ledger of addresses has one writer.
+#[test]
+fn only_the_allocator_names_the_keys_of_addresses() {
+    let files = sources("crates/agent/src").into_iter();
+    let product = files.filter(|(path, _)| !path.components().any(|part| part.as_os_str() == "simulation"));
+    for (path, text) in product.filter(|(path, _)| !path.ends_with("core/allocator/ledger.rs")) {
+        for key in ["Key::Claim", "Key::Cursor", "Key::PoolReservation"] {
+            assert!(!text.contains(key), "{} names {key}: that is for core::allocator", path.display());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What surrounds every handler: a task of its own, in which it can panic and be waited for.
+//! What surrounds every handler: a task of its own, in which it can panic and be waited for. It ends with its client; what
+//! a verb changes goes on to its end, which the core sees to.
 
 use super::reply::Failure;
 use axum::{
@@ -14,12 +15,11 @@ use tokio_util::task::AbortOnDropHandle;
 /// How long a request may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// For requests that end soon. They are carried out to their end even if the client goes away meanwhile:
-/// half an operation would have to be repaired.
+/// For requests that end soon.
 pub(super) async fn brief(request: Request, next: Next) -> Response {
     let what = format!("{} {}", request.method(), request.uri().path());
     let started = Instant::now();
-    let task = tokio::spawn(next.run(request));
+    let task = AbortOnDropHandle::new(tokio::spawn(next.run(request)));
     let response = match tokio::time::timeout(DEADLINE, task).await {
         Ok(result) => finished(&what, result),
         Err(_) => {
@@ -34,7 +34,7 @@ pub(super) async fn brief(request: Request, next: Next) -> Response {
     response
 }
 
-/// For requests that last as long as a process does. They end when the client goes away.
+/// For requests that last as long as a process does.
 pub(super) async fn lasting(request: Request, next: Next) -> Response {
     let what = format!("{} {}", request.method(), request.uri().path());
     finished(&what, AbortOnDropHandle::new(tokio::spawn(next.run(request))).await)

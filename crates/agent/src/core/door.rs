@@ -1,18 +1,15 @@
 //! The verbs as the doors see them.
 
+mod engines;
+
 use super::{
-    Attach, Core, CreateNetwork, EndpointVerbs, EngineEndpoint, EngineVerbs, Error, Join, JoinOptions,
-    Joined, Leave, Names, NetworkVerbs, NodeVerbs, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run,
+    Attach, Core, CreateNetwork, EndpointVerbs, Error, JoinOptions, Leave, NetworkVerbs, NodeVerbs, Process,
+    ProcessVerbs, PruneFilter, ReadVerbs, Run,
 };
 use crate::report::{DebugInfo, EndpointView, NetworkView, NodeView, Status};
 use async_trait::async_trait;
-use ipnet::IpNet;
-use std::{future::Future, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::time::timeout;
-use weft_model::{EndpointId, NetworkId, NetworkName, NodeName};
-
-/// How long an engine that starts is kept waiting.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use weft_model::{NetworkId, NetworkName, NodeName};
 
 /// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
 /// that.
@@ -37,84 +34,84 @@ impl CoreVerbs {
 #[async_trait]
 impl ReadVerbs for CoreVerbs {
     fn networks(&self) -> Vec<NetworkView> {
-        self.0.network_views()
+        self.0.networks.network_views()
     }
 
     fn known_network(&self, network: NetworkId) -> Option<NetworkView> {
-        self.0.known_network(network)
+        self.0.networks.known_network(network)
     }
 
     async fn look_again(&self) {
-        self.0.look_again().await;
+        self.0.access.look_again().await;
     }
 
     async fn network(&self, network: &str) -> Result<NetworkView, Error> {
-        self.0.inspect(network).await
+        self.0.networks.inspect(network).await
     }
 
     fn nodes(&self) -> Vec<NodeView> {
-        self.0.node_views()
+        self.0.nodes.node_views()
     }
 
     async fn node(&self, node: &str) -> Result<NodeView, Error> {
-        self.0.node_view(node).await
+        self.0.nodes.node_view(node).await
     }
 
     fn processes(&self) -> Vec<Process> {
-        self.0.process_views()
+        self.0.processes.process_views()
     }
 
     fn process(&self, process: &str) -> Result<Process, Error> {
-        self.0.process_view(&*self.0.processes.find(process)?)
+        self.0.processes.process(process)
     }
 
     fn process_dir(&self, process: &str) -> Result<PathBuf, Error> {
-        self.0.directory_of(process)
+        self.0.processes.directory_of(process)
     }
 
     fn status(&self) -> Status {
-        self.0.describe()
+        self.0.reporter.describe()
     }
 
     async fn examine(&self) -> Status {
-        self.0.examine().await;
-        self.0.describe()
+        self.0.reporter.examine().await;
+        self.0.reporter.describe()
     }
 
     async fn inside(&self) -> DebugInfo {
-        self.0.inside().await
+        self.0.reporter.inside().await
     }
 
     async fn plan(&self) -> Result<Vec<String>, Error> {
-        self.0.rounds.plan().await
+        self.0.reporter.plan().await
     }
 }
 
 #[async_trait]
 impl NetworkVerbs for CoreVerbs {
     async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
-        self.to_the_end(|core| async move { core.create(request).await }).await
+        self.to_the_end(|core| async move { core.networks.create(request).await }).await
     }
 
     async fn remove_network(&self, network: &str) -> Result<(), Error> {
         let network = network.to_owned();
-        self.to_the_end(|core| async move { core.remove(&network).await }).await
+        self.to_the_end(|core| async move { core.networks.remove(&network).await }).await
     }
 
     async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
-        self.to_the_end(|core| async move { core.prune(filter).await }).await
+        self.to_the_end(|core| async move { core.networks.prune(filter).await }).await
     }
 }
 
 #[async_trait]
 impl EndpointVerbs for CoreVerbs {
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
-        self.to_the_end(|core| async move { core.attach_netns(request).await }).await
+        self.to_the_end(|core| async move { core.endpoints.attach_netns(request).await }).await
     }
 
     async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {
         let (network, endpoint) = (network.to_owned(), endpoint.to_owned());
-        self.to_the_end(|core| async move { core.detach_endpoint(&network, &endpoint).await }).await
+        self.to_the_end(|core| async move { core.endpoints.detach_endpoint(&network, &endpoint).await }).await
     }
 
     async fn connect(
@@ -124,34 +121,39 @@ impl EndpointVerbs for CoreVerbs {
         options: JoinOptions,
     ) -> Result<EndpointView, Error> {
         let (network, container) = (network.to_owned(), container.to_owned());
-        self.to_the_end(|core| async move { core.connect_process(&network, &container, options).await }).await
+        self.to_the_end(
+            |core| async move { core.endpoints.connect_process(&network, &container, options).await },
+        )
+        .await
     }
 
     async fn disconnect(&self, network: &str, container: &str, force: bool) -> Result<(), Error> {
         let (network, container) = (network.to_owned(), container.to_owned());
-        self.to_the_end(|core| async move { core.disconnect_container(&network, &container, force).await })
-            .await
+        self.to_the_end(|core| async move {
+            core.endpoints.disconnect_container(&network, &container, force).await
+        })
+        .await
     }
 }
 
 #[async_trait]
 impl ProcessVerbs for CoreVerbs {
     async fn run(&self, request: Run) -> Result<Process, Error> {
-        self.to_the_end(|core| async move { core.start(request).await }).await
+        self.to_the_end(|core| async move { core.processes.start(request).await }).await
     }
 
     async fn stop(&self, process: &str, grace: Duration) -> Result<(), Error> {
         let process = process.to_owned();
-        self.to_the_end(move |core| async move { core.stop_process(&process, grace).await }).await
+        self.to_the_end(move |core| async move { core.processes.stop_process(&process, grace).await }).await
     }
 
     async fn remove_process(&self, process: &str, force: bool) -> Result<(), Error> {
         let process = process.to_owned();
-        self.to_the_end(move |core| async move { core.remove_one(&process, force).await }).await
+        self.to_the_end(move |core| async move { core.processes.remove_one(&process, force).await }).await
     }
 
     async fn wait(&self, process: &str) -> Result<Option<i32>, Error> {
-        self.0.exit_status(process).await
+        self.0.processes.exit_status(process).await
     }
 }
 
@@ -159,71 +161,10 @@ impl ProcessVerbs for CoreVerbs {
 impl NodeVerbs for CoreVerbs {
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
-        self.to_the_end(|core| async move { core.give_up_node(&node).await }).await
+        self.to_the_end(|core| async move { core.nodes.give_up_node(&node).await }).await
     }
 
     async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        self.to_the_end(move |core| async move { core.leave_cluster(leave).await }).await
-    }
-}
-
-#[async_trait]
-impl EngineVerbs for CoreVerbs {
-    async fn engine_started(&self) {
-        let untaken = self.0.forget_untaken();
-        let given_back = self.to_the_end(|core| async move { core.release_all(untaken).await });
-        // An engine that is told of a failure does without this driver for ever; the rest housekeeping gives back.
-        let given_back = timeout(ENGINE_PATIENCE, given_back).await.unwrap_or(Ok(()));
-        if let Err(error) = given_back {
-            tracing::debug!(%error, "addresses that no endpoint took are not given back yet");
-        }
-    }
-
-    async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {
-        self.to_the_end(move |core| async move { core.reserve_pool(pool, ipv6).await }).await
-    }
-
-    async fn release_pool(&self, pool: IpNet) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.let_go(pool).await }).await
-    }
-
-    async fn check_network(&self, request: &CreateNetwork) -> Result<(), Error> {
-        self.0.check(request).await
-    }
-
-    async fn reserve_address(&self, pool: IpNet, address: Option<IpAddr>) -> Result<IpNet, Error> {
-        self.to_the_end(move |core| async move { core.reserve_address(pool, address).await }).await
-    }
-
-    async fn release_address(&self, pool: IpNet, address: IpAddr) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.take_back(pool, address).await }).await
-    }
-
-    async fn join(&self, request: Join) -> Result<Joined, Error> {
-        self.to_the_end(move |core| async move { core.join_for_engine(request).await }).await
-    }
-
-    async fn leave(&self, endpoint: EndpointId) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.leave_for_engine(endpoint).await }).await
-    }
-
-    async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error> {
-        self.to_the_end(move |core| async move { core.rename_for_engine(endpoint, names).await }).await
-    }
-
-    async fn named(&self, endpoint: EndpointId) {
-        self.0.until_named(endpoint).await;
-    }
-
-    fn network_with(&self, pool: IpNet) -> Option<(NetworkId, NetworkName)> {
-        self.0.known().network_with(pool).map(|(id, network)| (id, network.name.clone()))
-    }
-
-    async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
-        self.0.check_pool(pool, network).await
-    }
-
-    fn engine_endpoints(&self) -> Vec<EngineEndpoint> {
-        self.0.endpoints_of_engines()
+        self.to_the_end(move |core| async move { core.leaving.leave_cluster(leave).await }).await
     }
 }

@@ -4,17 +4,39 @@
 //! loop to have made it. To leave is the same backwards. A crash in between is repaired by the loop and by
 //! `housekeeping`: the journal says what should be.
 
-use super::{Attach, Core, Error, JoinOptions, Kind, claims::NewEndpoint, networks::find};
-use crate::report::EndpointView;
+mod engine;
+mod joining;
+mod leftovers;
+mod removed;
+
+pub(super) use removed::WHY;
+
+use super::{
+    Attach, Error, JoinOptions, Kind,
+    access::ClusterAccess,
+    allocator::{Allocator, NewEndpoint},
+    macs,
+    networks::find,
+};
+use crate::{
+    host::Host,
+    processes::ProcessTable,
+    reconcile::Rounds,
+    report::{EndpointView, EngineStatus},
+};
 use jiff::{SignedDuration, Timestamp};
+use joining::JoinLocks;
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
+use tokio::sync::{OwnedMutexGuard, watch};
 use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping};
 use weft_state::{
     cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints, Owner},
+    env::Env,
+    journal::{Journal, LocalEndpoint, LocalEndpoints, Owner},
 };
 
 /// How long the kernel's part of joining or leaving may take.
@@ -27,13 +49,61 @@ pub(super) struct Holder {
     pub(super) ports: Vec<PortMapping>,
 }
 
-impl Core {
+/// Puts endpoints of this node on networks, and takes them off.
+pub(crate) struct Endpoints {
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    journal: Arc<Journal>,
+    processes: Arc<ProcessTable>,
+    rounds: Rounds,
+    /// The state of the container engine, from the task that follows it.
+    engine: watch::Receiver<Option<EngineStatus>>,
+    joining: JoinLocks,
+}
+
+/// What [`Endpoints`] is made of.
+pub(super) struct EndpointsParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) allocator: Arc<Allocator>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) processes: Arc<ProcessTable>,
+    pub(super) rounds: Rounds,
+    pub(super) engine: watch::Receiver<Option<EngineStatus>>,
+}
+
+impl Endpoints {
+    pub(super) fn new(parts: EndpointsParts) -> Self {
+        let EndpointsParts { access, allocator, env, host, journal, processes, rounds, engine } = parts;
+        let joining = JoinLocks::default();
+        Self { access, allocator, env, host, journal, processes, rounds, engine, joining }
+    }
+
+    /// The endpoints of this node, by its journal.
+    pub(crate) fn here(&self) -> LocalEndpoints {
+        self.journal.endpoints()
+    }
+
+    /// Changes whenever an endpoint of this node does.
+    pub(crate) fn changes(&self) -> watch::Receiver<LocalEndpoints> {
+        self.journal.changes()
+    }
+
+    /// Waits until nobody joins `netns` to a network, and keeps others from it.
+    pub(super) async fn lock(&self, netns: &Path) -> OwnedMutexGuard<()> {
+        self.joining.lock_namespace(netns).await
+    }
+
     pub(crate) async fn attach_netns(&self, request: Attach) -> Result<EndpointView, Error> {
         if !request.netns.is_absolute() {
             let path = request.netns.display();
             return Err(Error::invalid(format!("the network namespace {path} must be an absolute path")));
         }
-        let (_, network) = self.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
+        let (_, network) =
+            self.access.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
         let holder = Holder { netns: request.netns, owner: Owner::Attached, ports: Vec::new() };
         self.join(network, &request.name, &request.options, holder).await
     }
@@ -64,11 +134,11 @@ impl Core {
             })
             .ok_or_else(|| Error::conflict("every interface name from eth0 to eth255 is in use"))?;
         let id = self.env.random(|rng| EndpointId::random(rng));
-        let _in_the_making = self.pending.make(id);
+        let _in_the_making = self.allocator.make(id);
         let container = holder.owner.process().map(|process| process.to_string());
         let created = self.next_in(&holder.netns);
         let new = NewEndpoint { id, name, container, created, options };
-        let (network, endpoint) = self.claim(network_id, &new).await?;
+        let (network, endpoint) = self.allocator.claim(network_id, &new).await?;
         let local = LocalEndpoint {
             network_id,
             default_route: !network.internal && !inside.has_default_route,
@@ -84,7 +154,7 @@ impl Core {
         };
         let joined = view(id, &local);
         let made = match self.make(id, local).await {
-            Ok(()) => self.refuse_unless_mac_is_alone(network_id, id).await,
+            Ok(()) => macs::refuse_unless_alone(&self.access, network_id, id).await,
             Err(error) => Err(error),
         };
         if let Err(error) = made {
@@ -122,7 +192,7 @@ impl Core {
     }
 
     /// An endpoint that is there already is of no use if another one has its address by now.
-    pub(super) async fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
+    async fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
         let cut_off = |why: &str| {
             let (name, network) = (&local.endpoint.name, &local.network.name);
             Error::conflict(format!(
@@ -145,12 +215,12 @@ impl Core {
                 None => Ok(()),
             }
         };
-        self.look_up(still_its_own).await
+        self.access.look_up(still_its_own).await
     }
 
     /// When an endpoint that joins `netns` now is created: after those it has, also where the clock went back. Their
     /// order says which network is the way out, and which is asked first for a name.
-    pub(super) fn next_in(&self, netns: &Path) -> Timestamp {
+    fn next_in(&self, netns: &Path) -> Timestamp {
         let known = self.journal.endpoints();
         let created = known.values().filter(|local| local.netns == netns).map(|local| local.endpoint.created);
         let after = |last: Timestamp| last.checked_add(SignedDuration::from_nanos(1)).unwrap_or(last);
@@ -158,7 +228,7 @@ impl Core {
         created.max().map_or(now, |last| now.max(after(last)))
     }
 
-    pub(super) async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
+    async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
         self.journal.put(id, local).map_err(|error| Error::internal("the endpoint was not made", error))?;
         self.rounds.made(DATA_PLANE_PATIENCE, &id).await
     }
@@ -167,7 +237,7 @@ impl Core {
     pub(crate) async fn leave(&self, id: EndpointId) -> Result<(), Error> {
         let vni = self.journal.endpoints().get(&id).and_then(LocalEndpoint::vni);
         self.journal.remove(&id).map_err(|error| Error::internal("the endpoint stays", error))?;
-        if self.view.borrow().cluster.is_none() {
+        if self.access.view().borrow().cluster.is_none() {
             let endpoint = id.short();
             tracing::warn!(endpoint, "left; this host and the store follow once the store can be reached");
             return Ok(());
@@ -175,8 +245,8 @@ impl Core {
         let removals = self.journal.removals();
         // Its address may go to another only after the kernel has let go of it here.
         self.rounds.after(DATA_PLANE_PATIENCE, |report| report.has_let_go(removals, vni)).await?;
-        match self.release(id).await {
-            Ok(()) => self.until(|cluster| cluster.endpoint(&id).is_none()).await,
+        match self.allocator.release(id).await {
+            Ok(()) => self.access.until(|cluster| cluster.endpoint(&id).is_none()).await,
             Err(error) if error.kind == Kind::Unavailable => {
                 tracing::warn!(endpoint = id.short(), %error, "left; the store will be told when it is back");
             }
@@ -189,7 +259,7 @@ impl Core {
         let known = self.journal.endpoints();
         let network = match local_network(&known, network) {
             Some(id) => id,
-            None => self.look_up(|cluster| find(cluster, network).map(|(id, _)| id)).await?,
+            None => self.access.look_up(|cluster| find(cluster, network).map(|(id, _)| id)).await?,
         };
         let on_it = known.iter().filter(|(_, local)| local.network_id == network);
         let id = the_one(endpoint, on_it.map(|(id, local)| (*id, &local.endpoint)))?
@@ -203,7 +273,7 @@ impl Core {
         container: &str,
         options: JoinOptions,
     ) -> Result<EndpointView, Error> {
-        let (_, network) = self.decide(|cluster| find(cluster, network).map(|(id, _)| id)).await?;
+        let (_, network) = self.access.decide(|cluster| find(cluster, network).map(|(id, _)| id)).await?;
         let process = self.processes.find(container)?;
         self.processes.require_running(&process)?;
         let holder = Holder {
@@ -220,7 +290,8 @@ impl Core {
         container: &str,
         force: bool,
     ) -> Result<(), Error> {
-        let (id, here) = self.look_up(|cluster| self.to_take_off(cluster, network, container, force)).await?;
+        let (id, here) =
+            self.access.look_up(|cluster| self.to_take_off(cluster, network, container, force)).await?;
         if here { self.leave(id).await } else { self.remove_elsewhere(id).await }
     }
 
@@ -234,7 +305,7 @@ impl Core {
     ) -> Result<(EndpointId, bool), Error> {
         let (network_id, record) = find(cluster, network)?;
         let on_it = || cluster.endpoints_of(&network_id).map(|(id, endpoint)| (*id, &**endpoint));
-        let here = the_one(container, on_it().filter(|(_, e)| e.node == self.config.node_name))?;
+        let here = the_one(container, on_it().filter(|(_, e)| e.node == *self.access.node()))?;
         if let Some(id) = here {
             return Ok((id, true));
         }

@@ -2,10 +2,15 @@
 //! network and an address before its endpoint.
 
 use super::{CreateNetwork, Error};
+use crate::report::EngineStatus;
 use async_trait::async_trait;
 use ipnet::IpNet;
-use std::{net::IpAddr, path::PathBuf};
-use weft_model::{EndpointId, EndpointName, IfName, Link, MacAddr, NetworkId, NetworkName};
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+use weft_model::{EndpointId, EndpointName, IfName, InUse, Link, MacAddr, NetworkId, NetworkName};
 
 /// The verbs for engines, beside [`Verbs`](super::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
@@ -67,6 +72,32 @@ pub trait EngineVerbs: Send + Sync + 'static {
 
     /// The endpoints that engines have on this node, with their sandboxes.
     fn engine_endpoints(&self) -> Vec<EngineEndpoint>;
+
+    /// Says whether the store has a network at this moment: the view may be older than the network.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    async fn has_network(&self, network: NetworkId) -> Result<bool, Error>;
+
+    /// Says which pools of an engine's networks stand for other pools of the cluster from now on: they are reserved as
+    /// long as the engine has them.
+    fn lend_pools(&self, pools: BTreeSet<IpNet>);
+
+    /// Whether the interface of an endpoint is in the host's namespace: the engine has not taken it yet, or not any more.
+    fn is_given_back(&self, endpoint: EndpointId) -> bool;
+
+    /// The id of the container whose processes are in a sandbox; none if it has no process, or they are not of a
+    /// container's.
+    async fn container_in(&self, sandbox: &Path) -> Option<String>;
+
+    /// Takes note of how the engine is.
+    fn note_status(&self, status: EngineStatus);
+
+    /// Takes note of what the engine uses of the address space, besides what is ours.
+    fn note_uses(&self, ranges: Vec<InUse>);
+
+    /// Takes note of where the engine takes pools from: each a subnet, and the prefix length of a pool.
+    fn note_pools(&self, pools: Vec<(IpNet, u8)>);
 }
 
 /// A container of an engine, to be put on a network.

@@ -2,22 +2,30 @@
 //! steps, each of which can be repeated, whenever the view, the journal or the kernel has changed, and now and then
 //! anyway.
 
+mod precedence;
+
 use super::{
-    Core, Error, Kind, claims::is_leftover, networks::KnownCluster, pending::ClaimKey, precedence,
-    removed::WHY,
+    Error, Kind,
+    access::{ClusterAccess, KnownCluster},
+    allocator::{Allocator, ClaimKey},
+    endpoints::{Endpoints, WHY},
+    networks::Networks,
+    nodes::Nodes,
+    rebuild::Recovery,
 };
+use crate::{config::AgentConfig, host::Host, processes::ProcessTable};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
-use weft_model::{Claim, EndpointId, Key, NetworkId, Node, NodeName, Record, Subnet};
+use weft_model::{EndpointId, Key, NetworkId, Node, NodeName, Record};
 use weft_state::{
-    cluster::Cluster,
-    journal::{LocalEndpoint, LocalEndpoints},
+    cluster::{Cluster, Stored},
+    env::Env,
+    journal::{Journal, LocalEndpoint, LocalEndpoints},
 };
 use weft_store::{CommitError, Condition};
 
@@ -52,11 +60,59 @@ fn goes_on(done: Result<(), Error>) -> bool {
     error.kind != Kind::Unavailable
 }
 
-impl Core {
+/// Keeps right, in the store and on this node, what else would be left as a crash or a partition left it.
+pub(crate) struct Housekeeping {
+    config: Arc<AgentConfig>,
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    endpoints: Arc<Endpoints>,
+    networks: Arc<Networks>,
+    nodes: Arc<Nodes>,
+    recovery: Arc<Recovery>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    journal: Arc<Journal>,
+    processes: Arc<ProcessTable>,
+}
+
+/// What [`Housekeeping`] is made of.
+pub(super) struct HousekeepingParts {
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) allocator: Arc<Allocator>,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) networks: Arc<Networks>,
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) recovery: Arc<Recovery>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) processes: Arc<ProcessTable>,
+}
+
+impl Housekeeping {
+    pub(super) fn new(parts: HousekeepingParts) -> Self {
+        let HousekeepingParts { config, access, allocator, endpoints, networks, nodes, .. } = parts;
+        let HousekeepingParts { recovery, env, host, journal, processes, .. } = parts;
+        Self {
+            config,
+            access,
+            allocator,
+            endpoints,
+            networks,
+            nodes,
+            recovery,
+            env,
+            host,
+            journal,
+            processes,
+        }
+    }
+
     /// Keeps up for ever. Safe to cancel at any time.
     pub(crate) async fn keep_up(self: Arc<Self>) {
         let mut watched = Watched::default();
-        let (mut view, mut journal) = (self.view.clone(), self.journal.changes());
+        let (mut view, mut journal) = (self.access.view().clone(), self.journal.changes());
         loop {
             self.pay(&mut watched).await;
             let change = async {
@@ -76,9 +132,9 @@ impl Core {
     async fn pay(&self, watched: &mut Watched) {
         self.drop_vanished(watched).await;
         // Without the store nothing else can be done; `status` says why.
-        let Ok(known) = self.cluster().await else { return };
-        let me = &self.config.node_name;
-        if known.nodes.get(me).is_some_and(|node| node.id == self.identity.id()) {
+        let Ok(known) = self.access.cluster().await else { return };
+        let me = self.access.node();
+        if known.nodes.get(me).is_some_and(|node| node.id == self.access.identity().id()) {
             self.release_leftovers(&known).await;
             self.claim_again(&known).await;
             self.let_go_of_pools(&known, watched).await;
@@ -98,13 +154,13 @@ impl Core {
                 // Of its own, an engine says when they go.
                 !e.owner.is_engine()
                     && ownerless(e)
-                    && !self.pending.is_in_the_making(id)
+                    && !self.allocator.is_in_the_making(id)
                     && !self.host.has_netns(&e.netns)
             })
             .map(|(id, _)| *id)
             .collect();
         for id in gone.intersection(&watched.without_netns) {
-            let left = self.leave(*id).await;
+            let left = self.endpoints.leave(*id).await;
             if left.is_ok() {
                 let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
                 let endpoint = id.short();
@@ -116,8 +172,8 @@ impl Core {
     }
 
     async fn release_leftovers(&self, known: &KnownCluster) {
-        for id in self.leftovers_here(known) {
-            let released = self.release(id).await;
+        for id in self.endpoints.leftovers_here(known) {
+            let released = self.allocator.release(id).await;
             if released.is_ok() {
                 tracing::info!(endpoint = id.short(), "a leftover was taken out of the store");
             }
@@ -127,45 +183,17 @@ impl Core {
         }
     }
 
-    /// What the store has under this node's name and the journal does not know: left by a crash, or while the
-    /// store was away. The kernel has let go of it: it does only what the journal says.
-    pub(super) fn leftovers_here(&self, known: &Cluster) -> BTreeSet<EndpointId> {
-        let me = &self.config.node_name;
-        let Some(report) = self.rounds.last() else { return BTreeSet::new() };
-        let claims = known.claims.values().flat_map(|claims| claims.values());
-        let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
-        let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
-        let endpoints = self.journal.endpoints();
-        // Those whose address another endpoint here has by now: that one takes the address over, so that it is free at
-        // no time. An endpoint that is cut off, because it was taken off its network or has none any more, takes
-        // nothing.
-        let claiming = |local: &&LocalEndpoint| {
-            local.fenced.is_none() || !local.removed && known.networks.contains_key(&local.network_id)
-        };
-        let addresses = endpoints.values().filter(claiming).flat_map(LocalEndpoint::subnets);
-        let superseded = addresses.filter_map(|(address, subnet)| known.claim(subnet.pool, address));
-        let superseded: BTreeSet<EndpointId> = superseded.map(|claim| claim.endpoint).collect();
-        let unwanted = |id: &EndpointId| {
-            !(self.pending.is_in_the_making(id)
-                || self.reserved.is_for(id)
-                || endpoints.contains_key(id)
-                || superseded.contains(id))
-        };
-        let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
-        claimed.chain(written).filter(unwanted).filter(let_go).collect()
-    }
-
     /// What the journal has and the store lost: claimed again, or cut off if another endpoint has it by now.
     async fn claim_again(&self, known: &KnownCluster) {
         let endpoints: LocalEndpoints = self.journal.endpoints();
         let mut undecided = false;
-        for (id, local) in endpoints.iter().filter(|(id, _)| !self.pending.is_in_the_making(id)) {
+        for (id, local) in endpoints.iter().filter(|(id, _)| !self.allocator.is_in_the_making(id)) {
             let stored = known.endpoint_on(&local.network_id, id);
             // With another node's name, if that was this one's before, or what it was called before.
             let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
             if local.removed {
                 // A node that remembers what was before the removal may have put it back meanwhile.
-                if stored.is_some() && !goes_on(self.release(*id).await) {
+                if stored.is_some() && !goes_on(self.allocator.release(*id).await) {
                     return;
                 }
                 goes_on(self.set_fenced(id, local, local.fenced.clone()));
@@ -181,20 +209,18 @@ impl Core {
             }
         }
         if !undecided {
-            self.identity.set_given_up(false);
+            self.access.identity().set_given_up(false);
         }
-        goes_on(self.forget_removals(known).await);
+        goes_on(self.endpoints.forget_removals(known).await);
     }
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
     async fn let_go_of_pools(&self, known: &KnownCluster, watched: &mut Watched) {
-        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own = self.reserved_by(known, &self.config.node_name).map(|(pool, _)| pool);
-        let own: Vec<IpNet> = own.filter(|pool| !lent.contains(pool)).collect();
+        let own: Vec<IpNet> = self.allocator.pools_to_come(known);
         watched.held.retain(|pool, _| own.contains(pool));
         for pool in own {
             let since = *watched.held.entry(pool).or_insert_with(Instant::now);
-            if since.elapsed() > POOL_RESERVATION_PATIENCE && !goes_on(self.let_go(pool).await) {
+            if since.elapsed() > POOL_RESERVATION_PATIENCE && !goes_on(self.allocator.let_go(pool).await) {
                 return;
             }
         }
@@ -234,35 +260,18 @@ impl Core {
                 return Ok(local.fenced.clone());
             }
             // The view may be older than the endpoint: nobody is cut off on the strength of that.
-            let key = self.path(&Key::Network(local.network_id));
-            let removed = self.store.get(&key).await?.is_none();
+            let key = self.access.path(&Key::Network(local.network_id));
+            let removed = self.access.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };
-        if known.endpoint_on(&local.network_id, &id).is_none() && self.was_removed(known, &id) {
+        if known.endpoint_on(&local.network_id, &id).is_none() && self.endpoints.was_removed(known, &id) {
             return Ok(Some(WHY.to_owned()));
         }
-        let endpoints = self.journal.endpoints();
-        let taken = |(address, subnet): &(IpAddr, &Subnet)| {
-            let claim = known.claim(subnet.pool, *address).filter(|claim| claim.endpoint != id);
-            claim.is_some_and(|claim| !is_leftover(claim, &self.config.node_name, &endpoints))
-        };
-        if let Some((address, subnet)) = local.subnets().find(taken) {
-            return self.fence((id, local), (subnet.pool, address)).await;
+        if let Some(key) = self.allocator.lost_to_another(known, id, local) {
+            return self.fence(id, local, key).await;
         }
-        let claim = self.own_claim(id);
-        let stored = known.endpoint_on(&local.network_id, &id);
-        let condition = Condition::as_seen(stored.map(|stored| stored.modified));
-        let mut txn = self.while_member(known, local.network_id, network, id)?.put(
-            self.path(&Key::Endpoint(local.network_id, id)),
-            local.endpoint.to_json(),
-            condition,
-        );
-        for (address, subnet) in local.subnets() {
-            let claimed = known.claim(subnet.pool, address);
-            let condition = Condition::as_seen(claimed.map(|claim| claim.modified));
-            txn = txn.put(self.path(&Key::Claim(subnet.pool, address)), claim.to_json(), condition);
-        }
-        match self.store.commit(txn).await {
+        let txn = self.allocator.putting_back(known, network, id, local)?;
+        match self.access.commit(txn).await {
             Ok(()) => {
                 tracing::info!(endpoint = %local.endpoint.name, "put back into the store");
                 Ok(None)
@@ -276,17 +285,16 @@ impl Core {
     /// be older than the endpoint.
     async fn fence(
         &self,
-        (id, local): (EndpointId, &LocalEndpoint),
-        (pool, address): ClaimKey,
+        id: EndpointId,
+        local: &LocalEndpoint,
+        key @ (_, address): ClaimKey,
     ) -> Result<Option<String>, Error> {
-        let entry = self.store.get(&self.path(&Key::Claim(pool, address))).await?;
-        let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
-        let endpoints = self.journal.endpoints();
-        let owner = owner.filter(|owner| !is_leftover(owner, &self.config.node_name, &endpoints));
-        let Some(owner) = owner else { return Ok(local.fenced.clone()) };
-        if self.config.store_rebuild && local.fenced.is_none() && !self.identity.was_given_up() {
+        let Some(owner) = self.allocator.claim_of_another(key, id).await? else {
+            return Ok(local.fenced.clone());
+        };
+        if self.config.store_rebuild && local.fenced.is_none() && !self.access.identity().was_given_up() {
             // Nobody takes from a node what it has: the store went back to what it had before.
-            self.announce_loss().await?;
+            self.recovery.announce_loss().await?;
             return Ok(None);
         }
         Ok(Some(format!("address {address} went to an endpoint of node {} meanwhile", owner.node)))
@@ -298,7 +306,7 @@ impl Core {
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
             let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
             if since.elapsed() > REMOVAL_PATIENCE + self.turn(known, &id.to_string())
-                && !goes_on(self.remove_unused(*id, network.name.clone()).await)
+                && !goes_on(self.networks.remove_unused(*id, network.name.clone()).await)
             {
                 return;
             }
@@ -312,8 +320,8 @@ impl Core {
             let seen = *watched.down.entry(name.clone()).or_insert_with(Instant::now);
             let turn = self.turn(known, name.as_str());
             let done = match node.down_since {
-                None if seen.elapsed() >= turn => self.write_down_since(name, (node, node.modified)).await,
-                Some(_) if self.has_expired(seen + turn) => self.give_up_node(name).await,
+                None if seen.elapsed() >= turn => self.write_down_since(name, node).await,
+                Some(_) if self.has_expired(seen + turn) => self.nodes.give_up_node(name).await,
                 _ => Ok(()),
             };
             if !goes_on(done) {
@@ -324,18 +332,14 @@ impl Core {
 
     /// How long this node leaves to others what every node could do.
     fn turn(&self, known: &Cluster, matter: &str) -> Duration {
-        precedence::wait(known, &self.config.node_name, matter)
+        precedence::wait(known, self.access.node(), matter)
     }
 
-    async fn write_down_since(
-        &self,
-        name: &NodeName,
-        (node, modified): (&Node, weft_store::Revision),
-    ) -> Result<(), Error> {
-        let down = Node { down_since: Some(self.env.now()), ..node.clone() };
-        let key = self.path(&Key::Node(name.clone()));
-        let txn = self.while_down(name).put(key, down.to_json(), Condition::Unchanged(modified));
-        match self.store.commit(txn).await {
+    async fn write_down_since(&self, name: &NodeName, node: &Stored<Node>) -> Result<(), Error> {
+        let down = Node { down_since: Some(self.env.now()), ..Node::clone(node) };
+        let key = self.access.path(&Key::Node(name.clone()));
+        let txn = self.access.while_down(name).put(key, down.to_json(), Condition::Unchanged(node.modified));
+        match self.access.commit(txn).await {
             Ok(()) => tracing::warn!(node = %name, "node is down"),
             // Another node wrote it, or it came back.
             Err(CommitError::Conflict { .. }) => {}

@@ -1,15 +1,20 @@
 //! Leaving the cluster: whether this node may, and what it gives back in the store.
 
-use super::{Core, Error, Kind, races::committed};
-use crate::{host::Host, orphans, processes::Processes};
-use std::{collections::BTreeSet, time::Duration};
+use super::{
+    Error, Kind,
+    access::{ClusterAccess, committed},
+    allocator::Allocator,
+};
+use crate::{config::AgentConfig, host::Host, orphans, processes::ProcessTable};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep},
 };
 use weft_model::{Key, Liveness, Node, Record};
 use weft_process::State;
 use weft_state::{
+    admission::{Admission, StoreLocation},
     cluster::Cluster,
     journal::{Journal, LocalEndpoint, Owner},
 };
@@ -39,7 +44,56 @@ pub(crate) struct Departure {
     pub(crate) tell: oneshot::Sender<Result<Vec<String>, Error>>,
 }
 
-impl Core {
+/// Takes this node out of the cluster.
+pub(crate) struct Leaving {
+    access: Arc<ClusterAccess>,
+    admission: Arc<Admission>,
+    allocator: Arc<Allocator>,
+    config: Arc<AgentConfig>,
+    host: Arc<dyn Host>,
+    journal: Arc<Journal>,
+    processes: Arc<ProcessTable>,
+    /// Tells the task that runs this agent that it is to leave.
+    departures: mpsc::Sender<Departure>,
+}
+
+/// What [`Leaving`] is made of.
+pub(super) struct LeavingParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) allocator: Arc<Allocator>,
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) processes: Arc<ProcessTable>,
+    pub(super) departures: mpsc::Sender<Departure>,
+}
+
+impl Leaving {
+    pub(super) fn new(parts: LeavingParts) -> Self {
+        let LeavingParts { access, admission, allocator, config, .. } = parts;
+        let LeavingParts { host, journal, processes, departures, .. } = parts;
+        Self { access, admission, allocator, config, host, journal, processes, departures }
+    }
+
+    /// What this agent was told.
+    pub(crate) fn config(&self) -> &AgentConfig {
+        &self.config
+    }
+
+    /// The store, as it was configured.
+    pub(crate) fn store(&self) -> &StoreLocation {
+        self.admission.location()
+    }
+
+    pub(crate) fn processes(&self) -> &ProcessTable {
+        &self.processes
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
     /// Leaves the cluster: the task that runs this agent stops it, and carries that out.
     pub(crate) async fn leave_cluster(&self, leave: Leave) -> Result<Vec<String>, Error> {
         self.may_leave(leave).await?;
@@ -65,14 +119,14 @@ impl Core {
         if leave.dry_run {
             return Ok(());
         }
-        if let Some(why) = self.absence() {
+        if let Some(why) = self.access.absence() {
             return Err(Error::conflict(format!(
                 "this host cannot leave now: {why}. {}; to leave all the same, use --force",
                 self.what_stays()
             )));
         }
         let node = &self.config.node_name;
-        let others = self.known().nodes.keys().filter(|name| *name != node).count();
+        let others = self.access.known().nodes.keys().filter(|name| *name != node).count();
         match &self.config.store_serve {
             Some(_) if others > 0 => Err(Error::conflict(format!(
                 "this host serves the store to {others} other nodes, which would lose it: move it first (`weft store copy`), \
@@ -92,15 +146,6 @@ impl Core {
         }
     }
 
-    /// Why nothing can be given back in the cluster; `None` if it can.
-    pub(crate) fn absence(&self) -> Option<String> {
-        let contested = self.ownership.borrow().contested().map(str::to_owned);
-        let problem = || self.membership.borrow().as_ref().map(ToString::to_string);
-        let store =
-            || self.view.borrow().error.clone().map(|why| format!("the store is out of reach: {why}"));
-        contested.or_else(problem).or_else(store)
-    }
-
     /// Takes everything that this node has out of `store`, and the node, last and together with its being up: nobody
     /// sees it go down. The kernel must have let go of all of it.
     pub(crate) async fn give_back(&self, store: &dyn Store) -> Result<(), Error> {
@@ -112,7 +157,7 @@ impl Core {
             }
             sleep(PAUSE).await;
         }
-        if let Some(session) = self.identity.session() {
+        if let Some(session) = self.access.identity().session() {
             // It ends by itself otherwise, and nothing is bound to it any more.
             let _ = store.close_session(&session).await;
         }
@@ -122,15 +167,16 @@ impl Core {
     /// Returns whether that was all: not where another transaction was faster.
     async fn give_back_once(&self, store: &dyn Store) -> Result<bool, Error> {
         let name = &self.config.node_name;
-        let (live_key, node_key) = (self.path(&Key::Live(name.clone())), self.path(&Key::Node(name.clone())));
+        let (live_key, node_key) =
+            (self.access.path(&Key::Live(name.clone())), self.access.path(&Key::Node(name.clone())));
         let (live, node) = (store.get(&live_key).await?, store.get(&node_key).await?);
         let own = node.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
-        if own.is_none_or(|own| own.id != self.identity.id()) {
+        if own.is_none_or(|own| own.id != self.access.identity().id()) {
             // It was given back already, or this node was given up.
             return Ok(true);
         }
         let run = live.as_ref().and_then(|entry| Liveness::from_json(&entry.value).ok());
-        let itself = |live: &Liveness| live.incarnation == Some(self.identity.incarnation());
+        let itself = |live: &Liveness| live.incarnation == Some(self.access.identity().incarnation());
         if live.is_some() && !run.as_ref().is_some_and(itself) {
             return Err(Error::conflict(format!(
                 "another agent is up as node {name}: nothing of it was changed"
@@ -138,13 +184,13 @@ impl Core {
         }
         // Before anything is listed: a request that this agent was asked before may still be on its way, and changes
         // one of these.
-        let latest_key = self.path(&Key::Latest(name.clone()));
-        let (last, latest) = (self.lineage_after_now().await?, store.get(&latest_key).await?);
-        let listing = store.list(self.keyspace.root()).await?;
-        let cluster = Cluster::read(&self.keyspace, &listing);
+        let latest_key = self.access.path(&Key::Latest(name.clone()));
+        let (last, latest) = (self.allocator.lineage_after_now().await?, store.get(&latest_key).await?);
+        let listing = store.list(self.access.keyspace().root()).await?;
+        let cluster = Cluster::read(self.access.keyspace(), &listing);
         let start =
             Txn::new().check(live_key.clone(), Condition::as_seen(live.as_ref().map(|entry| entry.modified)));
-        for txn in self.leftovers(&cluster, name, &start) {
+        for txn in self.allocator.leftovers(&cluster, name, &start) {
             if !committed(store, txn).await? {
                 return Ok(false);
             }
@@ -161,7 +207,7 @@ impl Core {
 /// Refuses while something runs on the networks here, and names it.
 pub(crate) fn refuse_if_in_use(
     journal: &Journal,
-    processes: &Processes,
+    processes: &ProcessTable,
     host: &dyn Host,
 ) -> Result<(), Error> {
     let Some(all) = in_use(journal, processes, host) else { return Ok(()) };
@@ -172,7 +218,7 @@ pub(crate) fn refuse_if_in_use(
 }
 
 /// What runs on the networks here, for people; `None` if nothing does.
-pub(crate) fn in_use(journal: &Journal, processes: &Processes, host: &dyn Host) -> Option<String> {
+pub(crate) fn in_use(journal: &Journal, processes: &ProcessTable, host: &dyn Host) -> Option<String> {
     let endpoints = journal.endpoints();
     let there = |local: &&LocalEndpoint| host.has_netns(&local.netns);
     let on = |local: &LocalEndpoint| format!("{} on network {}", local.endpoint.name, local.network.name);

@@ -1,6 +1,6 @@
 //! Ethernet addresses: one interface of a network has each, and the gateways keep theirs.
 
-use super::{Core, Error};
+use super::{Error, access::ClusterAccess};
 use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId};
 use weft_state::cluster::{Cluster, Stored};
 
@@ -8,7 +8,8 @@ use weft_state::cluster::{Cluster, Stored};
 /// are to leave the network.
 pub(super) fn refuse_taken(
     cluster: &Cluster,
-    (id, network): (NetworkId, &Stored<Network>),
+    id: NetworkId,
+    network: &Stored<Network>,
     mac: MacAddr,
 ) -> Result<(), Error> {
     if network.subnets.iter().any(|subnet| network.gateway_mac(subnet.vni) == Some(mac)) {
@@ -30,21 +31,19 @@ fn in_use_by(other: &Endpoint) -> Error {
     ))
 }
 
-impl Core {
-    /// Looks at an endpoint that was just written, once it is seen. Two that chose one Ethernet address at the same time
-    /// did not see each other before; the store has put them in an order, and the later one has to go. (A key for each
-    /// Ethernet address would say it too, at the price of a write with each attach.)
-    pub(super) async fn refuse_unless_mac_is_alone(
-        &self,
-        network: NetworkId,
-        id: EndpointId,
-    ) -> Result<(), Error> {
-        self.until(|cluster| cluster.endpoint(&id).is_some()).await;
-        let cluster = self.known();
-        let Some((_, own)) = cluster.endpoint(&id) else { return Ok(()) };
-        let earlier = cluster.endpoints_of(&network).find(|(other, endpoint)| {
-            **other != id && endpoint.mac == own.mac && endpoint.modified < own.modified
-        });
-        earlier.map_or(Ok(()), |(_, other)| Err(in_use_by(other)))
-    }
+/// Looks at an endpoint that was just written, once it is seen. Two that chose one Ethernet address at the same time
+/// did not see each other before; the store has put them in an order, and the later one has to go. (A key for each
+/// Ethernet address would say it too, at the price of a write with each attach.)
+pub(super) async fn refuse_unless_alone(
+    access: &ClusterAccess,
+    network: NetworkId,
+    id: EndpointId,
+) -> Result<(), Error> {
+    access.until(|cluster| cluster.endpoint(&id).is_some()).await;
+    let cluster = access.known();
+    let Some((_, own)) = cluster.endpoint(&id) else { return Ok(()) };
+    let earlier = cluster.endpoints_of(&network).find(|(other, endpoint)| {
+        **other != id && endpoint.mac == own.mac && endpoint.modified < own.modified
+    });
+    earlier.map_or(Ok(()), |(_, other)| Err(in_use_by(other)))
 }

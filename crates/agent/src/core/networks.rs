@@ -1,28 +1,52 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
 use super::{
-    Core, CreateNetwork, Error, Kind, PruneFilter, pools, races::committed, request::warning_if_public,
+    CreateNetwork, Error, Kind, PruneFilter,
+    access::ClusterAccess,
+    allocator::{Allocator, Ledger},
+    request::warning_if_public,
 };
-use crate::report::NetworkView;
+use crate::{host::Host, report::NetworkView};
 use ipnet::IpNet;
 use std::sync::Arc;
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
-use weft_state::cluster::{Cluster, Stored};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    env::Env,
+};
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
 
 /// More could not be removed at once: its record counts twice, and there are its name and the lineage.
 const MAX_SEGMENTS: usize = MAX_OPS - 4;
 
-impl Core {
+/// Creates networks and removes them.
+pub(crate) struct Networks {
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+}
+
+impl Networks {
+    pub(super) fn new(
+        access: &Arc<ClusterAccess>,
+        allocator: &Arc<Allocator>,
+        env: &Arc<Env>,
+        host: &Arc<dyn Host>,
+    ) -> Self {
+        let (access, allocator) = (Arc::clone(access), Arc::clone(allocator));
+        Self { access, allocator, env: Arc::clone(env), host: Arc::clone(host) }
+    }
+
     pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
         let routes = self.host.routes().await?;
         let id = request.id.unwrap_or_else(|| self.env.random(|rng| NetworkId::random(rng)));
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
             let (cluster, network) =
-                self.decide(|cluster| self.unless_there(id, &request, cluster, &routes)).await?;
+                self.access.decide(|cluster| self.unless_there(id, &request, cluster, &routes)).await?;
             let Some(network) = network else { return Ok(id) };
-            match self.store.commit(self.creation(&cluster, id, &network)).await {
+            match self.access.commit(self.creation(&cluster, id, &network)).await {
                 Ok(()) => break,
                 // An answer that got lost: what was asked for may be there.
                 Err(CommitError::Store(error @ StoreError::Unknown { .. })) => {
@@ -36,7 +60,7 @@ impl Core {
                 }
             }
         }
-        self.until(|cluster| cluster.networks.contains_key(&id)).await;
+        self.access.until(|cluster| cluster.networks.contains_key(&id)).await;
         tracing::info!(network = %request.name, id = id.short(), "network created");
         for warning in request.pools.iter().filter_map(|pool| warning_if_public(pool.subnet?)) {
             // An engine's user sees nothing else.
@@ -48,7 +72,7 @@ impl Core {
     /// Whether the network could be created as things are. Its name does not matter yet.
     pub(crate) async fn check(&self, request: &CreateNetwork) -> Result<(), Error> {
         let routes = self.host.routes().await?;
-        self.decide(|cluster| self.draw_up(request, cluster, &routes)).await.map(drop)
+        self.access.decide(|cluster| self.draw_up(request, cluster, &routes)).await.map(drop)
     }
 
     /// The network that is asked for; none if it is there already.
@@ -75,16 +99,9 @@ impl Core {
         cluster: &Cluster,
         routes: &[IpNet],
     ) -> Result<Network, Error> {
-        let around = pools::Surroundings {
-            cluster,
-            routes,
-            default_pools: &self.config.default_address_pools,
-            env: &self.env,
-            holder: request.id.map(|_| &self.config.node_name),
-        };
         let network = Network {
             name: request.name.clone(),
-            subnets: pools::choose(request, &around)?,
+            subnets: self.allocator.subnets_for(request, cluster, routes)?,
             internal: request.internal,
             options: request.options.clone(),
             labels: request.labels.clone(),
@@ -106,23 +123,25 @@ impl Core {
 
     fn creation(&self, cluster: &Cluster, id: NetworkId, network: &Network) -> Txn {
         let mut txn = self
+            .allocator
             .next_lineage(cluster)
-            .put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
-            .put(self.path(&Key::Network(id)), network.to_json(), Condition::Absent);
+            .put(self.access.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
+            .put(self.access.path(&Key::Network(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {
-            txn = txn.put(self.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
+            txn = txn.put(self.access.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
         }
+        let ledger = Ledger::new(self.access.keyspace());
         for subnet in
             network.subnets.iter().filter(|subnet| cluster.reserved_pools.contains_key(&subnet.pool))
         {
-            txn = txn.delete(self.path(&Key::PoolReservation(subnet.pool)), Condition::Always);
+            txn = ledger.end_reservation(txn, subnet.pool, Condition::Always);
         }
         txn
     }
 
     /// Finds out whether a creation whose answer got lost was carried out.
     async fn settle_creation(&self, id: NetworkId, error: StoreError) -> Result<(), Error> {
-        match self.store.get(&self.path(&Key::Network(id))).await {
+        match self.access.get(&self.access.path(&Key::Network(id))).await {
             Ok(Some(_)) => Ok(()),
             _ => Err(error.into()),
         }
@@ -134,36 +153,36 @@ impl Core {
             let endpoints = cluster.endpoints_of(&id).map(|(_, endpoint)| &**endpoint);
             refuse_if_used(&network.name, id, endpoints).map(|()| (id, network.name.clone()))
         };
-        let (_, (id, name)) = self.decide(unused).await?;
+        let (_, (id, name)) = self.access.decide(unused).await?;
         self.remove_unused(id, name).await
     }
 
     /// Removes a network in two steps: from the first on, nobody can join it; in between, nobody may be on it. Another
     /// agent that finds it half removed can go on from there.
     pub(crate) async fn remove_unused(&self, id: NetworkId, name: NetworkName) -> Result<(), Error> {
-        let key = self.path(&Key::Network(id));
-        let mut attempts = self.attempts();
+        let key = self.access.path(&Key::Network(id));
+        let mut attempts = self.access.attempts();
         loop {
-            let cluster = self.cluster().await?;
+            let cluster = self.access.cluster().await?;
             let Some(network) = cluster.networks.get(&id) else { break };
             if !network.removing && !self.mark_removing(network, &key, true).await? {
                 attempts.again(&cluster).await?;
                 continue;
             }
             // In this order: an endpoint that is not on it after it was marked cannot be on it until the mark changes.
-            let Some(entry) = self.store.get(&key).await? else { break };
+            let Some(entry) = self.access.get(&key).await? else { break };
             let marked = Network::from_json(&entry.value).map_err(|e| Error::internal("network", e))?;
             if !marked.removing {
                 attempts.again(&cluster).await?;
                 continue;
             }
-            let on_it = self.store.list(&self.endpoints_prefix(id)).await?.entries;
+            let on_it = self.access.list_endpoints(id).await?.entries;
             if !on_it.is_empty() {
                 let unmarked = Network { removing: false, ..marked };
                 let txn = Txn::new().put(&key, unmarked.to_json(), Condition::Unchanged(entry.modified));
                 // If it changed again, another agent is removing it, too, and finds the same. But as long as it is
                 // marked, it goes as soon as it can: that would not be a refusal.
-                if let Err(CommitError::Store(error)) = self.store.commit(txn).await {
+                if let Err(CommitError::Store(error)) = self.access.commit(txn).await {
                     return Err(error.into());
                 }
                 let read =
@@ -176,7 +195,7 @@ impl Core {
             }
             attempts.again(&cluster).await?;
         }
-        self.until(|cluster| !cluster.networks.contains_key(&id)).await;
+        self.access.until(|cluster| !cluster.networks.contains_key(&id)).await;
         tracing::info!(network = %name, id = id.short(), "network removed");
         Ok(())
     }
@@ -189,7 +208,7 @@ impl Core {
     ) -> Result<bool, Error> {
         let marked = Network { removing, ..(**network).clone() };
         let txn = Txn::new().put(key, marked.to_json(), Condition::Unchanged(network.modified));
-        Ok(committed(&*self.store, txn).await?)
+        Ok(self.access.committed(txn).await?)
     }
 
     /// Deletes a network that nobody is on, unless it changed since it was looked at. Returns whether it did.
@@ -199,18 +218,18 @@ impl Core {
         network: &Network,
         modified: Revision,
     ) -> Result<bool, Error> {
-        let cursor =
-            |subnet: &Subnet| Txn::new().delete(self.path(&Key::Cursor(subnet.pool)), Condition::Always);
-        let attempts = self.attempts();
+        let ledger = Ledger::new(self.access.keyspace());
+        let cursor = |subnet: &Subnet| ledger.rewind(Txn::new(), subnet.pool);
+        let attempts = self.access.attempts();
         'again: loop {
             // A removal need not have seen what other nodes take meanwhile: it uses the lineage that the store has now.
-            let deletion = self.deletion(self.lineage_after_now().await?, id, network, modified);
+            let deletion = self.deletion(self.allocator.lineage_after_now().await?, id, network, modified);
             // Cursors decide nothing: where there are too many, they go before it.
             let parts = network.subnets.iter().map(cursor).chain([deletion]);
             for txn in Txn::bundles(&Txn::new(), parts) {
-                match self.store.commit(txn).await {
+                match self.access.commit(txn).await {
                     Ok(()) => {}
-                    Err(CommitError::Conflict { keys }) if keys == [self.path(&Key::Lineage)] => {
+                    Err(CommitError::Conflict { keys }) if keys == [self.access.path(&Key::Lineage)] => {
                         attempts.at_once()?;
                         continue 'again;
                     }
@@ -224,18 +243,18 @@ impl Core {
 
     fn deletion(&self, lineage: Txn, id: NetworkId, network: &Network, modified: Revision) -> Txn {
         let mut txn = lineage
-            .delete(self.path(&Key::Network(id)), Condition::Unchanged(modified))
-            .delete(self.path(&Key::Name(network.name.clone())), Condition::Always);
+            .delete(self.access.path(&Key::Network(id)), Condition::Unchanged(modified))
+            .delete(self.access.path(&Key::Name(network.name.clone())), Condition::Always);
         for segment in network.segments() {
-            txn = txn.delete(self.path(&Key::Vni(segment.vni)), Condition::Always);
+            txn = txn.delete(self.access.path(&Key::Vni(segment.vni)), Condition::Always);
         }
         txn
     }
 
     pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
         // A network that an endpoint left a moment ago is unused, too.
-        self.look_again().await;
-        let cluster = self.cluster().await?;
+        self.access.look_again().await;
+        let cluster = self.access.cluster().await?;
         let unused = cluster
             .networks
             .iter()
@@ -254,8 +273,13 @@ impl Core {
         Ok(removed)
     }
 
+    /// Whether the store has a network at this moment.
+    pub(crate) async fn is_in_store(&self, id: NetworkId) -> Result<bool, StoreError> {
+        Ok(self.access.get(&self.access.path(&Key::Network(id))).await?.is_some())
+    }
+
     pub(crate) fn network_views(&self) -> Vec<NetworkView> {
-        let cluster = self.known();
+        let cluster = self.access.known();
         let mut views: Vec<_> =
             cluster.networks.iter().map(|(id, network)| view(&cluster, *id, network)).collect();
         views.sort_by(|a, b| a.network.name.cmp(&b.network.name));
@@ -263,19 +287,21 @@ impl Core {
     }
 
     pub(crate) fn known_network(&self, id: NetworkId) -> Option<NetworkView> {
-        let cluster = self.known();
+        let cluster = self.access.known();
         cluster.networks.get(&id).map(|network| view(&cluster, id, network))
     }
 
     /// One network, if it is known by that name.
     #[cfg(test)]
     pub(crate) fn network_view(&self, name: &str) -> Result<NetworkView, Error> {
-        let cluster = self.known();
+        let cluster = self.access.known();
         find(&cluster, name).map(|(id, network)| view(&cluster, id, network))
     }
 
     pub(crate) async fn inspect(&self, name: &str) -> Result<NetworkView, Error> {
-        self.look_up(|cluster| find(cluster, name).map(|(id, network)| view(cluster, id, network))).await
+        self.access
+            .look_up(|cluster| find(cluster, name).map(|(id, network)| view(cluster, id, network)))
+            .await
     }
 }
 
@@ -324,6 +350,3 @@ fn in_use(name: &NetworkName, id: NetworkId, who: &str) -> Error {
     let message = format!("error while removing network: network {name} id {id} has active endpoints: {who}");
     Error::new(Kind::Forbidden, message)
 }
-
-/// Kept by a caller that asks for one cluster several times.
-pub(super) type KnownCluster = Arc<Cluster>;

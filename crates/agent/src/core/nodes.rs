@@ -1,15 +1,40 @@
 //! Nodes: looked at, and given up.
 
-use super::{Core, Error, races::committed};
-use crate::report::{Down, NodeView};
+use super::{Error, access::ClusterAccess, allocator::Allocator};
+use crate::{
+    config::AgentConfig,
+    report::{Down, NodeView},
+};
 use jiff::Timestamp;
-use weft_model::{EndpointId, Key, Node, NodeName};
-use weft_state::cluster::{Cluster, Stored};
+use std::sync::Arc;
+use weft_model::{Key, Node, NodeName};
+use weft_state::{
+    cluster::{Cluster, Stored},
+    env::Env,
+};
 use weft_store::{Condition, Revision, Txn};
 
-impl Core {
+/// Says how nodes are, and gives up those that are gone.
+pub(crate) struct Nodes {
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    config: Arc<AgentConfig>,
+    env: Arc<Env>,
+}
+
+impl Nodes {
+    pub(super) fn new(
+        access: &Arc<ClusterAccess>,
+        allocator: &Arc<Allocator>,
+        config: &Arc<AgentConfig>,
+        env: &Arc<Env>,
+    ) -> Self {
+        let (access, allocator) = (Arc::clone(access), Arc::clone(allocator));
+        Self { access, allocator, config: Arc::clone(config), env: Arc::clone(env) }
+    }
+
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
-        self.views_of_nodes(&self.known())
+        self.views_of_nodes(&self.access.known())
     }
 
     pub(crate) async fn node_view(&self, name: &str) -> Result<NodeView, Error> {
@@ -17,7 +42,7 @@ impl Core {
             let found = self.views_of_nodes(cluster).into_iter().find(|node| node.name.as_str() == name);
             found.ok_or_else(|| Error::not_found("node", name))
         };
-        self.look_up(view).await
+        self.access.look_up(view).await
     }
 
     fn views_of_nodes(&self, cluster: &Cluster) -> Vec<NodeView> {
@@ -32,7 +57,7 @@ impl Core {
                 since: cluster.live.get(name).map(|(live, _)| live.since).or(node.down_since),
                 expires: self.expires(cluster, name, node),
                 endpoints: count(name),
-                this: *name == self.config.node_name,
+                this: *name == *self.access.node(),
             })
             .collect()
     }
@@ -57,7 +82,7 @@ impl Core {
     /// Gives up a node that is down. Its key goes last: if the node comes back meanwhile, or this stops
     /// half-way, what is left is still a node with endpoints.
     pub(crate) async fn give_up_node(&self, name: &NodeName) -> Result<(), Error> {
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
             let down = |cluster: &Cluster| match cluster.nodes.get(name) {
                 None => Err(Error::not_found("node", name.as_str())),
@@ -66,26 +91,28 @@ impl Core {
                 }
                 Some(node) => Ok(node.modified),
             };
-            let (cluster, modified) = self.decide(down).await?;
-            if self.all_carried_out(self.leftovers(&cluster, name, &self.while_down(name))).await?
+            let (cluster, modified) = self.access.decide(down).await?;
+            if self
+                .all_carried_out(self.allocator.leftovers(&cluster, name, &self.access.while_down(name)))
+                .await?
                 && self.all_carried_out(vec![self.deletion_of_node(name, modified).await?]).await?
             {
                 break;
             }
             attempts.again(&cluster).await?;
         }
-        self.until(|cluster| !cluster.nodes.contains_key(name)).await;
+        self.access.until(|cluster| !cluster.nodes.contains_key(name)).await;
         tracing::info!(node = %name, "node given up");
         Ok(())
     }
 
     /// Giving up a node changes the lineage: nodes that remember it can tell that the store did not lose it.
     async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
-        let lineage = self.lineage_after_now().await?;
+        let lineage = self.allocator.lineage_after_now().await?;
         Ok(lineage
-            .check(self.path(&Key::Live(name.clone())), Condition::Absent)
-            .delete(self.path(&Key::Node(name.clone())), Condition::Unchanged(modified))
-            .delete(self.path(&Key::Latest(name.clone())), Condition::Always))
+            .check(self.access.path(&Key::Live(name.clone())), Condition::Absent)
+            .delete(self.access.path(&Key::Node(name.clone())), Condition::Unchanged(modified))
+            .delete(self.access.path(&Key::Latest(name.clone())), Condition::Always))
     }
 
     /// Carries out as many of these as it can. Returns whether those were all: not where another transaction was
@@ -93,24 +120,8 @@ impl Core {
     async fn all_carried_out(&self, txns: Vec<Txn>) -> Result<bool, Error> {
         let mut all = true;
         for txn in txns {
-            all &= committed(&*self.store, txn).await?;
+            all &= self.access.committed(txn).await?;
         }
         Ok(all)
-    }
-
-    /// The start of a transaction on what a node has: it may have come back meanwhile, and keeps it then.
-    pub(super) fn while_down(&self, name: &NodeName) -> Txn {
-        Txn::new().check(self.path(&Key::Live(name.clone())), Condition::Absent)
-    }
-
-    /// Transactions that take away everything a node has, as few as possible, each with `start` before it.
-    pub(super) fn leftovers(&self, cluster: &Cluster, name: &NodeName, start: &Txn) -> Vec<Txn> {
-        let endpoints = cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).map(|(_, id, _)| *id);
-        let claims = cluster.claims.values().flat_map(|claims| claims.values());
-        let claims = claims.filter(|claim| claim.node == *name).map(|claim| claim.endpoint);
-        let all: std::collections::BTreeSet<EndpointId> = endpoints.chain(claims).collect();
-        let endpoints = all.into_iter().filter_map(|id| self.releasing(cluster, id));
-        let reservations = self.reserved_by(cluster, name).map(|(_, txn)| txn);
-        Txn::bundles(start, endpoints.chain(reservations))
     }
 }

@@ -1,7 +1,19 @@
 //! Processes on networks: started, watched, stopped, forgotten.
 
-use super::{Core, Error, Kind, Process, ProcessState, Run, endpoints::Holder, networks::find};
-use crate::processes::{Record, netns_name};
+mod ports;
+mod unknown;
+
+use super::{
+    Error, Kind, Process, ProcessState, Run,
+    access::ClusterAccess,
+    endpoints::{Endpoints, Holder},
+    networks::find,
+};
+use crate::{
+    config::AgentConfig,
+    host::Host,
+    processes::{ProcessTable, Record, netns_name},
+};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId};
 use weft_process::{Mount, Signal, Spec, StartError, State};
-use weft_state::{cluster::Cluster, error::chain, journal::Owner};
+use weft_state::{cluster::Cluster, env::Env, error::chain, journal::Owner};
 
 /// The first pause before a process that cannot be watched is looked at again, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -22,18 +34,43 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long one that was killed may take to have ended and left its networks.
 const END_PATIENCE: Duration = Duration::from_secs(30);
 
-impl Core {
+/// Runs processes on networks.
+pub(crate) struct Processes {
+    access: Arc<ClusterAccess>,
+    config: Arc<AgentConfig>,
+    endpoints: Arc<Endpoints>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    table: Arc<ProcessTable>,
+}
+
+/// What [`Processes`] is made of.
+pub(super) struct ProcessesParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) table: Arc<ProcessTable>,
+}
+
+impl Processes {
+    pub(super) fn new(parts: ProcessesParts) -> Self {
+        let ProcessesParts { access, config, endpoints, env, host, table } = parts;
+        Self { access, config, endpoints, env, host, table }
+    }
+
     pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {
         let may_start = |cluster: &Cluster| {
             let (network, record) = find(cluster, &request.network)?;
             request.ports.iter().try_for_each(|port| self.may_publish(record, port)).map(|()| network)
         };
-        let (_, network) = self.decide(may_start).await?;
+        let (_, network) = self.access.decide(may_start).await?;
         let id = self.env.random(|rng| ProcessId::random(rng));
         // A process id's first digits are a name: letters and digits.
         let made_up = || id.short().parse().map_err(Error::invalid);
         let name = request.name.clone().map_or_else(made_up, Ok)?;
-        let process = self.processes.add(Record {
+        let process = self.table.add(Record {
             id,
             name,
             command: request.command.clone(),
@@ -43,12 +80,12 @@ impl Core {
         })?;
         match self.start_on(network, &process, &request).await {
             Ok(()) => {
-                self.processes.set_begun(&process.id);
+                self.table.set_begun(&process.id);
                 self.watch(Arc::clone(&process));
                 self.process_view(&process)
             }
             Err(error) => {
-                self.processes.set_begun(&process.id);
+                self.table.set_begun(&process.id);
                 self.clear(&process, true).await;
                 Err(error)
             }
@@ -67,7 +104,7 @@ impl Core {
             owner: Owner::Process(process.id),
             ports: request.ports.clone(),
         };
-        let joined = self.join(network, &process.name, &request.options, holder).await?;
+        let joined = self.endpoints.join(network, &process.name, &request.options, holder).await?;
         let mut hosts = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
         for address in joined.endpoint.addresses() {
             hosts.push_str(&format!("{address}\t{}\n", process.name));
@@ -92,7 +129,7 @@ impl Core {
             hosts,
             open_files: self.config.open_files,
         };
-        let (directory, weft) = (self.processes.directory(&process.id), self.config.weft_binary.clone());
+        let (directory, weft) = (self.table.directory(&process.id), self.config.weft_binary.clone());
         tokio::task::spawn_blocking(move || weft_process::start(&directory, &spec, &weft))
             .await
             .map_err(|error| Error::internal("starting the process", error))?
@@ -108,25 +145,25 @@ impl Core {
 
     /// Takes over the processes that an earlier agent started.
     pub(crate) fn adopt(self: &Arc<Self>) {
-        for process in self.processes.all() {
+        for process in self.table.all() {
             self.watch(process);
         }
-        let strays = self.processes.strays().unwrap_or_else(|error| {
+        let strays = self.table.strays().unwrap_or_else(|error| {
             tracing::error!(error = chain(&error), "what is left of processes without a record stays");
             Vec::new()
         });
         for stray in strays {
-            let core = Arc::clone(self);
-            tokio::spawn(async move { core.clear_stray(stray).await });
+            let own = Arc::clone(self);
+            tokio::spawn(async move { own.clear_stray(stray).await });
         }
-        let core = Arc::clone(self);
-        tokio::spawn(async move { core.clear_orphans().await });
+        let own = Arc::clone(self);
+        tokio::spawn(async move { own.clear_orphans().await });
     }
 
     /// Removes what is left of a process that nothing is known of any more, unless it runs.
     async fn clear_stray(&self, id: ProcessId) {
-        let directory = self.processes.directory(&id);
-        if let Ok(State::Running { pid }) = self.processes.state(&id) {
+        let directory = self.table.directory(&id);
+        if let Ok(State::Running { pid }) = self.table.state(&id) {
             let directory = directory.display();
             tracing::error!(pid, %directory, "a process of weft's runs, but its record is damaged: end it yourself");
             return;
@@ -141,15 +178,15 @@ impl Core {
 
     /// Follows a process to its end, and takes it off its networks then.
     fn watch(self: &Arc<Self>, process: Arc<Record>) {
-        let core = Arc::clone(self);
+        let own = Arc::clone(self);
         tokio::spawn(async move {
-            core.ended(&process.id).await;
-            core.clear(&process, process.remove).await;
+            own.ended(&process.id).await;
+            own.clear(&process, process.remove).await;
         });
     }
 
     async fn ended(&self, id: &ProcessId) {
-        let directory = self.processes.directory(id);
+        let directory = self.table.directory(id);
         let mut pause = FIRST_PAUSE;
         loop {
             match weft_process::wait_handle(&directory) {
@@ -172,24 +209,24 @@ impl Core {
     /// Takes what has ended off its networks; forgets it, too, if it is to be, or never began.
     async fn clear(&self, process: &Record, forget: bool) {
         // Nothing puts it on another network now, and a join that had begun has ended.
-        let _nobody_joins = self.joining.lock_namespace(&process.netns()).await;
-        let state = self.processes.state(&process.id);
+        let _nobody_joins = self.endpoints.lock(&process.netns()).await;
+        let state = self.table.state(&process.id);
         let code = if let Ok(State::Exited { code, .. }) = state { code } else { None };
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let own: Vec<EndpointId> = endpoints
             .iter()
             .filter(|(_, e)| e.owner == Owner::Process(process.id))
             .map(|(id, _)| *id)
             .collect();
         for id in own {
-            if let Err(error) = self.leave(id).await {
+            if let Err(error) = self.endpoints.leave(id).await {
                 tracing::warn!(process = %process.name, %error, "cannot take an ended process off its network yet");
             }
         }
         if let Err(error) = self.host.delete_netns(&process.netns_name()).await {
             tracing::warn!(process = %process.name, %error, "cannot remove the namespace of an ended process");
         }
-        self.processes.set_over(&process.id, code);
+        self.table.set_over(&process.id, code);
         let begun = matches!(state, Ok(State::Exited { .. }));
         if (forget || !begun)
             && let Err(error) = self.forget(process).await
@@ -200,21 +237,21 @@ impl Core {
     }
 
     async fn forget(&self, process: &Record) -> Result<(), Error> {
-        let (directory, netns) = (self.processes.directory(&process.id), process.netns());
+        let (directory, netns) = (self.table.directory(&process.id), process.netns());
         tokio::task::spawn_blocking(move || weft_process::remove(&directory, &netns))
             .await
             .map_err(|error| Error::internal("removing the process", error))?
             .map_err(|error| Error::internal("cannot remove what the process left", error))?;
-        self.processes.forget(&process.id)
+        self.table.forget(&process.id)
     }
 
     pub(super) async fn stop_process(&self, name: &str, grace: Duration) -> Result<(), Error> {
-        let process = self.processes.find(name)?;
-        let directory = self.processes.directory(&process.id);
+        let process = self.table.find(name)?;
+        let directory = self.table.directory(&process.id);
         if matches!(self.settled(&process).await?, State::Running { .. }) {
             weft_process::signal(&directory, Signal::TERM)
                 .map_err(|error| Error::internal("cannot stop the process", error))?;
-            if timeout(grace, self.processes.over(&process.id)).await.is_ok() {
+            if timeout(grace, self.table.over(&process.id)).await.is_ok() {
                 return Ok(());
             }
             weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
@@ -225,9 +262,9 @@ impl Core {
     /// How a process is, once it has been started or has not.
     async fn settled(&self, process: &Record) -> Result<State, Error> {
         let settled = timeout(START_PATIENCE, async {
-            self.processes.begun(&process.id).await;
+            self.table.begun(&process.id).await;
             loop {
-                match self.processes.state(&process.id)? {
+                match self.table.state(&process.id)? {
                     // By an earlier agent: its shim is a few instructions old.
                     State::Starting => sleep(FIRST_PAUSE).await,
                     state => return Ok(state),
@@ -235,7 +272,7 @@ impl Core {
             }
         });
         let stuck = || {
-            let (name, log) = (&process.name, self.processes.directory(&process.id).join("shim.log"));
+            let (name, log) = (&process.name, self.table.directory(&process.id).join("shim.log"));
             Error::new(
                 Kind::Internal,
                 format!("process {name} is still being started: see {}", log.display()),
@@ -246,7 +283,7 @@ impl Core {
 
     /// Waits for a process that was killed.
     async fn until_over(&self, process: &Record) -> Result<(), Error> {
-        let over = timeout(END_PATIENCE, self.processes.over(&process.id)).await;
+        let over = timeout(END_PATIENCE, self.table.over(&process.id)).await;
         over.map(drop).map_err(|_| {
             let message = format!(
                 "process {} was killed, and has not ended within {END_PATIENCE:?}: it waits for a device or a \
@@ -258,7 +295,7 @@ impl Core {
     }
 
     pub(super) async fn remove_one(&self, name: &str, force: bool) -> Result<(), Error> {
-        let process = self.processes.find(name)?;
+        let process = self.table.find(name)?;
         if matches!(self.settled(&process).await?, State::Running { .. }) {
             if !force {
                 return Err(Error::conflict(format!(
@@ -266,32 +303,36 @@ impl Core {
                     process.name
                 )));
             }
-            let directory = self.processes.directory(&process.id);
+            let directory = self.table.directory(&process.id);
             weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
         }
         self.until_over(&process).await?;
-        if self.processes.contains(&process.id) { self.forget(&process).await } else { Ok(()) }
+        if self.table.contains(&process.id) { self.forget(&process).await } else { Ok(()) }
     }
 
     pub(super) async fn exit_status(&self, name: &str) -> Result<Option<i32>, Error> {
-        match (self.processes.find(name), self.processes.forgotten(name)) {
-            (Ok(process), _) => Ok(self.processes.over(&process.id).await),
+        match (self.table.find(name), self.table.forgotten(name)) {
+            (Ok(process), _) => Ok(self.table.over(&process.id).await),
             (Err(_), Some(code)) => Ok(code),
             (Err(error), None) => Err(error),
         }
     }
 
     pub(super) fn directory_of(&self, name: &str) -> Result<PathBuf, Error> {
-        Ok(self.processes.directory(&self.processes.find(name)?.id))
+        Ok(self.table.directory(&self.table.find(name)?.id))
     }
 
     pub(super) fn process_views(&self) -> Vec<Process> {
-        self.processes.all().iter().filter_map(|process| self.process_view(process).ok()).collect()
+        self.table.all().iter().filter_map(|process| self.process_view(process).ok()).collect()
     }
 
-    pub(super) fn process_view(&self, process: &Record) -> Result<Process, Error> {
-        let endpoints = self.journal.endpoints();
-        let state = match self.processes.state(&process.id)? {
+    pub(super) fn process(&self, name: &str) -> Result<Process, Error> {
+        self.process_view(&*self.table.find(name)?)
+    }
+
+    fn process_view(&self, process: &Record) -> Result<Process, Error> {
+        let endpoints = self.endpoints.here();
+        let state = match self.table.state(&process.id)? {
             State::Running { pid } => ProcessState::Running { pid },
             State::Exited { code, at } => ProcessState::Exited { code, at },
             State::Starting | State::NotStarted => {

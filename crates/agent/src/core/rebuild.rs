@@ -6,8 +6,15 @@
 
 mod plan;
 
-use super::{Core, Error, removed::WHY};
-use plan::{Own, Recovery, SoFar};
+use super::{
+    Error,
+    access::ClusterAccess,
+    allocator::Allocator,
+    endpoints::{Endpoints, WHY},
+    networks::Networks,
+};
+use crate::config::AgentConfig;
+use plan::{Comparison, Own, SoFar};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -17,8 +24,11 @@ use tokio::{
 use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
 use weft_state::{
     cluster::{Cluster, Stored},
+    env::Env,
     error::chain,
+    journal::Journal,
     loss::Loss,
+    memory::Memory,
     view::View,
 };
 use weft_store::{CommitError, Condition, Txn};
@@ -60,23 +70,52 @@ impl Rebuild {
         Self { announced: announced.clone(), began: now, moved: now, restored, missed, found_again }
     }
 
-    fn look(&mut self, recovery: &Recovery) {
-        let there = |id: &&NetworkId| recovery.stored.networks.contains_key(*id);
+    fn look(&mut self, compared: &Comparison) {
+        let there = |id: &&NetworkId| compared.stored.networks.contains_key(*id);
         self.found_again.extend(self.missed.iter().filter(there));
-        self.missed.extend(recovery.remembered.networks.keys().filter(|id| !there(id)));
+        self.missed.extend(compared.remembered.networks.keys().filter(|id| !there(id)));
     }
 }
 
-impl Core {
+/// Puts back what the store loses, and remembers the cluster for that.
+pub(crate) struct Recovery {
+    config: Arc<AgentConfig>,
+    access: Arc<ClusterAccess>,
+    allocator: Arc<Allocator>,
+    endpoints: Arc<Endpoints>,
+    networks: Arc<Networks>,
+    env: Arc<Env>,
+    journal: Arc<Journal>,
+    memory: Arc<Memory>,
+}
+
+/// What [`Recovery`] is made of.
+pub(super) struct RecoveryParts {
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) allocator: Arc<Allocator>,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) networks: Arc<Networks>,
+    pub(super) env: Arc<Env>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) memory: Arc<Memory>,
+}
+
+impl Recovery {
+    pub(super) fn new(parts: RecoveryParts) -> Self {
+        let RecoveryParts { config, access, allocator, endpoints, networks, env, journal, memory } = parts;
+        Self { config, access, allocator, endpoints, networks, env, journal, memory }
+    }
+
     /// Puts back what the store loses, for ever. Safe to cancel at any time.
     pub(crate) async fn rebuild(self: Arc<Self>) {
-        let mut view = self.view.clone();
+        let mut view = self.access.view().clone();
         while view.wait_for(|view| view.stored.is_some()).await.is_ok() {
             let mut rebuild = None;
             loop {
-                let recovery = self.recovery(&view.borrow_and_update());
-                let Some(recovery) = recovery else { break };
-                if let Err(error) = self.put_back(recovery, &mut rebuild).await {
+                let compared = self.compare(&view.borrow_and_update());
+                let Some(compared) = compared else { break };
+                if let Err(error) = self.put_back(compared, &mut rebuild).await {
                     tracing::debug!(%error, "not put back yet");
                 }
                 // It makes no difference whether something changed or it is time.
@@ -87,9 +126,9 @@ impl Core {
         }
     }
 
-    fn recovery(&self, view: &View) -> Option<Recovery> {
+    fn compare(&self, view: &View) -> Option<Comparison> {
         let stored = view.stored.clone()?;
-        Some(Recovery {
+        Some(Comparison {
             remembered: view.cluster.clone().unwrap_or_default(),
             stored,
             loss: view.loss,
@@ -98,42 +137,42 @@ impl Core {
     }
 
     /// Does what there is to do now.
-    async fn put_back(&self, recovery: Recovery, rebuild: &mut Option<Rebuild>) -> Result<(), Error> {
-        let announced = recovery.stored.rebuilt.as_deref();
+    async fn put_back(&self, compared: Comparison, rebuild: &mut Option<Rebuild>) -> Result<(), Error> {
+        let announced = compared.stored.rebuilt.as_deref();
         let Some(announced) = announced.filter(|announced| announced.times > self.memory.times_dealt_with())
         else {
             *rebuild = None;
-            return self.announce_if_lost(&recovery).await;
+            return self.announce_if_lost(&compared).await;
         };
         let times = announced.times;
         let rebuild = match rebuild {
             Some(rebuild) if rebuild.announced == *announced => rebuild,
             other => other.insert(Rebuild::new(announced)),
         };
-        rebuild.look(&recovery);
+        rebuild.look(&compared);
         if rebuild.began.elapsed() > PATIENCE {
             tracing::error!("the store lost something that cannot be put back; going on with what it has");
             self.memory.give_up(times);
             return Ok(());
         }
-        if !self.put_back_own(&recovery, rebuild).await? {
+        if !self.put_back_own(&compared, rebuild).await? {
             return Ok(());
         }
-        self.has_done_its_part(&recovery.stored).await?;
-        if self.others_are_busy(&recovery, rebuild) || !self.put_back_rest(&recovery, rebuild).await? {
+        self.has_done_its_part(&compared.stored).await?;
+        if self.others_are_busy(&compared, rebuild) || !self.put_back_rest(&compared, rebuild).await? {
             return Ok(());
         }
-        tracing::info!(store = self.store.describe(), "put back into the store what it had lost");
+        tracing::info!(store = self.access.describe_store(), "put back into the store what it had lost");
         self.memory.has_dealt_with(times);
         Ok(())
     }
 
     /// What a watch says may be old: then it is the view that is behind, and catches up.
-    async fn announce_if_lost(&self, recovery: &Recovery) -> Result<(), Error> {
-        let now = Cluster::read(&self.keyspace, &self.store.list(self.keyspace.root()).await?);
+    async fn announce_if_lost(&self, compared: &Comparison) -> Result<(), Error> {
+        let now = self.access.read_all().await?;
         let dealt_with = self.memory.times_dealt_with();
-        let own = (&self.config.node_name, &recovery.journal);
-        if Loss::of(&recovery.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
+        let own = (self.access.node(), &compared.journal);
+        if Loss::of(&compared.remembered, &now, own, false).is_any() || now.times_rebuilt() < dealt_with {
             self.announce_loss().await?;
         }
         Ok(())
@@ -142,13 +181,13 @@ impl Core {
     /// Tells every node that the store lost something: each has a part in putting it back, and until it has done
     /// it, nothing that it claimed before counts against others.
     pub(super) async fn announce_loss(&self) -> Result<(), Error> {
-        let key = self.path(&Key::Rebuilt);
-        let entry = self.store.get(&key).await?;
+        let key = self.access.path(&Key::Rebuilt);
+        let entry = self.access.get(&key).await?;
         let before = entry.as_ref().and_then(|entry| Rebuilt::from_json(&entry.value).ok());
         let dealt_with = self.memory.times_dealt_with();
         let announced = Rebuilt {
             times: before.as_ref().map_or(0, |announced| announced.times).max(dealt_with).saturating_add(1),
-            by: self.config.node_name.clone(),
+            by: self.access.node().clone(),
             at: self.env.now(),
             extra: before.map_or_else(Extra::new, |announced| announced.extra),
         };
@@ -159,10 +198,10 @@ impl Core {
 
     /// Writes what is this node's own, and takes away what is not any more. Returns whether nothing of it is left
     /// to do.
-    async fn put_back_own(&self, recovery: &Recovery, rebuild: &mut Rebuild) -> Result<bool, Error> {
+    async fn put_back_own(&self, compared: &Comparison, rebuild: &mut Rebuild) -> Result<bool, Error> {
         // First what is to go: it may be in the way.
-        self.clear_lineage(&recovery.stored).await?;
-        let back = recovery.stored.networks.keys().filter(|id| self.memory.was_removed(id));
+        self.clear_lineage(&compared.stored).await?;
+        let back = compared.stored.networks.keys().filter(|id| self.memory.was_removed(id));
         let back: BTreeSet<NetworkId> = back.copied().collect();
         let mut gone = false;
         for id in &back {
@@ -172,16 +211,17 @@ impl Core {
             rebuild.moved = Instant::now();
             return Ok(false);
         }
-        let leftovers = self.leftovers_here(&recovery.stored).into_iter();
-        let leftovers: Vec<Txn> = leftovers.filter_map(|id| self.releasing(&recovery.stored, id)).collect();
+        let leftovers = self.endpoints.leftovers_here(&compared.stored).into_iter();
+        let leftovers: Vec<Txn> =
+            leftovers.filter_map(|id| self.allocator.releasing(&compared.stored, id)).collect();
         let patient = rebuild.moved.elapsed() < PARTS_PATIENCE;
         let so_far = SoFar {
             back: &back,
             found_again: &rebuild.found_again,
             patient,
-            lineage: self.next_lineage(&recovery.stored),
+            lineage: self.allocator.next_lineage(&compared.stored),
         };
-        let Own { txns, cut_off, waits } = recovery.own(&self.config, &self.keyspace, so_far);
+        let Own { txns, cut_off, waits } = compared.own(&self.config, self.access.keyspace(), so_far);
         let waits = waits || patient && !back.is_empty();
         let done = leftovers.is_empty() && txns.is_empty() && cut_off.is_empty() && !waits;
         for (id, why) in cut_off {
@@ -190,7 +230,7 @@ impl Core {
             let cut_off = self.journal.cut_off(&id, why, for_good);
             cut_off
                 .map_err(|error| Error::internal("an endpoint is cut off, until the agent ends", error))?;
-            self.try_all(self.no_endpoint(&recovery.stored, id)).await?;
+            self.try_all(self.no_endpoint(&compared.stored, id)).await?;
         }
         self.try_all([leftovers, txns].concat()).await?;
         Ok(done)
@@ -201,7 +241,7 @@ impl Core {
     fn no_endpoint(&self, stored: &Cluster, id: EndpointId) -> Vec<Txn> {
         let endpoint = stored.endpoint(&id).into_iter();
         let delete = |(network, endpoint): (&NetworkId, &Stored<Endpoint>)| {
-            let key = self.path(&Key::Endpoint(*network, id));
+            let key = self.access.path(&Key::Endpoint(*network, id));
             Txn::new().delete(key, Condition::Unchanged(endpoint.modified))
         };
         endpoint.map(delete).collect()
@@ -209,11 +249,11 @@ impl Core {
 
     /// An lineage that cannot be read keeps every network from being put back.
     async fn clear_lineage(&self, stored: &Cluster) -> Result<(), Error> {
-        let key = self.path(&Key::Lineage);
+        let key = self.access.path(&Key::Lineage);
         if !stored.unreadable.contains_key(&key) {
             return Ok(());
         }
-        let Some(entry) = self.store.get(&key).await? else { return Ok(()) };
+        let Some(entry) = self.access.get(&key).await? else { return Ok(()) };
         self.try_all(vec![Txn::new().delete(key, Condition::Unchanged(entry.modified))]).await.map(drop)
     }
 
@@ -221,8 +261,8 @@ impl Core {
     /// nothing can join once it is marked. Where an endpoint is on it, housekeeping takes the mark off again. Returns whether
     /// it is gone by now.
     async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
-        let key = self.path(&Key::Network(id));
-        let Some(entry) = self.store.get(&key).await? else { return Ok(false) };
+        let key = self.access.path(&Key::Network(id));
+        let Some(entry) = self.access.get(&key).await? else { return Ok(false) };
         let Ok(network) = Network::from_json(&entry.value) else { return Ok(false) };
         if !network.removing {
             let marked = Network { removing: true, ..network };
@@ -230,10 +270,10 @@ impl Core {
             self.try_all(vec![Txn::new().put(key, marked.to_json(), unchanged)]).await?;
             return Ok(false);
         }
-        if !self.store.list(&self.endpoints_prefix(id)).await?.entries.is_empty() {
+        if !self.access.list_endpoints(id).await?.entries.is_empty() {
             return Ok(false);
         }
-        let gone = self.delete(id, &network, entry.modified).await?;
+        let gone = self.networks.delete(id, &network, entry.modified).await?;
         if gone {
             tracing::info!(network = %network.name, id = id.short(), "removed before, and now again");
         }
@@ -245,42 +285,42 @@ impl Core {
         let times = stored.times_rebuilt();
         // For the `live` record that is written next: this node may not have joined again yet.
         self.memory.has_done_its_part(times);
-        let Some((live, session)) = stored.live.get(&self.config.node_name) else { return Ok(()) };
-        if live.rebuilt >= times || live.id != self.identity.id() {
+        let Some((live, session)) = stored.live.get(self.access.node()) else { return Ok(()) };
+        if live.rebuilt >= times || live.id != self.access.identity().id() {
             return Ok(());
         }
         let Some(session) = session.clone() else { return Ok(()) };
         let now = Liveness { rebuilt: times, ..(**live).clone() };
-        let key = self.path(&Key::Live(self.config.node_name.clone()));
+        let key = self.access.path(&Key::Live(self.access.node().clone()));
         let unchanged = Condition::Unchanged(live.modified);
         self.try_all(vec![Txn::new().put_bound(key, now.to_json(), unchanged, session)]).await.map(drop)
     }
 
     /// Whether nodes that were up may still be writing what is theirs.
-    fn others_are_busy(&self, recovery: &Recovery, rebuild: &Rebuild) -> bool {
+    fn others_are_busy(&self, compared: &Comparison, rebuild: &Rebuild) -> bool {
         let waited = rebuild.began.elapsed();
-        recovery.remembered.live.keys().any(|node| match recovery.stored.live.get(node) {
+        compared.remembered.live.keys().any(|node| match compared.stored.live.get(node) {
             Some((live, _)) => live.rebuilt < rebuild.announced.times && waited < PARTS_PATIENCE,
             None => waited < NODES_PATIENCE,
         })
     }
 
     /// Writes what nobody was there to write. Returns whether nothing of it is left to do.
-    async fn put_back_rest(&self, recovery: &Recovery, rebuild: &mut Rebuild) -> Result<bool, Error> {
-        let (txns, restored) = recovery.rest(&self.keyspace, &rebuild.restored);
+    async fn put_back_rest(&self, compared: &Comparison, rebuild: &mut Rebuild) -> Result<bool, Error> {
+        let (txns, restored) = compared.rest(self.access.keyspace(), &rebuild.restored);
         if !txns.is_empty() {
             if self.try_all(txns).await? {
                 rebuild.restored.extend(restored);
             }
             return Ok(false);
         }
-        let (now, known) = (recovery.stored.state(), recovery.remembered.state());
+        let (now, known) = (compared.stored.state(), compared.remembered.state());
         if now.includes(&known) {
             return Ok(true);
         }
         // Until then, every node sees that the store has lost something.
-        let condition = Condition::as_seen(recovery.stored.lineage.as_ref().map(|lineage| lineage.modified));
-        let txn = Txn::new().put(self.path(&Key::Lineage), now.including(&known).to_json(), condition);
+        let condition = Condition::as_seen(compared.stored.lineage.as_ref().map(|lineage| lineage.modified));
+        let txn = Txn::new().put(self.access.path(&Key::Lineage), now.including(&known).to_json(), condition);
         self.try_all(vec![txn]).await?;
         Ok(false)
     }
@@ -290,7 +330,7 @@ impl Core {
     async fn try_all(&self, txns: Vec<Txn>) -> Result<bool, Error> {
         let mut all = true;
         for txn in txns {
-            match self.store.commit(txn).await {
+            match self.access.commit(txn).await {
                 Ok(()) => {}
                 Err(CommitError::Conflict { .. }) => all = false,
                 Err(CommitError::Store(error)) if error.is_transient() => return Err(error.into()),
@@ -304,7 +344,7 @@ impl Core {
 
     /// Writes down what the store says, for the next run of this agent. For ever; safe to cancel at any time.
     pub(crate) async fn remember(self: Arc<Self>) {
-        let mut view = self.view.clone();
+        let mut view = self.access.view().clone();
         let mut failed = false;
         while view.changed().await.is_ok() {
             let now = view.borrow_and_update().clone();

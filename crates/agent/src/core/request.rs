@@ -1,6 +1,6 @@
 //! What the doors ask of the core. All input has been parsed by now.
 
-use super::{Error, Kind, VNI_OPTIONS};
+use super::{Error, Kind, allocator::VNI_OPTIONS};
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,

@@ -1,19 +1,27 @@
 //! How this node is.
 
-use super::Core;
+mod inside;
+
+use super::{Error, access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
 use crate::{
+    config::AgentConfig,
+    host::Host,
     membership::Outside,
-    reconcile::{KernelDrift, Report, clash, clash::Overlap, has_way_out},
+    metrics::Telemetry,
+    processes::ProcessTable,
+    reconcile::{KernelDrift, Report, Rounds, clash, clash::Overlap, has_way_out},
     report::{Counts, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
     shared_names::shared_names,
     underlay::Underlay,
 };
 use jiff::Timestamp;
-use std::{collections::BTreeMap, time::Duration};
-use tokio::time::timeout;
-use weft_model::{Key, NetworkId, NetworkName};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
+use weft_model::{ClusterId, Key, NetworkId, NetworkName};
 use weft_state::{
+    admission::Admission,
     cluster::Cluster,
+    env::Env,
     journal::{LocalEndpoint, LocalEndpoints},
     view::Gate,
 };
@@ -25,12 +33,85 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// work on it.
 const MENDING: Duration = Duration::from_secs(10);
 
-impl Core {
+/// Says how this node is.
+pub(crate) struct Reporter {
+    access: Arc<ClusterAccess>,
+    config: Arc<AgentConfig>,
+    telemetry: Telemetry,
+    admission: Arc<Admission>,
+    endpoints: Arc<Endpoints>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    nodes: Arc<Nodes>,
+    processes: Arc<ProcessTable>,
+    rounds: Rounds,
+    engine: watch::Receiver<Option<EngineStatus>>,
+    started: Timestamp,
+}
+
+/// What [`Reporter`] is made of.
+pub(super) struct ReporterParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) telemetry: Telemetry,
+    pub(super) admission: Arc<Admission>,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) processes: Arc<ProcessTable>,
+    pub(super) rounds: Rounds,
+    pub(super) engine: watch::Receiver<Option<EngineStatus>>,
+}
+
+impl Reporter {
+    pub(super) fn new(parts: ReporterParts) -> Self {
+        let ReporterParts { access, config, telemetry, admission, endpoints, env, .. } = parts;
+        let ReporterParts { host, nodes, processes, rounds, engine, .. } = parts;
+        let started = env.now();
+        Self {
+            access,
+            config,
+            telemetry,
+            admission,
+            endpoints,
+            env,
+            host,
+            nodes,
+            processes,
+            rounds,
+            engine,
+            started,
+        }
+    }
+
+    /// What this agent counts.
+    #[cfg(test)]
+    pub(crate) fn metrics(&self) -> &Arc<crate::metrics::Metrics> {
+        &self.telemetry.metrics
+    }
+
+    /// The id of the cluster that this node is in, once it knows.
+    pub(crate) fn cluster(&self) -> Option<ClusterId> {
+        self.admission.cluster()
+    }
+
+    /// The last round of the loop, once there was one.
+    #[cfg(test)]
+    pub(crate) fn last_round(&self) -> Option<Arc<Report>> {
+        self.rounds.last()
+    }
+
+    /// What the next round would change on this host, a step a line.
+    pub(crate) async fn plan(&self) -> Result<Vec<String>, Error> {
+        self.rounds.plan().await
+    }
+
     /// Looks at the kernel and asks the store anew, both for a while at most.
     pub(crate) async fn examine(&self) {
-        let lineage = self.path(&Key::Lineage);
+        let lineage = self.access.path(&Key::Lineage);
         // The store's client notes how long an answer takes; the task that follows the store notes that there is none.
-        let ask = timeout(LOOK_PATIENCE, self.store.get(&lineage));
+        let ask = timeout(LOOK_PATIENCE, self.access.get(&lineage));
         let ((), asked) = tokio::join!(self.rounds.look(LOOK_PATIENCE), ask);
         let refused = match asked {
             Ok(Err(error @ StoreError::Refused { .. })) => Some(error.to_string()),
@@ -42,18 +123,18 @@ impl Core {
     }
 
     pub(crate) fn describe(&self) -> Status {
-        let cluster = self.known();
+        let cluster = self.access.known();
         let report = self.rounds.last();
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let kernel = self.rounds.kernel().map(|drift| kernel_status(&drift, &cluster, &endpoints));
         let fenced: Vec<Fenced> = endpoints.iter().filter_map(|(id, local)| fenced(*id, local)).collect();
         // Each borrowed once, and for a moment: a borrow within the expression below would be held to its end, and a
         // second borrow waits for a task that waits to change the value, for ever (tokio's `watch::Sender::borrow`).
-        let (membership, engine) = (self.membership.borrow().clone(), self.engine.borrow().clone());
+        let (membership, engine) = (self.access.membership().borrow().clone(), self.engine.borrow().clone());
         let underlay = self.host.underlay().borrow().clone();
         Status {
             node: self.config.node_name.clone(),
-            id: self.identity.id(),
+            id: self.access.identity().id(),
             started: self.started,
             advertise: underlay.address,
             vtep: underlay.address,
@@ -71,7 +152,7 @@ impl Core {
             },
             leaving: endpoints.values().filter(|local| local.leaves_here()).count(),
             unknown_keys: cluster.unknown_kinds(),
-            down: self.down(&cluster),
+            down: self.nodes.down(&cluster),
             round: report.as_deref().map(round),
             notes: self.notes(&cluster, &underlay),
             problems: self.problems(
@@ -89,9 +170,9 @@ impl Core {
     }
 
     fn store_status(&self) -> StoreStatus {
-        let view = self.view.borrow();
+        let view = self.access.view().borrow();
         StoreStatus {
-            description: self.store.describe(),
+            description: self.access.describe_store(),
             prefix: self.admission.location().prefix().to_owned(),
             cluster: self.admission.cluster(),
             refused: view.gate == Gate::Refused,
@@ -120,7 +201,7 @@ impl Core {
         let kernel = report.iter().flat_map(|report| report.problems().cloned());
         let differing = drift.map(|drift| differing(drift, self.env.now())).unwrap_or_default();
         let engine = engine.map(|engine| engine.problems.clone()).unwrap_or_default();
-        let store_away = self.view.borrow().error.is_some();
+        let store_away = self.access.view().borrow().error.is_some();
         let refused = self.telemetry.metrics.store.refused().filter(|_| !store_away).map(|why| {
             format!("the store does not let this host in any more: {why}. What it watched before goes on, nothing new can be decided")
         });
@@ -132,15 +213,15 @@ impl Core {
             Overlap::Note(_) => None,
         });
         let here = here.chain(clashes);
-        let shared = shared_names(cluster, &self.journal.endpoints());
+        let shared = shared_names(cluster, &self.endpoints.here());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
 }
 
-impl Core {
+impl Reporter {
     /// The networks with endpoints here whose addresses something else has, too, on this host.
     fn overlaps(&self, cluster: &Cluster, underlay: &Underlay) -> Vec<Overlap> {
-        let endpoints = self.journal.endpoints();
+        let endpoints = self.endpoints.here();
         let mut networks: BTreeMap<_, _> = BTreeMap::new();
         for local in endpoints.values() {
             networks.entry(local.network_id).or_insert((&local.network, false)).1 |= has_way_out(local);

@@ -3,7 +3,7 @@
 //! The engine waits for every answer, for as long as it takes, and holds locks meanwhile; so there is one to
 //! every call, soon, and nothing here asks the engine anything. All there is to remember is what the engine
 //! tells in one call and needs in the next: it is in [`Shared`] where it must outlive the agent, else in
-//! [`Endpoints`].
+//! [`Announced`].
 
 mod addresses;
 mod answer;
@@ -16,11 +16,10 @@ pub(crate) use socket::{PATH, bind, serve};
 
 use super::Shared;
 use crate::{
-    core::{EngineVerbs, Error, Verbs},
-    host::Host,
+    core::{DriverAccess, EngineVerbs, Error, Verbs},
     metrics::Metrics,
 };
-use endpoints::Endpoints;
+use endpoints::Announced;
 use std::sync::Arc;
 use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
 
@@ -28,23 +27,17 @@ use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
 pub(crate) struct Driver {
     verbs: Arc<dyn Verbs>,
     engines: Arc<dyn EngineVerbs>,
-    host: Arc<dyn Host>,
     shared: Arc<Shared>,
-    endpoints: Endpoints,
+    endpoints: Announced,
     metrics: Arc<Metrics>,
 }
 
 impl Driver {
     /// A driver that carries out calls with the verbs of one core, tells `shared` of them, and counts them in
     /// `metrics`.
-    pub(crate) fn new(
-        core: Arc<impl Verbs + EngineVerbs>,
-        host: Arc<dyn Host>,
-        shared: Arc<Shared>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        let verbs = Arc::clone(&core) as _;
-        Self { verbs, engines: core, host, shared, endpoints: Endpoints::default(), metrics }
+    pub(crate) fn new(access: &DriverAccess, shared: Arc<Shared>, metrics: Arc<Metrics>) -> Self {
+        let (verbs, engines) = (access.verbs(), access.engines());
+        Self { verbs, engines, shared, endpoints: Announced::default(), metrics }
     }
 
     pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {

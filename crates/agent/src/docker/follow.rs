@@ -15,13 +15,20 @@ mod report;
 pub(crate) use engine::DockerSocket;
 
 use super::Shared;
-use crate::core::Core;
-use containers::Containers;
+use crate::{
+    core::{DriverAccess, EngineVerbs, Verbs},
+    report::EngineStatus,
+};
+use containers::ContainerFollower;
 use engine::EngineAddress;
 use futures::{StreamExt, stream::BoxStream};
-use networks::Networks;
+use networks::NetworkFollower;
 use news::News;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::time::sleep;
 use weft_docker::engine::{EngineError, Event};
 use weft_state::error::chain;
@@ -33,9 +40,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Follows one engine. Runs beside the core, and calls its verbs as a door does.
 pub(crate) struct Follower {
-    pub(crate) core: Arc<Core>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) engine: Arc<dyn EngineAddress>,
+    access: Arc<DriverAccess>,
+    verbs: Arc<dyn Verbs>,
+    engines: Arc<dyn EngineVerbs>,
+    shared: Arc<Shared>,
+    engine: Arc<dyn EngineAddress>,
+    /// What was said last of how the engine is.
+    status: Mutex<Option<EngineStatus>>,
 }
 
 /// Why the engine is not followed any more.
@@ -53,10 +64,19 @@ impl From<EngineError> for Lost {
 }
 
 impl Follower {
+    pub(crate) fn new(
+        access: &Arc<DriverAccess>,
+        shared: &Arc<Shared>,
+        engine: Arc<dyn EngineAddress>,
+    ) -> Self {
+        let (verbs, engines, status) = (access.verbs(), access.engines(), Mutex::default());
+        Self { access: Arc::clone(access), verbs, engines, shared: Arc::clone(shared), engine, status }
+    }
+
     /// Follows the engine for ever, whenever there is one. Safe to cancel at any time.
     pub(crate) async fn run(self) {
         // On a copy of a host, what the engine lacks is the original's.
-        self.core.owns_its_node().await;
+        self.access.owns_its_node().await;
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match self.follow(&mut pause).await {
@@ -65,7 +85,7 @@ impl Follower {
                 Err(Lost::Closed) => "it is stopping".to_owned(),
             };
             self.lost(error);
-            sleep(self.core.env.jitter(pause)).await;
+            sleep(self.access.env().jitter(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -77,8 +97,8 @@ impl Follower {
         *pause = FIRST_PAUSE;
         self.found(engine.version());
         let news = News::default();
-        let networks = Networks::new(self, Arc::clone(&engine));
-        let containers = Containers::new(self, engine);
+        let networks = NetworkFollower::new(self, Arc::clone(&engine));
+        let containers = ContainerFollower::new(self, engine);
         tokio::select! {
             lost = listen(events, &news) => lost,
             lost = networks.follow(&news.networks) => Ok(lost?),

@@ -5,13 +5,13 @@ use crate::{
     RunError,
     assembly::{Agent, Deps},
     config::{AgentConfig, embedded_store},
-    core::{Core, Error, Kind, Leave, refuse_if_in_use},
+    core::{Core, DriverAccess, Error, Kind, Leave, refuse_if_in_use},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     metrics::Telemetry,
     orphans,
     other_directory::{self, nowhere},
-    processes::Processes,
+    processes::ProcessTable,
     underlay::{self, Underlay},
 };
 use std::{
@@ -71,12 +71,19 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     })?;
     let core = Arc::clone(&agent.core);
     if was_there {
-        join(&mut agent, leave).await?;
-        core.may_leave(leave).await?;
+        join(&mut agent, &config, leave).await?;
+        core.leaving.may_leave(leave).await?;
     }
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     if config.docker.is_some() {
-        docker::part(&core, (&tasks, &stop))?;
+        docker::part(
+            &docker::Deps {
+                config: Arc::clone(&config),
+                access: Arc::new(DriverAccess::new(&core)),
+                metrics: Arc::default(),
+            },
+            (&tasks, &stop),
+        )?;
     }
     let leaver = agent.stop_to_leave(datapath).await;
     // A host that never was in a cluster leaves nothing in one.
@@ -100,7 +107,7 @@ pub async fn forget(data_dir: &Path, force: bool) -> Result<(), RunError> {
         return Ok(());
     }
     let _lock = lock_directory(data_dir).map_err(started)?;
-    let (processes, host) = (Processes::open(data_dir).map_err(started)?, nowhere());
+    let (processes, host) = (ProcessTable::open(data_dir).map_err(started)?, nowhere());
     if !force {
         check(data_dir)?;
         orphans::refuse_if_any(&processes, &host).await?;
@@ -117,7 +124,7 @@ fn check(data_dir: &Path) -> Result<(), RunError> {
         return Ok(());
     }
     let journal = Journal::open(data_dir).map_err(started)?;
-    let processes = Processes::open(data_dir).map_err(started)?;
+    let processes = ProcessTable::open(data_dir).map_err(started)?;
     Ok(refuse_if_in_use(&journal, &processes, &nowhere())?)
 }
 
@@ -166,14 +173,14 @@ fn store(config: &AgentConfig, leave: Leave) -> Result<(Arc<dyn Store>, Keyspace
 }
 
 /// Waits until this node is in the cluster, as far as it can be.
-async fn join(agent: &mut Agent, leave: Leave) -> Result<(), Error> {
+async fn join(agent: &mut Agent, config: &AgentConfig, leave: Leave) -> Result<(), Error> {
     let core: Arc<Core> = Arc::clone(&agent.core);
     // A node that may be a copy waits for the original's answer.
-    let patience = match core.identity.moved() {
+    let patience = match core.access.identity().moved() {
         Moved::No => JOIN_PATIENCE,
-        Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + core.config.session_ttl * 3,
+        Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + config.session_ttl * 3,
     };
-    let (mut membership, mut view) = (core.membership.clone(), core.view.clone());
+    let (mut membership, mut view) = (core.access.membership().clone(), core.access.view().clone());
     let joined = async {
         // Neither ends before the agent does.
         let _ = membership.wait_for(Option::is_none).await;

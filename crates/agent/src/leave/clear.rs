@@ -4,7 +4,7 @@ use crate::{
     core::{Error, Kind},
     host::Host,
     orphans,
-    processes::{Processes, netns_name},
+    processes::{ProcessTable, netns_name},
 };
 use std::{
     path::{Path, PathBuf},
@@ -53,7 +53,7 @@ pub(super) async fn kernel(datapath: &dyn Datapath) -> Result<(), Error> {
 ///
 /// # Errors
 /// If something of one cannot be ended, or removed.
-pub(super) async fn processes(processes: &Processes, host: &dyn Host) -> Result<(), Error> {
+pub(super) async fn processes(processes: &ProcessTable, host: &dyn Host) -> Result<(), Error> {
     let known = processes.all();
     for id in known.iter().map(|process| process.id).chain(processes.strays()?) {
         let directory = processes.directory(&id);

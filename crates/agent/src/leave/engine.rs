@@ -1,10 +1,7 @@
 //! The engine lets go of its networks of weft's. Meanwhile its driver agrees to everything, and tells the cluster nothing
 //! ([`Shared::part`](crate::docker::Shared::part)).
 
-use crate::{
-    core::{Core, Error},
-    docker::Shared,
-};
+use crate::{config::AgentConfig, core::Error, docker::Shared};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_docker::{
@@ -23,11 +20,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// If the engine keeps a network, or does not answer and has one.
-pub(super) async fn leave(core: &Core) -> Result<(), Error> {
-    let Some(docker) = &core.config.docker else { return Ok(()) };
+pub(super) async fn leave(config: &AgentConfig) -> Result<(), Error> {
+    let Some(docker) = &config.docker else { return Ok(()) };
     let engine = match Engine::connect(&docker.socket).await {
         Ok(engine) => engine,
-        Err(error) => return refuse_if_it_has_some(core, &error),
+        Err(error) => return refuse_if_it_has_some(config, &error),
     };
     let failed = |doing: &str, error| Error::conflict(format!("{doing}: {}", chain(&error)));
     let list = engine.networks().await.map_err(|error| failed("Docker does not list its networks", error))?;
@@ -43,8 +40,8 @@ pub(super) async fn leave(core: &Core) -> Result<(), Error> {
     Ok(())
 }
 
-fn refuse_if_it_has_some(core: &Core, error: &EngineError) -> Result<(), Error> {
-    let shared = Shared::open(&core.config.data_dir);
+fn refuse_if_it_has_some(config: &AgentConfig, error: &EngineError) -> Result<(), Error> {
+    let shared = Shared::open(&config.data_dir);
     let known =
         shared.map_err(|error| Error::internal("cannot tell which networks Docker has", error))?.mapped();
     if known.is_empty() {

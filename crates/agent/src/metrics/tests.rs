@@ -72,8 +72,8 @@ async fn an_agents_metrics_say_what_its_status_says() {
     let (_store, mut nodes) = cluster(2).await;
     let core = nodes[0].core();
     let scrape = async || {
-        core.examine().await;
-        read(&core.telemetry.metrics.render(&core.describe()).unwrap())
+        core.reporter.examine().await;
+        read(&core.reporter.metrics().render(&core.reporter.describe()).unwrap())
     };
     let before = scrape().await;
     assert_eq!(before["weft_nodes{state=\"up\"}"], 2.0);
@@ -84,7 +84,7 @@ async fn an_agents_metrics_say_what_its_status_says() {
     assert_eq!(before[&format!("weft_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))], 1.0);
     assert!(before["process_resident_memory_bytes"] > 1e6, "{before:?}");
 
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "web").await.unwrap();
     let after = scrape().await;
     assert_eq!(

@@ -8,7 +8,7 @@ fn a_process_without_a_record_is_noticed() {
     let id = weft_model::ProcessId::random(&mut rand::rng());
     std::fs::create_dir_all(dir.path().join(format!("processes/{id}"))).unwrap();
     std::fs::write(dir.path().join(format!("processes/{id}.json")), "").unwrap();
-    let processes = Processes::open(dir.path()).unwrap();
+    let processes = ProcessTable::open(dir.path()).unwrap();
     assert_eq!(processes.strays().unwrap(), [id]);
     // A directory that cannot be read must not count as empty: what runs in our namespaces would be ended.
     std::fs::rename(dir.path().join("processes"), dir.path().join("away")).unwrap();
@@ -23,7 +23,7 @@ fn what_another_version_wrote_can_be_read() {
     let path = dir.path().join("processes");
     std::fs::create_dir(&path).unwrap();
     std::fs::write(path.join(format!("{ID}.json")), include_str!("golden.json")).unwrap();
-    let known = Processes::open(dir.path()).unwrap().find("nginx_01").unwrap();
+    let known = ProcessTable::open(dir.path()).unwrap().find("nginx_01").unwrap();
     assert_eq!(known.id.to_string(), ID);
     assert_eq!(known.ports[0].to_string(), "8080:80/tcp");
 }

@@ -27,8 +27,8 @@ async fn contents(store: &MemoryStore) -> BTreeMap<String, Vec<u8>> {
 /// Two nodes, of which the second has an endpoint.
 async fn two_nodes() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[1].attach("overlay", "b").await.unwrap();
     let core = nodes[0].core();
     eventually("both know it", || core.known().all_endpoints().count() == 1).await;
@@ -37,7 +37,7 @@ async fn two_nodes() -> (MemoryStore, Vec<Node>) {
 
 async fn is_in(node: &Node) {
     let core = node.core();
-    eventually("it is in", || core.membership.borrow().is_none()).await;
+    eventually("it is in", || core.access.membership().borrow().is_none()).await;
 }
 
 async fn gone(store: &MemoryStore, name: &str) {
@@ -77,7 +77,7 @@ async fn a_copy_of_a_host_that_is_up_is_refused() {
             assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
             assert_eq!(before, after);
             assert_eq!(nodes[1].kernel.kernel(|kernel| kernel.clone()), kernel);
-            assert!(nodes[1].core().membership.borrow().is_none(), "the original does not notice");
+            assert!(nodes[1].core().access.membership().borrow().is_none(), "the original does not notice");
         }
     }
 }
@@ -128,7 +128,7 @@ async fn a_copy_of_a_host_that_is_down_has_to_be_decided_on() {
     // And if it was not gone: who comes back is the copy, though nothing changed there.
     let refused = timeout(Duration::from_secs(60), nodes[1].failure()).await.unwrap().to_string();
     assert!(refused.contains("is up as this node"), "{refused}");
-    assert!(copy.core().membership.borrow().is_none());
+    assert!(copy.core().access.membership().borrow().is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,28 +145,28 @@ async fn a_golden_image_is_a_node_of_its_own() {
     copy.call("host9");
     copy.start();
     copy.joined(2).await;
-    let id = copy.core().identity.id();
+    let id = copy.core().access.identity().id();
     nodes[1].start();
     nodes[1].joined(3).await;
-    assert_ne!(id, nodes[1].core().identity.id());
+    assert_ne!(id, nodes[1].core().access.identity().id());
     // It stays that.
     copy.kill().await;
     copy.start();
     copy.joined(3).await;
-    assert_eq!(copy.core().identity.id(), id);
+    assert_eq!(copy.core().access.identity().id(), id);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_was_rebooted_joins() {
     let (_store, mut nodes) = two_nodes().await;
-    let id = nodes[1].core().identity.id();
+    let id = nodes[1].core().access.identity().id();
     nodes[1].kill().await;
     nodes[1].count_boot();
     let began = Instant::now();
     nodes[1].start();
     is_in(&nodes[1]).await;
     assert!(began.elapsed() <= Duration::from_secs(22), "a session's time at most: {:?}", began.elapsed());
-    assert_eq!(nodes[1].core().identity.id(), id);
+    assert_eq!(nodes[1].core().access.identity().id(), id);
     // An agent that is restarted is in at once.
     nodes[1].kill().await;
     let began = Instant::now();
@@ -184,23 +184,25 @@ async fn of_two_that_are_equal_one_writes() {
     is_in(&twin).await;
     let first = nodes[1].core();
     let is_told = |why: &str| why.contains("is up as this node");
-    eventually("the first is out", || first.ownership.borrow().contested().is_some_and(is_told)).await;
-    let refused = first.create(network("another")).await.unwrap_err();
+    eventually("the first is out", || first.access.ownership().borrow().contested().is_some_and(is_told))
+        .await;
+    let refused = first.networks.create(network("another")).await.unwrap_err();
     assert_eq!(refused.kind, Kind::Unavailable);
     assert!(refused.to_string().contains("is up as this node"), "{refused}");
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert!(
-        first.ownership.borrow().contested().is_some()
-            && twin.core().ownership.borrow().contested().is_none()
+        first.access.ownership().borrow().contested().is_some()
+            && twin.core().access.ownership().borrow().contested().is_none()
     );
     assert_eq!(nodes[1].kernel.kernel(|kernel| kernel.clone()), kernel, "its data plane stays");
-    assert!(first.describe().problems.iter().any(|p| p.contains("is up as this node")));
+    assert!(first.reporter.describe().problems.iter().any(|p| p.contains("is up as this node")));
     twin.kill().await;
     eventually("the first is in again", || {
-        first.membership.borrow().is_none() && first.ownership.borrow().contested().is_none()
+        first.access.membership().borrow().is_none()
+            && first.access.ownership().borrow().contested().is_none()
     })
     .await;
-    first.create(network("another")).await.unwrap();
+    first.networks.create(network("another")).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

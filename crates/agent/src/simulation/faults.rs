@@ -11,7 +11,7 @@ use weft_store::Store;
 #[tokio::test(start_paused = true)]
 async fn a_restarted_agent_takes_over_what_it_had() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let before = nodes[0].attach("overlay", "a").await.unwrap();
     let kernel = nodes[0].kernel.kernel(|kernel| kernel.clone());
     nodes[0].kill().await;
@@ -19,17 +19,19 @@ async fn a_restarted_agent_takes_over_what_it_had() {
     nodes[0].start();
     nodes[0].joined(2).await;
     let core = nodes[0].core();
-    eventually("a first round", || core.rounds.last().is_some_and(|r| r.endpoints.contains_key(&before.id)))
-        .await;
+    eventually("a first round", || {
+        core.reporter.last_round().is_some_and(|r| r.endpoints.contains_key(&before.id))
+    })
+    .await;
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
-    assert_eq!(core.rounds.plan().await.unwrap(), Vec::<String>::new());
+    assert_eq!(core.reporter.plan().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
     for delay in [1u64, 5, 10, 15, 20, 30, 50] {
         let (_store, mut nodes) = cluster(2).await;
-        nodes[0].core().create(network("overlay")).await.unwrap();
+        nodes[0].core().networks.create(network("overlay")).await.unwrap();
         nodes[0].store.faults().set_delay(Duration::from_millis(7));
         // Killed in the middle of joining.
         let cut = tokio::time::timeout(Duration::from_millis(delay), nodes[0].attach("overlay", "a")).await;
@@ -47,7 +49,7 @@ async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
             let segments = nodes[0]
                 .kernel
                 .kernel(|kernel| kernel.namespaces.keys().filter(|p| matches!(p, Netns::Segment(_))).count());
-            let journal = core.journal.endpoints().len();
+            let journal = core.endpoints.here().len();
             journal == endpoints
                 && endpoints == claims
                 && endpoints == segments
@@ -60,7 +62,7 @@ async fn what_an_agent_did_not_live_to_acknowledge_is_taken_back() {
 #[tokio::test(start_paused = true)]
 async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
     let (_store, nodes) = cluster(1).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "a").await.unwrap();
     let kernel = nodes[0].kernel.kernel(|kernel| kernel.clone());
     nodes[0].store.faults().set_unavailable(true);
@@ -75,10 +77,10 @@ async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
     nodes[0].kernel.remove_container("/run/netns/b");
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), kernel);
     // Leaving needs no store; the store is told when it is back.
-    nodes[0].core().detach_endpoint("overlay", "a").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "a").await.unwrap();
     nodes[0].store.faults().set_unavailable(false);
     let core = nodes[0].core();
-    eventually("it is back", || core.membership.borrow().is_none()).await;
+    eventually("it is back", || core.access.membership().borrow().is_none()).await;
     eventually("the address is free", || core.known().claims.is_empty()).await;
     nodes[0].attach("overlay", "b").await.unwrap();
 }
@@ -86,10 +88,10 @@ async fn a_dead_store_is_said_soon_and_nothing_is_half_done() {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_gone_is_down_then_given_up() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[1].attach("overlay", "b").await.unwrap();
-    let up = nodes[0].core().give_up_node(&"host2".parse().unwrap()).await.unwrap_err();
+    let up = nodes[0].core().nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap_err();
     assert_eq!(up.kind, Kind::Conflict);
     nodes[1].kill().await;
     let core = nodes[0].core();
@@ -100,9 +102,9 @@ async fn a_node_that_is_gone_is_down_then_given_up() {
             .is_some_and(|node| node.down_since.is_some())
     })
     .await;
-    let stays = core.remove("overlay").await.unwrap_err();
+    let stays = core.networks.remove("overlay").await.unwrap_err();
     assert!(stays.to_string().contains("b on host2"), "{stays}");
-    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
     let known = core.known();
     assert!(known.claims.is_empty() && known.endpoints.is_empty());
     // It comes back, its container still there: it claims what nobody took.
@@ -114,45 +116,44 @@ async fn a_node_that_is_gone_is_down_then_given_up() {
 #[tokio::test(start_paused = true)]
 async fn who_lost_an_address_while_away_is_cut_off() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     let lost = nodes[1].attach("overlay", "b").await.unwrap().endpoint.ipv4;
     nodes[1].kill().await;
     let core = nodes[0].core();
     eventually("it is down", || core.known().live.len() == 1).await;
-    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
     let options = crate::core::JoinOptions { ipv4: lost, ..Default::default() };
     nodes[0].attach_with("overlay", "a", options).await.unwrap();
     nodes[1].start();
     nodes[1].joined(2).await;
     let back = nodes[1].core();
-    eventually("it is cut off", || back.journal.endpoints().values().all(|local| local.fenced.is_some()))
-        .await;
-    let problems = back.describe().problems;
+    eventually("it is cut off", || back.endpoints.here().values().all(|local| local.fenced.is_some())).await;
+    let problems = back.reporter.describe().problems;
     assert!(problems.iter().any(|p| p.contains("went to an endpoint of node host1")), "{problems:?}");
     // To ask again does not help, and is not said to have.
     let refused = nodes[1].attach("overlay", "b").await.unwrap_err();
     assert!(refused.kind == Kind::Conflict && refused.to_string().contains("is cut off"), "{refused}");
     // The winner leaves: the loser has its place back.
-    core.detach_endpoint("overlay", "a").await.unwrap();
-    eventually("it is back", || back.journal.endpoints().values().all(|local| local.fenced.is_none())).await;
+    core.endpoints.detach_endpoint("overlay", "a").await.unwrap();
+    eventually("it is back", || back.endpoints.here().values().all(|local| local.fenced.is_none())).await;
 }
 
 /// Who takes an endpoint off a network means it, wherever the endpoint is: its host tells that from a loss.
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     let (store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     let removed = nodes[1].attach("overlay", "removed").await.unwrap();
     let address = removed.endpoint.addresses().next().unwrap();
     nodes[1].attach("overlay", "kept").await.unwrap();
     let core = nodes[0].core();
-    let refused = core.disconnect_container("overlay", "removed", true).await.unwrap_err();
+    let refused = core.endpoints.disconnect_container("overlay", "removed", true).await.unwrap_err();
     assert!(refused.to_string().contains("is on node host2: disconnect it there"), "{refused}");
     nodes[1].kill().await;
     eventually("it is down", || core.known().live.len() == 1).await;
-    core.disconnect_container("overlay", "removed", true).await.unwrap();
+    core.endpoints.disconnect_container("overlay", "removed", true).await.unwrap();
     // It is cut off also where that cannot be written down, and written down when it can be.
     nodes[1].disk.set_full(true);
     nodes[1].start();
@@ -172,7 +173,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
             nodes[1].joined(2).await;
         }
         let back = nodes[1].core();
-        let fenced = || back.describe().fenced.len() == 1;
+        let fenced = || back.reporter.describe().fenced.len() == 1;
         eventually("it is cut off", fenced).await;
         eventually("the trace is gone", || {
             back.known().nodes[&"host2".parse::<weft_model::NodeName>().unwrap()].removed.is_empty()
@@ -180,7 +181,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         .await;
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(fenced());
-        let problems = back.describe().problems;
+        let problems = back.reporter.describe().problems;
         let why =
             "removed on network overlay is cut off: it was taken off the network while this node was away";
         assert!(problems.iter().any(|problem| problem.contains(why)), "{problems:?}");
@@ -188,7 +189,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
         assert_eq!(names, ["kept"]);
     }
     // Nor does it hold on to its address: what is left over of another that had it is taken out of the store.
-    nodes[1].core().reserve_address("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
+    nodes[1].core().allocator.reserve_address("10.0.0.0/24".parse().unwrap(), Some(address)).await.unwrap();
     nodes[1].kill().await;
     nodes[1].start();
     nodes[1].joined(2).await;
@@ -200,7 +201,7 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(core.known().all_endpoints().count(), 1);
     // Off and on again it is as any other.
-    nodes[1].core().detach_endpoint("overlay", "removed").await.unwrap();
+    nodes[1].core().endpoints.detach_endpoint("overlay", "removed").await.unwrap();
     nodes[1].attach("overlay", "removed").await.unwrap();
     eventually("both are there", || core.known().all_endpoints().count() == 2).await;
 }
@@ -208,14 +209,15 @@ async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_session_is_opened_again() {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    let session = nodes[0].core().identity.session().unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    let session = nodes[0].core().access.identity().session().unwrap();
     store.expire_session(&session);
     let core = nodes[0].core();
-    eventually("another session", || core.identity.session().is_some_and(|now| now != session)).await;
+    eventually("another session", || core.access.identity().session().is_some_and(|now| now != session))
+        .await;
     for node in &nodes {
         eventually("both are up again", || {
-            node.core().known().live.len() == 2 && node.core().membership.borrow().is_none()
+            node.core().known().live.len() == 2 && node.core().access.membership().borrow().is_none()
         })
         .await;
     }
@@ -237,7 +239,7 @@ async fn a_name_that_is_taken_ends_the_agent() {
 #[tokio::test(start_paused = true)]
 async fn a_node_may_get_another_name() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let before = nodes[0].attach("overlay", "a").await.unwrap();
     nodes[0].kill().await;
     let renamed =
@@ -254,17 +256,17 @@ async fn a_node_may_get_another_name() {
     .await;
     // Nobody goes on saying that there is a node of the old name.
     eventually("the old name is down", || core.known().live.len() == 2).await;
-    core.give_up_node(&"host1".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host1".parse().unwrap()).await.unwrap();
     eventually("both are known", || nodes[0].core().known().nodes.len() == 2).await;
     assert!(core.known().endpoint(&before.id).is_some());
-    assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
+    assert_eq!(nodes[0].core().reporter.plan().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_gives_nobody_up() {
     let (_store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().networks.network_view("overlay").is_ok()).await;
     nodes[2].attach("overlay", "c").await.unwrap();
     nodes[2].kill().await;
     let core = nodes[0].core();
@@ -311,18 +313,18 @@ async fn one_of_ten_nodes_writes_down_since_when_another_is_down() {
 #[tokio::test(start_paused = true)]
 async fn who_has_just_joined_is_not_refused_for_it() {
     let (_store, mut nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    let pool = nodes[0].core().network_view("overlay").unwrap().network.subnets[0].pool;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    let pool = nodes[0].core().networks.network_view("overlay").unwrap().network.subnets[0].pool;
     nodes[1].store.faults().set_watch_delay(Duration::from_secs(4));
     for engine in [false, true] {
         nodes[1].kill().await;
         eventually("it is down", || !nodes[0].core().known().is_up(&"host2".parse().unwrap())).await;
         nodes[1].start();
         let core = nodes[1].core();
-        eventually("it has joined", || core.membership.borrow().is_none()).await;
+        eventually("it has joined", || core.access.membership().borrow().is_none()).await;
         // An engine asks for an address first.
         if engine {
-            core.reserve_address(pool, None).await.unwrap();
+            core.allocator.reserve_address(pool, None).await.unwrap();
         } else {
             nodes[1].attach("overlay", "a").await.unwrap();
         }

@@ -6,19 +6,19 @@ use std::{collections::BTreeSet, time::Duration};
 
 async fn everywhere(nodes: &[super::Node], name: &str) {
     for node in nodes {
-        eventually("the network is seen", || node.core().network_view(name).is_ok()).await;
+        eventually("the network is seen", || node.core().networks.network_view(name).is_ok()).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn next_free_in_order_and_not_the_one_just_released() {
     let (_store, nodes) = cluster(1).await;
-    nodes[0].core().create(network_in("overlay", "10.5.0.0/29")).await.unwrap();
+    nodes[0].core().networks.create(network_in("overlay", "10.5.0.0/29")).await.unwrap();
     let mut got = Vec::new();
     for name in ["a", "b"] {
         got.push(nodes[0].attach("overlay", name).await.unwrap().endpoint.ipv4.unwrap().octets()[3]);
     }
-    nodes[0].core().detach_endpoint("overlay", "b").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "b").await.unwrap();
     for name in ["c", "d", "e", "f"] {
         got.push(nodes[0].attach("overlay", name).await.unwrap().endpoint.ipv4.unwrap().octets()[3]);
     }
@@ -32,7 +32,7 @@ async fn next_free_in_order_and_not_the_one_just_released() {
 #[tokio::test(start_paused = true)]
 async fn the_mac_follows_from_the_address() {
     let (_store, nodes) = cluster(1).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     let view = nodes[0].attach("overlay", "nginx_01").await.unwrap();
     assert_eq!(view.endpoint.mac.to_string(), "02:42:0a:00:00:02");
 }
@@ -40,7 +40,7 @@ async fn the_mac_follows_from_the_address() {
 #[tokio::test(start_paused = true)]
 async fn a_certain_address_is_honoured_or_refused_with_its_owner() {
     let (_store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     everywhere(&nodes, "overlay").await;
     let at = |ip: &str| JoinOptions { ipv4: Some(ip.parse().unwrap()), ..JoinOptions::default() };
     nodes[0].attach_with("overlay", "a", at("10.0.0.9")).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_certain_address_is_honoured_or_refused_with_its_owner() {
 #[tokio::test(start_paused = true)]
 async fn a_certain_address_does_not_change_the_order_of_the_others() {
     let (_store, nodes) = cluster(1).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "a").await.unwrap();
     let at = JoinOptions { ipv4: Some("10.0.0.9".parse().unwrap()), ..JoinOptions::default() };
     nodes[0].attach_with("overlay", "b", at).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_certain_address_does_not_change_the_order_of_the_others() {
 async fn an_ethernet_address_is_had_once_on_a_network() {
     let (_store, nodes) = cluster(2).await;
     for name in ["overlay", "other"] {
-        nodes[0].core().create(network(name)).await.unwrap();
+        nodes[0].core().networks.create(network(name)).await.unwrap();
         everywhere(&nodes, name).await;
     }
     let mac = JoinOptions { mac: Some("02:00:00:00:00:07".parse().unwrap()), ..JoinOptions::default() };
@@ -87,7 +87,7 @@ async fn an_ethernet_address_is_had_once_on_a_network() {
 #[tokio::test(start_paused = true)]
 async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
     let (_store, nodes) = cluster(3).await;
-    nodes[0].core().create(network_in("small", "10.5.0.0/28")).await.unwrap();
+    nodes[0].core().networks.create(network_in("small", "10.5.0.0/28")).await.unwrap();
     everywhere(&nodes, "small").await;
     for round in 0..3 {
         let names: Vec<String> = (0..40).map(|n| format!("c{round}-{n}")).collect();
@@ -102,7 +102,7 @@ async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
         let detach = names.iter().enumerate().zip(&results).filter(|(_, result)| result.is_ok()).map(
             |((n, name), _)| {
                 let core = nodes[n % 3].core();
-                async move { core.detach_endpoint("small", name).await }
+                async move { core.endpoints.detach_endpoint("small", name).await }
             },
         );
         for result in futures::future::join_all(detach).await {
@@ -119,7 +119,7 @@ async fn exactly_as_many_as_there_are_and_each_can_be_had_again() {
 #[tokio::test(start_paused = true)]
 async fn fifty_nodes_that_start_at_once_are_in_each_others_way_a_little() {
     let (store, nodes) = cluster(50).await;
-    nodes[0].core().create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
+    nodes[0].core().networks.create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
     everywhere(&nodes, "overlay").await;
     for node in &nodes {
         node.store.faults().set_delay(Duration::from_millis(2));
@@ -147,7 +147,7 @@ async fn fifty_nodes_that_start_at_once_are_in_each_others_way_a_little() {
 #[tokio::test(start_paused = true)]
 async fn a_jump_does_not_change_the_order_of_the_others() {
     let (_store, nodes) = cluster(2).await;
-    nodes[0].core().create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
+    nodes[0].core().networks.create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
     everywhere(&nodes, "overlay").await;
     nodes[1].store.faults().set_watch_delay(Duration::from_secs(1));
     let last = |view: crate::report::EndpointView| view.endpoint.ipv4.unwrap().octets();
@@ -162,10 +162,10 @@ async fn both_families_side_by_side() {
     let (_store, nodes) = cluster(1).await;
     let mut request = network("dual");
     request.ipv6 = true;
-    nodes[0].core().create(request).await.unwrap();
+    nodes[0].core().networks.create(request).await.unwrap();
     let view = nodes[0].attach("dual", "a").await.unwrap();
     assert!(view.endpoint.ipv4.is_some() && view.endpoint.ipv6.is_some());
-    let network = nodes[0].core().network_view("dual").unwrap().network;
+    let network = nodes[0].core().networks.network_view("dual").unwrap().network;
     assert_eq!(network.segments().len(), 1);
     assert!(network.subnet_of(view.endpoint.ipv6.unwrap().into()).is_some());
 }
@@ -175,10 +175,10 @@ async fn ipv6_alone() {
     let (_store, nodes) = cluster(1).await;
     let mut request = network("six");
     (request.ipv4, request.ipv6) = (false, true);
-    nodes[0].core().create(request.clone()).await.unwrap();
+    nodes[0].core().networks.create(request.clone()).await.unwrap();
     let endpoint = nodes[0].attach("six", "a").await.unwrap().endpoint;
     assert!(endpoint.ipv4.is_none() && endpoint.ipv6.is_some());
     (request.name, request.ipv6) = ("none".parse().unwrap(), false);
-    let error = nodes[0].core().create(request).await.unwrap_err();
+    let error = nodes[0].core().networks.create(request).await.unwrap_err();
     assert_eq!(error.kind, Kind::Invalid);
 }

@@ -22,8 +22,8 @@ fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
 
 async fn two_nodes() -> (weft_store::MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[0].attach("overlay", "a").await.unwrap();
     nodes[1].attach("overlay", "b").await.unwrap();
     (store, nodes)
@@ -43,11 +43,11 @@ async fn a_host_that_moves_is_followed() {
     let [first, second, third]: [IpAddr; 3] =
         [[192, 168, 77, 11].into(), [192, 168, 77, 12].into(), [192, 168, 77, 99].into()];
     agree(&nodes, first, second).await;
-    let session = nodes[1].core().identity.session();
+    let session = nodes[1].core().access.identity().session();
     nodes[1].move_to(third);
     agree(&nodes, first, third).await;
-    assert_eq!(nodes[1].core().identity.session(), session, "it was up all the time");
-    assert_eq!(nodes[1].core().describe().vtep, third);
+    assert_eq!(nodes[1].core().access.identity().session(), session, "it was up all the time");
+    assert_eq!(nodes[1].core().reporter.describe().vtep, third);
     // Also while the store is away: when it is back.
     nodes.iter().for_each(|node| node.store.faults().set_unavailable(true));
     nodes[1].move_to(second);
@@ -61,7 +61,7 @@ async fn a_host_that_moves_is_followed() {
 async fn what_a_host_uses_says_nothing_of_since_when_it_is_up() {
     let (_store, nodes) = two_nodes().await;
     let seen =
-        || nodes[0].core().node_views().into_iter().find(|view| view.name.as_str() == "host2").unwrap();
+        || nodes[0].core().nodes.node_views().into_iter().find(|view| view.name.as_str() == "host2").unwrap();
     let before = seen();
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     nodes[1].route("10.8.0.0/16");
@@ -84,10 +84,13 @@ async fn the_least_of_the_hosts_on_a_network_holds() {
     nodes[0].carries(9000);
     nodes[1].carries(9000);
     nodes[2].carries(1400);
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes.iter().all(|node| node.core().network_view("overlay").is_ok())).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || {
+        nodes.iter().all(|node| node.core().networks.network_view("overlay").is_ok())
+    })
+    .await;
     let says = |of: &Node| -> Vec<_> {
-        of.core().node_views().into_iter().map(|view| view.node.underlay_mtu.unwrap()).collect()
+        of.core().nodes.node_views().into_iter().map(|view| view.node.underlay_mtu.unwrap()).collect()
     };
     eventually("they say so", || nodes.iter().all(|node| says(node) == [9000, 9000, 1400])).await;
     nodes[0].attach("overlay", "a").await.unwrap();
@@ -98,7 +101,7 @@ async fn the_least_of_the_hosts_on_a_network_holds() {
     nodes[2].attach("overlay", "c").await.unwrap();
     eventually("all take what fits through the third, too", || are(&nodes, 1350)).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
-    assert_eq!(nodes[0].core().rounds.plan().await.unwrap(), Vec::<String>::new());
+    assert_eq!(nodes[0].core().reporter.plan().await.unwrap(), Vec::<String>::new());
     nodes[2].carries(1300);
     eventually("it goes down with it", || are(&nodes, 1250)).await;
     // It may swing: an agent that was started a moment ago does not take more at once either.
@@ -111,7 +114,7 @@ async fn the_least_of_the_hosts_on_a_network_holds() {
     nodes[2].carries(1300);
     eventually("all say so", || says(&nodes[0]) == [9000, 9000, 1300]).await;
     let left = tokio::time::Instant::now();
-    nodes[2].core().detach_endpoint("overlay", "c").await.unwrap();
+    nodes[2].core().endpoints.detach_endpoint("overlay", "c").await.unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(560)).await;
     assert!(are(&nodes[..2], 1250));
     eventually("it goes up in the end", || are(&nodes[..2], 8950)).await;

@@ -9,16 +9,16 @@ use weft_store::Store;
 #[tokio::test(start_paused = true)]
 async fn a_network_made_anywhere_is_everywhere() {
     let (_store, nodes) = cluster(3).await;
-    let id = nodes[0].core().create(network("overlay")).await.unwrap();
+    let id = nodes[0].core().networks.create(network("overlay")).await.unwrap();
     for node in &nodes {
-        eventually("the network is seen", || node.core().network_view("overlay").is_ok()).await;
-        let view = node.core().network_view(&id.short()).unwrap();
+        eventually("the network is seen", || node.core().networks.network_view("overlay").is_ok()).await;
+        let view = node.core().networks.network_view(&id.short()).unwrap();
         assert_eq!(view.network.subnets[0].pool.to_string(), "10.0.0.0/24");
         assert_eq!(view.network.subnets[0].vni.get(), 256);
     }
-    nodes[2].core().remove("overlay").await.unwrap();
+    nodes[2].core().networks.remove("overlay").await.unwrap();
     for node in &nodes {
-        eventually("the network is gone", || node.core().network_view("overlay").is_err()).await;
+        eventually("the network is gone", || node.core().networks.network_view("overlay").is_err()).await;
     }
 }
 
@@ -26,7 +26,7 @@ async fn a_network_made_anywhere_is_everywhere() {
 async fn of_racing_creates_of_one_name_exactly_one_wins() {
     let (_store, nodes) = cluster(3).await;
     let cores: Vec<_> = nodes.iter().map(|node| node.core()).collect();
-    let creates = (0..12).map(|n| cores[n % 3].create(network("overlay")));
+    let creates = (0..12).map(|n| cores[n % 3].networks.create(network("overlay")));
     let results = futures::future::join_all(creates).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     for error in results.into_iter().filter_map(Result::err) {
@@ -39,7 +39,7 @@ async fn of_racing_creates_of_one_name_exactly_one_wins() {
 async fn racing_creates_never_share_a_pool_or_a_vni() {
     let (_store, nodes) = cluster(3).await;
     let cores: Vec<_> = nodes.iter().map(|node| node.core()).collect();
-    let creates = (0..24).map(|n| cores[n % 3].create(network(&format!("net{n}"))));
+    let creates = (0..24).map(|n| cores[n % 3].networks.create(network(&format!("net{n}"))));
     for result in futures::future::join_all(creates).await {
         result.unwrap();
     }
@@ -55,8 +55,8 @@ async fn racing_creates_of_overlapping_pools_of_different_sizes() {
     let (_store, nodes) = cluster(2).await;
     let (a, b) = (nodes[0].core(), nodes[1].core());
     let (a, b) = tokio::join!(
-        a.create(network_in("large", "10.1.0.0/16")),
-        b.create(network_in("small", "10.1.2.0/24"))
+        a.networks.create(network_in("large", "10.1.0.0/16")),
+        b.networks.create(network_in("small", "10.1.2.0/24"))
     );
     let error = a.and(b).unwrap_err().to_string();
     assert!(error.contains("overlaps 10.1."), "{error}");
@@ -67,10 +67,11 @@ async fn racing_creates_of_overlapping_pools_of_different_sizes() {
 async fn default_pools_keep_clear_of_this_hosts_routes() {
     let (_store, nodes) = cluster(1).await;
     nodes[0].route("10.0.0.0/23");
-    nodes[0].core().create(network("a")).await.unwrap();
-    let view = nodes[0].core().network_view("a").unwrap();
+    nodes[0].core().networks.create(network("a")).await.unwrap();
+    let view = nodes[0].core().networks.network_view("a").unwrap();
     assert_eq!(view.network.subnets[0].pool.to_string(), "10.0.2.0/24");
-    let error = nodes[0].core().create(network_in("b", "10.0.1.0/24")).await.unwrap_err().to_string();
+    let error =
+        nodes[0].core().networks.create(network_in("b", "10.0.1.0/24")).await.unwrap_err().to_string();
     assert!(error.contains("overlaps 10.0.0.0/23, which this host has a route to"), "{error}");
 }
 
@@ -88,15 +89,15 @@ async fn pools_keep_clear_of_what_any_node_uses() {
     nodes[1].route("10.8.0.0/16");
     eventually("that too", || first.known().nodes.get(&second).is_some_and(|node| node.uses.len() == 2))
         .await;
-    first.create(network("a")).await.unwrap();
-    let pool = first.network_view("a").unwrap().network.subnets[0].pool.to_string();
+    first.networks.create(network("a")).await.unwrap();
+    let pool = first.networks.network_view("a").unwrap().network.subnets[0].pool.to_string();
     assert_eq!(pool, "10.0.3.0/24");
-    let refused = first.create(network_in("b", "10.8.3.0/24")).await.unwrap_err().to_string();
+    let refused = first.networks.create(network_in("b", "10.8.3.0/24")).await.unwrap_err().to_string();
     assert!(
         refused.contains("overlaps 10.8.0.0/16, which node host2 uses: a route through eth1"),
         "{refused}"
     );
-    let refused = first.create(network_in("b", "10.0.2.0/24")).await.unwrap_err().to_string();
+    let refused = first.networks.create(network_in("b", "10.0.2.0/24")).await.unwrap_err().to_string();
     assert!(refused.contains("overlaps 10.0.2.12/32, which node host2 uses: its own address"), "{refused}");
 }
 
@@ -104,7 +105,7 @@ async fn pools_keep_clear_of_what_any_node_uses() {
 #[tokio::test(start_paused = true)]
 async fn no_way_out_leads_over_what_a_host_cannot_do_without() {
     let (_store, nodes) = cluster(2).await;
-    nodes[0].core().create(network_in("overlay", "10.7.0.0/24")).await.unwrap();
+    nodes[0].core().networks.create(network_in("overlay", "10.7.0.0/24")).await.unwrap();
     nodes[0].attach("overlay", "a").await.unwrap();
     let uplinks = || {
         nodes[0].kernel.kernel(|kernel| {
@@ -118,40 +119,41 @@ async fn no_way_out_leads_over_what_a_host_cannot_do_without() {
     eventually("it has a way out", || uplinks() == 1).await;
     nodes[1].move_to([10, 7, 0, 12].into());
     eventually("it has none any more", || uplinks() == 0).await;
-    let problems = nodes[0].core().describe().problems;
+    let problems = nodes[0].core().reporter.describe().problems;
     let told = |p: &String| {
         p.contains("network overlay has 10.7.0.0/24, and on this host 10.7.0.12/32 is node host2")
     };
     assert!(problems.iter().any(told), "{problems:?}");
     nodes[1].move_to([192, 168, 77, 12].into());
     eventually("it is back", || uplinks() == 1).await;
-    assert!(nodes[0].core().describe().problems.is_empty());
+    assert!(nodes[0].core().reporter.describe().problems.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_in_use_anywhere_stays() {
     let (_store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     nodes[1].attach("overlay", "nginx_02").await.unwrap();
-    let error = nodes[0].core().remove("overlay").await.unwrap_err();
+    let error = nodes[0].core().networks.remove("overlay").await.unwrap_err();
     assert_eq!(error.kind, Kind::Forbidden);
     assert!(error.to_string().contains("has active endpoints: nginx_02 on host2"), "{error}");
-    assert!(nodes[0].core().prune(PruneFilter::default()).await.unwrap().is_empty());
-    nodes[1].core().detach_endpoint("overlay", "nginx_02").await.unwrap();
-    nodes[1].core().remove("overlay").await.unwrap();
+    assert!(nodes[0].core().networks.prune(PruneFilter::default()).await.unwrap().is_empty());
+    nodes[1].core().endpoints.detach_endpoint("overlay", "nginx_02").await.unwrap();
+    nodes[1].core().networks.remove("overlay").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_joins_a_network_that_goes() {
     for delay in 0..20 {
         let (store, nodes) = cluster(2).await;
-        nodes[0].core().create(network("overlay")).await.unwrap();
-        eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+        nodes[0].core().networks.create(network("overlay")).await.unwrap();
+        eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
         nodes[0].store.faults().set_delay(std::time::Duration::from_millis(delay));
         nodes[1].store.faults().set_delay(std::time::Duration::from_millis(7));
         let core = nodes[0].core();
-        let (removed, joined) = tokio::join!(core.remove("overlay"), nodes[1].attach("overlay", "a"));
+        let (removed, joined) =
+            tokio::join!(core.networks.remove("overlay"), nodes[1].attach("overlay", "a"));
         assert!(removed.is_ok() != joined.is_ok(), "both or neither: {removed:?} {joined:?}");
         drop(store);
     }
@@ -163,9 +165,9 @@ async fn the_way_out_leads_through_the_network_joined_first_and_then_the_next() 
     let node = &nodes[0];
     let mut inside = network("inside");
     inside.internal = true;
-    node.core().create(inside).await.unwrap();
+    node.core().networks.create(inside).await.unwrap();
     for name in ["first", "second"] {
-        node.core().create(network(name)).await.unwrap();
+        node.core().networks.create(network(name)).await.unwrap();
     }
     for name in ["inside", "first", "second"] {
         node.attach(name, "a").await.unwrap();
@@ -177,7 +179,7 @@ async fn the_way_out_leads_through_the_network_joined_first_and_then_the_next() 
         routes.iter().map(|route| route.via.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(gateways(), ["10.0.1.1"]);
-    node.core().detach_endpoint("first", "a").await.unwrap();
+    node.core().endpoints.detach_endpoint("first", "a").await.unwrap();
     assert_eq!(gateways(), ["10.0.2.1"]);
 }
 
@@ -190,17 +192,17 @@ async fn however_many_subnets_it_has_it_can_be_removed() {
         let pools = (0..count).map(|number| PoolRequest { subnet: subnet(number), ..PoolRequest::default() });
         CreateNetwork { pools: pools.collect(), ..network("wide") }
     };
-    let error = core.create(of(61)).await.unwrap_err();
+    let error = core.networks.create(of(61)).await.unwrap_err();
     assert_eq!(error.to_string(), "a network has at most 60 segments; this has 61");
-    core.create(of(60)).await.unwrap();
-    core.remove("wide").await.unwrap();
+    core.networks.create(of(60)).await.unwrap();
+    core.networks.remove("wide").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_are_removed_at_once() {
     let (store, nodes) = cluster(3).await;
     for number in 0..30 {
-        nodes[0].core().create(network(&format!("net{number}"))).await.unwrap();
+        nodes[0].core().networks.create(network(&format!("net{number}"))).await.unwrap();
     }
     for node in &nodes {
         eventually("they are seen", || node.core().known().networks.len() == 30).await;
@@ -209,7 +211,7 @@ async fn many_are_removed_at_once() {
     }
     let all = (0..30).map(|number| {
         let core = nodes[number % 3].core();
-        async move { core.remove(&format!("net{number}")).await }
+        async move { core.networks.remove(&format!("net{number}")).await }
     });
     for removed in futures::future::join_all(all).await {
         removed.unwrap();

@@ -200,7 +200,7 @@ impl Node {
     /// behind; nothing if it died on the way.
     pub(crate) async fn leave(&mut self) -> Option<Result<Vec<String>, Error>> {
         let running = self.running.as_mut().unwrap();
-        let absent = running.core.absence();
+        let absent = running.core.access.absence();
         running.ownership.send_replace(Ownership::Contested("this host is leaving the cluster".to_owned()));
         running.parts.clear();
         let leaver = Leaver {
@@ -216,7 +216,7 @@ impl Node {
     pub(crate) async fn kill(&mut self) {
         let Some(Running { life, parts, core, ownership, store }) = self.running.take() else { return };
         turns::bury(&life);
-        let left = Arc::downgrade(&core);
+        let left = core.access.in_use();
         drop((parts, core, ownership, store));
         // Tokio's tasks end at their next turn; the data directory is free when the last of them has.
         super::eventually("the agent is gone", || left.strong_count() == 0).await;
@@ -263,7 +263,7 @@ impl Node {
     pub(crate) async fn joined(&self, n: usize) {
         let core = self.core();
         super::eventually("the node joins", || {
-            core.membership.borrow().is_none() && core.known().live.len() == n
+            core.access.membership().borrow().is_none() && core.known().live.len() == n
         })
         .await;
     }
@@ -301,6 +301,6 @@ impl Node {
         let netns = PathBuf::from(format!("/run/netns/{name}"));
         self.kernel.add_container(netns.clone());
         let name = name.parse().unwrap();
-        self.core().attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
+        self.core().endpoints.attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
     }
 }

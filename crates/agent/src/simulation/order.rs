@@ -11,7 +11,7 @@ async fn it_is_kept_whatever_the_clock_says() {
     // In no time, and back by ever more: the ids, which are drawn, would have it so by chance only now and then.
     let names: Vec<String> = (0..6).map(|n| format!("net{n}")).collect();
     for (hours, name) in names.iter().enumerate() {
-        node.core().create(network(name)).await.unwrap();
+        node.core().networks.create(network(name)).await.unwrap();
         node.attach(name, "a").await.unwrap();
         node.clock.jump(SignedDuration::from_hours(-i64::try_from(hours).unwrap()));
     }
@@ -22,6 +22,6 @@ async fn it_is_kept_whatever_the_clock_says() {
     };
     for (n, name) in names.iter().enumerate() {
         assert_eq!(gateways(), [format!("10.0.{n}.1")]);
-        node.core().detach_endpoint(name, "a").await.unwrap();
+        node.core().endpoints.detach_endpoint(name, "a").await.unwrap();
     }
 }

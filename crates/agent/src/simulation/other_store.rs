@@ -21,7 +21,7 @@ fn cluster_key() -> String {
 /// Two nodes, the first with an endpoint, and what is known of it written down.
 async fn two_with_an_endpoint() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     nodes[0].attach("overlay", "a").await.unwrap();
     sleep(Duration::from_secs(3)).await;
     (store, nodes)
@@ -30,10 +30,10 @@ async fn two_with_an_endpoint() -> (MemoryStore, Vec<Node>) {
 async fn refused(node: &Node) -> String {
     let core = node.core();
     eventually("it is refused", || {
-        core.view.borrow().gate == Gate::Refused && !core.describe().problems.is_empty()
+        core.access.view().borrow().gate == Gate::Refused && !core.reporter.describe().problems.is_empty()
     })
     .await;
-    core.describe().problems.concat()
+    core.reporter.describe().problems.concat()
 }
 
 /// The first node is started with `other`, is refused there, and nothing changes; then it goes back.
@@ -77,7 +77,7 @@ async fn another_cluster_is_refused() {
     let mut theirs = Node::seeded(4, &other, 7, &Record::new(false));
     theirs.start();
     theirs.joined(1).await;
-    theirs.core().create(network("overlay")).await.unwrap();
+    theirs.core().networks.create(network("overlay")).await.unwrap();
     theirs.kill().await;
     other.expire_all_sessions();
     tries(&other, "has another cluster").await;
@@ -99,7 +99,7 @@ async fn a_cluster_that_was_copied_is_the_same_wherever_it_is() {
     }
     for node in &nodes {
         node.joined(2).await;
-        assert!(node.core().view.borrow().error.is_none());
+        assert!(node.core().access.view().borrow().error.is_none());
     }
     assert!(other.get("weft/v1/rebuilt").await.unwrap().is_none(), "nothing was lost on the way");
     assert_eq!(nodes[0].kernel.kernel(|kernel| kernel.clone()), running);
@@ -108,8 +108,10 @@ async fn a_cluster_that_was_copied_is_the_same_wherever_it_is() {
     let id = other.get(&cluster_key()).await.unwrap().unwrap().value;
     other.wipe();
     let core = nodes[0].core();
-    eventually("it is rebuilt", || core.known().times_rebuilt() == 1 && core.view.borrow().error.is_none())
-        .await;
+    eventually("it is rebuilt", || {
+        core.known().times_rebuilt() == 1 && core.access.view().borrow().error.is_none()
+    })
+    .await;
     assert_eq!(other.get(&cluster_key()).await.unwrap().unwrap().value, id);
 }
 
@@ -124,7 +126,7 @@ async fn who_has_nothing_goes_where_it_is_told() {
     node.turn_to(&other, "memory");
     node.start();
     node.joined(2).await;
-    assert_eq!(node.core().admission.cluster(), theirs[0].core().admission.cluster());
+    assert_eq!(node.core().reporter.cluster(), theirs[0].core().reporter.cluster());
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,13 +145,13 @@ async fn a_store_that_becomes_anothers_while_the_agent_runs_is_refused() {
     for node in &nodes {
         node.joined(2).await;
         let core = node.core();
-        eventually("all is well", || core.view.borrow().error.is_none()).await;
+        eventually("all is well", || core.access.view().borrow().error.is_none()).await;
     }
     // One that is deleted is written again.
     store.commit(Txn::new().delete(cluster_key(), Condition::Always)).await.unwrap();
     sleep(Duration::from_secs(3)).await;
     assert_eq!(store.get(&cluster_key()).await.unwrap().unwrap().value, id);
-    assert!(nodes[0].core().view.borrow().error.is_none());
+    assert!(nodes[0].core().access.view().borrow().error.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,10 +174,7 @@ async fn an_upgrade_finds_its_cluster_and_names_it() {
     for node in &nodes {
         node.joined(2).await;
     }
-    let ids: Vec<_> = nodes.iter().map(|node| node.core().admission.cluster()).collect();
+    let ids: Vec<_> = nodes.iter().map(|node| node.core().reporter.cluster()).collect();
     assert!(ids[0].is_some() && ids[0] == ids[1]);
-    assert_eq!(
-        nodes[0].core().journal.endpoints().values().filter(|local| local.fenced.is_some()).count(),
-        0
-    );
+    assert_eq!(nodes[0].core().endpoints.here().values().filter(|local| local.fenced.is_some()).count(), 0);
 }

@@ -100,7 +100,7 @@ async fn history(seed: u64, record: Record) {
     // Who came new to a store that has just been wiped would found another cluster there, and stay apart.
     for node in &world.nodes {
         let core = node.core();
-        eventually("its cluster is known", || core.admission.cluster().is_some()).await;
+        eventually("its cluster is known", || core.reporter.cluster().is_some()).await;
     }
     for _ in 0..EVENTS {
         world.event().await;

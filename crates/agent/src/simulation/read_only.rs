@@ -41,7 +41,7 @@ async fn an_endpoint_that_cannot_be_forgotten_is_said_to_be_gone_when_it_is() {
     let _another = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
     let (_store, nodes) = cluster(1).await;
     let (node, core) = (&nodes[0], nodes[0].core());
-    core.create(network("overlay")).await.unwrap();
+    core.networks.create(network("overlay")).await.unwrap();
     let id = node.attach("overlay", "a").await.unwrap().id;
 
     node.disk.set_full(true);

@@ -41,17 +41,17 @@ async fn is_back(store: &MemoryStore, nodes: &[Node], before: &[(String, String)
     }
     for node in nodes {
         let core = node.core();
-        eventually("the store is gone by again", || core.view.borrow().error.is_none()).await;
+        eventually("the store is gone by again", || core.access.view().borrow().error.is_none()).await;
     }
 }
 
 /// Two nodes, each with an endpoint on one network, and a network that nobody is on.
 async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    nodes[1].core().create(network("empty")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    nodes[1].core().networks.create(network("empty")).await.unwrap();
     for node in &nodes {
-        eventually("both are seen", || node.core().network_views().len() == 2).await;
+        eventually("both are seen", || node.core().networks.network_views().len() == 2).await;
     }
     nodes[0].attach("overlay", "a").await.unwrap();
     nodes[1].attach("overlay", "b").await.unwrap();
@@ -64,9 +64,9 @@ async fn two_with_endpoints() -> (MemoryStore, Vec<Node>) {
 /// Three nodes, and a network that all of them have seen.
 async fn three_with_a_network() -> (MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        eventually("it is seen", || node.core().networks.network_view("overlay").is_ok()).await;
     }
     (store, nodes)
 }
@@ -116,7 +116,7 @@ async fn settled(nodes: &[Node]) {
     for node in nodes {
         let core = node.core();
         let began = Instant::now();
-        while !core.rounds.plan().await.unwrap().is_empty() {
+        while !core.reporter.plan().await.unwrap().is_empty() {
             assert!(began.elapsed() < Duration::from_secs(10));
             sleep(Duration::from_millis(20)).await;
         }
@@ -163,27 +163,27 @@ async fn while_agents_are_away_too() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_went_back_is_brought_forward() {
     let (store, nodes) = cluster(2).await;
-    nodes[0].core().create(network("old")).await.unwrap();
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[1].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("old")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
     let options = |last| JoinOptions { ipv4: Some(Ipv4Addr::new(10, 0, 1, last)), ..JoinOptions::default() };
     let moves = nodes[0].attach_with("overlay", "moves", options(9)).await.unwrap();
     nodes[0].attach("overlay", "leaves").await.unwrap();
     let backup = store.backup();
 
     // The address goes to the other node, a network goes, another comes.
-    nodes[0].core().detach_endpoint("overlay", "moves").await.unwrap();
-    nodes[0].core().detach_endpoint("overlay", "leaves").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "moves").await.unwrap();
+    nodes[0].core().endpoints.detach_endpoint("overlay", "leaves").await.unwrap();
     eventually("it is free", || nodes[1].core().known().endpoint(&moves.id).is_none()).await;
     nodes[1].attach_with("overlay", "moved", options(9)).await.unwrap();
-    nodes[1].core().remove("old").await.unwrap();
-    nodes[1].core().create(network("new")).await.unwrap();
+    nodes[1].core().networks.remove("old").await.unwrap();
+    nodes[1].core().networks.create(network("new")).await.unwrap();
     nodes[0].attach("overlay", "comes").await.unwrap();
     for node in &nodes {
         eventually("all is seen", || {
             let known = node.core().known();
             known.all_endpoints().count() == 2
-                && node.core().network_view("new").is_ok()
+                && node.core().networks.network_view("new").is_ok()
                 && known.networks.len() == 2
         })
         .await;
@@ -197,7 +197,7 @@ async fn a_store_that_went_back_is_brought_forward() {
         sleep(Duration::from_millis(5)).await;
     }
     is_back(&store, &nodes, &before).await;
-    let fenced = |node: &Node| node.core().journal.endpoints().values().any(|local| local.fenced.is_some());
+    let fenced = |node: &Node| node.core().endpoints.here().values().any(|local| local.fenced.is_some());
     assert!(!nodes.iter().any(fenced));
 }
 
@@ -207,7 +207,7 @@ async fn of_what_only_endpoints_say_too() {
     let options = JoinOptions { ipv4: Some(Ipv4Addr::new(10, 0, 0, 77)), ..JoinOptions::default() };
     nodes[1].attach_with("overlay", "first", options.clone()).await.unwrap();
     let backup = store.backup();
-    nodes[1].core().detach_endpoint("overlay", "first").await.unwrap();
+    nodes[1].core().endpoints.detach_endpoint("overlay", "first").await.unwrap();
     eventually("it is free", || nodes[0].core().known().all_endpoints().count() == 2).await;
     let second = nodes[0].attach_with("overlay", "second", options).await.unwrap();
     settled(&nodes).await;
@@ -224,7 +224,7 @@ async fn of_what_only_endpoints_say_too() {
             .claims
             .get(&pool)
             .and_then(|claims| claims.get(&"10.0.0.77".parse::<std::net::IpAddr>().unwrap()));
-        core.view.borrow().error.is_none() && claim.is_some_and(|claim| claim.endpoint == second.id)
+        core.access.view().borrow().error.is_none() && claim.is_some_and(|claim| claim.endpoint == second.id)
     })
     .await;
     assert_eq!(kernels(&nodes[..1]), running);
@@ -232,7 +232,7 @@ async fn of_what_only_endpoints_say_too() {
     nodes[1].joined(2).await;
     let other = nodes[1].core();
     eventually("the first is forgotten", || other.known().all_endpoints().count() == 3).await;
-    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+    assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -247,16 +247,16 @@ async fn who_finds_another_in_its_place_is_cut_off() {
     let mut third = Node::new(3, &store);
     third.start();
     third.joined(1).await;
-    third.core().create(network("overlay")).await.unwrap();
+    third.core().networks.create(network("overlay")).await.unwrap();
     nodes[0].start();
     let core = nodes[0].core();
     eventually("its endpoint is cut off", || {
-        core.journal.endpoints().values().all(|local| local.fenced.is_some())
+        core.endpoints.here().values().all(|local| local.fenced.is_some())
     })
     .await;
-    let problems = core.describe().problems;
+    let problems = core.reporter.describe().problems;
     assert!(problems.iter().any(|p| p.contains("and another has its name by now")), "{problems:?}");
-    eventually("the rest is back", || core.network_view("empty").is_ok()).await;
+    eventually("the rest is back", || core.networks.network_view("empty").is_ok()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,14 +267,14 @@ async fn nothing_is_decided_while_it_is_put_back() {
     nodes[0].store.faults().set_delay(Duration::from_millis(900));
     store.wipe();
     let core = nodes[0].core();
-    eventually("the loss is seen", || core.view.borrow().stored.is_some()).await;
-    let error = core.create(network("another")).await.unwrap_err();
+    eventually("the loss is seen", || core.access.view().borrow().stored.is_some()).await;
+    let error = core.networks.create(network("another")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     assert!(error.to_string().contains("lost what it had"), "{error}");
     nodes[0].store.faults().set_delay(Duration::ZERO);
-    eventually("it is back", || core.view.borrow().error.is_none()).await;
+    eventually("it is back", || core.access.view().borrow().error.is_none()).await;
     assert_eq!(core.known().all_endpoints().count(), 2);
-    core.create(network("another")).await.unwrap();
+    core.networks.create(network("another")).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,7 +294,7 @@ async fn unless_that_is_not_wanted() {
         node.joined(2).await;
         let core = node.core();
         eventually("what it had is cut off", || {
-            core.journal.endpoints().values().all(|local| local.fenced.is_some())
+            core.endpoints.here().values().all(|local| local.fenced.is_some())
         })
         .await;
         assert!(core.known().networks.is_empty());
@@ -315,7 +315,7 @@ async fn a_restarted_agent_goes_by_what_it_remembers_until_the_store_answers() {
     }
     for node in &nodes {
         let core = node.core();
-        eventually("a first round", || core.rounds.last().is_some()).await;
+        eventually("a first round", || core.reporter.last_round().is_some()).await;
         assert_eq!(core.known().all_endpoints().count(), 2);
         assert_eq!(core.known().live.len(), 2, "both are answered for");
     }
@@ -345,7 +345,7 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
     third.start();
     third.joined(1).await;
     for number in 0..5 {
-        third.core().create(elsewhere(number)).await.unwrap();
+        third.core().networks.create(elsewhere(number)).await.unwrap();
     }
     for node in &mut nodes {
         node.start();
@@ -358,6 +358,6 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
             core.known().networks.len() == 7 && core.known().all_endpoints().count() == 2
         })
         .await;
-        assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+        assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
     }
 }

@@ -29,7 +29,7 @@ impl Wanted {
             gateways: gateways.iter().map(|g| g.parse().unwrap()).collect(),
             gateway_mac: mac(gateways[0].split_once('/').unwrap().0),
             egress: true,
-            remotes: BTreeMap::new(),
+            remotes: weft_plan::Remotes::default(),
         };
         self.0.segments.insert(vni(number), segment);
         self
@@ -80,7 +80,7 @@ impl Wanted {
     /// An endpoint on another host.
     pub fn remote(&mut self, number: u32, vtep: IpAddr, addresses: &[&str]) -> &mut Self {
         let remote = Remote { vtep, addresses: addresses.iter().map(|a| a.parse().unwrap()).collect() };
-        self.0.segments.get_mut(&vni(number)).unwrap().remotes.insert(mac(addresses[0]), remote);
+        self.0.segments.get_mut(&vni(number)).unwrap().remotes.insert(mac(addresses[0]), &remote);
         self
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     config::AgentConfig,
-    core::{claims::is_leftover, removed::WHY},
+    core::{
+        allocator::{Ledger, is_leftover},
+        endpoints::WHY,
+    },
 };
 use ipnet::IpNet;
 use std::{
@@ -18,7 +21,7 @@ use weft_state::{
 use weft_store::{Condition, Txn};
 
 /// What the store should have, and has.
-pub(super) struct Recovery {
+pub(super) struct Comparison {
     /// What it had when this node last saw it whole.
     pub(super) remembered: Arc<Cluster>,
     /// What it says now.
@@ -53,10 +56,10 @@ pub(super) struct Own {
     pub(super) waits: bool,
 }
 
-impl Recovery {
+impl Comparison {
     /// Compares what is this node's own.
     pub(super) fn own(&self, config: &AgentConfig, keyspace: &Keyspace, so_far: SoFar<'_>) -> Own {
-        let mut planning = Planning { config, keyspace, recovery: self, so_far, plan: Own::default() };
+        let mut planning = Planning { config, keyspace, compared: self, so_far, plan: Own::default() };
         planning.networks();
         planning.own_endpoints();
         planning.plan
@@ -121,8 +124,7 @@ impl Recovery {
                 Some(_) => return None,
                 None => {
                     let claim = self.remembered.claim(pool, address).filter(|claim| claim.endpoint == id)?;
-                    let key = keyspace.path(&Key::Claim(pool, address));
-                    txn = txn.put(key, claim.to_json(), Condition::Absent);
+                    txn = Ledger::new(keyspace).claim(txn, (pool, address), claim, Condition::Absent);
                 }
             }
         }
@@ -133,7 +135,7 @@ impl Recovery {
 struct Planning<'l> {
     config: &'l AgentConfig,
     keyspace: &'l Keyspace,
-    recovery: &'l Recovery,
+    compared: &'l Comparison,
     so_far: SoFar<'l>,
     plan: Own,
 }
@@ -145,21 +147,21 @@ impl Planning<'_> {
 
     /// Networks, with their ids and VNIs: all that are remembered, or those that this node serves.
     fn networks(&mut self) {
-        let recovery = self.recovery;
-        let served = recovery.journal.values().filter(|local| local.fenced.is_none());
+        let compared = self.compared;
+        let served = compared.journal.values().filter(|local| local.fenced.is_none());
         let mut missing: BTreeMap<NetworkId, &Network> =
             served.map(|local| (local.network_id, &local.network)).collect();
-        if self.recovery.loss.networks {
-            let known = recovery.remembered.networks.iter();
+        if self.compared.loss.networks {
+            let known = compared.remembered.networks.iter();
             // A node that removes a network that was put back remembers more than this one does.
             let lost =
                 known.filter(|(id, network)| !network.removing && !self.so_far.found_again.contains(*id));
             missing.extend(lost.map(|(id, network)| (*id, &**network)));
         }
-        missing.retain(|id, _| !recovery.stored.networks.contains_key(id));
+        missing.retain(|id, _| !compared.stored.networks.contains_key(id));
         let mut restored = Vec::new();
         for (id, network) in missing {
-            match in_the_way(&recovery.stored, id, network) {
+            match in_the_way(&compared.stored, id, network) {
                 Some(obstacle) => self.plan.waits |= self.goes(&obstacle),
                 None => restored.push(self.network(id, network)),
             }
@@ -179,11 +181,11 @@ impl Planning<'_> {
         let restored = Network { removing: false, ..network.clone() };
         let mut txn = Txn::new().put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
         // What is there is its own: another's would be in the way.
-        if !self.recovery.stored.names.contains_key(&network.name) {
+        if !self.compared.stored.names.contains_key(&network.name) {
             txn = txn.put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent);
         }
         for vni in network.segments().into_iter().map(|segment| segment.vni) {
-            if !self.recovery.stored.vnis.contains_key(&vni) {
+            if !self.compared.stored.vnis.contains_key(&vni) {
                 txn = txn.put(self.path(&Key::Vni(vni)), id.to_json(), Condition::Absent);
             }
         }
@@ -193,7 +195,7 @@ impl Planning<'_> {
     /// This node's endpoints: every claim is made anew, so that others know that it is no relic.
     fn own_endpoints(&mut self) {
         let mut confirmations = Vec::new();
-        for (id, local) in self.recovery.journal.iter().filter(|(_, local)| local.fenced.is_none()) {
+        for (id, local) in self.compared.journal.iter().filter(|(_, local)| local.fenced.is_none()) {
             let confirmation = match self.was_removed(*id, local) {
                 true => Confirmation::CutOff(WHY.to_owned()),
                 false => self.confirmation(*id, local),
@@ -210,13 +212,13 @@ impl Planning<'_> {
 
     /// Whether somebody took it off its network while this node was away.
     fn was_removed(&self, id: EndpointId, local: &LocalEndpoint) -> bool {
-        let stored = &self.recovery.stored;
+        let stored = &self.compared.stored;
         let me = stored.nodes.get(&self.config.node_name);
         stored.endpoint_on(&local.network_id, &id).is_none() && me.is_some_and(|me| me.removed.contains(&id))
     }
 
     fn confirmation(&self, id: EndpointId, local: &LocalEndpoint) -> Confirmation {
-        let (stored, times) = (&self.recovery.stored, self.recovery.stored.times_rebuilt());
+        let (stored, times) = (&self.compared.stored, self.compared.stored.times_rebuilt());
         let Some(network) = stored.networks.get(&local.network_id) else {
             // It is about to be put back, unless it cannot be.
             return match in_the_way(stored, local.network_id, &local.network) {
@@ -237,7 +239,7 @@ impl Planning<'_> {
             let claim = stored.claim(subnet.pool, address);
             match claim {
                 Some(claim) if claim.endpoint != id => {
-                    let leftover = is_leftover(claim, &self.config.node_name, &self.recovery.journal);
+                    let leftover = is_leftover(claim, &self.config.node_name, &self.compared.journal);
                     if claim.rebuilt >= times && !leftover {
                         return Confirmation::CutOff(format!(
                             "address {address} went to an endpoint of node {} when the store was rebuilt",
@@ -249,7 +251,7 @@ impl Planning<'_> {
                         return Confirmation::Waits;
                     }
                     // Without any other sign that the store went back, it is rather this node that is behind.
-                    if !(self.recovery.loss.endpoints || self.recovery.loss.latest || leftover) {
+                    if !(self.compared.loss.endpoints || self.compared.loss.latest || leftover) {
                         return Confirmation::CutOff(format!(
                             "address {address} is an endpoint's of node {} in the store",
                             claim.node
@@ -271,7 +273,7 @@ impl Planning<'_> {
                 extra: claim.map_or_else(Extra::new, |claim| claim.extra.clone()),
             };
             let condition = Condition::as_seen(claim.map(|claim| claim.modified));
-            txn = txn.put(self.path(&Key::Claim(subnet.pool, address)), own.to_json(), condition);
+            txn = Ledger::new(self.keyspace).claim(txn, (subnet.pool, address), &own, condition);
         }
         if confirmed { Confirmation::Done } else { Confirmation::Write(txn) }
     }

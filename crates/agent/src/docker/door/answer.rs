@@ -87,8 +87,8 @@ impl Driver {
         answer
     }
 
-    /// What came of carrying out a call. If that takes too long, it goes on to its end: what is half-done would
-    /// have to be repaired, and what the engine asks next of the same endpoint waits for it.
+    /// What came of carrying out a call. If that takes too long, it goes on to its end, beyond the verb: the driver notes
+    /// what came of that, and what the engine asks next of the same endpoint waits for it.
     pub(super) async fn settle(
         &self,
         method: &str,

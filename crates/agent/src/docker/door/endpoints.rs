@@ -28,7 +28,7 @@ const MEMORY: Duration = Duration::from_secs(600);
 /// What the engine told of its endpoints. Only in memory: the engine makes them anew where the agent did not
 /// live to see them join.
 #[derive(Default)]
-pub(super) struct Endpoints(Mutex<BTreeMap<EndpointId, Entry>>);
+pub(super) struct Announced(Mutex<BTreeMap<EndpointId, Entry>>);
 
 /// The call that has locked it deals with the endpoint; the others wait. Empty: not made yet, or deleted.
 type Entry = Arc<AsyncMutex<Option<Made>>>;
@@ -39,7 +39,7 @@ struct Made {
     since: Instant,
 }
 
-impl Endpoints {
+impl Announced {
     /// Waits until nobody else deals with `id`.
     async fn turn(&self, id: EndpointId) -> OwnedMutexGuard<Option<Made>> {
         let entry = {
@@ -125,7 +125,7 @@ impl Driver {
 
     /// What the container in a sandbox is called, as far as that is known yet.
     async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<Names> {
-        let container = self.host.container_in(sandbox).await?;
+        let container = self.engines.container_in(sandbox).await?;
         let known = self.shared.container(&container)?;
         let (_, network) = self.engines.network_with(pool)?;
         let OnNetwork { aliases, links } = known.on.get(&network).cloned().unwrap_or_default();

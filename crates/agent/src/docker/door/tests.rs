@@ -9,7 +9,7 @@ mod sequences;
 
 use super::{Driver, router};
 use crate::{
-    core::{CoreVerbs, CreateNetwork, Error, PoolRequest},
+    core::{CreateNetwork, DriverAccess, Error, PoolRequest},
     docker::Shared,
     simulation::{self, Node, cluster},
 };
@@ -90,7 +90,7 @@ impl Engine {
         let pools = self.shared.mapped()[&id].pools.clone();
         let pools = pools.into_iter().map(|pool| PoolRequest { subnet: Some(pool), ..Default::default() });
         let request = CreateNetwork { id: Some(id), pools: pools.collect(), ..simulation::network(name) };
-        let adopted = self.node.core().create(request).await?;
+        let adopted = self.node.core().networks.create(request).await?;
         self.shared.update(|all| all.get_mut(&id).unwrap().network = Some(adopted)).unwrap();
         Ok(adopted)
     }
@@ -118,8 +118,8 @@ impl Engine {
 
 fn driver(node: &Node, shared: &Arc<Shared>) -> Arc<Driver> {
     let core = node.core();
-    let (host, metrics) = (Arc::clone(&core.host), Arc::clone(&core.telemetry.metrics));
-    Arc::new(Driver::new(Arc::new(CoreVerbs::new(core)), host, Arc::clone(shared), metrics))
+    let metrics = Arc::clone(core.reporter.metrics());
+    Arc::new(Driver::new(&DriverAccess::new(&core), Arc::clone(shared), metrics))
 }
 
 async fn post(router: &Router, method: &str, body: impl Into<Body>) -> (StatusCode, Value) {

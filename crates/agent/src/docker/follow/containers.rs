@@ -33,7 +33,7 @@ const INSPECTIONS: usize = 64;
 const RENAMES: usize = 16;
 
 /// See the module.
-pub(super) struct Containers<'f> {
+pub(super) struct ContainerFollower<'f> {
     follower: &'f Follower,
     engine: Arc<dyn Engine>,
     table: Table,
@@ -49,7 +49,7 @@ pub(super) struct Containers<'f> {
     starts: JoinSet<()>,
 }
 
-impl<'f> Containers<'f> {
+impl<'f> ContainerFollower<'f> {
     pub(super) fn new(follower: &'f Follower, engine: Arc<dyn Engine>) -> Self {
         Self {
             follower,
@@ -68,12 +68,12 @@ impl<'f> Containers<'f> {
 
     /// Goes round until the engine does not answer. Safe to cancel at any time: the next connection goes on from there.
     pub(super) async fn follow(mut self, news: &Marks<ContainerId>) -> Result<Infallible, EngineError> {
-        let mut journal = self.follower.core.journal.changes();
+        let mut journal = self.follower.access.endpoints();
         let mut next_list = self.list().await?;
         loop {
             // Marked as seen before they are read: what changes from here on wakes the next round.
             journal.mark_unchanged();
-            let endpoints = self.follower.core.endpoints_of_engines();
+            let endpoints = self.follower.engines.engine_endpoints();
             let members = self.ask_for_names(&endpoints).await?;
             self.rename(&endpoints, &members).await;
             self.inspect();
@@ -104,11 +104,11 @@ impl<'f> Containers<'f> {
     /// Lists the containers, and looks for endpoints that are none of theirs. Returns when to do so again.
     async fn list(&mut self) -> Result<Instant, EngineError> {
         // In this order: an endpoint that was there before the list began is in it, unless it is gone.
-        let endpoints = self.follower.core.endpoints_of_engines();
+        let endpoints = self.follower.engines.engine_endpoints();
         let containers = self.engine.containers().await?;
         self.table.listed(&containers);
         self.share();
-        let cluster = self.follower.core.known();
+        let cluster = self.follower.access.known();
         let ours = |c: &&Container| c.attachments.keys().any(|name| is_network(&cluster, name));
         let unknown = containers.iter().filter(ours).filter(|c| !self.table.knows_aliases_of(&c.id));
         self.curious.extend(unknown.map(|container| container.id));
@@ -148,17 +148,17 @@ impl<'f> Containers<'f> {
         let wanted: BTreeMap<_, _> = endpoints.iter().filter_map(wanted).collect();
         self.renames.retain(|id| wanted.contains_key(id));
         let due: Vec<_> = wanted.into_iter().filter(|(id, _)| self.renames.is_due(id)).collect();
-        let core = &self.follower.core;
+        let engines = &self.follower.engines;
         let rename = due.into_iter().map(|(id, names)| async move {
             tracing::debug!(endpoint = id.short(), name = %names.name, "has a name");
-            (id, core.rename_for_engine(id, names).await)
+            (id, engines.rename(id, names).await)
         });
         let renamed: Vec<_> = futures::stream::iter(rename).buffer_unordered(RENAMES).collect().await;
         for (id, result) in renamed {
             if let Err(error) = &result {
                 tracing::warn!(endpoint = id.short(), %error, "cannot be given its container's name");
             }
-            self.renames.note(&id, result.map_err(|error| error.to_string()), &core.env);
+            self.renames.note(&id, result.map_err(|error| error.to_string()), self.follower.access.env());
         }
     }
 
@@ -196,7 +196,7 @@ impl<'f> Containers<'f> {
 
     fn share(&self) {
         self.follower.shared.set_containers(self.table.shared());
-        let cluster = self.follower.core.known();
+        let cluster = self.follower.access.known();
         self.follower.tell("names", self.table.odd(|network| cluster.names.contains_key(network)));
     }
 }

@@ -11,7 +11,7 @@ use plan::{NetworkStep, Scene, plan};
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::{Instant, sleep_until};
@@ -26,7 +26,7 @@ use weft_state::{cluster::Cluster, error::chain};
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// See the module.
-pub(super) struct Networks<'f> {
+pub(super) struct NetworkFollower<'f> {
     follower: &'f Follower,
     engine: Arc<dyn Engine>,
     /// What the engine has: as listed last, and kept up to date from then on by its events.
@@ -37,7 +37,7 @@ pub(super) struct Networks<'f> {
     unlisted: Missing<NetworkId>,
 }
 
-impl<'f> Networks<'f> {
+impl<'f> NetworkFollower<'f> {
     pub(super) fn new(follower: &'f Follower, engine: Arc<dyn Engine>) -> Self {
         Self {
             follower,
@@ -51,12 +51,12 @@ impl<'f> Networks<'f> {
 
     /// Goes round until the engine does not answer. Safe to cancel at any time: the next connection goes on from there.
     pub(super) async fn follow(self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
-        let (engine, host) = (Arc::clone(&self.engine), Arc::clone(&self.follower.core.host));
+        let (engine, notes) = (Arc::clone(&self.engine), Arc::clone(&self.follower.engines));
         // They are the same for as long as the engine runs. It runs programs to answer, which takes seconds where much goes
         // on: nothing waits for that.
         let pools = async {
             match engine.pools().await {
-                Ok(pools) => host.engine_pools(pools),
+                Ok(pools) => notes.note_pools(pools),
                 Err(error) => {
                     tracing::warn!(error = chain(&error), "Docker does not say where it takes pools from");
                 }
@@ -71,7 +71,7 @@ impl<'f> Networks<'f> {
     }
 
     async fn go_round(mut self, news: &Marks<NetworkId>) -> Result<Infallible, EngineError> {
-        let mut view = self.follower.core.view.clone();
+        let mut view = self.follower.access.view();
         self.list().await?;
         let mut listed = Instant::now();
         loop {
@@ -105,7 +105,7 @@ impl<'f> Networks<'f> {
         let list = self.engine.networks().await?;
         self.known = list.networks.into_iter().map(|network| (network.id, network)).collect();
         self.foreign = list.foreign;
-        self.follower.core.host.engine_uses(self.uses());
+        self.follower.engines.note_uses(self.uses());
         let is_foreign = |id: &NetworkId| self.foreign.iter().any(|foreign| foreign.id == Some(*id));
         let unlisted = before.into_keys().filter(|id| !self.known.contains_key(id) && !is_foreign(id));
         let gone = self.unlisted.look(unlisted, PERIOD);
@@ -147,7 +147,7 @@ impl<'f> Networks<'f> {
     /// One round. Returns whether it did something, so that there may be more to do now.
     async fn round(&mut self, cluster: &Cluster) -> bool {
         let mapped = self.follower.shared.mapped();
-        *self.follower.core.lent.lock().unwrap_or_else(PoisonError::into_inner) = lent(cluster, &mapped);
+        self.follower.engines.lend_pools(lent(cluster, &mapped));
         let plan = plan(&self.scene(cluster, &mapped));
         self.attempts.retain(|step| plan.steps.contains(step));
         let due: Vec<NetworkStep> =
@@ -155,7 +155,7 @@ impl<'f> Networks<'f> {
         for step in &due {
             tracing::debug!(?step, "step");
             let result = self.carry_out(step, cluster).await;
-            self.attempts.note(step, result, &self.follower.core.env);
+            self.attempts.note(step, result, self.follower.access.env());
         }
         let mut refused = plan.refused;
         refused.extend(self.attempts.failed().filter_map(|(step, why)| Some((step.adopts()?, why.clone()))));

@@ -13,7 +13,7 @@ mod users;
 
 use super::Follower;
 use crate::{
-    core::{Core, CoreVerbs},
+    core::{Core, DriverAccess},
     docker::{Shared, door::Driver},
     simulation::{Node, Record},
 };
@@ -46,11 +46,11 @@ impl Host {
         self.node.start();
         let core = self.node.core();
         let shared = Arc::new(Shared::open(&self.node.config.data_dir).unwrap());
-        let (verbs, host) = (Arc::new(CoreVerbs::new(Arc::clone(&core))), Arc::clone(&core.host));
-        let driver = Driver::new(verbs, host, Arc::clone(&shared), Arc::default());
+        let access = Arc::new(DriverAccess::new(&core));
+        let driver = Driver::new(&access, Arc::clone(&shared), Arc::default());
         self.engine.plug(Some(Arc::new(driver)));
         let engine = Arc::new(FakeAddress(Arc::clone(&self.engine)));
-        let follower = Follower { core, shared: Arc::clone(&shared), engine };
+        let follower = Follower::new(&access, &shared, engine);
         self.shared = Some(shared);
         self.follower = Some(tokio::spawn(follower.run()));
     }
@@ -92,11 +92,11 @@ impl Host {
 
     /// What `weft status` has to say of the engine.
     fn problems(&self) -> Vec<String> {
-        self.core().engine.borrow().as_ref().map(|engine| engine.problems.clone()).unwrap_or_default()
+        self.core().reporter.describe().engine.map(|engine| engine.problems).unwrap_or_default()
     }
 
     fn follows(&self) -> bool {
-        self.core().engine.borrow().as_ref().is_some_and(|engine| engine.version.is_ok())
+        self.core().reporter.describe().engine.is_some_and(|engine| engine.version.is_ok())
     }
 }
 

@@ -18,7 +18,7 @@ impl World {
         // Who does not reach the store cannot answer, and is down sooner or later.
         original.store.faults().heal();
         // While nobody is up as the node, a clone cannot be told from a reboot.
-        let run = original.core().identity.incarnation();
+        let run = original.core().access.identity().incarnation();
         let key = format!("weft/v1/live/host{}", node + 1);
         let is_in = async {
             while !self.is_up_as(&key, run).await {

@@ -77,10 +77,10 @@ impl World {
         self.tell(format!("host{}: its engine stops {}", node + 1, id.short()));
         lock(&self.ledger).detaching(id);
         let verb = move |core: Arc<Core>| async move {
-            let local = core.journal.endpoints().get(&id).cloned();
-            core.leave_for_engine(id).await?;
+            let local = core.endpoints.here().get(&id).cloned();
+            core.endpoints.leave_for_engine(id).await?;
             for (address, subnet) in local.iter().flat_map(|local| local.subnets()) {
-                core.take_back(subnet.pool, address).await?;
+                core.allocator.take_back(subnet.pool, address).await?;
             }
             Ok(())
         };
@@ -93,13 +93,13 @@ impl World {
         for node in &self.nodes {
             let core = node.core();
             // After a reboot, engines start when the agent is ready.
-            core.owns_its_node().await;
-            for endpoint in core.endpoints_of_engines() {
+            core.access.owns_its_node().await;
+            for endpoint in core.endpoints.endpoints_of_engines() {
                 let promised =
                     lock(&self.ledger).endpoints.get(&endpoint.id).is_some_and(|e| e.fate == Fate::Here);
                 if !promised {
                     lock(&self.ledger).detached(endpoint.id);
-                    core.leave_for_engine(endpoint.id).await.unwrap();
+                    core.endpoints.leave_for_engine(endpoint.id).await.unwrap();
                 }
             }
         }
@@ -108,7 +108,7 @@ impl World {
 
 impl Starting {
     async fn go(self, core: &Core) -> Result<Option<crate::report::EndpointView>, Error> {
-        let address = core.reserve_address(self.pool, None).await?;
+        let address = core.allocator.reserve_address(self.pool, None).await?;
         if !self.joins {
             return Ok(None);
         }
@@ -120,15 +120,15 @@ impl Starting {
             names: self.names.clone(),
             sandbox: self.sandbox.clone(),
         };
-        let joined = core.join_for_engine(request).await;
+        let joined = core.endpoints.join_for_engine(request).await;
         if joined.is_err() {
             // As an engine does.
-            core.leave_for_engine(self.id).await?;
-            core.take_back(self.pool, address.addr()).await?;
+            core.endpoints.leave_for_engine(self.id).await?;
+            core.allocator.take_back(self.pool, address.addr()).await?;
             self.kernel.remove_container(self.sandbox.clone());
         }
         self.take(&joined?.interface, address);
-        let known = core.journal.endpoints();
+        let known = core.endpoints.here();
         let Some(local) = known.get(&self.id) else { return Ok(None) };
         Ok(Some(crate::report::EndpointView {
             id: self.id,

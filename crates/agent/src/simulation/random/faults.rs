@@ -38,7 +38,7 @@ impl World {
         self.nodes[node].start();
         let seconds = self.rng.random_range(1..10);
         sleep(Duration::from_secs(seconds)).await;
-        let had_something = !self.nodes[node].core().journal.endpoints().is_empty();
+        let had_something = !self.nodes[node].core().endpoints.here().is_empty();
         let written = other.list("").await.unwrap().entries;
         assert!(!had_something || written.is_empty(), "written to another's store: {written:?}");
         self.tell(format!("host{}: started with its own store", node + 1));

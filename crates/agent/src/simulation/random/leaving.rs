@@ -15,7 +15,7 @@ impl World {
         leaving.store.faults().heal();
         leaving.disk.set_full(false);
         // Who came new to a store that has lost its cluster would found another.
-        let cluster = leaving.core().admission.cluster();
+        let cluster = leaving.core().reporter.cluster();
         if self.cluster_in_store().await.is_none_or(|id| Some(id) != cluster) {
             return;
         }
@@ -37,6 +37,6 @@ impl World {
         }
         self.nodes[node].start();
         let core = self.nodes[node].core();
-        eventually("it knows its cluster", || core.admission.cluster().is_some()).await;
+        eventually("it knows its cluster", || core.reporter.cluster().is_some()).await;
     }
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Node {
     /// Whether each container hears of exactly the endpoints that are on its network.
     pub(super) fn tells_names(&self, cluster: &Cluster) -> Result<(), String> {
-        let journal = self.core().journal.endpoints();
+        let journal = self.core().endpoints.here();
         let here: Vec<&LocalEndpoint> = journal.values().collect();
         for local in &here {
             let others = here.iter().filter(|other| other.netns == local.netns).count();

@@ -47,14 +47,14 @@ impl World {
         // What is refused must be true, also by the last to hear of what is done now.
         self.nodes[0].store.faults().set_watch_delay(Duration::from_secs(1));
         for node in &self.nodes {
-            for (id, local) in node.core().journal.endpoints().iter() {
+            for (id, local) in node.core().endpoints.here().iter() {
                 let network = local.network_id.to_string();
-                node.core().detach_endpoint(&network, &id.to_string()).await.unwrap();
+                node.core().endpoints.detach_endpoint(&network, &id.to_string()).await.unwrap();
             }
         }
         let networks: Vec<_> = self.cluster().await.unwrap().networks.keys().copied().collect();
         for id in networks {
-            let removed = self.nodes[0].core().remove(&id.to_string()).await;
+            let removed = self.nodes[0].core().networks.remove(&id.to_string()).await;
             assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
         }
         self.eventually(async |world| {
@@ -97,7 +97,7 @@ impl World {
         }
         for (id, promise) in &ledger.endpoints {
             let (what, node) = (|| format!("endpoint {}", id.short()), &self.nodes[promise.node]);
-            let local = node.core().journal.endpoints().get(id).cloned();
+            let local = node.core().endpoints.here().get(id).cloned();
             let fenced = local.as_ref().and_then(|local| local.fenced.as_deref());
             // Before anybody heard of the loss, somebody who never knew the network took its place: first come,
             // first served.
@@ -153,11 +153,13 @@ impl Node {
     /// Whether journal, store and kernel of this node agree.
     async fn agrees(&self, cluster: &Cluster) -> Result<(), String> {
         let (core, name) = (self.core(), &self.config.node_name);
-        let out_of_reach = core.view.borrow().error.clone();
-        if let Some(problem) = core.membership.borrow().as_ref().map(ToString::to_string).or(out_of_reach) {
+        let out_of_reach = core.access.view().borrow().error.clone();
+        if let Some(problem) =
+            core.access.membership().borrow().as_ref().map(ToString::to_string).or(out_of_reach)
+        {
             return Err(format!("{name}: {problem}"));
         }
-        let journal = core.journal.endpoints();
+        let journal = core.endpoints.here();
         let own: BTreeSet<EndpointId> =
             journal.iter().filter(|(_, local)| local.fenced.is_none()).map(|(id, _)| *id).collect();
         let stored: BTreeSet<EndpointId> = endpoints_of(cluster, name);
@@ -172,7 +174,7 @@ impl Node {
                 "{name}: in the journal {own:?}, in the store {stored:?}, in the kernel {working:?}"
             ));
         }
-        let plan = core.rounds.plan().await.map_err(|error| error.to_string())?;
+        let plan = core.reporter.plan().await.map_err(|error| error.to_string())?;
         if plan.is_empty() { self.has_no_other_segments(&journal) } else { Err(format!("{name}: {plan:?}")) }
     }
 

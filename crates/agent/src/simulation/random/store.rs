@@ -61,7 +61,8 @@ impl World {
             self.store.expire_all_sessions();
             return "all sessions end".to_owned();
         }
-        let session = self.nodes[node].is_running().then(|| self.nodes[node].core().identity.session());
+        let session =
+            self.nodes[node].is_running().then(|| self.nodes[node].core().access.identity().session());
         let Some(session) = session.flatten() else { return "has no session to lose".to_owned() };
         self.store.expire_session(&session);
         "its session ends".to_owned()

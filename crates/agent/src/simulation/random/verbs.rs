@@ -55,7 +55,7 @@ impl World {
         // Five addresses: soon full, and soon handed out again.
         let request = network_in(&format!("net{number}"), &format!("10.0.{number}.0/29"));
         let losses = lock(&self.ledger).losses;
-        let verb = |core: Arc<Core>| async move { core.create(request).await };
+        let verb = |core: Arc<Core>| async move { core.networks.create(request).await };
         self.ask(node, verb, move |ledger, created| drop(created.map(|id| ledger.created(id, losses))));
     }
 
@@ -66,7 +66,7 @@ impl World {
             return;
         }
         let before = lock(&self.ledger).removing(id);
-        let verb = move |core: Arc<Core>| async move { core.remove(&id.to_string()).await };
+        let verb = move |core: Arc<Core>| async move { core.networks.remove(&id.to_string()).await };
         self.ask(node, verb, move |ledger, result| ledger.removed(id, before, &result));
     }
 
@@ -94,7 +94,7 @@ impl World {
             };
             let began = lock(&self.ledger).attaching(node);
             let netns = netns.clone();
-            let verb = |core: Arc<Core>| async move { core.attach_netns(request).await };
+            let verb = |core: Arc<Core>| async move { core.endpoints.attach_netns(request).await };
             self.ask(node, verb, move |ledger, view| {
                 drop(view.map(|view| ledger.attached(node, began, netns, &view)));
             });
@@ -113,7 +113,7 @@ impl World {
         self.tell(format!("host{}: detach {}", node + 1, id.short()));
         lock(&self.ledger).detaching(id);
         let verb = move |core: Arc<Core>| async move {
-            core.detach_endpoint(&network.to_string(), &id.to_string()).await
+            core.endpoints.detach_endpoint(&network.to_string(), &id.to_string()).await
         };
         self.ask(node, verb, move |ledger, result| drop(result.map(|()| ledger.detached(id))));
     }
@@ -129,7 +129,7 @@ impl World {
         self.tell(format!("host{}: takes {} off, of host{}", other + 1, id.short(), node + 1));
         let began = lock(&self.ledger).taking_off(id, node);
         let verb = move |core: Arc<Core>| async move {
-            core.disconnect_container(&network.to_string(), &id.to_string(), true).await
+            core.endpoints.disconnect_container(&network.to_string(), &id.to_string(), true).await
         };
         self.ask(other, verb, move |ledger, result| drop(result.map(|()| ledger.taken_off(id, node, began))));
     }
@@ -147,7 +147,7 @@ impl World {
         let name = self.nodes[node].config.node_name.clone();
         self.tell(format!("host{}: remove node {name}", other + 1));
         lock(&self.ledger).give_up(node);
-        let verb = |core: Arc<Core>| async move { core.give_up_node(&name).await };
+        let verb = |core: Arc<Core>| async move { core.nodes.give_up_node(&name).await };
         self.ask(other, verb, move |ledger, _| ledger.give_up(node));
     }
 

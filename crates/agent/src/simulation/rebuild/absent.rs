@@ -11,12 +11,12 @@ async fn what_was_removed_after_a_loss_does_not_come_back_with_who_missed_both()
     let before = content(&store).await;
     store.wipe();
     is_back(&store, &nodes[..1], &before).await;
-    nodes[0].core().remove("empty").await.unwrap();
+    nodes[0].core().networks.remove("empty").await.unwrap();
     nodes[1].start();
     nodes[1].joined(2).await;
     sleep(Duration::from_secs(60)).await;
     for node in &nodes {
-        assert!(node.core().network_view("empty").is_err());
+        assert!(node.core().networks.network_view("empty").is_err());
         assert_eq!(node.core().known().all_endpoints().count(), 2);
     }
 }
@@ -25,8 +25,8 @@ async fn what_was_removed_after_a_loss_does_not_come_back_with_who_missed_both()
 async fn what_was_removed_does_not_come_back_with_an_old_copy() {
     let (store, nodes) = two_with_endpoints().await;
     let backup = store.backup();
-    nodes[0].core().remove("empty").await.unwrap();
-    eventually("both know", || nodes[1].core().network_view("empty").is_err()).await;
+    nodes[0].core().networks.remove("empty").await.unwrap();
+    eventually("both know", || nodes[1].core().networks.network_view("empty").is_err()).await;
     settled(&nodes).await;
     let before = content(&store).await;
     store.restore(&backup);
@@ -38,16 +38,16 @@ async fn an_old_copy_with_many_removed_networks_does_not_hold_up_what_came_since
     let (store, nodes) = cluster(2).await;
     let core = nodes[0].core();
     for number in 0..100 {
-        core.create(network(&format!("old{number}"))).await.unwrap();
+        core.networks.create(network(&format!("old{number}"))).await.unwrap();
     }
     let backup = store.backup();
     for number in 0..100 {
-        core.remove(&format!("old{number}")).await.unwrap();
+        core.networks.remove(&format!("old{number}")).await.unwrap();
     }
     // In the place of the first ones.
     for (node, name) in nodes.iter().zip(["new1", "new2"]) {
-        core.create(network(name)).await.unwrap();
-        eventually("it is seen", || node.core().network_view(name).is_ok()).await;
+        core.networks.create(network(name)).await.unwrap();
+        eventually("it is seen", || node.core().networks.network_view(name).is_ok()).await;
         node.attach(name, name).await.unwrap();
     }
     let seen = |core: &crate::core::Core| {
@@ -73,14 +73,14 @@ async fn who_saw_a_loss_and_was_away_then_does_not_bring_back_what_was_removed_m
     nodes[1].store.faults().lose_changes(1000);
     store.wipe();
     let other = nodes[1].core();
-    eventually("both know", || other.view.borrow().loss.networks).await;
+    eventually("both know", || other.access.view().borrow().loss.networks).await;
     nodes[1].store.faults().set_unavailable(true);
     let core = nodes[0].core();
-    eventually("it is put back", || core.view.borrow().error.is_none()).await;
+    eventually("it is put back", || core.access.view().borrow().error.is_none()).await;
     assert_eq!(core.known().networks.len(), 2, "{before:?}");
-    core.remove("empty").await.unwrap();
+    core.networks.remove("empty").await.unwrap();
     nodes[1].store.faults().heal();
-    eventually("it is there again", || other.view.borrow().error.is_none()).await;
+    eventually("it is there again", || other.access.view().borrow().error.is_none()).await;
     sleep(Duration::from_secs(20)).await;
     for core in [core, other] {
         assert_eq!(core.known().networks.len(), 1);
@@ -94,10 +94,10 @@ async fn an_epoch_that_somebody_overwrites_is_put_back() {
     let txn = Txn::new().put("weft/v1/epoch", "?", Condition::Always);
     store.commit(txn).await.unwrap();
     let core = nodes[0].core();
-    eventually("it is noticed", || core.view.borrow().error.is_some()).await;
-    eventually("it is back", || core.view.borrow().error.is_none()).await;
+    eventually("it is noticed", || core.access.view().borrow().error.is_some()).await;
+    eventually("it is back", || core.access.view().borrow().error.is_none()).await;
     assert!(core.known().lineage.is_some() && core.known().networks.len() == 2);
-    core.remove("empty").await.unwrap();
+    core.networks.remove("empty").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,17 +105,17 @@ async fn who_remembers_less_does_not_hold_the_others_up() {
     let (store, mut nodes) = two_with_endpoints().await;
     sleep(Duration::from_secs(3)).await;
     nodes[1].kill().await;
-    nodes[0].core().remove("empty").await.unwrap();
+    nodes[0].core().networks.remove("empty").await.unwrap();
     // It has not heard of the removal, and remembers more than there should be.
     store.wipe();
     nodes[1].start();
     sleep(Duration::from_secs(20)).await;
     for node in &nodes {
         let core = node.core();
-        assert_eq!(core.view.borrow().error, None);
+        assert_eq!(core.access.view().borrow().error, None);
         assert_eq!(core.known().networks.len(), 1);
         assert_eq!(core.known().all_endpoints().count(), 2);
-        assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+        assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
     }
 }
 
@@ -138,5 +138,5 @@ async fn who_is_down_meanwhile_keeps_what_it_had() {
     nodes[2].joined(3).await;
     let core = nodes[2].core();
     eventually("all are seen", || core.known().all_endpoints().count() == 6).await;
-    assert!(core.journal.endpoints().values().all(|local| local.fenced.is_none()));
+    assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
 }

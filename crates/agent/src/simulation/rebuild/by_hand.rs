@@ -8,21 +8,21 @@ async fn a_network_in_the_place_of_another_is_no_sign_of_a_loss() {
     sleep(Duration::from_secs(3)).await;
     nodes[1].kill().await;
     let core = nodes[0].core();
-    core.detach_endpoint("overlay", "a").await.unwrap();
+    core.endpoints.detach_endpoint("overlay", "a").await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    core.give_up_node(&"host2".parse().unwrap()).await.unwrap();
-    let pool = core.network_view("overlay").unwrap().network.subnets[0].pool;
-    core.remove("overlay").await.unwrap();
+    core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    let pool = core.networks.network_view("overlay").unwrap().network.subnets[0].pool;
+    core.networks.remove("overlay").await.unwrap();
     let options = CreateNetwork {
         pools: vec![PoolRequest { subnet: Some(pool), ..PoolRequest::default() }],
         ..network("new")
     };
-    core.create(options).await.unwrap();
+    core.networks.create(options).await.unwrap();
     nodes[1].start();
     nodes[1].joined(2).await;
     sleep(Duration::from_secs(10)).await;
     assert_eq!(core.known().times_rebuilt(), 0);
-    assert!(nodes[1].core().view.borrow().error.is_none());
+    assert!(nodes[1].core().access.view().borrow().error.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,32 +49,35 @@ async fn what_cannot_be_read_is_not_waited_for_for_ever() {
         store.commit(txn).await.unwrap();
         for node in &nodes {
             let core = node.core();
-            eventually(key, || core.view.borrow().error.is_none() && core.known().times_rebuilt() > 0).await;
+            eventually(key, || {
+                core.access.view().borrow().error.is_none() && core.known().times_rebuilt() > 0
+            })
+            .await;
         }
         let marks = |core: &crate::core::Core| core.known().times_rebuilt();
         let (core, before) = (nodes[0].core(), marks(&nodes[0].core()));
         sleep(Duration::from_secs(120)).await;
         assert_eq!(marks(&core), before, "it does not go on for ever");
         assert_eq!(core.known().networks.len(), 2);
-        core.create(network("another")).await.unwrap();
+        core.networks.create(network("another")).await.unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_record_in_the_way_is_gone_around() {
     let (store, nodes) = two_with_endpoints().await;
-    let id = nodes[0].core().network_view("overlay").unwrap().id;
+    let id = nodes[0].core().networks.network_view("overlay").unwrap().id;
     store.wipe();
     let txn = Txn::new().put(format!("weft/v1/networks/{id}"), "?", Condition::Always);
     store.commit(txn).await.unwrap();
     let core = nodes[0].core();
     eventually("it is gone around", || {
-        core.view.borrow().error.is_none() && core.known().times_rebuilt() > 0
+        core.access.view().borrow().error.is_none() && core.known().times_rebuilt() > 0
     })
     .await;
-    assert!(core.network_view("empty").is_ok());
+    assert!(core.networks.network_view("empty").is_ok());
     let marks = core.known().times_rebuilt();
     sleep(Duration::from_secs(120)).await;
     assert_eq!(core.known().times_rebuilt(), marks);
-    core.create(network("another")).await.unwrap();
+    core.networks.create(network("another")).await.unwrap();
 }

@@ -52,7 +52,7 @@ async fn is_kept(nodes: &mut [Node], address: Ipv4Addr) {
     nodes[2].joined(3).await;
     sleep(Duration::from_secs(30)).await;
     let core = nodes[2].core();
-    let endpoints = core.journal.endpoints();
+    let endpoints = core.endpoints.here();
     let is_well = |id, fenced: &Option<String>| fenced.is_none() && core.known().endpoint(id).is_some();
     assert!(!endpoints.is_empty() && endpoints.iter().all(|(id, local)| is_well(id, &local.fenced)));
     assert_eq!(core.known().all_endpoints().count(), endpoints.len() + 1);
@@ -110,11 +110,11 @@ async fn also_where_the_same_copy_is_brought_back_twice() {
 #[tokio::test(start_paused = true)]
 async fn also_where_somebody_who_knew_less_was_faster() {
     let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().networks.network_view("overlay").is_ok()).await;
     nodes[2].kill().await;
     sleep(Duration::from_secs(60)).await;
-    nodes[0].core().give_up_node(&"host3".parse().unwrap()).await.unwrap();
+    nodes[0].core().nodes.give_up_node(&"host3".parse().unwrap()).await.unwrap();
     sleep(Duration::from_secs(3)).await;
     // The copy lacks the node.
     let backup = store.backup();
@@ -146,11 +146,11 @@ async fn also_a_node_that_a_backup_lacks() {
         nodes[2].attach("overlay", "before").await.unwrap();
         // It is given up and comes back: as one that is new, or with what it had.
         if !known_before {
-            nodes[2].core().detach_endpoint("overlay", "before").await.unwrap();
+            nodes[2].core().endpoints.detach_endpoint("overlay", "before").await.unwrap();
         }
         nodes[2].kill().await;
         sleep(Duration::from_secs(60)).await;
-        nodes[0].core().give_up_node(&"host3".parse().unwrap()).await.unwrap();
+        nodes[0].core().nodes.give_up_node(&"host3".parse().unwrap()).await.unwrap();
         sleep(Duration::from_secs(3)).await;
         let backup = store.backup();
         nodes[2].start();
@@ -173,15 +173,15 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
     let address = Ipv4Addr::new(10, 0, 0, 77);
     let asked = || JoinOptions { ipv4: Some(address), ..JoinOptions::default() };
     let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
-    eventually("it is seen", || nodes[2].core().network_view("overlay").is_ok()).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[2].core().networks.network_view("overlay").is_ok()).await;
     nodes[2].attach_with("overlay", "old", asked()).await.unwrap();
     eventually("it is seen", || nodes[1].core().known().all_endpoints().count() == 1).await;
     sleep(Duration::from_secs(3)).await;
     nodes[0].kill().await;
     nodes[1].kill().await;
     // Nobody else hears of this.
-    nodes[2].core().detach_endpoint("overlay", "old").await.unwrap();
+    nodes[2].core().endpoints.detach_endpoint("overlay", "old").await.unwrap();
     let new = nodes[2].attach_with("overlay", "new", asked()).await.unwrap();
     nodes[2].kill().await;
     store.wipe();
@@ -195,7 +195,7 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
     let known = core.known();
     let there: Vec<_> = known.all_endpoints().map(|(_, id, endpoint)| (*id, endpoint.ipv4)).collect();
     assert_eq!(there, [(new.id, Some(address))]);
-    assert!(nodes[2].core().journal.endpoints()[&new.id].fenced.is_none());
+    assert!(nodes[2].core().endpoints.here()[&new.id].fenced.is_none());
     // It was free at no time.
     assert_eq!(*nodes[2].seen.lock().unwrap(), [""; 0]);
 }
@@ -203,9 +203,9 @@ async fn what_somebody_remembers_of_a_node_does_not_take_an_address_from_it() {
 #[tokio::test(start_paused = true)]
 async fn who_missed_a_loss_does_not_bring_back_a_node_that_was_given_up_since() {
     let (store, mut nodes) = cluster(3).await;
-    nodes[0].core().create(network("overlay")).await.unwrap();
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
     for node in &nodes {
-        eventually("it is seen", || node.core().network_view("overlay").is_ok()).await;
+        eventually("it is seen", || node.core().networks.network_view("overlay").is_ok()).await;
         node.attach("overlay", node.config.node_name.as_str()).await.unwrap();
     }
     eventually("all are seen", || nodes[0].core().known().all_endpoints().count() == 3).await;
@@ -215,10 +215,12 @@ async fn who_missed_a_loss_does_not_bring_back_a_node_that_was_given_up_since() 
     sleep(Duration::from_secs(60)).await;
     store.wipe();
     let core = nodes[1].core();
-    eventually("it is put back", || core.view.borrow().error.is_none() && core.known().times_rebuilt() == 1)
-        .await;
+    eventually("it is put back", || {
+        core.access.view().borrow().error.is_none() && core.known().times_rebuilt() == 1
+    })
+    .await;
     assert_eq!(core.known().all_endpoints().count(), 3);
-    core.give_up_node(&"host3".parse().unwrap()).await.unwrap();
+    core.nodes.give_up_node(&"host3".parse().unwrap()).await.unwrap();
     nodes[0].start();
     nodes[0].joined(2).await;
     sleep(Duration::from_secs(60)).await;

@@ -2,7 +2,7 @@
 
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
-    core::Names,
+    core::{DriverAccess, Names},
     docker::{Container, OnNetwork},
     report::EngineStatus,
     simulation::{eventually, network_in},
@@ -37,7 +37,7 @@ async fn a_container_starts_and_stops_as_engines_do_it() {
             let given_back = json!({"PoolID": pool_id("10.0.0.0/24"), "Address": "10.0.0.2"});
             engine.ok("IpamDriver.ReleaseAddress", given_back).await;
         }
-        assert!(core.known().claims.is_empty() && core.journal.endpoints().is_empty());
+        assert!(core.known().claims.is_empty() && core.endpoints.here().is_empty());
     }
 }
 
@@ -45,8 +45,8 @@ async fn a_container_starts_and_stops_as_engines_do_it() {
 async fn nobody_gets_into_another_network_that_has_the_pool_now() {
     let engine = Engine::with_network().await;
     let core = engine.node.core();
-    core.remove("overlay").await.unwrap();
-    core.create(network_in("other", "10.0.0.0/24")).await.unwrap();
+    core.networks.remove("overlay").await.unwrap();
+    core.networks.create(network_in("other", "10.0.0.0/24")).await.unwrap();
     let why = engine.start(1).await.unwrap_err();
     assert_eq!(
         why,
@@ -63,7 +63,7 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     engine.node.run_container(sandbox, &id);
     engine.start(1).await.unwrap();
     let core = engine.node.core();
-    let name = |number| core.journal.endpoints()[&endpoint(number)].endpoint.clone();
+    let name = |number| core.endpoints.here()[&endpoint(number)].endpoint.clone();
     assert_eq!(name(1).name, EndpointName::provisional(&endpoint(1)), "the engine has not told of it yet");
     let on = OnNetwork { aliases: vec!["www".parse().unwrap()], links: vec!["db:database".parse().unwrap()] };
     let aliases = |network: &str| (network.parse().unwrap(), on.clone());
@@ -74,7 +74,7 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     engine.start(2).await.unwrap();
     assert_eq!((name(2).name.as_str(), &name(2).container), ("nginx_01", &Some(id)));
     assert_eq!(name(2).aliases, ["www".parse().unwrap()]);
-    assert_eq!(core.journal.endpoints()[&endpoint(2)].links, on.links);
+    assert_eq!(core.endpoints.here()[&endpoint(2)].links, on.links);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,18 +88,19 @@ async fn before_a_container_runs_its_name_is_waited_for() {
         asked.elapsed()
     };
     assert_eq!(info().await, Duration::ZERO, "nobody follows the engine");
-    core.engine.send_replace(Some(EngineStatus {
+    let access = DriverAccess::new(&core);
+    access.engines().note_status(EngineStatus {
         address: "/run/docker.sock".to_owned(),
         version: Ok("28.5.2".to_owned()),
-        since: core.env.now(),
+        since: access.env().now(),
         problems: Vec::new(),
-    }));
+    });
     assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
     let name = "nginx_01".parse().unwrap();
     let names = Names { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
     let rename = async {
         sleep(Duration::from_millis(20)).await;
-        core.rename_for_engine(endpoint(1), names).await.unwrap();
+        core.endpoints.rename_for_engine(endpoint(1), names).await.unwrap();
     };
     let (took, ()) = tokio::join!(info(), rename);
     assert!((20..100).contains(&took.as_millis()), "{took:?}");
@@ -132,7 +133,7 @@ async fn both_families_are_one_endpoint() {
             .into(),
         ..crate::simulation::network("overlay")
     };
-    engine.node.core().create(request).await.unwrap();
+    engine.node.core().networks.create(request).await.unwrap();
     let interface = json!({"Address": "10.0.0.2/24", "AddressIPv6": "fd00::2/64"});
     engine.ok("NetworkDriver.CreateEndpoint", create_endpoint(1, interface)).await;
     engine.ok("NetworkDriver.Join", join(1)).await;
@@ -214,7 +215,7 @@ async fn whoever_is_deleted_while_it_joins_is_gone_in_the_end() {
     deleted.unwrap();
     engine.node.store.faults().set_delay(Duration::ZERO);
     let core = engine.node.core();
-    assert!(core.journal.endpoints().is_empty());
+    assert!(core.endpoints.here().is_empty());
     eventually("it is gone", || core.known().claims.is_empty()).await;
     assert!(engine.refused("NetworkDriver.Join", join(1)).await.contains("does not know"));
 }
@@ -234,7 +235,7 @@ async fn a_join_that_takes_too_long_is_said_in_time_and_undone_by_what_follows()
     engine.node.kernel.fail(weft_datapath::Faults::default());
     let _too_late_too = engine.call("NetworkDriver.DeleteEndpoint", endpoint_ref(1)).await;
     let core = engine.node.core();
-    eventually("it is gone", || core.journal.endpoints().is_empty() && core.known().claims.is_empty()).await;
+    eventually("it is gone", || core.endpoints.here().is_empty() && core.known().claims.is_empty()).await;
 }
 
 #[tokio::test(start_paused = true)]

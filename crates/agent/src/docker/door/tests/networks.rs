@@ -40,11 +40,11 @@ async fn a_network_is_created_and_removed_as_engines_do_it() {
     let core = engine.node.core();
     assert!(core.known().claims.is_empty() && core.known().reserved_pools.is_empty());
     give_back(&engine, "10.0.0.0/24").await;
-    assert!(core.network_view("overlay").is_ok(), "giving its pool back does not remove it");
+    assert!(core.networks.network_view("overlay").is_ok(), "giving its pool back does not remove it");
     for _ in 0..2 {
         engine.ok("NetworkDriver.DeleteNetwork", network_ref(1)).await;
     }
-    assert!(core.network_view("overlay").is_err());
+    assert!(core.networks.network_view("overlay").is_err());
     assert!(engine.shared.mapped().is_empty());
 }
 
@@ -129,7 +129,8 @@ async fn two_networks_of_one_subnet_are_one_too_many() {
 #[tokio::test(start_paused = true)]
 async fn a_network_of_the_cluster_is_made_in_the_engine() {
     let engine = Engine::new().await;
-    let id = engine.node.core().create(simulation::network_in("overlay", "10.3.0.0/24")).await.unwrap();
+    let id =
+        engine.node.core().networks.create(simulation::network_in("overlay", "10.3.0.0/24")).await.unwrap();
     let creating = engine.shared.creating(id, ["10.3.0.0/24".parse().unwrap()].into());
     let pool = engine.ok("IpamDriver.RequestPool", request_pool("10.3.0.0/24")).await;
     assert_eq!(pool["PoolID"], "weft/10.3.0.0/24");
@@ -144,7 +145,7 @@ async fn a_network_of_the_cluster_is_made_in_the_engine() {
     let why = engine.refused("IpamDriver.RequestPool", request_pool("10.3.0.0/24")).await;
     assert!(why.contains("of network overlay"), "{why}");
     // Removed elsewhere; the task removes it from the engine.
-    engine.node.core().remove("overlay").await.unwrap();
+    engine.node.core().networks.remove("overlay").await.unwrap();
     engine.ok("NetworkDriver.DeleteNetwork", network_ref(5)).await;
     assert!(engine.shared.mapped().is_empty());
 }
@@ -168,7 +169,7 @@ async fn networks_outlive_the_agent() {
     engine.adopt(2, "other").await.unwrap();
     engine.ok("NetworkDriver.DeleteNetwork", network_ref(1)).await;
     let core = engine.node.core();
-    assert!(core.network_view("overlay").is_err() && core.network_view("other").is_ok());
+    assert!(core.networks.network_view("overlay").is_err() && core.networks.network_view("other").is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,7 +219,7 @@ async fn a_network_that_stands_for_another_has_its_addresses() {
     let engine = Engine::new().await;
     let core = engine.node.core();
     engine.create(1, "10.0.0.0/24").await.unwrap();
-    let other = core.create(simulation::network_in("overlay", "10.5.0.0/24")).await.unwrap();
+    let other = core.networks.create(simulation::network_in("overlay", "10.5.0.0/24")).await.unwrap();
     let pools = ["10.0.0.0/24", "10.5.0.0/24"].map(|pool| pool.parse().unwrap()).into();
     let stand = async {
         // Asked for before it turned out.

@@ -76,7 +76,7 @@ async fn adopt(engine: &Engine, number: usize, request: &Value) {
     let pools = families.iter().flat_map(|data| data.as_array().unwrap()).map(pool).collect();
     let name = format!("net{number}");
     let wanted = CreateNetwork { id: Some(id), pools, ..simulation::network(&name) };
-    engine.node.core().create(wanted).await.unwrap();
+    engine.node.core().networks.create(wanted).await.unwrap();
     engine.shared.update(|all| all.get_mut(&id).unwrap().network = Some(id)).unwrap();
 }
 
@@ -113,7 +113,7 @@ async fn replay(version: &str) {
     let core = engine.node.core();
     let known = core.known();
     assert!(known.networks.is_empty() && known.claims.is_empty() && known.reserved_pools.is_empty());
-    assert!(core.journal.endpoints().is_empty() && engine.shared.mapped().is_empty());
+    assert!(core.endpoints.here().is_empty() && engine.shared.mapped().is_empty());
     assert!(engine.node.seen.lock().unwrap().is_empty());
 }
 

@@ -221,7 +221,7 @@ impl World {
                 !["/nodes/", "/live/", "/latest/", "/epoch", "/cluster"].iter().any(|own| key.contains(own))
             };
             let left: Vec<&String> = keys.iter().filter(left).collect();
-            let journal = world.engine.node.core().journal.endpoints().len();
+            let journal = world.engine.node.core().endpoints.here().len();
             let mapped = world.engine.shared.mapped();
             if left.is_empty() && journal == 0 && mapped.is_empty() {
                 return Ok(());

@@ -1,18 +1,18 @@
 //! Endpoints that the engine has forgotten: it was killed, or removed them while the agent was away.
 
-use super::Containers;
+use super::ContainerFollower;
 use crate::core::EngineEndpoint;
 use std::{collections::BTreeSet, time::Duration};
 use weft_docker::{
     engine::{Container, ContainerState, EngineError},
     plugin::DRIVER,
 };
-use weft_model::{EndpointId, IfName};
+use weft_model::EndpointId;
 
 /// How long the engine must not have had an endpoint, whenever it was asked.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-impl Containers<'_> {
+impl ContainerFollower<'_> {
     /// Leaves endpoints that the engine has not had for a while. Returns how soon to look again, if it is not
     /// sure about some. `endpoints` were read before `containers`.
     ///
@@ -38,7 +38,7 @@ impl Containers<'_> {
         }
         for id in self.missing.look(missing, PATIENCE) {
             let endpoint = id.short();
-            match self.follower.core.leave_for_engine(id).await {
+            match self.follower.engines.leave(id).await {
                 Ok(()) => tracing::info!(endpoint, "Docker does not know it any more, and so it is gone"),
                 Err(error) => tracing::warn!(
                     endpoint,
@@ -53,7 +53,7 @@ impl Containers<'_> {
     /// Whether the interface of an endpoint is in the host's namespace: the engine has not taken it yet, or not any
     /// more.
     fn is_given_back(&self, id: &EndpointId) -> bool {
-        self.follower.core.host.interface_index(IfName::for_engine(id).as_str()).is_some()
+        self.follower.engines.is_given_back(*id)
     }
 
     async fn endpoints_of_networks(&self) -> Result<BTreeSet<EndpointId>, EngineError> {

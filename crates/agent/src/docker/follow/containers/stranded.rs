@@ -1,7 +1,7 @@
 //! Containers that do not run, and are on a network that the engine lost and has again: the network has another id, and
 //! the containers know the old one, with which they could never be started.
 
-use super::Containers;
+use super::ContainerFollower;
 use crate::docker::Mapped;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ pub(super) struct Stranded {
     now: NetworkId,
 }
 
-impl Containers<'_> {
+impl ContainerFollower<'_> {
     /// Has containers that do not run be on the networks that were put back.
     pub(super) async fn reconnect(&mut self, containers: &[Container]) -> Result<(), EngineError> {
         let networks = if containers.iter().any(|container| !lasting(container).is_empty()) {
@@ -54,7 +54,7 @@ impl Containers<'_> {
                     Err(why)
                 }
             };
-            self.reconnects.note(&one, result, &self.follower.core.env);
+            self.reconnects.note(&one, result, self.follower.access.env());
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Containers<'_> {
     /// that is. Does not wait for that: an engine that starts a container asks us.
     pub(super) fn start_again(&mut self, container: &Container) {
         let Some(lacked) = container.gave_up else { return };
-        let cluster = self.follower.core.known();
+        let cluster = self.follower.access.known();
         let ours = container.attachments.keys().any(|name| super::is_network(&cluster, name));
         let still = container.attachments.values().any(|attachment| attachment.network == Some(lacked));
         if !ours || still {

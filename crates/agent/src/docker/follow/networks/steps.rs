@@ -1,20 +1,20 @@
 //! What is done about networks.
 
 use super::{
-    Networks,
+    NetworkFollower,
     likeness::{adoption, creation, pools_of, subnets_of},
     plan::{Because, NetworkStep},
 };
 use crate::docker::Mapped;
 use std::collections::BTreeMap;
 use weft_docker::engine::ApiVersion;
-use weft_model::{Key, NetworkId};
+use weft_model::NetworkId;
 use weft_state::{cluster::Cluster, error::chain};
 
 /// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
 const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };
 
-impl Networks<'_> {
+impl NetworkFollower<'_> {
     pub(super) async fn carry_out(&mut self, step: &NetworkStep, cluster: &Cluster) -> Result<(), String> {
         let done = match step {
             NetworkStep::Remove { id, because, .. } => self.remove(*id, because).await,
@@ -44,16 +44,14 @@ impl Networks<'_> {
     /// Whether the cluster has a network. The view may be older than the network: nothing is removed on the
     /// strength of that.
     async fn is_in_store(&self, network: NetworkId) -> Result<bool, String> {
-        let core = &self.follower.core;
-        let entry = core.store.get(&core.keyspace.path(&Key::Network(network))).await;
-        entry.map(|entry| entry.is_some()).map_err(|error| chain(&error))
+        self.follower.engines.has_network(network).await.map_err(|error| error.to_string())
     }
 
     async fn adopt(&mut self, id: NetworkId) -> Result<(), String> {
         let Some(network) = self.known.get(&id) else { return Ok(()) };
         let name = network.name.clone();
         let mapped = Mapped { network: Some(id), pools: pools_of(network) };
-        self.follower.core.create(adoption(network)?).await.map_err(|error| error.to_string())?;
+        self.follower.verbs.create_network(adoption(network)?).await.map_err(|error| error.to_string())?;
         let mut deleted = false;
         self.remember(|all| {
             deleted = self.follower.shared.is_being_deleted(&id);
@@ -63,7 +61,12 @@ impl Networks<'_> {
         })?;
         if deleted {
             // Nobody could know yet that this is what the engine is deleting.
-            return self.follower.core.remove(&id.to_string()).await.map_err(|error| error.to_string());
+            return self
+                .follower
+                .verbs
+                .remove_network(&id.to_string())
+                .await
+                .map_err(|error| error.to_string());
         }
         self.follower.shared.arrived.notify_one();
         tracing::info!(network = %name, id = id.short(), "network of Docker is in the cluster");

@@ -37,7 +37,7 @@ async fn created_in_the_cluster_it_is_in_all_engines() {
     dual.ipv6 = true;
     dual.pools[0].gateway = Some("10.7.9.9".parse().unwrap());
     dual.options = [("mtu".to_owned(), "1400".to_owned())].into();
-    hosts[0].core().create(dual).await.unwrap();
+    hosts[0].core().networks.create(dual).await.unwrap();
     for host in &hosts {
         eventually("it is there", || host.agrees() && !host.in_engine().is_empty()).await;
         let state = host.engine.state();
@@ -45,7 +45,7 @@ async fn created_in_the_cluster_it_is_in_all_engines() {
         assert!(copy.ipv6 && copy.ipam.pools.len() == 2 && copy.options["mtu"] == "1400");
         assert_eq!(copy.ipam.pools[0].gateway, Some("10.7.9.9".parse().unwrap()));
     }
-    hosts[1].core().remove("overlay").await.unwrap();
+    hosts[1].core().networks.remove("overlay").await.unwrap();
     for host in &hosts {
         eventually("it is gone", || host.in_engine().is_empty()).await;
     }
@@ -54,18 +54,18 @@ async fn created_in_the_cluster_it_is_in_all_engines() {
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_was_down_or_lost_its_files_catches_up() {
     let (_store, hosts) = hosts(2).await;
-    let kept = hosts[0].core().create(network("kept")).await.unwrap();
-    hosts[0].core().create(network("removed")).await.unwrap();
+    let kept = hosts[0].core().networks.create(network("kept")).await.unwrap();
+    hosts[0].core().networks.create(network("removed")).await.unwrap();
     eventually("both are there", || hosts[1].in_engine().len() == 2).await;
     let before = hosts[1].engine.state().named("kept").unwrap().id;
     hosts[1].engine.kill();
     eventually("it is noticed", || !hosts[1].follows()).await;
-    hosts[0].core().remove("removed").await.unwrap();
-    hosts[0].core().create(network("new")).await.unwrap();
+    hosts[0].core().networks.remove("removed").await.unwrap();
+    hosts[0].core().networks.create(network("new")).await.unwrap();
     // As it was before, so it is the same for the containers that know it.
     let again = hosts[0].core().known().networks[&kept].subnets[0].pool.to_string();
-    hosts[0].core().remove("kept").await.unwrap();
-    hosts[0].core().create(network_in("kept", &again)).await.unwrap();
+    hosts[0].core().networks.remove("kept").await.unwrap();
+    hosts[0].core().networks.create(network_in("kept", &again)).await.unwrap();
     sleep(Duration::from_secs(60)).await;
     hosts[1].engine.start(false).await;
     eventually("it has caught up", || hosts[1].agrees()).await;
@@ -103,7 +103,7 @@ async fn a_network_of_another_driver_keeps_its_name() {
         ..of_weft("overlay", Some("172.18.0.0/16"))
     };
     let id = hosts[1].engine.create_network(&bridge).await.unwrap();
-    hosts[0].core().create(network("overlay")).await.unwrap();
+    hosts[0].core().networks.create(network("overlay")).await.unwrap();
     eventually("it is said", || !hosts[1].problems().is_empty()).await;
     assert!(hosts[1].problems()[0].contains("which has a network overlay of driver bridge"));
     sleep(Duration::from_secs(60)).await;
@@ -127,8 +127,8 @@ async fn what_somebody_uses_stays_or_comes_back() {
     // Somebody gives the container's node up: the network can be removed, but not from its engine.
     hosts[1].node.store.faults().set_unavailable(true);
     sleep(Duration::from_secs(60)).await;
-    hosts[0].core().give_up_node(&"host2".parse().unwrap()).await.unwrap();
-    hosts[0].core().remove("overlay").await.unwrap();
+    hosts[0].core().nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    hosts[0].core().networks.remove("overlay").await.unwrap();
     hosts[1].node.store.faults().set_unavailable(false);
     let stays = "network overlay was removed from the cluster, but Docker keeps it";
     eventually("it is said", || hosts[1].problems().iter().any(|problem| problem.starts_with(stays))).await;

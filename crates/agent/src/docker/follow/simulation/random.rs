@@ -142,7 +142,7 @@ impl World {
         let node_lives = self.hosts[host].lives();
         self.requests.spawn(async move {
             tokio::select! {
-                _ = core.create(request) => {}
+                _ = core.networks.create(request) => {}
                 () = node_lives => {}
             }
         });
@@ -158,7 +158,7 @@ impl World {
         let node_lives = self.hosts[host].lives();
         self.requests.spawn(async move {
             tokio::select! {
-                _ = core.remove(name) => {}
+                _ = core.networks.remove(name) => {}
                 () = node_lives => {}
             }
         });

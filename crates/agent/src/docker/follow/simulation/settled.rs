@@ -120,7 +120,8 @@ impl Host {
                 (*id, (e.name.to_string(), aliases))
             })
             .collect();
-        let here: BTreeSet<EndpointId> = self.core().endpoints_of_engines().iter().map(|e| e.id).collect();
+        let here: BTreeSet<EndpointId> =
+            self.core().endpoints.endpoints_of_engines().iter().map(|e| e.id).collect();
         let same = in_engine == in_cluster && here.iter().eq(in_engine.keys());
         if same {
             return Ok(());

@@ -66,6 +66,6 @@ async fn a_network_that_is_kept_is_back_though_nobody_is_on_it() {
     let knows_none = || hosts[0].engine.state().containers[&stopped].attachments["overlay"].network.is_none();
     eventually("it is mended", knows_none).await;
     hosts[1].engine.stop_container(running).await;
-    hosts[0].core().remove("overlay").await.unwrap();
+    hosts[0].core().networks.remove("overlay").await.unwrap();
     eventually("it is gone", || hosts.iter().all(|host| host.agrees() && host.in_engine().is_empty())).await;
 }

@@ -291,7 +291,7 @@ async fn the_clusters_id_is_understood() {
     assert_eq!(host.raw("DELETE", &format!("/networks/{clusters}"), "").await.0, 204);
     // One that this engine never had.
     host.follows = None;
-    let id = host.stand.node.core().create(network("elsewhere")).await.unwrap();
+    let id = host.stand.node.core().networks.create(network("elsewhere")).await.unwrap();
     assert_eq!(host.raw("DELETE", &format!("/networks/{id}"), "").await.0, 204);
     assert_eq!(host.cluster(), [""; 0]);
 }

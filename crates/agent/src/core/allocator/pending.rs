@@ -9,12 +9,12 @@ use std::{
 use weft_model::EndpointId;
 
 /// An address of a pool.
-pub(super) type ClaimKey = (IpNet, IpAddr);
+pub(in crate::core) type ClaimKey = (IpNet, IpAddr);
 
 /// What is being claimed on this node right now: addresses that no other request should try, and endpoints
 /// that nobody should take for leftovers.
 #[derive(Default)]
-pub(crate) struct Pending {
+pub(super) struct Pending {
     pub(super) addresses: Mutex<HashSet<ClaimKey>>,
     endpoints: Mutex<HashSet<EndpointId>>,
 }
@@ -37,7 +37,7 @@ impl Drop for Held<'_> {
 }
 
 /// An endpoint that is being made: not a leftover until dropped.
-pub(super) struct InTheMaking<'p> {
+pub(in crate::core) struct InTheMaking<'p> {
     pending: &'p Pending,
     id: EndpointId,
 }

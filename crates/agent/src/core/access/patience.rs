@@ -1,6 +1,7 @@
 //! Waiting: for the view, for another try. Never for ever.
 
-use super::{Core, Error, Kind, networks::KnownCluster};
+use super::{ClusterAccess, KnownCluster};
+use crate::core::{Error, Kind};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use weft_state::{
@@ -20,13 +21,13 @@ const CATCHING_UP: Duration = Duration::from_millis(500);
 /// How long the view may take to show what was just written.
 const VIEW_PATIENCE: Duration = Duration::from_secs(2);
 
-impl Core {
+impl ClusterAccess {
     /// The cluster as the store has it, or had it a moment ago. Nothing is to be refused on the strength of it alone:
     /// that is what [`decide`](Self::decide) is for.
     ///
     /// # Errors
     /// [`Kind::Unavailable`], saying why and since when, if the store does not come back soon.
-    pub(super) async fn cluster(&self) -> Result<KnownCluster, Error> {
+    pub(in crate::core) async fn cluster(&self) -> Result<KnownCluster, Error> {
         let mut view = self.view.clone();
         let good = |view: &View| view.error.is_none() && view.cluster.is_some();
         let patience = if self.reads_for_the_first_time() { READING_PATIENCE } else { STORE_PATIENCE };
@@ -57,12 +58,26 @@ impl Core {
         let _ = self.ownership.clone().wait_for(|ownership| ownership.contested().is_none()).await;
     }
 
+    /// Waits until this node is in its cluster, and hears of it.
+    pub(in crate::core) async fn is_in(&self) {
+        let (mut membership, mut view) = (self.membership.clone(), self.view.clone());
+        loop {
+            // Each is there as long as the agent is.
+            self.owns_its_node().await;
+            let _ = membership.wait_for(Option::is_none).await;
+            let _ = view.wait_for(|view| view.in_store().is_some() && view.stored.is_none()).await;
+            if self.absence().is_none() {
+                return;
+            }
+        }
+    }
+
     /// The cluster, to add something of this node's to it: this node is in it. If the node has just joined, or joins
     /// again after its session was lost, the request need not be refused for that.
     ///
     /// # Errors
-    /// As [`Core::cluster`]. That this node is in is for the transaction to check.
-    pub(super) async fn cluster_with_me(&self) -> Result<KnownCluster, Error> {
+    /// As [`ClusterAccess::cluster`]. That this node is in is for the transaction to check.
+    pub(in crate::core) async fn cluster_with_me(&self) -> Result<KnownCluster, Error> {
         let known = self.cluster().await?;
         if self.registration(&known).is_some() {
             return Ok(known);
@@ -84,7 +99,7 @@ impl Core {
     }
 
     /// Waits a moment for the view to show what was just written, so that the next caller sees it.
-    pub(super) async fn until(&self, shows: impl Fn(&Cluster) -> bool) {
+    pub(in crate::core) async fn until(&self, shows: impl Fn(&Cluster) -> bool) {
         let mut view = self.view.clone();
         let shown = |view: &View| view.cluster.as_ref().is_some_and(|cluster| shows(cluster));
         // If it takes longer, what was written is written all the same.
@@ -92,14 +107,14 @@ impl Core {
     }
 
     /// Another try after a lost race, for a while.
-    pub(super) fn attempts(&self) -> Attempts<'_> {
-        Attempts { core: self, deadline: Instant::now() + RACE_PATIENCE }
+    pub(in crate::core) fn attempts(&self) -> Attempts<'_> {
+        Attempts { access: self, deadline: Instant::now() + RACE_PATIENCE }
     }
 }
 
-/// See [`Core::attempts`].
-pub(super) struct Attempts<'c> {
-    core: &'c Core,
+/// See [`ClusterAccess::attempts`].
+pub(in crate::core) struct Attempts<'c> {
+    access: &'c ClusterAccess,
     deadline: Instant,
 }
 
@@ -109,8 +124,8 @@ impl Attempts<'_> {
     ///
     /// # Errors
     /// If it has been long enough, or the agent is stopping: the view stays as it is then, and so does the race.
-    pub(super) async fn again(&mut self, seen: &KnownCluster) -> Result<(), Error> {
-        let mut view = self.core.view.clone();
+    pub(in crate::core) async fn again(&mut self, seen: &KnownCluster) -> Result<(), Error> {
+        let mut view = self.access.view.clone();
         let newer = |view: &View| view.cluster.as_ref().is_some_and(|c| c.revision != seen.revision);
         if let Ok(Err(_)) = timeout(CATCHING_UP, view.wait_for(newer)).await {
             return Err(Error::new(Kind::Unavailable, "the agent is stopping; try again when it is back"));
@@ -119,7 +134,7 @@ impl Attempts<'_> {
     }
 
     /// Goes on without waiting, unless it has been long enough.
-    pub(super) fn at_once(&self) -> Result<(), Error> {
+    pub(in crate::core) fn at_once(&self) -> Result<(), Error> {
         if Instant::now() < self.deadline { Ok(()) } else { Err(gave_up()) }
     }
 }

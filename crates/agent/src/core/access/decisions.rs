@@ -4,7 +4,8 @@
 //! refused, nobody would. So before anything is refused that the view could be wrong about, it is brought up to
 //! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
 
-use super::{Core, Error, Kind, networks::KnownCluster};
+use super::{ClusterAccess, KnownCluster};
+use crate::core::{Error, Kind};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use weft_state::{cluster::Cluster, view::View};
@@ -12,14 +13,14 @@ use weft_state::{cluster::Cluster, view::View};
 /// How long the view may take to come as far as the store is, the question how far that is included.
 const PATIENCE: Duration = Duration::from_millis(2500);
 
-impl Core {
+impl ClusterAccess {
     /// Decides on the cluster, and returns it with the decision. The decision has to look up in here all that it needs
     /// of the cluster, so that it is refused only on a view that has all that was in the store when the caller
     /// asked.
     ///
     /// # Errors
     /// What the decision says; [`Kind::Unavailable`] if nobody can say, since the store does not answer.
-    pub(super) async fn decide<T>(
+    pub(in crate::core) async fn decide<T>(
         &self,
         decision: impl Fn(&Cluster) -> Result<T, Error>,
     ) -> Result<(KnownCluster, T), Error> {
@@ -38,7 +39,10 @@ impl Core {
     ///
     /// # Errors
     /// As [`decide`](Self::decide).
-    pub(super) async fn look_up<T>(&self, look: impl Fn(&Cluster) -> Result<T, Error>) -> Result<T, Error> {
+    pub(in crate::core) async fn look_up<T>(
+        &self,
+        look: impl Fn(&Cluster) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         match look(&self.known()) {
             Ok(found) => Ok(found),
             Err(_) => self.decide(look).await.map(|(_, found)| found),

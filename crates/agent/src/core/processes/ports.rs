@@ -1,10 +1,10 @@
 //! Which ports of this host may be published.
 
-use super::{Core, Error};
+use super::{Error, Processes};
 use std::{io::ErrorKind, net::Ipv6Addr};
 use weft_model::{Network, PortMapping};
 
-impl Core {
+impl Processes {
     /// Whether a port of this host can lead to a container on `network`. What other programs have is theirs:
     /// our rules would take their packets.
     pub(super) fn may_publish(&self, network: &Network, port: &PortMapping) -> Result<(), Error> {

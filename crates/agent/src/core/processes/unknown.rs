@@ -1,6 +1,6 @@
 //! What runs on this host and is not in the data directory: ended only once it is certain that it is nobody's.
 
-use super::Core;
+use super::Processes;
 use crate::orphans;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -9,7 +9,7 @@ use weft_state::error::chain;
 /// How long to leave alone what the cluster knows, before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(2);
 
-impl Core {
+impl Processes {
     /// Ends the processes that neither the data directory nor the cluster knows. A directory that is not this host's, or is
     /// older than what runs, knows less than there is: so only once this node is in its cluster, and what was there under its
     /// name was given back.
@@ -17,8 +17,8 @@ impl Core {
         // What was there under this node's name is given back at the same time: once is no news.
         let (mut before, mut said) = (Vec::new(), false);
         loop {
-            self.is_in().await;
-            let found = match orphans::find(&self.processes, &*self.host).await {
+            self.access.is_in().await;
+            let found = match orphans::find(&self.table, &*self.host).await {
                 Ok(found) if found.is_empty() => return,
                 Ok(found) => found,
                 Err(error) => {
@@ -29,7 +29,7 @@ impl Core {
                 }
             };
             // Looked up after they were found: a process that joins a network meanwhile is known by then.
-            let Ok(cluster) = self.cluster().await else { continue };
+            let Ok(cluster) = self.access.cluster().await else { continue };
             let (known, unknown): (Vec<_>, Vec<_>) =
                 found.into_iter().partition(|netns| orphans::known_on(&cluster, netns).is_some());
             if let Err(error) = orphans::clear(unknown, &*self.host).await {
@@ -46,20 +46,6 @@ impl Core {
             }
             before = known;
             sleep(PAUSE).await;
-        }
-    }
-
-    /// Waits until this node is in its cluster, and hears of it.
-    async fn is_in(&self) {
-        let (mut membership, mut view) = (self.membership.clone(), self.view.clone());
-        loop {
-            // Each is there as long as the agent is.
-            self.owns_its_node().await;
-            let _ = membership.wait_for(Option::is_none).await;
-            let _ = view.wait_for(|view| view.in_store().is_some() && view.stored.is_none()).await;
-            if self.absence().is_none() {
-                return;
-            }
         }
     }
 }

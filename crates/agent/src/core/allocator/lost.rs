@@ -7,19 +7,6 @@ use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::random_place;
 use weft_model::Subnet;
 use weft_state::env::Env;
-use weft_store::{CommitError, Store, StoreError, Txn};
-
-/// Commits. Returns whether that was done: not where another transaction was faster.
-///
-/// # Errors
-/// If the store does not do it for another reason.
-pub(super) async fn committed(store: &dyn Store, txn: Txn) -> Result<bool, StoreError> {
-    match store.commit(txn).await {
-        Ok(()) => Ok(true),
-        Err(CommitError::Conflict { .. }) => Ok(false),
-        Err(CommitError::Store(error)) => Err(error),
-    }
-}
 
 /// What one request has lost to other nodes so far.
 #[derive(Default)]

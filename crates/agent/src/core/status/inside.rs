@@ -1,6 +1,6 @@
 //! What a bug report needs besides the status.
 
-use super::Core;
+use super::Reporter;
 use crate::{config::AgentConfig, report::DebugInfo};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -10,7 +10,7 @@ use weft_store::Secret;
 /// How long the store may take to list its keys.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Core {
+impl Reporter {
     /// What the agent was told, what it logged, and what is in the store, with its secrets left out.
     pub(crate) async fn inside(&self) -> DebugInfo {
         let secrets = secrets(&self.config);
@@ -22,8 +22,9 @@ impl Core {
 
     /// The keys in the store, with the sizes of their values in bytes.
     async fn keys(&self) -> Result<Vec<(String, usize)>, String> {
-        let listed = timeout(PATIENCE, self.store.list(self.keyspace.root())).await;
-        let late = |_| format!("store {} did not list its keys within {PATIENCE:?}", self.store.describe());
+        let listed = timeout(PATIENCE, self.access.list_all()).await;
+        let late =
+            |_| format!("store {} did not list its keys within {PATIENCE:?}", self.access.describe_store());
         let listing = listed.map_err(late)?.map_err(|error| chain(&error))?;
         Ok(listing.entries.into_iter().map(|entry| (entry.key, entry.value.len())).collect())
     }

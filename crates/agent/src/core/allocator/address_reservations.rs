@@ -2,9 +2,10 @@
 //! protocol. A reservation is a claim in the store for an endpoint that does not exist yet.
 
 use super::{
-    Core, Error, Kind,
+    Allocator, Error, Kind,
+    lost::Lost,
     pending::{ClaimKey, Held},
-    races::Lost,
+    taking::of_pool,
 };
 use ipnet::IpNet;
 use std::{
@@ -17,7 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weft_model::{Cursor, EndpointId, Extra, Key, Network, NetworkId, Record};
+use weft_model::{EndpointId, Network, NetworkId};
 use weft_state::cluster::{Cluster, Stored};
 use weft_store::{CommitError, Condition, Txn};
 
@@ -27,7 +28,7 @@ const ADDRESS_RESERVATION_PATIENCE: Duration = Duration::from_secs(60);
 /// The reservations of this node that no endpoint has taken yet. Only in memory: after a crash they are leftovers, and
 /// the engine's next step takes them over or claims them anew.
 #[derive(Default)]
-pub(crate) struct AddressReservations {
+pub(super) struct AddressReservations {
     reserved: Mutex<HashMap<ClaimKey, AddressReservation>>,
     /// Addresses of endpoints that left: the engine gives each back once more.
     returned: Mutex<HashMap<ClaimKey, Instant>>,
@@ -52,7 +53,7 @@ impl AddressReservations {
         reserved.values().any(|reservation| reservation.endpoint == *id)
     }
 
-    fn get(&self, key: &ClaimKey) -> Option<EndpointId> {
+    pub(super) fn get(&self, key: &ClaimKey) -> Option<EndpointId> {
         lock(&self.reserved)
             .get(key)
             .filter(|reservation| !reservation.taken)
@@ -105,11 +106,11 @@ impl AddressReservations {
     }
 }
 
-impl Core {
+impl Allocator {
     pub(crate) async fn reserve_address(&self, pool: IpNet, asked: Option<IpAddr>) -> Result<IpNet, Error> {
         let (id, engine) = (self.env.random(|rng| EndpointId::random(rng)), self.reserved.engine());
         let mut lost = Lost::default();
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
             self.until_created(pool).await?;
             let reserving = |cluster: &Cluster| {
@@ -118,7 +119,7 @@ impl Core {
                 let txn = self.reserving(cluster, (network_id, network), &held, id, asked)?;
                 Ok((key, held, txn))
             };
-            let (cluster, (key @ (_, address), _held, txn)) = match self.decide(reserving).await {
+            let (cluster, (key @ (_, address), _held, txn)) = match self.access.decide(reserving).await {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
                 Err(error) if error.kind == Kind::Conflict && lost.forget() => {
@@ -127,8 +128,8 @@ impl Core {
                 }
                 Err(error) => return Err(error),
             };
-            let _in_the_making = self.pending.make(id);
-            match self.store.commit(txn).await {
+            let _in_the_making = self.make(id);
+            match self.access.commit(txn).await {
                 Ok(()) => {
                     self.reserved.put(key, id, engine);
                     return IpNet::new(address, pool.prefix_len())
@@ -136,7 +137,7 @@ impl Core {
                 }
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 Err(CommitError::Conflict { keys }) => {
-                    let faster = keys.contains(&self.path(&Key::Claim(pool, address)));
+                    let faster = keys.contains(&self.ledger().path((pool, address)));
                     // Another claim was faster: try another address at once. Anything else: look again first.
                     if faster && asked.is_none() && lost.add([address], &self.env) {
                         attempts.at_once()?;
@@ -158,18 +159,17 @@ impl Core {
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(id);
         let mut txn = self.while_member(cluster, network_id, network, id)?;
-        for (pool, address) in &held.addresses {
-            txn = txn.put(self.path(&Key::Claim(*pool, *address)), claim.to_json(), Condition::Absent);
+        for key @ (pool, address) in &held.addresses {
+            txn = self.ledger().claim(txn, *key, &claim, Condition::Absent);
             if held.in_order && asked.is_none() {
-                let cursor = Cursor { last: *address, extra: Extra::new() };
-                txn = txn.put(self.path(&Key::Cursor(*pool)), cursor.to_json(), Condition::Always);
+                txn = self.ledger().advance(txn, *pool, *address);
             }
         }
         Ok(txn)
     }
 
     /// A network that was removed from the cluster may still be in an engine, and its pool be another's by now.
-    pub(crate) async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
+    pub(in crate::core) async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
         let still_its_own = |cluster: &Cluster| match cluster.network_with(pool) {
             Some((owner, other)) if owner != network => Err(Error::conflict(format!(
                 "the network was removed from the cluster, and its subnet {pool} is that of network {} now: remove the \
@@ -178,17 +178,18 @@ impl Core {
             ))),
             _ => Ok(()),
         };
-        self.look_up(still_its_own).await
+        self.access.look_up(still_its_own).await
     }
 
     /// Waits a moment for the network of a pool that is held: an engine may ask for an address before it told of the
     /// network.
     async fn until_created(&self, pool: IpNet) -> Result<(), Error> {
-        self.cluster_with_me().await?;
-        self.until(|cluster| {
-            cluster.network_with(pool).is_some() || !cluster.reserved_pools.contains_key(&pool)
-        })
-        .await;
+        self.access.cluster_with_me().await?;
+        self.access
+            .until(|cluster| {
+                cluster.network_with(pool).is_some() || !cluster.reserved_pools.contains_key(&pool)
+            })
+            .await;
         Ok(())
     }
 
@@ -207,72 +208,23 @@ impl Core {
         }
     }
 
+    /// Says that an endpoint gives `key` back, which the engine is going to do as well.
+    pub(in crate::core) fn note_return(&self, key: ClaimKey) {
+        self.reserved.note_return(key);
+    }
+
     /// Forgets what was granted and not taken by an endpoint: the client that asked for it is gone. Returns what stands
     /// for it in the store.
-    pub(super) fn forget_untaken(&self) -> Vec<EndpointId> {
+    pub(in crate::core) fn forget_untaken(&self) -> Vec<EndpointId> {
         self.reserved.forget_untaken()
     }
 
-    pub(super) async fn release_all(&self, untaken: Vec<EndpointId>) -> Result<(), Error> {
-        for id in untaken {
-            self.release(id).await?;
-        }
-        Ok(())
-    }
-
-    /// What an endpoint that is about to be written must do to the claim of one of its addresses: take over the
-    /// reservation, or claim it anew.
-    pub(super) fn taking(
-        &self,
-        cluster: &Cluster,
-        id: EndpointId,
-        key: ClaimKey,
-    ) -> Result<Condition, Error> {
-        let (pool, address) = key;
-        let Some(claim) = cluster.claim(pool, address) else {
-            return Ok(Condition::Absent);
-        };
-        let reserved = self.reserved.get(&key) == Some(claim.endpoint);
-        let leftover = || {
-            let known = cluster.endpoint(&claim.endpoint).is_some()
-                || self.journal.endpoints().contains_key(&claim.endpoint);
-            claim.node == self.config.node_name
-                && !known
-                && !self.pending.is_in_the_making(&claim.endpoint)
-                && !self.reserved.is_for(&claim.endpoint)
-        };
-        if claim.endpoint == id || reserved || leftover() {
-            return Ok(Condition::Unchanged(claim.modified));
-        }
-        let owner = super::claims::owner(cluster, pool, address);
-        Err(Error::conflict(format!("address {address} is in use{owner}")))
-    }
-
     /// Waits until the view shows a reservation, so that it can be taken over.
-    pub(super) async fn see_reservation(&self, (pool, address): ClaimKey) {
+    pub(in crate::core) async fn see_reservation(&self, (pool, address): ClaimKey) {
         if self.reserved.get(&(pool, address)).is_some() {
-            self.until(|cluster| cluster.is_claimed(pool, address)).await;
+            self.access.until(|cluster| cluster.is_claimed(pool, address)).await;
         }
     }
-}
-
-/// The network of `pool`.
-pub(super) fn of_pool(cluster: &Cluster, pool: IpNet) -> Result<(NetworkId, &Stored<Network>), Error> {
-    let (id, network) =
-        cluster.network_with(pool).ok_or_else(|| match cluster.reserved_pools.get(&pool) {
-            Some(_) => Error::new(
-                Kind::Unavailable,
-                format!("the network of subnet {pool} is still being created; try again in a moment"),
-            ),
-            None => Error::new(
-                Kind::NotFound,
-                format!("no network of the cluster has the subnet {pool}: its network was removed"),
-            ),
-        })?;
-    if network.removing {
-        return Err(Error::conflict(format!("network {} is being removed", network.name)));
-    }
-    Ok((id, network))
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {

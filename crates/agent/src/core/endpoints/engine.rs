@@ -1,13 +1,14 @@
 //! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
 //! reserved before, the engine sets the interface up, and the name may be learnt later.
 
-use super::{Core, EngineEndpoint, Error, Join, Joined, Kind, Names, address_reservations, macs};
+use super::{Endpoints, Error, Kind};
+use crate::core::{EngineEndpoint, Join, Joined, Names, macs};
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
-use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Network, NetworkId, Record};
+use weft_model::{Endpoint, EndpointId, EndpointName, Extra, IfName, Key, Record};
 use weft_state::{
-    cluster::{Cluster, Stored},
+    cluster::Cluster,
     journal::{LocalEndpoint, Owner},
 };
 use weft_store::{CommitError, Condition, Txn};
@@ -15,7 +16,7 @@ use weft_store::{CommitError, Condition, Txn};
 /// How long the start of a container may wait for its name: without, it starts, too.
 const NAMING_PATIENCE: Duration = Duration::from_millis(500);
 
-impl Core {
+impl Endpoints {
     pub(crate) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
         let id = request.endpoint;
         let _one_at_a_time = self.joining.lock_namespace(&request.sandbox).await;
@@ -30,11 +31,12 @@ impl Core {
             // The engine did not get the answer.
             return self.hand_over(id, &local).await;
         }
-        let _in_the_making = self.pending.make(id);
+        let _in_the_making = self.allocator.make(id);
         for address in &request.addresses {
-            self.see_reservation((address.trunc(), address.addr())).await;
+            self.allocator.see_reservation((address.trunc(), address.addr())).await;
         }
-        let (network_id, network, endpoint) = self.claim_for_engine(&request).await?;
+        let (network_id, network, endpoint) =
+            self.allocator.claim_reserved(&request, || self.endpoint_for_engine(&request)).await?;
         let local = LocalEndpoint {
             network_id,
             network,
@@ -50,7 +52,7 @@ impl Core {
         };
         let made = async {
             self.make(id, local.clone()).await?;
-            self.refuse_unless_mac_is_alone(network_id, id).await?;
+            macs::refuse_unless_alone(&self.access, network_id, id).await?;
             self.hand_over(id, &local).await
         }
         .await;
@@ -74,55 +76,6 @@ impl Core {
         Ok(Joined { interface: local.ifname.clone(), routes: routes(local) })
     }
 
-    /// Writes the endpoint, in one transaction with the claims on its addresses.
-    async fn claim_for_engine(&self, request: &Join) -> Result<(NetworkId, Network, Endpoint), Error> {
-        let mut attempts = self.attempts();
-        loop {
-            self.cluster_with_me().await?;
-            let endpoint = self.endpoint_for_engine(request);
-            let claiming = |cluster: &Cluster| {
-                let (network_id, network) = network_of(cluster, &request.addresses)?;
-                macs::refuse_taken(cluster, (network_id, network), endpoint.mac)?;
-                let txn = self.joining_for_engine(cluster, (network_id, network), request, &endpoint)?;
-                Ok((network_id, network.clone(), txn))
-            };
-            let (cluster, (network_id, network, txn)) = self.decide(claiming).await?;
-            match self.store.commit(txn).await {
-                Ok(()) => {
-                    for address in &request.addresses {
-                        self.reserved.take((address.trunc(), address.addr()));
-                    }
-                    return Ok((network_id, (*network).clone(), endpoint));
-                }
-                Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn joining_for_engine(
-        &self,
-        cluster: &Cluster,
-        (network_id, network): (NetworkId, &Stored<Network>),
-        request: &Join,
-        endpoint: &Endpoint,
-    ) -> Result<Txn, Error> {
-        let id = request.endpoint;
-        let key = self.path(&Key::Endpoint(network_id, id));
-        let mut txn = self.while_member(cluster, network_id, network, id)?.put(
-            key,
-            endpoint.to_json(),
-            Condition::Absent,
-        );
-        let claim = self.own_claim(id);
-        for address in &request.addresses {
-            let key = (address.trunc(), address.addr());
-            let condition = self.taking(cluster, id, key)?;
-            txn = txn.put(self.path(&Key::Claim(key.0, key.1)), claim.to_json(), condition);
-        }
-        Ok(txn)
-    }
-
     fn endpoint_for_engine(&self, request: &Join) -> Endpoint {
         let addresses = || request.addresses.iter().map(IpNet::addr);
         let names = request.names.clone();
@@ -136,7 +89,7 @@ impl Core {
             ipv4: addresses().find_map(|a| if let IpAddr::V4(a) = a { Some(a) } else { None }),
             ipv6: addresses().find_map(|a| if let IpAddr::V6(a) = a { Some(a) } else { None }),
             mac: request.mac,
-            node: self.config.node_name.clone(),
+            node: self.access.node().clone(),
             container,
             created: self.next_in(&request.sandbox),
             extra: Extra::new(),
@@ -146,7 +99,7 @@ impl Core {
     pub(crate) async fn leave_for_engine(&self, id: EndpointId) -> Result<(), Error> {
         let Some(local) = self.journal.endpoints().get(&id).cloned() else { return Ok(()) };
         for (address, subnet) in local.subnets() {
-            self.reserved.note_return((subnet.pool, address));
+            self.allocator.note_return((subnet.pool, address));
         }
         self.leave(id).await
     }
@@ -169,29 +122,29 @@ impl Core {
     }
 
     /// Waits a moment until the store has the name of an endpoint. Without the engine nobody will tell it.
-    pub(super) async fn until_named(&self, id: EndpointId) {
+    pub(in crate::core) async fn until_named(&self, id: EndpointId) {
         let told = || self.engine.borrow().as_ref().is_some_and(|engine| engine.version.is_ok());
         let here = self.journal.endpoints().contains_key(&id);
         if here && told() {
             let named = |cluster: &Cluster| cluster.endpoint(&id).is_some_and(|(_, e)| e.container.is_some());
-            let _ = timeout(NAMING_PATIENCE, self.until(named)).await;
+            let _ = timeout(NAMING_PATIENCE, self.access.until(named)).await;
         }
     }
 
     /// Writes into the store what the journal says of an endpoint that is there.
     async fn write_again(&self, id: EndpointId) -> Result<(), Error> {
-        let mut attempts = self.attempts();
+        let mut attempts = self.access.attempts();
         loop {
-            let cluster = self.cluster().await?;
+            let cluster = self.access.cluster().await?;
             let known = self.journal.endpoints();
             let Some(local) = known.get(&id) else { return Ok(()) };
             let Some((network, stored)) = cluster.endpoint(&id) else { return Ok(()) };
             if **stored == local.endpoint {
                 return Ok(());
             }
-            let key = self.path(&Key::Endpoint(*network, id));
+            let key = self.access.path(&Key::Endpoint(*network, id));
             let unchanged = Condition::Unchanged(stored.modified);
-            match self.store.commit(Txn::new().put(key, local.endpoint.to_json(), unchanged)).await {
+            match self.access.commit(Txn::new().put(key, local.endpoint.to_json(), unchanged)).await {
                 Ok(()) => return Ok(()),
                 Err(CommitError::Conflict { .. }) => attempts.again(&cluster).await?,
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -214,23 +167,6 @@ impl Core {
                 sandbox: local.netns.clone(),
             })
             .collect()
-    }
-}
-
-/// The network that all of the addresses are on.
-fn network_of<'c>(
-    cluster: &'c Cluster,
-    addresses: &[IpNet],
-) -> Result<(NetworkId, &'c Stored<Network>), Error> {
-    let Some(first) = addresses.first() else {
-        return Err(Error::invalid("the endpoint has no address"));
-    };
-    let (id, network) = address_reservations::of_pool(cluster, first.trunc())?;
-    let elsewhere =
-        addresses.iter().find(|a| network.subnet_of(a.addr()).is_none_or(|s| s.pool != a.trunc()));
-    match elsewhere {
-        Some(address) => Err(Error::invalid(format!("address {address} is not of network {}", network.name))),
-        None => Ok((id, network)),
     }
 }
 

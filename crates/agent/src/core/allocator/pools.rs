@@ -1,6 +1,6 @@
 //! What a new network gets: pools, gateways, VNIs.
 
-use super::{CreateNetwork, Error, PoolRequest};
+use crate::core::{CreateNetwork, Error, PoolRequest};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, next_address, random_ula};

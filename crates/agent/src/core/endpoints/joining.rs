@@ -18,7 +18,7 @@ enum Matter {
 
 /// The locks of what is being joined to something.
 #[derive(Default)]
-pub(crate) struct JoinLocks {
+pub(super) struct JoinLocks {
     locks: Mutex<HashMap<Matter, Arc<AsyncMutex<()>>>>,
 }
 

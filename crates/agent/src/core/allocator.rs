@@ -1,0 +1,82 @@
+//! The ledger of addresses: which subnet is whose, which address is whose, and which come next. Every write under the
+//! store's keys `ipam/`, `holds/` and `cursors/` is made up here.
+
+mod address_reservations;
+mod choosing;
+mod claims;
+mod giving_back;
+mod ledger;
+mod lost;
+mod pending;
+mod pool_reservations;
+mod pools;
+mod taking;
+
+pub(super) use claims::NewEndpoint;
+pub(super) use ledger::{Ledger, is_leftover};
+pub(super) use pending::ClaimKey;
+pub(crate) use pools::VNI_OPTIONS;
+
+use super::{Error, Kind, access::ClusterAccess};
+use crate::{config::AgentConfig, host::Host};
+use address_reservations::AddressReservations;
+use ipnet::IpNet;
+use pending::{InTheMaking, Pending};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+use weft_model::EndpointId;
+use weft_state::{env::Env, journal::Journal, memory::Memory};
+
+/// Claims addresses and pools for this node, and gives them back.
+pub(crate) struct Allocator {
+    access: Arc<ClusterAccess>,
+    config: Arc<AgentConfig>,
+    env: Arc<Env>,
+    host: Arc<dyn Host>,
+    journal: Arc<Journal>,
+    memory: Arc<Memory>,
+    pending: Pending,
+    reserved: AddressReservations,
+    /// Pools of an engine's networks that stand for others: held as long as the engine has them.
+    lent: Mutex<BTreeSet<IpNet>>,
+}
+
+/// What [`Allocator`] is made of.
+pub(super) struct AllocatorParts {
+    pub(super) access: Arc<ClusterAccess>,
+    pub(super) config: Arc<AgentConfig>,
+    pub(super) env: Arc<Env>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) memory: Arc<Memory>,
+}
+
+impl Allocator {
+    pub(super) fn new(parts: AllocatorParts) -> Self {
+        let AllocatorParts { access, config, env, host, journal, memory } = parts;
+        let (pending, reserved, lent) = Default::default();
+        Self { access, config, env, host, journal, memory, pending, reserved, lent }
+    }
+
+    /// The keys of the ledger.
+    fn ledger(&self) -> Ledger<'_> {
+        Ledger::new(self.access.keyspace())
+    }
+
+    /// Says that the endpoint `id` is being made, and is no leftover, until this is dropped.
+    pub(super) fn make(&self, id: EndpointId) -> InTheMaking<'_> {
+        self.pending.make(id)
+    }
+
+    /// Whether `id` is being made.
+    pub(super) fn is_in_the_making(&self, id: &EndpointId) -> bool {
+        self.pending.is_in_the_making(id)
+    }
+
+    /// Whether `id` is being made, or an address is reserved for it.
+    pub(super) fn expects(&self, id: &EndpointId) -> bool {
+        self.pending.is_in_the_making(id) || self.reserved.is_for(id)
+    }
+}
