@@ -4,7 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
-use weft_model::{Claim, Cursor, Endpoint, Lineage, PoolReservation, Latest, Liveness, Network, Node, Rebuilt, Record};
+use weft_model::{
+    Claim, Cursor, Endpoint, Latest, Lineage, Liveness, Network, Node, PoolReservation, Rebuilt, Record,
+};
 
 fn check<R: Record + PartialEq + Debug>(json: &[u8]) {
     if let Ok(record) = R::from_json(json) {

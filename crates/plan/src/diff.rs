@@ -267,12 +267,12 @@ fn differences(netns: &Netns, have: &Link, want: &Link) -> (Vec<Entry>, Vec<Entr
     add.extend(want.addresses.difference(&have.addresses).map(|&address| Entry::Address(address)));
 
     let (gone, new) = have.fdb.steps_to(&want.fdb);
-    delete.extend(gone.into_iter().map(|(mac, vtep)| Entry::Fdb(mac, vtep)));
-    add.extend(new.into_iter().map(|(mac, vtep)| Entry::Fdb(mac, vtep)));
+    delete.extend(gone);
+    add.extend(new);
 
     let (gone, new) = neighbour_steps(&have.neighbours, &want.neighbours);
-    delete.extend(gone.into_iter().map(|(ip, mac)| Entry::Neighbour(ip, mac)));
-    add.extend(new.into_iter().map(|(ip, mac)| Entry::Neighbour(ip, mac)));
+    delete.extend(gone);
+    add.extend(new);
 
     // What a bridge itself listens to goes with its address.
     let surplus = have.local_fdb.difference(&want.local_fdb).filter(|_| want.kind != Kind::Bridge);

@@ -1,6 +1,7 @@
 //! The endpoints on other nodes, as a VXLAN device holds them: by the thousands, and kept in maps of which two moments
 //! share what is the same in both.
 
+use crate::Entry;
 use imbl::{OrdMap, OrdSet, ordmap, ordset};
 use serde::Serialize;
 use std::{
@@ -114,30 +115,29 @@ impl Fdb {
 
     /// What to delete and what to set, one entry each, for this to become `want`. The kernel replaces what is one by
     /// what is one.
-    pub(crate) fn steps_to(&self, want: &Self) -> (Vec<(MacAddr, IpAddr)>, Vec<(MacAddr, IpAddr)>) {
+    pub(crate) fn steps_to(&self, want: &Self) -> (Vec<Entry>, Vec<Entry>) {
         let (mut gone, mut new) = (Vec::new(), Vec::new());
         for change in self.0.diff(&want.0) {
             match change {
-                ordset::DiffItem::Remove(entry) => gone.push(*entry),
-                ordset::DiffItem::Add(entry) => new.push(*entry),
+                ordset::DiffItem::Remove((mac, vtep)) if !want.has(*mac) || self.of(*mac).count() != 1 => {
+                    gone.push(Entry::Fdb(*mac, *vtep));
+                }
+                ordset::DiffItem::Remove(_) => {}
+                ordset::DiffItem::Add((mac, vtep)) => new.push(Entry::Fdb(*mac, *vtep)),
             }
         }
-        gone.retain(|(mac, _)| !want.has(*mac) || self.of(*mac).count() != 1);
         (gone, new)
     }
 }
 
 /// The same for neighbours, of which each address has one.
-pub(crate) fn neighbour_steps(
-    have: &Neighbours,
-    want: &Neighbours,
-) -> (Vec<(IpAddr, MacAddr)>, Vec<(IpAddr, MacAddr)>) {
+pub(crate) fn neighbour_steps(have: &Neighbours, want: &Neighbours) -> (Vec<Entry>, Vec<Entry>) {
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     for change in have.diff(want) {
         match change {
-            ordmap::DiffItem::Remove(ip, mac) => gone.push((*ip, *mac)),
+            ordmap::DiffItem::Remove(ip, mac) => gone.push(Entry::Neighbour(*ip, *mac)),
             ordmap::DiffItem::Add(ip, mac) | ordmap::DiffItem::Update { new: (ip, mac), .. } => {
-                new.push((*ip, *mac));
+                new.push(Entry::Neighbour(*ip, *mac));
             }
         }
     }

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod host;
+mod sabotage;
 mod wanted;
 
 pub use host::{Host, block_on};
+pub use sabotage::{SABOTAGE, everything};
 pub use wanted::{Wanted, mac};
 
 use std::{env, process::Command};
