@@ -32,6 +32,9 @@ macro_rules! id {
         pub struct $type([u8; 32]);
 
         impl $type {
+            /// The first of all in order, which nobody has.
+            pub const LEAST: Self = Self([0; 32]);
+
             /// An identifier no one else has, from `rng`, which a simulation seeds.
             pub fn random(rng: &mut (impl rand::Rng + ?Sized)) -> Self {
                 let mut bytes = [0; 32];

@@ -14,6 +14,8 @@ use weft_model::{
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
+pub use held::Held;
+
 /// A record, and when it last changed.
 #[derive(Debug, Clone)]
 pub struct Stored<T> {
@@ -69,6 +71,8 @@ pub struct Cluster {
     pub latest: OrdMap<NodeName, Stored<Latest>>,
     /// The endpoints on each network.
     pub endpoints: OrdMap<NetworkId, Endpoints>,
+    /// The same by their Ethernet addresses.
+    macs: OrdMap<NetworkId, macs::Macs>,
     /// The addresses in use, by pool.
     pub claims: OrdMap<IpNet, Claims>,
     /// The address each pool handed out last.
@@ -205,7 +209,7 @@ impl Cluster {
             Key::Endpoint(network, id) => {
                 let old = before.endpoints.get(&network).and_then(|network| network.get(&id));
                 let endpoint = stored(entry, old)?;
-                self.endpoints.entry(network).or_default().insert(id, endpoint);
+                self.put_endpoint(network, id, endpoint);
             }
             // What cannot be read is as good as lost, and is put back.
             Key::Lineage => {
@@ -249,14 +253,7 @@ impl Cluster {
                     }
                 }
             }
-            Key::Endpoint(network, id) => {
-                if let Some(endpoints) = self.endpoints.get_mut(&network) {
-                    endpoints.remove(&id);
-                    if endpoints.is_empty() {
-                        self.endpoints.remove(&network);
-                    }
-                }
-            }
+            Key::Endpoint(network, id) => self.delete_endpoint(network, id),
         }
     }
 
@@ -375,7 +372,9 @@ fn is_of_later_format(entry: &Entry) -> bool {
     brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
 }
 
+mod held;
 mod keys;
+mod macs;
 mod written;
 
 #[cfg(test)]

@@ -28,13 +28,13 @@ use jiff::{SignedDuration, Timestamp};
 use joining::JoinLocks;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::sync::{OwnedMutexGuard, watch};
 use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping};
 use weft_state::{
-    cluster::Cluster,
+    cluster::{Cluster, Held},
     env::Env,
     journal::{Journal, LocalEndpoint, LocalEndpoints, Owner},
 };
@@ -61,6 +61,8 @@ pub(crate) struct Endpoints {
     /// The state of the container engine, from the task that follows it.
     engine: watch::Receiver<Option<EngineStatus>>,
     joining: JoinLocks,
+    /// What this node has in the store.
+    held: Mutex<Held>,
 }
 
 /// What [`Endpoints`] is made of.
@@ -78,8 +80,8 @@ pub(super) struct EndpointsParts {
 impl Endpoints {
     pub(super) fn new(parts: EndpointsParts) -> Self {
         let EndpointsParts { access, allocator, env, host, journal, processes, rounds, engine } = parts;
-        let joining = JoinLocks::default();
-        Self { access, allocator, env, host, journal, processes, rounds, engine, joining }
+        let (joining, held) = (JoinLocks::default(), Mutex::default());
+        Self { access, allocator, env, host, journal, processes, rounds, engine, joining, held }
     }
 
     /// The endpoints of this node, by its journal.

@@ -18,7 +18,7 @@ pub(super) fn refuse_taken(
             "the Ethernet address {mac} is that of a gateway of network {name}: choose another, or none"
         )));
     }
-    match cluster.endpoints_of(&id).find(|(_, endpoint)| endpoint.mac == mac) {
+    match cluster.endpoints_with(&id, mac).next() {
         Some((_, other)) => Err(in_use_by(other)),
         None => Ok(()),
     }
@@ -42,8 +42,7 @@ pub(super) async fn refuse_unless_alone(
     access.until(|cluster| cluster.endpoint(&id).is_some()).await;
     let cluster = access.known();
     let Some((_, own)) = cluster.endpoint(&id) else { return Ok(()) };
-    let earlier = cluster.endpoints_of(&network).find(|(other, endpoint)| {
-        **other != id && endpoint.mac == own.mac && endpoint.modified < own.modified
-    });
+    let mut others = cluster.endpoints_with(&network, own.mac);
+    let earlier = others.find(|(other, endpoint)| **other != id && endpoint.modified < own.modified);
     earlier.map_or(Ok(()), |(_, other)| Err(in_use_by(other)))
 }

@@ -187,3 +187,41 @@ fn parsed(changes: Vec<(Key, Option<Vec<u8>>)>) -> Vec<(Key, Option<serde_json::
     let parsed = |json: Vec<u8>| serde_json::from_slice(&json).unwrap();
     changes.into_iter().map(|(key, json)| (key, json.map(parsed))).collect()
 }
+
+#[test]
+fn what_is_kept_beside_the_records_follows_them() {
+    let (network, first) = ids();
+    let second = EndpointId::random(&mut rand::rng());
+    let (me, mac) = ("host1".parse().unwrap(), "02:42:0a:00:00:02".parse().unwrap());
+    let mut held = Held::default();
+    let mut cluster = Cluster::default();
+    let mut with = |revision, event: Event| {
+        cluster.advance(&keyspace(), Update::Events { events: vec![event], revision: Revision(revision) });
+        let with: Vec<_> = cluster.endpoints_with(&network, mac).map(|(id, _)| *id).collect();
+        (with, held.follow(&me, &cluster).collect::<Vec<_>>())
+    };
+    let put = |id, revision| Event::Put(entry(&Key::Endpoint(network, id), endpoint("a"), revision));
+    assert_eq!(with(1, put(first, 1)), (vec![first], vec![first]));
+    let both = {
+        let mut both = vec![first, second];
+        both.sort();
+        both
+    };
+    assert_eq!(with(2, put(second, 2)), (both.clone(), both));
+    let elsewhere = String::from_utf8(endpoint("a")).unwrap();
+    let elsewhere = elsewhere.replace("host1", "host2").replace("0a:00:00:02", "0a:00:00:03");
+    let moved = Event::Put(entry(&Key::Endpoint(network, first), elsewhere.into_bytes(), 3));
+    assert_eq!(with(3, moved), (vec![second], vec![second]));
+    let claim = format!("{{\"node\":\"host1\",\"endpoint\":\"{first}\"}}");
+    let claim =
+        entry(&Key::Claim("10.0.0.0/24".parse().unwrap(), [10, 0, 0, 3].into()), claim.into_bytes(), 4);
+    let both = {
+        let mut both = vec![first, second];
+        both.sort();
+        both
+    };
+    assert_eq!(with(4, Event::Put(claim.clone())), (vec![second], both));
+    let gone = |key: &Key| Event::Delete(keyspace().path(key));
+    assert_eq!(with(5, gone(&Key::Endpoint(network, second))), (vec![], vec![first]));
+    assert_eq!(with(6, Event::Delete(claim.key)), (vec![], vec![]));
+}

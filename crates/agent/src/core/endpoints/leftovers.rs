@@ -1,7 +1,7 @@
 //! What the store has of this node that the node itself does not know.
 
 use super::Endpoints;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::PoisonError};
 use weft_model::EndpointId;
 use weft_state::{cluster::Cluster, journal::LocalEndpoint};
 
@@ -11,9 +11,7 @@ impl Endpoints {
     pub(in crate::core) fn leftovers_here(&self, known: &Cluster) -> BTreeSet<EndpointId> {
         let me = self.access.node();
         let Some(report) = self.rounds.last() else { return BTreeSet::new() };
-        let claims = known.claims.values().flat_map(|claims| claims.values());
-        let claimed = claims.filter(|claim| claim.node == *me).map(|claim| claim.endpoint);
-        let written = known.all_endpoints().filter(|(_, _, e)| e.node == *me).map(|(_, id, _)| *id);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoints = self.journal.endpoints();
         // Those whose address another endpoint here has by now: that one takes the address over, so that it is free at
         // no time. An endpoint that is cut off, because it was taken off its network or has none any more, takes
@@ -28,6 +26,6 @@ impl Endpoints {
             !(self.allocator.expects(id) || endpoints.contains_key(id) || superseded.contains(id))
         };
         let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
-        claimed.chain(written).filter(unwanted).filter(let_go).collect()
+        held.follow(me, known).filter(unwanted).filter(let_go).collect()
     }
 }
