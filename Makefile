@@ -55,8 +55,8 @@ chaos: tools ## everything that can break, broken under load on real hosts and s
 	cargo build --workspace --locked
 	WEFT_REQUIRE_TOOLS=1 cargo test --locked --package weft-testbed --test chaos -- --include-ignored
 
-bench: tools build ## the figures, each beside its reference from the same run (ONLY="names scale": these groups)
-	cargo bench --locked --package weft-testbed --bench figures -- $(ONLY)
+bench: tools build ## the figures, each beside its reference from the same run (ONLY="names scale": these groups; RECORD=FILE: kept there)
+	WEFT_BENCH_RECORD=$(abspath $(RECORD)) cargo bench --locked --package weft-testbed --bench figures -- $(ONLY)
 
 lint: ## formatting, clippy, documentation, shell scripts, licences
 	cargo fmt --all --check

@@ -19,7 +19,7 @@ pub use linux::{Linux, mark};
 use async_trait::async_trait;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_model::{MacAddr, Vni};
-use weft_plan::{Desired, Netns, News, Observed, Plan};
+use weft_plan::{Desired, KernelNews, Netns, Observed, Plan};
 
 /// An address of a segment that has another Ethernet address than it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Waits until something has changed in the kernel since it was first looked at, whoever did it. Safe to cancel:
     /// what was not told yet is told the next time.
-    async fn news(&self) -> Vec<News> {
+    async fn news(&self) -> Vec<KernelNews> {
         std::future::pending().await
     }
 

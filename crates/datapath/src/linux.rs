@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use weft_netlink::NetlinkError;
-use weft_plan::{Desired, News, Observed, Plan, Step};
+use weft_plan::{Desired, KernelNews, Observed, Plan, Step};
 
 /// How long one look at the kernel may take. Each request has a deadline of its own besides.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
@@ -106,7 +106,7 @@ impl Datapath for Linux {
         self.watch.is_on()
     }
 
-    async fn news(&self) -> Vec<News> {
+    async fn news(&self) -> Vec<KernelNews> {
         self.watch.news().await
     }
 

@@ -7,7 +7,7 @@ use lab::{Host, SABOTAGE, block_on, everything, isolated, sh};
 use std::time::Duration;
 use tokio::time::timeout;
 use weft_datapath::{Datapath, Linux, Part};
-use weft_plan::{Desired, Doubt, News, Observed, plan};
+use weft_plan::{Desired, Doubt, KernelNews, Observed, plan};
 
 /// How long the kernel may take to tell.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ async fn reach(linux: &Linux, desired: &Desired) -> Observed {
 }
 
 /// What the kernel has told by now.
-async fn told(linux: &Linux) -> Vec<News> {
+async fn told(linux: &Linux) -> Vec<KernelNews> {
     let mut told = Vec::new();
     while let Ok(news) = timeout(Duration::ZERO, linux.news()).await {
         told.extend(news);
@@ -47,7 +47,7 @@ fn what_others_break_is_told_of() {
                 let kernel = reach(&linux, &desired).await;
                 assert!(linux.is_watched(), "this kernel tells of changes");
                 for news in told(&linux).await {
-                    let few = matches!(news, News::Else | News::LinkGone(_));
+                    let few = matches!(news, KernelNews::Else | KernelNews::LinkGone(_));
                     assert!(few || kernel.doubt(&news) == Doubt::None, "its own doing is news: {news:?}");
                 }
                 // No kernel tells of its parameters.

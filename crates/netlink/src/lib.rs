@@ -16,8 +16,8 @@ mod inherited;
 mod link;
 mod namespace;
 mod neighbour;
-mod news;
 mod nft;
+mod notifications;
 mod process;
 mod route;
 mod socket;
@@ -39,8 +39,8 @@ pub use neighbour::{
     Forward, Neighbour, delete_local_fdb, delete_neighbour, delete_vxlan_forward, set_local_fdb,
     set_neighbour, set_own_local_fdb, set_vxlan_forward,
 };
-pub use news::{Listener, News};
 pub use nft::{NftTable, Redirect, Redirected, nft_table};
+pub use notifications::{Notification, Notifications};
 pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};
 pub use route::{PROTOCOL, Route, add_route, delete_route};
 pub use socket::{Request, Socket};

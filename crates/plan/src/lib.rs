@@ -24,7 +24,7 @@ pub use diff::plan;
 pub use differences::{Differences, differences};
 pub use kernel::Refusal;
 pub use netns::Netns;
-pub use news::{Doubt, News};
+pub use news::{Doubt, KernelNews};
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Far, Kind, Link, Namespace, Observed, Port, Route};
 pub use remotes::{Fdb, Neighbours, Remote, Remotes};

@@ -6,7 +6,7 @@ use weft_model::{IfName, MacAddr};
 
 /// One thing that has changed in a namespace of ours, whoever did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum KernelNews {
     /// Where a VXLAN device sends frames to an Ethernet address.
     Fdb {
         /// The Ethernet address.
@@ -48,23 +48,23 @@ pub enum Doubt {
 
 impl Observed {
     /// Where to look again because of `news`. What this agent did itself is known by the time it is asked.
-    pub fn doubt(&self, news: &News) -> Doubt {
+    pub fn doubt(&self, news: &KernelNews) -> Doubt {
         let agrees = match news {
-            News::Else => return Doubt::Links,
-            News::Overrun => return Doubt::Everything,
+            KernelNews::Else => return Doubt::Links,
+            KernelNews::Overrun => return Doubt::Everything,
             // What the others hold is made anew with them.
-            News::LinkGone(name)
+            KernelNews::LinkGone(name)
                 if [IfName::bridge(), IfName::vxlan()].iter().all(|own| own.as_str() != name) =>
             {
                 return Doubt::Links;
             }
-            News::LinkGone(_) => false,
-            News::Fdb { mac, vtep, gone } => {
+            KernelNews::LinkGone(_) => false,
+            KernelNews::Fdb { mac, vtep, gone } => {
                 self.any(|link| link.fdb.of(*mac).any(|known| known == *vtep)) != *gone
             }
-            News::LocalFdb { mac, gone } => self.any(|link| link.local_fdb.contains(mac)) != *gone,
-            News::Neighbour(ip, mac) => self.any(|link| link.neighbours.get(ip) == Some(mac)),
-            News::NeighbourGone(ip) => !self.any(|link| link.neighbours.contains_key(ip)),
+            KernelNews::LocalFdb { mac, gone } => self.any(|link| link.local_fdb.contains(mac)) != *gone,
+            KernelNews::Neighbour(ip, mac) => self.any(|link| link.neighbours.get(ip) == Some(mac)),
+            KernelNews::NeighbourGone(ip) => !self.any(|link| link.neighbours.contains_key(ip)),
         };
         if agrees { Doubt::None } else { Doubt::Everything }
     }

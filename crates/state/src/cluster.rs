@@ -14,7 +14,7 @@ use weft_model::{
 };
 use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
 
-pub use held::Held;
+pub use own_keys::OwnKeys;
 
 /// A record, and when it last changed.
 #[derive(Debug, Clone)]
@@ -372,9 +372,9 @@ fn is_of_later_format(entry: &Entry) -> bool {
     brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
 }
 
-mod held;
 mod keys;
 mod macs;
+mod own_keys;
 mod written;
 
 #[cfg(test)]

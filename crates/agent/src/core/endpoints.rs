@@ -34,7 +34,7 @@ use std::{
 use tokio::sync::{OwnedMutexGuard, watch};
 use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping};
 use weft_state::{
-    cluster::{Cluster, Held},
+    cluster::{Cluster, OwnKeys},
     env::Env,
     journal::{Journal, LocalEndpoint, LocalEndpoints, Owner},
 };
@@ -62,7 +62,7 @@ pub(crate) struct Endpoints {
     engine: watch::Receiver<Option<EngineStatus>>,
     joining: JoinLocks,
     /// What this node has in the store.
-    held: Mutex<Held>,
+    own_keys: Mutex<OwnKeys>,
 }
 
 /// What [`Endpoints`] is made of.
@@ -80,8 +80,8 @@ pub(super) struct EndpointsParts {
 impl Endpoints {
     pub(super) fn new(parts: EndpointsParts) -> Self {
         let EndpointsParts { access, allocator, env, host, journal, processes, rounds, engine } = parts;
-        let (joining, held) = (JoinLocks::default(), Mutex::default());
-        Self { access, allocator, env, host, journal, processes, rounds, engine, joining, held }
+        let (joining, own_keys) = (JoinLocks::default(), Mutex::default());
+        Self { access, allocator, env, host, journal, processes, rounds, engine, joining, own_keys }
     }
 
     /// The endpoints of this node, by its journal.

@@ -11,10 +11,10 @@ use weft_state::journal::LocalEndpoints;
 /// a container that has talked to one has it in its neighbour table. Usually it follows from the address and never
 /// changes.
 #[derive(Debug, Default)]
-pub(super) struct Moves(BTreeMap<Vni, Segment>);
+pub(super) struct Moves(BTreeMap<Vni, LastSeen>);
 
 #[derive(Debug, Default)]
-struct Segment {
+struct LastSeen {
     /// The endpoints on other nodes, when they were last looked at.
     remotes: Neighbours,
     last: Neighbours,
@@ -47,7 +47,7 @@ impl Moves {
     }
 }
 
-impl Segment {
+impl LastSeen {
     fn is_news(&mut self, ip: IpAddr, mac: MacAddr) -> bool {
         self.last.insert(ip, mac).is_some_and(|last| last != mac)
     }

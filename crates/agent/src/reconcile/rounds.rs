@@ -9,7 +9,7 @@ use tokio::{
 };
 use weft_datapath::Failure;
 use weft_model::{EndpointId, Vni};
-use weft_plan::{Netns, News, Problem, Step};
+use weft_plan::{KernelNews, Netns, Problem, Step};
 use weft_state::{
     error::{Error, Kind},
     journal::{LocalEndpoint, LocalEndpoints},
@@ -25,7 +25,7 @@ pub(super) enum Request {
     /// To look at the kernel now; answered when that is done.
     Look(oneshot::Sender<()>),
     /// To hear what the kernel tells.
-    Hear(Vec<News>),
+    Hear(Vec<KernelNews>),
 }
 
 impl Request {

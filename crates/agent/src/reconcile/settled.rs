@@ -3,7 +3,7 @@
 use super::{Reconciler, rounds::Outcome};
 use std::time::Duration;
 use tokio::time::Instant;
-use weft_plan::{Desired, Doubt, News, Observed};
+use weft_plan::{Desired, Doubt, KernelNews, Observed};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 pub(super) const PERIOD: Duration = Duration::from_secs(2);
@@ -50,12 +50,13 @@ impl Reconciler {
         settled.seen_at.elapsed() < period
     }
 
-    /// Takes note of what the kernel tells. Says whether it is news.
-    pub(super) fn hear(&mut self, news: &[News]) -> bool {
+    /// Takes note of what the kernel tells. Says whether that makes for a look which is not due anyway.
+    pub(super) fn hear(&mut self, news: &[KernelNews]) -> bool {
         let doubt = |settled: &Settled| news.iter().map(|news| settled.kernel.doubt(news)).max();
         let doubt = self.settled.as_ref().and_then(doubt).unwrap_or(Doubt::None);
-        self.doubt = self.doubt.max(doubt);
-        doubt != Doubt::None
+        let before = self.doubt;
+        self.doubt = before.max(doubt);
+        self.doubt > before
     }
 
     /// Where to look again now: nowhere until the pause after the last look is over.

@@ -3,13 +3,13 @@
 use super::chain;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::Mutex;
-use weft_netlink::{Forward, Listener, News as Heard};
-use weft_plan::News;
+use weft_netlink::{Forward, Notification, Notifications};
+use weft_plan::KernelNews;
 
 /// What is listened on, once somebody has begun to.
 #[derive(Default)]
 pub(super) struct Watch {
-    listener: Mutex<Option<Listener>>,
+    listener: Mutex<Option<Notifications>>,
     state: AtomicU8,
 }
 
@@ -30,7 +30,7 @@ impl Watch {
             return;
         }
         let mut listener = self.listener.lock().await;
-        let state = match Listener::open("weft") {
+        let state = match Notifications::open("weft") {
             Ok(open) => {
                 *listener = Some(open);
                 LISTENING
@@ -52,7 +52,7 @@ impl Watch {
     }
 
     /// Waits for news. Safe to cancel.
-    pub(super) async fn news(&self) -> Vec<News> {
+    pub(super) async fn news(&self) -> Vec<KernelNews> {
         if !self.is_on() {
             return std::future::pending().await;
         }
@@ -64,16 +64,18 @@ impl Watch {
     }
 }
 
-fn news(heard: Heard) -> Option<News> {
-    Some(match heard {
-        Heard::Forward { entry: Forward { mac, vtep: Some(vtep), .. }, gone } => {
-            News::Fdb { mac, vtep, gone }
+fn news(notification: Notification) -> Option<KernelNews> {
+    Some(match notification {
+        Notification::Forward { entry: Forward { mac, vtep: Some(vtep), .. }, gone } => {
+            KernelNews::Fdb { mac, vtep, gone }
         }
-        Heard::Forward { entry: Forward { mac, vtep: None, .. }, gone } => News::LocalFdb { mac, gone },
-        Heard::Neighbour { ip, mac } => News::Neighbour(ip, mac),
-        Heard::NeighbourGone(ip) => News::NeighbourGone(ip),
-        Heard::LinkGone(name) => News::LinkGone(name),
-        Heard::Else => News::Else,
-        Heard::Overrun => News::Overrun,
+        Notification::Forward { entry: Forward { mac, vtep: None, .. }, gone } => {
+            KernelNews::LocalFdb { mac, gone }
+        }
+        Notification::Neighbour { ip, mac } => KernelNews::Neighbour(ip, mac),
+        Notification::NeighbourGone(ip) => KernelNews::NeighbourGone(ip),
+        Notification::LinkGone(name) => KernelNews::LinkGone(name),
+        Notification::Else => KernelNews::Else,
+        Notification::Overrun => KernelNews::Overrun,
     })
 }

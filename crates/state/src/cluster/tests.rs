@@ -193,12 +193,12 @@ fn what_is_kept_beside_the_records_follows_them() {
     let (network, first) = ids();
     let second = EndpointId::random(&mut rand::rng());
     let (me, mac) = ("host1".parse().unwrap(), "02:42:0a:00:00:02".parse().unwrap());
-    let mut held = Held::default();
+    let mut own = OwnKeys::default();
     let mut cluster = Cluster::default();
     let mut with = |revision, event: Event| {
         cluster.advance(&keyspace(), Update::Events { events: vec![event], revision: Revision(revision) });
         let with: Vec<_> = cluster.endpoints_with(&network, mac).map(|(id, _)| *id).collect();
-        (with, held.follow(&me, &cluster).collect::<Vec<_>>())
+        (with, own.follow(&me, &cluster).collect::<Vec<_>>())
     };
     let put = |id, revision| Event::Put(entry(&Key::Endpoint(network, id), endpoint("a"), revision));
     assert_eq!(with(1, put(first, 1)), (vec![first], vec![first]));

@@ -4,7 +4,8 @@
 //! busy, so a figure says little alone: what counts is its ratio to the same work without weft, a moment
 //! before or after. All disks of the hosts are in memory, for weft and for its references.
 //!
-//! `make bench ONLY="names traffic"` measures some of the groups.
+//! `make bench ONLY="names traffic"` measures some of the groups; `RECORD=bench/history.jsonl` appends what was measured
+//! to that file.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -22,6 +23,7 @@ mod machine;
 mod names;
 mod networks;
 mod raw;
+mod record;
 mod scale;
 mod table;
 mod traffic;
@@ -65,4 +67,5 @@ fn main() {
         }
     }
     println!("\n{machine}\n\n{table}");
+    record::append(&machine, &table);
 }

@@ -55,6 +55,11 @@ impl Must {
 }
 
 impl Table {
+    /// What was measured, in the order of the columns.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[String; 6]> {
+        self.rows.iter()
+    }
+
     /// Adds a figure.
     pub(crate) fn add(
         &mut self,

@@ -11,7 +11,7 @@ impl Endpoints {
     pub(in crate::core) fn leftovers_here(&self, known: &Cluster) -> BTreeSet<EndpointId> {
         let me = self.access.node();
         let Some(report) = self.rounds.last() else { return BTreeSet::new() };
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.own_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoints = self.journal.endpoints();
         // Those whose address another endpoint here has by now: that one takes the address over, so that it is free at
         // no time. An endpoint that is cut off, because it was taken off its network or has none any more, takes
@@ -26,6 +26,6 @@ impl Endpoints {
             !(self.allocator.expects(id) || endpoints.contains_key(id) || superseded.contains(id))
         };
         let let_go = |_: &EndpointId| report.has_let_go(self.journal.removals(), None);
-        held.follow(me, known).filter(unwanted).filter(let_go).collect()
+        own.follow(me, known).filter(unwanted).filter(let_go).collect()
     }
 }

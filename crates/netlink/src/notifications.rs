@@ -30,7 +30,7 @@ const BUFFER: usize = 4 << 20;
 
 /// What the kernel tells of, without the namespace that it happened in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum Notification {
     /// A static entry of a forwarding database was set, or is `gone`.
     Forward {
         /// The entry.
@@ -56,14 +56,14 @@ pub enum News {
 }
 
 /// Sockets on which the kernel tells of changes.
-pub struct Listener {
+pub struct Notifications {
     routes: TokioSocket,
     rules: Option<TokioSocket>,
     /// The name of the table of rules to tell of.
     table: &'static str,
 }
 
-impl Listener {
+impl Notifications {
     /// Begins to listen, in the calling thread's network namespace, and to what is in nftables' `table`, if the kernel
     /// has nftables. Must be called within a runtime.
     ///
@@ -77,7 +77,7 @@ impl Listener {
     }
 
     /// Waits for the next news. Safe to cancel. Some may be of no interest: then there are none.
-    pub async fn next(&mut self) -> Vec<News> {
+    pub async fn next(&mut self) -> Vec<Notification> {
         let rules = async {
             match &mut self.rules {
                 Some(rules) => rules.recv_from_full().await,
@@ -93,8 +93,8 @@ impl Listener {
 }
 
 /// ENOBUFS, and whatever else keeps news from being read.
-fn missed(_error: &io::Error) -> Vec<News> {
-    vec![News::Overrun]
+fn missed(_error: &io::Error) -> Vec<Notification> {
+    vec![Notification::Overrun]
 }
 
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> NetlinkError {
@@ -111,8 +111,8 @@ fn listen(protocol: isize, groups: &[u32]) -> Result<TokioSocket, NetlinkError> 
 }
 
 /// The news in a datagram of rtnetlink's.
-pub(crate) fn of_routes(datagram: &[u8]) -> Vec<News> {
-    let Ok(messages) = messages(datagram) else { return vec![News::Overrun] };
+pub(crate) fn of_routes(datagram: &[u8]) -> Vec<Notification> {
+    let Ok(messages) = messages(datagram) else { return vec![Notification::Overrun] };
     let payloads = parse(messages).into_iter().filter_map(|message| match message.payload {
         NetlinkPayload::InnerMessage(message) => of_message(message),
         _ => None,
@@ -120,7 +120,7 @@ pub(crate) fn of_routes(datagram: &[u8]) -> Vec<News> {
     payloads.collect()
 }
 
-fn of_message(message: RouteNetlinkMessage) -> Option<News> {
+fn of_message(message: RouteNetlinkMessage) -> Option<Notification> {
     match message {
         RouteNetlinkMessage::NewNeighbour(entry) if entry.header.family == AddressFamily::Bridge => {
             of_forward(entry, false)
@@ -129,32 +129,32 @@ fn of_message(message: RouteNetlinkMessage) -> Option<News> {
             of_forward(entry, true)
         }
         RouteNetlinkMessage::NewNeighbour(_) => {
-            neighbour(message).map(|entry| News::Neighbour { ip: entry.ip, mac: entry.mac })
+            neighbour(message).map(|entry| Notification::Neighbour { ip: entry.ip, mac: entry.mac })
         }
-        RouteNetlinkMessage::DelNeighbour(entry) => gone(&entry).map(News::NeighbourGone),
+        RouteNetlinkMessage::DelNeighbour(entry) => gone(&entry).map(Notification::NeighbourGone),
         RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
             let name = link.attributes.into_iter().find_map(|attribute| match attribute {
                 LinkAttribute::IfName(name) => Some(name),
                 _ => None,
             });
-            Some(name.map_or(News::Else, News::LinkGone))
+            Some(name.map_or(Notification::Else, Notification::LinkGone))
         }
         RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
-            (u8::from(route.header.protocol) == PROTOCOL).then_some(News::Else)
+            (u8::from(route.header.protocol) == PROTOCOL).then_some(Notification::Else)
         }
         RouteNetlinkMessage::NewLink(_)
         | RouteNetlinkMessage::DelLink(_)
         | RouteNetlinkMessage::NewAddress(_)
         | RouteNetlinkMessage::DelAddress(_)
-        | RouteNetlinkMessage::DelNsId(_) => Some(News::Else),
+        | RouteNetlinkMessage::DelNsId(_) => Some(Notification::Else),
         _ => None,
     }
 }
 
-fn of_forward(entry: NeighbourMessage, gone: bool) -> Option<News> {
+fn of_forward(entry: NeighbourMessage, gone: bool) -> Option<Notification> {
     let entry = forward(RouteNetlinkMessage::NewNeighbour(entry))?;
     // Those of a bridge's own come and go with its ports.
-    (!entry.own).then_some(News::Forward { entry, gone })
+    (!entry.own).then_some(Notification::Forward { entry, gone })
 }
 
 /// The address of a neighbour that is gone and was not learnt: one that somebody deletes has failed by then
@@ -173,16 +173,16 @@ fn gone(entry: &NeighbourMessage) -> Option<IpAddr> {
 
 /// The news in a datagram of nftables': whether something of `table` has changed. The name of the table is the first
 /// attribute of each object (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE).
-pub(crate) fn of_rules(datagram: &[u8], table: &str) -> Vec<News> {
+pub(crate) fn of_rules(datagram: &[u8], table: &str) -> Vec<Notification> {
     const NFTA_TABLE: u16 = 1;
     /// After `struct nlmsghdr` comes `struct nfgenmsg`.
     const BODY: usize = HEADER + 4;
-    let Ok(messages) = messages(datagram) else { return vec![News::Overrun] };
+    let Ok(messages) = messages(datagram) else { return vec![Notification::Overrun] };
     let is_of_table = |message: &&[u8]| {
         let mut attributes = attributes(message.get(BODY..).unwrap_or_default());
         attributes.any(|(kind, name)| kind == NFTA_TABLE && name.strip_suffix(&[0]) == Some(table.as_bytes()))
     };
-    messages.iter().find(|message| is_of_table(message)).map(|_| News::Else).into_iter().collect()
+    messages.iter().find(|message| is_of_table(message)).map(|_| Notification::Else).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_counts_as_missed() {
-        assert_eq!(of_routes(&[200, 0, 0, 0, 1]), [News::Overrun]);
-        assert_eq!(of_rules(&[200, 0, 0, 0, 1], "weft"), [News::Overrun]);
+        assert_eq!(of_routes(&[200, 0, 0, 0, 1]), [Notification::Overrun]);
+        assert_eq!(of_rules(&[200, 0, 0, 0, 1], "weft"), [Notification::Overrun]);
         assert_eq!((of_routes(&[]), of_rules(&[], "weft")), (vec![], vec![]));
     }
 }

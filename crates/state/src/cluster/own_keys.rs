@@ -8,14 +8,14 @@ use weft_model::{Claim, Endpoint, EndpointId, NetworkId, NodeName};
 
 /// The endpoints that a node has in the store, or has claimed addresses for.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct OwnKeys {
     claims: OrdMap<IpNet, Claims>,
     endpoints: OrdMap<NetworkId, Endpoints>,
     /// By how many keys each is there.
     ids: BTreeMap<EndpointId, usize>,
 }
 
-impl Held {
+impl OwnKeys {
     /// Follows `cluster`, and gives those of `node`: always the same one.
     pub fn follow(&mut self, node: &NodeName, cluster: &Cluster) -> impl Iterator<Item = EndpointId> {
         let claims = std::mem::replace(&mut self.claims, cluster.claims.clone());
