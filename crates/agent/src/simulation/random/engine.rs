@@ -6,6 +6,7 @@ use super::{
     verbs::{NETWORKS, lock},
 };
 use crate::core::{Core, Error, Join, Names};
+use futures::FutureExt;
 use ipnet::IpNet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{path::PathBuf, sync::Arc};
@@ -99,7 +100,11 @@ impl World {
                     lock(&self.ledger).endpoints.get(&endpoint.id).is_some_and(|e| e.fate == Fate::Here);
                 if !promised {
                     lock(&self.ledger).detached(endpoint.id);
-                    core.endpoints.leave_for_engine(endpoint.id).await.unwrap();
+                    // An agent may have to ask whether it is the only one just then: an engine asks again.
+                    while let Err(error) = core.endpoints.leave_for_engine(endpoint.id).await {
+                        assert!(core.access.owns_its_node().now_or_never().is_none(), "{error}");
+                        core.access.owns_its_node().await;
+                    }
                 }
             }
         }
