@@ -8,8 +8,6 @@ pub(crate) mod clash;
 mod desired;
 mod drift;
 mod fuzzed;
-#[cfg(test)]
-mod histories;
 mod hosts;
 mod moves;
 mod mtu;

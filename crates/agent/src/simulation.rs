@@ -13,6 +13,7 @@ mod copied;
 mod disk;
 mod engines;
 mod faults;
+pub(crate) mod histories;
 mod host;
 mod ipam;
 mod life;

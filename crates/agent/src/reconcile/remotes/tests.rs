@@ -1,5 +1,5 @@
 use super::*;
-use crate::reconcile::histories::{happen, history, network};
+use crate::simulation::histories::{happen, history, network};
 use proptest::prelude::*;
 
 proptest! {

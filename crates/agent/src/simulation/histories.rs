@@ -8,7 +8,7 @@ use weft_store::{Entry, Event, Revision, Update};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
-pub(super) enum Happens {
+pub(crate) enum Happens {
     /// An endpoint is written: which, on which node, with which address, Ethernet address and name.
     Endpoint {
         id: u8,
@@ -33,7 +33,7 @@ pub(super) enum Happens {
     Down(u8),
 }
 
-pub(super) fn history() -> impl Strategy<Value = Vec<Happens>> {
+pub(crate) fn history() -> impl Strategy<Value = Vec<Happens>> {
     let few = || 1u8..5;
     // An endpoint and its claim mostly come together, and addresses are mostly one endpoint's.
     let usual = (few(), 1u8..4).prop_map(|(id, node)| {
@@ -65,7 +65,7 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Happens>> {
 }
 
 /// The one network, with two subnets of one segment.
-pub(super) fn network() -> (NetworkId, Network) {
+pub(crate) fn network() -> (NetworkId, Network) {
     let subnet = json!({"pool": "10.0.0.0/24", "gateway": "10.0.0.254", "vni": 256});
     let network =
         json!({"name": "overlay", "created": "2026-11-22T00:00:00Z", "subnets": [subnet]}).to_string();
@@ -77,7 +77,7 @@ fn id(number: u8) -> EndpointId {
 }
 
 /// Has it happen to a cluster.
-pub(super) fn happen(cluster: &mut Cluster, happens: &Happens) {
+pub(crate) fn happen(cluster: &mut Cluster, happens: &Happens) {
     let pool = "10.0.0.0/24".parse().unwrap();
     let node = |number: &u8| format!("host{number}").parse().unwrap();
     let address = |number: &u8| [10, 0, 0, *number].into();
