@@ -50,6 +50,11 @@ impl Linux {
         Self::default()
     }
 
+    /// Has the kernel tell of changes from now on. To be called before the first look.
+    pub async fn listen(&self) {
+        self.watch.begin().await;
+    }
+
     /// Runs `work` on a thread of its own, which may go from namespace to namespace and is thrown away.
     async fn on_thread<T, F>(&self, deadline: Duration, work: F) -> Result<T, DatapathError>
     where
@@ -92,14 +97,15 @@ impl Linux {
 #[async_trait]
 impl Datapath for Linux {
     async fn observe(&self, desired: &Desired) -> Result<Observed, DatapathError> {
-        self.watch.begin().await;
         let target = weft_plan::Target::of(desired);
-        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target, None)).await?
+        let told_of = self.watch.is_on();
+        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target, None, told_of)).await?
     }
 
     async fn observe_part(&self, desired: &Desired, part: &Part) -> Result<Observed, DatapathError> {
         let (target, part) = (weft_plan::Target::of(desired), part.clone());
-        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target, Some(&part))).await?
+        let told_of = self.watch.is_on();
+        self.on_thread(OBSERVE_DEADLINE, move || observe::observe(&target, Some(&part), told_of)).await?
     }
 
     fn is_watched(&self) -> bool {

@@ -44,6 +44,7 @@ fn what_others_break_is_told_of() {
         host.run(move || {
             block_on(async {
                 let linux = Linux::new();
+                linux.listen().await;
                 let kernel = reach(&linux, &desired).await;
                 assert!(linux.is_watched(), "this kernel tells of changes");
                 for news in told(&linux).await {

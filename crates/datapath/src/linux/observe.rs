@@ -14,9 +14,13 @@ use weft_netlink::{
 };
 use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Netns, Observed, Port, Route, Target};
 
-/// Reads everything of ours, and what `target` needs to know of others'; or a part of it. Leaves the calling thread in
-/// another network namespace.
-pub(crate) fn observe(target: &Target, part: Option<&Part>) -> Result<Observed, DatapathError> {
+/// Reads everything of ours, and what `target` needs to know of others'; or a part of it. If changes are to be `told_of`,
+/// each namespace gets a number here. Leaves the calling thread in another network namespace.
+pub(crate) fn observe(
+    target: &Target,
+    part: Option<&Part>,
+    told_of: bool,
+) -> Result<Observed, DatapathError> {
     let nothing = Namespace::default();
     let mut observed = Observed::default();
     let is_asked = |netns: &Netns| match part {
@@ -25,7 +29,8 @@ pub(crate) fn observe(target: &Target, part: Option<&Part>) -> Result<Observed, 
     };
     let with_entries = part != Some(&Part::Links);
     let mark = weft_netlink::Namespace::current().and_then(|host| mark(&host)).map_err(inaccessible)?;
-    let mut here = Socket::open().map_err(unreadable("the host's network"))?;
+    let here = || Socket::open().map_err(unreadable("the host's network"));
+    let mut here = told_of.then(here).transpose()?;
     if is_asked(&Netns::Host) {
         let want = target.namespaces.get(&Netns::Host).unwrap_or(&nothing);
         let host = read(&Netns::Host, want, true).map_err(unreadable("the host's network"))?;
@@ -39,7 +44,7 @@ pub(crate) fn observe(target: &Target, part: Option<&Part>) -> Result<Observed, 
             continue;
         }
         let want = target.namespaces.get(&netns);
-        let entered = enter(&weft_netlink::named_path(&name), &mut here);
+        let entered = enter(&weft_netlink::named_path(&name), here.as_mut());
         match segment((&netns, &name), entered, &mark, want.unwrap_or(&nothing), with_entries) {
             Ok(Some(namespace)) => {
                 observed.namespaces.insert(netns, namespace);
@@ -57,17 +62,17 @@ pub(crate) fn observe(target: &Target, part: Option<&Part>) -> Result<Observed, 
     for (netns, want) in &target.namespaces {
         let Netns::Container(path) = netns else { continue };
         if is_asked(netns) {
-            container(netns, enter(path, &mut here), want, &mut observed);
+            container(netns, enter(path, here.as_mut()), want, &mut observed);
         }
     }
     Ok(observed)
 }
 
-/// Enters a namespace, which has a number in the one that `here` is of from then on: without one, nothing would be told
-/// of it there.
-fn enter(path: &Path, here: &mut Socket) -> Result<(), NamespaceError> {
+/// Enters a namespace, which has a number in the one that `here` is of from then on, if there is one: without a number,
+/// nothing would be told of it there.
+fn enter(path: &Path, here: Option<&mut Socket>) -> Result<(), NamespaceError> {
     let namespace = weft_netlink::Namespace::open(path)?;
-    if let Err(error) = here.namespace_id(&namespace) {
+    if let Some(Err(error)) = here.map(|here| here.namespace_id(&namespace)) {
         tracing::debug!(path = %path.display(), error = chain(&error), "changes in a namespace are not told of");
     }
     namespace.enter()
