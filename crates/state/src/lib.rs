@@ -2,6 +2,7 @@
 //! beside it. Nothing here decides what to do.
 
 pub mod admission;
+pub mod changes;
 pub mod cluster;
 pub mod data_dir;
 pub mod env;

@@ -10,6 +10,7 @@ mod files;
 mod log;
 
 use crate::{
+    changes::changes,
     cluster::{Cluster, Networks},
     data_dir,
     journal::JournalError,
@@ -17,7 +18,6 @@ use crate::{
 use base::Base;
 use content::{Content, Source};
 use files::Files;
-use imbl::ordmap::DiffItem;
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
@@ -159,10 +159,8 @@ impl Memory {
     pub fn notice(&self, before: &Networks, now: &Cluster) {
         let mut removed = self.lock();
         removed.retain(|id| !now.networks.contains_key(id));
-        removed.extend(before.diff(&now.networks).filter_map(|change| match change {
-            DiffItem::Remove(id, _) => Some(*id),
-            DiffItem::Add(..) | DiffItem::Update { .. } => None,
-        }));
+        let gone = changes(before, &now.networks).filter(|change| change.new.is_none());
+        removed.extend(gone.map(|change| *change.key));
         content::shorten(&mut removed);
     }
 

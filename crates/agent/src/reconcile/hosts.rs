@@ -1,9 +1,11 @@
 //! Which nodes have endpoints on a network: counted once, then kept up by what changes.
 
-use imbl::ordmap::DiffItem;
 use std::collections::BTreeMap;
 use weft_model::{NetworkId, NodeName};
-use weft_state::cluster::{Cluster, Endpoints};
+use weft_state::{
+    changes::{Change, changes},
+    cluster::{Cluster, Endpoints},
+};
 
 /// Those of the networks that were asked for.
 #[derive(Default)]
@@ -21,16 +23,11 @@ impl HostsByNetwork {
     pub(super) fn follow(&mut self, cluster: &Cluster, network: NetworkId) {
         let hosts = self.0.entry(network).or_default();
         let now = cluster.endpoints.get(&network).cloned().unwrap_or_default();
-        for change in hosts.endpoints.diff(&now) {
-            let (gone, new) = match change {
-                DiffItem::Add(_, new) => (None, Some(new)),
-                DiffItem::Remove(_, gone) => (Some(gone), None),
-                DiffItem::Update { old, new } => (Some(old.1), Some(new.1)),
-            };
+        for Change { old, new, .. } in changes(&hosts.endpoints, &now) {
             if let Some(new) = new {
                 *hosts.nodes.entry(new.node.clone()).or_default() += 1;
             }
-            if let Some(count) = gone.and_then(|gone| hosts.nodes.get_mut(&gone.node)) {
+            if let Some(count) = old.and_then(|old| hosts.nodes.get_mut(&old.node)) {
                 *count -= 1;
             }
         }

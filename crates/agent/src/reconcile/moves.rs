@@ -1,11 +1,13 @@
 //! Addresses that come back with another Ethernet address.
 
-use imbl::ordmap::DiffItem;
 use std::{collections::BTreeMap, net::IpAddr};
 use weft_datapath::Moved;
 use weft_model::{MacAddr, Vni};
 use weft_plan::{Desired, Neighbours};
-use weft_state::journal::LocalEndpoints;
+use weft_state::{
+    changes::{Change, changes},
+    journal::LocalEndpoints,
+};
 
 /// Which Ethernet address each address of the segments on this host had last, also those that no endpoint has any more:
 /// a container that has talked to one has it in its neighbour table. Usually it follows from the address and never
@@ -29,10 +31,9 @@ impl Moves {
             let now = &segment.remotes.neighbours;
             let known = self.0.entry(vni).or_default();
             let before = std::mem::replace(&mut known.remotes, now.clone());
-            for change in before.diff(now) {
-                if let DiffItem::Add(&ip, &mac) | DiffItem::Update { new: (&ip, &mac), .. } = change {
-                    moved.extend(known.is_news(ip, mac).then_some(Moved { vni, ip, mac }));
-                }
+            for Change { key: &ip, new, .. } in changes(&before, now) {
+                let news = new.filter(|mac| known.is_news(ip, **mac));
+                moved.extend(news.map(|&mac| Moved { vni, ip, mac }));
             }
         }
         for local in endpoints.values().filter(|local| local.fenced.is_none()) {

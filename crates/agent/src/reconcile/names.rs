@@ -2,7 +2,6 @@
 
 use crate::shared_names::shared_names;
 use arc_swap::ArcSwap;
-use imbl::ordmap::DiffItem;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,6 +9,7 @@ use std::{
 use weft_dns::{Host, NetworkNames};
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NodeName};
 use weft_state::{
+    changes::{Change, changes},
     cluster::{Cluster, Endpoints},
     journal::{LocalEndpoint, LocalEndpoints},
 };
@@ -134,20 +134,14 @@ impl Table {
             return None;
         }
         let (mut gone, mut new) = (Vec::new(), Vec::new());
-        for change in before.endpoints.diff(&now.endpoints) {
-            let (old, next) = match change {
-                DiffItem::Add(_, next) => (None, Some(next)),
-                DiffItem::Remove(_, old) => (Some(old), None),
-                DiffItem::Update { old, new: next } => (Some(old.1), Some(next.1)),
-            };
+        for Change { old, new: next, .. } in changes(&before.endpoints, &now.endpoints) {
             gone.extend(old.map(|old| &**old).filter(|old| before.counts(old, live)));
             new.extend(next.map(|next| &**next).filter(|next| now.counts(next, live)));
         }
-        let stays = |(id, own): &(&EndpointId, &Endpoint)| {
-            before.own.get(id) == now.own.get(id) && now.own.get(id) == Some(own)
-        };
-        gone.extend(before.own.iter().filter(|own| !stays(own)).map(|(_, own)| own));
-        new.extend(now.own.iter().filter(|own| !stays(own)).map(|(_, own)| own));
+        let gone_of_own = before.own.iter().filter(|(id, own)| now.own.get(id) != Some(own));
+        gone.extend(gone_of_own.map(|(_, own)| own));
+        let new_of_own = now.own.iter().filter(|(id, own)| before.own.get(id) != Some(own));
+        new.extend(new_of_own.map(|(_, own)| own));
         gone.into_iter().for_each(|endpoint| self.names.remove(&host(endpoint)));
         new.into_iter().for_each(|endpoint| self.insert(endpoint));
         self.basis = now;

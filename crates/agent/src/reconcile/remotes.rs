@@ -1,7 +1,7 @@
 //! The endpoints on other nodes of each segment that this node is on: worked out once, then kept up by what changes, since
 //! there may be thousands.
 
-use imbl::{OrdMap, ordmap::DiffItem};
+use imbl::OrdMap;
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,10 @@ use std::{
 };
 use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId, Node, NodeName, Vni};
 use weft_plan::{Remote, Remotes};
-use weft_state::cluster::{Claims, Cluster, Endpoints, Stored};
+use weft_state::{
+    changes::{Change, changes},
+    cluster::{Claims, Cluster, Endpoints, Stored},
+};
 
 /// Those of all segments that were asked for in the last round.
 #[derive(Default)]
@@ -49,6 +52,7 @@ struct Kept {
 }
 
 /// All that it follows from.
+#[derive(Clone)]
 struct Basis {
     me: NodeName,
     network: NetworkId,
@@ -100,12 +104,11 @@ impl Basis {
 
     /// Whether `next` is of the same segment, with every node where it was.
     fn is_like(&self, next: &Self) -> bool {
-        let stays = |change: DiffItem<'_, '_, NodeName, Stored<Node>>| match change {
-            DiffItem::Update { old, new } => old.1.vtep == new.1.vtep,
-            DiffItem::Add(..) | DiffItem::Remove(..) => false,
+        let stays = |change: Change<'_, NodeName, Stored<Node>>| {
+            change.old.map(|node| node.vtep) == change.new.map(|node| node.vtep)
         };
         (&self.me, &self.network, &self.pools) == (&next.me, &next.network, &next.pools)
-            && self.nodes.diff(&next.nodes).all(stays)
+            && changes(&self.nodes, &next.nodes).all(stays)
     }
 }
 
@@ -133,15 +136,9 @@ impl Kept {
             return None;
         }
         let (mut gone, mut new) = (Vec::new(), Vec::new());
-        for change in self.basis.endpoints.diff(&now.endpoints) {
-            match change {
-                DiffItem::Add(id, endpoint) => new.push((id, endpoint)),
-                DiffItem::Remove(id, endpoint) => gone.push((id, endpoint)),
-                DiffItem::Update { old, new: next } => {
-                    gone.push(old);
-                    new.push(next);
-                }
-            }
+        for Change { key, old, new: next } in changes(&self.basis.endpoints, &now.endpoints) {
+            gone.extend(old.map(|endpoint| (key, endpoint)));
+            new.extend(next.map(|endpoint| (key, endpoint)));
         }
         for (id, endpoint) in gone {
             if let (Some((mac, remote)), _) = self.basis.remote(id, endpoint) {
@@ -156,26 +153,14 @@ impl Kept {
             }
         }
         self.are_claimed(now).then_some(())?;
-        self.basis = Basis {
-            me: now.me.clone(),
-            pools: now.pools.clone(),
-            claims: now.claims.clone(),
-            endpoints: now.endpoints.clone(),
-            nodes: now.nodes.clone(),
-            network: now.network,
-        };
+        self.basis = now.clone();
         Some(self)
     }
 
     /// Whether every address that was claimed since is of no other than the endpoint that it was claimed for.
     fn are_claimed(&self, now: &Basis) -> bool {
-        let changes = self.basis.claims.iter().zip(&now.claims).flat_map(|(old, new)| old.diff(new));
-        let claimed = changes.filter_map(|change| match change {
-            DiffItem::Add(address, claim) | DiffItem::Update { new: (address, claim), .. } => {
-                Some((address, claim))
-            }
-            DiffItem::Remove(..) => None,
-        });
+        let changed = self.basis.claims.iter().zip(&now.claims).flat_map(|(old, new)| changes(old, new));
+        let claimed = changed.filter_map(|change| Some((change.key, change.new?)));
         let mut held = claimed
             .filter_map(|(address, claim)| Some((address, self.remotes.neighbours.get(address)?, claim)));
         held.all(|(address, mac, claim)| {

@@ -1,7 +1,8 @@
 //! The cluster as it would be written, key by key: all of it, or what is different from an earlier moment.
 
 use super::Cluster;
-use imbl::{OrdMap, ordmap::DiffItem};
+use crate::changes::{changes, nested_changes};
+use imbl::OrdMap;
 use std::sync::LazyLock;
 use weft_model::{Cursor, Extra, Key, NodeName, Record};
 use weft_store::Revision;
@@ -65,10 +66,7 @@ fn flat<'c, K: Ord, V: PartialEq>(
     before: &'c OrdMap<K, V>,
     now: &'c OrdMap<K, V>,
 ) -> impl Iterator<Item = (&'c K, Option<&'c V>)> {
-    before.diff(now).map(|item| match item {
-        DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => (key, Some(value)),
-        DiffItem::Remove(key, _) => (key, None),
-    })
+    changes(before, now).map(|change| (change.key, change.new))
 }
 
 /// The same for maps in a map.
@@ -76,19 +74,7 @@ fn nested<'c, K: Ord + Copy, I: Ord + Copy, V: PartialEq>(
     before: &'c OrdMap<K, OrdMap<I, V>>,
     now: &'c OrdMap<K, OrdMap<I, V>>,
 ) -> impl Iterator<Item = (K, I, Option<&'c V>)> {
-    type Inner<'c, I, V> = Box<dyn Iterator<Item = (I, Option<&'c V>)> + 'c>;
-    before.diff(now).flat_map(|item| {
-        let (outer, inner): (K, Inner<'c, I, V>) = match item {
-            DiffItem::Add(key, all) => {
-                (*key, Box::new(all.iter().map(|(inner, value)| (*inner, Some(value)))))
-            }
-            DiffItem::Remove(key, all) => (*key, Box::new(all.keys().map(|inner| (*inner, None)))),
-            DiffItem::Update { old: (_, old), new: (key, new) } => {
-                (*key, Box::new(flat(old, new).map(|(inner, value)| (*inner, value))))
-            }
-        };
-        inner.map(move |(inner, value)| (outer, inner, value))
-    })
+    nested_changes(before, now).map(|(outer, change)| (*outer, *change.key, change.new))
 }
 
 /// The same for a record of which there is one.
