@@ -2,6 +2,7 @@
 
 use crate::NetlinkError;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use std::io;
 
 /// Multicast groups of rtnetlink(7), by number: RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR,
 /// RTNLGRP_IPV6_ROUTE (include/uapi/linux/rtnetlink.h).
@@ -18,11 +19,7 @@ impl Changes {
     /// # Errors
     /// When the kernel does not give a socket.
     pub fn listen() -> Result<Self, NetlinkError> {
-        let failed = |doing| move |source| NetlinkError::Socket { doing, source };
-        let mut socket = TokioSocket::new(NETLINK_ROUTE).map_err(failed("socket"))?;
-        let groups = GROUPS.iter().fold(0, |all, group| all | 1 << (group - 1));
-        socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(failed("bind"))?;
-        Ok(Self { socket })
+        Ok(Self { socket: hear(NETLINK_ROUTE, &GROUPS)? })
     }
 
     /// Waits for the next change. That some were missed (ENOBUFS) is one, too. Safe to cancel.
@@ -30,4 +27,13 @@ impl Changes {
         // What it says does not matter, nor that it was too long.
         let _ = self.socket.recv_from_full().await;
     }
+}
+
+/// A socket that hears multicast groups of a protocol, in the calling thread's network namespace.
+pub(crate) fn hear(protocol: isize, groups: &[u32]) -> Result<TokioSocket, NetlinkError> {
+    let failed = |doing| move |source: io::Error| NetlinkError::Socket { doing, source };
+    let mut socket = TokioSocket::new(protocol).map_err(failed("socket"))?;
+    let groups = groups.iter().fold(0, |all, group| all | 1 << (group - 1));
+    socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(failed("bind"))?;
+    Ok(socket)
 }

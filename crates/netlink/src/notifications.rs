@@ -3,6 +3,7 @@
 
 use crate::{
     Forward, NetlinkError, PROTOCOL,
+    changes::hear,
     neighbour::{forward, neighbour},
     socket::parse,
     transport::{HEADER, attributes, messages},
@@ -14,7 +15,7 @@ use netlink_packet_route::{
     neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
 };
 use netlink_sys::{
-    AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket,
+    AsyncSocket, AsyncSocketExt, TokioSocket,
     protocols::{NETLINK_NETFILTER, NETLINK_ROUTE},
 };
 use std::{io, net::IpAddr};
@@ -72,7 +73,10 @@ impl Notifications {
     /// CAP_NET_BROADCAST).
     pub fn open(table: &'static str) -> Result<Self, NetlinkError> {
         let routes = listen(NETLINK_ROUTE, &ROUTE_GROUPS)?;
-        routes.socket_ref().set_listen_all_namespaces(true).map_err(failed("setsockopt"))?;
+        routes
+            .socket_ref()
+            .set_listen_all_namespaces(true)
+            .map_err(|source| NetlinkError::Socket { doing: "setsockopt", source })?;
         Ok(Self { routes, rules: listen(NETLINK_NETFILTER, &NFTABLES_GROUP).ok(), table })
     }
 
@@ -97,16 +101,10 @@ fn missed(_error: &io::Error) -> Vec<Notification> {
     vec![Notification::Overrun]
 }
 
-fn failed(doing: &'static str) -> impl Fn(io::Error) -> NetlinkError {
-    move |source| NetlinkError::Socket { doing, source }
-}
-
 fn listen(protocol: isize, groups: &[u32]) -> Result<TokioSocket, NetlinkError> {
-    let mut socket = TokioSocket::new(protocol).map_err(failed("socket"))?;
+    let socket = hear(protocol, groups)?;
     // Best effort: without it more is missed, and looked for instead.
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(socket.socket_ref(), BUFFER);
-    let groups = groups.iter().fold(0, |all, group| all | 1 << (group - 1));
-    socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(failed("bind"))?;
     Ok(socket)
 }
 

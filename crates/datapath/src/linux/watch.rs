@@ -1,21 +1,13 @@
 //! Hearing from the kernel what changes, instead of looking all the time.
 
 use super::chain;
-use std::sync::atomic::{AtomicU8, Ordering};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use weft_netlink::{Forward, Notification, Notifications};
 use weft_plan::KernelNews;
 
-/// What is listened on, once somebody has begun to.
+/// What is listened on, once somebody has begun to; nothing if the kernel does not tell.
 #[derive(Default)]
-pub(super) struct Watch {
-    listener: Mutex<Option<Notifications>>,
-    state: AtomicU8,
-}
-
-const NOT_YET: u8 = 0;
-const LISTENING: u8 = 1;
-const CANNOT: u8 = 2;
+pub(super) struct Watch(OnceCell<Option<Mutex<Notifications>>>);
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,46 +18,36 @@ impl std::fmt::Debug for Watch {
 impl Watch {
     /// Begins to listen, unless it was tried before. To be called before a look: what changes from then on is told.
     pub(super) async fn begin(&self) {
-        if self.state.load(Ordering::Relaxed) != NOT_YET {
-            return;
-        }
-        let mut listener = self.listener.lock().await;
-        let state = match Notifications::open("weft") {
-            Ok(open) => {
-                *listener = Some(open);
-                LISTENING
-            }
-            Err(error) => {
-                tracing::info!(
-                    error = chain(&error),
-                    "the kernel does not tell of changes; looking every two seconds"
-                );
-                CANNOT
-            }
+        let open = || async {
+            let opened = Notifications::open("weft").inspect_err(|error| {
+                let error = chain(error);
+                tracing::info!(error, "the kernel does not tell of changes; looking every two seconds");
+            });
+            opened.ok().map(Mutex::new)
         };
-        self.state.store(state, Ordering::Relaxed);
+        self.0.get_or_init(open).await;
     }
 
     /// Whether the kernel tells of changes.
     pub(super) fn is_on(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == LISTENING
+        self.listener().is_some()
     }
 
     /// Waits for news. Safe to cancel.
     pub(super) async fn news(&self) -> Vec<KernelNews> {
-        if !self.is_on() {
-            return std::future::pending().await;
-        }
-        let mut listener = self.listener.lock().await;
-        match &mut *listener {
-            Some(listener) => listener.next().await.into_iter().filter_map(news).collect(),
+        match self.listener() {
+            Some(listener) => listener.lock().await.next().await.into_iter().map(news).collect(),
             None => std::future::pending().await,
         }
     }
+
+    fn listener(&self) -> Option<&Mutex<Notifications>> {
+        self.0.get()?.as_ref()
+    }
 }
 
-fn news(notification: Notification) -> Option<KernelNews> {
-    Some(match notification {
+fn news(notification: Notification) -> KernelNews {
+    match notification {
         Notification::Forward { entry: Forward { mac, vtep: Some(vtep), .. }, gone } => {
             KernelNews::Fdb { mac, vtep, gone }
         }
@@ -77,5 +59,5 @@ fn news(notification: Notification) -> Option<KernelNews> {
         Notification::LinkGone(name) => KernelNews::LinkGone(name),
         Notification::Else => KernelNews::Else,
         Notification::Overrun => KernelNews::Overrun,
-    })
+    }
 }
