@@ -303,13 +303,12 @@ impl Reconciler {
             return Ok(outcome);
         }
         let now = Instant::now();
-        let mut seen = settled.as_ref().map_or((now, now), |settled| (settled.seen_at, settled.glanced_at));
+        let times = settled.as_ref().map(|settled| (settled.seen_at, settled.glanced_at));
+        let (seen_at, glanced_at) = times.unwrap_or((now, now));
+        let glanced_at = if glances { now } else { glanced_at };
         let (mut kernel, plan) = match settled.map(|settled| settled.kernel) {
             None => self.look(&mut desired, None).await?,
-            Some(kernel) if glances => {
-                seen.1 = now;
-                self.look(&mut desired, Some((kernel, Part::Links))).await?
-            }
+            Some(kernel) if glances => self.look(&mut desired, Some((kernel, Part::Links))).await?,
             Some(kernel) => {
                 let unseen = kernel.lacks(&Target::of(&desired));
                 if unseen.is_empty() {
@@ -334,7 +333,6 @@ impl Reconciler {
         }
         if outcome.failures.is_empty() && plan.steps.iter().all(|step| kernel.take(step).is_ok()) {
             kernel.share(&desired);
-            let (seen_at, glanced_at) = seen;
             self.settled = Some(Settled { desired, kernel, seen_at, glanced_at, outcome: outcome.clone() });
         }
         Ok(outcome)

@@ -17,6 +17,7 @@ pub(super) use ledger::{Ledger, is_leftover};
 pub(super) use pending::ClaimKey;
 pub(crate) use pools::VNI_OPTIONS;
 
+use super::parts::CoreParts;
 use super::{Error, Kind, access::ClusterAccess};
 use crate::{config::AgentConfig, host::Host};
 use address_reservations::AddressReservations;
@@ -43,21 +44,19 @@ pub(crate) struct Allocator {
     lent: Mutex<BTreeSet<IpNet>>,
 }
 
-/// What [`Allocator`] is made of.
-pub(super) struct AllocatorParts {
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) env: Arc<Env>,
-    pub(super) host: Arc<dyn Host>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) memory: Arc<Memory>,
-}
-
 impl Allocator {
-    pub(super) fn new(parts: AllocatorParts) -> Self {
-        let AllocatorParts { access, config, env, host, journal, memory } = parts;
-        let (pending, reserved, lent) = Default::default();
-        Self { access, config, env, host, journal, memory, pending, reserved, lent }
+    pub(super) fn new(parts: &CoreParts) -> Self {
+        Self {
+            access: Arc::clone(&parts.access),
+            config: Arc::clone(&parts.config),
+            env: Arc::clone(&parts.env),
+            host: Arc::clone(&parts.host),
+            journal: Arc::clone(&parts.journal),
+            memory: Arc::clone(&parts.memory),
+            pending: Pending::default(),
+            reserved: AddressReservations::default(),
+            lent: Mutex::default(),
+        }
     }
 
     /// The keys of the ledger.

@@ -11,6 +11,7 @@ mod removed;
 
 pub(super) use removed::WHY;
 
+use super::parts::CoreParts;
 use super::{
     Attach, Error, JoinOptions, Kind,
     access::ClusterAccess,
@@ -65,23 +66,24 @@ pub(crate) struct Endpoints {
     own_keys: Mutex<OwnKeys>,
 }
 
-/// What [`Endpoints`] is made of.
-pub(super) struct EndpointsParts {
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) allocator: Arc<Allocator>,
-    pub(super) env: Arc<Env>,
-    pub(super) host: Arc<dyn Host>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) processes: Arc<ProcessTable>,
-    pub(super) rounds: Rounds,
-    pub(super) engine: watch::Receiver<Option<EngineStatus>>,
-}
-
 impl Endpoints {
-    pub(super) fn new(parts: EndpointsParts) -> Self {
-        let EndpointsParts { access, allocator, env, host, journal, processes, rounds, engine } = parts;
-        let (joining, own_keys) = (JoinLocks::default(), Mutex::default());
-        Self { access, allocator, env, host, journal, processes, rounds, engine, joining, own_keys }
+    pub(super) fn new(
+        parts: &CoreParts,
+        allocator: &Arc<Allocator>,
+        engine: watch::Receiver<Option<EngineStatus>>,
+    ) -> Self {
+        Self {
+            access: Arc::clone(&parts.access),
+            allocator: Arc::clone(allocator),
+            env: Arc::clone(&parts.env),
+            host: Arc::clone(&parts.host),
+            journal: Arc::clone(&parts.journal),
+            processes: Arc::clone(&parts.table),
+            rounds: parts.rounds.clone(),
+            engine,
+            joining: JoinLocks::default(),
+            own_keys: Mutex::default(),
+        }
     }
 
     /// The endpoints of this node, by its journal.

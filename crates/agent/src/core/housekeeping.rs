@@ -4,6 +4,7 @@
 
 mod precedence;
 
+use super::parts::{Base, CoreParts};
 use super::{
     Error, Kind,
     access::{ClusterAccess, KnownCluster},
@@ -75,37 +76,20 @@ pub(crate) struct Housekeeping {
     processes: Arc<ProcessTable>,
 }
 
-/// What [`Housekeeping`] is made of.
-pub(super) struct HousekeepingParts {
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) allocator: Arc<Allocator>,
-    pub(super) endpoints: Arc<Endpoints>,
-    pub(super) networks: Arc<Networks>,
-    pub(super) nodes: Arc<Nodes>,
-    pub(super) recovery: Arc<Recovery>,
-    pub(super) env: Arc<Env>,
-    pub(super) host: Arc<dyn Host>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) processes: Arc<ProcessTable>,
-}
-
 impl Housekeeping {
-    pub(super) fn new(parts: HousekeepingParts) -> Self {
-        let HousekeepingParts { config, access, allocator, endpoints, networks, nodes, .. } = parts;
-        let HousekeepingParts { recovery, env, host, journal, processes, .. } = parts;
+    pub(super) fn new(parts: &CoreParts, base: &Base, recovery: &Arc<Recovery>) -> Self {
         Self {
-            config,
-            access,
-            allocator,
-            endpoints,
-            networks,
-            nodes,
-            recovery,
-            env,
-            host,
-            journal,
-            processes,
+            config: Arc::clone(&parts.config),
+            access: Arc::clone(&parts.access),
+            allocator: Arc::clone(&base.allocator),
+            endpoints: Arc::clone(&base.endpoints),
+            networks: Arc::clone(&base.networks),
+            nodes: Arc::clone(&base.nodes),
+            recovery: Arc::clone(recovery),
+            env: Arc::clone(&parts.env),
+            host: Arc::clone(&parts.host),
+            journal: Arc::clone(&parts.journal),
+            processes: Arc::clone(&parts.table),
         }
     }
 

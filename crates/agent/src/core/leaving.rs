@@ -1,5 +1,6 @@
 //! Leaving the cluster: whether this node may, and what it gives back in the store.
 
+use super::parts::{Base, CoreParts};
 use super::{
     Error, Kind,
     access::{ClusterAccess, committed},
@@ -57,23 +58,18 @@ pub(crate) struct Leaving {
     departures: mpsc::Sender<Departure>,
 }
 
-/// What [`Leaving`] is made of.
-pub(super) struct LeavingParts {
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) admission: Arc<Admission>,
-    pub(super) allocator: Arc<Allocator>,
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) host: Arc<dyn Host>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) processes: Arc<ProcessTable>,
-    pub(super) departures: mpsc::Sender<Departure>,
-}
-
 impl Leaving {
-    pub(super) fn new(parts: LeavingParts) -> Self {
-        let LeavingParts { access, admission, allocator, config, .. } = parts;
-        let LeavingParts { host, journal, processes, departures, .. } = parts;
-        Self { access, admission, allocator, config, host, journal, processes, departures }
+    pub(super) fn new(parts: &CoreParts, base: &Base) -> Self {
+        Self {
+            access: Arc::clone(&parts.access),
+            admission: Arc::clone(&parts.admission),
+            allocator: Arc::clone(&base.allocator),
+            config: Arc::clone(&parts.config),
+            host: Arc::clone(&parts.host),
+            journal: Arc::clone(&parts.journal),
+            processes: Arc::clone(&parts.table),
+            departures: parts.departures.clone(),
+        }
     }
 
     /// What this agent was told.

@@ -3,6 +3,7 @@
 mod ports;
 mod unknown;
 
+use super::parts::{Base, CoreParts};
 use super::{
     Error, Kind, Process, ProcessState, Run,
     access::ClusterAccess,
@@ -44,20 +45,16 @@ pub(crate) struct Processes {
     table: Arc<ProcessTable>,
 }
 
-/// What [`Processes`] is made of.
-pub(super) struct ProcessesParts {
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) endpoints: Arc<Endpoints>,
-    pub(super) env: Arc<Env>,
-    pub(super) host: Arc<dyn Host>,
-    pub(super) table: Arc<ProcessTable>,
-}
-
 impl Processes {
-    pub(super) fn new(parts: ProcessesParts) -> Self {
-        let ProcessesParts { access, config, endpoints, env, host, table } = parts;
-        Self { access, config, endpoints, env, host, table }
+    pub(super) fn new(parts: &CoreParts, base: &Base) -> Self {
+        Self {
+            access: Arc::clone(&parts.access),
+            config: Arc::clone(&parts.config),
+            endpoints: Arc::clone(&base.endpoints),
+            env: Arc::clone(&parts.env),
+            host: Arc::clone(&parts.host),
+            table: Arc::clone(&parts.table),
+        }
     }
 
     pub(super) async fn start(self: &Arc<Self>, request: Run) -> Result<Process, Error> {

@@ -6,6 +6,7 @@
 
 mod plan;
 
+use super::parts::{Base, CoreParts};
 use super::{
     Error,
     access::ClusterAccess,
@@ -89,22 +90,18 @@ pub(crate) struct Recovery {
     memory: Arc<Memory>,
 }
 
-/// What [`Recovery`] is made of.
-pub(super) struct RecoveryParts {
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) allocator: Arc<Allocator>,
-    pub(super) endpoints: Arc<Endpoints>,
-    pub(super) networks: Arc<Networks>,
-    pub(super) env: Arc<Env>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) memory: Arc<Memory>,
-}
-
 impl Recovery {
-    pub(super) fn new(parts: RecoveryParts) -> Self {
-        let RecoveryParts { config, access, allocator, endpoints, networks, env, journal, memory } = parts;
-        Self { config, access, allocator, endpoints, networks, env, journal, memory }
+    pub(super) fn new(parts: &CoreParts, base: &Base) -> Self {
+        Self {
+            config: Arc::clone(&parts.config),
+            access: Arc::clone(&parts.access),
+            allocator: Arc::clone(&base.allocator),
+            endpoints: Arc::clone(&base.endpoints),
+            networks: Arc::clone(&base.networks),
+            env: Arc::clone(&parts.env),
+            journal: Arc::clone(&parts.journal),
+            memory: Arc::clone(&parts.memory),
+        }
     }
 
     /// Puts back what the store loses, for ever. Safe to cancel at any time.

@@ -2,6 +2,7 @@
 
 mod inside;
 
+use super::parts::{Base, CoreParts};
 use super::{Error, access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
 use crate::{
     config::AgentConfig,
@@ -49,39 +50,21 @@ pub(crate) struct Reporter {
     started: Timestamp,
 }
 
-/// What [`Reporter`] is made of.
-pub(super) struct ReporterParts {
-    pub(super) access: Arc<ClusterAccess>,
-    pub(super) config: Arc<AgentConfig>,
-    pub(super) telemetry: Telemetry,
-    pub(super) admission: Arc<Admission>,
-    pub(super) endpoints: Arc<Endpoints>,
-    pub(super) env: Arc<Env>,
-    pub(super) host: Arc<dyn Host>,
-    pub(super) nodes: Arc<Nodes>,
-    pub(super) processes: Arc<ProcessTable>,
-    pub(super) rounds: Rounds,
-    pub(super) engine: watch::Receiver<Option<EngineStatus>>,
-}
-
 impl Reporter {
-    pub(super) fn new(parts: ReporterParts) -> Self {
-        let ReporterParts { access, config, telemetry, admission, endpoints, env, .. } = parts;
-        let ReporterParts { host, nodes, processes, rounds, engine, .. } = parts;
-        let started = env.now();
+    pub(super) fn new(parts: &CoreParts, base: &Base, engine: watch::Receiver<Option<EngineStatus>>) -> Self {
         Self {
-            access,
-            config,
-            telemetry,
-            admission,
-            endpoints,
-            env,
-            host,
-            nodes,
-            processes,
-            rounds,
+            access: Arc::clone(&parts.access),
+            config: Arc::clone(&parts.config),
+            telemetry: parts.telemetry.clone(),
+            admission: Arc::clone(&parts.admission),
+            endpoints: Arc::clone(&base.endpoints),
+            env: Arc::clone(&parts.env),
+            host: Arc::clone(&parts.host),
+            nodes: Arc::clone(&base.nodes),
+            processes: Arc::clone(&parts.table),
+            rounds: parts.rounds.clone(),
             engine,
-            started,
+            started: parts.env.now(),
         }
     }
 
