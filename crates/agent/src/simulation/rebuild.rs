@@ -361,3 +361,37 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
         assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_is_noticed_however_much_was_created_in_the_store_since() {
+    let (store, mut nodes) = three_with_a_network().await;
+    sleep(Duration::from_secs(3)).await;
+    nodes[2].kill().await;
+    let backup = store.backup();
+    // Neither the backup nor the third node has this.
+    nodes[0].core().networks.create(network("later")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("later").is_ok()).await;
+    nodes[0].attach("later", "a").await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    for node in &mut nodes[..2] {
+        node.kill().await;
+    }
+    store.restore(&backup);
+    nodes[2].start();
+    nodes[2].joined(1).await;
+    for number in 0..5 {
+        nodes[2].core().networks.create(elsewhere(number)).await.unwrap();
+    }
+    for node in &mut nodes[..2] {
+        node.start();
+    }
+    for node in &nodes {
+        node.joined(3).await;
+        let core = node.core();
+        eventually("all of it is there", || {
+            core.known().networks.len() == 7 && core.known().all_endpoints().count() == 1
+        })
+        .await;
+        assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
+    }
+}

@@ -41,6 +41,30 @@ async fn networks_that_somebody_deletes_by_hand_are_put_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn endpoints_that_somebody_deletes_by_hand_are_put_back_for_a_dead_agent_too() {
+    let (store, mut nodes) = three_with_a_network().await;
+    attach_one_each(&nodes).await;
+    nodes[2].kill().await;
+    sleep(Duration::from_secs(60)).await;
+    let before = content(&store).await;
+    let mut txn = Txn::new();
+    for (key, _) in before.iter().filter(|(key, _)| key.contains("/endpoints/") || key.contains("/ipam/")) {
+        txn = txn.delete(key, Condition::Always);
+    }
+    store.commit(txn).await.unwrap();
+    is_back(&store, &nodes[..2], &before).await;
+    // The address of the container whose agent is down is not given out again.
+    let next = nodes[0].attach("overlay", "next").await.unwrap();
+    nodes[2].start();
+    nodes[2].joined(3).await;
+    sleep(Duration::from_secs(30)).await;
+    let core = nodes[2].core();
+    assert!(core.endpoints.here().values().all(|local| local.fenced.is_none()));
+    assert!(core.endpoints.here().values().all(|local| local.endpoint.ipv4 != next.endpoint.ipv4));
+    assert_eq!(core.known().all_endpoints().count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_is_not_waited_for_for_ever() {
     for key in ["rebuilt", "epoch"] {
         let (store, nodes) = two_with_endpoints().await;
