@@ -151,7 +151,7 @@ fn own_store(store: Arc<dyn Store>, ownership: &watch::Sender<Ownership>) -> Arc
     Arc::new(OwnStore { store, ownership: ownership.subscribe() })
 }
 
-/// Begins nothing before this node is known to be the only one: what a copy takes for its own is another's.
+/// Begins nothing before this node is known to be the only one: what a copy believes to be its own is another's.
 async fn once_held(mut ownership: watch::Receiver<Ownership>, task: BoxFuture<'static, ()>) {
     // It is there as long as the agent is.
     let _ = ownership.wait_for(|ownership| ownership.contested().is_none()).await;

@@ -14,7 +14,7 @@ use std::{
 use weft_api::v1;
 use weft_model::{EndpointName, MacAddr};
 
-/// Who is on which network, and where.
+/// The endpoints of networks, and where they are.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Endpoint {
     /// List endpoints of all hosts

@@ -4,7 +4,7 @@ use crate::linux;
 use weft_netlink::fuzzed::Heard;
 use weft_plan::{Namespace, Netns};
 
-/// What the namespace `netns`, in which there should be `want`, is taken for where the kernel says this of it.
+/// How the namespace `netns`, in which there should be `want`, is read from what the kernel says of it.
 pub fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namespace {
     linux::interpret(netns, want, heard)
 }

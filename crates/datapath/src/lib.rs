@@ -66,7 +66,7 @@ pub trait Datapath: Send + Sync + 'static {
         false
     }
 
-    /// Waits until something has changed in the kernel since it was first looked at, whoever did it. Safe to cancel:
+    /// Waits until something has changed in the kernel since it was first looked at, by us or by others. Safe to cancel:
     /// what was not told yet is told the next time.
     async fn news(&self) -> Vec<KernelNews> {
         std::future::pending().await

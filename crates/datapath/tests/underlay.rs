@@ -125,7 +125,7 @@ fn an_mtu_that_the_kernel_has_learned_is_not_the_routes() {
     });
 }
 
-/// What a route leads to directly is the hosts' network, if this host's address is in there: nothing else must be taken for it.
+/// What a route leads to directly is the hosts' network, if this host's address is in there: nothing else may count as it.
 #[test]
 fn what_is_on_a_link_itself() {
     isolated(|| {

@@ -1,4 +1,4 @@
-//! Whose turn it is on a connection: the client's to send a request, or ours to answer.
+//! Tells on a connection whether the client is to send a request, or we are to answer.
 
 use crate::Slot;
 use axum::{

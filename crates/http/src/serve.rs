@@ -34,7 +34,7 @@ pub async fn serve(listener: impl Listener, router: Router, limits: Limits, shut
 /// Does `converse` with each client that connects to `listener`, with `at_once` of them at a time, until `shutdown`.
 /// Then those that are connected already have `end_within` to finish.
 ///
-/// A conversation tells its place whose turn it is, and ends when the place is wanted.
+/// A conversation tells its place which side is to speak, and ends when the place is wanted.
 pub async fn each_connection<L, F>(
     listener: L,
     at_once: usize,

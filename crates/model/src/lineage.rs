@@ -11,7 +11,7 @@ const LONGEST: usize = 64;
 ///
 /// Every transaction that takes a pool (for a network, or to hold it), removes a network or gives up a node changes the
 /// lineage by compare-and-set, and so has seen every pool that existed: two at once cannot take overlapping pools. And a
-/// node that knows an lineage can tell from the next one whether the store has been through that state: if not, the store
+/// node that knows a lineage can tell from the next one whether the store has been through that state: if not, the store
 /// was wiped, or restored from a backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {

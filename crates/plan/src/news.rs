@@ -4,7 +4,7 @@ use crate::{Netns, Observed};
 use std::net::IpAddr;
 use weft_model::{IfName, MacAddr};
 
-/// One thing that has changed in a namespace of ours, whoever did it.
+/// One thing that has changed in a namespace of ours, by us or by others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KernelNews {
     /// Where a VXLAN device sends frames to an Ethernet address.

@@ -43,7 +43,7 @@ pub fn main(dir: &Path) -> ExitCode {
     match shim(dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Goes to shim.log, or to the person who tried.
+            // Goes to shim.log, or to the terminal where the shim was tried out.
             let _ = writeln!(std::io::stderr(), "weft shim: {}", failure.message);
             ExitCode::FAILURE
         }

@@ -144,7 +144,7 @@ impl Reflector {
         founding
     }
 
-    /// Changes the view: aside, so that nobody who reads it waits, and then all at once.
+    /// Changes a copy of the view, and then swaps it in: readers do not wait.
     fn change(&self, change: impl FnOnce(&mut View)) {
         self.change_if(|view| {
             change(view);
@@ -152,7 +152,8 @@ impl Reflector {
         });
     }
 
-    /// The same, where `change` says whether those who wait for news should look. What stays is shared and not copied.
+    /// As [`change`](Self::change), and `change` returns whether to wake the tasks that wait for a new view. What stays
+    /// the same is shared, not copied.
     fn change_if(&self, change: impl FnOnce(&mut View) -> bool) {
         let mut view = self.view.borrow().clone();
         let is_news = change(&mut view);

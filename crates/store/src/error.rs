@@ -41,7 +41,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The store's answer is not valid.
-    #[error("{store} gave an answer that makes no sense ({doing}): {reason}")]
+    #[error("{store} gave an answer that cannot be understood ({doing}): {reason}")]
     Malformed {
         /// As people call it.
         store: String,

@@ -59,7 +59,7 @@ pub(crate) struct Session {
 pub(crate) struct State {
     pub(crate) records: BTreeMap<String, Arc<Record>>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
-    /// Grows by one with each transaction that changes something. Never 0, which a watch takes for "from the start".
+    /// Grows by one with each transaction that changes something. Never 0, which a watch reads as "from the start".
     pub(crate) revision: u64,
     history: History,
 }

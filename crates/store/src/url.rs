@@ -52,7 +52,7 @@ pub enum InvalidUrl {
     #[error("{0:?} is no server: write HOST, HOST:PORT or [IPv6]:PORT")]
     Server(String),
     /// The prefix is not valid.
-    #[error("the prefix of the store's URL makes no sense: {0}")]
+    #[error("the prefix of the store's URL is not valid: {0}")]
     Prefix(String),
     /// It is far too long.
     #[error("a store's URL has at most {MAX} bytes")]

@@ -1,4 +1,4 @@
-//! The ledger of addresses: which subnet is whose, which address is whose, and which come next. Every write under the
+//! The ledger of addresses: the owner of each subnet and address, and which come next. Every write under the
 //! store's keys `ipam/`, `holds/` and `cursors/` is made up here.
 
 mod address_reservations;

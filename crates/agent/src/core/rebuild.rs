@@ -244,7 +244,7 @@ impl Recovery {
         endpoint.map(delete).collect()
     }
 
-    /// An lineage that cannot be read keeps every network from being put back.
+    /// A lineage that cannot be read keeps every network from being put back.
     async fn clear_lineage(&self, stored: &Cluster) -> Result<(), Error> {
         let key = self.access.path(&Key::Lineage);
         if !stored.unreadable.contains_key(&key) {

@@ -36,7 +36,7 @@ pub struct CreateNetwork {
 /// The option of Docker's own overlay that has it encrypted.
 const ENCRYPTION_OPTION: &str = "encrypted";
 
-/// A user who asks for a secret network must not get an open one.
+/// Refuses to create a network that is to be encrypted: an open one in its place would deceive the user.
 pub(crate) fn refuse_encryption(options: &BTreeMap<String, String>) -> Result<(), Error> {
     // Given alone, it means yes.
     if options.get(ENCRYPTION_OPTION).is_some_and(|value| value != "false") {

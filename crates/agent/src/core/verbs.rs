@@ -79,7 +79,7 @@ pub trait NetworkVerbs: Send + Sync + 'static {
     async fn prune_networks(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error>;
 }
 
-/// What can be done to who is on which network.
+/// The verbs that put endpoints on networks and take them off.
 #[async_trait]
 pub trait EndpointVerbs: Send + Sync + 'static {
     /// Puts a network namespace of this node on a network.

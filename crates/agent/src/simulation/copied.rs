@@ -125,7 +125,7 @@ async fn a_copy_of_a_host_that_is_down_has_to_be_decided_on() {
     copy.config = Arc::new(AgentConfig { moved: false, ..(*copy.config).clone() });
     copy.start();
     copy.joined(2).await;
-    // And if it was not gone: who comes back is the copy, though nothing changed there.
+    // The original was not gone: the one that comes back counts as the copy, though nothing changed there.
     let refused = timeout(Duration::from_secs(60), nodes[1].failure()).await.unwrap().to_string();
     assert!(refused.contains("is up as this node"), "{refused}");
     assert!(copy.core().access.membership().borrow().is_none());

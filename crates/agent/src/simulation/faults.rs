@@ -139,7 +139,7 @@ async fn who_lost_an_address_while_away_is_cut_off() {
     eventually("it is back", || back.endpoints.here().values().all(|local| local.fenced.is_none())).await;
 }
 
-/// Who takes an endpoint off a network means it, wherever the endpoint is: its host tells that from a loss.
+/// An endpoint that a user took off a network stays off, on whichever host it is: its host can tell that from a loss.
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_off_a_network_stays_so_when_its_host_is_back() {
     let (store, mut nodes) = cluster(2).await;
@@ -309,7 +309,8 @@ async fn one_of_ten_nodes_writes_down_since_when_another_is_down() {
     assert_eq!(store.commits() - before, 2, "one transaction for each of two nodes");
 }
 
-/// Joined is who has written so; that the others, and this node itself, hear of it takes a moment.
+/// A node has joined once it has written its record; it takes a moment until the others, and the node itself, hear of
+/// it.
 #[tokio::test(start_paused = true)]
 async fn who_has_just_joined_is_not_refused_for_it() {
     let (_store, mut nodes) = cluster(2).await;

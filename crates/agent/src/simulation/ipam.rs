@@ -143,7 +143,7 @@ async fn fifty_nodes_that_start_at_once_are_in_each_others_way_a_little() {
     assert!(distinct.contains(&"10.5.0.2".parse().unwrap()));
 }
 
-/// Who did not get the next address goes on elsewhere; the next in order stays the next.
+/// A node that did not get the next address tries others elsewhere; the order of the pool stays as it was.
 #[tokio::test(start_paused = true)]
 async fn a_jump_does_not_change_the_order_of_the_others() {
     let (_store, nodes) = cluster(2).await;

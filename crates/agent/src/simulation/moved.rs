@@ -1,4 +1,4 @@
-//! Hosts whose addresses change, and records of theirs that somebody else writes.
+//! Hosts whose addresses change, and records of theirs that others write.
 
 use super::{Node, cluster, eventually, network};
 use std::{collections::BTreeSet, net::IpAddr};

@@ -1,4 +1,5 @@
-//! The order in which a container joined its networks: what gives the way out, and whom it asks first for a name.
+//! The order in which a container joined its networks: this decides its default route, and which network it asks first for a
+//! name.
 
 use super::{cluster, network};
 use jiff::SignedDuration;

@@ -8,7 +8,7 @@ use weft_model::{Key, Keyspace};
 use weft_state::view::Gate;
 use weft_store::{Condition, MemoryStore, Store, Txn};
 
-/// Everything in a store, but for sessions and who is up since when.
+/// Everything in a store, without the keys that are bound to sessions.
 async fn content(store: &MemoryStore) -> Vec<(String, String)> {
     let entries = store.list("").await.unwrap().entries.into_iter().filter(|entry| entry.session.is_none());
     entries.map(|entry| (entry.key, String::from_utf8(entry.value).unwrap())).collect()

@@ -63,7 +63,7 @@ fn whatever_happens_it_comes_right() {
     try_all("whatever_happens", seeds(SEEDS), try_one);
 }
 
-/// As long as somebody has time for it: `make soak`.
+/// For as long as one likes: `make soak`.
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn soak() {
@@ -97,7 +97,7 @@ async fn history(seed: u64, record: Record) {
         node.have_others();
         node.start();
     }
-    // Who came new to a store that has just been wiped would found another cluster there, and stay apart.
+    // A new node would found another cluster in a store that has just been wiped, and stay apart.
     for node in &world.nodes {
         let core = node.core();
         eventually("its cluster is known", || core.reporter.cluster().is_some()).await;

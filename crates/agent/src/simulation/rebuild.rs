@@ -13,7 +13,7 @@ use weft_store::{Condition, MemoryStore, Store, Txn, memory::Backup};
 
 const CLUSTER: &str = "weft/v1/cluster";
 
-/// What is in the store, but for who is up since when, and what counts or marks.
+/// What is in the store, without the `live` records and without keys that only count or mark.
 async fn content(store: &MemoryStore) -> Vec<(String, String)> {
     let listing = store.list("weft").await.unwrap();
     let shown = |key: &str| {
@@ -81,7 +81,7 @@ async fn attach_one_each(nodes: &[Node]) {
     }
 }
 
-/// Not for a moment does a kernel forget anybody.
+/// All that time, no kernel loses an entry.
 async fn kernels_stay(nodes: &[Node], running: &[weft_plan::Observed], for_as_long: Duration) {
     let began = Instant::now();
     while began.elapsed() < for_as_long {
@@ -211,7 +211,7 @@ async fn of_what_only_endpoints_say_too() {
     eventually("it is free", || nodes[0].core().known().all_endpoints().count() == 2).await;
     let second = nodes[0].attach_with("overlay", "second", options).await.unwrap();
     settled(&nodes).await;
-    // Whose address it was cannot say that it is not any more.
+    // The node that had the address before is down, and cannot say that it gave it back.
     nodes[1].kill().await;
     sleep(Duration::from_secs(60)).await;
     let running = kernels(&nodes[..1]);
@@ -340,7 +340,7 @@ async fn a_wiped_store_is_noticed_however_much_was_created_in_it_since() {
         node.kill().await;
     }
     wipe_all_but_the_id(&store).await;
-    // Somebody who never knew of them creates more than there was.
+    // A node that never knew of them creates more than there was.
     let mut third = Node::new(3, &store);
     third.start();
     third.joined(1).await;

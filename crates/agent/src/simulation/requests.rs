@@ -88,7 +88,7 @@ async fn a_refused_removal_leaves_no_mark() {
     let (one, two) = (nodes[0].core(), nodes[1].core());
     one.networks.create(network("overlay")).await.unwrap();
     eventually("it is seen", || two.networks.network_view("overlay").is_ok()).await;
-    // The one who removes it has not heard yet of the one who joined, and loses sight of the store while it
+    // The node that removes it has not heard yet of the endpoint that joined, and loses sight of the store while it
     // takes back what it began.
     let faults = nodes[0].store.faults();
     faults.set_watch_delay(Duration::from_secs(5));

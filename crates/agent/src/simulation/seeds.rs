@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// How often somebody who waits for many of them hears how far it is.
+/// How often to print how far it is.
 const PROGRESS: Duration = Duration::from_secs(60);
 
-/// Those that `WEFT_SEEDS` says, as `17` or `0..10000`; the `usual` ones if it says nothing.
+/// The seeds that `WEFT_SEEDS` names, as `17` or `0..10000`; without it the `usual` ones.
 pub(crate) fn seeds(usual: Range<u64>) -> Range<u64> {
     let Ok(text) = std::env::var("WEFT_SEEDS") else { return usual };
     let number = |text: &str| text.parse::<u64>().expect("WEFT_SEEDS is a number or a range of them");

@@ -130,7 +130,7 @@ async fn what_an_endpoint_had_is_free_once_it_left() {
     assert_eq!(late.second().allocator.reserve_address(pool, Some(granted.addr())).await.unwrap(), granted);
 }
 
-/// Who was not the fastest may find the address free again.
+/// A node that lost the race for an address may find it free again.
 #[tokio::test(start_paused = true)]
 async fn a_race_that_was_lost_is_no_reason_to_call_a_pool_full() {
     let late = Late::new().await;

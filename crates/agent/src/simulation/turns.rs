@@ -1,8 +1,8 @@
-//! Whose turn it is: an executor under which a history is a function of its seed.
+//! Which task runs next: an executor under which a history is a function of its seed.
 //!
 //! Tokio runs what is ready in the order in which it was woken, and that order differs from run to run: a watch, for
-//! one, wakes those who wait for it in an order that tokio draws itself (`BigNotify`, `tokio/src/sync/watch.rs`).
-//! Here, of the tasks that are ready, the seed draws who is next. All of them are one task to tokio, of which only
+//! one, wakes the tasks that wait for it in an order that tokio draws itself (`BigNotify`, `tokio/src/sync/watch.rs`).
+//! Here, of the tasks that are ready, the seed draws the next. All of them are one task to tokio, of which only
 //! the timers are left, and the paused clock.
 
 use super::life::Life;

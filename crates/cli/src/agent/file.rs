@@ -18,7 +18,7 @@ pub(super) fn read(path: Option<&Path>) -> anyhow::Result<Settings> {
         Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => return Ok(Settings::default()),
         text => text.with_context(|| format!("cannot read {}", at.display()))?,
     };
-    parse(&text).with_context(|| format!("{} makes no sense", at.display()))
+    parse(&text).with_context(|| format!("{} is not valid", at.display()))
 }
 
 /// Reads the text of such a file.

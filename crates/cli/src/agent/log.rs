@@ -54,7 +54,7 @@ pub(super) fn start(level: Level, format: LogFormat) -> Arc<Logs> {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
-    // Libraries have little to say that people who run weft want to know.
+    // Libraries log little that an administrator wants to know.
     let filter = EnvFilter::new(format!("warn,weft={level}"));
     let logs = Arc::new(Logs::default());
     let style = match format {

@@ -37,7 +37,7 @@ pub(super) struct Settings {
     /// How the other hosts reach this one: an address, or an interface that has one [default: the address
     /// that the default route uses]
     ///
-    /// It is also where VXLAN packets come from. A port is taken for the sake of Docker's
+    /// It is also where VXLAN packets come from. A port is accepted for compatibility with Docker's
     /// --cluster-advertise, and not used.
     #[arg(long, value_name = "IP|INTERFACE[:PORT]")]
     #[serde(deserialize_with = "file::parsed")]

@@ -12,7 +12,7 @@ use weft_model::IpNet;
 pub(crate) struct Create {
     /// Its name, unique in the cluster
     name: String,
-    /// For docker's sake: both mean the same
+    /// Accepted because docker has it: both mean the same
     #[arg(short, long, default_value = "overlay", value_parser = ["overlay", "weft"])]
     driver: String,
     /// A subnet, as 10.0.0.0/24; may be repeated [default: the first free one]
@@ -42,10 +42,10 @@ pub(crate) struct Create {
     /// A driver option: mtu=1400, vni=300, keep=true
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = option)]
     opt: Vec<(String, String)>,
-    /// For docker's sake: every network can be attached to
+    /// Accepted because docker has it: every network can be attached to
     #[arg(long, hide = true)]
     attachable: bool,
-    /// For docker's sake: addresses are always weft's
+    /// Accepted because docker has it: addresses are always weft's
     #[arg(long, value_name = "DRIVER", value_parser = ["default", "weft"], hide = true)]
     ipam_driver: Option<String>,
 }

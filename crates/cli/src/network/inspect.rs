@@ -10,7 +10,7 @@ pub(crate) struct Inspect {
     /// Names, ids, or starts of ids
     #[arg(required = true, value_name = "NETWORK")]
     networks: Vec<String>,
-    /// For docker's sake: everything is always shown
+    /// Accepted because docker has it: everything is always shown
     #[arg(short, long, hide = true)]
     verbose: bool,
 }

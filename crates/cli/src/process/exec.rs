@@ -14,7 +14,7 @@ pub(crate) struct Exec {
     /// The directory to start in [default: the process's own]
     #[arg(short, long, value_name = "PATH")]
     workdir: Option<PathBuf>,
-    /// For docker's sake: the command has this one's input, output and terminal in any case
+    /// Accepted because docker has it: the command has this one's input, output and terminal in any case
     #[arg(short, long, hide = true)]
     interactive: bool,
     /// As above

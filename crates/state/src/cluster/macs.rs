@@ -1,4 +1,4 @@
-//! Endpoints by their Ethernet addresses: who joins a network has to be told at once that another has the same.
+//! Endpoints by their Ethernet addresses: an attach has to be refused at once if another endpoint has the same.
 
 use super::{Cluster, Stored};
 use imbl::OrdSet;

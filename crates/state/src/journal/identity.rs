@@ -113,7 +113,7 @@ impl Identity {
     }
 
     /// Notes that this run is the node's, and where: before it says so in the store. If that fails, the next run is
-    /// taken for another's, and waits until this one is gone.
+    /// mistaken for another's, and waits until this one is gone.
     pub fn settle(&self) {
         if !self.is_settled() {
             self.change(|saved| {

@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use std::collections::{BTreeSet, VecDeque};
 use weft_model::{Keyspace, NetworkId};
 
-/// Whose keys a memory is of.
+/// The store, and the keys in it, that a memory is a copy of.
 pub(super) struct Source {
     /// The store that it is written from, and the start of its keys.
     pub(super) store: String,

@@ -1,6 +1,6 @@
 //! Every store passes one suite; what only one of them does has tests of its own.
 
-// Helpers of tests, which clippy takes for ordinary code.
+// Helpers of tests, which clippy treats as ordinary code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 
 mod acl;

@@ -1,4 +1,4 @@
-//! Hosts that lose their power, or are taken for lost.
+//! Hosts that lose their power, or seem to be lost.
 
 use crate::{
     load,

@@ -1,4 +1,4 @@
-//! Nodes that come and go: what they ask of the store, and of whoever is faster than the store.
+//! Nodes that come and go: what they ask of the store, and callers that are faster than the store.
 
 use crate::cluster::{Cluster, SOON};
 use serde_json::Value;

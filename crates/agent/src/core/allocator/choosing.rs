@@ -142,7 +142,7 @@ fn segments_for<'s, 'n>(
     Ok(fitting)
 }
 
-/// Says whose an address is, as a part of a sentence.
+/// Names the owner of an address, as a part of a sentence.
 pub(super) fn owner(cluster: &Cluster, pool: IpNet, address: IpAddr) -> String {
     let Some(claim) = cluster.claim(pool, address) else { return String::new() };
     match cluster.endpoint(&claim.endpoint) {

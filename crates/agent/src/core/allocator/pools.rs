@@ -18,7 +18,7 @@ pub(super) struct Surroundings<'a> {
     /// Where default subnets come from.
     pub(super) default_pools: &'a [AddressPool],
     pub(super) env: &'a Env,
-    /// The node whose holds the requested pools may come from.
+    /// The node that may have reserved the requested pools.
     pub(super) holder: Option<&'a NodeName>,
 }
 

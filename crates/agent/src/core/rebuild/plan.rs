@@ -77,7 +77,8 @@ impl Comparison {
         }
         let (known, stored) = (&self.remembered, &self.stored);
         let behind: BTreeSet<_> = behind(known, stored).collect();
-        // Also those that the store only takes for up. Where nothing else is lacking, what was removed since stays so.
+        // A `live` record alone does not mean that a node is up. Where nothing else is lacking, what was removed since
+        // stays removed.
         let times = stored.times_rebuilt();
         let absent = |node: &NodeName| {
             stored.live.get(node).is_none_or(|(live, _)| live.rebuilt < times)

@@ -50,7 +50,7 @@ pub(super) async fn forward(
     if answer.head().status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Reply::Answer(answer.into_response()));
     }
-    // What is left of a request must not be taken for what comes after it.
+    // The rest of a request must not be read as the start of the next one.
     let wrong = || EngineError::Switched(engine.socket().to_owned());
     if !(asked_to_switch || hijack) || !sent.all() {
         return Err(wrong());

@@ -29,7 +29,7 @@ const DESCRIPTORS_EACH: u64 = 8;
 /// How long requests may take to end when the agent stops.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
-/// How often to look who may use the engine's socket: the engine makes a new one when it is started again.
+/// How often to look at the owner and mode of the engine's socket: an engine that starts makes a new one.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The widest mode, even if the engine's is wider.
@@ -61,7 +61,7 @@ fn connections_at_once() -> usize {
     usize::try_from(descriptors / DESCRIPTORS_EACH).unwrap_or(MAX_CONNECTIONS).clamp(1, MAX_CONNECTIONS)
 }
 
-/// Who may use a socket: owner, group, and mode.
+/// The users that a socket admits: owner, group, and mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Access {
     owner: u32,

@@ -15,7 +15,7 @@ impl World {
         if !original.is_running() || original.is_doomed() || self.cut_until[node].is_some() {
             return;
         }
-        // Who does not reach the store cannot answer, and is down sooner or later.
+        // A node that does not reach the store cannot answer, and is down sooner or later.
         original.store.faults().heal();
         // While nobody is up as the node, a clone cannot be told from a reboot.
         let run = original.core().access.identity().incarnation();

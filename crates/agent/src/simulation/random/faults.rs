@@ -25,7 +25,7 @@ impl World {
 
     /// Starts an agent with a store that nobody uses, as a typo in its URL would, and has it back.
     pub(super) async fn other_store(&mut self, node: usize) {
-        // Who has nothing, and comes back to a store that has lost its cluster, would found another.
+        // A node that has nothing would found another cluster in a store that has lost its own.
         if self.cluster_in_store().await.is_none() {
             return;
         }

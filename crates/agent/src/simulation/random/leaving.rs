@@ -14,7 +14,7 @@ impl World {
         }
         leaving.store.faults().heal();
         leaving.disk.set_full(false);
-        // Who came new to a store that has lost its cluster would found another.
+        // A new node would found another cluster in a store that has lost its own.
         let cluster = leaving.core().reporter.cluster();
         if self.cluster_in_store().await.is_none_or(|id| Some(id) != cluster) {
             return;

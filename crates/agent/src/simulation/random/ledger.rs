@@ -1,4 +1,4 @@
-//! What was promised to those who asked.
+//! What was promised to the callers.
 
 use crate::{
     core::{Error, Kind},
@@ -94,7 +94,7 @@ impl Ledger {
 
     pub(super) fn removed(&mut self, network: NetworkId, before: Before, result: &Result<(), Error>) {
         match result {
-            // Whose node was away when the store lost it may have a container on it, and has it put back for that.
+            // A node that was away at the loss may have a container on the network, and so put the network back.
             Ok(()) if self.losses > 0 => {}
             Ok(()) => {
                 self.networks.insert(network, Fate::Gone);
@@ -211,10 +211,10 @@ impl Ledger {
         }
     }
 
-    /// The store lost what it had. A network that nobody is on is put back by whoever remembers it, and one that was
-    /// removed goes again if somebody remembers that: but he may have died before he wrote it down. What nodes had
-    /// that are `away` is put back by others, unless they may not have `heard` of it. What a node has that is there
-    /// may have `rivals`.
+    /// The store lost what it had. A network without endpoints is put back by any node that remembers it. A removed
+    /// network is removed again if a node remembers the removal, but that node may have died before it wrote it down.
+    /// The endpoints of nodes that are `away` are put back by others, unless they may not have `heard` of them. An
+    /// endpoint of a node that is there may have `rivals`.
     pub(super) fn store_lost(
         &mut self,
         away: &[usize],
@@ -231,8 +231,8 @@ impl Ledger {
             *self.given_up.entry(*node).or_default() += 1;
         }
         self.gone_away(away, |_, id| heard(id));
-        // That a node was given up may be lost with the rest. It comes back with an address that somebody else was
-        // given since: who of the two is faster to say so keeps it.
+        // That a node was given up may be lost with the rest. It comes back with an address that another endpoint was
+        // given since: the first of the two that claims it keeps it.
         let rivals: Vec<(NetworkId, BTreeSet<IpAddr>)> =
             self.endpoints.values().filter_map(Promise::rival).collect();
         for promise in self.endpoints.values_mut().filter(|e| e.fate == Fate::Here) {

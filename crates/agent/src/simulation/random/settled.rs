@@ -15,7 +15,7 @@ use weft_store::Store;
 /// How long it may take after the last fault: sessions, half-made removals and vanished containers are each
 /// waited for.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// How those begin to say it whose network could not be put back.
+/// How the reason begins where a network could not be put back.
 const REPLACED: &str = "the store lost its network";
 
 impl World {
@@ -58,7 +58,7 @@ impl World {
             assert!(removed.is_ok(), "{} is not removed: {removed:?}", id.short());
         }
         self.eventually(async |world| {
-            // Nodes, who is up, what they had last, the lineage, the cluster's id; and that the store was rebuilt, if it was.
+            // The keys `nodes`, `live` and `latest` of each node, `epoch` and `cluster`; and `rebuilt`, if there is one.
             let expected: usize = 3 * NODES + 2;
             let keys = world.store.list("weft").await.map_err(|error| error.to_string())?.entries;
             let keys: Vec<String> =
@@ -99,8 +99,8 @@ impl World {
             let (what, node) = (|| format!("endpoint {}", id.short()), &self.nodes[promise.node]);
             let local = node.core().endpoints.here().get(id).cloned();
             let fenced = local.as_ref().and_then(|local| local.fenced.as_deref());
-            // Before anybody heard of the loss, somebody who never knew the network took its place: first come,
-            // first served.
+            // Before any node heard of the loss, one that never knew the network created another in its place: the
+            // first stays.
             let fate = match fenced.is_some_and(|why| ledger.losses > 0 && why.contains(REPLACED)) {
                 true => Fate::Unsure,
                 false => promise.fate,

@@ -68,7 +68,7 @@ impl World {
         "its session ends".to_owned()
     }
 
-    /// Whoever answers the node's watches lags behind the others.
+    /// The server that answers the node's watches lags behind the others.
     fn fall_behind(&mut self, node: usize) -> String {
         // Of this store, not of the one before it was lost.
         let known = &self.backups[self.lost_after..];
@@ -149,8 +149,8 @@ impl World {
         !agent.is_running() || agent.is_doomed() || self.cut_until[node].is_some()
     }
 
-    /// Whether somebody knows of an endpoint and is there, while those are `away`; and nobody is who does not, and
-    /// could take its address first.
+    /// Whether every node that is not its own and not `away` knows of an endpoint. One that does not could take its
+    /// address first.
     fn have_heard(&self, away: &[usize], id: &EndpointId) -> bool {
         let knows = |node: &usize| self.nodes[*node].core().known().endpoint(id).is_some();
         let others: Vec<usize> = (0..NODES).filter(|node| !away.contains(node)).collect();

@@ -65,7 +65,7 @@ async fn what_a_dead_agent_has_is_put_back_where_a_backup_lacks_that_alone() {
         store.restore(&backup);
         is_kept(&mut nodes, address).await;
 
-        // While it passes for alive, and as Consul does it.
+        // While its session has not ended yet; the revision goes on, as Consul's does.
         let (store, mut nodes, backup, address) = one_that_the_copy_lacks(asked).await;
         store.restore_later(&backup);
         is_kept(&mut nodes, address).await;

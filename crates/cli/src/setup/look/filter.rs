@@ -38,7 +38,7 @@ pub(in crate::setup) async fn read() -> Result<Filter, String> {
     // Without the members of sets, of which there may be many thousands.
     match program::output("nft", &["--json", "--terse", "list", "ruleset"]).await {
         Ok(printed) => {
-            filter.add_nft(&printed).map_err(|why| format!("what nft printed makes no sense: {why}"))?
+            filter.add_nft(&printed).map_err(|why| format!("what nft printed cannot be understood: {why}"))?
         }
         Err(error) => return Err(error.to_string()),
     }

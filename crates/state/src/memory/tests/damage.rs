@@ -119,7 +119,7 @@ fn odd_records_are_left_out() {
     assert_eq!(found.dealt_with, None);
 }
 
-/// What a base does not name is not read, but removed; and no other file is taken for a log.
+/// What a base does not name is not read, but removed; and no other file is read as a log.
 #[test]
 fn a_log_that_the_base_does_not_name_is_not_read() {
     let directory = tempfile::tempdir().unwrap();

@@ -53,7 +53,7 @@ pub(super) struct State {
     pub(super) life: usize,
     pub(super) networks: BTreeMap<NetworkId, Network>,
     pub(super) containers: BTreeMap<ContainerId, Container>,
-    /// Who is on which network.
+    /// The containers on each network.
     pub(super) endpoints: BTreeMap<EndpointId, (NetworkId, Member)>,
     subscribers: Vec<mpsc::UnboundedSender<Event>>,
     pub(super) rng: StdRng,
@@ -133,7 +133,7 @@ impl FakeEngine {
         state.subscribers.clear();
     }
 
-    /// Whoever follows the events has to begin anew.
+    /// Ends every stream of events: a follower has to begin anew.
     pub(super) fn break_events(&self) {
         self.state().subscribers.clear();
     }
