@@ -25,7 +25,7 @@ use weft_store::{Entry, Listing, Revision, StoreOptions, StoreUrl};
 
 /// Reads a file of the journal, of whichever kind it may be. Whether all that was read survives being written.
 pub fn journal_survives(file: &[u8]) -> bool {
-    survives::<LocalEndpoint>(file) && survives::<processes::Record>(file) && survives::<Saved>(file)
+    survives::<LocalEndpoint>(file) && survives::<processes::ProcessRecord>(file) && survives::<Saved>(file)
 }
 
 fn survives<T: DeserializeOwned + Serialize + PartialEq>(file: &[u8]) -> bool {

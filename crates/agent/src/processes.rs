@@ -21,7 +21,7 @@ use weft_state::{
 
 /// A process of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct ProcessRecord {
     pub(crate) id: ProcessId,
     pub(crate) name: EndpointName,
     pub(crate) command: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) remove: bool,
 }
 
-impl Record {
+impl ProcessRecord {
     /// The name of its network namespace.
     pub(crate) fn netns_name(&self) -> String {
         netns_name(&self.id)
@@ -52,7 +52,7 @@ pub(crate) fn netns_name(id: &ProcessId) -> String {
 }
 
 struct KnownProcess {
-    record: Arc<Record>,
+    record: Arc<ProcessRecord>,
     stage: watch::Sender<Stage>,
 }
 
@@ -93,7 +93,7 @@ impl ProcessTable {
     pub(crate) fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let directory = data_dir.join(data_dir::PROCESSES);
         file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
-        let known = |record: Record| {
+        let known = |record: ProcessRecord| {
             (record.id, KnownProcess { record: Arc::new(record), stage: watch::channel(Stage::Begun).0 })
         };
         let all = file::read_all(&directory)?.into_iter().map(|(_, record)| known(record)).collect();
@@ -132,7 +132,7 @@ impl ProcessTable {
     ///
     /// # Errors
     /// [`Kind::Conflict`] if its name, or a port of this host, is taken.
-    pub(crate) fn add(&self, record: Record) -> Result<Arc<Record>, Error> {
+    pub(crate) fn add(&self, record: ProcessRecord) -> Result<Arc<ProcessRecord>, Error> {
         let mut all = self.lock();
         if let Some(other) = all.values().find(|known| known.record.name == record.name) {
             return Err(Error::conflict(format!(
@@ -226,7 +226,7 @@ impl ProcessTable {
     }
 
     /// All of them, in the order they were started.
-    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+    pub(crate) fn all(&self) -> Vec<Arc<ProcessRecord>> {
         let mut all: Vec<_> = self.lock().values().map(|known| Arc::clone(&known.record)).collect();
         all.sort_by_key(|record| record.created);
         all
@@ -238,7 +238,7 @@ impl ProcessTable {
     }
 
     /// The process called `name`: by its name, its id, or the start of its id.
-    pub(crate) fn find(&self, name: &str) -> Result<Arc<Record>, Error> {
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<ProcessRecord>, Error> {
         let all = self.lock();
         if let Some(known) = all.values().find(|known| known.record.name.as_str() == name) {
             return Ok(Arc::clone(&known.record));
@@ -263,7 +263,7 @@ impl ProcessTable {
     }
 
     /// Refuses a process that does not run.
-    pub(crate) fn require_running(&self, record: &Record) -> Result<u32, Error> {
+    pub(crate) fn require_running(&self, record: &ProcessRecord) -> Result<u32, Error> {
         match self.state(&record.id)? {
             State::Running { pid } => Ok(pid),
             _ => Err(Error::new(Kind::Conflict, format!("process {} is not running", record.name))),

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::AgentConfig,
     host::Host,
-    processes::{ProcessTable, Record, netns_name},
+    processes::{ProcessRecord, ProcessTable, netns_name},
 };
 use std::{
     path::{Path, PathBuf},
@@ -67,7 +67,7 @@ impl Processes {
         // A process id's first digits are a name: letters and digits.
         let made_up = || id.short().parse().map_err(Error::invalid);
         let name = request.name.clone().map_or_else(made_up, Ok)?;
-        let process = self.table.add(Record {
+        let process = self.table.add(ProcessRecord {
             id,
             name,
             command: request.command.clone(),
@@ -92,7 +92,7 @@ impl Processes {
     async fn start_on(
         &self,
         network: weft_model::NetworkId,
-        process: &Record,
+        process: &ProcessRecord,
         request: &Run,
     ) -> Result<(), Error> {
         self.host.create_netns(&process.netns_name()).await?;
@@ -174,7 +174,7 @@ impl Processes {
     }
 
     /// Follows a process to its end, and takes it off its networks then.
-    fn watch(self: &Arc<Self>, process: Arc<Record>) {
+    fn watch(self: &Arc<Self>, process: Arc<ProcessRecord>) {
         let own = Arc::clone(self);
         tokio::spawn(async move {
             own.ended(&process.id).await;
@@ -204,7 +204,7 @@ impl Processes {
     }
 
     /// Takes what has ended off its networks; forgets it, too, if it is to be, or never began.
-    async fn clear(&self, process: &Record, forget: bool) {
+    async fn clear(&self, process: &ProcessRecord, forget: bool) {
         // Nothing puts it on another network now, and a join that had begun has ended.
         let _nobody_joins = self.endpoints.lock(&process.netns()).await;
         let state = self.table.state(&process.id);
@@ -233,7 +233,7 @@ impl Processes {
         tracing::info!(process = %process.name, "ended");
     }
 
-    async fn forget(&self, process: &Record) -> Result<(), Error> {
+    async fn forget(&self, process: &ProcessRecord) -> Result<(), Error> {
         let (directory, netns) = (self.table.directory(&process.id), process.netns());
         tokio::task::spawn_blocking(move || weft_process::remove(&directory, &netns))
             .await
@@ -257,7 +257,7 @@ impl Processes {
     }
 
     /// How a process is, once it has been started or has not.
-    async fn settled(&self, process: &Record) -> Result<State, Error> {
+    async fn settled(&self, process: &ProcessRecord) -> Result<State, Error> {
         let settled = timeout(START_PATIENCE, async {
             self.table.begun(&process.id).await;
             loop {
@@ -279,7 +279,7 @@ impl Processes {
     }
 
     /// Waits for a process that was killed.
-    async fn until_over(&self, process: &Record) -> Result<(), Error> {
+    async fn until_over(&self, process: &ProcessRecord) -> Result<(), Error> {
         let over = timeout(END_PATIENCE, self.table.over(&process.id)).await;
         over.map(drop).map_err(|_| {
             let message = format!(
@@ -327,7 +327,7 @@ impl Processes {
         self.process_view(&*self.table.find(name)?)
     }
 
-    fn process_view(&self, process: &Record) -> Result<Process, Error> {
+    fn process_view(&self, process: &ProcessRecord) -> Result<Process, Error> {
         let endpoints = self.endpoints.here();
         let state = match self.table.state(&process.id)? {
             State::Running { pid } => ProcessState::Running { pid },
