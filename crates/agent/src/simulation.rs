@@ -25,16 +25,16 @@ mod other_store;
 mod random;
 mod read_only;
 mod rebuild;
-mod record;
 mod requests;
 mod seeds;
+mod transcript;
 mod truth;
 mod turns;
 mod witness;
 
 pub(crate) use node::Node;
-pub(crate) use record::Record;
 pub(crate) use seeds::{seeds, try_all};
+pub(crate) use transcript::Transcript;
 
 use crate::core::{CreateNetwork, PoolRequest};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Hosts that are copied, with or without their machine: two with one identity must not take from each other.
 
-use super::{Node, Record as Told, cluster, eventually, network};
+use super::{Node, Transcript, cluster, eventually, network};
 use crate::{config::AgentConfig, core::Kind};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
@@ -210,13 +210,13 @@ async fn who_was_set_up_anew_takes_its_own_place() {
     let (store, mut nodes) = two_nodes().await;
     nodes[1].kill().await;
     // Nothing is left on the disk, and the name and the address are the same.
-    let mut anew = Node::seeded(2, &store, 5, &Told::new(false));
+    let mut anew = Node::seeded(2, &store, 5, &Transcript::new(false));
     anew.start();
     is_in(&anew).await;
     let seen = nodes[0].core();
     eventually("what it had is free", || seen.known().claims.is_empty()).await;
     // But not while the other is up.
-    let mut third = Node::seeded(2, &store, 6, &Told::new(false));
+    let mut third = Node::seeded(2, &store, 6, &Transcript::new(false));
     let refused = timeout(Duration::from_secs(10), third.failure()).await.unwrap().to_string();
     assert!(refused.contains("under this host's name, host2, and its address"), "{refused}");
 }

@@ -5,7 +5,7 @@ use super::{
     disk::Disk,
     host::FakeHost,
     life::Life,
-    record::Record,
+    transcript::Transcript,
     turns::{self, Task},
     witness::Witness,
 };
@@ -45,7 +45,7 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// What its agent did that must not be.
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
-    record: Record,
+    record: Transcript,
     host: Arc<FakeHost>,
     seed: u64,
     copies: AtomicU64,
@@ -64,11 +64,11 @@ struct Running {
 
 impl Node {
     pub(crate) fn new(number: usize, store: &MemoryStore) -> Self {
-        Self::seeded(number, store, 0, &Record::new(false))
+        Self::seeded(number, store, 0, &Transcript::new(false))
     }
 
     /// A node whose choices a seed decides.
-    pub(crate) fn seeded(number: usize, store: &MemoryStore, seed: u64, record: &Record) -> Self {
+    pub(crate) fn seeded(number: usize, store: &MemoryStore, seed: u64, record: &Transcript) -> Self {
         let disk = Disk::new();
         let kernel = Arc::new(Fake::new());
         let config = AgentConfig {

@@ -1,6 +1,6 @@
 //! Agents that are pointed at another store, or whose store turns out to be another cluster's.
 
-use super::{Node, Record, cluster, eventually, network};
+use super::{Node, Transcript, cluster, eventually, network};
 use crate::core::Kind;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -74,7 +74,7 @@ async fn an_empty_store_elsewhere_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn another_cluster_is_refused() {
     let other = MemoryStore::new();
-    let mut theirs = Node::seeded(4, &other, 7, &Record::new(false));
+    let mut theirs = Node::seeded(4, &other, 7, &Transcript::new(false));
     theirs.start();
     theirs.joined(1).await;
     theirs.core().networks.create(network("overlay")).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_cluster_that_was_copied_is_the_same_wherever_it_is() {
 #[tokio::test(start_paused = true)]
 async fn who_has_nothing_goes_where_it_is_told() {
     let (other, theirs) = cluster(1).await;
-    let mut node = Node::seeded(2, &MemoryStore::new(), 7, &Record::new(false));
+    let mut node = Node::seeded(2, &MemoryStore::new(), 7, &Transcript::new(false));
     node.store_name = "its own".to_owned();
     node.start();
     node.joined(1).await;

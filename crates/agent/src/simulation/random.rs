@@ -16,7 +16,7 @@ mod store;
 mod verbs;
 
 use super::{
-    Node, Record, eventually,
+    Node, Transcript, eventually,
     seeds::{self, seeds, try_all},
     turns::{self, Task},
 };
@@ -55,7 +55,7 @@ struct World {
     backups: Vec<Backup>,
     /// How many of them were made before it was lost.
     lost_after: usize,
-    record: Record,
+    record: Transcript,
 }
 
 #[test]
@@ -71,14 +71,14 @@ fn soak() {
 }
 
 fn try_one(seed: u64) {
-    turns::run(seed, async { history(seed, Record::new(seeds::is_one())).await });
+    turns::run(seed, async { history(seed, Transcript::new(seeds::is_one())).await });
 }
 
 #[test]
 fn a_seed_replays_exactly() {
     let told = |seed| {
         turns::run(seed, async {
-            let record = Record::new(true);
+            let record = Transcript::new(true);
             history(seed, record.clone()).await;
             record.lines()
         })
@@ -91,7 +91,7 @@ fn a_seed_replays_exactly() {
     });
 }
 
-async fn history(seed: u64, record: Record) {
+async fn history(seed: u64, record: Transcript) {
     let mut world = World::new(seed, record);
     for node in &mut world.nodes {
         node.have_others();
@@ -115,7 +115,7 @@ async fn history(seed: u64, record: Record) {
 }
 
 impl World {
-    fn new(seed: u64, record: Record) -> Self {
+    fn new(seed: u64, record: Transcript) -> Self {
         let store = MemoryStore::new();
         let node = |number| Node::seeded(number, &store, seed, &record);
         let nodes: Vec<Node> = (1..=NODES).map(node).collect();

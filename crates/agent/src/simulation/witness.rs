@@ -1,6 +1,6 @@
 //! A way to the store that watches what its node asks of it.
 
-use super::{life::Life, record::Record, turns};
+use super::{life::Life, transcript::Transcript, turns};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::{
@@ -25,7 +25,7 @@ pub(super) struct Witness {
     pub(super) called: String,
     pub(super) kernel: Arc<Fake>,
     pub(super) life: Arc<Life>,
-    pub(super) record: Record,
+    pub(super) record: Transcript,
     pub(super) seen: Arc<Mutex<Vec<String>>>,
 }
 

@@ -15,7 +15,7 @@ use super::Follower;
 use crate::{
     core::{Core, DriverAccess},
     docker::{Shared, door::Driver},
-    simulation::{Node, Record},
+    simulation::{Node, Transcript},
 };
 use engine::{FakeAddress, FakeEngine};
 use std::{
@@ -37,7 +37,7 @@ struct Host {
 
 impl Host {
     fn new(number: usize, store: &MemoryStore, seed: u64) -> Self {
-        let node = Node::seeded(number, store, seed, &Record::new(false));
+        let node = Node::seeded(number, store, seed, &Transcript::new(false));
         let engine = FakeEngine::new((seed << 8) + number as u64, Arc::clone(&node.kernel));
         Self { node, engine, shared: None, follower: None }
     }

@@ -6,16 +6,16 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// A record of a history. Clones are the same record.
+/// A transcript of a history. Clones are the same transcript.
 #[derive(Clone)]
-pub(crate) struct Record {
+pub(crate) struct Transcript {
     lines: Arc<Mutex<Vec<String>>>,
     began: Instant,
     /// Whether all that is asked of the store is noted too, which takes a while.
     is_full: bool,
 }
 
-impl Record {
+impl Transcript {
     pub(crate) fn new(is_full: bool) -> Self {
         Self { lines: Arc::default(), began: Instant::now(), is_full }
     }
