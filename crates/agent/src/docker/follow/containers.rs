@@ -6,7 +6,7 @@ mod orphans;
 mod stranded;
 mod table;
 
-use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news::Marks};
+use super::{Follower, attempts::Attempts, engine::ConnectedEngine, missing::Missing, news::Marks};
 use crate::core::EngineEndpoint;
 use asking::Asking;
 use futures::StreamExt;
@@ -35,7 +35,7 @@ const RENAMES: usize = 16;
 /// See the module.
 pub(super) struct ContainerFollower<'f> {
     follower: &'f Follower,
-    engine: Arc<dyn Engine>,
+    engine: Arc<dyn ConnectedEngine>,
     table: Table,
     asking: Asking,
     /// Containers to ask about.
@@ -50,7 +50,7 @@ pub(super) struct ContainerFollower<'f> {
 }
 
 impl<'f> ContainerFollower<'f> {
-    pub(super) fn new(follower: &'f Follower, engine: Arc<dyn Engine>) -> Self {
+    pub(super) fn new(follower: &'f Follower, engine: Arc<dyn ConnectedEngine>) -> Self {
         Self {
             follower,
             engine,

@@ -16,13 +16,13 @@ pub(crate) trait EngineAddress: Send + Sync + 'static {
     fn describe(&self) -> String;
 
     /// Connects to the engine, which says what it is.
-    async fn connect(&self) -> Result<Arc<dyn Engine>, EngineError>;
+    async fn connect(&self) -> Result<Arc<dyn ConnectedEngine>, EngineError>;
 }
 
 /// An engine that answered. All questions end by themselves. None may be asked while the engine waits for an
 /// answer of ours.
 #[async_trait]
-pub(crate) trait Engine: Send + Sync + 'static {
+pub(crate) trait ConnectedEngine: Send + Sync + 'static {
     /// Its version, for people.
     fn version(&self) -> String;
 
@@ -70,13 +70,13 @@ impl EngineAddress for DockerSocket {
         self.0.display().to_string()
     }
 
-    async fn connect(&self) -> Result<Arc<dyn Engine>, EngineError> {
+    async fn connect(&self) -> Result<Arc<dyn ConnectedEngine>, EngineError> {
         Ok(Arc::new(engine::Engine::connect(&self.0).await?))
     }
 }
 
 #[async_trait]
-impl Engine for engine::Engine {
+impl ConnectedEngine for engine::Engine {
     fn version(&self) -> String {
         self.version().version.clone()
     }

@@ -4,7 +4,7 @@ mod likeness;
 mod plan;
 mod steps;
 
-use super::{Follower, attempts::Attempts, engine::Engine, missing::Missing, news::Marks};
+use super::{Follower, attempts::Attempts, engine::ConnectedEngine, missing::Missing, news::Marks};
 use crate::docker::{Mapped, Shared};
 use likeness::subnets_of;
 use plan::{NetworkStep, Scene, plan};
@@ -28,7 +28,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 /// See the module.
 pub(super) struct NetworkFollower<'f> {
     follower: &'f Follower,
-    engine: Arc<dyn Engine>,
+    engine: Arc<dyn ConnectedEngine>,
     /// What the engine has: as listed last, and kept up to date from then on by its events.
     known: BTreeMap<NetworkId, engine::Network>,
     /// What it has besides, that cannot be ours.
@@ -38,7 +38,7 @@ pub(super) struct NetworkFollower<'f> {
 }
 
 impl<'f> NetworkFollower<'f> {
-    pub(super) fn new(follower: &'f Follower, engine: Arc<dyn Engine>) -> Self {
+    pub(super) fn new(follower: &'f Follower, engine: Arc<dyn ConnectedEngine>) -> Self {
         Self {
             follower,
             engine,

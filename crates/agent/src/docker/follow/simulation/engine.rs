@@ -3,7 +3,7 @@
 use crate::{
     docker::{
         door::Driver,
-        follow::engine::{Engine, EngineAddress},
+        follow::engine::{ConnectedEngine, EngineAddress},
     },
     underlay::EnginePool,
 };
@@ -198,7 +198,7 @@ impl EngineAddress for FakeAddress {
         "/var/run/docker.sock".to_owned()
     }
 
-    async fn connect(&self) -> Result<Arc<dyn Engine>, EngineError> {
+    async fn connect(&self) -> Result<Arc<dyn ConnectedEngine>, EngineError> {
         self.0.look(|_| Ok(())).await?;
         Ok(Arc::new(Connected(Arc::clone(&self.0))))
     }
@@ -207,7 +207,7 @@ impl EngineAddress for FakeAddress {
 struct Connected(Arc<FakeEngine>);
 
 #[async_trait]
-impl Engine for Connected {
+impl ConnectedEngine for Connected {
     fn version(&self) -> String {
         "28.5.2".to_owned()
     }
