@@ -7,7 +7,7 @@ mod home;
 mod which;
 
 pub use home::{Home, StoreLocation};
-pub use which::Entry;
+pub use which::Entrance;
 
 use crate::{
     cluster::Cluster,
@@ -29,7 +29,7 @@ use which::{Decision, Shown, Shows, Situation, decide};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is this node's cluster: it may be used, and written to.
-    Enter(Entry),
+    Enter(Entrance),
     /// It will be, once the store says which cluster it is: see [`Admission::found`].
     Found(Founding),
     /// It is not, for a reason that says what to do.
@@ -159,7 +159,7 @@ impl Admission {
     }
 
     /// Writes down where this host is at home from now on. Where that fails, it is as it was at the next start.
-    pub fn has_entered(&self, entry: &Entry) {
+    pub fn has_entered(&self, entry: &Entrance) {
         let mut home = self.lock();
         let extra = home.as_ref().map(|home| home.extra.clone()).unwrap_or_default();
         let now = Home { cluster: Some(entry.cluster), store: self.store.clone(), extra };

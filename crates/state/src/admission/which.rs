@@ -49,7 +49,7 @@ pub(super) enum Shows {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Decision {
     /// This host belongs there.
-    Enter(Entry),
+    Enter(Entrance),
     /// It does once the store says that it is cluster `id`, where it says `instead_of` now.
     Found { id: ClusterId, instead_of: Option<ClusterId> },
     /// It does not.
@@ -58,7 +58,7 @@ pub(super) enum Decision {
 
 /// What changes for this host when it enters a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entrance {
     /// The cluster.
     pub cluster: ClusterId,
     /// Whether it is another than before: what is remembered is not of it.
@@ -73,7 +73,7 @@ pub(super) fn decide(situation: &Situation<'_>) -> Decision {
     let has_nothing = situation.endpoints == 0 && situation.networks.is_empty();
     let at_home = home.is_some_and(|home| home.store.is_same(store));
     let recognised = shown.knows_node || shown.shares_network;
-    let enter = |cluster, afresh| Decision::Enter(Entry { cluster, afresh, moved: !at_home });
+    let enter = |cluster, afresh| Decision::Enter(Entrance { cluster, afresh, moved: !at_home });
     let found = |id| Decision::Found { id, instead_of: None };
     match (home.and_then(|home| home.cluster), shown.id) {
         (Some(ours), Shows::Cluster(theirs)) if ours == theirs => enter(theirs, false),

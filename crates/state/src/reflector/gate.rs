@@ -2,7 +2,7 @@
 
 use super::Reflector;
 use crate::{
-    admission::{Entry, Founding, Verdict},
+    admission::{Entrance, Founding, Verdict},
     view::{Gate, View},
 };
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Reflector {
         None
     }
 
-    fn enter(&self, view: &mut View, entry: &Entry) {
+    fn enter(&self, view: &mut View, entry: &Entrance) {
         if entry.afresh {
             self.memory.forget();
             view.cluster = None;

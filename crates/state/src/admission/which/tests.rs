@@ -57,7 +57,7 @@ fn settled() -> Case {
     Case { home: Some((Some(1), "a")), at: "a", networks: 1, endpoints: 0, shown: shown(Some(1)) }
 }
 
-fn entry(decision: Decision) -> Entry {
+fn entry(decision: Decision) -> Entrance {
     let Decision::Enter(entry) = decision else { panic!("{decision:?}") };
     entry
 }
@@ -69,9 +69,9 @@ fn refused(case: &Case) -> String {
 
 #[test]
 fn one_goes_where_the_cluster_is_wherever_that_is() {
-    assert_eq!(entry(settled().decide()), Entry { cluster: cluster(1), afresh: false, moved: false });
+    assert_eq!(entry(settled().decide()), Entrance { cluster: cluster(1), afresh: false, moved: false });
     let moved = Case { at: "b", ..settled() };
-    assert_eq!(entry(moved.decide()), Entry { cluster: cluster(1), afresh: false, moved: true });
+    assert_eq!(entry(moved.decide()), Entrance { cluster: cluster(1), afresh: false, moved: true });
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn another_cluster_is_refused_and_so_is_an_empty_store_elsewhere() {
 fn who_has_nothing_is_free_to_go() {
     let free = Case { at: "b", networks: 0, ..settled() };
     let there = Case { shown: shown(Some(2)), ..free };
-    assert_eq!(entry(there.decide()), Entry { cluster: cluster(2), afresh: true, moved: true });
+    assert_eq!(entry(there.decide()), Entrance { cluster: cluster(2), afresh: true, moved: true });
     // Not as the cluster it was in: that may go on elsewhere.
     let empty = Case { shown: EMPTY, ..free };
     assert_eq!(empty.decide(), Decision::Found { id: cluster(FRESH), instead_of: None });
