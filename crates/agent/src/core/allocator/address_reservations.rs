@@ -4,7 +4,7 @@
 use super::{
     Allocator, Error, Kind,
     lost::Lost,
-    pending::{ClaimKey, Held},
+    pending::{ClaimKey, PendingAddresses},
     taking::of_pool,
 };
 use ipnet::IpNet;
@@ -153,7 +153,7 @@ impl Allocator {
         &self,
         cluster: &Cluster,
         (network_id, network): (NetworkId, &Stored<Network>),
-        held: &Held<'_>,
+        held: &PendingAddresses<'_>,
         id: EndpointId,
         asked: Option<IpAddr>,
     ) -> Result<Txn, Error> {

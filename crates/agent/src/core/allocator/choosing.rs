@@ -3,7 +3,7 @@
 use super::{
     Allocator, Error,
     lost::Lost,
-    pending::{ClaimKey, Held},
+    pending::{ClaimKey, PendingAddresses},
 };
 use crate::core::{JoinOptions, macs};
 use ipnet::IpNet;
@@ -21,7 +21,7 @@ impl Allocator {
         pool: IpNet,
         asked: Option<IpAddr>,
         lost: &Lost,
-    ) -> Result<(ClaimKey, Held<'_>), Error> {
+    ) -> Result<(ClaimKey, PendingAddresses<'_>), Error> {
         let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = |pool: IpNet, address: IpAddr| {
             cluster.is_claimed(pool, address) || lost.contains(address) || held.contains(&(pool, address))
@@ -31,7 +31,7 @@ impl Allocator {
         let key = (pool, self.choose_in(cluster, subnet, asked, (lost, &busy))?);
         held.insert(key);
         let in_order = lost.none_yet();
-        Ok((key, Held { pending: &self.pending, addresses: vec![key], in_order }))
+        Ok((key, PendingAddresses { pending: &self.pending, addresses: vec![key], in_order }))
     }
 
     /// Chooses addresses: in the segment that the asked ones lie in, or the first with room.
@@ -41,7 +41,7 @@ impl Allocator {
         id: NetworkId,
         options: &JoinOptions,
         lost: &Lost,
-    ) -> Result<(&'c Stored<Network>, Held<'_>), Error> {
+    ) -> Result<(&'c Stored<Network>, PendingAddresses<'_>), Error> {
         let network = cluster.networks.get(&id).ok_or_else(|| Error::not_found("network", &id.short()))?;
         if network.removing {
             return Err(Error::conflict(format!("network {} is being removed", network.name)));
@@ -66,7 +66,7 @@ impl Allocator {
                 Ok(addresses) => {
                     held.extend(addresses.iter().copied());
                     let in_order = lost.none_yet();
-                    return Ok((network, Held { pending: &self.pending, addresses, in_order }));
+                    return Ok((network, PendingAddresses { pending: &self.pending, addresses, in_order }));
                 }
                 Err(error) => full = error,
             }

@@ -4,7 +4,7 @@
 use super::{
     Allocator, Error, Kind,
     lost::Lost,
-    pending::{ClaimKey, Held},
+    pending::{ClaimKey, PendingAddresses},
 };
 use crate::core::{JoinOptions, macs};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ pub(in crate::core) struct NewEndpoint<'a> {
 struct Claiming<'p> {
     network: Stored<Network>,
     endpoint: Endpoint,
-    held: Held<'p>,
+    held: PendingAddresses<'p>,
     txn: Txn,
 }
 
@@ -105,7 +105,7 @@ impl Allocator {
         network_id: NetworkId,
         network: &Stored<Network>,
         (new, endpoint): (&NewEndpoint<'_>, &Endpoint),
-        held: &Held<'_>,
+        held: &PendingAddresses<'_>,
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(new.id);
         let key = self.access.path(&Key::Endpoint(network_id, new.id));

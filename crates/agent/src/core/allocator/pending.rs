@@ -20,14 +20,14 @@ pub(super) struct Pending {
 }
 
 /// Addresses kept from other requests of this node until dropped.
-pub(super) struct Held<'p> {
+pub(super) struct PendingAddresses<'p> {
     pub(super) pending: &'p Pending,
     pub(super) addresses: Vec<ClaimKey>,
     /// Whether the next ones follow these.
     pub(super) in_order: bool,
 }
 
-impl Drop for Held<'_> {
+impl Drop for PendingAddresses<'_> {
     fn drop(&mut self) {
         let mut all = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         for held in &self.addresses {
