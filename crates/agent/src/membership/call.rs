@@ -4,7 +4,7 @@
 //! take the place of a host that is up. It writes a [`Call`]; an agent that is up sees it in the watch that it follows
 //! anyway, and answers in its `live` record. So a host that no other agent doubts writes nothing.
 
-use super::{Failure, Membership, register::Held};
+use super::{Failure, Membership, register::LiveKey};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record};
@@ -26,7 +26,7 @@ impl Membership {
     ///
     /// # Errors
     /// If the store cannot be asked, or yet another agent is in by now.
-    pub(super) async fn call(&self, held: &Held) -> Result<Heard, Failure> {
+    pub(super) async fn call(&self, held: &LiveKey) -> Result<Heard, Failure> {
         if held.live.incarnation.is_none() {
             return self.listen(held, None, self.config.session_ttl * 5 / 2).await;
         }
@@ -48,7 +48,12 @@ impl Membership {
 
     /// Looks at the record until it says that some call was answered, goes, or `patience` is over: a node that was
     /// called and said nothing is silent; one that cannot be called has renewed its session for that long.
-    async fn listen(&self, held: &Held, called: Option<&str>, patience: Duration) -> Result<Heard, Failure> {
+    async fn listen(
+        &self,
+        held: &LiveKey,
+        called: Option<&str>,
+        patience: Duration,
+    ) -> Result<Heard, Failure> {
         let key = self.keyspace.path(&Key::Live(held.name.clone()));
         let began = Instant::now();
         loop {

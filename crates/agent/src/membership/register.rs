@@ -10,8 +10,8 @@ use weft_state::{
 };
 use weft_store::{Condition, Entry, SessionId, Txn};
 
-/// A record that says that a node is up.
-pub(super) struct Held {
+/// The key `live/<node>` as it is in the store: it says that a node is up.
+pub(super) struct LiveKey {
     pub(super) name: NodeName,
     pub(super) entry: Entry,
     pub(super) live: Liveness,
@@ -42,12 +42,12 @@ impl Membership {
 
     /// What says that this node is up, or that another is under its name. Where the data directory may be a copy, the
     /// original may be up under any name.
-    async fn held(&self) -> Result<Option<Held>, Failure> {
+    async fn held(&self) -> Result<Option<LiveKey>, Failure> {
         let own = self.config.node_name.clone();
         let entry = self.store.get(&self.keyspace.path(&Key::Live(own.clone()))).await?;
         if let Some(entry) = entry {
             let live = Liveness::from_json(&entry.value).map_err(|e| Failure::Passing(chain(&e)))?;
-            return Ok(Some(Held { name: own, entry, live }));
+            return Ok(Some(LiveKey { name: own, entry, live }));
         }
         if *self.identity.moved() == Moved::No {
             return Ok(None);
@@ -56,7 +56,7 @@ impl Membership {
         let mut held = all.filter_map(|entry| {
             let Ok(Key::Live(name)) = self.keyspace.parse(&entry.key) else { return None };
             let live = Liveness::from_json(&entry.value).ok()?;
-            (live.id == self.identity.id()).then_some(Held { name, entry, live })
+            (live.id == self.identity.id()).then_some(LiveKey { name, entry, live })
         });
         Ok(held.next())
     }
@@ -69,7 +69,7 @@ impl Membership {
 
     /// The record that says that this node is up, if it appears before a session would have ended. An agent that is up
     /// writes it again at once.
-    async fn said_within_a_session(&self) -> Result<Option<Held>, Failure> {
+    async fn said_within_a_session(&self) -> Result<Option<LiveKey>, Failure> {
         let began = Instant::now();
         while began.elapsed() < self.config.session_ttl {
             sleep(self.config.session_ttl / 40).await;
@@ -81,7 +81,7 @@ impl Membership {
     }
 
     /// Lets the other agent have the node if it is up.
-    async fn contest(&self, held: &Held) -> Result<(), Failure> {
+    async fn contest(&self, held: &LiveKey) -> Result<(), Failure> {
         let node = self.node(&held.name).await?;
         let at = node.as_ref().map_or_else(String::new, |node| format!(" at {}", node.advertise));
         let name = &held.name;
@@ -193,7 +193,7 @@ impl Membership {
         Ok(session)
     }
 
-    async fn registration(&self, session: &SessionId, here: Option<&Held>) -> Result<Txn, Failure> {
+    async fn registration(&self, session: &SessionId, here: Option<&LiveKey>) -> Result<Txn, Failure> {
         let same_cluster = self.same_cluster().await?;
         let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
         let before = self.store.get(&key).await?;
@@ -239,7 +239,7 @@ impl Membership {
             same_cluster.put(key, node.to_json(), condition)
         };
         // Of two that got here at once, one is first.
-        let still_there = |here: &&Held| here.entry.session.as_ref().is_none_or(|bound| bound == session);
+        let still_there = |here: &&LiveKey| here.entry.session.as_ref().is_none_or(|bound| bound == session);
         let free = Condition::as_seen(here.filter(still_there).map(|here| here.entry.modified));
         Ok(txn.put_bound(live_key, live.to_json(), free, session.clone()))
     }
