@@ -61,6 +61,7 @@ bench: tools build ## the figures, each beside its reference from the same run (
 lint: ## formatting, clippy, documentation, shell scripts, licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package weft --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck scripts/* .ci/run; \
 	    else echo 'SKIPPED: no shellcheck here'; [[ ! $${CI:-} ]]; fi

@@ -11,12 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Builder, time::timeout};
 use tower::ServiceExt;
-
-#[path = "../../crates/agent/tests/api/fake.rs"]
-#[allow(dead_code, reason = "the agent's tests use more of it")]
-mod fake;
-
-use fake::{Fake, HANG, PANIC};
+use weft_verbs::fake::{Fake, HANG, PANIC};
 
 /// The first line is method and path, the rest is the body.
 fn request(bytes: &[u8]) -> Option<Request<Body>> {

@@ -11,10 +11,7 @@ use tokio::{
     task::{LocalSet, spawn_local},
     time::timeout,
 };
-
-#[path = "../../crates/agent/tests/api/fake.rs"]
-#[allow(dead_code, reason = "the agent's tests use more of it")]
-mod fake;
+use weft_verbs::fake;
 
 /// Everything that was said on one connection to the engine.
 type Asked = Rc<RefCell<Vec<u8>>>;

@@ -224,9 +224,8 @@ mod tests {
             let refused = text.parse::<Advertise>().unwrap_err();
             assert!(refused.contains(word), "{refused}");
         }
-        let why = |text: &str| {
-            weft_state::error::chain(&text.parse::<Advertise>().unwrap().resolve(None).unwrap_err())
-        };
+        let why =
+            |text: &str| weft_model::chain(&text.parse::<Advertise>().unwrap().resolve(None).unwrap_err());
         assert!(why("192.0.2.77").contains("does not have it"));
         assert!(why("lo").contains("it has none"));
         assert!(why("nosuch0").contains("nosuch0"));

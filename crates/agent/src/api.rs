@@ -4,7 +4,7 @@
 //! Engine API for networks (`docker`), so that the stock docker command line works, and weft's own beside
 //! them (`weft`).
 
-pub(crate) mod docker;
+mod docker;
 mod extract;
 mod guard;
 mod metrics;
@@ -12,22 +12,19 @@ mod reply;
 mod version;
 mod weft;
 
-pub(crate) use reply::Failure;
 pub use weft_http::{BindError, Socket};
 
-use crate::{core::Verbs, metrics::Metrics};
+use crate::metrics::Metrics;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weft_http::{Inherited, Limits, Terms};
+use weft_network_api::MAX_BODY;
+use weft_verbs::Verbs;
 
 /// What every handler gets.
 type Core = Arc<dyn Verbs>;
-
-/// The largest body that is read, in bytes. The largest meaningful one, a network with hundreds of labels,
-/// has a tenth of it.
-pub(crate) const MAX_BODY: usize = 1 << 20;
 
 /// Which group may connect, and what to do where the socket cannot be had.
 const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };

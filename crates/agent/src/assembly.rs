@@ -21,13 +21,13 @@ use weft_model::Keyspace;
 use weft_state::{
     admission::{Admission, AdmissionDeps},
     env::Env,
-    error::{Error, Kind},
     journal::{Identity, Journal, JournalError},
     memory::Memory,
     reflector::Reflector,
     view,
 };
 use weft_store::Store;
+use weft_verbs::{Error, Kind};
 
 /// What an agent stands on.
 pub(crate) struct Deps {

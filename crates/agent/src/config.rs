@@ -24,8 +24,33 @@ pub fn embedded_store(data_dir: &Path) -> PathBuf {
 pub struct DockerConfig {
     /// The socket the engine answers on. It may come later, and go.
     pub socket: PathBuf,
+    proxy: Option<PathBuf>,
+}
+
+/// The Docker proxy is asked for, and this program has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--docker-proxy is not possible: this weft was built without the Docker proxy; leave it out, or install a weft \
+     that was built with it (feature `proxy`)"
+)]
+pub struct NoProxy;
+
+impl DockerConfig {
+    /// The engine at `socket`, with a proxy before it on the socket `proxy`, if there is to be one.
+    ///
+    /// # Errors
+    /// If there is to be one, and this program was built without.
+    pub fn new(socket: PathBuf, proxy: Option<PathBuf>) -> Result<Self, NoProxy> {
+        if proxy.is_some() && !cfg!(feature = "proxy") {
+            return Err(NoProxy);
+        }
+        Ok(Self { socket, proxy })
+    }
+
     /// The socket on which weft passes on to the engine, and speaks for networks itself; none: nowhere.
-    pub proxy: Option<PathBuf>,
+    pub fn proxy(&self) -> Option<&Path> {
+        self.proxy.as_deref()
+    }
 }
 
 /// A port of this host that no other host reaches.

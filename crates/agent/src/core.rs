@@ -1,11 +1,10 @@
-//! The verbs: what can be done to the cluster and to this node. Every door calls these and nothing else.
+//! The core: it carries out the verbs of `weft-verbs`. Every door calls these and nothing else.
 
 mod access;
 mod allocator;
 mod door;
 mod driver;
 mod endpoints;
-mod engines;
 mod housekeeping;
 mod leaving;
 mod macs;
@@ -14,19 +13,14 @@ mod nodes;
 mod parts;
 mod processes;
 mod rebuild;
-mod request;
 mod status;
-mod verbs;
 
 pub(crate) use access::{AccessParts, ClusterAccess};
 use allocator::Allocator;
-pub(crate) use allocator::VNI_OPTIONS;
 pub use door::CoreVerbs;
 pub(crate) use driver::DriverAccess;
 use endpoints::Endpoints;
-pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
 use housekeeping::Housekeeping;
-pub use leaving::Leave;
 use leaving::Leaving;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
 use networks::Networks;
@@ -34,18 +28,13 @@ use nodes::Nodes;
 pub(crate) use parts::CoreParts;
 use processes::Processes;
 use rebuild::Recovery;
-pub use request::{Attach, CreateNetwork, JoinOptions, Mount, PoolRequest, Process, ProcessState, Run};
-pub(crate) use request::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
 use status::Reporter;
-pub use verbs::{
-    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, Verbs,
-};
-pub use weft_state::error::{Error, Kind};
 
-use crate::{host::Host, report::EngineStatus};
+use crate::host::Host;
 use std::sync::Arc;
 use tokio::sync::watch;
 use weft_state::{cluster::Cluster, env::Env};
+use weft_verbs::EngineStatus;
 
 /// The core of an agent: the types that carry out its verbs. Each keeps to itself what it works with.
 pub struct Core {

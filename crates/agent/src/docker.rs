@@ -2,16 +2,14 @@
 //!
 //! The engine asks on a plugin socket ([`door`]), and never waits for itself: nothing here asks the engine while
 //! the engine waits for an answer of ours. What its questions do not say, the names of networks and of
-//! containers, a task of its own ([`follow`]) learns from the engine's API. Where it is asked for, [`proxy`] stands
+//! containers, a task of its own ([`follow`]) learns from the engine's API. Where it is asked for, `weft-proxy` stands
 //! before the engine's own socket.
 
 mod door;
 mod follow;
-mod proxy;
 mod shared;
 
 pub(crate) use door::PATH as PLUGIN_SOCKET;
-pub(crate) use proxy::serve_one as proxy_for_one;
 pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine};
 
 use crate::{
@@ -20,10 +18,11 @@ use crate::{
     metrics::Metrics,
 };
 use follow::{DockerSocket, Follower};
-use proxy::Proxy;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_http::{BindError, Inherited};
+#[cfg(feature = "proxy")]
+use weft_proxy::Proxy;
 use weft_state::journal::JournalError;
 
 /// Why the engine cannot be served.
@@ -74,9 +73,11 @@ pub(crate) fn start(
 ) -> Result<Served, StartError> {
     let shared = answer(deps, inherited, (tasks, stop))?;
     let (following, stop) = (TaskTracker::new(), stop.child_token());
-    if let Some(path) = &docker.proxy {
-        let proxy = Proxy::new(docker.socket.clone(), deps.access.verbs(), Arc::clone(&shared));
-        let proxy = proxy::serve(path.clone(), proxy::bind(path, inherited)?, proxy, stop.clone());
+    #[cfg(feature = "proxy")]
+    if let Some(path) = docker.proxy() {
+        let proxy = Proxy::new(docker.socket.clone(), deps.access.verbs(), Arc::clone(&shared) as _);
+        let proxy =
+            weft_proxy::serve(path.to_owned(), weft_proxy::bind(path, inherited)?, proxy, stop.clone());
         following.spawn(tasks.track_future(proxy));
     }
     let engine = Arc::new(DockerSocket(docker.socket.clone()));

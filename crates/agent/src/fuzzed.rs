@@ -1,18 +1,12 @@
 //! What the targets in `fuzz/` need of what is private otherwise.
 
-use crate::{
-    config::AgentConfig,
-    core::Verbs,
-    docker::{self, Shared},
-    processes, reconcile,
-};
+use crate::{config::AgentConfig, processes, reconcile};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-use tokio::net::UnixStream;
 use weft_ipam::AddressPool;
 use weft_model::{EndpointId, IfName, Keyspace, NodeName};
 use weft_plan::{Desired, Observed};
@@ -40,7 +34,7 @@ fn survives<T: DeserializeOwned + Serialize + PartialEq>(file: &[u8]) -> bool {
 /// # Errors
 /// If `dir` cannot be used.
 pub fn memory_survives(file: &[u8], dir: &Path) -> Result<bool, String> {
-    let failed = |error: &dyn std::error::Error| weft_state::error::chain(error);
+    let failed = |error: &dyn std::error::Error| weft_model::chain(error);
     let (path, keyspace) = (dir.join("cluster.json"), Keyspace::new("weft"));
     std::fs::write(&path, file).map_err(|error| failed(&error))?;
     let open = || Memory::open(dir, "embedded", &keyspace).map_err(|error| failed(&error));
@@ -124,13 +118,14 @@ pub fn fresh_host(desired: &Desired) -> Observed {
 ///
 /// # Errors
 /// If `dir` cannot be used.
+#[cfg(feature = "proxy")]
 pub async fn docker_proxy(
-    client: UnixStream,
+    client: tokio::net::UnixStream,
     engine: &Path,
     dir: &Path,
-    verbs: Arc<dyn Verbs>,
+    verbs: Arc<dyn weft_verbs::Verbs>,
 ) -> Result<(), String> {
-    let shared = Shared::open(dir).map_err(|error| weft_state::error::chain(&error))?;
-    docker::proxy_for_one(client, engine.to_owned(), verbs, Arc::new(shared)).await;
+    let shared = crate::docker::Shared::open(dir).map_err(|error| weft_model::chain(&error))?;
+    weft_proxy::serve_one(client, engine.to_owned(), verbs, Arc::new(shared)).await;
     Ok(())
 }

@@ -20,7 +20,8 @@ use std::{
 use tokio::sync::watch;
 use weft_dns::EngineResolver;
 use weft_model::{InUse, PortMapping};
-use weft_state::{error::Error, fingerprint::Fingerprint};
+use weft_state::fingerprint::Fingerprint;
+use weft_verbs::Error;
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
 #[async_trait]
@@ -43,7 +44,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What is in a network namespace already.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](weft_state::error::Kind::Invalid) if `netns` is not one.
+    /// [`Kind::Invalid`](weft_verbs::Kind::Invalid) if `netns` is not one.
     async fn look_into(&self, netns: &Path) -> Result<NetnsContent, Error>;
 
     /// Whether there is a network namespace at `netns`.

@@ -13,20 +13,21 @@ mod engine;
 pub use away::{forget, leave};
 
 use crate::{
-    config::AgentConfig,
-    core::{Core, Error, Leave},
+    config::{AgentConfig, DockerConfig},
+    core::Core,
     docker::PLUGIN_SOCKET,
     host::OnlyAgent,
 };
 use std::{path::Path, sync::Arc};
 use weft_datapath::Datapath;
-use weft_state::error::chain;
+use weft_model::chain;
 use weft_store::Store;
+use weft_verbs::{Error, Leave};
 
 /// Takes away the sockets and locks of an agent that has ended, on a host that has left.
 pub(crate) fn last_traces(config: &AgentConfig, only: OnlyAgent) {
     let docker = config.docker.as_ref();
-    let proxy = docker.and_then(|docker| docker.proxy.as_deref());
+    let proxy = docker.and_then(DockerConfig::proxy);
     let plugin = docker.map(|_| Path::new(PLUGIN_SOCKET));
     [Some(config.socket.as_path()), plugin, proxy].into_iter().flatten().for_each(weft_http::clear);
     only.leave();

@@ -17,7 +17,6 @@ mod orphans;
 mod other_directory;
 mod processes;
 mod reconcile;
-pub mod report;
 mod run;
 mod shared_names;
 mod underlay;

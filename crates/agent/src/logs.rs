@@ -7,6 +7,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use weft_verbs::LoggedProblem;
+pub use weft_verbs::Severity;
 
 /// How many lines are kept.
 const LINES: usize = 1000;
@@ -20,19 +22,6 @@ const SHOWN: usize = 32;
 /// How often the same warning is written.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Something is wrong, and somebody has to see to it.
-    Error,
-    /// Something is wrong, and is tried again.
-    Warning,
-    /// What happens.
-    Info,
-    /// How.
-    Debug,
-}
-
 /// An event that is being logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line<'l> {
@@ -42,21 +31,6 @@ pub struct Line<'l> {
     pub severity: Severity,
     /// What happened, with its fields, in one line.
     pub text: &'l str,
-}
-
-/// A warning or an error, which may have come more than once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedProblem {
-    /// When it came first, in the row that it is in now.
-    pub first: Timestamp,
-    /// When it came last.
-    pub last: Timestamp,
-    /// How often.
-    pub times: u64,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What happened.
-    pub text: String,
 }
 
 /// What is to be done about an event.
@@ -156,18 +130,6 @@ impl State {
         let problem = LoggedProblem { first, last, times: 1, severity, text: text.to_owned() };
         self.problems.push(Repeated { problem, written: now, unwritten: 0 });
         Verdict::Write { unwritten: 0 }
-    }
-}
-
-impl Severity {
-    /// As `--log-level` calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Error => "error",
-            Severity::Warning => "warn",
-            Severity::Info => "info",
-            Severity::Debug => "debug",
-        }
     }
 }
 

@@ -18,17 +18,17 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use weft_model::{Keyspace, Node};
+use weft_model::{Keyspace, Node, chain};
 use weft_state::{
     admission::Admission,
     cluster::Cluster,
     env::Env,
-    error::{Error, chain},
     journal::{Identity, Journal},
     memory::Memory,
     view::{Gate, View},
 };
 use weft_store::{SessionId, Store, StoreError};
+use weft_verbs::Error;
 
 /// The first pause after a failure, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

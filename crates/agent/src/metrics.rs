@@ -15,7 +15,7 @@ pub(crate) use docker::DockerCalls;
 pub(crate) use rounds::RoundCounts;
 pub(crate) use store::{Measured, StoreCalls};
 
-use crate::{logs::Logs, report::Status};
+use crate::logs::Logs;
 use prometheus_client::{
     encoding::text::{encode_eof, encode_registry},
     metrics::histogram::Histogram,
@@ -23,6 +23,7 @@ use prometheus_client::{
 };
 use std::sync::Arc;
 use weft_dns::Counts;
+use weft_verbs::Status;
 
 /// What the answer to a scrape is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

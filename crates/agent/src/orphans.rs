@@ -2,14 +2,14 @@
 //! them are namespaces, told by name and mark, and what runs in them, on no network, where nobody finds it.
 
 use crate::{
-    core::Error,
     host::Host,
     processes::{NETNS_PREFIX, ProcessTable, netns_name},
 };
 use futures::{StreamExt, stream};
 use std::{path::Path, time::Duration};
-use weft_model::NodeName;
-use weft_state::{cluster::Cluster, error::chain};
+use weft_model::{NodeName, chain};
+use weft_state::cluster::Cluster;
+use weft_verbs::Error;
 
 /// How long what runs there may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);

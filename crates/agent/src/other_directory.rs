@@ -14,9 +14,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio::sync::watch;
+use weft_model::chain;
 use weft_state::{
     data_dir::NODE,
-    error::chain,
     journal::{Journal, JournalError},
 };
 

@@ -15,9 +15,9 @@ use weft_model::{EndpointName, PortMapping, ProcessId};
 use weft_process::State;
 use weft_state::{
     data_dir,
-    error::{Error, Kind},
     journal::{JournalError, file},
 };
+use weft_verbs::{Error, Kind};
 
 /// A process of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

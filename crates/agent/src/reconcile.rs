@@ -46,12 +46,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use weft_datapath::{Datapath, Part};
-use weft_model::Vni;
+use weft_model::{Vni, chain};
 use weft_plan::{Desired, Doubt, Observed, Plan, Target, plan};
 use weft_state::{
     cluster::Cluster,
     env::Env,
-    error::chain,
     journal::{Journal, LocalEndpoints},
     view::View,
 };

@@ -4,7 +4,7 @@ use crate::{
     api::{self, BindError},
     assembly::{Agent, Deps, Ending, StartError},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
-    core::{Core, CoreVerbs, Departure, DriverAccess, Kind},
+    core::{Core, CoreVerbs, Departure, DriverAccess},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     leave::last_traces,
@@ -31,11 +31,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_http::Inherited;
 use weft_model::Keyspace;
-use weft_state::{env::Env, error::Error};
+use weft_state::env::Env;
 use weft_store::{
     ConnectError, Connections, Opened, StoreUrl, connect,
     serve::{ServeError, Server},
 };
+use weft_verbs::{Error, Kind};
 
 /// How much longer than a session's time it may take to ask the store.
 const READY_MARGIN: Duration = Duration::from_secs(5);
@@ -95,14 +96,14 @@ impl From<docker::StartError> for RunError {
     fn from(error: docker::StartError) -> Self {
         match error {
             docker::StartError::Bind(error) => Self::Bind(error),
-            docker::StartError::Journal(error) => Self::Start(weft_state::error::chain(&error)),
+            docker::StartError::Journal(error) => Self::Start(weft_model::chain(&error)),
         }
     }
 }
 
 impl From<StartError> for RunError {
     fn from(error: StartError) -> Self {
-        Self::Start(weft_state::error::chain(&error))
+        Self::Start(weft_model::chain(&error))
     }
 }
 

@@ -36,9 +36,9 @@ pub(crate) use node::Node;
 pub(crate) use seeds::{seeds, try_all};
 pub(crate) use transcript::Transcript;
 
-use crate::core::{CreateNetwork, PoolRequest};
 use std::time::Duration;
 use weft_store::MemoryStore;
+use weft_verbs::{CreateNetwork, PoolRequest};
 
 /// A cluster of `n` nodes, all of them up.
 pub(crate) async fn cluster(n: usize) -> (MemoryStore, Vec<Node>) {

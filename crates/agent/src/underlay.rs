@@ -13,9 +13,8 @@ use tokio::{
 };
 pub(crate) use usage::Usage;
 use weft_datapath::underlay::Carries;
-use weft_model::InUse;
+use weft_model::{InUse, chain};
 use weft_netlink::{Changes, NetlinkError, Socket};
-use weft_state::error::chain;
 use weft_store::Connections;
 
 /// How often to look without a reason.

@@ -62,7 +62,7 @@ impl Leave {
     async fn without_agent(&self, wish: v1::Leave) -> anyhow::Result<Vec<String>> {
         let config = agent::configured(self.config.as_deref())?;
         let v1::Leave { force, purge, dry_run } = wish;
-        let leave = weft_agent::core::Leave { force, purge, dry_run };
+        let leave = weft_verbs::Leave { force, purge, dry_run };
         Ok(patiently("Leaving the cluster", weft_agent::leave(config, leave)).await?)
     }
 }

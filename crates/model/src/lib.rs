@@ -6,6 +6,7 @@
 
 mod cidr;
 mod endpoint;
+mod error;
 mod id;
 mod ifname;
 mod in_use;
@@ -24,6 +25,7 @@ mod vni;
 
 pub use cidr::{InvalidCidr, cidr, is_public};
 pub use endpoint::Endpoint;
+pub use error::chain;
 pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
 pub use ifname::{IfName, InvalidIfName};
 pub use in_use::{InUse, is_default};
@@ -42,7 +44,7 @@ pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
-pub use vni::{InvalidVni, Vni};
+pub use vni::{InvalidVni, VNI_OPTIONS, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use jiff::Timestamp;

@@ -8,6 +8,9 @@ use std::{fmt, str::FromStr};
 #[serde(try_from = "u32", into = "u32")]
 pub struct Vni(u32);
 
+/// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
+pub const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
+
 /// Why a number is not a VNI.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid VNI {0:?}: expected a number from 1 to 16777215")]

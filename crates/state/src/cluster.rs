@@ -159,7 +159,7 @@ impl Cluster {
         } else {
             self.unknown.remove(&entry.key);
         }
-        self.unreadable.insert(entry.key.clone(), crate::error::chain(error));
+        self.unreadable.insert(entry.key.clone(), weft_model::chain(error));
     }
 
     fn put_record(

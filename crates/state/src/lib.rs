@@ -6,7 +6,6 @@ pub mod changes;
 pub mod cluster;
 pub mod data_dir;
 pub mod env;
-pub mod error;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;

@@ -12,7 +12,6 @@ use crate::{
     admission::{Admission, Founding},
     cluster::Cluster,
     env::Env,
-    error::chain,
     journal::Journal,
     loss::Loss,
     memory::Memory,
@@ -25,7 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use weft_model::{Key, Keyspace, Lineage, NodeName, Record};
+use weft_model::{Key, Keyspace, Lineage, NodeName, Record, chain};
 use weft_store::{Event, Revision, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.

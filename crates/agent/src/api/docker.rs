@@ -1,18 +1,15 @@
 //! The Docker Engine API for networks.
 
-mod connect;
-pub(crate) mod create;
-pub(crate) mod networks;
-pub(crate) mod select;
+mod networks;
 mod system;
-pub(crate) mod view;
 
-use super::{Core, reply::Failure};
+use super::Core;
 use axum::{
     Router,
     http::{StatusCode, Uri},
     routing::{get, post},
 };
+use weft_network_api::Failure;
 
 /// What an engine has besides networks.
 const RESOURCES_OF_ENGINES: [&str; 18] = [

@@ -1,13 +1,13 @@
 //! Reading requests. What is wrong with one is said in JSON, as with every other error.
 
-use super::reply::Failure;
-use crate::core::{Error, Kind};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{StatusCode, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use weft_network_api::{Failure, MAX_BODY};
+use weft_verbs::{Error, Kind};
 
 /// A JSON body, with any content type: the engine does not look at it either.
 pub(super) struct Json<T>(pub(super) T);
@@ -34,7 +34,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 fn unreadable(rejection: BytesRejection) -> Failure {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = format!("the request's body is larger than {} bytes", super::MAX_BODY);
+            let message = format!("the request's body is larger than {MAX_BODY} bytes");
             Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         }
         status => Failure::new(status, format!("cannot read the request's body: {}", rejection.body_text())),

@@ -1,7 +1,6 @@
 //! What surrounds every handler: a task of its own, in which it can panic and be waited for. It ends with its client; what
 //! a verb changes goes on to its end, which the core sees to.
 
-use super::reply::Failure;
 use axum::{
     extract::Request,
     http::StatusCode,
@@ -11,6 +10,7 @@ use axum::{
 use std::time::{Duration, Instant};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
+use weft_network_api::Failure;
 
 /// How long a request may take.
 const DEADLINE: Duration = Duration::from_secs(30);

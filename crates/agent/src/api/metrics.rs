@@ -1,6 +1,6 @@
 //! `/metrics`, for Prometheus.
 
-use super::{Core, reply::Failure};
+use super::Core;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use axum::{
     Router,
@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use weft_network_api::Failure;
 
 /// How old the last look may be. Prometheus asks less often; a client that asks more often gets the last result, since
 /// to look at thousands of entries takes a while.

@@ -1,6 +1,5 @@
 //! The version in front of the path: `/v1.50/networks`.
 
-use super::reply::Failure;
 use axum::{
     extract::Request,
     http::{StatusCode, Uri, uri::PathAndQuery},
@@ -8,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use weft_api::docker::{API_VERSION, MIN_API_VERSION};
+use weft_network_api::Failure;
 
 /// Takes the version off the path, since the answers are the same in all that are served.
 pub(super) async fn strip(mut request: Request, next: Next) -> Response {

@@ -15,10 +15,9 @@ mod taking;
 pub(super) use claims::NewEndpoint;
 pub(super) use ledger::{Ledger, is_leftover};
 pub(super) use pending::ClaimKey;
-pub(crate) use pools::VNI_OPTIONS;
 
+use super::access::ClusterAccess;
 use super::parts::CoreParts;
-use super::{Error, Kind, access::ClusterAccess};
 use crate::{config::AgentConfig, host::Host};
 use address_reservations::AddressReservations;
 use ipnet::IpNet;
@@ -29,6 +28,7 @@ use std::{
 };
 use weft_model::EndpointId;
 use weft_state::{env::Env, journal::Journal, memory::Memory};
+use weft_verbs::{Error, Kind};
 
 /// Claims addresses and pools for this node, and gives them back.
 pub(crate) struct Allocator {

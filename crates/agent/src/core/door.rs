@@ -2,14 +2,14 @@
 
 mod engines;
 
-use super::{
-    Attach, Core, CreateNetwork, EndpointVerbs, Error, JoinOptions, Leave, NetworkVerbs, NodeVerbs, Process,
-    ProcessVerbs, PruneFilter, ReadVerbs, Run,
-};
-use crate::report::{DebugInfo, EndpointView, NetworkView, NodeView, Status};
+use super::Core;
 use async_trait::async_trait;
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use weft_model::{NetworkId, NetworkName, NodeName};
+use weft_verbs::{
+    Attach, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave, NetworkVerbs,
+    NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run, Status,
+};
 
 /// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
 /// that.

@@ -1,10 +1,11 @@
 //! What a driver of containers, such as `agent::docker`, has of the core: verbs that it may call, and two watches that it
 //! may read.
 
-use super::{Core, CoreVerbs, EngineVerbs, Verbs};
+use super::{Core, CoreVerbs};
 use std::sync::Arc;
 use tokio::sync::watch;
 use weft_state::{cluster::Cluster, env::Env, journal::LocalEndpoints, view::View};
+use weft_verbs::{EngineVerbs, Verbs};
 
 /// The core as a driver sees it.
 pub(crate) struct DriverAccess {

@@ -13,18 +13,12 @@ pub(super) use removed::WHY;
 
 use super::parts::CoreParts;
 use super::{
-    Attach, Error, JoinOptions, Kind,
     access::ClusterAccess,
     allocator::{Allocator, NewEndpoint},
     macs,
     networks::find,
 };
-use crate::{
-    host::Host,
-    processes::ProcessTable,
-    reconcile::Rounds,
-    report::{EndpointView, EngineStatus},
-};
+use crate::{host::Host, processes::ProcessTable, reconcile::Rounds};
 use jiff::{SignedDuration, Timestamp};
 use joining::JoinLocks;
 use std::{
@@ -39,6 +33,7 @@ use weft_state::{
     env::Env,
     journal::{Journal, LocalEndpoint, LocalEndpoints, Owner},
 };
+use weft_verbs::{Attach, EndpointView, EngineStatus, Error, JoinOptions, Kind};
 
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);

@@ -6,7 +6,6 @@ mod precedence;
 
 use super::parts::{Base, CoreParts};
 use super::{
-    Error, Kind,
     access::{ClusterAccess, KnownCluster},
     allocator::{Allocator, ClaimKey},
     endpoints::{Endpoints, WHY},
@@ -29,6 +28,7 @@ use weft_state::{
     journal::{Journal, LocalEndpoint, LocalEndpoints},
 };
 use weft_store::{CommitError, Condition};
+use weft_verbs::{Error, Kind};
 
 /// How often to look without a reason.
 const PERIOD: Duration = Duration::from_secs(5);

@@ -2,7 +2,6 @@
 
 use super::parts::{Base, CoreParts};
 use super::{
-    Error, Kind,
     access::{ClusterAccess, committed},
     allocator::Allocator,
 };
@@ -20,6 +19,7 @@ use weft_state::{
     journal::{Journal, LocalEndpoint, Owner},
 };
 use weft_store::{Condition, Store, Txn};
+use weft_verbs::{Error, Kind, Leave};
 
 /// How long other nodes may be faster at what this one gives back.
 const RACE_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,17 +27,6 @@ const RACE_PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many endpoints a refusal names.
 const NAMED: usize = 8;
-
-/// How to leave the cluster.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Leave {
-    /// Also if something is on the networks here, or what this host has in the cluster cannot be given back.
-    pub force: bool,
-    /// With everything that is in the data directory.
-    pub purge: bool,
-    /// Only say whether it could.
-    pub dry_run: bool,
-}
 
 /// A client asked this agent to leave, and waits. The answer is what could not be given back, for people.
 pub(crate) struct Departure {

@@ -1,8 +1,9 @@
 //! Ethernet addresses: one interface of a network has each, and the gateways keep theirs.
 
-use super::{Error, access::ClusterAccess};
+use super::access::ClusterAccess;
 use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId};
 use weft_state::cluster::{Cluster, Stored};
+use weft_verbs::Error;
 
 /// Two interfaces with one Ethernet address would take each other's packets, and one with the gateway's all those that
 /// are to leave the network.

@@ -1,12 +1,10 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
 use super::{
-    CreateNetwork, Error, Kind, PruneFilter,
     access::ClusterAccess,
     allocator::{Allocator, Ledger},
-    request::warning_if_public,
 };
-use crate::{host::Host, report::NetworkView};
+use crate::host::Host;
 use ipnet::IpNet;
 use std::sync::Arc;
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
@@ -15,6 +13,7 @@ use weft_state::{
     env::Env,
 };
 use weft_store::{CommitError, Condition, MAX_OPS, Revision, StoreError, Txn};
+use weft_verbs::{CreateNetwork, Error, Kind, NetworkView, PruneFilter, warning_if_public};
 
 /// More could not be removed at once: its record counts twice, and there are its name and the lineage.
 const MAX_SEGMENTS: usize = MAX_OPS - 4;

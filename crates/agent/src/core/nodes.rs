@@ -1,10 +1,7 @@
 //! Nodes: looked at, and given up.
 
-use super::{Error, access::ClusterAccess, allocator::Allocator};
-use crate::{
-    config::AgentConfig,
-    report::{Down, NodeView},
-};
+use super::{access::ClusterAccess, allocator::Allocator};
+use crate::config::AgentConfig;
 use jiff::Timestamp;
 use std::sync::Arc;
 use weft_model::{Key, Node, NodeName};
@@ -13,6 +10,7 @@ use weft_state::{
     env::Env,
 };
 use weft_store::{Condition, Revision, Txn};
+use weft_verbs::{Down, Error, NodeView};
 
 /// Says how nodes are, and gives up those that are gone.
 pub(crate) struct Nodes {

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     config::AgentConfig, host::Host, metrics::Telemetry, processes::ProcessTable, reconcile::Rounds,
-    report::EngineStatus,
 };
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use weft_state::{admission::Admission, env::Env, journal::Journal, memory::Memory};
+use weft_verbs::EngineStatus;
 
 /// What [`Core`] is made of.
 pub(crate) struct CoreParts {

@@ -5,7 +5,6 @@ mod unknown;
 
 use super::parts::{Base, CoreParts};
 use super::{
-    Error, Kind, Process, ProcessState, Run,
     access::ClusterAccess,
     endpoints::{Endpoints, Holder},
     networks::find,
@@ -22,9 +21,10 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
-use weft_model::{EndpointId, ProcessId};
+use weft_model::{EndpointId, ProcessId, chain};
 use weft_process::{Mount, Signal, Spec, StartError, State};
-use weft_state::{cluster::Cluster, env::Env, error::chain, journal::Owner};
+use weft_state::{cluster::Cluster, env::Env, journal::Owner};
+use weft_verbs::{Error, Kind, Process, ProcessState, Run};
 
 /// The first pause before a process that cannot be watched is looked at again, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

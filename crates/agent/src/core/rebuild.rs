@@ -8,7 +8,6 @@ mod plan;
 
 use super::parts::{Base, CoreParts};
 use super::{
-    Error,
     access::ClusterAccess,
     allocator::Allocator,
     endpoints::{Endpoints, WHY},
@@ -22,17 +21,17 @@ use tokio::{
     task::block_in_place,
     time::{Instant, sleep, timeout},
 };
-use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record};
+use weft_model::{Endpoint, EndpointId, Extra, Key, Liveness, Network, NetworkId, Rebuilt, Record, chain};
 use weft_state::{
     cluster::{Cluster, Stored},
     env::Env,
-    error::chain,
     journal::Journal,
     loss::Loss,
     memory::Memory,
     view::View,
 };
 use weft_store::{CommitError, Condition, Txn};
+use weft_verbs::Error;
 
 /// How long to wait after each look, at most.
 const PAUSE: Duration = Duration::from_millis(100);

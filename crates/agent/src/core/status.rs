@@ -3,15 +3,18 @@
 mod inside;
 
 use super::parts::{Base, CoreParts};
-use super::{Error, access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
+use super::{access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
 use crate::{
     config::AgentConfig,
     host::Host,
     membership::Outside,
     metrics::Telemetry,
     processes::ProcessTable,
-    reconcile::{KernelDrift, Report, Rounds, clash, clash::Overlap, has_way_out},
-    report::{Counts, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
+    reconcile::{
+        KernelDrift, Report, Rounds,
+        clash::{self, Overlap},
+        has_way_out,
+    },
     shared_names::shared_names,
     underlay::Underlay,
 };
@@ -27,6 +30,9 @@ use weft_state::{
     view::Gate,
 };
 use weft_store::StoreError;
+use weft_verbs::{
+    Counts, Drift, EngineStatus, Error, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus,
+};
 
 /// How long a request for the status waits for a look at the kernel, and for the store.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);

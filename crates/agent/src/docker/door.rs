@@ -15,13 +15,11 @@ pub(crate) use answer::router;
 pub(crate) use socket::{PATH, bind, serve};
 
 use super::Shared;
-use crate::{
-    core::{DriverAccess, EngineVerbs, Error, Verbs},
-    metrics::Metrics,
-};
+use crate::{core::DriverAccess, metrics::Metrics};
 use endpoints::Announced;
 use std::sync::Arc;
 use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
+use weft_verbs::{EngineVerbs, Error, Verbs};
 
 /// The network and address driver of the engine on this host.
 pub(crate) struct Driver {

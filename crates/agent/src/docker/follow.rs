@@ -15,10 +15,7 @@ mod report;
 pub(crate) use engine::DockerSocket;
 
 use super::Shared;
-use crate::{
-    core::{DriverAccess, EngineVerbs, Verbs},
-    report::EngineStatus,
-};
+use crate::core::DriverAccess;
 use containers::ContainerFollower;
 use engine::EngineAddress;
 use futures::{StreamExt, stream::BoxStream};
@@ -31,7 +28,8 @@ use std::{
 };
 use tokio::time::sleep;
 use weft_docker::engine::{EngineError, Event};
-use weft_state::error::chain;
+use weft_model::chain;
+use weft_verbs::{EngineStatus, EngineVerbs, Verbs};
 
 /// The first pause when the engine does not answer, doubled after each further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

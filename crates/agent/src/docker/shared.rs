@@ -212,6 +212,13 @@ impl Shared {
     }
 }
 
+#[cfg(feature = "proxy")]
+impl weft_proxy::EngineNetworks for Shared {
+    fn engine_networks(&self) -> BTreeMap<NetworkId, Option<NetworkId>> {
+        lock(&self.mapped).iter().map(|(id, mapped)| (*id, mapped.network)).collect()
+    }
+}
+
 /// See [`Shared::creating`].
 pub(crate) struct Creating<'s> {
     shared: &'s Shared,

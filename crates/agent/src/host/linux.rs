@@ -14,12 +14,12 @@ use std::{
 use tokio::sync::{oneshot, watch};
 use weft_datapath::underlay;
 use weft_http::open_files;
-use weft_model::{InUse, PortMapping, Protocol};
+use weft_model::{InUse, PortMapping, Protocol, chain};
 use weft_netlink::{
     LinkSetting, Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named,
     delete_named, in_namespace, named_path, set_link,
 };
-use weft_state::error::{Error, Kind, chain};
+use weft_verbs::{Error, Kind};
 
 /// The host the agent runs on.
 pub(crate) struct LinuxHost {

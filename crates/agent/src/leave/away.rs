@@ -5,7 +5,7 @@ use crate::{
     RunError,
     assembly::{Agent, Deps},
     config::{AgentConfig, embedded_store},
-    core::{Core, DriverAccess, Error, Kind, Leave, refuse_if_in_use},
+    core::{Core, DriverAccess, refuse_if_in_use},
     docker,
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     metrics::Telemetry,
@@ -26,15 +26,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
-use weft_model::Keyspace;
+use weft_model::{Keyspace, chain};
 use weft_state::{
     data_dir,
     env::Env,
-    error::chain,
     fingerprint::Moved,
     journal::{Journal, JournalError, lock_directory},
 };
 use weft_store::{MemoryStore, Store, connect};
+use weft_verbs::{Error, Kind, Leave};
 
 /// How long an agent may be there that cannot start: systemd tries again every second.
 const AGENT_PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,6 @@
 //! What a host has of weft's: devices, namespaces and rules, told by their names and marks, and processes.
 
 use crate::{
-    core::{Error, Kind},
     host::Host,
     orphans,
     processes::{ProcessTable, netns_name},
@@ -15,6 +14,7 @@ use weft_datapath::Datapath;
 use weft_model::ProcessId;
 use weft_plan::{Desired, plan};
 use weft_process::{Signal, State};
+use weft_verbs::{Error, Kind};
 
 /// How often to try to clear the kernel, which may be removing something still.
 const ATTEMPTS: u32 = 5;

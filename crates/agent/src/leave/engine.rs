@@ -1,15 +1,15 @@
 //! The engine lets go of its networks of weft's. Meanwhile its driver agrees to everything, and tells the cluster nothing
 //! ([`Shared::part`](crate::docker::Shared::part)).
 
-use crate::{config::AgentConfig, core::Error, docker::Shared};
+use crate::{config::AgentConfig, docker::Shared};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_docker::{
     engine::{Engine, EngineError},
     plugin::DRIVER,
 };
-use weft_model::NetworkId;
-use weft_state::error::chain;
+use weft_model::{NetworkId, chain};
+use weft_verbs::Error;
 
 /// How long an engine may refuse to let go of a network, for something that it is doing at the moment.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@
 use super::{Failure, Membership, register::LiveKey};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record};
-use weft_state::{error::chain, view::View};
+use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record, chain};
+use weft_state::view::View;
 use weft_store::{CommitError, Condition, SessionId, Txn};
 
 /// What came of a call.

@@ -3,12 +3,10 @@
 
 use super::{Failure, Membership, Outside, Ownership, call::Heard};
 use tokio::time::{Instant, sleep};
-use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record};
-use weft_state::{
-    error::{Error, Kind, chain},
-    fingerprint::Moved,
-};
+use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record, chain};
+use weft_state::fingerprint::Moved;
 use weft_store::{Condition, Entry, SessionId, Txn};
+use weft_verbs::{Error, Kind};
 
 /// The key `live/<node>` as it is in the store: it says that a node is up.
 pub(super) struct LiveKey {

@@ -1,7 +1,6 @@
 //! How the agent is: the same as `weft status` says.
 
 use super::Labels;
-use crate::report::{KernelStatus, Status};
 use jiff::Timestamp;
 use prometheus_client::{
     metrics::{
@@ -11,6 +10,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+use weft_verbs::{KernelStatus, Status};
 
 /// The metrics of an agent that is as `status` says.
 pub(super) fn of(status: &Status) -> Registry {

@@ -1,7 +1,6 @@
 //! What is asked of the store, and how long its answers take.
 
 use super::{Labels, Metrics, seconds};
-use crate::report::Answered;
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use prometheus_client::{
@@ -16,6 +15,7 @@ use weft_state::env::Env;
 use weft_store::{
     CommitError, Entry, Event, Listing, Mark, Op, Revision, SessionId, Store, StoreError, Txn, Update,
 };
+use weft_verbs::Answered;
 
 /// Counts of the store's calls and watches.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! Whether the kernel holds exactly what it should: what looking at it has shown, and since when.
 
-use crate::report::Drift;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use weft_model::NetworkId;
 use weft_plan::{Desired, Differences, Observed, Plan, differences};
+use weft_verbs::Drift;
 
 /// What the last look at the kernel has shown. Never what a round believes it has brought about.
 #[derive(Debug, Clone)]

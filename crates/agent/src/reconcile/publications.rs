@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use weft_datapath::{Datapath, StaleFlows};
-use weft_model::Protocol;
+use weft_model::{Protocol, chain};
 use weft_plan::{Desired, Publish};
-use weft_state::error::chain;
 
 /// How often it is tried to have flows forgotten, each time that ports change: reading them may take seconds.
 const ATTEMPTS: usize = 3;

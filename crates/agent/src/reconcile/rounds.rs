@@ -10,10 +10,8 @@ use tokio::{
 use weft_datapath::Failure;
 use weft_model::{EndpointId, Vni};
 use weft_plan::{KernelNews, Netns, Problem, Step};
-use weft_state::{
-    error::{Error, Kind},
-    journal::{LocalEndpoint, LocalEndpoints},
-};
+use weft_state::journal::{LocalEndpoint, LocalEndpoints};
+use weft_verbs::{Error, Kind};
 
 /// How long an endpoint's part of the kernel may go on failing before its request fails.
 const FAILING_PATIENCE: Duration = Duration::from_secs(2);

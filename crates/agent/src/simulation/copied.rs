@@ -1,12 +1,13 @@
 //! Hosts that are copied, with or without their machine: two with one identity must not take from each other.
 
 use super::{Node, Transcript, cluster, eventually, network};
-use crate::{config::AgentConfig, core::Kind};
+use crate::config::AgentConfig;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use weft_model::{Liveness, Record};
 use weft_state::fingerprint::Fingerprint;
 use weft_store::{Condition, MemoryStore, SessionId, Store, Txn};
+use weft_verbs::Kind;
 
 /// The clone of a virtual machine, which was started since: only the kernel's run tells it from the original.
 fn clone(machine: &mut Fingerprint) {

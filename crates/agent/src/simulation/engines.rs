@@ -1,12 +1,12 @@
 //! The two steps of the engines' protocol: a pool before its network, an address before its endpoint.
 
 use super::{Node, cluster, eventually, network, network_in};
-use crate::core::{CreateNetwork, Error, Join, JoinOptions, Joined, Kind, Names};
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
 use tokio::time::sleep;
 use weft_model::{EndpointId, IfName, MacAddr, NetworkId};
 use weft_plan::Netns;
+use weft_verbs::{CreateNetwork, Error, Join, JoinOptions, Joined, Kind, Names};
 
 fn pool(text: &str) -> IpNet {
     text.parse().unwrap()

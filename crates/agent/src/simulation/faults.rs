@@ -1,12 +1,12 @@
 //! Agents that die, stores that go away, nodes that vanish and return.
 
 use super::{cluster, eventually, network, witness::holds};
-use crate::core::Kind;
 use jiff::SignedDuration;
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_plan::Netns;
 use weft_store::Store;
+use weft_verbs::Kind;
 
 #[tokio::test(start_paused = true)]
 async fn a_restarted_agent_takes_over_what_it_had() {
@@ -123,7 +123,7 @@ async fn who_lost_an_address_while_away_is_cut_off() {
     let core = nodes[0].core();
     eventually("it is down", || core.known().live.len() == 1).await;
     core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
-    let options = crate::core::JoinOptions { ipv4: lost, ..Default::default() };
+    let options = weft_verbs::JoinOptions { ipv4: lost, ..Default::default() };
     nodes[0].attach_with("overlay", "a", options).await.unwrap();
     nodes[1].start();
     nodes[1].joined(2).await;

@@ -1,7 +1,6 @@
 //! What a node of the simulation has besides a kernel.
 
 use crate::{
-    core::Error,
     host::{Host, InSandbox, NetnsContent},
     underlay::Underlay,
 };
@@ -21,6 +20,7 @@ use weft_dns::{EngineResolver, Sockets, Transport};
 use weft_model::PortMapping;
 use weft_plan::{Netns, Observed};
 use weft_state::fingerprint::{Fingerprint, Inode};
+use weft_verbs::Error;
 
 /// A host whose namespaces are those of a fake kernel.
 pub(super) struct FakeHost {

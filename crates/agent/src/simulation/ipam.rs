@@ -1,8 +1,8 @@
 //! Addresses, taken and given back by several nodes at once.
 
 use super::{cluster, eventually, network, network_in};
-use crate::core::{JoinOptions, Kind};
 use std::{collections::BTreeSet, time::Duration};
+use weft_verbs::{JoinOptions, Kind};
 
 async fn everywhere(nodes: &[super::Node], name: &str) {
     for node in nodes {
@@ -150,7 +150,7 @@ async fn a_jump_does_not_change_the_order_of_the_others() {
     nodes[0].core().networks.create(network_in("overlay", "10.5.0.0/16")).await.unwrap();
     everywhere(&nodes, "overlay").await;
     nodes[1].store.faults().set_watch_delay(Duration::from_secs(1));
-    let last = |view: crate::report::EndpointView| view.endpoint.ipv4.unwrap().octets();
+    let last = |view: weft_verbs::EndpointView| view.endpoint.ipv4.unwrap().octets();
     assert_eq!(last(nodes[0].attach("overlay", "a").await.unwrap()), [10, 5, 0, 2]);
     let [_, _, c, d] = last(nodes[1].attach("overlay", "b").await.unwrap());
     assert!((c, d) > (0, 3), "it went elsewhere: {c}.{d}");

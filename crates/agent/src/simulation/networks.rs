@@ -1,10 +1,10 @@
 //! Networks, created and removed by several nodes at once.
 
 use super::{cluster, eventually, network, network_in};
-use crate::core::{CreateNetwork, Kind, PoolRequest, PruneFilter};
 use std::{collections::BTreeSet, time::Duration};
 use weft_plan::Netns;
 use weft_store::Store;
+use weft_verbs::{CreateNetwork, Kind, PoolRequest, PruneFilter};
 
 #[tokio::test(start_paused = true)]
 async fn a_network_made_anywhere_is_everywhere() {

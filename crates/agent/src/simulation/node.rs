@@ -12,11 +12,10 @@ use super::{
 use crate::{
     assembly::{Assembly, Deps},
     config::AgentConfig,
-    core::{Attach, Core, Error, JoinOptions, Leave},
+    core::Core,
     host::Host,
     leave::Leaver,
     membership::Ownership,
-    report::EndpointView,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
@@ -33,6 +32,7 @@ use weft_datapath::Fake;
 use weft_model::{InUse, Keyspace};
 use weft_state::{env::Env, fingerprint::Fingerprint};
 use weft_store::{MemoryStore, Store};
+use weft_verbs::{Attach, EndpointView, Error, JoinOptions, Leave};
 
 /// A host with an agent that can be killed and started again.
 pub(crate) struct Node {

@@ -1,12 +1,12 @@
 //! Agents that are pointed at another store, or whose store turns out to be another cluster's.
 
 use super::{Node, Transcript, cluster, eventually, network};
-use crate::core::Kind;
 use std::time::Duration;
 use tokio::time::sleep;
 use weft_model::{Key, Keyspace};
 use weft_state::view::Gate;
 use weft_store::{Condition, MemoryStore, Store, Txn};
+use weft_verbs::Kind;
 
 /// Everything in a store, without the keys that are bound to sessions.
 async fn content(store: &MemoryStore) -> Vec<(String, String)> {

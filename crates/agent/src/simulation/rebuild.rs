@@ -5,11 +5,11 @@ mod by_hand;
 mod lacking;
 
 use super::{Node, cluster, eventually, network};
-use crate::core::{CreateNetwork, JoinOptions, Kind, PoolRequest};
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_model::Keyspace;
 use weft_store::{Condition, MemoryStore, Store, Txn, memory::Backup};
+use weft_verbs::{CreateNetwork, JoinOptions, Kind, PoolRequest};
 
 const CLUSTER: &str = "weft/v1/cluster";
 

@@ -1,10 +1,10 @@
 //! Requests that meet: the same one twice, two for one thing, one that could mean several.
 
 use super::{cluster, eventually, network};
-use crate::core::{Attach, JoinOptions, Kind};
 use std::time::Duration;
 use tokio::time::sleep;
 use weft_store::{Condition, Store, Txn};
+use weft_verbs::{Attach, JoinOptions, Kind};
 
 fn attach(netns: &str, name: &str) -> Attach {
     Attach {

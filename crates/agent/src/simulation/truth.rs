@@ -1,11 +1,12 @@
 //! What is refused is as true as what is granted: a node whose watch is late asks the store before it says no.
 
 use super::{Node, cluster, eventually, network, network_in};
-use crate::core::{Core, CreateNetwork, Error, JoinOptions, Kind};
+use crate::core::Core;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use weft_model::NetworkId;
 use weft_store::{Condition, MemoryStore, Store, Txn, memory::Silence};
+use weft_verbs::{CreateNetwork, Error, JoinOptions, Kind};
 
 /// How late the watches are, and no request may be much later for it.
 const LATE: Duration = Duration::from_millis(300);

@@ -1,12 +1,10 @@
 //! Docker's paths answer as the engine does.
 
-use crate::{
-    fake::Fake,
-    http::{Answer, ask, delete, get, post},
-};
+use crate::http::{Answer, ask, delete, get, post};
 use axum::body::Body;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use weft_verbs::fake::Fake;
 
 async fn create(fake: &Arc<Fake>, body: Value) -> Answer {
     post(fake, "/v1.50/networks/create", &body).await

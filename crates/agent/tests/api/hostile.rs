@@ -1,12 +1,10 @@
 //! Anything that is sent gets an answer in JSON.
 
-use crate::{
-    fake::{Fake, HANG, PANIC},
-    http::{ask, get, post},
-};
+use crate::http::{ask, get, post};
 use axum::body::Body;
 use proptest::prelude::*;
 use serde_json::json;
+use weft_verbs::fake::{Fake, HANG, PANIC};
 
 const BODIES_GO_TO: [&str; 5] = [
     "/networks/create",

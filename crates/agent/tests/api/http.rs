@@ -1,6 +1,5 @@
 //! One request to a router.
 
-use crate::fake::Fake;
 use axum::{
     Router,
     body::Body,
@@ -10,6 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt;
+use weft_verbs::fake::Fake;
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

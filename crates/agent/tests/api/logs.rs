@@ -1,14 +1,12 @@
 //! What a process wrote.
 
-use crate::{
-    fake::Fake,
-    http::{get, post, router},
-};
+use crate::http::{get, post, router};
 use axum::{body::Body, http::Request};
 use http_body_util::BodyExt;
 use serde_json::json;
 use std::{io::Write, sync::Arc, time::Duration};
 use tower::ServiceExt;
+use weft_verbs::fake::Fake;
 
 async fn with_process() -> (Arc<Fake>, std::fs::File) {
     let fake = Fake::new();

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod docker;
-mod fake;
 mod hostile;
 mod http;
 mod logs;

@@ -1,6 +1,6 @@
 //! The server, over a real socket.
 
-use crate::{fake::Fake, http::router};
+use crate::http::router;
 use std::{path::Path, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,6 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
+use weft_verbs::fake::Fake;
 
 /// Starts a server that ends with `shutdown`.
 pub(crate) fn start(path: &Path, shutdown: &CancellationToken) -> JoinHandle<()> {

@@ -1,11 +1,9 @@
 //! weft's own paths.
 
-use crate::{
-    fake::Fake,
-    http::{delete, get, post},
-};
+use crate::http::{delete, get, post};
 use serde_json::json;
 use std::sync::Arc;
+use weft_verbs::fake::Fake;
 
 async fn with_network() -> Arc<Fake> {
     let fake = Fake::new();

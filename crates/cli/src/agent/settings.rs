@@ -160,7 +160,7 @@ impl DockerSocket {
     /// The engine there, if there is to be one, with `proxy` before it.
     ///
     /// # Errors
-    /// If there is nothing for `proxy` to stand before.
+    /// If there is nothing for `proxy` to stand before, or this program was built without it.
     pub(super) fn engine(self, proxy: Option<SocketPath>) -> anyhow::Result<Option<DockerConfig>> {
         match (self, proxy) {
             (Self::None, None) => Ok(None),
@@ -168,9 +168,7 @@ impl DockerSocket {
             (Self::At(socket), Some(proxy)) if socket.is_as(&proxy) => {
                 bail!("--docker-proxy={} is the engine's own socket: give another path", proxy.0.display())
             }
-            (Self::At(socket), proxy) => {
-                Ok(Some(DockerConfig { socket: socket.0, proxy: proxy.map(|path| path.0) }))
-            }
+            (Self::At(socket), proxy) => Ok(Some(DockerConfig::new(socket.0, proxy.map(|path| path.0))?)),
         }
     }
 }

@@ -113,6 +113,14 @@ fn docker_is_found_where_it_usually_is_unless_it_is_to_be_left_alone() {
 }
 
 #[test]
+#[cfg(not(feature = "proxy"))]
+fn what_this_build_lacks_is_refused() {
+    let error = DockerSocket::default().engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
+    assert!(error.to_string().contains("built without the Docker proxy"));
+}
+
+#[test]
+#[cfg(feature = "proxy")]
 fn what_stands_before_the_engine_is_asked_for_and_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("run")).unwrap();
@@ -122,9 +130,9 @@ fn what_stands_before_the_engine_is_asked_for_and_elsewhere() {
         let socket = at("var-run/docker.sock").parse::<DockerSocket>().unwrap();
         socket.engine(proxy.map(|path| path.parse().unwrap()))
     };
-    assert_eq!(engine(None).unwrap().unwrap().proxy, None);
-    let proxy = engine(Some(at("run/weft.sock"))).unwrap().unwrap().proxy;
-    assert_eq!(proxy, Some(at("run/weft.sock").into()));
+    assert_eq!(engine(None).unwrap().unwrap().proxy(), None);
+    let config = engine(Some(at("run/weft.sock"))).unwrap().unwrap();
+    assert_eq!(config.proxy(), Some(at("run/weft.sock").as_ref()));
     assert!(engine(Some(at("run/docker.sock"))).unwrap_err().to_string().contains("engine's own socket"));
     let error = DockerSocket::None.engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
     assert!(error.to_string().contains("--docker-socket=none"));

@@ -1,31 +1,15 @@
 //! `/networks`.
 
-use super::{connect, create, select, view};
-use crate::{
-    api::{
-        Core,
-        extract::{Json, Path, Query},
-        reply::Reply,
-    },
-    core::Error,
+use crate::api::{
+    Core,
+    extract::{Json, Path, Query},
+    reply::Reply,
 };
 use axum::{extract::State, http::StatusCode};
 use jiff::Timestamp;
-use serde::Deserialize;
 use weft_api::docker;
-
-/// The query of lists and of prune.
-#[derive(Deserialize)]
-pub(crate) struct Filtered {
-    #[serde(default)]
-    filters: String,
-}
-
-impl Filtered {
-    pub(crate) fn parse(&self) -> Result<docker::Filters, Error> {
-        docker::Filters::parse(&self.filters).map_err(Error::invalid)
-    }
-}
+use weft_network_api::{Filtered, Scoped, connect, create, select, view};
+use weft_verbs::Error;
 
 pub(super) async fn list(
     State(core): State<Core>,
@@ -45,24 +29,6 @@ pub(super) async fn list(
     // As the engine: the newest last.
     chosen.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
     Ok(axum::Json(chosen))
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Scoped {
-    #[serde(default)]
-    scope: String,
-}
-
-impl Scoped {
-    /// Whether it says anything.
-    pub(crate) fn is_given(&self) -> bool {
-        !self.scope.is_empty()
-    }
-
-    /// Whether networks of the whole cluster are meant, too.
-    pub(crate) fn includes_ours(&self) -> bool {
-        matches!(self.scope.as_str(), "" | "global" | "swarm")
-    }
 }
 
 pub(super) async fn inspect(

@@ -1,6 +1,6 @@
 //! `/_ping`, `/version`, `/info`: what a client asks before anything else.
 
-use crate::{api::Core, core::ProcessState, report::Status};
+use crate::api::Core;
 use axum::{
     Json,
     extract::State,
@@ -8,6 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use weft_api::docker;
+use weft_verbs::{ProcessState, Status};
 
 const WEFT_VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -1,8 +1,9 @@
 //! `/weft/v1/debug`: what a bug report needs besides.
 
-use crate::{api::Core, report::DebugInfo};
+use crate::api::Core;
 use axum::{Json, extract::State};
 use weft_api::v1;
+use weft_verbs::DebugInfo;
 
 pub(super) async fn inside(State(core): State<Core>) -> Json<v1::DebugInfo> {
     let DebugInfo { settings, log, keys } = core.inside().await;

@@ -1,18 +1,15 @@
 //! `/weft/v1/endpoints`.
 
-use crate::{
-    api::{
-        Core,
-        extract::{Json, Path, Query},
-        reply::Reply,
-    },
-    core::{Attach, Error, JoinOptions},
-    report::EndpointView,
+use crate::api::{
+    Core,
+    extract::{Json, Path, Query},
+    reply::Reply,
 };
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use weft_api::v1;
 use weft_model::NodeName;
+use weft_verbs::{Attach, EndpointView, Error, JoinOptions};
 
 /// Which endpoints to list.
 #[derive(Deserialize)]

@@ -1,11 +1,9 @@
 //! `/weft/v1/leave`.
 
-use crate::{
-    api::{Core, extract::Json, reply::Reply},
-    core::Leave,
-};
+use crate::api::{Core, extract::Json, reply::Reply};
 use axum::extract::State;
 use weft_api::v1;
+use weft_verbs::Leave;
 
 pub(super) async fn leave(
     State(core): State<Core>,

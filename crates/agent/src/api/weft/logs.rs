@@ -1,13 +1,10 @@
 //! `/weft/v1/processes/{process}/logs`: what a process wrote, and goes on writing.
 
 use super::output::Output;
-use crate::{
-    api::{
-        Core,
-        extract::{Path, Query, flag},
-        reply::Reply,
-    },
-    core::Error,
+use crate::api::{
+    Core,
+    extract::{Path, Query, flag},
+    reply::Reply,
 };
 use axum::{
     body::{Body, Bytes},
@@ -18,6 +15,7 @@ use axum::{
 use futures::Stream;
 use serde::Deserialize;
 use std::{io, pin::pin, time::Duration};
+use weft_verbs::Error;
 
 /// How often output that is followed is looked at. A file tells nobody that it grew, short of inotify, of
 /// which a host has few.

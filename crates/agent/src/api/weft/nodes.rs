@@ -1,13 +1,10 @@
 //! `/weft/v1/nodes`.
 
-use crate::{
-    api::{Core, extract::Path, reply::Reply},
-    core::Error,
-    report::NodeView,
-};
+use crate::api::{Core, extract::Path, reply::Reply};
 use axum::{Json, extract::State, http::StatusCode};
 use weft_api::v1;
 use weft_model::NodeName;
+use weft_verbs::{Error, NodeView};
 
 pub(super) async fn list(State(core): State<Core>) -> Json<Vec<v1::Node>> {
     Json(core.nodes().into_iter().map(node).collect())

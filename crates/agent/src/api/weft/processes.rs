@@ -1,17 +1,15 @@
 //! `/weft/v1/processes`.
 
-use crate::{
-    api::{
-        Core,
-        extract::{Json, Path, Query, flag},
-        reply::Reply,
-    },
-    core::{Error, JoinOptions, Mount, Process, ProcessState, Run},
+use crate::api::{
+    Core,
+    extract::{Json, Path, Query, flag},
+    reply::Reply,
 };
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
 use weft_api::v1;
+use weft_verbs::{Error, JoinOptions, Mount, Process, ProcessState, Run};
 
 /// How long a process has to end by itself, if nothing else is said, in seconds: as the engine.
 const GRACE: u64 = 10;

@@ -1,13 +1,12 @@
 //! `/weft/v1/status` and `/weft/v1/plan`.
 
-use crate::{
-    api::{Core, reply::Reply},
-    logs::LoggedProblem,
-    report::{Down, Drift, EngineStatus, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus},
-};
+use crate::api::{Core, reply::Reply};
 use axum::{Json, extract::State};
 use std::time::Duration;
 use weft_api::v1;
+use weft_verbs::{
+    Down, Drift, EngineStatus, Fenced, KernelStatus, LoggedProblem, NetworkStatus, Round, Status, StoreStatus,
+};
 
 pub(super) async fn status(State(core): State<Core>) -> Json<v1::Status> {
     Json(report(core.examine().await))

@@ -5,10 +5,10 @@
 //! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
 
 use super::{ClusterAccess, KnownCluster};
-use crate::core::{Error, Kind};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use weft_state::{cluster::Cluster, view::View};
+use weft_verbs::{Error, Kind};
 
 /// How long the view may take to come as far as the store is, the question how far that is included.
 const PATIENCE: Duration = Duration::from_millis(2500);

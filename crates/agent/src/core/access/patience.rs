@@ -1,13 +1,13 @@
 //! Waiting: for the view, for another try. Never for ever.
 
 use super::{ClusterAccess, KnownCluster};
-use crate::core::{Error, Kind};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use weft_state::{
     cluster::Cluster,
     view::{Gate, View},
 };
+use weft_verbs::{Error, Kind};
 
 /// How long a request waits for the store to come back before it fails.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);

@@ -5,12 +5,13 @@ use super::{
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
 };
-use crate::core::{JoinOptions, macs};
+use crate::core::macs;
 use ipnet::IpNet;
 use std::{net::IpAddr, sync::PoisonError};
 use weft_ipam::next_address;
 use weft_model::{MacAddr, Network, NetworkId, Segment, Subnet};
 use weft_state::cluster::{Cluster, Stored};
+use weft_verbs::JoinOptions;
 
 impl Allocator {
     /// Chooses one address of `pool`, which `network` has.

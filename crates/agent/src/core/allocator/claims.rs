@@ -6,7 +6,7 @@ use super::{
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
 };
-use crate::core::{JoinOptions, macs};
+use crate::core::macs;
 use jiff::Timestamp;
 use std::net::IpAddr;
 use weft_model::{
@@ -14,6 +14,7 @@ use weft_model::{
 };
 use weft_state::cluster::{Cluster, Stored};
 use weft_store::{CommitError, Condition, Txn};
+use weft_verbs::JoinOptions;
 
 /// An endpoint that is to join a network.
 pub(in crate::core) struct NewEndpoint<'a> {

@@ -4,12 +4,12 @@ use super::{
     Allocator, Error, Kind,
     pools::{self, Surroundings},
 };
-use crate::core::{CreateNetwork, PoolRequest};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, sync::PoisonError};
 use weft_model::{Extra, Key, Lineage, NodeName, PoolReservation, Record, Subnet};
 use weft_state::cluster::Cluster;
 use weft_store::{CommitError, Condition, StoreError, Txn};
+use weft_verbs::{CreateNetwork, PoolRequest};
 
 impl Allocator {
     pub(crate) async fn reserve_pool(&self, pool: Option<IpNet>, ipv6: bool) -> Result<IpNet, Error> {

@@ -1,14 +1,11 @@
 //! What a new network gets: pools, gateways, VNIs.
 
-use crate::core::{CreateNetwork, Error, PoolRequest};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, next_address, random_ula};
-use weft_model::{Extra, InUse, NodeName, PoolReservation, Subnet, Vni, is_default};
+use weft_model::{Extra, InUse, NodeName, PoolReservation, Subnet, VNI_OPTIONS, Vni, is_default};
 use weft_state::{cluster::Cluster, env::Env};
-
-/// Options that name the VNIs of a network, one for each segment, separated by commas: ours, and Docker's.
-pub(crate) const VNI_OPTIONS: [&str; 2] = ["vni", "com.docker.network.driver.overlay.vxlanid_list"];
+use weft_verbs::{CreateNetwork, Error, PoolRequest};
 
 /// What the choice depends on besides the request.
 pub(super) struct Surroundings<'a> {

@@ -1,7 +1,7 @@
 //! Addresses that an endpoint takes over from a reservation, or takes back after the store has lost them.
 
 use super::{Allocator, Error, Kind, choosing::owner, ledger::is_leftover, pending::ClaimKey};
-use crate::core::{Join, macs};
+use crate::core::macs;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_model::{Claim, Endpoint, EndpointId, Key, Network, NetworkId, Record, Subnet};
@@ -10,6 +10,7 @@ use weft_state::{
     journal::LocalEndpoint,
 };
 use weft_store::{CommitError, Condition, Txn};
+use weft_verbs::Join;
 
 impl Allocator {
     /// Writes the endpoint, in one transaction with the claims on its addresses.

@@ -1,15 +1,12 @@
 //! The verbs as the drivers of engines see them.
 
 use super::CoreVerbs;
-use crate::{
-    core::{CreateNetwork, EngineEndpoint, EngineVerbs, Error, Join, Joined, Names},
-    report::EngineStatus,
-};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr, path::Path, time::Duration};
 use tokio::time::timeout;
 use weft_model::{EndpointId, IfName, InUse, NetworkId, NetworkName};
+use weft_verbs::{CreateNetwork, EngineEndpoint, EngineStatus, EngineVerbs, Error, Join, Joined, Names};
 
 /// How long an engine that starts is kept waiting.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);

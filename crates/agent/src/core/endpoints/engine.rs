@@ -2,7 +2,7 @@
 //! reserved before, the engine sets the interface up, and the name may be learnt later.
 
 use super::{Endpoints, Error, Kind};
-use crate::core::{EngineEndpoint, Join, Joined, Names, macs};
+use crate::core::macs;
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use weft_state::{
     journal::{LocalEndpoint, Owner},
 };
 use weft_store::{CommitError, Condition, Txn};
+use weft_verbs::{EngineEndpoint, Join, Joined, Names};
 
 /// How long the start of a container may wait for its name: without, it starts, too.
 const NAMING_PATIENCE: Duration = Duration::from_millis(500);

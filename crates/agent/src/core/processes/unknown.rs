@@ -4,7 +4,7 @@ use super::Processes;
 use crate::orphans;
 use std::time::Duration;
 use tokio::time::sleep;
-use weft_state::error::chain;
+use weft_model::chain;
 
 /// How long to leave alone what the cluster knows, before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(2);

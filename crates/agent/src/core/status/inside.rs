@@ -1,11 +1,12 @@
 //! What a bug report needs besides the status.
 
 use super::Reporter;
-use crate::{config::AgentConfig, report::DebugInfo};
+use crate::config::AgentConfig;
 use std::time::Duration;
 use tokio::time::timeout;
-use weft_state::error::chain;
+use weft_model::chain;
 use weft_store::Secret;
+use weft_verbs::DebugInfo;
 
 /// How long the store may take to list its keys.
 const PATIENCE: Duration = Duration::from_secs(5);

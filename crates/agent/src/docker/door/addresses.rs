@@ -1,11 +1,11 @@
 //! Pools and addresses.
 
 use super::Driver;
-use crate::core::{Error, Kind};
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 use weft_docker::plugin::{DRIVER, PoolId, ReleaseAddress, ReleasePool, Reply, RequestAddress, RequestPool};
 use weft_model::Subnet;
+use weft_verbs::{Error, Kind};
 
 /// How often to look which network of the cluster one of the engine is.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

@@ -1,7 +1,6 @@
 //! From HTTP to a call, and from what came of it to HTTP. There always is an answer.
 
 use super::Driver;
-use crate::core::Error;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -15,6 +14,7 @@ use std::{
 };
 use tokio::time::timeout;
 use weft_docker::plugin::{Call, NetworkCall, Protocol, Refusal, Reply};
+use weft_verbs::Error;
 
 /// The largest body that is read, in bytes. The largest meaningful one, a network with many auxiliary
 /// addresses, has a tenth of it.
@@ -62,7 +62,7 @@ async fn read(method: &str, body: Body) -> Result<Call, Answer> {
     let body: Bytes = match timeout(PATIENCE, axum::body::to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => {
-            let why = weft_state::error::chain(&error);
+            let why = weft_model::chain(&error);
             let message = format!("cannot read the body of {method}, of at most {MAX_BODY} bytes: {why}");
             return Err(refused(method, message));
         }

@@ -1,10 +1,7 @@
 //! Endpoints: made known in one call, joined in another.
 
 use super::Driver;
-use crate::{
-    core::{self, Error, Kind, Names},
-    docker::OnNetwork,
-};
+use crate::docker::OnNetwork;
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
@@ -20,6 +17,7 @@ use weft_docker::plugin::{
     CreateEndpoint, EndpointRef, Interface, InterfaceName, Join, Joined, Reply, RouteKind, StaticRoute,
 };
 use weft_model::{EndpointId, MacAddr, NetworkId};
+use weft_verbs::{Error, Kind, Names};
 
 /// How long the engine may take from making an endpoint to joining it. Those that died in between are forgotten
 /// after that.
@@ -119,7 +117,8 @@ impl Driver {
             None => None,
         };
         let sandbox = request.sandbox;
-        let joined = self.engines.join(core::Join { endpoint: id, addresses, mac, names, sandbox }).await?;
+        let joined =
+            self.engines.join(weft_verbs::Join { endpoint: id, addresses, mac, names, sandbox }).await?;
         Ok(Reply::Joined(to_engine(joined)))
     }
 
@@ -153,7 +152,7 @@ fn addresses(interface: &Interface) -> Vec<IpNet> {
 }
 
 /// No gateway: the engine adds its gateway bridge then, for the way out and for published ports.
-fn to_engine(joined: core::Joined) -> Joined {
+fn to_engine(joined: weft_verbs::Joined) -> Joined {
     let route = |(destination, via)| StaticRoute { destination, kind: RouteKind::NextHop(via) };
     Joined {
         // The engine numbers them.

@@ -2,14 +2,12 @@
 //! finds out.
 
 use super::Driver;
-use crate::{
-    core::{self, CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options},
-    docker::Mapped,
-};
+use crate::docker::Mapped;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::plugin::{self, DRIVER, NetworkRef, Reply};
 use weft_model::NetworkId;
+use weft_verbs::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options};
 
 impl Driver {
     pub(super) async fn create_network(&self, request: plugin::CreateNetwork) -> Result<Reply, Error> {
@@ -68,7 +66,7 @@ impl Driver {
     /// The engine removes the network all the same, as after any answer of its driver, and gets it back.
     fn refuse_if_kept(&self, network: NetworkId) -> Result<(), Error> {
         let view = self.verbs.known_network(network);
-        view.map_or(Ok(()), |view| core::refuse_if_kept(&view.network))
+        view.map_or(Ok(()), |view| weft_verbs::refuse_if_kept(&view.network))
     }
 
     fn remember(&self, change: impl FnOnce(&mut BTreeMap<NetworkId, Mapped>)) -> Result<(), Error> {

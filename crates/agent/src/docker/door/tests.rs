@@ -9,7 +9,7 @@ mod sequences;
 
 use super::{Driver, router};
 use crate::{
-    core::{CreateNetwork, DriverAccess, Error, PoolRequest},
+    core::DriverAccess,
     docker::Shared,
     simulation::{self, Node, cluster},
 };
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tower::ServiceExt;
 use weft_model::{EndpointId, NetworkId};
+use weft_verbs::{CreateNetwork, Error, PoolRequest};
 
 /// An engine with its driver.
 struct Engine {

@@ -7,7 +7,6 @@ mod stranded;
 mod table;
 
 use super::{Follower, attempts::Attempts, engine::ConnectedEngine, missing::Missing, news::Marks};
-use crate::core::EngineEndpoint;
 use asking::Asking;
 use futures::StreamExt;
 use std::{
@@ -24,6 +23,7 @@ use tokio::{
 };
 use weft_docker::engine::{Container, EngineError};
 use weft_model::{ContainerId, EndpointId, NetworkId};
+use weft_verbs::EngineEndpoint;
 
 /// How often to look at all containers without a reason.
 const PERIOD: Duration = Duration::from_secs(10);

@@ -19,8 +19,8 @@ use weft_docker::{
     engine::{self, EngineError, ForeignNetwork},
     plugin::DRIVER,
 };
-use weft_model::{InUse, IpNet, NetworkId};
-use weft_state::{cluster::Cluster, error::chain};
+use weft_model::{InUse, IpNet, NetworkId, chain};
+use weft_state::cluster::Cluster;
 
 /// How often to look at all networks without a reason. Also how long one has to be missing to be forgotten.
 const PERIOD: Duration = Duration::from_secs(10);

@@ -1,8 +1,8 @@
 //! What `weft status` says of the engine.
 
 use super::Follower;
-use crate::report::EngineStatus;
 use std::sync::PoisonError;
+use weft_verbs::EngineStatus;
 
 impl Follower {
     /// It answers.

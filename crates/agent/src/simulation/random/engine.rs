@@ -5,7 +5,7 @@ use super::{
     ledger::Fate,
     verbs::{NETWORKS, lock},
 };
-use crate::core::{Core, Error, Join, Names};
+use crate::core::Core;
 use futures::FutureExt;
 use ipnet::IpNet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -13,6 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 use weft_datapath::Fake;
 use weft_model::{EndpointId, IfName, MacAddr};
 use weft_plan::Netns;
+use weft_verbs::{Error, Join, Names};
 
 /// Where the sandboxes of an engine are.
 const SANDBOXES: &str = "/run/docker/netns";
@@ -112,7 +113,7 @@ impl World {
 }
 
 impl Starting {
-    async fn go(self, core: &Core) -> Result<Option<crate::report::EndpointView>, Error> {
+    async fn go(self, core: &Core) -> Result<Option<weft_verbs::EndpointView>, Error> {
         let address = core.allocator.reserve_address(self.pool, None).await?;
         if !self.joins {
             return Ok(None);
@@ -135,7 +136,7 @@ impl Starting {
         self.take(&joined?.interface, address);
         let known = core.endpoints.here();
         let Some(local) = known.get(&self.id) else { return Ok(None) };
-        Ok(Some(crate::report::EndpointView {
+        Ok(Some(weft_verbs::EndpointView {
             id: self.id,
             endpoint: local.endpoint.clone(),
             network: local.network_id,

@@ -1,9 +1,5 @@
 //! What was promised to the callers.
 
-use crate::{
-    core::{Error, Kind},
-    report::EndpointView,
-};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -12,6 +8,7 @@ use std::{
 };
 use tokio::time::Instant;
 use weft_model::{EndpointId, NetworkId};
+use weft_verbs::{EndpointView, Error, Kind};
 
 /// How long a node may take to put back what is its own, with a slow store.
 const TIME_TO_PUT_BACK: Duration = Duration::from_secs(10);

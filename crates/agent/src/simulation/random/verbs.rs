@@ -5,10 +5,7 @@ use super::{
     engine::is_sandbox,
     ledger::{Fate, Ledger},
 };
-use crate::{
-    core::{Attach, Core, Error, JoinOptions},
-    simulation::network_in,
-};
+use crate::{core::Core, simulation::network_in};
 use rand::RngExt;
 use std::{
     path::PathBuf,
@@ -17,6 +14,7 @@ use std::{
 use tokio::time::timeout;
 use weft_model::{EndpointId, NetworkId};
 use weft_plan::Netns;
+use weft_verbs::{Attach, Error, JoinOptions};
 
 /// Few, so that requests meet.
 pub(super) const NETWORKS: usize = 3;

@@ -2,15 +2,15 @@
 
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
-    core::{DriverAccess, Names},
+    core::DriverAccess,
     docker::{Container, OnNetwork},
-    report::EngineStatus,
     simulation::{eventually, network_in},
 };
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use weft_model::EndpointName;
+use weft_verbs::{EngineStatus, Names};
 
 #[tokio::test(start_paused = true)]
 async fn a_container_starts_and_stops_as_engines_do_it() {
@@ -123,13 +123,10 @@ async fn an_address_of_its_own_is_taken_and_not_repeated() {
 #[tokio::test(start_paused = true)]
 async fn both_families_are_one_endpoint() {
     let engine = Engine::new().await;
-    let request = crate::core::CreateNetwork {
+    let request = weft_verbs::CreateNetwork {
         ipv6: true,
         pools: [("10.0.0.0/24"), ("fd00::/64")]
-            .map(|pool| crate::core::PoolRequest {
-                subnet: Some(pool.parse().unwrap()),
-                ..Default::default()
-            })
+            .map(|pool| weft_verbs::PoolRequest { subnet: Some(pool.parse().unwrap()), ..Default::default() })
             .into(),
         ..crate::simulation::network("overlay")
     };

@@ -3,7 +3,6 @@
 use super::Engine;
 use crate::{
     config::AgentConfig,
-    core::{CreateNetwork, PoolRequest},
     simulation::{self, Node},
 };
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use std::{fs, net::IpAddr, path::Path, sync::Arc};
 use weft_model::{IpNet, NetworkId};
 use weft_store::MemoryStore;
+use weft_verbs::{CreateNetwork, PoolRequest};
 
 /// Scenarios in which the recorder's driver did something else than ours on purpose.
 const OTHERWISE: [&str; 3] = ["create-other-ipam", "create-refused", "run-refused"];

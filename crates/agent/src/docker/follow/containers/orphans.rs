@@ -1,13 +1,13 @@
 //! Endpoints that the engine has forgotten: it was killed, or removed them while the agent was away.
 
 use super::ContainerFollower;
-use crate::core::EngineEndpoint;
 use std::{collections::BTreeSet, time::Duration};
 use weft_docker::{
     engine::{Container, ContainerState, EngineError},
     plugin::DRIVER,
 };
 use weft_model::EndpointId;
+use weft_verbs::EngineEndpoint;
 
 /// How long the engine must not have had an endpoint, whenever it was asked.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -8,8 +8,7 @@ use std::{
     sync::Arc,
 };
 use weft_docker::engine::{Container, ContainerState, EngineError, Network};
-use weft_model::{ContainerId, NetworkId};
-use weft_state::error::chain;
+use weft_model::{ContainerId, NetworkId, chain};
 
 /// A container on a network that the engine does not have any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,12 +1,10 @@
 //! What the engine's containers are called.
 
-use crate::{
-    core::{EngineEndpoint, Names},
-    docker::{self, OnNetwork},
-};
+use crate::docker::{self, OnNetwork};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::engine::{Container, Member};
 use weft_model::{ContainerId, EndpointId, EndpointName, NetworkName};
+use weft_verbs::{EngineEndpoint, Names};
 
 /// The containers of the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! One network as the engine describes it, and as the cluster does.
 
-use crate::core::{CreateNetwork, PoolRequest};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use weft_docker::{
@@ -8,6 +7,7 @@ use weft_docker::{
     plugin::DRIVER,
 };
 use weft_model::{IpNet, Network};
+use weft_verbs::{CreateNetwork, PoolRequest};
 
 /// How long after each other two networks of one name are created at most if nobody knew of the first: the clocks of
 /// two hosts may differ.

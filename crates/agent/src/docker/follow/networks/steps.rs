@@ -8,8 +8,8 @@ use super::{
 use crate::docker::Mapped;
 use std::collections::BTreeMap;
 use weft_docker::engine::ApiVersion;
-use weft_model::NetworkId;
-use weft_state::{cluster::Cluster, error::chain};
+use weft_model::{NetworkId, chain};
+use weft_state::cluster::Cluster;
 
 /// The version of the API from which on an engine need not give a network IPv4 addresses: that of Docker 28.0.
 const WITHOUT_IPV4: ApiVersion = ApiVersion { major: 1, minor: 48 };

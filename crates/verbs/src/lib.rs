@@ -1,0 +1,29 @@
+//! What can be asked of an agent: the one way in, as types.
+//!
+//! The verbs are traits ([`Verbs`], and [`EngineVerbs`] for the drivers of engines); with them come what they are asked
+//! with, what they answer, and why they refuse ([`Error`]). The agent's core carries them out. An API server or a driver
+//! needs this crate and nothing of the core.
+
+mod checks;
+mod engines;
+mod error;
+#[cfg(feature = "fake")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "it is for tests, which fail by panicking")]
+pub mod fake;
+mod report;
+mod request;
+mod verbs;
+
+pub use checks::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
+pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
+pub use error::{Error, Kind};
+pub use report::{
+    Answered, Counts, DebugInfo, Down, Drift, EndpointView, EngineStatus, Fenced, KernelStatus,
+    LoggedProblem, NetworkStatus, NetworkView, NodeView, Round, Severity, Status, StoreStatus,
+};
+pub use request::{
+    Attach, CreateNetwork, JoinOptions, Leave, Mount, PoolRequest, Process, ProcessState, Run,
+};
+pub use verbs::{
+    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, Verbs,
+};

@@ -1,0 +1,159 @@
+//! What is asked with the verbs. All input has been parsed by now.
+
+use ipnet::IpNet;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+};
+use weft_model::{EndpointName, MacAddr, NetworkId, NetworkName, PortMapping};
+
+/// A network to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateNetwork {
+    /// Its name.
+    pub name: NetworkName,
+    /// Its pools; none: a free one.
+    pub pools: Vec<PoolRequest>,
+    /// Whether it has IPv4 addresses, from a free pool if `pools` has none.
+    pub ipv4: bool,
+    /// Whether it has IPv6 addresses, from a free pool if `pools` has none.
+    pub ipv6: bool,
+    /// Without a way out.
+    pub internal: bool,
+    /// Driver options.
+    pub options: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its id, where an engine created it; otherwise a new one.
+    pub id: Option<NetworkId>,
+}
+
+/// A pool to create; what is absent is chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolRequest {
+    /// The subnet.
+    pub subnet: Option<IpNet>,
+    /// The gateway: by default the first address.
+    pub gateway: Option<IpAddr>,
+    /// The part to hand out from: by default all of it.
+    pub ip_range: Option<IpNet>,
+    /// Addresses in use by something else.
+    pub aux_addresses: BTreeMap<String, IpAddr>,
+}
+
+/// How to be on a network; what is absent is chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JoinOptions {
+    /// More names.
+    pub aliases: Vec<EndpointName>,
+    /// A certain IPv4 address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// A certain IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+    /// A certain Ethernet address.
+    pub mac: Option<MacAddr>,
+}
+
+impl JoinOptions {
+    /// The addresses that are asked for.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.ipv4.map(IpAddr::V4).into_iter().chain(self.ipv6.map(IpAddr::V6))
+    }
+}
+
+/// A network namespace to put on a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attach {
+    /// The network's name, id, or the start of its id.
+    pub network: String,
+    /// The name it has there.
+    pub name: EndpointName,
+    /// The namespace, as an absolute path.
+    pub netns: PathBuf,
+    /// The rest.
+    pub options: JoinOptions,
+}
+
+/// A process to start on a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its name, unique on this node; absent: one is made up.
+    pub name: Option<EndpointName>,
+    /// The network's name, id, or the start of its id.
+    pub network: String,
+    /// How it is on the network.
+    pub options: JoinOptions,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Its environment, added to a minimal one.
+    pub env: BTreeMap<String, String>,
+    /// The directory it starts in, as an absolute path.
+    pub workdir: PathBuf,
+    /// What it sees in other places.
+    pub mounts: Vec<Mount>,
+    /// Ports of this host that lead to it.
+    pub ports: Vec<PortMapping>,
+    /// Whether it is forgotten when it ends.
+    pub remove: bool,
+}
+
+/// A file or directory of this host seen in another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// What is seen, as an absolute path.
+    pub source: PathBuf,
+    /// Where, as an absolute path.
+    pub target: PathBuf,
+    /// Whether it can be changed there.
+    pub read_only: bool,
+}
+
+/// How a process ended, or that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// It runs.
+    Running {
+        /// Its process id, as this host counts.
+        pid: u32,
+    },
+    /// It ended.
+    Exited {
+        /// Its exit status; 128 + n if signal n ended it; absent if nobody saw it end.
+        code: Option<i32>,
+        /// When.
+        at: jiff::Timestamp,
+    },
+}
+
+/// A process of this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub id: weft_model::ProcessId,
+    /// Its name.
+    pub name: EndpointName,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// When it was started.
+    pub created: jiff::Timestamp,
+    /// Whether it runs.
+    pub state: ProcessState,
+    /// The ports of this host that lead to it.
+    pub ports: Vec<PortMapping>,
+    /// Its network namespace.
+    pub netns: PathBuf,
+    /// The networks it is on, by name, with its addresses there.
+    pub networks: BTreeMap<NetworkName, Vec<IpAddr>>,
+}
+
+/// How to leave the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leave {
+    /// Also if something is on the networks here, or what this host has in the cluster cannot be given back.
+    pub force: bool,
+    /// With everything that is in the data directory.
+    pub purge: bool,
+    /// Only say whether it could.
+    pub dry_run: bool,
+}
