@@ -40,6 +40,17 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// work on it.
 const MENDING: Duration = Duration::from_secs(10);
 
+/// What problems are looked for in.
+struct Findings<'a> {
+    cluster: &'a Cluster,
+    underlay: &'a Underlay,
+    fenced: &'a [Fenced],
+    drift: Option<&'a KernelStatus>,
+    /// Why this node is not in the cluster, if it is not.
+    outside: Option<Outside>,
+    engine: Option<&'a EngineStatus>,
+}
+
 /// Says how this node is.
 pub(crate) struct Reporter {
     access: Arc<ClusterAccess>,
@@ -144,13 +155,14 @@ impl Reporter {
             down: self.nodes.down(&cluster),
             round: report.as_deref().map(round),
             notes: self.notes(&cluster, &underlay),
-            problems: self.problems(
-                &cluster,
-                &underlay,
-                &fenced,
-                kernel.as_ref(),
-                (membership, engine.as_ref()),
-            ),
+            problems: self.problems(Findings {
+                cluster: &cluster,
+                underlay: &underlay,
+                fenced: &fenced,
+                drift: kernel.as_ref(),
+                outside: membership,
+                engine: engine.as_ref(),
+            }),
             engine,
             kernel,
             fenced,
@@ -173,14 +185,8 @@ impl Reporter {
         }
     }
 
-    fn problems(
-        &self,
-        cluster: &Cluster,
-        underlay: &Underlay,
-        fenced: &[Fenced],
-        drift: Option<&KernelStatus>,
-        (membership, engine): (Option<Outside>, Option<&EngineStatus>),
-    ) -> Vec<String> {
+    fn problems(&self, findings: Findings<'_>) -> Vec<String> {
+        let Findings { cluster, underlay, fenced, drift, outside, engine } = findings;
         let unreadable =
             cluster.garbage().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
         let fenced = fenced
@@ -194,7 +200,7 @@ impl Reporter {
         let refused = self.telemetry.metrics.store.refused().filter(|_| !store_away).map(|why| {
             format!("the store does not let this host in any more: {why}. What it watched before goes on, nothing new can be decided")
         });
-        let membership = membership.map(|outside| outside.beside(store_away));
+        let membership = outside.map(|outside| outside.beside(store_away));
         let membership = membership.into_iter().chain(refused);
         let here = membership.chain(underlay.problem.clone()).chain(self.host.shortage()).chain(fenced);
         let clashes = self.overlaps(cluster, underlay).into_iter().filter_map(|overlap| match overlap {

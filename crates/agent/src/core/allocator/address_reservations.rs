@@ -116,7 +116,7 @@ impl Allocator {
             let reserving = |cluster: &Cluster| {
                 let (network_id, network) = of_pool(cluster, pool)?;
                 let (key, held) = self.choose_from(cluster, network, pool, asked, &lost)?;
-                let txn = self.reserving(cluster, (network_id, network), &held, id, asked)?;
+                let txn = self.reserving(cluster, network_id, network, &held, id)?;
                 Ok((key, held, txn))
             };
             let (cluster, (key @ (_, address), _held, txn)) = match self.access.decide(reserving).await {
@@ -152,16 +152,16 @@ impl Allocator {
     fn reserving(
         &self,
         cluster: &Cluster,
-        (network_id, network): (NetworkId, &Stored<Network>),
+        network_id: NetworkId,
+        network: &Stored<Network>,
         held: &PendingAddresses<'_>,
         id: EndpointId,
-        asked: Option<IpAddr>,
     ) -> Result<Txn, Error> {
         let claim = self.own_claim(id);
         let mut txn = self.while_member(cluster, network_id, network, id)?;
         for key @ (pool, address) in &held.addresses {
             txn = self.ledger().claim(txn, *key, &claim, Condition::Absent);
-            if held.in_order && asked.is_none() {
+            if held.in_order {
                 txn = self.ledger().advance(txn, *pool, *address);
             }
         }

@@ -29,9 +29,9 @@ impl Allocator {
         };
         let subnet = network.subnets.iter().find(|subnet| subnet.pool == pool);
         let subnet = subnet.ok_or_else(|| Error::not_found("subnet", &pool.to_string()))?;
-        let key = (pool, self.choose_in(cluster, subnet, asked, (lost, &busy))?);
+        let key = (pool, choose_in(cluster, subnet, asked, lost, &busy)?);
         held.insert(key);
-        let in_order = lost.none_yet();
+        let in_order = lost.none_yet() && asked.is_none();
         Ok((key, PendingAddresses { pending: &self.pending, addresses: vec![key], in_order }))
     }
 
@@ -59,8 +59,7 @@ impl Allocator {
                 .subnets()
                 .map(|subnet| {
                     let asked = asked.iter().copied().find(|a| subnet.pool.contains(a));
-                    self.choose_in(cluster, subnet, asked, (lost, &busy))
-                        .map(|address| (subnet.pool, address))
+                    choose_in(cluster, subnet, asked, lost, &busy).map(|address| (subnet.pool, address))
                 })
                 .collect();
             match addresses {
@@ -74,47 +73,43 @@ impl Allocator {
         }
         Err(full)
     }
+}
 
-    fn choose_in(
-        &self,
-        cluster: &Cluster,
-        subnet: &Subnet,
-        asked: Option<IpAddr>,
-        (lost, busy): (&Lost, &impl Fn(IpNet, IpAddr) -> bool),
-    ) -> Result<IpAddr, Error> {
-        let pool = subnet.pool;
-        let Some(address) = asked else {
-            let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
-            // An address is passed over if the Ethernet address that belongs to it is taken.
-            let network = cluster.network_with(pool);
-            let busy = |address| {
-                let mac = MacAddr::for_ip(address);
-                busy(pool, address)
-                    || network.is_some_and(|(id, on)| macs::refuse_taken(cluster, id, on, mac).is_err())
-            };
-            return next_address(subnet, last, &busy).ok_or_else(|| {
-                let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
-                let range = subnet.ip_range.unwrap_or(pool);
-                Error::conflict(format!(
-                    "no free address left in {range}: {used} are in use; remove a container"
-                ))
-            });
+/// Chooses an address of `subnet`: the one that is asked for, or the next that is not `busy`.
+fn choose_in(
+    cluster: &Cluster,
+    subnet: &Subnet,
+    asked: Option<IpAddr>,
+    lost: &Lost,
+    busy: &impl Fn(IpNet, IpAddr) -> bool,
+) -> Result<IpAddr, Error> {
+    let pool = subnet.pool;
+    let Some(address) = asked else {
+        let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
+        // An address is passed over if the Ethernet address that belongs to it is taken.
+        let network = cluster.network_with(pool);
+        let busy = |address| {
+            let mac = MacAddr::for_ip(address);
+            busy(pool, address)
+                || network.is_some_and(|(id, on)| macs::refuse_taken(cluster, id, on, mac).is_err())
         };
-        subnet.check_host("address", address).map_err(Error::invalid)?;
-        if address == subnet.gateway {
-            return Err(Error::conflict(format!("address {address} is the gateway of subnet {pool}")));
-        }
-        if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == address) {
-            return Err(Error::conflict(format!("address {address} is reserved for {name} (aux-address)")));
-        }
-        if busy(pool, address) {
-            return Err(Error::conflict(format!(
-                "address {address} is in use{}",
-                owner(cluster, pool, address)
-            )));
-        }
-        Ok(address)
+        return next_address(subnet, last, &busy).ok_or_else(|| {
+            let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
+            let range = subnet.ip_range.unwrap_or(pool);
+            Error::conflict(format!("no free address left in {range}: {used} are in use; remove a container"))
+        });
+    };
+    subnet.check_host("address", address).map_err(Error::invalid)?;
+    if address == subnet.gateway {
+        return Err(Error::conflict(format!("address {address} is the gateway of subnet {pool}")));
     }
+    if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == address) {
+        return Err(Error::conflict(format!("address {address} is reserved for {name} (aux-address)")));
+    }
+    if busy(pool, address) {
+        return Err(Error::conflict(format!("address {address} is in use{}", owner(cluster, pool, address))));
+    }
+    Ok(address)
 }
 
 /// The segments to look in: the one that all asked addresses lie in, or all of them in order.

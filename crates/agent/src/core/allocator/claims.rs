@@ -78,7 +78,8 @@ impl Allocator {
         let (network, held) = self.choose(cluster, network_id, new.options, lost)?;
         let endpoint = self.endpoint(new, &held.addresses);
         macs::refuse_taken(cluster, network_id, network, endpoint.mac)?;
-        let txn = self.joining_txn(cluster, network_id, network, (new, &endpoint), &held)?;
+        let member = self.while_member(cluster, network_id, network, new.id)?;
+        let txn = self.joining(member, network_id, new, &endpoint, &held);
         Ok(Claiming { network: network.clone(), endpoint, held, txn })
     }
 
@@ -100,21 +101,19 @@ impl Allocator {
         }
     }
 
-    fn joining_txn(
+    /// Adds an endpoint, with the addresses that are held for it, to a transaction that begins as
+    /// [`while_member`](Self::while_member) says.
+    fn joining(
         &self,
-        cluster: &Cluster,
+        member: Txn,
         network_id: NetworkId,
-        network: &Stored<Network>,
-        (new, endpoint): (&NewEndpoint<'_>, &Endpoint),
+        new: &NewEndpoint<'_>,
+        endpoint: &Endpoint,
         held: &PendingAddresses<'_>,
-    ) -> Result<Txn, Error> {
+    ) -> Txn {
         let claim = self.own_claim(new.id);
         let key = self.access.path(&Key::Endpoint(network_id, new.id));
-        let mut txn = self.while_member(cluster, network_id, network, new.id)?.put(
-            key,
-            endpoint.to_json(),
-            Condition::Absent,
-        );
+        let mut txn = member.put(key, endpoint.to_json(), Condition::Absent);
         for key @ (pool, address) in &held.addresses {
             txn = self.ledger().claim(txn, *key, &claim, Condition::Absent);
             // What was asked for is out of order: the others go on where they were.
@@ -122,7 +121,7 @@ impl Allocator {
                 txn = self.ledger().advance(txn, *pool, *address);
             }
         }
-        Ok(txn)
+        txn
     }
 
     /// What is written under an address of this node's endpoint `id`.
