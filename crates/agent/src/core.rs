@@ -13,6 +13,7 @@ mod nodes;
 mod parts;
 mod processes;
 mod rebuild;
+mod refusal;
 mod status;
 
 pub(crate) use access::{AccessParts, ClusterAccess};

@@ -10,6 +10,7 @@ mod lost;
 mod pending;
 mod pool_reservations;
 mod pools;
+mod refusal;
 mod taking;
 
 pub(super) use claims::NewEndpoint;

@@ -17,6 +17,7 @@ use super::{
     allocator::{Allocator, NewEndpoint},
     macs,
     networks::find,
+    refusal::Taken,
 };
 use crate::{host::Host, processes::ProcessTable, reconcile::Rounds};
 use jiff::{SignedDuration, Timestamp};
@@ -153,7 +154,7 @@ impl Endpoints {
         };
         let joined = view(id, &local);
         let made = match self.make(id, local).await {
-            Ok(()) => macs::refuse_unless_alone(&self.access, network_id, id).await,
+            Ok(()) => macs::refuse_unless_alone(&self.access, network_id, id).await.map_err(Error::from),
             Err(error) => Err(error),
         };
         if let Err(error) = made {
@@ -356,16 +357,15 @@ fn refuse_twice(
     network: NetworkId,
     name: &EndpointName,
     netns: &Path,
-) -> Result<(), Error> {
+) -> Result<(), Taken> {
     for local in known.values().filter(|local| local.network_id == network) {
         let network = &local.network.name;
         if local.netns == netns {
-            return Err(Error::conflict(format!("{} is on network {network} already", local.endpoint.name)));
+            let name = local.endpoint.name.clone();
+            return Err(Taken::Joined { name, network: network.clone() });
         }
         if local.endpoint.name == *name {
-            return Err(Error::conflict(format!(
-                "this node has an endpoint {name} on network {network} already; choose another name"
-            )));
+            return Err(Taken::EndpointName { name: name.clone(), network: network.clone() });
         }
     }
     Ok(())

@@ -1,9 +1,8 @@
 //! Ethernet addresses: one interface of a network has each, and the gateways keep theirs.
 
-use super::access::ClusterAccess;
+use super::{access::ClusterAccess, refusal::Taken};
 use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId};
 use weft_state::cluster::{Cluster, Stored};
-use weft_verbs::Error;
 
 /// Two interfaces with one Ethernet address would take each other's packets, and one with the gateway's all those that
 /// are to leave the network.
@@ -12,12 +11,9 @@ pub(super) fn refuse_taken(
     id: NetworkId,
     network: &Stored<Network>,
     mac: MacAddr,
-) -> Result<(), Error> {
+) -> Result<(), Taken> {
     if network.subnets.iter().any(|subnet| network.gateway_mac(subnet.vni) == Some(mac)) {
-        let name = &network.name;
-        return Err(Error::conflict(format!(
-            "the Ethernet address {mac} is that of a gateway of network {name}: choose another, or none"
-        )));
+        return Err(Taken::GatewayMac { mac, network: network.name.clone() });
     }
     match cluster.endpoints_with(&id, mac).next() {
         Some((_, other)) => Err(in_use_by(other)),
@@ -25,11 +21,8 @@ pub(super) fn refuse_taken(
     }
 }
 
-fn in_use_by(other: &Endpoint) -> Error {
-    Error::conflict(format!(
-        "the Ethernet address {} is in use by {} on node {}",
-        other.mac, other.name, other.node
-    ))
+fn in_use_by(other: &Endpoint) -> Taken {
+    Taken::Mac { mac: other.mac, name: other.name.clone(), node: other.node.clone() }
 }
 
 /// Looks at an endpoint that was just written, once it is seen. Two that chose one Ethernet address at the same time
@@ -39,7 +32,7 @@ pub(super) async fn refuse_unless_alone(
     access: &ClusterAccess,
     network: NetworkId,
     id: EndpointId,
-) -> Result<(), Error> {
+) -> Result<(), Taken> {
     access.until(|cluster| cluster.endpoint(&id).is_some()).await;
     let cluster = access.known();
     let Some((_, own)) = cluster.endpoint(&id) else { return Ok(()) };

@@ -3,6 +3,7 @@
 use super::{
     access::ClusterAccess,
     allocator::{Allocator, Ledger},
+    refusal::Taken,
 };
 use crate::host::Host;
 use ipnet::IpNet;
@@ -86,7 +87,7 @@ impl Networks {
             return Ok(None);
         }
         if cluster.names.contains_key(&request.name) {
-            return Err(Error::conflict(format!("network with name {} already exists", request.name)));
+            return Err(Taken::NetworkName(request.name.clone()).into());
         }
         self.draw_up(request, cluster, routes).map(Some)
     }
@@ -337,9 +338,7 @@ fn refuse_if_used<'e>(
 /// A race with a key that this version cannot read would go on for ever.
 fn refuse_unreadable(cluster: &Cluster, keys: &[String]) -> Result<(), Error> {
     match keys.iter().find_map(|key| cluster.unreadable.get_key_value(key)) {
-        Some((key, why)) => Err(Error::conflict(format!(
-            "key {key} in the store is in the way, and cannot be read: {why}; remove it, or upgrade weft"
-        ))),
+        Some((key, why)) => Err(Taken::Unreadable { key: key.clone(), why: why.clone() }.into()),
         None => Ok(()),
     }
 }

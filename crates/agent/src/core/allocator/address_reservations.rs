@@ -5,6 +5,7 @@ use super::{
     Allocator, Error, Kind,
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
+    refusal::PoolError,
     taking::of_pool,
 };
 use ipnet::IpNet;
@@ -171,11 +172,9 @@ impl Allocator {
     /// A network that was removed from the cluster may still be in an engine, and its pool be another's by now.
     pub(in crate::core) async fn check_pool(&self, pool: IpNet, network: NetworkId) -> Result<(), Error> {
         let still_its_own = |cluster: &Cluster| match cluster.network_with(pool) {
-            Some((owner, other)) if owner != network => Err(Error::conflict(format!(
-                "the network was removed from the cluster, and its subnet {pool} is that of network {} now: remove the \
-                 network, and create another",
-                other.name
-            ))),
+            Some((owner, other)) if owner != network => {
+                Err(PoolError::Passed { pool, network: other.name.clone() }.into())
+            }
             _ => Ok(()),
         };
         self.access.look_up(still_its_own).await

@@ -4,8 +4,9 @@ use super::{
     Allocator, Error,
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
+    refusal::AddressError,
 };
-use crate::core::macs;
+use crate::core::{macs, refusal::Taken};
 use ipnet::IpNet;
 use std::{net::IpAddr, sync::PoisonError};
 use weft_ipam::next_address;
@@ -45,17 +46,17 @@ impl Allocator {
     ) -> Result<(&'c Stored<Network>, PendingAddresses<'_>), Error> {
         let network = cluster.networks.get(&id).ok_or_else(|| Error::not_found("network", &id.short()))?;
         if network.removing {
-            return Err(Error::conflict(format!("network {} is being removed", network.name)));
+            return Err(Taken::Removing(network.name.clone()).into());
         }
         let asked: Vec<IpAddr> = options.addresses().collect();
         let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut full = Error::conflict(format!("network {} has no subnets", network.name));
+        let mut full = AddressError::NoSubnets(network.name.clone());
         let segments = network.segments();
         for segment in segments_for(network, &segments, &asked)? {
             let busy = |pool: IpNet, address: IpAddr| {
                 cluster.is_claimed(pool, address) || lost.contains(address) || held.contains(&(pool, address))
             };
-            let addresses: Result<Vec<_>, Error> = segment
+            let addresses: Result<Vec<_>, AddressError> = segment
                 .subnets()
                 .map(|subnet| {
                     let asked = asked.iter().copied().find(|a| subnet.pool.contains(a));
@@ -71,7 +72,7 @@ impl Allocator {
                 Err(error) => full = error,
             }
         }
-        Err(full)
+        Err(full.into())
     }
 }
 
@@ -82,7 +83,7 @@ fn choose_in(
     asked: Option<IpAddr>,
     lost: &Lost,
     busy: &impl Fn(IpNet, IpAddr) -> bool,
-) -> Result<IpAddr, Error> {
+) -> Result<IpAddr, AddressError> {
     let pool = subnet.pool;
     let Some(address) = asked else {
         let last = lost.place_in(subnet).or_else(|| cluster.cursors.get(&pool).copied());
@@ -96,18 +97,18 @@ fn choose_in(
         return next_address(subnet, last, &busy).ok_or_else(|| {
             let used = cluster.claims.get(&pool).map_or(0, |claims| claims.len());
             let range = subnet.ip_range.unwrap_or(pool);
-            Error::conflict(format!("no free address left in {range}: {used} are in use; remove a container"))
+            AddressError::Full { range, used }
         });
     };
-    subnet.check_host("address", address).map_err(Error::invalid)?;
+    subnet.check_host("address", address)?;
     if address == subnet.gateway {
-        return Err(Error::conflict(format!("address {address} is the gateway of subnet {pool}")));
+        return Err(AddressError::Gateway { address, pool });
     }
     if let Some((name, _)) = subnet.aux_addresses.iter().find(|(_, aux)| **aux == address) {
-        return Err(Error::conflict(format!("address {address} is reserved for {name} (aux-address)")));
+        return Err(AddressError::Auxiliary { address, name: name.clone() });
     }
     if busy(pool, address) {
-        return Err(Error::conflict(format!("address {address} is in use{}", owner(cluster, pool, address))));
+        return Err(AddressError::InUse { address, owner: owner(cluster, pool, address) });
     }
     Ok(address)
 }

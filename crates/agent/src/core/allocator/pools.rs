@@ -1,5 +1,6 @@
 //! What a new network gets: pools, gateways, VNIs.
 
+use super::refusal::PoolError;
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_ipam::{AddressPool, free_pool, free_vni, next_address, random_ula};
@@ -83,10 +84,9 @@ impl Surroundings<'_> {
         if let Some((network, subnet)) =
             self.cluster.networks.values().find_map(|n| Some((n, n.overlapping(pool)?)))
         {
-            return Err(Error::conflict(format!(
-                "subnet {pool} overlaps {} of network {}; choose another",
-                subnet.pool, network.name
-            )));
+            return Err(
+                PoolError::OfNetwork { pool, other: subnet.pool, network: network.name.clone() }.into()
+            );
         }
         let held_for_it = |held: &IpNet, reservation: &PoolReservation| {
             *held == pool && self.holder == Some(&reservation.node)
@@ -97,25 +97,19 @@ impl Surroundings<'_> {
             .iter()
             .find(|(held, reservation)| overlaps(held) && !held_for_it(held, reservation));
         if let Some((held, reservation)) = held {
-            return Err(Error::conflict(format!(
-                "subnet {pool} overlaps {held}, of which node {} is creating a network; choose another",
-                reservation.node
-            )));
+            return Err(PoolError::Reserved { pool, other: *held, node: reservation.node.clone() }.into());
         }
         if self.holder.is_some() {
             // The host's routes were looked at when it was held.
             return Ok(pool);
         }
         if let Some(route) = self.routes.iter().find(|route| overlaps(route)) {
-            return Err(Error::conflict(format!(
-                "subnet {pool} overlaps {route}, which this host has a route to, or an address in; choose another"
-            )));
+            return Err(PoolError::Routed { pool, other: *route }.into());
         }
         if let Some((node, used)) = self.used_by_others().find(|(_, used)| used.overlaps(&pool)) {
-            return Err(Error::conflict(format!(
-                "subnet {pool} overlaps {}, which node {node} uses: {}; choose another",
-                used.net, used.what
-            )));
+            return Err(
+                PoolError::UsedByNode { pool, other: used.net, node: node.clone(), what: used.what }.into()
+            );
         }
         Ok(pool)
     }
@@ -144,7 +138,7 @@ impl Surroundings<'_> {
         if pools.is_empty() {
             pools.push(AddressPool::default_ipv4());
         }
-        free_pool(&pools, &self.taken(chosen)).map_err(Error::conflict)
+        Ok(free_pool(&pools, &self.taken(chosen)).map_err(PoolError::from)?)
     }
 
     pub(super) fn free_ipv6(&self, chosen: &[(IpNet, PoolRequest)]) -> Result<IpNet, Error> {
@@ -152,7 +146,7 @@ impl Surroundings<'_> {
         if pools.is_empty() {
             return Ok(self.env.random(|rng| random_ula(rng)));
         }
-        free_pool(&pools, &self.taken(chosen)).map_err(Error::conflict)
+        Ok(free_pool(&pools, &self.taken(chosen)).map_err(PoolError::from)?)
     }
 
     /// A VNI for each pool. The first IPv4 pool and the first IPv6 pool share one, and so on: a container has
@@ -167,7 +161,7 @@ impl Surroundings<'_> {
         let mut vnis = self.requested_vnis(request, count)?;
         while vnis.len() < count {
             let taken = |vni: Vni| vnis.contains(&vni) || self.cluster.vnis.contains_key(&vni);
-            let vni = free_vni(taken).map_err(Error::conflict)?;
+            let vni = free_vni(taken).map_err(PoolError::from)?;
             vnis.push(vni);
         }
         Ok(segments.into_iter().map(|segment| vnis[segment]).collect())
@@ -185,7 +179,7 @@ impl Surroundings<'_> {
             }
             if let Some(id) = self.cluster.vnis.get(&vni) {
                 let owner = self.cluster.networks.get(id).map_or_else(|| id.short(), |n| n.name.to_string());
-                return Err(Error::conflict(format!("VNI {vni} is used by network {owner}; choose another")));
+                return Err(PoolError::VniInUse { vni, network: owner }.into());
             }
             vnis.push(vni);
         }

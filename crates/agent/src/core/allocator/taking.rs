@@ -1,7 +1,9 @@
 //! Addresses that an endpoint takes over from a reservation, or takes back after the store has lost them.
 
-use super::{Allocator, Error, Kind, choosing::owner, ledger::is_leftover, pending::ClaimKey};
-use crate::core::macs;
+use super::{
+    Allocator, Error, Kind, choosing::owner, ledger::is_leftover, pending::ClaimKey, refusal::AddressError,
+};
+use crate::core::{macs, refusal::Taken};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_model::{Claim, Endpoint, EndpointId, Key, Network, NetworkId, Record, Subnet};
@@ -84,7 +86,7 @@ impl Allocator {
             return Ok(Condition::Unchanged(claim.modified));
         }
         let owner = owner(cluster, pool, address);
-        Err(Error::conflict(format!("address {address} is in use{owner}")))
+        Err(AddressError::InUse { address, owner }.into())
     }
 
     /// An address of an endpoint of this node that another one has, as far as is known.
@@ -170,7 +172,7 @@ pub(super) fn of_pool(cluster: &Cluster, pool: IpNet) -> Result<(NetworkId, &Sto
             ),
         })?;
     if network.removing {
-        return Err(Error::conflict(format!("network {} is being removed", network.name)));
+        return Err(Taken::Removing(network.name.clone()).into());
     }
     Ok((id, network))
 }
