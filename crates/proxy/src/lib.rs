@@ -2,8 +2,8 @@
 //! `-d overlay` and mean what Docker's own overlays were.
 //!
 //! A request goes on to the engine as it came, and its answer comes back as it is: nothing is kept, nothing has to end,
-//! and a connection that the engine takes over becomes a [`tunnel`]. Only requests about networks ([`route`]) are
-//! answered here ([`networks`]), with what the engine says about its own networks.
+//! and a connection that the engine takes over becomes a `tunnel`. Only requests about networks (`route`) are
+//! answered here (`networks`), with what the engine says about its own networks.
 //!
 //! Both sides are read by one parser and written anew, and nothing is spliced before the engine has agreed to it:
 //! there is no second way to read a request.
