@@ -3,6 +3,7 @@
 mod containers;
 mod linux;
 mod only;
+mod own_address;
 mod sandbox;
 
 pub(crate) use linux::LinuxHost;

@@ -34,7 +34,7 @@ use publications::Publications;
 use remotes::RemotesBySegment;
 use resolvers::Resolvers;
 use rounds::{Outcome, Request};
-use settled::{PERIOD, Rest, Settled};
+use settled::{OwnFdb, PERIOD, Rest, Settled};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -76,6 +76,7 @@ pub(crate) struct Reconciler {
     settled: Option<Settled>,
     /// Where the kernel may be other than it was seen last.
     doubt: Doubt,
+    own_fdb: OwnFdb,
     rest: Option<Rest>,
     moves: Moves,
     publications: Publications,
@@ -120,6 +121,7 @@ impl Reconciler {
             remotes: RemotesBySegment::default(),
             settled: None,
             doubt: Doubt::None,
+            own_fdb: OwnFdb::default(),
             rest: None,
             moves: Moves::default(),
             publications: Publications::default(),
@@ -257,7 +259,11 @@ impl Reconciler {
         let began = Instant::now();
         let datapath = &self.parts.datapath;
         let observed = match known {
-            None => datapath.observe(desired).await,
+            None => {
+                // What the kernel has not told of by now was no change.
+                self.own_fdb = OwnFdb::default();
+                datapath.observe(desired).await
+            }
             Some((mut kernel, part)) => datapath.observe_part(desired, &part).await.map(|seen| {
                 match part {
                     Part::Namespaces(unseen) => kernel.renew(&unseen, seen),

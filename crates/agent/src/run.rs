@@ -133,7 +133,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let underlay = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
     let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
     let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
-    let datapath = Arc::new(Linux::new());
+    let datapath = Arc::new(Linux::listening());
     let agent = Agent::start(Deps {
         store: Arc::new(Measured::new(opened.store, Arc::clone(&metrics), Arc::clone(&env))),
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),

@@ -50,9 +50,9 @@ impl Linux {
         Self::default()
     }
 
-    /// Has the kernel tell of changes from now on. To be called before the first look.
-    pub async fn listen(&self) {
-        self.watch.begin().await;
+    /// The kernel, which tells of changes from now on, if it can.
+    pub fn listening() -> Self {
+        Self { watch: watch::Watch::begin(), ..Self::default() }
     }
 
     /// Runs `work` on a thread of its own, which may go from namespace to namespace and is thrown away.

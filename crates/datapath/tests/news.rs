@@ -43,12 +43,12 @@ fn what_others_break_is_told_of() {
         let desired = wanted.0;
         host.run(move || {
             block_on(async {
-                let linux = Linux::new();
-                linux.listen().await;
+                let linux = Linux::listening();
                 let kernel = reach(&linux, &desired).await;
                 assert!(linux.is_watched(), "this kernel tells of changes");
                 for news in told(&linux).await {
-                    let few = matches!(news, KernelNews::Else | KernelNews::LinkGone(_));
+                    let few =
+                        matches!(news, KernelNews::Else | KernelNews::Link(_) | KernelNews::LinkGone(_));
                     assert!(few || kernel.doubt(&news) == Doubt::None, "its own doing is news: {news:?}");
                 }
                 // No kernel tells of its parameters.

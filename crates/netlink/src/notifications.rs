@@ -11,7 +11,8 @@ use crate::{
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    link::LinkAttribute,
+    address::{AddressAttribute, AddressMessage, AddressScope},
+    link::{LinkAttribute, LinkMessage},
     neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
 };
 use netlink_sys::{
@@ -48,9 +49,11 @@ pub enum Notification {
     },
     /// A neighbour that may have been permanent is gone.
     NeighbourGone(IpAddr),
+    /// A device, or an IPv4 address on it, may be other than it was.
+    Link(String),
     /// A device is gone, with all that it held.
     LinkGone(String),
-    /// Something else of this program's may be other than it was: a device, an address, a route, a rule, a namespace.
+    /// Something else of this program's may be other than it was: an address, a route, a rule, a namespace.
     Else,
     /// There was more to tell than there was room for.
     Overrun,
@@ -131,22 +134,43 @@ fn of_message(message: RouteNetlinkMessage) -> Option<Notification> {
         }
         RouteNetlinkMessage::DelNeighbour(entry) => gone(&entry).map(Notification::NeighbourGone),
         RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
-            let name = link.attributes.into_iter().find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => Some(name),
-                _ => None,
-            });
-            Some(name.map_or(Notification::Else, Notification::LinkGone))
+            Some(name_of(link).map_or(Notification::Else, Notification::LinkGone))
+        }
+        // A bridge tells of its ports once more.
+        RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link) => {
+            Some(name_of(link).map_or(Notification::Else, Notification::Link))
+        }
+        RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => {
+            let news = label_of(&address).map_or(Notification::Else, Notification::Link);
+            (!is_link_local(&address)).then_some(news)
         }
         RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
             (u8::from(route.header.protocol) == PROTOCOL).then_some(Notification::Else)
         }
-        RouteNetlinkMessage::NewLink(_)
-        | RouteNetlinkMessage::DelLink(_)
-        | RouteNetlinkMessage::NewAddress(_)
-        | RouteNetlinkMessage::DelAddress(_)
-        | RouteNetlinkMessage::DelNsId(_) => Some(Notification::Else),
+        RouteNetlinkMessage::DelNsId(_) => Some(Notification::Else),
         _ => None,
     }
+}
+
+fn name_of(link: LinkMessage) -> Option<String> {
+    link.attributes.into_iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// The device that an IPv4 address is on: its label is that name, and a part after a colon (IFA_LABEL). IPv6 addresses
+/// have none.
+fn label_of(address: &AddressMessage) -> Option<String> {
+    address.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Label(label) => label.split(':').next().map(ToOwned::to_owned),
+        _ => None,
+    })
+}
+
+/// The kernel gives every IPv6 device one that comes up, and tells of it more than once.
+fn is_link_local(address: &AddressMessage) -> bool {
+    address.header.scope == AddressScope::Link && address.header.family == AddressFamily::Inet6
 }
 
 fn of_forward(entry: NeighbourMessage, gone: bool) -> Option<Notification> {

@@ -27,6 +27,8 @@ pub enum KernelNews {
     Neighbour(IpAddr, MacAddr),
     /// A neighbour is gone.
     NeighbourGone(IpAddr),
+    /// A link may be other than it was.
+    Link(String),
     /// A link is gone, with all that it held.
     LinkGone(String),
     /// Something of which there are few.
@@ -52,13 +54,15 @@ impl Observed {
         let agrees = match news {
             KernelNews::Else => return Doubt::Links,
             KernelNews::Overrun => return Doubt::Everything,
-            // What the others hold is made anew with them.
             KernelNews::LinkGone(name)
-                if [IfName::bridge(), IfName::vxlan()].iter().all(|own| own.as_str() != name) =>
+                if [IfName::bridge(), IfName::vxlan()].iter().any(|own| own.as_str() == name) =>
             {
-                return Doubt::Links;
+                false
             }
-            KernelNews::LinkGone(_) => false,
+            // What they hold is made anew with them. Links of others come and go all the time.
+            KernelNews::Link(name) | KernelNews::LinkGone(name) => {
+                return if self.has_link(name) { Doubt::Links } else { Doubt::None };
+            }
             KernelNews::Fdb { mac, vtep, gone } => {
                 self.any(|link| link.fdb.of(*mac).any(|known| known == *vtep)) != *gone
             }
@@ -67,6 +71,14 @@ impl Observed {
             KernelNews::NeighbourGone(ip) => !self.any(|link| link.neighbours.contains_key(ip)),
         };
         if agrees { Doubt::None } else { Doubt::Everything }
+    }
+
+    /// Whether a link of this name is anywhere, ours or in our way.
+    fn has_link(&self, name: &str) -> bool {
+        self.namespaces.values().any(|namespace| {
+            let mut names = namespace.links.keys().chain(&namespace.foreign_links);
+            names.any(|known| known.as_str() == name)
+        })
     }
 
     fn any(&self, is: impl Fn(&crate::Link) -> bool) -> bool {

@@ -1,6 +1,6 @@
 //! This host as it is.
 
-use super::{Host, InSandbox, NetnsContent, containers, sandbox};
+use super::{Host, InSandbox, NetnsContent, containers, own_address::answers_from, sandbox};
 use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -167,7 +167,10 @@ impl Host for LinuxHost {
         netns: &Path,
         address: SocketAddr,
     ) -> Result<(UdpSocket, TcpListener), Error> {
-        let bind = move || -> io::Result<_> { Ok((UdpSocket::bind(address)?, TcpListener::bind(address)?)) };
+        let bind = move || -> io::Result<_> {
+            answers_from(address)?;
+            Ok((UdpSocket::bind(address)?, TcpListener::bind(address)?))
+        };
         let sockets = in_namespace(netns, bind).await.map_err(|error| of_netns(&error))?;
         sockets.map_err(|error| Error::internal(&format!("cannot answer on {address}"), error))
     }

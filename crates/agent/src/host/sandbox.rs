@@ -8,7 +8,7 @@
 //! The redirection ends with the agent, however it ends (before Linux 5.12 only if it was not killed): the engine's
 //! resolver then answers as if there had been no other, and an agent that starts takes its place again.
 
-use super::{InSandbox, linux::is_own};
+use super::{InSandbox, linux::is_own, own_address::answers_from};
 use async_trait::async_trait;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 use std::{
@@ -69,6 +69,7 @@ pub(super) async fn take_over(netns: &Path) -> Result<InSandbox, SandboxError> {
 
 /// A port where ours can be asked over UDP and TCP.
 fn listen() -> io::Result<(UdpSocket, TcpListener, u16)> {
+    answers_from((SERVER, PORT).into())?;
     let attempt = || {
         let udp = UdpSocket::bind((SERVER, 0))?;
         let port = udp.local_addr()?.port();

@@ -9,11 +9,12 @@ use weft_plan::{Entry, Netns, Plan, Step};
 
 impl Reconciler {
     /// Takes the steps, and says which of them failed, and why.
-    pub(super) async fn apply(&self, plan: &Plan) -> Outcome {
+    pub(super) async fn apply(&mut self, plan: &Plan) -> Outcome {
         let report = self.parts.datapath.apply(plan).await;
         self.parts.metrics.rounds.steps(plan, &report);
         for step in &plan.steps {
             tracing::debug!(%step, "step");
+            self.own_fdb.add(step);
         }
         for failure in &report.failures {
             tracing::warn!(%failure, "a step failed; it is tried again");

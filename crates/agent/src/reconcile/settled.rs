@@ -1,9 +1,10 @@
 //! How long the kernel is taken to be as the rounds left it, and what makes for another look.
 
 use super::{Reconciler, rounds::Outcome};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
-use weft_plan::{Desired, Doubt, KernelNews, Observed};
+use weft_model::{IfName, MacAddr};
+use weft_plan::{Desired, Doubt, Entry, KernelNews, Observed, Step};
 
 /// How often to look without a reason: a foreign change is repaired within this.
 pub(super) const PERIOD: Duration = Duration::from_secs(2);
@@ -24,6 +25,32 @@ pub(super) struct Settled {
     /// When it was last looked at without the many entries that links hold.
     pub(super) glanced_at: Instant,
     pub(super) outcome: Outcome,
+}
+
+/// The Ethernet addresses that this agent has put behind ports, and how often, until the kernel tells of it. It does not
+/// tell behind which port: what others put behind a second one would look the same.
+#[derive(Default)]
+pub(super) struct OwnFdb(BTreeMap<MacAddr, usize>);
+
+impl OwnFdb {
+    /// Takes note of a step. The kernel does not tell of those on the bridge itself.
+    pub(super) fn add(&mut self, step: &Step) {
+        if let Step::Add(_, link, Entry::LocalFdb(mac)) = step
+            && *link != IfName::bridge()
+        {
+            *self.0.entry(*mac).or_default() += 1;
+        }
+    }
+
+    /// Whether these news are of this agent's own doing, which is told of once.
+    fn is_told_of(&mut self, mac: MacAddr) -> bool {
+        let Some(left) = self.0.get_mut(&mac) else { return false };
+        *left -= 1;
+        if *left == 0 {
+            self.0.remove(&mac);
+        }
+        true
+    }
 }
 
 /// The pause after a look at the kernel, in which no news makes for another: others may change much.
@@ -52,8 +79,15 @@ impl Reconciler {
 
     /// Takes note of what the kernel tells. Says whether that makes for a look which is not due anyway.
     pub(super) fn hear(&mut self, news: &[KernelNews]) -> bool {
-        let doubt = |settled: &Settled| news.iter().map(|news| settled.kernel.doubt(news)).max();
-        let doubt = self.settled.as_ref().and_then(doubt).unwrap_or(Doubt::None);
+        let own = &mut self.own_fdb;
+        let mut doubt = |settled: &Settled| {
+            let doubt = |news: &KernelNews| match news {
+                KernelNews::LocalFdb { mac, gone: false } if !own.is_told_of(*mac) => Doubt::Everything,
+                news => settled.kernel.doubt(news),
+            };
+            news.iter().map(doubt).max()
+        };
+        let doubt = self.settled.as_ref().and_then(&mut doubt).unwrap_or(Doubt::None);
         let before = self.doubt;
         self.doubt = before.max(doubt);
         self.doubt > before

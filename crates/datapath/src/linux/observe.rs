@@ -15,7 +15,7 @@ use weft_netlink::{
 use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Netns, Observed, Port, Route, Target};
 
 /// Reads everything of ours, and what `target` needs to know of others'; or a part of it. If changes are to be `told_of`,
-/// each namespace gets a number here. Leaves the calling thread in another network namespace.
+/// each namespace of ours, and of our containers, gets a number here. Leaves the calling thread in another network namespace.
 pub(crate) fn observe(
     target: &Target,
     part: Option<&Part>,
@@ -44,11 +44,11 @@ pub(crate) fn observe(
             continue;
         }
         let want = target.namespaces.get(&netns);
-        let entered = enter(&weft_netlink::named_path(&name), here.as_mut());
-        match segment((&netns, &name), entered, &mark, want.unwrap_or(&nothing), with_entries) {
-            Ok(Some(namespace)) => {
-                observed.namespaces.insert(netns, namespace);
-            }
+        match enter_segment(&name, &mark, here.as_mut()) {
+            Ok(Some(())) => match read(&netns, want.unwrap_or(&nothing), with_entries) {
+                Ok(namespace) => drop(observed.namespaces.insert(netns, namespace)),
+                Err(error) => drop(observed.blocked.insert(netns, unreadable_segment(&name, &error))),
+            },
             // Not there, or the empty file that a crash left. One that nothing wants is to be deleted.
             Ok(None) if want.is_none() => {
                 observed.namespaces.insert(netns, Namespace::default());
@@ -62,19 +62,24 @@ pub(crate) fn observe(
     for (netns, want) in &target.namespaces {
         let Netns::Container(path) = netns else { continue };
         if is_asked(netns) {
-            container(netns, enter(path, here.as_mut()), want, &mut observed);
+            container(netns, enter_container(path, here.as_mut()), want, &mut observed);
         }
     }
     Ok(observed)
 }
 
-/// Enters a namespace, which has a number in the one that `here` is of from then on, if there is one: without a number,
-/// nothing would be told of it there.
-fn enter(path: &Path, here: Option<&mut Socket>) -> Result<(), NamespaceError> {
-    let namespace = weft_netlink::Namespace::open(path)?;
-    if let Some(Err(error)) = here.map(|here| here.namespace_id(&namespace)) {
-        tracing::debug!(path = %path.display(), error = chain(&error), "changes in a namespace are not told of");
+/// Gives a namespace a number in the one that `here` is of, if there is one: without a number, nothing would be told of
+/// it there.
+fn number(namespace: &weft_netlink::Namespace, here: Option<&mut Socket>) {
+    if let Some(Err(error)) = here.map(|here| here.namespace_id(namespace)) {
+        tracing::debug!(error = chain(&error), "changes in a namespace are not told of");
     }
+}
+
+/// Enters the namespace of a container.
+fn enter_container(path: &Path, here: Option<&mut Socket>) -> Result<(), NamespaceError> {
+    let namespace = weft_netlink::Namespace::open(path)?;
+    number(&namespace, here);
     namespace.enter()
 }
 
@@ -105,28 +110,30 @@ fn segments() -> Result<Vec<(Vni, String)>, NamespaceError> {
     Ok(names.filter_map(|name| Some((vni(&name)?, name))).collect())
 }
 
-/// A segment's namespace; nothing if there is only an empty file, and the reason if it must be left alone.
-fn segment(
-    (netns, name): (&Netns, &str),
-    entered: Result<(), NamespaceError>,
-    ours: &str,
-    want: &Namespace,
-    with_entries: bool,
-) -> Result<Option<Namespace>, String> {
-    match entered {
-        Ok(()) => {}
+/// Enters a segment's namespace; `None` if there is only an empty file, and the reason if it must be left alone. One that
+/// is not ours gets no number: it would show in `ip netns`.
+fn enter_segment(name: &str, ours: &str, here: Option<&mut Socket>) -> Result<Option<()>, String> {
+    let entered = weft_netlink::Namespace::open(weft_netlink::named_path(name))
+        .and_then(|namespace| namespace.enter().map(|()| namespace));
+    let namespace = match entered {
+        Ok(namespace) => namespace,
         Err(error) if error.is_gone() => return Ok(None),
         Err(error) => return Err(chain(&error)),
-    }
+    };
     let loopback = || Socket::open()?.links().map(|links| links.into_iter().find(|link| link.name == "lo"));
-    let unreadable = |error: NetlinkError| format!("cannot read network namespace {name}: {}", chain(&error));
-    if loopback().map_err(unreadable)?.and_then(|lo| lo.alias).as_deref() != Some(ours) {
+    let loopback = loopback().map_err(|error| unreadable_segment(name, &error))?;
+    if loopback.and_then(|lo| lo.alias).as_deref() != Some(ours) {
         return Err(format!(
             "there is a network namespace {name} that this agent did not make: delete it (`ip netns delete \
              {name}`) or give the network another VNI (`-o vni=`)"
         ));
     }
-    read(netns, want, with_entries).map(Some).map_err(unreadable)
+    number(&namespace, here);
+    Ok(Some(()))
+}
+
+fn unreadable_segment(name: &str, error: &NetlinkError) -> String {
+    format!("cannot read network namespace {name}: {}", chain(error))
 }
 
 /// Reads the namespace that the calling thread is in; of a segment's the many entries only if asked to.

@@ -1,13 +1,13 @@
 //! Hearing from the kernel what changes, instead of looking all the time.
 
 use super::chain;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 use weft_netlink::{Forward, Notification, Notifications};
 use weft_plan::KernelNews;
 
-/// What is listened on, once somebody has begun to; nothing if the kernel does not tell.
+/// What is listened on; nothing if nobody listens, or the kernel does not tell.
 #[derive(Default)]
-pub(super) struct Watch(OnceCell<Option<Mutex<Notifications>>>);
+pub(super) struct Watch(Option<Mutex<Notifications>>);
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -16,33 +16,26 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// Begins to listen, unless it was tried before. To be called before a look: what changes from then on is told.
-    pub(super) async fn begin(&self) {
-        let open = || async {
-            let opened = Notifications::open("weft").inspect_err(|error| {
-                let error = chain(error);
-                tracing::info!(error, "the kernel does not tell of changes; looking every two seconds");
-            });
-            opened.ok().map(Mutex::new)
-        };
-        self.0.get_or_init(open).await;
+    /// Begins to listen. Must be called within a runtime, before the first look: what changes from then on is told.
+    pub(super) fn begin() -> Self {
+        let opened = Notifications::open("weft").inspect_err(|error| {
+            let error = chain(error);
+            tracing::info!(error, "the kernel does not tell of changes; looking every two seconds");
+        });
+        Self(opened.ok().map(Mutex::new))
     }
 
     /// Whether the kernel tells of changes.
     pub(super) fn is_on(&self) -> bool {
-        self.listener().is_some()
+        self.0.is_some()
     }
 
     /// Waits for news. Safe to cancel.
     pub(super) async fn news(&self) -> Vec<KernelNews> {
-        match self.listener() {
+        match &self.0 {
             Some(listener) => listener.lock().await.next().await.into_iter().map(news).collect(),
             None => std::future::pending().await,
         }
-    }
-
-    fn listener(&self) -> Option<&Mutex<Notifications>> {
-        self.0.get()?.as_ref()
     }
 }
 
@@ -56,6 +49,7 @@ fn news(notification: Notification) -> KernelNews {
         }
         Notification::Neighbour { ip, mac } => KernelNews::Neighbour(ip, mac),
         Notification::NeighbourGone(ip) => KernelNews::NeighbourGone(ip),
+        Notification::Link(name) => KernelNews::Link(name),
         Notification::LinkGone(name) => KernelNews::LinkGone(name),
         Notification::Else => KernelNews::Else,
         Notification::Overrun => KernelNews::Overrun,

@@ -12,9 +12,10 @@ use weft_testbed::{Agent, Host, eventually, until};
 /// host's behalf is left alone for a while, in case it is still at it.
 const COMES_RIGHT: Duration = Duration::from_secs(60);
 
-/// What there is on a host, and should be again afterwards.
+/// What there is on a host, and should be again afterwards. The number that a namespace has once something was put into it
+/// stays with it, whoever does that: there is no way to take it back.
 fn traces(host: &Host) -> String {
-    let script = "ip -oneline link | sed 's/.*: \\(.*\\): <.*/\\1/'; ip netns; ip route; nft list ruleset; \
+    let script = "ip -oneline link | sed 's/.*: \\(.*\\): <.*/\\1/'; ip netns | cut -d' ' -f1; ip route; nft list ruleset; \
                   ls /var/lib/weft/processes /var/lib/weft/endpoints; ls /run/netns; \
                   for ns in $(ip netns | cut -d' ' -f1); do ip -netns $ns -oneline link | cut -d' ' -f2; done";
     host.run(&["sh", "-c", script])
@@ -230,6 +231,9 @@ fn an_idle_agent_is_idle() {
         sleeper(cluster.host(1), name, name, &[]);
         sleeper(cluster.host(2), name, &format!("far-{name}"), &["-p", port]);
     }
+    // For a second or two the kernel asks whether others have its addresses (RFC 4862), and tells of each.
+    let tentative = "for ns in $(ip netns | cut -d' ' -f1); do ip -netns $ns -6 address show tentative; done";
+    until("what was made is settled", SOON, || cluster.host(2).run(&["sh", "-c", tentative]).is_empty());
     let idle = load(&cluster.agents[1]);
     cluster.store.kill9();
     let without_store = load(&cluster.agents[1]);
