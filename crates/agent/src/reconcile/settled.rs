@@ -79,17 +79,14 @@ impl Reconciler {
 
     /// Takes note of what the kernel tells. Says whether that makes for a look which is not due anyway.
     pub(super) fn hear(&mut self, news: &[KernelNews]) -> bool {
+        let Some(settled) = &self.settled else { return false };
         let own = &mut self.own_fdb;
-        let mut doubt = |settled: &Settled| {
-            let doubt = |news: &KernelNews| match news {
-                KernelNews::LocalFdb { mac, gone: false } if !own.is_told_of(*mac) => Doubt::Everything,
-                news => settled.kernel.doubt(news),
-            };
-            news.iter().map(doubt).max()
+        let doubt = |news: &KernelNews| match news {
+            KernelNews::LocalFdb { mac, gone: false } if !own.is_told_of(*mac) => Doubt::Everything,
+            news => settled.kernel.doubt(news),
         };
-        let doubt = self.settled.as_ref().and_then(&mut doubt).unwrap_or(Doubt::None);
         let before = self.doubt;
-        self.doubt = before.max(doubt);
+        self.doubt = news.iter().map(doubt).fold(before, Doubt::max);
         self.doubt > before
     }
 

@@ -15,7 +15,8 @@ use weft_netlink::{
 use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Netns, Observed, Port, Route, Target};
 
 /// Reads everything of ours, and what `target` needs to know of others'; or a part of it. If changes are to be `told_of`,
-/// each namespace of ours, and of our containers, gets a number here. Leaves the calling thread in another network namespace.
+/// each namespace of ours, and of our containers, gets a number here. Leaves the calling thread in another network
+/// namespace.
 pub(crate) fn observe(
     target: &Target,
     part: Option<&Part>,
@@ -45,15 +46,15 @@ pub(crate) fn observe(
         }
         let want = target.namespaces.get(&netns);
         match enter_segment(&name, &mark, here.as_mut()) {
-            Ok(Some(())) => match read(&netns, want.unwrap_or(&nothing), with_entries) {
+            Ok(true) => match read(&netns, want.unwrap_or(&nothing), with_entries) {
                 Ok(namespace) => drop(observed.namespaces.insert(netns, namespace)),
                 Err(error) => drop(observed.blocked.insert(netns, unreadable_segment(&name, &error))),
             },
             // Not there, or the empty file that a crash left. One that nothing wants is to be deleted.
-            Ok(None) if want.is_none() => {
+            Ok(false) if want.is_none() => {
                 observed.namespaces.insert(netns, Namespace::default());
             }
-            Ok(None) => {}
+            Ok(false) => {}
             Err(why) => {
                 observed.blocked.insert(netns, why);
             }
@@ -110,14 +111,14 @@ fn segments() -> Result<Vec<(Vni, String)>, NamespaceError> {
     Ok(names.filter_map(|name| Some((vni(&name)?, name))).collect())
 }
 
-/// Enters a segment's namespace; `None` if there is only an empty file, and the reason if it must be left alone. One that
-/// is not ours gets no number: it would show in `ip netns`.
-fn enter_segment(name: &str, ours: &str, here: Option<&mut Socket>) -> Result<Option<()>, String> {
+/// Enters a segment's namespace. Says whether there is one, not only an empty file; and why, if it must be left alone. One
+/// that is not ours gets no number: it would show in `ip netns`.
+fn enter_segment(name: &str, ours: &str, here: Option<&mut Socket>) -> Result<bool, String> {
     let entered = weft_netlink::Namespace::open(weft_netlink::named_path(name))
         .and_then(|namespace| namespace.enter().map(|()| namespace));
     let namespace = match entered {
         Ok(namespace) => namespace,
-        Err(error) if error.is_gone() => return Ok(None),
+        Err(error) if error.is_gone() => return Ok(false),
         Err(error) => return Err(chain(&error)),
     };
     let loopback = || Socket::open()?.links().map(|links| links.into_iter().find(|link| link.name == "lo"));
@@ -129,7 +130,7 @@ fn enter_segment(name: &str, ours: &str, here: Option<&mut Socket>) -> Result<Op
         ));
     }
     number(&namespace, here);
-    Ok(Some(()))
+    Ok(true)
 }
 
 fn unreadable_segment(name: &str, error: &NetlinkError) -> String {
