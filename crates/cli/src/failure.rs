@@ -5,6 +5,7 @@ use std::{
     io::{ErrorKind, Write},
     process::ExitCode,
 };
+use weft_model::chain;
 
 /// A failure with an exit status of its own.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     // If that cannot be written, there is nobody to tell.
-    let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {}", chain(error));
+    let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {}", chain(error.as_ref()));
     ExitCode::from(error.downcast_ref::<Exit>().map_or(1, |exit| exit.code))
 }
 
@@ -36,15 +37,6 @@ pub(crate) fn warn(warning: &str) {
 
 fn is_broken_pipe(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::BrokenPipe
-}
-
-/// An error and its causes in one line. Some libraries repeat their cause in their own message.
-fn chain(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        said if said.contains(&cause) => text,
-        said => format!("{said}: {cause}"),
-    })
 }
 
 /// Carries out `action` on each of `names`, reports every failure, and fails if there was one: as many as
@@ -76,6 +68,6 @@ mod tests {
             .context("cannot reach it: connection refused")
             .context("cannot list networks")
             .unwrap_err();
-        assert_eq!(chain(&error), "cannot list networks: cannot reach it: connection refused");
+        assert_eq!(chain(error.as_ref()), "cannot list networks: cannot reach it: connection refused");
     }
 }

@@ -22,6 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use weft_model::chain;
 use weft_netlink::NetlinkError;
 use weft_plan::{Desired, KernelNews, Observed, Plan, Step};
 
@@ -182,18 +183,6 @@ impl Report {
         self.failures.extend(other.failures);
         self.skipped += other.skipped;
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn unreadable(what: impl std::fmt::Display) -> impl FnOnce(NetlinkError) -> DatapathError {

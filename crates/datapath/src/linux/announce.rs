@@ -1,8 +1,7 @@
 //! Addresses that moved, announced where they are.
 
-use super::chain;
 use crate::Moved;
-use weft_model::IfName;
+use weft_model::{IfName, chain};
 use weft_netlink::{Namespace, Socket};
 use weft_plan::Netns;
 

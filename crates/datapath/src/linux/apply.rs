@@ -1,12 +1,9 @@
 //! From steps to the kernel.
 
-use super::{
-    chain,
-    kernel::{Error, Kernel},
-};
+use super::kernel::{Error, Kernel};
 use crate::Report;
 use rustix::io::Errno;
-use weft_model::IfName;
+use weft_model::{IfName, chain};
 use weft_netlink::NetlinkError;
 use weft_plan::{Change, Kind, Netns, Step};
 

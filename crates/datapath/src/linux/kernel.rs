@@ -1,8 +1,8 @@
 //! Single steps, in whichever namespace they belong.
 
-use super::{chain, mark, sysctl};
+use super::{mark, sysctl};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
-use weft_model::IfName;
+use weft_model::{IfName, chain};
 use weft_netlink::{
     BridgePort, Link, LinkKind, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request,
     Socket,

@@ -1,6 +1,6 @@
 //! From the kernel to [`Observed`].
 
-use super::{chain, mark, netfilter, sysctl, unreadable};
+use super::{mark, netfilter, sysctl, unreadable};
 use crate::{DatapathError, Part};
 use ipnet::IpNet;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
 };
-use weft_model::{EndpointId, IfName, Vni};
+use weft_model::{EndpointId, IfName, Vni, chain};
 use weft_netlink::{
     Address, Forward, LinkKind, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };

@@ -1,7 +1,7 @@
 //! Hearing from the kernel what changes, instead of looking all the time.
 
-use super::chain;
 use tokio::sync::Mutex;
+use weft_model::chain;
 use weft_netlink::{Forward, Notification, Notifications};
 use weft_plan::KernelNews;
 

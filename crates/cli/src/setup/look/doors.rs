@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{error::Error, io};
 use weft_api::{docker, v1};
 use weft_docker::engine::{self, EngineError};
-use weft_model::IpNet;
+use weft_model::{IpNet, chain};
 
 /// The driver whose networks are not counted among an engine's own.
 const OURS: &str = "weft";
@@ -89,15 +89,4 @@ fn unreachable<T>(cause: &io::Error, error: &dyn Error) -> Reach<T> {
         io::ErrorKind::PermissionDenied => Reach::Denied,
         _ => Reach::Failed(chain(error)),
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
