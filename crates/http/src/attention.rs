@@ -1,6 +1,6 @@
 //! Tells on a connection whether the client is to send a request, or we are to answer.
 
-use crate::Slot;
+use crate::{Kept, Slot};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -70,7 +70,8 @@ where
     let response = answer(request).await?;
     turn.answered.store(true, Ordering::Relaxed);
     turn.slot.answering();
-    Ok(response.map(|body| Body::new(Answered { body, _turn: turn })))
+    // The turn ends with the answer's body.
+    Ok(response.map(|body| Body::new(Kept::new(body, turn))))
 }
 
 /// What answers the requests of the connection that has `slot`, which is not to be taken from it meanwhile.
@@ -91,12 +92,6 @@ struct Asked {
     turn: std::sync::Weak<Turn>,
 }
 
-/// The body of an answer. Its end is that of the turn.
-struct Answered {
-    body: Body,
-    _turn: Arc<Turn>,
-}
-
 impl HttpBody for Asked {
     type Data = Bytes;
     type Error = axum::Error;
@@ -110,26 +105,6 @@ impl HttpBody for Asked {
             turn.waits_for_the_client(polled.is_pending());
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl HttpBody for Answered {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,19 +9,18 @@ use axum::{
     },
 };
 use hyper::{
-    body::{Frame, Incoming, SizeHint},
+    body::Incoming,
     client::conn::http1::{self, Parts},
 };
 use hyper_util::rt::TokioIo;
 use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
-    pin::Pin,
-    task::{Context, Poll},
     time::Duration,
 };
 use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
+use weft_http::Kept;
 
 /// How long the engine may take for what we ask ourselves.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -136,7 +135,7 @@ impl Answer {
         hops::strip(response.headers_mut());
         // Whether the body is sent in chunks is decided anew.
         response.headers_mut().remove(TRANSFER_ENCODING);
-        response.map(|body| Body::new(Connected { body, _connection: connection }))
+        response.map(|body| Body::new(Kept::new(body, connection)))
     }
 
     /// What the engine answers, but for its body.
@@ -148,31 +147,5 @@ impl Answer {
     pub(super) async fn into_end(self) -> Option<End> {
         let parts = self.connection.await.ok()?.ok()?;
         Some(End { stream: parts.io.into_inner(), said: parts.read_buf })
-    }
-}
-
-/// A body, and the connection it comes over.
-struct Connected {
-    body: Incoming,
-    _connection: Connection,
-}
-
-impl hyper::body::Body for Connected {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
