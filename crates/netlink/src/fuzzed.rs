@@ -1,8 +1,9 @@
 //! What the targets in `fuzz/` need of what is private otherwise: the kernel's answers, read without a socket.
 
 use crate::{
-    Address, Flow, Forward, Link, Neighbour, NetlinkError, Route, address, conntrack, link, neighbour, nft,
-    route,
+    Address, Flow, Forward, Link, Neighbour, NetlinkError, Route, address, conntrack,
+    entry::TableEntry,
+    link, nft, route,
     socket::{parse, refusal},
     transport::messages,
 };
@@ -40,6 +41,8 @@ pub fn hear(datagram: &[u8]) -> Result<Heard, NetlinkError> {
     let messages = messages(datagram)?;
     let mut heard = Heard {
         comments: messages.iter().filter_map(|m| nft::comment(m)).collect(),
+        neighbours: messages.iter().filter_map(|m| TableEntry::read(m)?.neighbour()).collect(),
+        forwards: messages.iter().filter_map(|m| TableEntry::read(m)?.forward()).collect(),
         flows: messages.iter().filter_map(|m| conntrack::flow(m.get(BODY..)?)).collect(),
         ..Heard::default()
     };
@@ -48,9 +51,7 @@ pub fn hear(datagram: &[u8]) -> Result<Heard, NetlinkError> {
             NetlinkPayload::InnerMessage(message) => {
                 heard.links.extend(link::link(message.clone()));
                 heard.addresses.extend(address::address(message.clone()));
-                heard.routes.extend(route::route(message.clone()));
-                heard.neighbours.extend(neighbour::neighbour(message.clone()));
-                heard.forwards.extend(neighbour::forward(message));
+                heard.routes.extend(route::route(message));
             }
             NetlinkPayload::Error(error) => {
                 heard.refusals.extend(refusal(&error).map(|refused| refused.to_string()));

@@ -9,6 +9,7 @@ mod announce;
 mod changes;
 mod conntrack;
 mod elsewhere;
+mod entry;
 mod error;
 #[doc(hidden)]
 pub mod fuzzed;

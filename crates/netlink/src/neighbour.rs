@@ -1,12 +1,12 @@
 //! Neighbour tables, and the forwarding databases of bridges and VXLAN devices.
 
-use crate::{NetlinkError, Request, Socket};
+use crate::{NetlinkError, Request, Socket, entry::TableEntry};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
+    neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use weft_model::MacAddr;
 
 /// A permanent entry of a neighbour table.
@@ -41,7 +41,9 @@ impl Socket {
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, NetlinkError> {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Unspec;
-        self.dump(&RouteNetlinkMessage::GetNeighbour(message), neighbour)
+        self.dump_raw(&RouteNetlinkMessage::GetNeighbour(message), |entry| {
+            TableEntry::read(entry)?.neighbour()
+        })
     }
 
     /// The static entries of bridges and VXLAN devices.
@@ -51,7 +53,7 @@ impl Socket {
     pub fn forwards(&mut self) -> Result<Vec<Forward>, NetlinkError> {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
-        self.dump(&RouteNetlinkMessage::GetNeighbour(message), forward)
+        self.dump_raw(&RouteNetlinkMessage::GetNeighbour(message), |entry| TableEntry::read(entry)?.forward())
     }
 }
 
@@ -125,64 +127,4 @@ fn vxlan_message(link: u32, mac: MacAddr, vtep: IpAddr) -> NeighbourMessage {
 
 fn local_fdb_message(port: u32, mac: MacAddr) -> NeighbourMessage {
     bridge_message(port, mac, NeighbourFlags::Controller)
-}
-
-pub(crate) fn neighbour(message: RouteNetlinkMessage) -> Option<Neighbour> {
-    let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
-    if message.header.state != NeighbourState::Permanent {
-        return None;
-    }
-    let (mut ip, mut mac) = (None, None);
-    for attribute in message.attributes {
-        match attribute {
-            NeighbourAttribute::Destination(address) => ip = ip_of(&address),
-            NeighbourAttribute::LinkLayerAddress(bytes) => mac = mac_of(bytes),
-            _ => {}
-        }
-    }
-    Some(Neighbour { link: message.header.ifindex, ip: ip?, mac: mac? })
-}
-
-pub(crate) fn forward(message: RouteNetlinkMessage) -> Option<Forward> {
-    let RouteNetlinkMessage::NewNeighbour(message) = message else { return None };
-    let state = u16::from(message.header.state);
-    let (mut vtep, mut mac, mut vlan) = (None, None, None);
-    for attribute in message.attributes {
-        match attribute {
-            NeighbourAttribute::Destination(address) => vtep = ip_of(&address),
-            NeighbourAttribute::LinkLayerAddress(bytes) => mac = mac_of(bytes),
-            NeighbourAttribute::Vlan(id) => vlan = Some(id),
-            _ => {}
-        }
-    }
-    // A bridge's static entries are NOARP, a VXLAN device's PERMANENT (perhaps with other bits).
-    let noarp = u16::from(NeighbourState::Noarp);
-    let permanent = u16::from(NeighbourState::Permanent);
-    // A bridge has its own once more for each VLAN (`br_fdb_change_mac_address`, net/bridge/br_fdb.c), which it does
-    // not look at without filtering.
-    let is_bridges = vtep.is_none() && !message.header.flags.contains(NeighbourFlags::Own);
-    let own = is_bridges && state & permanent != 0 && vlan.is_none();
-    let is_static = match vtep {
-        Some(_) => message.header.flags.contains(NeighbourFlags::Own) && state & permanent != 0,
-        None => !message.header.flags.contains(NeighbourFlags::Own) && state & noarp != 0,
-    };
-    (is_static || own).then_some(Forward { link: message.header.ifindex, mac: mac?, vtep, own })
-}
-
-fn mac_of(bytes: Vec<u8>) -> Option<MacAddr> {
-    MacAddr::new(bytes.try_into().ok()?).ok()
-}
-
-/// The address in an entry. In a forwarding database the message's family does not say which kind it is.
-fn ip_of(address: &NeighbourAddress) -> Option<IpAddr> {
-    match address {
-        NeighbourAddress::Inet(ip) => Some((*ip).into()),
-        NeighbourAddress::Inet6(ip) => Some((*ip).into()),
-        NeighbourAddress::Other(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(bytes.as_slice()).ok().map(|b| Ipv4Addr::from(b).into()),
-            16 => <[u8; 16]>::try_from(bytes.as_slice()).ok().map(|b| Ipv6Addr::from(b).into()),
-            _ => None,
-        },
-        _ => None,
-    }
 }

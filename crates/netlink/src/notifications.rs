@@ -4,16 +4,14 @@
 use crate::{
     Forward, NetlinkError, PROTOCOL,
     changes::hear,
-    neighbour::{forward, neighbour},
-    socket::parse,
-    transport::{HEADER, attributes, messages},
+    entry::{RTM_DELNEIGH, RTM_NEWNEIGH, TableEntry},
+    transport::{HEADER, Header, attributes, messages},
 };
-use netlink_packet_core::NetlinkPayload;
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage, AddressScope},
     link::{LinkAttribute, LinkMessage},
-    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
 };
 use netlink_sys::{
     AsyncSocket, AsyncSocketExt, TokioSocket,
@@ -114,25 +112,33 @@ fn listen(protocol: isize, groups: &[u32]) -> Result<TokioSocket, NetlinkError> 
 /// The news in a datagram of rtnetlink's.
 pub(crate) fn of_routes(datagram: &[u8]) -> Vec<Notification> {
     let Ok(messages) = messages(datagram) else { return vec![Notification::Overrun] };
-    let payloads = parse(messages).into_iter().filter_map(|message| match message.payload {
-        NetlinkPayload::InnerMessage(message) => of_message(message),
-        _ => None,
-    });
-    payloads.collect()
+    messages.into_iter().filter_map(of_route_message).collect()
+}
+
+fn of_route_message(message: &[u8]) -> Option<Notification> {
+    match Header::of(message)?.kind {
+        kind @ (RTM_NEWNEIGH | RTM_DELNEIGH) => of_entry(&TableEntry::read(message)?, kind == RTM_DELNEIGH),
+        _ => match NetlinkMessage::deserialize(message).ok()?.payload {
+            NetlinkPayload::InnerMessage(message) => of_message(message),
+            _ => None,
+        },
+    }
+}
+
+fn of_entry(entry: &TableEntry, gone: bool) -> Option<Notification> {
+    if entry.is_forward() {
+        // Those of a bridge's own come and go with its ports.
+        let entry = entry.forward().filter(|entry| !entry.own)?;
+        return Some(Notification::Forward { entry, gone });
+    }
+    if gone {
+        return entry.gone().map(Notification::NeighbourGone);
+    }
+    entry.neighbour().map(|entry| Notification::Neighbour { ip: entry.ip, mac: entry.mac })
 }
 
 fn of_message(message: RouteNetlinkMessage) -> Option<Notification> {
     match message {
-        RouteNetlinkMessage::NewNeighbour(entry) if entry.header.family == AddressFamily::Bridge => {
-            of_forward(entry, false)
-        }
-        RouteNetlinkMessage::DelNeighbour(entry) if entry.header.family == AddressFamily::Bridge => {
-            of_forward(entry, true)
-        }
-        RouteNetlinkMessage::NewNeighbour(_) => {
-            neighbour(message).map(|entry| Notification::Neighbour { ip: entry.ip, mac: entry.mac })
-        }
-        RouteNetlinkMessage::DelNeighbour(entry) => gone(&entry).map(Notification::NeighbourGone),
         RouteNetlinkMessage::DelLink(link) if link.header.interface_family == AddressFamily::Unspec => {
             Some(name_of(link).map_or(Notification::Else, Notification::LinkGone))
         }
@@ -171,26 +177,6 @@ fn label_of(address: &AddressMessage) -> Option<String> {
 /// The kernel gives every IPv6 device one that comes up, and tells of it more than once.
 fn is_link_local(address: &AddressMessage) -> bool {
     address.header.scope == AddressScope::Link && address.header.family == AddressFamily::Inet6
-}
-
-fn of_forward(entry: NeighbourMessage, gone: bool) -> Option<Notification> {
-    let entry = forward(RouteNetlinkMessage::NewNeighbour(entry))?;
-    // Those of a bridge's own come and go with its ports.
-    (!entry.own).then_some(Notification::Forward { entry, gone })
-}
-
-/// The address of a neighbour that is gone and was not learnt: one that somebody deletes has failed by then
-/// (`neigh_delete`, net/core/neighbour.c).
-fn gone(entry: &NeighbourMessage) -> Option<IpAddr> {
-    use NeighbourState::{Failed, Noarp, None as Unset, Permanent};
-    if !matches!(entry.header.state, Failed | Permanent | Noarp | Unset) {
-        return None;
-    }
-    entry.attributes.iter().find_map(|attribute| match attribute {
-        NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some((*ip).into()),
-        NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some((*ip).into()),
-        _ => None,
-    })
 }
 
 /// The news in a datagram of nftables': whether something of `table` has changed. The name of the table is the first

@@ -2,10 +2,11 @@
 
 use crate::{
     NetlinkError,
-    transport::{INTERRUPTED, Transport, sentence},
+    transport::{HEADER, Header, INTERRUPTED, Transport, sentence},
 };
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -126,12 +127,27 @@ impl Socket {
     /// kind that this version cannot read are left out: none of ours is.
     ///
     /// # Errors
-    /// [`NetlinkError::Interrupted`] when the table changed during every attempt: what was read then could
-    /// lack objects that are there.
+    /// As of [`Socket::dump_raw`].
     pub(crate) fn dump<T>(
         &mut self,
         message: &RouteNetlinkMessage,
         read: impl Fn(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        self.dump_raw(message, |object| match NetlinkMessage::deserialize(object).ok()?.payload {
+            NetlinkPayload::InnerMessage(object) => read(object),
+            _ => None,
+        })
+    }
+
+    /// The same, of the bytes of each object with its header.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Interrupted`] when the table changed during every attempt: what was read then could
+    /// lack objects that are there. [`NetlinkError::Refused`] also when the kernel gave up half-way.
+    pub(crate) fn dump_raw<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NetlinkError> {
         for _ in 0..DUMP_ATTEMPTS {
             let mut bytes = Vec::new();
@@ -145,25 +161,21 @@ impl Socket {
     }
 
     /// The objects of one dump; nothing if it was interrupted.
-    fn collect<T>(
-        &mut self,
-        read: impl Fn(RouteNetlinkMessage) -> Option<T>,
-    ) -> Result<Option<Vec<T>>, NetlinkError> {
+    fn collect<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Result<Option<Vec<T>>, NetlinkError> {
         let (mut objects, mut interrupted) = (Vec::new(), false);
         loop {
-            for message in self.receive()? {
-                if message.header.sequence_number != self.sequence {
+            for message in self.transport.receive()? {
+                let Some(header) = Header::of(message).filter(|header| header.sequence == self.sequence)
+                else {
                     continue;
-                }
-                interrupted |= message.header.flags & INTERRUPTED != 0;
-                match message.payload {
-                    NetlinkPayload::InnerMessage(inner) => objects.extend(read(inner)),
-                    NetlinkPayload::Done(_) => return Ok((!interrupted).then_some(objects)),
-                    NetlinkPayload::Error(error) => {
-                        return refusal(&error).map_or(Ok(Some(objects)), Err);
-                    }
-                    NetlinkPayload::Overrun(_) => return Ok(None),
-                    _ => {}
+                };
+                interrupted |= header.flags & INTERRUPTED != 0;
+                match header.kind {
+                    NLMSG_DONE => return ended(message).map_or(Ok((!interrupted).then_some(objects)), Err),
+                    NLMSG_ERROR => return ended(message).map_or(Ok(Some(objects)), Err),
+                    NLMSG_OVERRUN => return Ok(None),
+                    NLMSG_NOOP => {}
+                    _ => objects.extend(read(message)),
                 }
             }
         }
@@ -193,10 +205,42 @@ pub(crate) fn parse(messages: Vec<&[u8]>) -> Vec<NetlinkMessage<RouteNetlinkMess
     messages.into_iter().filter_map(|message| NetlinkMessage::deserialize(message).ok()).collect()
 }
 
+/// What the kernel says was wrong at the end of a dump; nothing if it has told all. Both kinds of its last message begin
+/// with the number of the error (`netlink_dump_done` and `netlink_ack`, net/netlink/af_netlink.c).
+fn ended(message: &[u8]) -> Option<NetlinkError> {
+    let code = i32::from_ne_bytes(*message.get(HEADER..)?.first_chunk()?);
+    // After an error's number comes the request's header.
+    let attributes = if Header::of(message)?.kind == NLMSG_ERROR { 2 * HEADER + 4 } else { HEADER + 4 };
+    let message = message.get(attributes..).and_then(sentence);
+    (code < 0).then(|| NetlinkError::Refused { errno: code.saturating_neg(), message })
+}
+
 /// What the kernel says was wrong; nothing if it was an acknowledgement.
 pub(crate) fn refusal(error: &netlink_packet_core::ErrorMessage) -> Option<NetlinkError> {
     let errno = error.code?.get().saturating_neg();
     // The request's header comes first, then attributes (NETLINK_CAP_ACK cuts its payload off).
     let message = error.header.get(16..).and_then(sentence);
     Some(NetlinkError::Refused { errno, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(kind: u16, code: i32) -> Vec<u8> {
+        let mut message = vec![20, 0, 0, 0];
+        message.extend(kind.to_ne_bytes());
+        message.extend([0; 10]);
+        message.extend(code.to_ne_bytes());
+        message
+    }
+
+    #[test]
+    fn a_dump_that_the_kernel_gave_up_is_no_whole_one() {
+        for kind in [NLMSG_DONE, NLMSG_ERROR] {
+            assert!(ended(&last(kind, 0)).is_none());
+            assert_eq!(ended(&last(kind, -12)).and_then(|error| error.errno()), Some(12));
+        }
+        assert!(ended(&last(NLMSG_DONE, -1)[..18]).is_none());
+    }
 }

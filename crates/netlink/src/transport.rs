@@ -88,6 +88,28 @@ pub(crate) fn messages(datagram: &[u8]) -> Result<Vec<&[u8]>, NetlinkError> {
 /// The length of a message's header (`struct nlmsghdr`) in bytes.
 pub(crate) const HEADER: usize = 16;
 
+/// What a message's header says of it.
+pub(crate) struct Header {
+    /// `NLMSG_…` below 16, else what the protocol calls it.
+    pub(crate) kind: u16,
+    /// `NLM_F_…`.
+    pub(crate) flags: u16,
+    /// That of the request which it answers.
+    pub(crate) sequence: u32,
+}
+
+impl Header {
+    /// The header of a message out of [`messages`].
+    pub(crate) fn of(message: &[u8]) -> Option<Self> {
+        let &[_, _, _, _, k0, k1, f0, f1, s0, s1, s2, s3, ..] = message.first_chunk::<HEADER>()?;
+        Some(Self {
+            kind: u16::from_ne_bytes([k0, k1]),
+            flags: u16::from_ne_bytes([f0, f1]),
+            sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
+        })
+    }
+}
+
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> NetlinkError {
     move |source| NetlinkError::Socket { doing, source }
 }

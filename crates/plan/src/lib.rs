@@ -27,7 +27,7 @@ pub use netns::Netns;
 pub use news::{Doubt, KernelNews};
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Far, Kind, Link, Namespace, Observed, Port, Route};
-pub use remotes::{Fdb, Neighbours, Remote, Remotes};
+pub use remotes::{Fdb, Neighbours, Remote, Remotes, gathered};
 pub use step::{Change, Entry, Peer, Plan, Problem, Step};
 pub use target::{BRIDGE_NETFILTER, HandedOver, Pair, Target};
 

@@ -31,6 +31,13 @@ pub struct Remotes {
 /// Ethernet addresses by the address they belong to.
 pub type Neighbours = OrdMap<IpAddr, MacAddr>;
 
+/// These entries; if they are what `like` has, what it has, so that both are kept once.
+pub fn gathered(mut found: Vec<(IpAddr, MacAddr)>, like: &Neighbours) -> Neighbours {
+    found.sort_unstable();
+    let same = like.iter().map(|(ip, mac)| (*ip, *mac)).eq(found.iter().copied());
+    if same { like.clone() } else { found.into_iter().collect() }
+}
+
 impl Remotes {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
@@ -72,6 +79,12 @@ impl FromIterator<(MacAddr, Remote)> for Remotes {
 pub struct Fdb(OrdSet<(MacAddr, IpAddr)>);
 
 impl Fdb {
+    /// These entries; if they are what `like` has, what it has, so that both are kept once.
+    pub fn gathered(mut found: Vec<(MacAddr, IpAddr)>, like: &Self) -> Self {
+        found.sort_unstable();
+        if like.0.iter().eq(&found) { like.clone() } else { Self(found.into_iter().collect()) }
+    }
+
     /// Whether it leads nowhere.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -142,4 +155,27 @@ pub(crate) fn neighbour_steps(have: &Neighbours, want: &Neighbours) -> (Vec<Entr
         }
     }
     (gone, new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_kept_once_if_it_is_what_should_be() {
+        let mac = |last| MacAddr::new([2, 0, 0, 0, 0, last]).unwrap();
+        let vtep = |last| IpAddr::from([10, 0, 0, last]);
+        let want = Fdb(ordset![(mac(1), vtep(1)), (mac(2), vtep(2))]);
+        let same = Fdb::gathered(vec![(mac(2), vtep(2)), (mac(1), vtep(1))], &want);
+        assert!(same.0.ptr_eq(&want.0));
+        for other in [vec![(mac(1), vtep(1))], vec![(mac(1), vtep(1)), (mac(2), vtep(3))], vec![]] {
+            let found = Fdb::gathered(other.clone(), &want);
+            assert_eq!(found.iter().collect::<Vec<_>>(), other);
+        }
+
+        let want = Neighbours::from_iter([(vtep(1), mac(1)), (vtep(2), mac(2))]);
+        assert!(gathered(vec![(vtep(2), mac(2)), (vtep(1), mac(1))], &want).ptr_eq(&want));
+        let found = gathered(vec![(vtep(2), mac(1)), (vtep(1), mac(1))], &want);
+        assert_eq!(found, Neighbours::from_iter([(vtep(1), mac(1)), (vtep(2), mac(1))]));
+    }
 }

@@ -12,7 +12,9 @@ use weft_model::{EndpointId, IfName, Vni, chain};
 use weft_netlink::{
     Address, Forward, LinkKind, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };
-use weft_plan::{ALIAS_PREFIX, Far, Kind, Link, Namespace, Netns, Observed, Port, Route, Target};
+use weft_plan::{
+    ALIAS_PREFIX, Far, Fdb, Kind, Link, Namespace, Neighbours, Netns, Observed, Port, Route, Target, gathered,
+};
 
 /// Reads everything of ours, and what `target` needs to know of others'; or a part of it. If changes are to be `told_of`,
 /// each namespace of ours, and of our containers, gets a number here. Leaves the calling thread in another network
@@ -148,11 +150,11 @@ fn read(netns: &Netns, want: &Namespace, with_entries: bool) -> Result<Namespace
     }
     addresses(&mut namespace, &known, want, socket.addresses()?);
     if matches!(netns, Netns::Segment(_)) && with_entries {
-        forwards(&mut namespace, &known, socket.forwards()?);
+        forwards(&mut namespace, &known, want, socket.forwards()?);
     }
     // In a container they are its own business.
     if !matches!(netns, Netns::Container(_)) && with_entries && !known.ours.is_empty() {
-        neighbours(&mut namespace, &known, socket.neighbours()?);
+        neighbours(&mut namespace, &known, want, socket.neighbours()?);
     }
     routes(&mut namespace, &known, socket.routes(Some(PROTOCOL))?);
     foreign_routes(&mut namespace, &known, want, &mut socket)?;
@@ -179,8 +181,8 @@ fn far_ends(want: &Namespace, found: &[weft_netlink::Link], socket: &mut Socket)
 pub(crate) fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namespace {
     let (mut namespace, known) = links(netns, want, heard.links);
     addresses(&mut namespace, &known, want, heard.addresses);
-    forwards(&mut namespace, &known, heard.forwards);
-    neighbours(&mut namespace, &known, heard.neighbours);
+    forwards(&mut namespace, &known, want, heard.forwards);
+    neighbours(&mut namespace, &known, want, heard.neighbours);
     routes(&mut namespace, &known, heard.routes);
     namespace
 }
@@ -195,6 +197,20 @@ impl KnownLinks {
     /// The link of ours with this number.
     fn of<'n>(&self, namespace: &'n mut Namespace, index: u32) -> Option<&'n mut Link> {
         namespace.links.get_mut(self.ours.get(&index)?)
+    }
+
+    /// Fills in a link of ours, beside what is wanted of it.
+    fn fill(
+        &self,
+        namespace: &mut Namespace,
+        want: &Namespace,
+        index: u32,
+        with: impl FnOnce(&mut Link, Option<&Link>),
+    ) {
+        let Some(name) = self.ours.get(&index) else { return };
+        if let Some(link) = namespace.links.get_mut(name) {
+            with(link, want.links.get(name));
+        }
     }
 
     /// The name of the link that a route leads through.
@@ -290,13 +306,12 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-fn forwards(namespace: &mut Namespace, known: &KnownLinks, found: Vec<Forward>) {
+fn forwards(namespace: &mut Namespace, known: &KnownLinks, want: &Namespace, found: Vec<Forward>) {
+    let mut fdbs: HashMap<u32, Vec<_>> = HashMap::new();
     for entry in found {
         let Some(link) = known.of(namespace, entry.link) else { continue };
         match entry.vtep {
-            Some(vtep) => {
-                link.fdb.add(entry.mac, vtep);
-            }
+            Some(vtep) => fdbs.entry(entry.link).or_default().push((entry.mac, vtep)),
             // Other addresses of its own come and go with ports.
             None if entry.own => {
                 if link.kind == Kind::Bridge && link.mac == Some(entry.mac) {
@@ -308,13 +323,22 @@ fn forwards(namespace: &mut Namespace, known: &KnownLinks, found: Vec<Forward>) 
             }
         }
     }
+    for (index, found) in fdbs {
+        known.fill(namespace, want, index, |link, want| {
+            link.fdb = Fdb::gathered(found, want.map_or(&Fdb::default(), |want| &want.fdb));
+        });
+    }
 }
 
-fn neighbours(namespace: &mut Namespace, known: &KnownLinks, found: Vec<Neighbour>) {
+fn neighbours(namespace: &mut Namespace, known: &KnownLinks, want: &Namespace, found: Vec<Neighbour>) {
+    let mut tables: HashMap<u32, Vec<_>> = HashMap::new();
     for entry in found {
-        if let Some(link) = known.of(namespace, entry.link) {
-            link.neighbours.insert(entry.ip, entry.mac);
-        }
+        tables.entry(entry.link).or_default().push((entry.ip, entry.mac));
+    }
+    for (index, found) in tables {
+        known.fill(namespace, want, index, |link, want| {
+            link.neighbours = gathered(found, want.map_or(&Neighbours::new(), |want| &want.neighbours));
+        });
     }
 }
 
