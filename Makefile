@@ -41,6 +41,7 @@ demo-down: ## ends what `make demo KEEP=1` left up
 	@$(SUDO) scripts/demo down
 
 test: tools ## all tests, on real namespaces and stores
+	scripts/earlier
 	cargo build --workspace --locked
 	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
 

@@ -1,7 +1,7 @@
 //! What a test needs from the machine, and what happens when it is not there.
 
 use std::{
-    env,
+    env, fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -40,6 +40,21 @@ pub fn tool(program: &str) -> Option<PathBuf> {
 pub(crate) fn tools_dir() -> Option<PathBuf> {
     let tools = env::var_os("WEFT_TOOLS").map_or_else(|| checkout().join("target/tools"), PathBuf::from);
     Some(tools.join("bin")).filter(|bin| bin.is_dir())
+}
+
+/// The `weft` of the last release, which `scripts/earlier` built. Nothing, said loudly, where it could not be built.
+///
+/// # Panics
+/// If it was not tried, and `CI` or `WEFT_REQUIRE_TOOLS` is set.
+#[track_caller]
+pub fn last_release() -> Option<PathBuf> {
+    let directory = checkout().join("target/earlier");
+    if let Ok(why) = fs::read_to_string(directory.join("missing")) {
+        let _ = writeln!(io::stderr(), "SKIPPED: {}", why.trim_end());
+        return None;
+    }
+    let weft = directory.join("weft");
+    need("the weft of the last release: scripts/earlier", weft.is_file()).then_some(weft)
 }
 
 /// The top directory of the checkout.
