@@ -324,7 +324,7 @@ impl Reconciler {
                 }
             }
         };
-        let plan = if remembered { beside_what_is_there(plan) } else { plan };
+        let plan = if remembered { beside_what_is_there(desired.clone(), &kernel, plan) } else { plan };
         let outcome = self.apply(&plan).await;
         if outcome.has_filter() {
             self.publications.follow(&desired, &*self.parts.datapath).await;

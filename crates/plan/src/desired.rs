@@ -19,6 +19,9 @@ pub struct Desired {
     pub attachments: BTreeMap<EndpointId, Attachment>,
     /// Ports of this host that lead to its endpoints.
     pub publish: BTreeSet<Publish>,
+    /// The addresses that the cluster's other hosts send VXLAN packets from. Absent while nobody knows: then packets are
+    /// taken from anywhere.
+    pub peers: Option<BTreeSet<IpAddr>>,
 }
 
 /// A bridge and a VXLAN device in the namespace `weft-<vni>`, and the way out of it.

@@ -1,4 +1,6 @@
-//! The packet filter: which packets may pass through the host, and with which addresses.
+//! The packet filter: which packets may come in or pass through the host, and with which addresses.
+
+mod guard;
 
 use crate::{Desired, Publish};
 use ipnet::IpNet;
@@ -29,9 +31,9 @@ pub struct RulesetMark {
 }
 
 impl Ruleset {
-    /// The rules for these segments' ways to the host; none if there are none.
+    /// The rules for the segments, of which these have `uplinks` to the host; none if there are no segments.
     pub(crate) fn of(desired: &Desired, uplinks: &BTreeSet<Vni>) -> Option<Self> {
-        if uplinks.is_empty() {
+        if desired.segments.is_empty() {
             return None;
         }
         let chains = Chains::of(desired, uplinks);
@@ -93,14 +95,17 @@ impl Chains {
         // on them. Our translations would have the kernel follow them all the same, at a sixth of what they carry.
         let ports: BTreeSet<u16> = desired.segments.values().map(|segment| segment.port).collect();
         let untracked = |of_this_host| {
-            ports.iter().map(|port| format!("udp dport {port} {of_this_host}notrack")).collect()
+            let rule = move |port| format!("udp dport {port} {of_this_host}notrack");
+            ports.iter().map(rule).collect::<Vec<_>>()
         };
+        let mut arriving = guard::rules(desired);
+        arriving.extend(untracked("fib daddr type local "));
         Self {
-            arriving: untracked("fib daddr type local "),
+            arriving,
             leaving: untracked(""),
             dnat: desired.publish.iter().filter(reachable).map(dnat).collect(),
-            masquerade: masquerade(&ours, &pools),
-            forward: forward(&ours, networks.values()),
+            masquerade: if uplinks.is_empty() { Vec::new() } else { masquerade(&ours, &pools) },
+            forward: if uplinks.is_empty() { Vec::new() } else { forward(&ours, networks.values()) },
         }
     }
 

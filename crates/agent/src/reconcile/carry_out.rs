@@ -5,7 +5,7 @@ use super::{
     rounds::{Obstacle, Outcome},
 };
 use weft_model::Vni;
-use weft_plan::{Entry, Netns, Plan, Step};
+use weft_plan::{Desired, Entry, Netns, Observed, Plan, Step};
 
 impl Reconciler {
     /// Takes the steps, and says which of them failed, and why.
@@ -31,8 +31,10 @@ impl Reconciler {
 }
 
 /// What an agent remembers of the others is older than what it last did: on a segment that is there it changes
-/// nothing of theirs.
-pub(super) fn beside_what_is_there(plan: Plan) -> Plan {
+/// nothing of theirs, and where the rules cannot stay as they are, they keep nobody's packets out.
+pub(super) fn beside_what_is_there(desired: Desired, kernel: &Observed, plan: Plan) -> Plan {
+    let has_rules = plan.steps.iter().any(|step| matches!(step, Step::SetRuleset(_)));
+    let plan = if has_rules { weft_plan::plan(&Desired { peers: None, ..desired }, kernel) } else { plan };
     let made = |netns: &Netns| {
         plan.steps.iter().any(|step| matches!(step, Step::CreateNamespace(_)) && step.netns() == *netns)
     };

@@ -3,7 +3,7 @@
 use super::remotes::RemotesBySegment;
 use crate::config::AgentConfig;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     path::Path,
 };
@@ -32,7 +32,7 @@ pub(super) fn desired(
     remotes: &mut RemotesBySegment,
 ) -> Desired {
     let around = Around { config, cluster, below };
-    let mut desired = Desired::default();
+    let mut desired = Desired { peers: Some(peers(config, cluster)), ..Desired::default() };
     let ways_out = ways_out(endpoints);
     // One that is cut off comes last: its network may be gone, and its VNI another's.
     let (cut_off, working): (Vec<_>, Vec<_>) =
@@ -53,6 +53,12 @@ pub(super) fn desired(
         }
     }
     desired
+}
+
+/// Where the other hosts send from, also those that are down: they may be back before this is known.
+fn peers(config: &AgentConfig, cluster: &Cluster) -> BTreeSet<IpAddr> {
+    let others = cluster.nodes.iter().filter(|(name, _)| **name != config.node_name);
+    others.map(|(_, node)| node.vtep).collect()
 }
 
 /// Takes what was handed over to engines, or is not wanted any more, since `desired` was made, for the engines'.

@@ -117,6 +117,7 @@ prop_compose! {
         attachments in (attachment(0), attachment(1), attachment(2), attachment(3), attachment(4), attachment(5)),
         attached in vec(any::<bool>(), 6),
         port in proptest::option::of(1u16..4),
+        peers in proptest::option::of(1u8..4),
     ) -> Desired {
         let segments = VNIS.into_iter().map(vni).zip([segments.0, segments.1, segments.2]);
         let (a, b, c, d, e, f) = attachments;
@@ -130,6 +131,7 @@ prop_compose! {
             segments: segments.zip(present).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
             attachments: [a, b, c, d, e, f].into_iter().zip(attached).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
             publish: publish.into_iter().collect(),
+            peers: peers.map(|last| (1..last).map(|last| IpAddr::from([192, 0, 2, last])).collect()),
         }
     }
 }

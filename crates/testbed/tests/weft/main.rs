@@ -12,6 +12,7 @@ mod data_plane;
 mod disks;
 mod embedded;
 mod exhausted;
+mod guard;
 mod joining;
 mod leave;
 mod let_in;

@@ -1,0 +1,46 @@
+//! Who may send into a segment: the hosts of the cluster. VXLAN itself asks nobody who he is.
+//!
+//! It keeps out those that cannot send under the address of such a host, and is gone when somebody flushes the rules: a
+//! guard, not a promise.
+
+use crate::Desired;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    net::IpAddr,
+};
+
+/// Packets to the VXLAN port for a segment of ours, from an address that no other host of the cluster has, are dropped.
+/// Those for other VNIs pass: Swarm uses the same port. The bits 96 to 119 after the UDP header's begin are the VNI
+/// (RFC 7348, section 5).
+pub(super) fn rules(desired: &Desired) -> Vec<String> {
+    let Some(peers) = &desired.peers else { return Vec::new() };
+    let mut vnis: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+    for (vni, segment) in &desired.segments {
+        vnis.entry(segment.port).or_default().push(vni);
+    }
+    let strangers = [from_others("ip", peers, IpAddr::is_ipv4), from_others("ip6", peers, IpAddr::is_ipv6)];
+    let of_port = |(port, vnis)| {
+        let vnis = set(vnis);
+        // Whether it is for this host, which takes longest to find out, is asked of strangers alone.
+        let rule =
+            |from: &String| format!("udp dport {port} @th,96,24 {vnis} {from} fib daddr type local drop");
+        strangers.iter().map(rule).collect::<Vec<_>>()
+    };
+    vnis.into_iter().flat_map(of_port).collect()
+}
+
+/// What is true of packets of one family that come from none of `peers`.
+fn from_others(family: &str, peers: &BTreeSet<IpAddr>, of_family: impl Fn(&IpAddr) -> bool) -> String {
+    let mut peers = peers.iter().filter(|ip| of_family(ip)).peekable();
+    if peers.peek().is_none() {
+        return format!("meta nfproto {}", if family == "ip" { "ipv4" } else { "ipv6" });
+    }
+    format!("{family} saddr != {}", set(peers))
+}
+
+/// An anonymous set.
+fn set(members: impl IntoIterator<Item = impl Display>) -> String {
+    let members: Vec<_> = members.into_iter().map(|member| member.to_string()).collect();
+    format!("{{ {} }}", members.join(", "))
+}
