@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
-use weft_dns::{Client, Host, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers};
+use weft_dns::{Client, NamedEndpoint, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers};
 use weft_model::NetworkId;
 
 #[derive(Arbitrary, Debug)]
@@ -20,7 +20,7 @@ struct Input<'a> {
 static NETWORK: LazyLock<NetworkId> = LazyLock::new(|| "a".repeat(64).parse().expect("64 digits"));
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let host = |n: u8| Host {
+    let host = |n: u8| NamedEndpoint {
         name: format!("c{n}").parse().expect("a name"),
         aliases: vec!["web".parse().expect("a name")],
         short_id: Some(format!("{n:012x}")),

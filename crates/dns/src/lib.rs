@@ -25,7 +25,7 @@ mod wire;
 pub use counts::Counts;
 pub use engine::{EngineResolver, Sockets};
 pub use links::Links;
-pub use names::{Host, Names, NetworkNames};
+pub use names::{NamedEndpoint, Names, NetworkNames};
 pub use query::Request;
 pub use resolve::{Client, Outcome, Transport, Upstream, respond};
 pub use server::{Resolver, ServerHandle};

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use weft_dns::{Host, NetworkNames};
+use weft_dns::{NamedEndpoint, NetworkNames};
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NodeName};
 use weft_state::{
     changes::{Change, changes},
@@ -154,9 +154,9 @@ impl Table {
     }
 }
 
-fn host(endpoint: &Endpoint) -> Host {
+fn host(endpoint: &Endpoint) -> NamedEndpoint {
     let short = |id: &String| id.get(..12).map(ToOwned::to_owned);
-    Host {
+    NamedEndpoint {
         name: endpoint.name.clone(),
         aliases: endpoint.aliases.clone(),
         short_id: endpoint.container.as_ref().and_then(short),

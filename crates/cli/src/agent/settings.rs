@@ -4,7 +4,7 @@ use super::{
     file,
     log::{Level, LogFormat},
 };
-use crate::client::Host;
+use crate::client::UnixSocket;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
@@ -104,7 +104,7 @@ pub(super) struct Settings {
     pub(super) metrics_listen: Option<Loopback>,
     /// The global flag of the same name.
     #[arg(skip)]
-    pub(super) host: Option<Host>,
+    pub(super) host: Option<UnixSocket>,
 }
 
 impl Settings {

@@ -7,7 +7,7 @@ use super::{
     mend,
 };
 use crate::{
-    client::{Client, Host},
+    client::{Client, UnixSocket},
     output::{Format, Out},
 };
 use anyhow::bail;
@@ -23,7 +23,7 @@ pub(crate) struct Docker {
     apply: bool,
     /// The engine's socket
     #[arg(long, value_name = "unix://PATH", default_value = look::DOCKER_SOCKET)]
-    docker_socket: Host,
+    docker_socket: UnixSocket,
     /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,

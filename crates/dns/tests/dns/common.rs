@@ -12,15 +12,15 @@ use std::{
     time::Duration,
 };
 use weft_dns::{
-    Client, Counts, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream, upstream::Servers,
+    Client, Counts, NamedEndpoint, Names, NetworkNames, Resolver, ServerHandle, Upstream, upstream::Servers,
 };
 use weft_model::NetworkId;
 
 /// Containers that share the alias `many`.
 pub(crate) const MANY: u8 = 100;
 
-pub(crate) fn host(name: &str, aliases: &[&str], addresses: &[&str]) -> Host {
-    Host {
+pub(crate) fn host(name: &str, aliases: &[&str], addresses: &[&str]) -> NamedEndpoint {
+    NamedEndpoint {
         name: name.parse().unwrap(),
         aliases: aliases.iter().map(|a| a.parse().unwrap()).collect(),
         short_id: None,

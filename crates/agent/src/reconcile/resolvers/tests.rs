@@ -68,7 +68,12 @@ impl Engine {
         }
         let id = NetworkId::random(&mut rand::rng());
         let addresses = vec![Ipv4Addr::new(192, 0, 2, 7).into()];
-        let db = weft_dns::Host { name: "db".parse().unwrap(), aliases: vec![], short_id: None, addresses };
+        let db = weft_dns::NamedEndpoint {
+            name: "db".parse().unwrap(),
+            aliases: vec![],
+            short_id: None,
+            addresses,
+        };
         let names = Arc::new(NetworkNames::new(&"bridge".parse().unwrap(), [], [db]));
         let names = Arc::new(ArcSwap::from_pointee(weft_dns::Names::new([(id, names)])));
         let resolver = Resolver::start(names, Arc::default()).unwrap();
