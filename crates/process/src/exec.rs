@@ -2,7 +2,7 @@
 
 use crate::{
     Spec,
-    error::Failure,
+    error::ShimFailure,
     files::{self, SPEC},
     image,
     sweep::{self, namespace_id},
@@ -42,8 +42,8 @@ pub struct ExecError {
     message: String,
 }
 
-impl From<Failure> for ExecError {
-    fn from(Failure { code, message }: Failure) -> Self {
+impl From<ShimFailure> for ExecError {
+    fn from(ShimFailure { code, message }: ShimFailure) -> Self {
         Self { code, message }
     }
 }
@@ -58,16 +58,16 @@ pub fn replace(request: &Request<'_>) -> ExecError {
     }
 }
 
-fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), Failure> {
-    let gone = || Failure::new(format!("the process {} does not run any more", request.pid));
+fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), ShimFailure> {
+    let gone = || ShimFailure::new(format!("the process {} does not run any more", request.pid));
     let pid = i32::try_from(request.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
     let process = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(process) => process,
         Err(Errno::SRCH) => return Err(gone()),
-        Err(error) => return Err(Failure::because(format!("open the process {}", request.pid))(error)),
+        Err(error) => return Err(ShimFailure::because(format!("open the process {}", request.pid))(error)),
     };
     let theirs = namespace_id(request.netns)
-        .map_err(Failure::because(format!("find the network namespace {}", request.netns.display())))?;
+        .map_err(ShimFailure::because(format!("find the network namespace {}", request.netns.display())))?;
     // Before entering: the process's own mounts may hide /proc.
     let spec = spec(pid).ok_or_else(gone)?;
     let mut env = spec.environment();
@@ -80,10 +80,10 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
         Ok(()) => Ok((env, workdir)),
         Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Err(gone()),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            Err(Failure::new("only root can enter a process's namespaces: try sudo"))
+            Err(ShimFailure::new("only root can enter a process's namespaces: try sudo"))
         }
         Err(error) => {
-            Err(Failure::because(format!("enter the namespaces of the process {}", request.pid))(error))
+            Err(ShimFailure::because(format!("enter the namespaces of the process {}", request.pid))(error))
         }
     }
 }

@@ -20,7 +20,7 @@ use client::{Client, encode};
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tree::Tree;
-use txn::{Failure, TxnPlan};
+use txn::{TxnFailure, TxnPlan};
 use wire::{CreatedSession, NewSession, TxnAnswer};
 
 /// Where a Consul is and how to speak to it.
@@ -131,9 +131,9 @@ impl Store for ConsulStore {
         let answer: TxnAnswer = serde_json::from_slice(&answer.body)
             .map_err(|error| self.client.store.malformed(DOING, error.to_string()))?;
         Err(match plan.failure(&answer.errors.unwrap_or_default()) {
-            Failure::Conflict(keys) => CommitError::Conflict { keys },
-            Failure::Refused(reason) => self.refused(DOING, reason).into(),
-            Failure::Malformed(reason) => self.client.store.malformed(DOING, reason).into(),
+            TxnFailure::Conflict(keys) => CommitError::Conflict { keys },
+            TxnFailure::Refused(reason) => self.refused(DOING, reason).into(),
+            TxnFailure::Malformed(reason) => self.client.store.malformed(DOING, reason).into(),
         })
     }
 

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-use writer::{Failure, Writer};
+use writer::{WriteFailure, Writer};
 
 /// How long a change may take before its caller is told that nobody knows. Generous: the slowest disk that is
 /// still worth waiting for.
@@ -87,9 +87,9 @@ impl EmbeddedStore {
             Err(failure) => Err(failure),
         };
         answered.map_err(|failure| match failure {
-            Failure::NotWritten(source) => unavailable(source.into()),
-            Failure::Busy => unavailable("too many changes wait for its disk".into()),
-            Failure::Unsure => unknown(),
+            WriteFailure::NotWritten(source) => unavailable(source.into()),
+            WriteFailure::Busy => unavailable("too many changes wait for its disk".into()),
+            WriteFailure::Unsure => unknown(),
         })
     }
 

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 
 /// How old the last look may be. Prometheus asks less often; a client that asks more often gets the last result, since
 /// to look at thousands of entries takes a while.
@@ -34,7 +34,9 @@ pub(super) fn routes(metrics: Arc<Metrics>) -> Router<Core> {
         let status = if is_due { core.examine().await } else { core.status() };
         match metrics.render(&status) {
             Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-            Err(error) => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+            Err(error) => {
+                ErrorAnswer::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+            }
         }
     };
     Router::new().route("/metrics", get(show))

@@ -1,4 +1,4 @@
-//! Where the agent is.
+//! Where the agent, or the engine, is.
 
 use serde::Deserialize;
 use std::{
