@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_model::{EndpointName, PortMapping, ProcessId};
-use weft_process::State;
+use weft_process::RunState;
 use weft_state::{
     data_dir,
     journal::{JournalError, file},
@@ -256,7 +256,7 @@ impl ProcessTable {
     }
 
     /// How a process is.
-    pub(crate) fn state(&self, id: &ProcessId) -> Result<State, Error> {
+    pub(crate) fn state(&self, id: &ProcessId) -> Result<RunState, Error> {
         let directory = self.directory(id);
         weft_process::state(&directory)
             .map_err(|error| Error::internal("cannot tell how the process is", error))
@@ -265,7 +265,7 @@ impl ProcessTable {
     /// Refuses a process that does not run.
     pub(crate) fn require_running(&self, record: &ProcessRecord) -> Result<u32, Error> {
         match self.state(&record.id)? {
-            State::Running { pid } => Ok(pid),
+            RunState::Running { pid } => Ok(pid),
             _ => Err(Error::new(Kind::Conflict, format!("process {} is not running", record.name))),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts of questions, by how they were answered. One thread writes them, without a lock; any may read.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct QuestionCounts {
     answered: AtomicU64,
     nxdomain: AtomicU64,
     refused: AtomicU64,
@@ -17,7 +17,7 @@ pub struct Counts {
     ignored: AtomicU64,
 }
 
-impl Counts {
+impl QuestionCounts {
     /// Every count with its name.
     pub fn read(&self) -> [(&'static str, u64); 6] {
         [

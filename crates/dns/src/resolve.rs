@@ -5,7 +5,7 @@ use crate::{
     engine::EngineResolver,
     links::Links,
     names::{Names, NetworkNames},
-    query::{Query, Request, Unusable},
+    query::{ForeignQuestion, Query, Unusable},
     reverse,
     upstream::Servers,
     wire::{HEADER, PLAIN_UDP, rcode, rtype},
@@ -65,7 +65,7 @@ pub enum Outcome {
     /// Send the answer that was written.
     Answered,
     /// Ask another server.
-    Forward(Request),
+    Forward(ForeignQuestion),
 }
 
 /// Answers `message`, from `client`, into `out`, whose content is replaced. Does no I/O. `turn` rotates the
@@ -104,7 +104,12 @@ pub fn respond(
         answer.finish(rcode::NXDOMAIN);
     } else {
         let Query { header, question, edns, .. } = query;
-        return Outcome::Forward(Request { header, question: question.into(), edns, limit: limit.into() });
+        return Outcome::Forward(ForeignQuestion {
+            header,
+            question: question.into(),
+            edns,
+            limit: limit.into(),
+        });
     }
     Outcome::Answered
 }

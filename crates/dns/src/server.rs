@@ -5,10 +5,10 @@ mod tcp;
 mod udp;
 
 use crate::{
-    counts::Counts,
+    counts::QuestionCounts,
     forward::Forwarder,
     names::Names,
-    query::Request,
+    query::ForeignQuestion,
     resolve::{Client, Outcome, Transport, respond},
     wire::rcode,
 };
@@ -40,7 +40,7 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 pub struct Resolver {
     names: Arc<ArcSwap<Names>>,
     forwarder: Arc<Forwarder>,
-    counts: Arc<Counts>,
+    counts: Arc<QuestionCounts>,
     runtime: Handle,
     /// Dropped, it ends the thread, and with it all servers.
     _running: oneshot::Sender<()>,
@@ -53,7 +53,7 @@ impl Resolver {
     ///
     /// # Errors
     /// If the kernel gives no thread or no epoll instance.
-    pub fn start(names: Arc<ArcSwap<Names>>, counts: Arc<Counts>) -> io::Result<Self> {
+    pub fn start(names: Arc<ArcSwap<Names>>, counts: Arc<QuestionCounts>) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, ended) = oneshot::channel();
@@ -113,7 +113,7 @@ struct Server {
     names: Arc<ArcSwap<Names>>,
     client: Arc<ArcSwap<Client>>,
     forwarder: Arc<Forwarder>,
-    counts: Arc<Counts>,
+    counts: Arc<QuestionCounts>,
     slots: Arc<Semaphore>,
 }
 
@@ -127,7 +127,7 @@ impl Server {
 
     /// Asks other name servers, off the path of the other questions. Too many of them already: the answer
     /// that says so.
-    fn forward(&self, request: Request) -> Result<impl Future<Output = Vec<u8>> + use<>, Vec<u8>> {
+    fn forward(&self, request: ForeignQuestion) -> Result<impl Future<Output = Vec<u8>> + use<>, Vec<u8>> {
         let slot = Arc::clone(&self.slots).try_acquire_owned();
         let slot = slot.map_err(|_| {
             let refusal = request.refusal(rcode::SERVFAIL);

@@ -20,7 +20,7 @@ use std::{
 
 /// Where and what to execute.
 #[derive(Debug, Clone)]
-pub struct Request<'a> {
+pub struct ExecRequest<'a> {
     /// The running process.
     pub pid: u32,
     /// Its network namespace as a path: proof that the number still means that process.
@@ -51,14 +51,14 @@ impl From<ShimFailure> for ExecError {
 /// Becomes the command, in the process's network, mount and UTS namespaces. Standard input and output stay as
 /// they are. The calling process must have a single thread (setns(2)) and be root; it returns only on failure,
 /// and may then be in other namespaces than before: it should exit.
-pub fn replace(request: &Request<'_>) -> ExecError {
+pub fn replace(request: &ExecRequest<'_>) -> ExecError {
     match enter(request) {
         Ok((env, workdir)) => image::replace(request.command, &env, &workdir).into(),
         Err(failure) => failure.into(),
     }
 }
 
-fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), ShimFailure> {
+fn enter(request: &ExecRequest<'_>) -> Result<(BTreeMap<String, String>, PathBuf), ShimFailure> {
     let gone = || ShimFailure::new(format!("the process {} does not run any more", request.pid));
     let pid = i32::try_from(request.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
     let process = match pidfd_open(pid, PidfdFlags::empty()) {

@@ -41,5 +41,5 @@ pub use error::StartError;
 pub use rustix::process::Signal;
 pub use spec::{InvalidSpec, Mount, Spec};
 pub use start::start;
-pub use state::{State, state};
+pub use state::{RunState, state};
 pub use sweep::end_all_in;

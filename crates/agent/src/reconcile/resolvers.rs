@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use weft_dns::{
-    Client, Counts, EngineResolver, Links, Resolver, ServerHandle, Upstream,
+    Client, EngineResolver, Links, QuestionCounts, Resolver, ServerHandle, Upstream,
     upstream::{PORT, ResolvConf, SERVER, Servers},
 };
 use weft_model::EndpointId;
@@ -65,7 +65,7 @@ impl Resolvers {
     ///
     /// # Errors
     /// If the kernel gives no thread.
-    pub(super) fn start(host: Arc<dyn Host>, names: &Names, counts: Arc<Counts>) -> io::Result<Self> {
+    pub(super) fn start(host: Arc<dyn Host>, names: &Names, counts: Arc<QuestionCounts>) -> io::Result<Self> {
         let upstream = ResolvConf::parse("").servers(|_| None);
         let resolver = Resolver::start(names.snapshot(), counts)?;
         Ok(Self { host, resolver, running: BTreeMap::new(), awaited: BTreeMap::new(), upstream })

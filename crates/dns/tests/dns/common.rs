@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 use weft_dns::{
-    Client, Counts, NamedEndpoint, Names, NetworkNames, Resolver, ServerHandle, Upstream, upstream::Servers,
+    Client, NamedEndpoint, Names, NetworkNames, QuestionCounts, Resolver, ServerHandle, Upstream,
+    upstream::Servers,
 };
 use weft_model::NetworkId;
 
@@ -99,7 +100,7 @@ pub(crate) struct Served {
     pub(crate) client: Arc<ArcSwap<Client>>,
     pub(crate) names: Arc<ArcSwap<Names>>,
     pub(crate) server: ServerHandle,
-    pub(crate) counts: Arc<Counts>,
+    pub(crate) counts: Arc<QuestionCounts>,
     _resolver: Resolver,
 }
 
@@ -108,7 +109,7 @@ impl Served {
     pub(crate) fn new(upstream: &[SocketAddr]) -> Self {
         let names = Arc::new(ArcSwap::from_pointee(names()));
         let client = Arc::new(ArcSwap::from_pointee(client(&[overlay()], upstream)));
-        let counts = Arc::<Counts>::default();
+        let counts = Arc::<QuestionCounts>::default();
         let resolver = Resolver::start(Arc::clone(&names), Arc::clone(&counts)).unwrap();
         let (udp, tcp) = sockets();
         let address = udp.local_addr().unwrap();
