@@ -6,7 +6,9 @@ use arbitrary::Arbitrary;
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
-use weft_dns::{Client, NamedEndpoint, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers};
+use weft_dns::{
+    Client, NamedEndpoint, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers,
+};
 use weft_model::NetworkId;
 
 #[derive(Arbitrary, Debug)]

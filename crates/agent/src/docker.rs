@@ -10,7 +10,7 @@ mod follow;
 mod shared;
 
 pub(crate) use door::PATH as PLUGIN_SOCKET;
-pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine};
+pub(crate) use shared::{Mapped, NamedContainer, OnNetwork, Shared, networks_of_engine};
 
 use crate::{
     config::{AgentConfig, DockerConfig},

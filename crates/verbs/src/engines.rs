@@ -9,7 +9,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
 };
-use weft_model::{EndpointId, EndpointName, IfName, InUse, Link, MacAddr, NetworkId, NetworkName};
+use weft_model::{ContainerLink, EndpointId, EndpointName, IfName, InUse, MacAddr, NetworkId, NetworkName};
 
 /// The verbs for engines, beside [`Verbs`](crate::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
@@ -124,7 +124,7 @@ pub struct Names {
     /// More names.
     pub aliases: Vec<EndpointName>,
     /// Its own names for others.
-    pub links: Vec<Link>,
+    pub links: Vec<ContainerLink>,
 }
 
 /// An endpoint that was made for an engine.
@@ -150,7 +150,7 @@ pub struct EngineEndpoint {
     /// More names.
     pub aliases: Vec<EndpointName>,
     /// Its own names for others.
-    pub links: Vec<Link>,
+    pub links: Vec<ContainerLink>,
     /// The container's id, once the engine told.
     pub container: Option<String>,
     /// The container's network namespace.

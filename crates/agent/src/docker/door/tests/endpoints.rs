@@ -3,7 +3,7 @@
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
     core::DriverAccess,
-    docker::{Container, OnNetwork},
+    docker::{NamedContainer, OnNetwork},
     simulation::{eventually, network_in},
 };
 use serde_json::json;
@@ -67,8 +67,10 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     assert_eq!(name(1).name, EndpointName::provisional(&endpoint(1)), "the engine has not told of it yet");
     let on = OnNetwork { aliases: vec!["www".parse().unwrap()], links: vec!["db:database".parse().unwrap()] };
     let aliases = |network: &str| (network.parse().unwrap(), on.clone());
-    let container =
-        Container { name: "nginx_01".parse().unwrap(), on: [aliases("overlay"), aliases("other")].into() };
+    let container = NamedContainer {
+        name: "nginx_01".parse().unwrap(),
+        on: [aliases("overlay"), aliases("other")].into(),
+    };
     engine.shared.set_containers([(id.clone(), container)].into());
     engine.node.run_container("/var/run/docker/netns/2", &id);
     engine.start(2).await.unwrap();

@@ -87,10 +87,10 @@ impl Table {
     }
 
     /// For the door.
-    pub(super) fn shared(&self) -> BTreeMap<String, docker::Container> {
+    pub(super) fn shared(&self) -> BTreeMap<String, docker::NamedContainer> {
         let shared = |(id, known): (&ContainerId, &KnownContainer)| {
             let on = known.on.clone().unwrap_or_default();
-            Some((id.to_string(), docker::Container { name: known.name.clone()?, on }))
+            Some((id.to_string(), docker::NamedContainer { name: known.name.clone()?, on }))
         };
         self.0.iter().filter_map(shared).collect()
     }
