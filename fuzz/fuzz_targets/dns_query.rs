@@ -7,7 +7,7 @@ use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
 use weft_dns::{
-    Client, NamedEndpoint, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers,
+    Client, NamedEndpoint, Names, NetworkNames, QueryOutcome, Transport, Upstream, respond, upstream::Servers,
 };
 use weft_model::NetworkId;
 
@@ -39,7 +39,7 @@ fuzz_target!(|input: Input<'_>| {
     let client = Client { networks: vec![*NETWORK], upstream, ..Client::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
-    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out) != Outcome::Answered {
+    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out) != QueryOutcome::Answered {
         return;
     }
     assert!(out.len() <= if input.tcp { 65535 } else { 4096 });

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use weft_dns::{Client, Names, Outcome, Transport, Upstream, respond, upstream::Servers};
+use weft_dns::{Client, Names, QueryOutcome, Transport, Upstream, respond, upstream::Servers};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -34,7 +34,7 @@ fuzz_target!(|input: Input<'_>| {
     let client = Client { upstream, ..Client::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
-    let Outcome::Forward(request) = respond(&query, transport, &Names::default(), &client, 0, &mut out)
+    let QueryOutcome::Forward(request) = respond(&query, transport, &Names::default(), &client, 0, &mut out)
     else {
         panic!("it is nobody's of ours");
     };

@@ -46,11 +46,11 @@ pub fn memory_survives(file: &[u8], dir: &Path) -> Result<bool, String> {
 
 /// What a node makes of keys and values in the store, and of the files of its journal: the data plane it should
 /// have. Names are made on the way.
-pub struct NodeView {
+pub struct FuzzedNode {
     config: AgentConfig,
 }
 
-impl NodeView {
+impl FuzzedNode {
     /// The view of the node of this name.
     pub fn of(node_name: NodeName) -> Self {
         let config = AgentConfig {

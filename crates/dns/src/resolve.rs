@@ -59,7 +59,7 @@ pub enum Transport {
 
 /// What is to be done about a message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum QueryOutcome {
     /// Nothing: it is no query.
     Silent,
     /// Send the answer that was written.
@@ -77,13 +77,13 @@ pub fn respond(
     client: &Client,
     turn: usize,
     out: &mut Vec<u8>,
-) -> Outcome {
+) -> QueryOutcome {
     let query = match Query::read(message) {
         Ok(query) => query,
-        Err(Unusable::Silent) => return Outcome::Silent,
+        Err(Unusable::Silent) => return QueryOutcome::Silent,
         Err(Unusable::Refused(header, code)) => {
             Answer::new(out, HEADER, header, &[], None).finish(code);
-            return Outcome::Answered;
+            return QueryOutcome::Answered;
         }
     };
     let limit = match (transport, query.edns) {
@@ -104,14 +104,14 @@ pub fn respond(
         answer.finish(rcode::NXDOMAIN);
     } else {
         let Query { header, question, edns, .. } = query;
-        return Outcome::Forward(ForeignQuestion {
+        return QueryOutcome::Forward(ForeignQuestion {
             header,
             question: question.into(),
             edns,
             limit: limit.into(),
         });
     }
-    Outcome::Answered
+    QueryOutcome::Answered
 }
 
 /// Writes what the client's networks know about the name. None: they do not know it.

@@ -9,7 +9,7 @@ use crate::{
     forward::Forwarder,
     names::Names,
     query::ForeignQuestion,
-    resolve::{Client, Outcome, Transport, respond},
+    resolve::{Client, QueryOutcome, Transport, respond},
     wire::rcode,
 };
 use arc_swap::ArcSwap;
@@ -119,7 +119,7 @@ struct Server {
 
 impl Server {
     /// Answers a message from what is known now.
-    fn respond(&self, message: &[u8], transport: Transport, turn: usize, out: &mut Vec<u8>) -> Outcome {
+    fn respond(&self, message: &[u8], transport: Transport, turn: usize, out: &mut Vec<u8>) -> QueryOutcome {
         let outcome = respond(message, transport, &self.names.load(), &self.client.load(), turn, out);
         self.counts.own(&outcome, out);
         outcome

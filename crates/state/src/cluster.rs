@@ -40,10 +40,10 @@ impl<T: PartialEq> PartialEq for Stored<T> {
 }
 
 /// The networks of a cluster.
-pub type Networks = OrdMap<NetworkId, Stored<Network>>;
+pub type NetworkMap = OrdMap<NetworkId, Stored<Network>>;
 
 /// The endpoints of one network.
-pub type Endpoints = OrdMap<EndpointId, Stored<Endpoint>>;
+pub type EndpointMap = OrdMap<EndpointId, Stored<Endpoint>>;
 
 /// The claims on the addresses of one pool.
 pub type Claims = OrdMap<IpAddr, Stored<Claim>>;
@@ -56,7 +56,7 @@ pub type Claims = OrdMap<IpAddr, Stored<Claim>>;
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     /// The networks.
-    pub networks: Networks,
+    pub networks: NetworkMap,
     /// Their names.
     pub names: OrdMap<NetworkName, NetworkId>,
     /// Their VNIs.
@@ -70,7 +70,7 @@ pub struct Cluster {
     /// The endpoint that each node took addresses for last.
     pub latest: OrdMap<NodeName, Stored<Latest>>,
     /// The endpoints on each network.
-    pub endpoints: OrdMap<NetworkId, Endpoints>,
+    pub endpoints: OrdMap<NetworkId, EndpointMap>,
     /// The same by their Ethernet addresses.
     macs: OrdMap<NetworkId, macs::Macs>,
     /// The addresses in use, by pool.
@@ -127,7 +127,7 @@ impl Cluster {
                 for entry in &listing.entries {
                     self.put(keyspace, entry, &before);
                 }
-                let kept = |(id, endpoints): (NetworkId, Endpoints)| {
+                let kept = |(id, endpoints): (NetworkId, EndpointMap)| {
                     let old = before.endpoints.get(&id).filter(|old| **old == endpoints);
                     (id, old.cloned().unwrap_or(endpoints))
                 };

@@ -45,7 +45,7 @@ pub use memory::MemoryStore;
 pub use options::{InvalidOption, STORE_OPTIONS, StoreOptions};
 pub use txn::{Condition, MAX_OPS, Op, Txn};
 pub use types::{Entry, Event, Listing, Mark, Revision, SessionId, Update};
-pub use url::{InvalidUrl, Remote, StoreUrl};
+pub use url::{InvalidUrl, RemoteStore, StoreUrl};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;

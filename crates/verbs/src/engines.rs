@@ -55,7 +55,7 @@ pub trait EngineVerbs: Send + Sync + 'static {
     async fn leave(&self, endpoint: EndpointId) -> Result<(), Error>;
 
     /// Says what an endpoint of an engine is called from now on. One that is not there is no error.
-    async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error>;
+    async fn rename(&self, endpoint: EndpointId, names: ContainerNames) -> Result<(), Error>;
 
     /// Waits a moment until the cluster knows what an endpoint is called, if anybody can find out.
     async fn named(&self, endpoint: EndpointId);
@@ -109,14 +109,14 @@ pub struct Join {
     /// Its Ethernet address.
     pub mac: MacAddr,
     /// What it is called; none where the engine did not tell yet.
-    pub names: Option<Names>,
+    pub names: Option<ContainerNames>,
     /// The container's network namespace; it may be made only later.
     pub sandbox: PathBuf,
 }
 
 /// What a container is called on one network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct ContainerNames {
     /// The container's id.
     pub container: String,
     /// Its name.

@@ -1,6 +1,6 @@
 //! `/metrics`, for Prometheus.
 
-use super::Core;
+use super::SharedVerbs;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use axum::{
     Router,
@@ -20,9 +20,9 @@ use weft_network_api::ErrorAnswer;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The one path there is.
-pub(super) fn routes(metrics: Arc<Metrics>) -> Router<Core> {
+pub(super) fn routes(metrics: Arc<Metrics>) -> Router<SharedVerbs> {
     let looked = Arc::new(Mutex::new(None::<Instant>));
-    let show = async move |State(core): State<Core>| -> Response {
+    let show = async move |State(core): State<SharedVerbs>| -> Response {
         let is_due = {
             let mut looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
             let is_due = looked.is_none_or(|looked| looked.elapsed() >= FRESH);

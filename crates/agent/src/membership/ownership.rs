@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
-use weft_state::fingerprint::Moved;
+use weft_state::fingerprint::DirectoryMove;
 use weft_store::{CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
 
 /// This agent's right to act as its node.
@@ -18,10 +18,10 @@ pub(crate) enum Ownership {
 
 impl Ownership {
     /// What is known before the store was asked: a data directory where it was last is no copy.
-    pub(crate) fn at_start(moved: &Moved) -> Self {
+    pub(crate) fn at_start(moved: &DirectoryMove) -> Self {
         match moved {
-            Moved::No => Self::Held,
-            Moved::Rebooted | Moved::Elsewhere(_) => Self::Contested(
+            DirectoryMove::No => Self::Held,
+            DirectoryMove::Rebooted | DirectoryMove::Elsewhere(_) => Self::Contested(
                 "the store has not said yet whether another host is up as this node".to_owned(),
             ),
         }

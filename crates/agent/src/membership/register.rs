@@ -4,7 +4,7 @@
 use super::{Membership, NotRegistered, Outside, Ownership, call::Heard};
 use tokio::time::{Instant, sleep};
 use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record, chain};
-use weft_state::fingerprint::Moved;
+use weft_state::fingerprint::DirectoryMove;
 use weft_store::{Condition, Entry, SessionId, Txn};
 use weft_verbs::{Error, Kind};
 
@@ -47,7 +47,7 @@ impl Membership {
             let live = Liveness::from_json(&entry.value).map_err(|e| NotRegistered::Passing(chain(&e)))?;
             return Ok(Some(LiveKey { name: own, entry, live }));
         }
-        if *self.identity.moved() == Moved::No {
+        if *self.identity.moved() == DirectoryMove::No {
             return Ok(None);
         }
         let all = self.store.list(&format!("{}live/", self.keyspace.root())).await?.entries.into_iter();
@@ -62,7 +62,7 @@ impl Membership {
     /// Whether another may be up as this node though nothing in the store says so: the store has lost that, and this may be
     /// a copy.
     fn may_not_have_said_so_yet(&self) -> bool {
-        *self.identity.moved() != Moved::No && !self.identity.is_settled() && self.is_lost()
+        *self.identity.moved() != DirectoryMove::No && !self.identity.is_settled() && self.is_lost()
     }
 
     /// The record that says that this node is up, if it appears before a session would have ended. An agent that is up
@@ -127,7 +127,7 @@ impl Membership {
 
     /// Whether this host may be the node that its data directory says it is: nobody else is, as far as can be told.
     async fn decide_who_this_is(&self) -> Result<(), NotRegistered> {
-        let Moved::Elsewhere(what) = self.identity.moved() else { return Ok(()) };
+        let DirectoryMove::Elsewhere(what) = self.identity.moved() else { return Ok(()) };
         if self.identity.is_settled() {
             return Ok(());
         }

@@ -9,8 +9,8 @@ use std::{
 use weft_dns::{NamedEndpoint, NetworkNames};
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NodeName};
 use weft_state::{
-    changes::{Change, changes},
-    cluster::{Cluster, Endpoints},
+    changes::{KeyChange, changes},
+    cluster::{Cluster, EndpointMap},
     journal::{LocalEndpoint, LocalEndpoints},
 };
 
@@ -34,7 +34,7 @@ struct Table {
 
 #[derive(Clone)]
 struct Basis {
-    endpoints: Endpoints,
+    endpoints: EndpointMap,
     /// This node's own are what its journal says, store or no store.
     own: BTreeMap<EndpointId, Endpoint>,
     /// What this node is called, in the endpoints that it has there.
@@ -134,7 +134,7 @@ impl Table {
             return None;
         }
         let (mut gone, mut new) = (Vec::new(), Vec::new());
-        for Change { old, new: next, .. } in changes(&before.endpoints, &now.endpoints) {
+        for KeyChange { old, new: next, .. } in changes(&before.endpoints, &now.endpoints) {
             gone.extend(old.map(|old| &**old).filter(|old| before.counts(old, live)));
             new.extend(next.map(|next| &**next).filter(|next| now.counts(next, live)));
         }

@@ -7,7 +7,7 @@ use hickory_proto::{
 };
 use proptest::prelude::*;
 use std::net::IpAddr;
-use weft_dns::{Client, Outcome, Transport, respond};
+use weft_dns::{Client, QueryOutcome, Transport, respond};
 
 fn upstream() -> Client {
     client(&[overlay(), backend()], &["192.0.2.53:53".parse().unwrap()])
@@ -17,7 +17,7 @@ fn internal() -> Client {
     client(&[overlay()], &[])
 }
 
-fn exchange(message: &[u8], transport: Transport, client: &Client, turn: usize) -> (Outcome, Vec<u8>) {
+fn exchange(message: &[u8], transport: Transport, client: &Client, turn: usize) -> (QueryOutcome, Vec<u8>) {
     let mut out = b"of an earlier answer".to_vec();
     let outcome = respond(message, transport, &names(), client, turn, &mut out);
     (outcome, out)
@@ -27,10 +27,10 @@ fn exchange(message: &[u8], transport: Transport, client: &Client, turn: usize) 
 fn ask(client: &Client, name: &str, rtype: RecordType) -> Option<Message> {
     let query = query(name, rtype, None);
     let (outcome, out) = exchange(&query.to_vec().unwrap(), Transport::Tcp, client, 0);
-    if matches!(outcome, Outcome::Forward(_)) {
+    if matches!(outcome, QueryOutcome::Forward(_)) {
         return None;
     }
-    assert_eq!(outcome, Outcome::Answered);
+    assert_eq!(outcome, QueryOutcome::Answered);
     let answer = Message::from_vec(&out).unwrap();
     assert_eq!(answer.metadata.id, query.metadata.id);
     assert_eq!(answer.queries, query.queries);
@@ -168,7 +168,7 @@ fn what_cannot_be_answered_is_refused_with_the_right_code() {
         let mut message = good.clone();
         change(&mut message);
         let (outcome, out) = exchange(&message, Transport::Udp, &internal(), 0);
-        (outcome == Outcome::Answered)
+        (outcome == QueryOutcome::Answered)
             .then(|| u16::from(Message::from_vec(&out).unwrap().metadata.response_code))
     };
     assert_eq!(code(&|_| {}), Some(ResponseCode::NoError.into()));
@@ -224,7 +224,7 @@ proptest! {
         }
         for transport in [Transport::Udp, Transport::Tcp] {
             let (outcome, out) = exchange(&message, transport, &upstream(), turn);
-            if outcome == Outcome::Answered {
+            if outcome == QueryOutcome::Answered {
                 prop_assert!(out.len() <= 512 || transport == Transport::Tcp);
                 let answer = Message::from_vec(&out);
                 prop_assert!(answer.is_ok(), "{:?}", answer);
@@ -244,7 +244,7 @@ proptest! {
         prop_assume!(!matches!(kind, RecordType::OPT));
         let query = query(&name, kind, size);
         let (outcome, out) = exchange(&query.to_vec().unwrap(), Transport::Udp, &upstream(), turn);
-        if outcome == Outcome::Answered {
+        if outcome == QueryOutcome::Answered {
             prop_assert!(out.len() <= size.unwrap_or(0).clamp(512, 4096).into());
             let answer = Message::from_vec(&out).unwrap();
             prop_assert_eq!(answer.edns.is_some(), size.is_some());

@@ -84,7 +84,7 @@ fn base(directory: &TempDir) -> PathBuf {
 }
 
 /// Networks with these ids.
-fn networks(ids: &[NetworkId]) -> Networks {
+fn networks(ids: &[NetworkId]) -> NetworkMap {
     let some = cluster().networks.values().next().unwrap().clone();
     ids.iter().map(|id| (*id, some.clone())).collect()
 }

@@ -12,7 +12,7 @@ use weft_state::{
     journal::{LocalEndpoint, Owner},
 };
 use weft_store::{CommitError, Condition, Txn};
-use weft_verbs::{EngineEndpoint, Join, Joined, Names};
+use weft_verbs::{ContainerNames, EngineEndpoint, Join, Joined};
 
 /// How long the start of a container may wait for its name: without, it starts, too.
 const NAMING_PATIENCE: Duration = Duration::from_millis(500);
@@ -105,7 +105,7 @@ impl Endpoints {
         self.leave(id).await
     }
 
-    pub(crate) async fn rename_for_engine(&self, id: EndpointId, names: Names) -> Result<(), Error> {
+    pub(crate) async fn rename_for_engine(&self, id: EndpointId, names: ContainerNames) -> Result<(), Error> {
         let renamed = |local: &mut LocalEndpoint| {
             local.links.clone_from(&names.links);
             let endpoint = &mut local.endpoint;

@@ -17,7 +17,7 @@ use weft_docker::plugin::{
     CreateEndpoint, EndpointRef, Interface, InterfaceName, Join, Joined, PluginReply, RouteKind, StaticRoute,
 };
 use weft_model::{EndpointId, MacAddr, NetworkId};
-use weft_verbs::{Error, Kind, Names};
+use weft_verbs::{ContainerNames, Error, Kind};
 
 /// How long the engine may take from making an endpoint to joining it. Those that died in between are forgotten
 /// after that.
@@ -123,12 +123,12 @@ impl Driver {
     }
 
     /// What the container in a sandbox is called, as far as that is known yet.
-    async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<Names> {
+    async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<ContainerNames> {
         let container = self.engines.container_in(sandbox).await?;
         let known = self.shared.container(&container)?;
         let (_, network) = self.engines.network_with(pool)?;
         let OnNetwork { aliases, links } = known.on.get(&network).cloned().unwrap_or_default();
-        Some(Names { container, name: known.name, aliases, links })
+        Some(ContainerNames { container, name: known.name, aliases, links })
     }
 
     /// Engines of today ask this between `Join` and the first instruction of the container, and wait for it, though

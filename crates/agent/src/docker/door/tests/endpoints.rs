@@ -10,7 +10,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use weft_model::EndpointName;
-use weft_verbs::{EngineStatus, Names};
+use weft_verbs::{ContainerNames, EngineStatus};
 
 #[tokio::test(start_paused = true)]
 async fn a_container_starts_and_stops_as_engines_do_it() {
@@ -99,7 +99,7 @@ async fn before_a_container_runs_its_name_is_waited_for() {
     });
     assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
     let name = "nginx_01".parse().unwrap();
-    let names = Names { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
+    let names = ContainerNames { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
     let rename = async {
         sleep(Duration::from_millis(20)).await;
         core.endpoints.rename_for_engine(endpoint(1), names).await.unwrap();
