@@ -12,7 +12,7 @@ use weft_model::{
     Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace, Latest, Lineage, Liveness,
     Network, NetworkId, NetworkName, Node, NodeName, PoolReservation, Rebuilt, Record, Vni,
 };
-use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
+use weft_store::{Event, Listing, Revision, SessionId, StoreEntry, Update};
 
 pub use own_keys::OwnKeys;
 
@@ -136,7 +136,7 @@ impl Cluster {
         }
     }
 
-    fn put(&mut self, keyspace: &Keyspace, entry: &Entry, before: &Self) {
+    fn put(&mut self, keyspace: &Keyspace, entry: &StoreEntry, before: &Self) {
         let key = match keyspace.parse(&entry.key) {
             Ok(key) => key,
             Err(error) => {
@@ -153,7 +153,7 @@ impl Cluster {
         }
     }
 
-    fn set_aside(&mut self, entry: &Entry, error: &dyn std::error::Error) {
+    fn set_aside(&mut self, entry: &StoreEntry, error: &dyn std::error::Error) {
         if is_of_later_format(entry) {
             self.unknown.insert(entry.key.clone(), "of a later format".to_owned());
         } else {
@@ -165,7 +165,7 @@ impl Cluster {
     fn put_record(
         &mut self,
         key: Key,
-        entry: &Entry,
+        entry: &StoreEntry,
         before: &Self,
     ) -> Result<(), weft_model::InvalidRecord> {
         match key {
@@ -353,7 +353,7 @@ impl Cluster {
 
 /// The record of `entry`: the one parsed before, if it has not changed since.
 fn stored<T: Record>(
-    entry: &Entry,
+    entry: &StoreEntry,
     before: Option<&Stored<T>>,
 ) -> Result<Stored<T>, weft_model::InvalidRecord> {
     match before.filter(|before| before.modified == entry.modified) {
@@ -363,7 +363,7 @@ fn stored<T: Record>(
 }
 
 /// Whether it says so itself: a record that older versions cannot read has a `format` above 1.
-fn is_of_later_format(entry: &Entry) -> bool {
+fn is_of_later_format(entry: &StoreEntry) -> bool {
     #[derive(serde::Deserialize)]
     struct Marked {
         format: u64,

@@ -11,7 +11,7 @@ mod watch;
 mod wire;
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
     http::{Connections, Http, HttpError, Named, Patience, Secret, TlsFiles},
     limits,
 };
@@ -89,7 +89,7 @@ impl Store for ConsulStore {
         self.tree.view(&self.client, prefix, seen).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
         let path = format!("/v1/kv/{}?consistent", encode(key));
         let mut found = None;

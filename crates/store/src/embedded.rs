@@ -11,7 +11,7 @@ mod writer;
 pub use error::OpenError;
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
     state::{self, Overlay, State},
 };
 use async_trait::async_trait;
@@ -115,7 +115,7 @@ impl Store for EmbeddedStore {
         Ok(self.read(|state| state.list(prefix)))
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| limits::refused(&self.name, "get", reason))?;
         Ok(self.read(|state| state.get(key)))
     }

@@ -10,7 +10,7 @@ mod wire;
 pub use client::EtcdUser;
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
     http::{Connections, Http, HttpError, Named, Patience, TlsFiles},
     limits,
 };
@@ -139,7 +139,7 @@ impl Store for EtcdStore {
         self.pages(prefix, seen).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
         let request = RangeRequest { key: Bytes::of(key), ..RangeRequest::default() };
         let range = self.range("get", &request).await?;

@@ -8,7 +8,7 @@ pub use backup::Backup;
 pub use faults::{Faults, Silence};
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
     state::{self, Overlay, State},
 };
 use async_trait::async_trait;
@@ -188,7 +188,7 @@ impl Store for MemoryStore {
         self.faults.read("list", || self.shared.state().list(prefix)).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| limits::refused(NAME, "get", reason))?;
         self.faults.read("get", || self.shared.state().get(key)).await
     }

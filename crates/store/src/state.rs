@@ -8,7 +8,7 @@ mod overlay;
 pub(crate) use commit::commit;
 pub(crate) use overlay::{Bind, Changes, Overlay, Write};
 
-use crate::{Entry, Listing, Mark, Revision, SessionId, Update};
+use crate::{Listing, Mark, Revision, SessionId, StoreEntry, Update};
 use history::History;
 use std::{
     collections::BTreeMap,
@@ -34,8 +34,8 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn entry(&self, key: &str) -> Entry {
-        Entry {
+    pub(crate) fn entry(&self, key: &str) -> StoreEntry {
+        StoreEntry {
             key: key.to_owned(),
             value: self.value.clone(),
             modified: Revision(self.modified),
@@ -104,7 +104,7 @@ impl State {
         self.history.last_change(prefix)
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<StoreEntry> {
         self.records.get(key).map(|record| record.entry(key))
     }
 

@@ -5,7 +5,9 @@ use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use weft_state::fingerprint::DirectoryMove;
-use weft_store::{CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
+use weft_store::{
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
+};
 
 /// This agent's right to act as its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,7 @@ impl Store for OwnStore {
         self.store.view(prefix, seen).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.store.get(key).await
     }
 

@@ -5,13 +5,13 @@ use super::{Membership, NotRegistered, Outside, Ownership, call::Heard};
 use tokio::time::{Instant, sleep};
 use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record, chain};
 use weft_state::fingerprint::DirectoryMove;
-use weft_store::{Condition, Entry, SessionId, Txn};
+use weft_store::{Condition, SessionId, StoreEntry, Txn};
 use weft_verbs::{Error, Kind};
 
 /// The key `live/<node>` as it is in the store: it says that a node is up.
 pub(super) struct LiveKey {
     pub(super) name: NodeName,
-    pub(super) entry: Entry,
+    pub(super) entry: StoreEntry,
     pub(super) live: Liveness,
 }
 
