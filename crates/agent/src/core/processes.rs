@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::AgentConfig,
     host::Host,
-    processes::{ProcessRecord, ProcessTable, netns_name},
+    processes::{ProcessRecord, ProcessRefusal, ProcessTable, netns_name},
 };
 use std::{
     path::{Path, PathBuf},
@@ -295,10 +295,7 @@ impl Processes {
         let process = self.table.find(name)?;
         if matches!(self.settled(&process).await?, RunState::Running { .. }) {
             if !force {
-                return Err(Error::conflict(format!(
-                    "process {} is running: stop it with `weft stop {0}`, or use --force",
-                    process.name
-                )));
+                return Err(ProcessRefusal::Running(process.name.clone()).into());
             }
             let directory = self.table.directory(&process.id);
             weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
@@ -311,7 +308,7 @@ impl Processes {
         match (self.table.find(name), self.table.forgotten(name)) {
             (Ok(process), _) => Ok(self.table.over(&process.id).await),
             (Err(_), Some(code)) => Ok(code),
-            (Err(error), None) => Err(error),
+            (Err(refusal), None) => Err(refusal.into()),
         }
     }
 
@@ -333,7 +330,7 @@ impl Processes {
             RunState::Running { pid } => ProcessState::Running { pid },
             RunState::Exited { code, at } => ProcessState::Exited { code, at },
             RunState::Starting | RunState::NotStarted => {
-                return Err(Error::conflict(format!("process {} has not been started yet", process.name)));
+                return Err(ProcessRefusal::NotStarted(process.name.clone()).into());
             }
         };
         Ok(Process {
