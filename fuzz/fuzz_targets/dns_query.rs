@@ -7,7 +7,8 @@ use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
 use weft_dns::{
-    Client, NamedEndpoint, Names, NetworkNames, QueryOutcome, Transport, Upstream, respond, upstream::Servers,
+    DnsClient, NamedEndpoint, Names, NetworkNames, QueryOutcome, Transport, Upstream, respond,
+    upstream::Servers,
 };
 use weft_model::NetworkId;
 
@@ -36,10 +37,12 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
 fuzz_target!(|input: Input<'_>| {
     let addresses = if input.internal { vec![] } else { vec![([192, 0, 2, 53], 53).into()] };
     let upstream = Upstream::Servers(Servers { addresses, ..Servers::default() });
-    let client = Client { networks: vec![*NETWORK], upstream, ..Client::default() };
+    let client = DnsClient { networks: vec![*NETWORK], upstream, ..DnsClient::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
-    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out) != QueryOutcome::Answered {
+    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out)
+        != QueryOutcome::Answered
+    {
         return;
     }
     assert!(out.len() <= if input.tcp { 65535 } else { 4096 });

@@ -27,7 +27,7 @@ use weft_state::journal::JournalError;
 
 /// Why the engine cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ServeError {
+pub(crate) enum DockerStartError {
     /// A socket cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -70,7 +70,7 @@ pub(crate) fn start(
     deps: &DockerDeps,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<Served, ServeError> {
+) -> Result<Served, DockerStartError> {
     let shared = answer(deps, inherited, (tasks, stop))?;
     let (following, stop) = (TaskTracker::new(), stop.child_token());
     #[cfg(feature = "proxy")]
@@ -91,7 +91,7 @@ fn answer(
     deps: &DockerDeps,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<Arc<Shared>, ServeError> {
+) -> Result<Arc<Shared>, DockerStartError> {
     let shared = Arc::new(Shared::open(&deps.config.data_dir)?);
     let driver = door::Driver::new(&deps.access, Arc::clone(&shared), Arc::clone(&deps.metrics));
     tasks.spawn(door::serve(door::bind(inherited)?, Arc::new(driver), stop.clone()));
@@ -102,7 +102,10 @@ fn answer(
 ///
 /// # Errors
 /// As [`start`].
-pub(crate) fn part(deps: &DockerDeps, tasks: (&TaskTracker, &CancellationToken)) -> Result<(), ServeError> {
+pub(crate) fn part(
+    deps: &DockerDeps,
+    tasks: (&TaskTracker, &CancellationToken),
+) -> Result<(), DockerStartError> {
     answer(deps, &Inherited::default(), tasks)?.part();
     Ok(())
 }

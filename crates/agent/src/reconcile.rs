@@ -29,7 +29,7 @@ use desired::{Below, desired, hand_over};
 use hosts::HostsByNetwork;
 use moves::Moves;
 use mtu::{Mtus, OwnMtu};
-use names::Names;
+use names::NameTables;
 use publications::Publications;
 use remotes::RemotesBySegment;
 use resolvers::Resolvers;
@@ -61,7 +61,7 @@ const RETRY: Duration = Duration::from_millis(50);
 /// What the loop works with.
 pub(crate) struct Reconciler {
     parts: Parts,
-    names: Names,
+    names: NameTables,
     resolvers: Resolvers,
     reports: watch::Sender<Option<Arc<RoundReport>>>,
     looks: watch::Sender<Option<Arc<KernelDrift>>>,
@@ -102,7 +102,7 @@ impl Reconciler {
         let (reports, seen) = watch::channel(None);
         let (looks, looked) = watch::channel(None);
         let (ask, requests) = mpsc::channel(16);
-        let names = Names::default();
+        let names = NameTables::default();
         let dns = Arc::clone(&parts.metrics.dns);
         let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
         let underlay = parts.host.underlay();

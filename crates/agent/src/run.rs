@@ -92,11 +92,11 @@ pub enum Ended {
     Left,
 }
 
-impl From<docker::ServeError> for RunError {
-    fn from(error: docker::ServeError) -> Self {
+impl From<docker::DockerStartError> for RunError {
+    fn from(error: docker::DockerStartError) -> Self {
         match error {
-            docker::ServeError::Bind(error) => Self::Bind(error),
-            docker::ServeError::Journal(error) => Self::Start(weft_model::chain(&error)),
+            docker::DockerStartError::Bind(error) => Self::Bind(error),
+            docker::DockerStartError::Journal(error) => Self::Start(weft_model::chain(&error)),
         }
     }
 }

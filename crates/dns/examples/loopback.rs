@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     thread,
 };
-use weft_dns::{Client, NamedEndpoint, Names, NetworkNames, Resolver, Upstream};
+use weft_dns::{DnsClient, NamedEndpoint, Names, NetworkNames, Resolver, Upstream};
 use weft_model::NetworkId;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let network = NetworkNames::new(&"overlay".parse()?, ["10.0.0.0/16".parse()?], hosts);
     let id = NetworkId::random(&mut rand::rng());
     let client =
-        Client { networks: vec![id], links: weft_dns::Links::default(), upstream: Upstream::default() };
+        DnsClient { networks: vec![id], links: weft_dns::Links::default(), upstream: Upstream::default() };
     let names = Names::new([(id, Arc::new(network))]);
     let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)), Arc::default())?;
     let _server = resolver.serve(

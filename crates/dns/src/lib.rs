@@ -27,5 +27,5 @@ pub use engine::{EngineResolver, Sockets};
 pub use links::Links;
 pub use names::{NamedEndpoint, Names, NetworkNames};
 pub use query::ForeignQuestion;
-pub use resolve::{Client, QueryOutcome, Transport, Upstream, respond};
+pub use resolve::{DnsClient, QueryOutcome, Transport, Upstream, respond};
 pub use server::{Resolver, ServerHandle};

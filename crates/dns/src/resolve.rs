@@ -18,7 +18,7 @@ const MAX_UDP: u16 = 4096;
 
 /// The container that asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Client {
+pub struct DnsClient {
     /// The networks the container is on. The first one that knows a name answers.
     pub networks: Vec<NetworkId>,
     /// Names that only this container has for others there: they come before the names that all use.
@@ -74,7 +74,7 @@ pub fn respond(
     message: &[u8],
     transport: Transport,
     names: &Names,
-    client: &Client,
+    client: &DnsClient,
     turn: usize,
     out: &mut Vec<u8>,
 ) -> QueryOutcome {
@@ -118,7 +118,7 @@ pub fn respond(
 fn own(
     query: &Query<'_>,
     names: &Names,
-    client: &Client,
+    client: &DnsClient,
     turn: usize,
     answer: &mut Answer<'_>,
 ) -> Option<u16> {

@@ -9,7 +9,7 @@ use crate::{
     forward::Forwarder,
     names::Names,
     query::ForeignQuestion,
-    resolve::{Client, QueryOutcome, Transport, respond},
+    resolve::{DnsClient, QueryOutcome, Transport, respond},
     wire::rcode,
 };
 use arc_swap::ArcSwap;
@@ -72,7 +72,7 @@ impl Resolver {
         &self,
         udp: UdpSocket,
         tcp: TcpListener,
-        client: Arc<ArcSwap<Client>>,
+        client: Arc<ArcSwap<DnsClient>>,
     ) -> io::Result<ServerHandle> {
         // It takes CAP_NET_ADMIN; without it, bursts have to be smaller.
         let _ = set_socket_recv_buffer_size_force(&udp, RECEIVE_BUFFER);
@@ -111,7 +111,7 @@ impl ServerHandle {
 /// What both transports share.
 struct Server {
     names: Arc<ArcSwap<Names>>,
-    client: Arc<ArcSwap<Client>>,
+    client: Arc<ArcSwap<DnsClient>>,
     forwarder: Arc<Forwarder>,
     counts: Arc<QuestionCounts>,
     slots: Arc<Semaphore>,

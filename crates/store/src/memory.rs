@@ -5,7 +5,7 @@ mod backup;
 mod faults;
 
 pub use backup::Backup;
-pub use faults::{Faults, Silence};
+pub use faults::{Silence, StoreFaults};
 
 use crate::{
     CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
@@ -30,7 +30,7 @@ const NAME: &str = "memory";
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
-    faults: Arc<Faults>,
+    faults: Arc<StoreFaults>,
 }
 
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl MemoryStore {
     }
 
     /// What goes wrong on this way to the store.
-    pub fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &StoreFaults {
         &self.faults
     }
 

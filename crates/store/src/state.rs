@@ -19,7 +19,7 @@ use std::{
 /// What is under a key. The fields that weft itself has no use for are those of Consul's API, which
 /// [`serve`](crate::serve) answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct StoredRecord {
     pub(crate) value: Vec<u8>,
     /// The revision it last changed at.
     pub(crate) modified: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) session: Option<SessionId>,
 }
 
-impl Record {
+impl StoredRecord {
     pub(crate) fn entry(&self, key: &str) -> StoreEntry {
         StoreEntry {
             key: key.to_owned(),
@@ -57,7 +57,7 @@ pub(crate) struct Session {
 /// All of it, as of one revision.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) records: BTreeMap<String, Arc<Record>>,
+    pub(crate) records: BTreeMap<String, Arc<StoredRecord>>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Grows by one with each transaction that changes something. Never 0, which a watch reads as "from the start".
     pub(crate) revision: u64,
@@ -67,7 +67,7 @@ pub(crate) struct State {
 impl State {
     /// The state that was stored as of `revision`, without the history before.
     pub(crate) fn new(
-        records: BTreeMap<String, Arc<Record>>,
+        records: BTreeMap<String, Arc<StoredRecord>>,
         sessions: BTreeMap<SessionId, Session>,
         revision: u64,
     ) -> Self {
@@ -79,7 +79,7 @@ impl State {
     pub(crate) fn under<'a>(
         &'a self,
         prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a String, &'a Arc<Record>)> + 'a {
+    ) -> impl Iterator<Item = (&'a String, &'a Arc<StoredRecord>)> + 'a {
         self.records
             .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))

@@ -16,7 +16,7 @@ use weft_state::{
 
 /// The names of the networks this node is on, kept up to date.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct NameTables {
     snapshot: Arc<ArcSwap<weft_dns::Names>>,
     tables: BTreeMap<NetworkId, Table>,
     live: BTreeSet<NodeName>,
@@ -41,7 +41,7 @@ struct Basis {
     me: BTreeSet<NodeName>,
 }
 
-impl Names {
+impl NameTables {
     /// What the resolvers answer from.
     pub(super) fn snapshot(&self) -> Arc<ArcSwap<weft_dns::Names>> {
         Arc::clone(&self.snapshot)

@@ -7,24 +7,29 @@ use hickory_proto::{
 };
 use proptest::prelude::*;
 use std::net::IpAddr;
-use weft_dns::{Client, QueryOutcome, Transport, respond};
+use weft_dns::{DnsClient, QueryOutcome, Transport, respond};
 
-fn upstream() -> Client {
+fn upstream() -> DnsClient {
     client(&[overlay(), backend()], &["192.0.2.53:53".parse().unwrap()])
 }
 
-fn internal() -> Client {
+fn internal() -> DnsClient {
     client(&[overlay()], &[])
 }
 
-fn exchange(message: &[u8], transport: Transport, client: &Client, turn: usize) -> (QueryOutcome, Vec<u8>) {
+fn exchange(
+    message: &[u8],
+    transport: Transport,
+    client: &DnsClient,
+    turn: usize,
+) -> (QueryOutcome, Vec<u8>) {
     let mut out = b"of an earlier answer".to_vec();
     let outcome = respond(message, transport, &names(), client, turn, &mut out);
     (outcome, out)
 }
 
 /// What `client` hears, unless its question goes elsewhere.
-fn ask(client: &Client, name: &str, rtype: RecordType) -> Option<Message> {
+fn ask(client: &DnsClient, name: &str, rtype: RecordType) -> Option<Message> {
     let query = query(name, rtype, None);
     let (outcome, out) = exchange(&query.to_vec().unwrap(), Transport::Tcp, client, 0);
     if matches!(outcome, QueryOutcome::Forward(_)) {
@@ -39,7 +44,7 @@ fn ask(client: &Client, name: &str, rtype: RecordType) -> Option<Message> {
     Some(answer)
 }
 
-fn resolve(client: &Client, name: &str, rtype: RecordType) -> Vec<String> {
+fn resolve(client: &DnsClient, name: &str, rtype: RecordType) -> Vec<String> {
     let answer = ask(client, name, rtype).unwrap_or_else(|| panic!("{name} went elsewhere"));
     assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{name}");
     let mut found: Vec<String> = addresses(&answer).iter().map(ToString::to_string).collect();
@@ -47,7 +52,7 @@ fn resolve(client: &Client, name: &str, rtype: RecordType) -> Vec<String> {
     found
 }
 
-fn pointer(client: &Client, address: &str) -> Option<Result<String, ResponseCode>> {
+fn pointer(client: &DnsClient, address: &str) -> Option<Result<String, ResponseCode>> {
     let name = hickory_proto::rr::Name::from(address.parse::<IpAddr>().unwrap()).to_ascii();
     let answer = ask(client, &name, RecordType::PTR)?;
     Some(match answer.answers.first().map(|record| &record.data) {
@@ -60,7 +65,7 @@ fn pointer(client: &Client, address: &str) -> Option<Result<String, ResponseCode
 fn a_link_is_known_to_one_client_alone() {
     let links = ["Nginx_02:Backend", "nginx_01:web", "nobody:elsewhere"].map(|link| link.parse().unwrap());
     let on_overlay = links.iter().map(|link| (overlay(), link));
-    let client = Client { links: weft_dns::Links::new(on_overlay), ..upstream() };
+    let client = DnsClient { links: weft_dns::Links::new(on_overlay), ..upstream() };
     for name in ["backend", "BackEnd", "backend.overlay"] {
         assert_eq!(resolve(&client, name, RecordType::A), ["10.0.0.3"], "{name}");
     }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 use weft_dns::{
-    Client, NamedEndpoint, Names, NetworkNames, QuestionCounts, Resolver, ServerHandle, Upstream,
+    DnsClient, NamedEndpoint, Names, NetworkNames, QuestionCounts, Resolver, ServerHandle, Upstream,
     upstream::Servers,
 };
 use weft_model::NetworkId;
@@ -62,8 +62,8 @@ pub(crate) fn names() -> Names {
 }
 
 /// A container on one network.
-pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> Client {
-    Client {
+pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> DnsClient {
+    DnsClient {
         networks: networks.to_vec(),
         links: weft_dns::Links::default(),
         upstream: Upstream::Servers(Servers { addresses: upstream.to_vec(), ..Servers::default() }),
@@ -97,7 +97,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A name server on a free port.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    pub(crate) client: Arc<ArcSwap<Client>>,
+    pub(crate) client: Arc<ArcSwap<DnsClient>>,
     pub(crate) names: Arc<ArcSwap<Names>>,
     pub(crate) server: ServerHandle,
     pub(crate) counts: Arc<QuestionCounts>,

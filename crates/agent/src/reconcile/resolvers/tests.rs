@@ -77,7 +77,7 @@ impl Engine {
         let names = Arc::new(NetworkNames::new(&"bridge".parse().unwrap(), [], [db]));
         let names = Arc::new(ArcSwap::from_pointee(weft_dns::Names::new([(id, names)])));
         let resolver = Resolver::start(names, Arc::default()).unwrap();
-        let client = Arc::new(ArcSwap::from_pointee(Client {
+        let client = Arc::new(ArcSwap::from_pointee(DnsClient {
             networks: vec![id],
             links: weft_dns::Links::default(),
             upstream: Upstream::default(),
@@ -122,7 +122,7 @@ fn endpoints() -> LocalEndpoints {
 }
 
 fn resolvers(endpoints: &LocalEndpoints) -> Resolvers {
-    let mut names = Names::default();
+    let mut names = NameTables::default();
     names.update(&Cluster::default(), endpoints);
     let underlay = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     Resolvers::start(Arc::new(LinuxHost::new(underlay)), &names, Arc::default()).unwrap()
