@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Builder, time::timeout};
 use tower::ServiceExt;
-use weft_verbs::fake::{Fake, HANG, PANIC};
+use weft_verbs::fake::{FakeVerbs, HANG, PANIC};
 
 /// The first line is method and path, the rest is the body.
 fn request(bytes: &[u8]) -> Option<Request<Body>> {
@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let router = weft_agent::api::router(Fake::new() as Arc<_>, Arc::default());
+        let router = weft_agent::api::router(FakeVerbs::new() as Arc<_>, Arc::default());
         for request in input.split(|byte| *byte == 0).take(8).filter_map(request) {
             let answer = timeout(Duration::from_secs(5), router.clone().oneshot(request)).await;
             check(answer.expect("it is answered in time").expect("there is always an answer")).await;

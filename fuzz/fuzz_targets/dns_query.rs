@@ -6,7 +6,10 @@ use arbitrary::Arbitrary;
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
-use weft_dns::{Client, Host, Names, NetworkNames, Outcome, Transport, Upstream, respond, upstream::Servers};
+use weft_dns::{
+    DnsClient, NamedEndpoint, Names, NetworkNames, QueryOutcome, Transport, Upstream, respond,
+    upstream::Servers,
+};
 use weft_model::NetworkId;
 
 #[derive(Arbitrary, Debug)]
@@ -20,7 +23,7 @@ struct Input<'a> {
 static NETWORK: LazyLock<NetworkId> = LazyLock::new(|| "a".repeat(64).parse().expect("64 digits"));
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let host = |n: u8| Host {
+    let host = |n: u8| NamedEndpoint {
         name: format!("c{n}").parse().expect("a name"),
         aliases: vec!["web".parse().expect("a name")],
         short_id: Some(format!("{n:012x}")),
@@ -34,10 +37,12 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
 fuzz_target!(|input: Input<'_>| {
     let addresses = if input.internal { vec![] } else { vec![([192, 0, 2, 53], 53).into()] };
     let upstream = Upstream::Servers(Servers { addresses, ..Servers::default() });
-    let client = Client { networks: vec![*NETWORK], upstream, ..Client::default() };
+    let client = DnsClient { networks: vec![*NETWORK], upstream, ..DnsClient::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
-    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out) != Outcome::Answered {
+    if respond(input.message, transport, &NAMES, &client, input.turn.into(), &mut out)
+        != QueryOutcome::Answered
+    {
         return;
     }
     assert!(out.len() <= if input.tcp { 65535 } else { 4096 });

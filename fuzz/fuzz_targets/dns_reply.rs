@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use weft_dns::{Client, Names, Outcome, Transport, Upstream, respond, upstream::Servers};
+use weft_dns::{DnsClient, Names, QueryOutcome, Transport, Upstream, respond, upstream::Servers};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -31,10 +31,10 @@ fuzz_target!(|input: Input<'_>| {
     let query = query(input.edns);
     let addresses = vec![([192, 0, 2, 53], 53).into()];
     let upstream = Upstream::Servers(Servers { addresses, ..Servers::default() });
-    let client = Client { upstream, ..Client::default() };
+    let client = DnsClient { upstream, ..DnsClient::default() };
     let transport = if input.tcp { Transport::Tcp } else { Transport::Udp };
     let mut out = Vec::new();
-    let Outcome::Forward(request) = respond(&query, transport, &Names::default(), &client, 0, &mut out)
+    let QueryOutcome::Forward(request) = respond(&query, transport, &Names::default(), &client, 0, &mut out)
     else {
         panic!("it is nobody's of ours");
     };

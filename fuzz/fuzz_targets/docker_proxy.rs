@@ -19,14 +19,14 @@ type Asked = Rc<RefCell<Vec<u8>>>;
 struct World {
     runtime: Runtime,
     dir: tempfile::TempDir,
-    verbs: Arc<fake::Fake>,
+    verbs: Arc<fake::FakeVerbs>,
 }
 
 thread_local! {
     static WORLD: World = World {
         runtime: Builder::new_current_thread().enable_all().build().expect("a runtime"),
         dir: tempfile::tempdir().expect("a directory"),
-        verbs: fake::Fake::new(),
+        verbs: fake::FakeVerbs::new(),
     };
 }
 
@@ -120,7 +120,7 @@ fn chunks(mut body: &[u8]) -> Result<bool, String> {
     }
 }
 
-async fn ask(input: &[u8], path: PathBuf, dir: PathBuf, verbs: Arc<fake::Fake>) {
+async fn ask(input: &[u8], path: PathBuf, dir: PathBuf, verbs: Arc<fake::FakeVerbs>) {
     let listener = UnixListener::bind(&path).expect("a new socket");
     let asked = Rc::default();
     spawn_local(engine(listener, Rc::clone(&asked)));

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
-use weft_docker::engine::{Container, Event, Info, Network, NetworkList, Version};
+use weft_docker::engine::{Container, EngineEvent, Info, Network, NetworkList, Version};
 
 fn check<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
@@ -15,7 +15,7 @@ fuzz_target!(|json: &[u8]| {
     check::<Network>(json);
     check::<Container>(json);
     check::<Vec<Container>>(json);
-    let _ = Event::parse(json);
+    let _ = EngineEvent::parse(json);
     if let Some(list) = check::<NetworkList>(json) {
         // A network is in one of the lists, whatever is wrong with it.
         let all: Vec<serde_json::Value> = serde_json::from_slice(json).expect("it was a list");

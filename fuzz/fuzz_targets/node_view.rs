@@ -5,10 +5,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use weft_agent::fuzzed::{NodeView, fresh_host};
+use weft_agent::fuzzed::{FuzzedNode, fresh_host};
 use weft_plan::plan;
 
-static NODE: LazyLock<NodeView> = LazyLock::new(|| NodeView::of("host1".parse().expect("a name")));
+static NODE: LazyLock<FuzzedNode> = LazyLock::new(|| FuzzedNode::of("host1".parse().expect("a name")));
 
 fuzz_target!(|text: &str| {
     // A line has a key and a value of the store; without a key it is a file of the journal.

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weft_docker::plugin::{Call, CreateNetwork, IpamCall, NetworkCall, PoolId};
+use weft_docker::plugin::{CreateNetwork, IpamCall, NetworkCall, PluginCall, PoolId};
 
 /// The first line is the method, the rest is the body.
 fn split(input: &[u8]) -> Option<(&str, &[u8])> {
@@ -21,10 +21,10 @@ fn check_id(pool: PoolId) {
 
 fuzz_target!(|input: &[u8]| {
     let Some((method, body)) = split(input) else { return };
-    match Call::parse(method, body) {
-        Ok(Call::Network(NetworkCall::CreateNetwork(create))) => check_pools(&create),
-        Ok(Call::Ipam(IpamCall::ReleasePool(release))) => check_id(release.pool),
-        Ok(Call::Ipam(IpamCall::RequestAddress(request))) => check_id(request.pool),
+    match PluginCall::parse(method, body) {
+        Ok(PluginCall::Network(NetworkCall::CreateNetwork(create))) => check_pools(&create),
+        Ok(PluginCall::Ipam(IpamCall::ReleasePool(release))) => check_id(release.pool),
+        Ok(PluginCall::Ipam(IpamCall::RequestAddress(request))) => check_id(request.pool),
         Ok(_) => {}
         Err(error) => {
             let refusal = serde_json::to_value(error.refusal()).expect("it can be written");

@@ -12,7 +12,7 @@ mod reply;
 mod version;
 mod weft;
 
-pub use weft_http::{BindError, Socket};
+pub use weft_http::{BindError, ServerSocket};
 
 use crate::metrics::Metrics;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
@@ -24,7 +24,7 @@ use weft_network_api::MAX_BODY;
 use weft_verbs::Verbs;
 
 /// What every handler gets.
-type Core = Arc<dyn Verbs>;
+type SharedVerbs = Arc<dyn Verbs>;
 
 /// Which group may connect, and what to do where the socket cannot be had.
 const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };
@@ -36,12 +36,12 @@ const LIMITS: Limits = Limits { keep_alive: true, end_within: Duration::from_sec
 ///
 /// # Errors
 /// [`BindError`]. A program that listens on `path` already is not disturbed.
-pub fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
+pub fn bind(path: &Path, inherited: &Inherited) -> Result<ServerSocket, BindError> {
     weft_http::open(path, TERMS, inherited)
 }
 
 /// Answers on `listener` until `shutdown`, and then what has begun.
-pub async fn serve(listener: Socket, router: Router, shutdown: CancellationToken) {
+pub async fn serve(listener: ServerSocket, router: Router, shutdown: CancellationToken) {
     weft_http::serve(listener, router, LIMITS, shutdown).await;
 }
 

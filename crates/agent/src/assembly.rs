@@ -42,7 +42,7 @@ pub(crate) struct Deps {
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
+pub(crate) enum AgentStartError {
     /// Its data directory cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -70,7 +70,7 @@ impl Assembly {
     ///
     /// # Errors
     /// If the data directory cannot be used, or the kernel gives no thread.
-    pub(crate) fn new(deps: Deps) -> Result<Self, StartError> {
+    pub(crate) fn new(deps: Deps) -> Result<Self, AgentStartError> {
         let Deps { config, store, keyspace, env, host, datapath, telemetry } = deps;
         let identity = Arc::new(Identity::open(&config.data_dir, &env, |lock| host.fingerprint(lock))?);
         let ownership = watch::Sender::new(Ownership::at_start(identity.moved()));
@@ -164,7 +164,7 @@ fn keeper(
     store: &Arc<dyn Store>,
     keyspace: &Keyspace,
     (env, identity, journal): (&Arc<Env>, &Arc<Identity>, &Arc<Journal>),
-) -> Result<Reflector, StartError> {
+) -> Result<Reflector, AgentStartError> {
     let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), keyspace)?;
     let admission = Admission::open(&AdmissionDeps {
         data_dir: &config.data_dir,
@@ -213,7 +213,7 @@ impl Agent {
     ///
     /// # Errors
     /// As [`Assembly::new`].
-    pub(crate) fn start(deps: Deps) -> Result<Self, StartError> {
+    pub(crate) fn start(deps: Deps) -> Result<Self, AgentStartError> {
         let agent = Self::of(Assembly::new(deps)?, |parts| parts);
         agent.core.processes.adopt();
         Ok(agent)
@@ -223,7 +223,7 @@ impl Agent {
     ///
     /// # Errors
     /// As [`Assembly::new`].
-    pub(crate) fn start_joining(deps: Deps) -> Result<Self, StartError> {
+    pub(crate) fn start_joining(deps: Deps) -> Result<Self, AgentStartError> {
         // To see the store, and to be in it.
         let joining = |mut parts: Vec<_>| parts.pop().into_iter().chain(parts.into_iter().next()).collect();
         Ok(Self::of(Assembly::new(deps)?, joining))

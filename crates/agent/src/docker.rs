@@ -10,7 +10,7 @@ mod follow;
 mod shared;
 
 pub(crate) use door::PATH as PLUGIN_SOCKET;
-pub(crate) use shared::{Container, Mapped, OnNetwork, Shared, networks_of_engine};
+pub(crate) use shared::{Mapped, NamedContainer, OnNetwork, Shared, networks_of_engine};
 
 use crate::{
     config::{AgentConfig, DockerConfig},
@@ -27,7 +27,7 @@ use weft_state::journal::JournalError;
 
 /// Why the engine cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
+pub(crate) enum DockerStartError {
     /// A socket cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -55,7 +55,7 @@ impl Served {
 }
 
 /// What the driver of an engine stands on.
-pub(crate) struct Deps {
+pub(crate) struct DockerDeps {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) access: Arc<DriverAccess>,
     pub(crate) metrics: Arc<Metrics>,
@@ -67,10 +67,10 @@ pub(crate) struct Deps {
 /// If a socket cannot be had, or the data directory cannot be read.
 pub(crate) fn start(
     docker: &DockerConfig,
-    deps: &Deps,
+    deps: &DockerDeps,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<Served, StartError> {
+) -> Result<Served, DockerStartError> {
     let shared = answer(deps, inherited, (tasks, stop))?;
     let (following, stop) = (TaskTracker::new(), stop.child_token());
     #[cfg(feature = "proxy")]
@@ -88,10 +88,10 @@ pub(crate) fn start(
 
 /// Answers an engine's calls, until after `stop`.
 fn answer(
-    deps: &Deps,
+    deps: &DockerDeps,
     inherited: &Inherited,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) -> Result<Arc<Shared>, StartError> {
+) -> Result<Arc<Shared>, DockerStartError> {
     let shared = Arc::new(Shared::open(&deps.config.data_dir)?);
     let driver = door::Driver::new(&deps.access, Arc::clone(&shared), Arc::clone(&deps.metrics));
     tasks.spawn(door::serve(door::bind(inherited)?, Arc::new(driver), stop.clone()));
@@ -102,7 +102,10 @@ fn answer(
 ///
 /// # Errors
 /// As [`start`].
-pub(crate) fn part(deps: &Deps, tasks: (&TaskTracker, &CancellationToken)) -> Result<(), StartError> {
+pub(crate) fn part(
+    deps: &DockerDeps,
+    tasks: (&TaskTracker, &CancellationToken),
+) -> Result<(), DockerStartError> {
     answer(deps, &Inherited::default(), tasks)?.part();
     Ok(())
 }

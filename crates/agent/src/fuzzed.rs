@@ -15,7 +15,7 @@ use weft_state::{
     journal::{LocalEndpoint, Saved},
     memory::Memory,
 };
-use weft_store::{Entry, Listing, Revision, StoreOptions, StoreUrl};
+use weft_store::{Listing, Revision, StoreEntry, StoreOptions, StoreUrl};
 
 /// Reads a file of the journal, of whichever kind it may be. Whether all that was read survives being written.
 pub fn journal_survives(file: &[u8]) -> bool {
@@ -46,11 +46,11 @@ pub fn memory_survives(file: &[u8], dir: &Path) -> Result<bool, String> {
 
 /// What a node makes of keys and values in the store, and of the files of its journal: the data plane it should
 /// have. Names are made on the way.
-pub struct NodeView {
+pub struct FuzzedNode {
     config: AgentConfig,
 }
 
-impl NodeView {
+impl FuzzedNode {
     /// The view of the node of this name.
     pub fn of(node_name: NodeName) -> Self {
         let config = AgentConfig {
@@ -78,7 +78,7 @@ impl NodeView {
 
     /// What there should be.
     pub fn desired(&self, store: &[(&str, &[u8])], journal: &[&[u8]]) -> Desired {
-        let entry = |(path, value): &(&str, &[u8])| Entry {
+        let entry = |(path, value): &(&str, &[u8])| StoreEntry {
             key: (*path).to_owned(),
             value: value.to_vec(),
             modified: Revision(1),

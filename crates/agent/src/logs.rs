@@ -35,7 +35,7 @@ pub struct Line<'l> {
 
 /// What is to be done about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LogVerdict {
     /// It is to be written; it came this many times more since it was written last.
     Write {
         /// How often it was not written.
@@ -66,13 +66,13 @@ impl Logs {
     /// Takes note of an event, at `now`, and says whether it is to be written.
     ///
     /// The same warning or error is written once, and while it goes on, once a minute. Everything else is.
-    pub fn note(&self, line: &Line<'_>, now: Instant) -> Verdict {
+    pub fn note(&self, line: &Line<'_>, now: Instant) -> LogVerdict {
         let mut state = self.lock();
         let verdict = match line.severity {
             Severity::Error | Severity::Warning => state.repeated(line, now),
-            Severity::Info | Severity::Debug => Verdict::Write { unwritten: 0 },
+            Severity::Info | Severity::Debug => LogVerdict::Write { unwritten: 0 },
         };
-        if verdict != Verdict::Leave {
+        if verdict != LogVerdict::Leave {
             state.keep(line);
         }
         verdict
@@ -107,7 +107,7 @@ impl State {
         self.lines.push_back(format!("{:.3} {severity:5} {}", line.at, cut(line.text)));
     }
 
-    fn repeated(&mut self, line: &Line<'_>, now: Instant) -> Verdict {
+    fn repeated(&mut self, line: &Line<'_>, now: Instant) -> LogVerdict {
         let text = cut(line.text);
         if let Some(known) = self.problems.iter_mut().find(|known| known.problem.text == text) {
             let row = &mut known.problem;
@@ -115,10 +115,10 @@ impl State {
             row.times += 1;
             if now.duration_since(known.written) < EVERY {
                 known.unwritten += 1;
-                return Verdict::Leave;
+                return LogVerdict::Leave;
             }
             known.written = now;
-            return Verdict::Write { unwritten: std::mem::take(&mut known.unwritten) };
+            return LogVerdict::Write { unwritten: std::mem::take(&mut known.unwritten) };
         }
         if self.problems.len() == PROBLEMS
             && let Some(oldest) =
@@ -129,7 +129,7 @@ impl State {
         let (first, last, severity) = (line.at, line.at, line.severity);
         let problem = LoggedProblem { first, last, times: 1, severity, text: text.to_owned() };
         self.problems.push(Repeated { problem, written: now, unwritten: 0 });
-        Verdict::Write { unwritten: 0 }
+        LogVerdict::Write { unwritten: 0 }
     }
 }
 
@@ -155,15 +155,15 @@ mod tests {
             let line = line(i64::try_from(second).unwrap(), Severity::Warning, text);
             logs.note(&line, began + Duration::from_secs(second))
         };
-        let first = Verdict::Write { unwritten: 0 };
+        let first = LogVerdict::Write { unwritten: 0 };
         assert_eq!(note(0, "store out of reach"), first);
         assert_eq!(
-            (1..60).filter(|&second| note(second, "store out of reach") == Verdict::Leave).count(),
+            (1..60).filter(|&second| note(second, "store out of reach") == LogVerdict::Leave).count(),
             59
         );
         assert_eq!(note(5, "something else"), first, "what differs is another");
-        assert_eq!(note(60, "store out of reach"), Verdict::Write { unwritten: 59 });
-        assert_eq!(note(61, "store out of reach"), Verdict::Leave);
+        assert_eq!(note(60, "store out of reach"), LogVerdict::Write { unwritten: 59 });
+        assert_eq!(note(61, "store out of reach"), LogVerdict::Leave);
         let problems = logs.problems();
         assert_eq!(problems.iter().map(|problem| problem.times).collect::<Vec<_>>(), [62, 1]);
         assert_eq!((problems[0].first.as_second(), problems[0].last.as_second()), (0, 61));
@@ -178,7 +178,7 @@ mod tests {
             for endpoint in 0..500 {
                 let text = format!("endpoint {endpoint} stays");
                 let line = line(second, Severity::Warning, &text);
-                written += usize::from(logs.note(&line, began) != Verdict::Leave);
+                written += usize::from(logs.note(&line, began) != LogVerdict::Leave);
             }
         }
         assert_eq!(written, 500);
@@ -189,7 +189,7 @@ mod tests {
         let (logs, now) = (Logs::default(), Instant::now());
         for _ in 0..2 {
             let verdict = logs.note(&line(1, Severity::Info, "joined"), now);
-            assert_eq!(verdict, Verdict::Write { unwritten: 0 });
+            assert_eq!(verdict, LogVerdict::Write { unwritten: 0 });
         }
         assert_eq!(logs.lines(), ["1970-01-01T00:00:01.000Z info  joined"; 2]);
         assert_eq!(logs.problems(), []);

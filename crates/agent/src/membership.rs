@@ -53,7 +53,7 @@ pub(crate) struct Membership {
 }
 
 /// Why a registration was not made.
-enum Failure {
+enum NotRegistered {
     /// Another agent is up as this node, or holds its name.
     Taken(Error),
     /// The store: try again, later and later.
@@ -64,7 +64,7 @@ enum Failure {
     Race,
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for NotRegistered {
     fn from(error: StoreError) -> Self {
         if error.is_transient() { Self::Away(chain(&error)) } else { Self::Passing(chain(&error)) }
     }
@@ -91,14 +91,14 @@ impl Membership {
                     }
                     self.hold(&session).await;
                 }
-                Err(Failure::Taken(error)) if !registered_before => return error,
-                Err(Failure::Taken(error)) => {
+                Err(NotRegistered::Taken(error)) if !registered_before => return error,
+                Err(NotRegistered::Taken(error)) => {
                     self.ownership.send_replace(Ownership::Contested(error.to_string()));
                     self.say(error.to_string());
                 }
-                Err(Failure::Passing(why)) => self.say(why),
-                Err(Failure::Away(why)) => self.note(why),
-                Err(Failure::Race) => pause = FIRST_PAUSE,
+                Err(NotRegistered::Passing(why)) => self.say(why),
+                Err(NotRegistered::Away(why)) => self.note(why),
+                Err(NotRegistered::Race) => pause = FIRST_PAUSE,
             }
             // A store that is back, since this attempt began too, is no reason to wait any longer.
             let back = view.wait_for(|view| out_of_reach && view.in_store().is_some());

@@ -22,7 +22,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::sync::Arc;
-use weft_dns::Counts;
+use weft_dns::QuestionCounts;
 use weft_verbs::Status;
 
 /// What the answer to a scrape is.
@@ -48,7 +48,7 @@ pub struct Metrics {
     /// Calls of the engine.
     pub(crate) docker: DockerCalls,
     /// Questions of containers.
-    pub(crate) dns: Arc<Counts>,
+    pub(crate) dns: Arc<QuestionCounts>,
 }
 
 /// A name and a value each, all of them known when this is compiled.
@@ -60,7 +60,7 @@ impl Default for Metrics {
         let store = StoreCalls::registered(&mut registry);
         let rounds = RoundCounts::registered(&mut registry);
         let docker = DockerCalls::registered(&mut registry);
-        let dns = Arc::new(Counts::default());
+        let dns = Arc::new(QuestionCounts::default());
         registry.register_collector(Box::new(dns::Questions(Arc::clone(&dns))));
         Self { registry, store, rounds, docker, dns }
     }

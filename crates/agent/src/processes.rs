@@ -3,6 +3,10 @@
 //! One JSON file a process beside the directory its shim keeps. The file comes first and goes last: all that a crash
 //! leaves behind belongs to a process that is known.
 
+mod refusal;
+
+pub(crate) use refusal::ProcessRefusal;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -12,12 +16,12 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_model::{EndpointName, PortMapping, ProcessId};
-use weft_process::State;
+use weft_process::RunState;
 use weft_state::{
     data_dir,
     journal::{JournalError, file},
 };
-use weft_verbs::{Error, Kind};
+use weft_verbs::Error;
 
 /// A process of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,25 +135,21 @@ impl ProcessTable {
     /// Adds a process that is about to be started.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if its name, or a port of this host, is taken.
+    /// [`ProcessRefusal`] if its name, or a port of this host, is taken.
     pub(crate) fn add(&self, record: ProcessRecord) -> Result<Arc<ProcessRecord>, Error> {
         let mut all = self.lock();
         if let Some(other) = all.values().find(|known| known.record.name == record.name) {
-            return Err(Error::conflict(format!(
-                "the name {} is already in use by process {}; remove it with `weft rm {0}`, or choose another",
-                record.name,
-                other.record.id.short()
-            )));
+            let (name, other) = (record.name, other.record.id);
+            return Err(ProcessRefusal::NameInUse { name, other }.into());
         }
         if let Some(twice) = repeated(&record.ports) {
-            let message = format!("port {} of this host is asked for twice", twice.host_port);
-            return Err(Error::invalid(message));
+            return Err(ProcessRefusal::PortTwice(twice.host_port).into());
         }
         let running = all.values().filter(|known| !known.is_over());
         for (port, other) in running.flat_map(|known| known.record.ports.iter().map(|p| (p, &known.record))) {
             if let Some(clash) = record.ports.iter().find(|p| clash(p, port)) {
-                let message = format!("port {} of this host is published by {}", clash.host_port, other.name);
-                return Err(Error::conflict(message));
+                let (port, by) = (clash.host_port, other.name.clone());
+                return Err(ProcessRefusal::PortPublished { port, by }.into());
             }
         }
         let path = self.path(&record.id);
@@ -238,7 +238,7 @@ impl ProcessTable {
     }
 
     /// The process called `name`: by its name, its id, or the start of its id.
-    pub(crate) fn find(&self, name: &str) -> Result<Arc<ProcessRecord>, Error> {
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<ProcessRecord>, ProcessRefusal> {
         let all = self.lock();
         if let Some(known) = all.values().find(|known| known.record.name.as_str() == name) {
             return Ok(Arc::clone(&known.record));
@@ -247,16 +247,13 @@ impl ProcessTable {
             all.values().filter(|k| !name.is_empty() && k.record.id.to_string().starts_with(name));
         match (starting.next(), starting.next()) {
             (Some(known), None) => Ok(Arc::clone(&known.record)),
-            (Some(_), Some(_)) => Err(Error::invalid(format!("several process ids start with {name}"))),
-            (None, _) => {
-                let message = format!("process {name} not found on this host; `weft ps -a` lists all it has");
-                Err(Error::new(Kind::NotFound, message))
-            }
+            (Some(_), Some(_)) => Err(ProcessRefusal::Ambiguous(name.to_owned())),
+            (None, _) => Err(ProcessRefusal::NotFound(name.to_owned())),
         }
     }
 
     /// How a process is.
-    pub(crate) fn state(&self, id: &ProcessId) -> Result<State, Error> {
+    pub(crate) fn state(&self, id: &ProcessId) -> Result<RunState, Error> {
         let directory = self.directory(id);
         weft_process::state(&directory)
             .map_err(|error| Error::internal("cannot tell how the process is", error))
@@ -265,8 +262,8 @@ impl ProcessTable {
     /// Refuses a process that does not run.
     pub(crate) fn require_running(&self, record: &ProcessRecord) -> Result<u32, Error> {
         match self.state(&record.id)? {
-            State::Running { pid } => Ok(pid),
-            _ => Err(Error::new(Kind::Conflict, format!("process {} is not running", record.name))),
+            RunState::Running { pid } => Ok(pid),
+            _ => Err(ProcessRefusal::NotRunning(record.name.clone()).into()),
         }
     }
 

@@ -21,7 +21,7 @@ mod settled;
 pub(crate) use desired::has_way_out;
 pub(crate) use drift::KernelDrift;
 pub(crate) use fuzzed::first_sight;
-pub(crate) use rounds::{Report, Rounds};
+pub(crate) use rounds::{RoundReport, Rounds};
 
 use crate::{config::AgentConfig, host::Host, metrics::Metrics, underlay::Underlay};
 use carry_out::beside_what_is_there;
@@ -29,11 +29,11 @@ use desired::{Below, desired, hand_over};
 use hosts::HostsByNetwork;
 use moves::Moves;
 use mtu::{Mtus, OwnMtu};
-use names::Names;
+use names::NameTables;
 use publications::Publications;
 use remotes::RemotesBySegment;
 use resolvers::Resolvers;
-use rounds::{Outcome, Request};
+use rounds::{LoopRequest, Outcome};
 use settled::{OwnFdb, PERIOD, Rest, Settled};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,11 +61,11 @@ const RETRY: Duration = Duration::from_millis(50);
 /// What the loop works with.
 pub(crate) struct Reconciler {
     parts: Parts,
-    names: Names,
+    names: NameTables,
     resolvers: Resolvers,
-    reports: watch::Sender<Option<Arc<Report>>>,
+    reports: watch::Sender<Option<Arc<RoundReport>>>,
     looks: watch::Sender<Option<Arc<KernelDrift>>>,
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<LoopRequest>,
     underlay: watch::Receiver<Underlay>,
     underlay_mtu: OwnMtu,
     /// When it was asked for. The kernel may be looked at all the time in between, as long as endpoints come and go.
@@ -102,7 +102,7 @@ impl Reconciler {
         let (reports, seen) = watch::channel(None);
         let (looks, looked) = watch::channel(None);
         let (ask, requests) = mpsc::channel(16);
-        let names = Names::default();
+        let names = NameTables::default();
         let dns = Arc::clone(&parts.metrics.dns);
         let resolvers = Resolvers::start(Arc::clone(&parts.host), &names, dns)?;
         let underlay = parts.host.underlay();
@@ -167,20 +167,20 @@ impl Reconciler {
                         _ = view.changed() => None,
                         _ = self.underlay.changed() => None,
                         () = self.resolvers.appeared() => None,
-                        news = self.parts.datapath.news() => Some(Request::Hear(news)),
+                        news = self.parts.datapath.news() => Some(LoopRequest::Hear(news)),
                     }
                 };
                 match timeout_at(due, woken).await {
-                    Ok(Some(Request::Hear(news))) if !self.hear(&news) => {}
+                    Ok(Some(LoopRequest::Hear(news))) if !self.hear(&news) => {}
                     Ok(woken) => break woken,
                     Err(_) => break None,
                 }
             };
             match woken {
                 Some(request) if request.is_given_up() => {}
-                Some(Request::Look(answer)) => asked = Some(answer),
-                Some(Request::Plan(answer)) => self.answer(answer).await,
-                Some(Request::Hear(_)) | None => {}
+                Some(LoopRequest::Look(answer)) => asked = Some(answer),
+                Some(LoopRequest::Plan(answer)) => self.answer(answer).await,
+                Some(LoopRequest::Hear(_)) | None => {}
             }
         }
     }
@@ -202,7 +202,7 @@ impl Reconciler {
             }
         };
         let unresolved = self.resolvers.serve(&endpoints).await;
-        let report = Report {
+        let report = RoundReport {
             endpoints,
             removals,
             outcome,

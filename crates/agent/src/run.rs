@@ -2,7 +2,7 @@
 
 use crate::{
     api::{self, BindError},
-    assembly::{Agent, Deps, Ending, StartError},
+    assembly::{Agent, AgentStartError, Deps, Ending},
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
     core::{Core, CoreVerbs, Departure, DriverAccess},
     docker,
@@ -92,17 +92,17 @@ pub enum Ended {
     Left,
 }
 
-impl From<docker::StartError> for RunError {
-    fn from(error: docker::StartError) -> Self {
+impl From<docker::DockerStartError> for RunError {
+    fn from(error: docker::DockerStartError) -> Self {
         match error {
-            docker::StartError::Bind(error) => Self::Bind(error),
-            docker::StartError::Journal(error) => Self::Start(weft_model::chain(&error)),
+            docker::DockerStartError::Bind(error) => Self::Bind(error),
+            docker::DockerStartError::Journal(error) => Self::Start(weft_model::chain(&error)),
         }
     }
 }
 
-impl From<StartError> for RunError {
-    fn from(error: StartError) -> Self {
+impl From<AgentStartError> for RunError {
+    fn from(error: AgentStartError) -> Self {
         Self::Start(weft_model::chain(&error))
     }
 }
@@ -150,7 +150,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
     tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
-    let deps = docker::Deps {
+    let deps = docker::DockerDeps {
         config: Arc::clone(&config),
         access: Arc::new(DriverAccess::new(&core)),
         metrics: Arc::clone(&metrics),

@@ -8,7 +8,7 @@ mod process;
 mod status;
 
 pub use endpoint::{Attach, Endpoint};
-pub use inside::{DebugInfo, Key};
+pub use inside::{DebugInfo, StoredKey};
 pub use leave::{Leave, Left};
 pub use node::Node;
 pub use process::{Exit, Mount, Process, ProcessState, Run};

@@ -6,7 +6,7 @@ mod settings;
 
 pub(crate) use file::DEFAULT as CONFIG_FILE;
 
-use crate::{cli::wait_for, client::Host};
+use crate::{cli::wait_for, client::UnixSocket};
 use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
 use settings::{Settings, Switch};
@@ -53,7 +53,7 @@ fn inherited() -> Inherited {
 }
 
 impl Agent {
-    pub(crate) fn run(self, host: Option<Host>) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, host: Option<UnixSocket>) -> anyhow::Result<ExitCode> {
         // First of all, before anything else is opened.
         let inherited = inherited();
         let ended = self.serve(host, &inherited);
@@ -67,7 +67,7 @@ impl Agent {
         ended
     }
 
-    fn serve(mut self, host: Option<Host>, inherited: &Inherited) -> anyhow::Result<ExitCode> {
+    fn serve(mut self, host: Option<UnixSocket>, inherited: &Inherited) -> anyhow::Result<ExitCode> {
         self.settings.host = host;
         let settings = self.settings.or(file::read(self.config.as_deref())?);
         let logs =

@@ -1,7 +1,7 @@
 //! The commands.
 
 use crate::{
-    agent, client::Client, client::Host, completion, debug, endpoint, leave, manual, network, node,
+    agent, client::Client, client::UnixSocket, completion, debug, endpoint, leave, manual, network, node,
     output::Out, plan, process, setup, shim, status, store, version,
 };
 use clap::{Parser, Subcommand};
@@ -14,7 +14,7 @@ pub(crate) struct Cli {
     /// The agent's socket [default: unix:///run/weft/weft.sock]
     #[arg(short = 'H', long, global = true, env = "WEFT_HOST", hide_env_values = true)]
     #[arg(value_name = "unix://PATH", help_heading = "Global options")]
-    host: Option<Host>,
+    host: Option<UnixSocket>,
     #[command(subcommand)]
     command: Command,
 }

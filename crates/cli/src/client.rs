@@ -1,10 +1,10 @@
 //! The agent's HTTP, over its socket.
 
 mod error;
-mod host;
+mod unix_socket;
 
 pub(crate) use error::ClientError;
-pub(crate) use host::Host;
+pub(crate) use unix_socket::UnixSocket;
 
 use crate::patience::patiently;
 use http_body_util::BodyExt;
@@ -25,14 +25,14 @@ const LARGEST: usize = 64 << 20;
 /// A way to the agent. Every request has a connection of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    host: Host,
+    host: UnixSocket,
     http: weft_http::Client,
 }
 
 type Result<T> = std::result::Result<T, ClientError>;
 
 impl Client {
-    pub(crate) fn new(host: Host) -> Self {
+    pub(crate) fn new(host: UnixSocket) -> Self {
         Self { http: weft_http::Client::new(host.path(), "weft", LARGEST), host }
     }
 

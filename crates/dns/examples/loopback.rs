@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     thread,
 };
-use weft_dns::{Client, Host, Names, NetworkNames, Resolver, Upstream};
+use weft_dns::{DnsClient, NamedEndpoint, Names, NetworkNames, Resolver, Upstream};
 use weft_model::NetworkId;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,13 +20,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hosts = (0..1000_u32).map(|n| {
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 2)) + n);
         let name = format!("c{n}").parse()?;
-        Ok(Host { name, aliases: Vec::new(), short_id: None, addresses: vec![address.into()] })
+        Ok(NamedEndpoint { name, aliases: Vec::new(), short_id: None, addresses: vec![address.into()] })
     });
     let hosts = hosts.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let network = NetworkNames::new(&"overlay".parse()?, ["10.0.0.0/16".parse()?], hosts);
     let id = NetworkId::random(&mut rand::rng());
     let client =
-        Client { networks: vec![id], links: weft_dns::Links::default(), upstream: Upstream::default() };
+        DnsClient { networks: vec![id], links: weft_dns::Links::default(), upstream: Upstream::default() };
     let names = Names::new([(id, Arc::new(network))]);
     let resolver = Resolver::start(Arc::new(ArcSwap::from_pointee(names)), Arc::default())?;
     let _server = resolver.serve(

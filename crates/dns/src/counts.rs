@@ -1,14 +1,14 @@
 //! How questions were answered.
 
 use crate::{
-    resolve::Outcome,
+    resolve::QueryOutcome,
     wire::{flag, rcode},
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts of questions, by how they were answered. One thread writes them, without a lock; any may read.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct QuestionCounts {
     answered: AtomicU64,
     nxdomain: AtomicU64,
     refused: AtomicU64,
@@ -17,7 +17,7 @@ pub struct Counts {
     ignored: AtomicU64,
 }
 
-impl Counts {
+impl QuestionCounts {
     /// Every count with its name.
     pub fn read(&self) -> [(&'static str, u64); 6] {
         [
@@ -32,10 +32,10 @@ impl Counts {
     }
 
     /// A message that was dealt with here, with `answer` if there is one.
-    pub(crate) fn own(&self, outcome: &Outcome, answer: &[u8]) {
+    pub(crate) fn own(&self, outcome: &QueryOutcome, answer: &[u8]) {
         match outcome {
-            Outcome::Silent => one_more(&self.ignored),
-            Outcome::Answered => match flags(answer) {
+            QueryOutcome::Silent => one_more(&self.ignored),
+            QueryOutcome::Answered => match flags(answer) {
                 // Without this bit it is BADVERS, which has its own counter.
                 flags if flags & flag::RCODE == rcode::NOERROR && flags & flag::AUTHORITATIVE != 0 => {
                     one_more(&self.answered);
@@ -45,7 +45,7 @@ impl Counts {
                 _ => one_more(&self.refused),
             },
             // Counted when its answer is there.
-            Outcome::Forward(_) => {}
+            QueryOutcome::Forward(_) => {}
         }
     }
 

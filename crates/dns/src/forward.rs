@@ -6,7 +6,7 @@ mod reply;
 
 use crate::{
     answer::Answer,
-    query::Request,
+    query::ForeignQuestion,
     resolve::Upstream,
     wire::{HEADER, OPT_LEN, PLAIN_UDP, SAFE_UDP, rcode},
 };
@@ -43,7 +43,7 @@ impl Forwarder {
     }
 
     /// The answer for the client, while it still waits: `upstream`'s, or SERVFAIL.
-    pub(crate) async fn ask(&self, upstream: &Upstream, request: &Request) -> Vec<u8> {
+    pub(crate) async fn ask(&self, upstream: &Upstream, request: &ForeignQuestion) -> Vec<u8> {
         let Ok(_slot) = self.slots.try_acquire() else {
             tracing::debug!(limit = MAX_IN_FLIGHT, "too many questions are waiting for name servers");
             return request.refusal(rcode::SERVFAIL);
@@ -59,14 +59,14 @@ impl Forwarder {
     }
 }
 
-async fn ask_once(origin: &Origin<'_>, request: &Request, patience: Duration) -> Option<Reply> {
+async fn ask_once(origin: &Origin<'_>, request: &ForeignQuestion, patience: Duration) -> Option<Reply> {
     let asked = timeout(patience, request.ask(origin)).await;
     let asked = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let failed = |error| tracing::debug!(server = %origin.server(), %error, "a name server did not answer");
     asked.map_err(failed).ok()
 }
 
-impl Request {
+impl ForeignQuestion {
     /// Asks one name server: over UDP, and over TCP if there is more to say and the client can take it.
     async fn ask(&self, origin: &Origin<'_>) -> io::Result<Reply> {
         let id = rand::random();

@@ -22,10 +22,10 @@ mod server;
 pub mod upstream;
 mod wire;
 
-pub use counts::Counts;
+pub use counts::QuestionCounts;
 pub use engine::{EngineResolver, Sockets};
 pub use links::Links;
-pub use names::{Host, Names, NetworkNames};
-pub use query::Request;
-pub use resolve::{Client, Outcome, Transport, Upstream, respond};
+pub use names::{NamedEndpoint, Names, NetworkNames};
+pub use query::ForeignQuestion;
+pub use resolve::{DnsClient, QueryOutcome, Transport, Upstream, respond};
 pub use server::{Resolver, ServerHandle};

@@ -1,7 +1,7 @@
 //! What one client alone calls others.
 
 use crate::{names::NetworkNames, wire::encode};
-use weft_model::{Link, NetworkId};
+use weft_model::{ContainerLink, NetworkId};
 
 /// A client's own names for others, on each of its networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,9 +16,9 @@ struct NamedTarget {
 
 impl Links {
     /// These links; those that cannot be asked for are left out.
-    pub fn new<'l>(links: impl IntoIterator<Item = (NetworkId, &'l Link)>) -> Self {
+    pub fn new<'l>(links: impl IntoIterator<Item = (NetworkId, &'l ContainerLink)>) -> Self {
         let wire = |name: &str| encode(&name.to_ascii_lowercase()).map(Vec::into_boxed_slice);
-        let known = |(network, link): (_, &Link)| {
+        let known = |(network, link): (_, &ContainerLink)| {
             Some(NamedTarget {
                 network,
                 alias: wire(link.alias.as_str())?,

@@ -7,7 +7,7 @@ use weft_model::{EndpointName, IpNet, NetworkId, NetworkName};
 
 /// A live endpoint of a network, and what it answers to there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
+pub struct NamedEndpoint {
     /// Its name: what its addresses resolve to.
     pub name: EndpointName,
     /// Its other names.
@@ -18,7 +18,7 @@ pub struct Host {
     pub addresses: Vec<IpAddr>,
 }
 
-impl Host {
+impl NamedEndpoint {
     /// What it is asked for by, on the wire and in lower case. A name such as "a..b" is a container's name, but nothing
     /// that can be asked for.
     fn names(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
@@ -48,7 +48,7 @@ impl NetworkNames {
     pub fn new(
         network: &NetworkName,
         pools: impl IntoIterator<Item = IpNet>,
-        hosts: impl IntoIterator<Item = Host>,
+        hosts: impl IntoIterator<Item = NamedEndpoint>,
     ) -> Self {
         let mut names = Self {
             name: network.to_string(),
@@ -64,7 +64,7 @@ impl NetworkNames {
 
     /// Adds a host. Says whether no other has one of its addresses: else it cannot be removed, and the table has to be
     /// made anew.
-    pub fn insert(&mut self, host: &Host) -> bool {
+    pub fn insert(&mut self, host: &NamedEndpoint) -> bool {
         for name in host.names() {
             let mut addresses = self.forward.get(&*name).map_or_else(Vec::new, |known| known.to_vec());
             addresses.extend(&host.addresses);
@@ -86,7 +86,7 @@ impl NetworkNames {
     }
 
     /// Removes a host that is there and shares none of its addresses with another.
-    pub fn remove(&mut self, host: &Host) {
+    pub fn remove(&mut self, host: &NamedEndpoint) {
         for name in host.names() {
             let known = self.forward.get(&*name).into_iter().flat_map(|known| known.iter().copied());
             let others: Vec<IpAddr> = known.filter(|ip| !host.addresses.contains(ip)).collect();

@@ -34,7 +34,7 @@ pub(crate) struct Edns {
 
 /// A question that is not ours to answer, with all that is needed to pass on another server's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ForeignQuestion {
     pub(crate) header: Header,
     pub(crate) question: Box<[u8]>,
     pub(crate) edns: Option<Edns>,

@@ -5,7 +5,7 @@ use crate::{
     engine::EngineResolver,
     links::Links,
     names::{Names, NetworkNames},
-    query::{Query, Request, Unusable},
+    query::{ForeignQuestion, Query, Unusable},
     reverse,
     upstream::Servers,
     wire::{HEADER, PLAIN_UDP, rcode, rtype},
@@ -18,7 +18,7 @@ const MAX_UDP: u16 = 4096;
 
 /// The container that asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Client {
+pub struct DnsClient {
     /// The networks the container is on. The first one that knows a name answers.
     pub networks: Vec<NetworkId>,
     /// Names that only this container has for others there: they come before the names that all use.
@@ -59,13 +59,13 @@ pub enum Transport {
 
 /// What is to be done about a message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum QueryOutcome {
     /// Nothing: it is no query.
     Silent,
     /// Send the answer that was written.
     Answered,
     /// Ask another server.
-    Forward(Request),
+    Forward(ForeignQuestion),
 }
 
 /// Answers `message`, from `client`, into `out`, whose content is replaced. Does no I/O. `turn` rotates the
@@ -74,16 +74,16 @@ pub fn respond(
     message: &[u8],
     transport: Transport,
     names: &Names,
-    client: &Client,
+    client: &DnsClient,
     turn: usize,
     out: &mut Vec<u8>,
-) -> Outcome {
+) -> QueryOutcome {
     let query = match Query::read(message) {
         Ok(query) => query,
-        Err(Unusable::Silent) => return Outcome::Silent,
+        Err(Unusable::Silent) => return QueryOutcome::Silent,
         Err(Unusable::Refused(header, code)) => {
             Answer::new(out, HEADER, header, &[], None).finish(code);
-            return Outcome::Answered;
+            return QueryOutcome::Answered;
         }
     };
     let limit = match (transport, query.edns) {
@@ -104,16 +104,21 @@ pub fn respond(
         answer.finish(rcode::NXDOMAIN);
     } else {
         let Query { header, question, edns, .. } = query;
-        return Outcome::Forward(Request { header, question: question.into(), edns, limit: limit.into() });
+        return QueryOutcome::Forward(ForeignQuestion {
+            header,
+            question: question.into(),
+            edns,
+            limit: limit.into(),
+        });
     }
-    Outcome::Answered
+    QueryOutcome::Answered
 }
 
 /// Writes what the client's networks know about the name. None: they do not know it.
 fn own(
     query: &Query<'_>,
     names: &Names,
-    client: &Client,
+    client: &DnsClient,
     turn: usize,
     answer: &mut Answer<'_>,
 ) -> Option<u16> {

@@ -5,11 +5,11 @@ mod tcp;
 mod udp;
 
 use crate::{
-    counts::Counts,
+    counts::QuestionCounts,
     forward::Forwarder,
     names::Names,
-    query::Request,
-    resolve::{Client, Outcome, Transport, respond},
+    query::ForeignQuestion,
+    resolve::{DnsClient, QueryOutcome, Transport, respond},
     wire::rcode,
 };
 use arc_swap::ArcSwap;
@@ -40,7 +40,7 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 pub struct Resolver {
     names: Arc<ArcSwap<Names>>,
     forwarder: Arc<Forwarder>,
-    counts: Arc<Counts>,
+    counts: Arc<QuestionCounts>,
     runtime: Handle,
     /// Dropped, it ends the thread, and with it all servers.
     _running: oneshot::Sender<()>,
@@ -53,7 +53,7 @@ impl Resolver {
     ///
     /// # Errors
     /// If the kernel gives no thread or no epoll instance.
-    pub fn start(names: Arc<ArcSwap<Names>>, counts: Arc<Counts>) -> io::Result<Self> {
+    pub fn start(names: Arc<ArcSwap<Names>>, counts: Arc<QuestionCounts>) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, ended) = oneshot::channel();
@@ -72,7 +72,7 @@ impl Resolver {
         &self,
         udp: UdpSocket,
         tcp: TcpListener,
-        client: Arc<ArcSwap<Client>>,
+        client: Arc<ArcSwap<DnsClient>>,
     ) -> io::Result<ServerHandle> {
         // It takes CAP_NET_ADMIN; without it, bursts have to be smaller.
         let _ = set_socket_recv_buffer_size_force(&udp, RECEIVE_BUFFER);
@@ -111,15 +111,15 @@ impl ServerHandle {
 /// What both transports share.
 struct Server {
     names: Arc<ArcSwap<Names>>,
-    client: Arc<ArcSwap<Client>>,
+    client: Arc<ArcSwap<DnsClient>>,
     forwarder: Arc<Forwarder>,
-    counts: Arc<Counts>,
+    counts: Arc<QuestionCounts>,
     slots: Arc<Semaphore>,
 }
 
 impl Server {
     /// Answers a message from what is known now.
-    fn respond(&self, message: &[u8], transport: Transport, turn: usize, out: &mut Vec<u8>) -> Outcome {
+    fn respond(&self, message: &[u8], transport: Transport, turn: usize, out: &mut Vec<u8>) -> QueryOutcome {
         let outcome = respond(message, transport, &self.names.load(), &self.client.load(), turn, out);
         self.counts.own(&outcome, out);
         outcome
@@ -127,7 +127,7 @@ impl Server {
 
     /// Asks other name servers, off the path of the other questions. Too many of them already: the answer
     /// that says so.
-    fn forward(&self, request: Request) -> Result<impl Future<Output = Vec<u8>> + use<>, Vec<u8>> {
+    fn forward(&self, request: ForeignQuestion) -> Result<impl Future<Output = Vec<u8>> + use<>, Vec<u8>> {
         let slot = Arc::clone(&self.slots).try_acquire_owned();
         let slot = slot.map_err(|_| {
             let refusal = request.refusal(rcode::SERVFAIL);

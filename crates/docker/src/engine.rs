@@ -10,9 +10,9 @@ mod transport;
 mod version;
 
 pub use client::Engine;
-pub use container::{Attachment, Container, ContainerState};
+pub use container::{Container, ContainerState, PlaceOnNetwork};
 pub use error::EngineError;
-pub use event::{ContainerAction, ContainerEvent, Event, Events, NetworkAction, NetworkEvent};
+pub use event::{ContainerAction, ContainerEvent, EngineEvent, Events, NetworkAction, NetworkEvent};
 pub use network::{ConfiguredPool, ForeignNetwork, Member, Network, NetworkIpam, NetworkList, NewNetwork};
 pub use version::ApiVersion;
 

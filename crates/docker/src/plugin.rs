@@ -10,12 +10,12 @@ mod network;
 mod refusal;
 mod reply;
 
-pub use call::{Call, InvalidCall, IpamCall, NetworkCall};
+pub use call::{InvalidCall, IpamCall, NetworkCall, PluginCall};
 pub use endpoint::{CreateEndpoint, EndpointRef, Interface, Join};
 pub use ipam::{InvalidPoolId, PoolId, ReleaseAddress, ReleasePool, RequestAddress, RequestPool};
 pub use network::{CreateNetwork, Discovery, NetworkRef, PoolData, SwarmNetwork};
-pub use refusal::{Protocol, Refusal};
-pub use reply::{InterfaceName, Joined, Reply, RouteKind, StaticRoute};
+pub use refusal::{PluginProtocol, PluginRefusal};
+pub use reply::{InterfaceName, Joined, PluginReply, RouteKind, StaticRoute};
 
 /// The name of weft's drivers, and of the address space all its pools are in.
 pub const DRIVER: &str = "weft";

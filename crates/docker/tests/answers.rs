@@ -5,7 +5,8 @@
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 use weft_docker::engine::{
-    Container, ContainerAction, ContainerState, Event, Info, Network, NetworkAction, NetworkList, Version,
+    Container, ContainerAction, ContainerState, EngineEvent, Info, Network, NetworkAction, NetworkList,
+    Version,
 };
 
 const ENGINES: [&str; 2] = ["20.10.24", "28.5.2"];
@@ -19,9 +20,9 @@ fn answer<T: DeserializeOwned>(engine: &str, name: &str) -> T {
     serde_json::from_slice(&file(engine, name)).unwrap()
 }
 
-fn events(engine: &str) -> Vec<Event> {
+fn events(engine: &str) -> Vec<EngineEvent> {
     let lines = String::from_utf8(file(engine, "events.jsonl")).unwrap();
-    lines.lines().map(|line| Event::parse(line.as_bytes()).unwrap()).collect()
+    lines.lines().map(|line| EngineEvent::parse(line.as_bytes()).unwrap()).collect()
 }
 
 #[test]
@@ -124,9 +125,9 @@ fn a_container_with_another_name() {
 fn what_happened() {
     for engine in ENGINES {
         let events = events(engine);
-        assert!(!events.contains(&Event::Other));
+        assert!(!events.contains(&EngineEvent::Other));
         let networks = events.iter().filter_map(|event| match event {
-            Event::Network(event) if event.driver == "weft" => Some(event),
+            EngineEvent::Network(event) if event.driver == "weft" => Some(event),
             _ => None,
         });
         let count = |action| networks.clone().filter(|event| event.action == action).count();
@@ -138,7 +139,7 @@ fn what_happened() {
         assert_eq!(joined.container, Some(container.id));
 
         let renamed = events.iter().find_map(|event| match event {
-            Event::Container(event) if event.action == ContainerAction::Rename => event.name.clone(),
+            EngineEvent::Container(event) if event.action == ContainerAction::Rename => event.name.clone(),
             _ => None,
         });
         assert_eq!(renamed.unwrap().as_str(), "nginx_02");

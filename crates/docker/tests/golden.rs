@@ -9,8 +9,8 @@ use serde_json::Value;
 use std::{collections::BTreeMap, fs, net::IpAddr, path::Path};
 use stub::Stub;
 use weft_docker::plugin::{
-    Call, CreateEndpoint, CreateNetwork, IpamCall, Join, NetworkCall, PoolId, Protocol, Refusal,
-    RequestAddress, RequestPool,
+    CreateEndpoint, CreateNetwork, IpamCall, Join, NetworkCall, PluginCall, PluginProtocol, PluginRefusal,
+    PoolId, RequestAddress, RequestPool,
 };
 
 const ENGINES: [&str; 2] = ["20.10.24", "28.5.2"];
@@ -48,21 +48,21 @@ fn scenario(engine: &str, name: &str) -> Scenario {
 }
 
 impl Recorded {
-    fn call(&self) -> Call {
+    fn call(&self) -> PluginCall {
         // The engine's body is empty where there is nothing to say.
         let body = if self.request.is_null() { String::new() } else { self.request.to_string() };
-        Call::parse(&self.method, body.as_bytes()).unwrap()
+        PluginCall::parse(&self.method, body.as_bytes()).unwrap()
     }
 }
 
 impl Scenario {
-    fn find<T>(&self, which: impl Fn(Call) -> Option<T>) -> Vec<T> {
+    fn find<T>(&self, which: impl Fn(PluginCall) -> Option<T>) -> Vec<T> {
         self.calls.iter().map(Recorded::call).filter_map(which).collect()
     }
 
     fn create_network(&self) -> CreateNetwork {
         let found = self.find(|call| match call {
-            Call::Network(NetworkCall::CreateNetwork(create)) => Some(create),
+            PluginCall::Network(NetworkCall::CreateNetwork(create)) => Some(create),
             _ => None,
         });
         found.into_iter().next().unwrap()
@@ -70,7 +70,7 @@ impl Scenario {
 
     fn create_endpoint(&self) -> CreateEndpoint {
         let found = self.find(|call| match call {
-            Call::Network(NetworkCall::CreateEndpoint(create)) => Some(create),
+            PluginCall::Network(NetworkCall::CreateEndpoint(create)) => Some(create),
             _ => None,
         });
         found.into_iter().next().unwrap()
@@ -78,7 +78,7 @@ impl Scenario {
 
     fn join(&self) -> Join {
         let found = self.find(|call| match call {
-            Call::Network(NetworkCall::Join(join)) => Some(join),
+            PluginCall::Network(NetworkCall::Join(join)) => Some(join),
             _ => None,
         });
         found.into_iter().next().unwrap()
@@ -86,14 +86,14 @@ impl Scenario {
 
     fn pools(&self) -> Vec<RequestPool> {
         self.find(|call| match call {
-            Call::Ipam(IpamCall::RequestPool(request)) => Some(request),
+            PluginCall::Ipam(IpamCall::RequestPool(request)) => Some(request),
             _ => None,
         })
     }
 
     fn addresses(&self) -> Vec<RequestAddress> {
         self.find(|call| match call {
-            Call::Ipam(IpamCall::RequestAddress(request)) => Some(request),
+            PluginCall::Ipam(IpamCall::RequestAddress(request)) => Some(request),
             _ => None,
         })
     }
@@ -113,9 +113,10 @@ fn the_stub_answers_as_it_did_when_engines_took_it() {
             for recorded in scenario.calls {
                 let reply = match stub.answer(&recorded.call()) {
                     Ok(reply) => serde_json::to_value(reply),
-                    Err(message) => {
-                        serde_json::to_value(Refusal::new(Protocol::of(&recorded.method), message))
-                    }
+                    Err(message) => serde_json::to_value(PluginRefusal::new(
+                        PluginProtocol::of(&recorded.method),
+                        message,
+                    )),
                 };
                 assert_eq!(reply.unwrap(), recorded.reply, "{engine}, {name}: {}", recorded.method);
             }

@@ -10,7 +10,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     time::{Instant, sleep},
 };
-use weft_docker::engine::{Engine, EngineError, Event};
+use weft_docker::engine::{Engine, EngineError, EngineEvent};
 
 const VERSION: &str = r#"{"Version":"28.5.2","ApiVersion":"1.51","MinAPIVersion":"1.24"}"#;
 
@@ -164,8 +164,8 @@ async fn events_until_it_breaks() {
     let lines = format!("{event}\n\n{{}}\nnonsense\n{event}\n");
     let (_fake, engine) = Fake::engine(Does::Hangs(endless(&lines))).await;
     let mut events = engine.events().await.unwrap();
-    assert!(matches!(events.next().await, Some(Ok(Event::Network(_)))));
-    assert!(matches!(events.next().await, Some(Ok(Event::Other))));
+    assert!(matches!(events.next().await, Some(Ok(EngineEvent::Network(_)))));
+    assert!(matches!(events.next().await, Some(Ok(EngineEvent::Other))));
     assert!(matches!(events.next().await, Some(Err(EngineError::Nonsense { .. }))));
     assert!(events.next().await.is_none(), "it is over");
 }
@@ -174,7 +174,7 @@ async fn events_until_it_breaks() {
 async fn events_that_end() {
     let (_fake, engine) = Fake::engine(Does::Says(endless("{}\n{"))).await;
     let mut events = engine.events().await.unwrap();
-    assert!(matches!(events.next().await, Some(Ok(Event::Other))));
+    assert!(matches!(events.next().await, Some(Ok(EngineEvent::Other))));
     assert!(events.next().await.is_none());
 }
 

@@ -1,6 +1,6 @@
 //! Taking a socket's place: one agent listens on it.
 
-use crate::{Inherited, Socket};
+use crate::{Inherited, ServerSocket};
 use rustix::{
     fs::{FlockOperation, Gid, Mode},
     io::Errno,
@@ -71,11 +71,11 @@ pub enum BindError {
 ///
 /// # Errors
 /// [`BindError`]. A program that listens on `path` already is not disturbed.
-pub fn open(path: &Path, terms: Terms, inherited: &Inherited) -> Result<Socket, BindError> {
+pub fn open(path: &Path, terms: Terms, inherited: &Inherited) -> Result<ServerSocket, BindError> {
     let failed = |source| BindError::Io { path: path.to_owned(), doing: "taking it from systemd", source };
     match inherited.claim(path).map_err(failed)? {
         Some(socket) => Ok(socket),
-        None => Ok(Socket::made(bind(path, terms)?, path)),
+        None => Ok(ServerSocket::made(bind(path, terms)?, path)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sockets that systemd keeps for agents (systemd.socket(5)): a client that connects while no agent runs waits for
 //! the next one, which systemd then starts.
 
-use crate::{Socket, turn_away};
+use crate::{ServerSocket, turn_away};
 use rustix::net::sockopt;
 use std::{
     io,
@@ -39,14 +39,14 @@ impl Inherited {
     }
 
     /// The socket at `path`, if it is there.
-    pub(crate) fn claim(&self, path: &Path) -> io::Result<Option<Socket>> {
+    pub(crate) fn claim(&self, path: &Path) -> io::Result<Option<ServerSocket>> {
         let Some(kept) = self.0.iter().find(|kept| is_same(&kept.path, path)) else { return Ok(None) };
         kept.claimed.store(true, Ordering::Relaxed);
         kept.socket().map(Some)
     }
 
     /// Those that no door has.
-    pub fn unclaimed(&self) -> impl Iterator<Item = (&Path, io::Result<Socket>)> {
+    pub fn unclaimed(&self) -> impl Iterator<Item = (&Path, io::Result<ServerSocket>)> {
         let unclaimed = self.0.iter().filter(|kept| !kept.claimed.load(Ordering::Relaxed));
         unclaimed.map(|kept| (&*kept.path, kept.socket()))
     }
@@ -78,9 +78,9 @@ impl Kept {
         Ok(Self { listener, path, claimed: AtomicBool::new(false) })
     }
 
-    fn socket(&self) -> io::Result<Socket> {
+    fn socket(&self) -> io::Result<ServerSocket> {
         let listener = tokio::net::UnixListener::from_std(self.listener.try_clone()?)?;
-        Ok(Socket::kept(listener, &self.path))
+        Ok(ServerSocket::kept(listener, &self.path))
     }
 }
 

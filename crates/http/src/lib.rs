@@ -22,5 +22,5 @@ pub use inherited::Inherited;
 pub use kept::Kept;
 pub use listener::Listener;
 pub use serve::{Limits, each_connection, serve};
-pub use socket::{Removal, Socket};
+pub use socket::{Removal, ServerSocket};
 pub use turn_away::turn_away;

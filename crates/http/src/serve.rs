@@ -103,7 +103,7 @@ async fn converse(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Inherited, Socket, Terms, open};
+    use crate::{Inherited, ServerSocket, Terms, open};
     use axum::routing::get;
     use std::path::Path;
     use tokio::{
@@ -113,7 +113,7 @@ mod tests {
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: weft\r\n\r\n";
 
-    fn listen(path: &Path) -> Socket {
+    fn listen(path: &Path) -> ServerSocket {
         open(path, Terms { group: None, instead: "give another" }, &Inherited::default()).unwrap()
     }
 

@@ -10,14 +10,14 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// Listens on a path.
 #[derive(Debug)]
-pub struct Socket {
+pub struct ServerSocket {
     listener: UnixListener,
     path: PathBuf,
     /// Whether systemd keeps the socket, with the clients that wait on it, until the next agent comes.
     kept: bool,
 }
 
-impl Socket {
+impl ServerSocket {
     /// One that this agent made at `path`.
     pub(super) fn made(listener: UnixListener, path: &Path) -> Self {
         Self { listener, path: path.to_owned(), kept: false }
@@ -46,13 +46,13 @@ impl Removal {
     }
 }
 
-impl AsFd for Socket {
+impl AsFd for ServerSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
 }
 
-impl Listener for Socket {
+impl Listener for ServerSocket {
     type Stream = UnixStream;
 
     async fn next(&self) -> io::Result<UnixStream> {

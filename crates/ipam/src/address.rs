@@ -5,12 +5,12 @@ use std::{net::IpAddr, ops::RangeInclusive};
 use weft_model::Subnet;
 
 /// Which addresses of a pool are held by somebody.
-pub trait Taken {
+pub trait TakenAddresses {
     /// Whether somebody holds `address`.
     fn is_taken(&self, address: IpAddr) -> bool;
 }
 
-impl<F: Fn(IpAddr) -> bool> Taken for F {
+impl<F: Fn(IpAddr) -> bool> TakenAddresses for F {
     fn is_taken(&self, address: IpAddr) -> bool {
         self(address)
     }
@@ -21,7 +21,7 @@ impl<F: Fn(IpAddr) -> bool> Taken for F {
 /// and the ends of the pool are never handed out. `None`: the range is full.
 ///
 /// Looks at one more address than are taken, at most.
-pub fn next_address(subnet: &Subnet, last: Option<IpAddr>, taken: &impl Taken) -> Option<IpAddr> {
+pub fn next_address(subnet: &Subnet, last: Option<IpAddr>, taken: &impl TakenAddresses) -> Option<IpAddr> {
     let range = hosts(subnet);
     let start = match last {
         Some(last) if range.contains(&number(last)) && last.is_ipv4() == subnet.pool.addr().is_ipv4() => {

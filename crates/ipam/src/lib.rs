@@ -8,6 +8,6 @@ mod address;
 mod pool;
 mod vni;
 
-pub use address::{Taken, next_address, random_place};
+pub use address::{TakenAddresses, next_address, random_place};
 pub use pool::{AddressPool, InvalidAddressPool, NoFreePool, free_pool, random_ula};
 pub use vni::{NoFreeVni, free_vni};

@@ -32,7 +32,7 @@ pub use in_use::{InUse, is_default};
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};
 pub use key::{InvalidKey, Key, Keyspace};
 pub use lineage::Lineage;
-pub use link::Link;
+pub use link::ContainerLink;
 pub use mac::{InvalidMac, MacAddr};
 pub use mtu::{
     InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MIN_REQUESTED_MTU, MTU_OPTIONS, RefusedMtu, overlay_mtu,

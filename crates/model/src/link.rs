@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// A name that one container alone has for another of its network, as `docker run --link` makes it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Link {
+pub struct ContainerLink {
     /// What the other is called by everybody.
     pub target: EndpointName,
     /// What this one calls it.
@@ -14,7 +14,7 @@ pub struct Link {
 }
 
 /// As engines write it: `target:alias`, or `target` alone.
-impl FromStr for Link {
+impl FromStr for ContainerLink {
     type Err = InvalidName;
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let (target, alias) = text.rsplit_once(':').unwrap_or((text, text));
@@ -34,8 +34,9 @@ mod tests {
 
     #[test]
     fn as_engines_write_it() {
-        let link =
-            |text: &str| text.parse::<Link>().map(|link| (link.target.to_string(), link.alias.to_string()));
+        let link = |text: &str| {
+            text.parse::<ContainerLink>().map(|link| (link.target.to_string(), link.alias.to_string()))
+        };
         let expected = |target: &str, alias: &str| Ok((target.to_owned(), alias.to_owned()));
         assert_eq!(link("db:database"), expected("db", "database"));
         assert_eq!(link("db"), expected("db", "db"));

@@ -3,12 +3,12 @@
 
 pub mod connect;
 pub mod create;
-mod failure;
+mod error_answer;
 mod query;
 pub mod select;
 pub mod view;
 
-pub use failure::Failure;
+pub use error_answer::ErrorAnswer;
 pub use query::{Filtered, Scoped};
 
 /// The largest body that is read, in bytes. The largest meaningful one, a network with hundreds of labels,

@@ -53,7 +53,8 @@ pub fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     }
     let on_it: BTreeSet<_> = view.endpoints.iter().map(|(_, endpoint)| &endpoint.node).collect();
     let peers = nodes.iter().filter(|node| on_it.contains(&node.name));
-    let peers = peers.map(|n| docker::Peer { name: n.name.to_string(), ip: n.node.advertise.to_string() });
+    let peers =
+        peers.map(|n| docker::PeerInfo { name: n.name.to_string(), ip: n.node.advertise.to_string() });
     docker::Network { containers, peers: peers.collect(), ..summary(view) }
 }
 

@@ -1,7 +1,7 @@
 //! What can be done to a process that exists.
 
 use crate::{
-    Spec, State, children,
+    RunState, Spec, children,
     ended::open_shim,
     files::{self, HOSTS, LOG, OLD_LOG, SPEC},
     state,
@@ -28,7 +28,7 @@ const GONE: Duration = Duration::from_secs(5);
 /// # Errors
 /// If the directory cannot be read, or the kernel refuses.
 pub fn signal(dir: &Path, signal: Signal) -> io::Result<()> {
-    let State::Running { pid } = state(dir)? else { return Ok(()) };
+    let RunState::Running { pid } = state(dir)? else { return Ok(()) };
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
     let Some(shim) = shim_pid(dir)? else { return Ok(()) };
     let command = match pidfd_open(pid, PidfdFlags::empty()) {

@@ -18,7 +18,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 /// The end of a process, to be waited for.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ProcessEnd {
     shim: AsyncFd<OwnedFd>,
     dir: PathBuf,
 }
@@ -29,17 +29,17 @@ pub struct Ended {
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] while the shim is a few instructions old: ask again. Otherwise, if the
 /// directory cannot be read, or what a killed shim left cannot be killed.
-pub fn wait_handle(dir: &Path) -> io::Result<Option<Ended>> {
+pub fn wait_handle(dir: &Path) -> io::Result<Option<ProcessEnd>> {
     let Some(shim) = open_shim(dir)? else {
         end_leftovers(dir)?;
         return Ok(None);
     };
     #[expect(deprecated, reason = "its `unsafe` successor guards against types not as strict as OwnedFd")]
     let shim = AsyncFd::with_interest(shim, Interest::READABLE)?;
-    Ok(Some(Ended { shim, dir: dir.to_owned() }))
+    Ok(Some(ProcessEnd { shim, dir: dir.to_owned() }))
 }
 
-impl Ended {
+impl ProcessEnd {
     /// Returns when the process has ended, with everything in its network namespace, and
     /// [`state`](fn@crate::state) says how. Cancel-safe: it can be called again.
     ///

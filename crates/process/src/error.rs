@@ -62,12 +62,12 @@ fn said(stderr: &str) -> String {
 
 /// What went wrong beyond the agent's sight, on its way to becoming [`StartError::Refused`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failure {
+pub(crate) struct ShimFailure {
     pub(crate) code: i32,
     pub(crate) message: String,
 }
 
-impl Failure {
+impl ShimFailure {
     /// A failure of weft or of this host, before the command's turn.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { code: 125, message: message.into() }

@@ -2,7 +2,7 @@
 
 use crate::{
     Spec,
-    error::Failure,
+    error::ShimFailure,
     files::{self, SPEC},
     image,
     sweep::{self, namespace_id},
@@ -20,7 +20,7 @@ use std::{
 
 /// Where and what to execute.
 #[derive(Debug, Clone)]
-pub struct Request<'a> {
+pub struct ExecRequest<'a> {
     /// The running process.
     pub pid: u32,
     /// Its network namespace as a path: proof that the number still means that process.
@@ -42,8 +42,8 @@ pub struct ExecError {
     message: String,
 }
 
-impl From<Failure> for ExecError {
-    fn from(Failure { code, message }: Failure) -> Self {
+impl From<ShimFailure> for ExecError {
+    fn from(ShimFailure { code, message }: ShimFailure) -> Self {
         Self { code, message }
     }
 }
@@ -51,23 +51,23 @@ impl From<Failure> for ExecError {
 /// Becomes the command, in the process's network, mount and UTS namespaces. Standard input and output stay as
 /// they are. The calling process must have a single thread (setns(2)) and be root; it returns only on failure,
 /// and may then be in other namespaces than before: it should exit.
-pub fn replace(request: &Request<'_>) -> ExecError {
+pub fn replace(request: &ExecRequest<'_>) -> ExecError {
     match enter(request) {
         Ok((env, workdir)) => image::replace(request.command, &env, &workdir).into(),
         Err(failure) => failure.into(),
     }
 }
 
-fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), Failure> {
-    let gone = || Failure::new(format!("the process {} does not run any more", request.pid));
+fn enter(request: &ExecRequest<'_>) -> Result<(BTreeMap<String, String>, PathBuf), ShimFailure> {
+    let gone = || ShimFailure::new(format!("the process {} does not run any more", request.pid));
     let pid = i32::try_from(request.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
     let process = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(process) => process,
         Err(Errno::SRCH) => return Err(gone()),
-        Err(error) => return Err(Failure::because(format!("open the process {}", request.pid))(error)),
+        Err(error) => return Err(ShimFailure::because(format!("open the process {}", request.pid))(error)),
     };
     let theirs = namespace_id(request.netns)
-        .map_err(Failure::because(format!("find the network namespace {}", request.netns.display())))?;
+        .map_err(ShimFailure::because(format!("find the network namespace {}", request.netns.display())))?;
     // Before entering: the process's own mounts may hide /proc.
     let spec = spec(pid).ok_or_else(gone)?;
     let mut env = spec.environment();
@@ -80,10 +80,10 @@ fn enter(request: &Request<'_>) -> Result<(BTreeMap<String, String>, PathBuf), F
         Ok(()) => Ok((env, workdir)),
         Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Err(gone()),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            Err(Failure::new("only root can enter a process's namespaces: try sudo"))
+            Err(ShimFailure::new("only root can enter a process's namespaces: try sudo"))
         }
         Err(error) => {
-            Err(Failure::because(format!("enter the namespaces of the process {}", request.pid))(error))
+            Err(ShimFailure::because(format!("enter the namespaces of the process {}", request.pid))(error))
         }
     }
 }

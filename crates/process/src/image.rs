@@ -1,6 +1,6 @@
 //! Becoming a command.
 
-use crate::error::Failure;
+use crate::error::ShimFailure;
 use std::{
     collections::BTreeMap,
     env,
@@ -12,12 +12,12 @@ use std::{
 
 /// Replaces this process by `command`, with exactly this environment. Returns only on failure, with the exit
 /// status a shell gives: 127 if there is no such command, 126 if it cannot be executed.
-pub(crate) fn replace(command: &[String], env: &BTreeMap<String, String>, workdir: &Path) -> Failure {
+pub(crate) fn replace(command: &[String], env: &BTreeMap<String, String>, workdir: &Path) -> ShimFailure {
     let Some((program, arguments)) = command.split_first() else {
-        return Failure::new("there is no command to run");
+        return ShimFailure::new("there is no command to run");
     };
     if let Err(error) = env::set_current_dir(workdir) {
-        return Failure::because(format!("start in the directory {}", workdir.display()))(error);
+        return ShimFailure::because(format!("start in the directory {}", workdir.display()))(error);
     }
     // `exec` looks the program up in the new environment's PATH, and gives back the signals that Rust's
     // runtime ignores.
@@ -25,7 +25,7 @@ pub(crate) fn replace(command: &[String], env: &BTreeMap<String, String>, workdi
     explain(program, &error)
 }
 
-fn explain(program: &str, error: &io::Error) -> Failure {
+fn explain(program: &str, error: &io::Error) -> ShimFailure {
     let code = if error.kind() == ErrorKind::NotFound { 127 } else { 126 };
     let why = match error.kind() {
         ErrorKind::NotFound if !program.contains('/') => "no such command in its PATH".to_owned(),
@@ -34,5 +34,5 @@ fn explain(program: &str, error: &io::Error) -> Failure {
         }
         _ => error.to_string(),
     };
-    Failure { code, message: format!("cannot execute {program:?}: {why}") }
+    ShimFailure { code, message: format!("cannot execute {program:?}: {why}") }
 }

@@ -16,7 +16,7 @@
 //! | `shim.log` | what the shim itself had to say; normally nothing |
 //!
 //! The functions here block, but never for long: each has a deadline. An agent calls them from
-//! `spawn_blocking`; [`Ended::wait`] alone is asynchronous.
+//! `spawn_blocking`; [`ProcessEnd::wait`] alone is asynchronous.
 //!
 //! Under systemd the agent's unit needs `KillMode=process`, or stopping the agent stops the shims too.
 
@@ -36,10 +36,10 @@ mod state;
 mod sweep;
 
 pub use control::{kill, logs, remove, signal, update_hosts};
-pub use ended::{Ended, wait_handle};
+pub use ended::{ProcessEnd, wait_handle};
 pub use error::StartError;
 pub use rustix::process::Signal;
 pub use spec::{InvalidSpec, Mount, Spec};
 pub use start::start;
-pub use state::{State, state};
+pub use state::{RunState, state};
 pub use sweep::end_all_in;

@@ -13,7 +13,7 @@ mod run;
 mod stdio;
 
 use crate::{
-    error::Failure,
+    error::ShimFailure,
     files::{self, Exit, SPEC, STARTED, Started},
     spec::Spec,
 };
@@ -27,11 +27,11 @@ use std::{io::Write, path::Path, process::ExitCode};
 /// What the shim tells the agent, once.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Report {
+pub(crate) enum ShimReport {
     /// The command runs.
     Started { pid: u32 },
     /// It does not, and nothing is left.
-    Failed(Failure),
+    Failed(ShimFailure),
 }
 
 /// The whole of `weft shim --dir DIR`. To be called before anything starts a thread. Not for people: it
@@ -50,34 +50,35 @@ pub fn main(dir: &Path) -> ExitCode {
     }
 }
 
-fn shim(dir: &Path) -> Result<(), Failure> {
+fn shim(dir: &Path) -> Result<(), ShimFailure> {
     let (lock, mut agent) = stdio::take(dir)?;
     // Everything from here on is relative to the directory: a mount of the process's may hide its path.
     let here = Path::new(".");
     let started = prepare(here).and_then(|running| {
         let pid = running.pid();
-        files::write_json(here, STARTED, &Started { pid }).map_err(Failure::because("write started.json"))?;
+        files::write_json(here, STARTED, &Started { pid })
+            .map_err(ShimFailure::because("write started.json"))?;
         Ok(running)
     });
     let (report, outcome) = match started {
-        Ok(running) => (Report::Started { pid: running.pid() }, Ok(running)),
-        Err(failure) => (Report::Failed(failure.clone()), Err(failure)),
+        Ok(running) => (ShimReport::Started { pid: running.pid() }, Ok(running)),
+        Err(failure) => (ShimReport::Failed(failure.clone()), Err(failure)),
     };
     // An agent that is gone by now hears of it from the files.
     let _ = agent.write_all(&serde_json::to_vec(&report).unwrap_or_default());
     drop(agent);
     let code = outcome?.watch()?;
     let exit = Exit { code, at: jiff::Timestamp::now() };
-    files::write_json(here, files::EXIT, &exit).map_err(Failure::because("write exit.json"))?;
+    files::write_json(here, files::EXIT, &exit).map_err(ShimFailure::because("write exit.json"))?;
     drop(lock);
     Ok(())
 }
 
-fn prepare(here: &Path) -> Result<run::Running, Failure> {
+fn prepare(here: &Path) -> Result<run::Running, ShimFailure> {
     let spec: Spec = files::read_json(here, SPEC)
-        .map_err(Failure::because("read spec.json"))?
-        .ok_or_else(|| Failure::new("there is no spec.json"))?;
-    limit_open_files(&spec).map_err(Failure::because("limit the number of open files"))?;
+        .map_err(ShimFailure::because("read spec.json"))?
+        .ok_or_else(|| ShimFailure::new("there is no spec.json"))?;
+    limit_open_files(&spec).map_err(ShimFailure::because("limit the number of open files"))?;
     let network = namespaces::enter(&spec)?;
     let etc = mounts::apply(&spec)?;
     run::Running::start(&spec, network, etc)

@@ -2,9 +2,9 @@
 
 use crate::{
     Spec, StartError, children, control,
-    error::Failure,
+    error::ShimFailure,
     files::{self, HOSTS, LOCK, LOG, RESOLV_CONF, SHIM_LOG, SPEC},
-    shim::Report,
+    shim::ShimReport,
     sweep,
 };
 use rustix::{
@@ -87,14 +87,14 @@ fn launch(dir: &Path, spec: &Spec, weft: &Path, lock: File) -> Result<u32, Start
         .spawn()
         .map_err(StartError::io(format!("execute {}", weft.display())))?;
     let outcome = hear(report, DEADLINE);
-    if matches!(outcome, Ok(Some(Report::Started { .. }))) {
+    if matches!(outcome, Ok(Some(ShimReport::Started { .. }))) {
         children::remember(shim);
     } else {
         children::end(shim, GONE);
     }
     match outcome? {
-        Some(Report::Started { pid }) => Ok(pid),
-        Some(Report::Failed(Failure { code, message })) => Err(StartError::Refused { code, message }),
+        Some(ShimReport::Started { pid }) => Ok(pid),
+        Some(ShimReport::Failed(ShimFailure { code, message })) => Err(StartError::Refused { code, message }),
         None => Err(StartError::Lost(fs::read_to_string(dir.join(SHIM_LOG)).unwrap_or_default())),
     }
 }
@@ -108,7 +108,7 @@ fn write_files(dir: &Path, spec: &Spec) -> io::Result<()> {
 }
 
 /// What the shim says before it closes the pipe; `None` if nothing that makes sense.
-fn hear(mut report: PipeReader, limit: Duration) -> Result<Option<Report>, StartError> {
+fn hear(mut report: PipeReader, limit: Duration) -> Result<Option<ShimReport>, StartError> {
     let deadline = Instant::now() + limit;
     let mut said = Vec::new();
     let mut buffer = [0; 4096];
@@ -141,8 +141,8 @@ mod tests {
             drop(shim);
             super::hear(report, Duration::from_secs(5)).unwrap()
         };
-        assert!(matches!(hear(br#"{"started":{"pid":7}}"#), Some(Report::Started { pid: 7 })));
-        assert!(matches!(hear(br#"{"failed":{"code":127,"message":"no"}}"#), Some(Report::Failed(_))));
+        assert!(matches!(hear(br#"{"started":{"pid":7}}"#), Some(ShimReport::Started { pid: 7 })));
+        assert!(matches!(hear(br#"{"failed":{"code":127,"message":"no"}}"#), Some(ShimReport::Failed(_))));
         assert!(hear(b"").is_none(), "it died");
         assert!(hear(b"{\"started\"").is_none(), "it died while it spoke");
     }

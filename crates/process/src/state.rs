@@ -14,7 +14,7 @@ use std::{
 
 /// What became of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum RunState {
     /// [`start`](fn@crate::start) was interrupted before the command ran, and nothing runs:
     /// [`remove`](crate::remove) it.
     NotStarted,
@@ -38,19 +38,19 @@ pub enum State {
 ///
 /// # Errors
 /// If the directory cannot be read, or a file in it is damaged.
-pub fn state(dir: &Path) -> io::Result<State> {
+pub fn state(dir: &Path) -> io::Result<RunState> {
     children::reap();
     let held = is_held(dir)?;
     let started: Option<Started> = files::read_json(dir, files::STARTED)?;
     match (held, started) {
-        (true, Some(Started { pid })) => return Ok(State::Running { pid }),
-        (true, None) => return Ok(State::Starting),
-        (false, None) => return Ok(State::NotStarted),
+        (true, Some(Started { pid })) => return Ok(RunState::Running { pid }),
+        (true, None) => return Ok(RunState::Starting),
+        (false, None) => return Ok(RunState::NotStarted),
         (false, Some(_)) => {}
     }
     Ok(match files::read_json::<Exit>(dir, files::EXIT)? {
-        Some(Exit { code, at }) => State::Exited { code: Some(code), at },
-        None => State::Exited { code: None, at: last_output(dir)? },
+        Some(Exit { code, at }) => RunState::Exited { code: Some(code), at },
+        None => RunState::Exited { code: None, at: last_output(dir)? },
     })
 }
 

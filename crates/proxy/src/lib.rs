@@ -34,7 +34,7 @@ use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use weft_http::Crowd;
 use weft_model::{NetworkId, chain};
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 use weft_verbs::Verbs;
 
 /// What the engine has of the cluster's networks, as whoever makes them there notes it.
@@ -69,10 +69,10 @@ impl Proxy {
         reply.unwrap_or_else(|failure| Reply::Answer(failure.into_response()))
     }
 
-    async fn route(&self, request: Request<Body>) -> Result<Reply, Failure> {
+    async fn route(&self, request: Request<Body>) -> Result<Reply, ErrorAnswer> {
         if request.method() == Method::CONNECT {
             // It would be a way past everything here.
-            return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not possible here"));
+            return Err(ErrorAnswer::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not possible here"));
         }
         let Route { version, what } = Route::of(request.method(), request.uri());
         match what {
@@ -88,7 +88,7 @@ impl Proxy {
         }
     }
 
-    async fn pass(&self, request: Request<Body>, hijack: bool) -> Result<Reply, Failure> {
+    async fn pass(&self, request: Request<Body>, hijack: bool) -> Result<Reply, ErrorAnswer> {
         Ok(forward(&self.engine, request, hijack).await?)
     }
 }
@@ -106,7 +106,7 @@ pub async fn serve_one(
     connection::converse(client, slot, Arc::new(proxy), CancellationToken::new()).await;
 }
 
-impl From<EngineError> for Failure {
+impl From<EngineError> for ErrorAnswer {
     fn from(error: EngineError) -> Self {
         Self::new(error.status(), chain(&error))
     }

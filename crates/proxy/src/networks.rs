@@ -19,7 +19,7 @@ use serde::Deserialize;
 use std::time::Duration;
 use weft_docker::plugin::DRIVER;
 use weft_model::NetworkId;
-use weft_network_api::{Failure, MAX_BODY};
+use weft_network_api::{ErrorAnswer, MAX_BODY};
 use weft_verbs::NetworkView;
 
 /// The pause between looks whether it has. What is looked at is in memory, until it has.
@@ -144,7 +144,7 @@ impl Proxy {
     ///
     /// # Errors
     /// If it has not after a while.
-    async fn until_engine_lets_go(&self, version: &str, network: &Ours) -> Result<(), Failure> {
+    async fn until_engine_lets_go(&self, version: &str, network: &Ours) -> Result<(), ErrorAnswer> {
         let gone = async {
             while self.networks.engine_networks().contains_key(&network.engine)
                 || !matches!(self.look(version, &network.engine.to_string()).await, Ok(Look::Unknown))
@@ -159,7 +159,7 @@ impl Proxy {
                 network.view.network.name,
                 self.patience.as_secs()
             );
-            Failure::new(StatusCode::GATEWAY_TIMEOUT, message)
+            ErrorAnswer::new(StatusCode::GATEWAY_TIMEOUT, message)
         })
     }
 }
@@ -169,11 +169,11 @@ fn path(version: &str, network: &str, ending: &str) -> String {
 }
 
 /// Reads a request whole: those about networks are small.
-async fn whole(request: Request<Body>) -> Result<Request<Bytes>, Failure> {
+async fn whole(request: Request<Body>) -> Result<Request<Bytes>, ErrorAnswer> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| {
         let message = format!("the request's body broke off, or is larger than {MAX_BODY} bytes");
-        Failure::new(StatusCode::BAD_REQUEST, message)
+        ErrorAnswer::new(StatusCode::BAD_REQUEST, message)
     })?;
     Ok(Request::from_parts(parts, body))
 }

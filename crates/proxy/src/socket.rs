@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
-use weft_http::{BindError, Inherited, Socket, Terms};
+use weft_http::{BindError, Inherited, ServerSocket, Terms};
 
 /// Only root, until the engine's socket has been seen.
 const TERMS: Terms = Terms { group: None, instead: "give another --docker-proxy" };
@@ -39,12 +39,12 @@ const WIDEST: u32 = 0o660;
 ///
 /// # Errors
 /// [`BindError`]. A program that listens on `path` already is not disturbed.
-pub fn bind(path: &Path, inherited: &Inherited) -> Result<Socket, BindError> {
+pub fn bind(path: &Path, inherited: &Inherited) -> Result<ServerSocket, BindError> {
     weft_http::open(path, TERMS, inherited)
 }
 
 /// Answers on `listener`, whose socket is `path`, until `shutdown`, and then what has begun.
-pub async fn serve(path: PathBuf, socket: Socket, proxy: Proxy, shutdown: CancellationToken) {
+pub async fn serve(path: PathBuf, socket: ServerSocket, proxy: Proxy, shutdown: CancellationToken) {
     let (proxy, removal) = (Arc::new(proxy), socket.removal());
     let admit = async {
         shutdown.run_until_cancelled(keep_admitting(&path, proxy.engine.socket())).await;

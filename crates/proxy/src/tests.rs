@@ -17,7 +17,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weft_http::Inherited;
 use weft_model::NetworkId;
-use weft_verbs::fake::Fake;
+use weft_verbs::fake::FakeVerbs;
 use wire::{Wire, soon};
 
 /// What the engine has of the cluster's networks, by its ids.
@@ -33,7 +33,7 @@ impl EngineNetworks for Noted {
 /// A proxy, with a cluster that is a list in memory.
 struct Stand {
     dir: tempfile::TempDir,
-    verbs: Arc<Fake>,
+    verbs: Arc<FakeVerbs>,
     noted: Arc<Noted>,
     _stop: DropGuard,
 }
@@ -41,7 +41,7 @@ struct Stand {
 impl Stand {
     async fn up() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (verbs, noted) = (Fake::new(), Arc::<Noted>::default());
+        let (verbs, noted) = (FakeVerbs::new(), Arc::<Noted>::default());
         let engine = dir.path().join("engine.sock");
         let mut proxy = Proxy::new(engine, Arc::clone(&verbs) as _, Arc::clone(&noted) as _);
         proxy.patience = Duration::from_millis(500);

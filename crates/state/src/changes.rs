@@ -4,7 +4,7 @@ use imbl::{OrdMap, ordmap::DiffItem};
 
 /// What became of one key.
 #[derive(Debug)]
-pub struct Change<'c, K, V> {
+pub struct KeyChange<'c, K, V> {
     /// The key.
     pub key: &'c K,
     /// What it had before; absent if it is new.
@@ -17,11 +17,13 @@ pub struct Change<'c, K, V> {
 pub fn changes<'c, K: Ord, V: PartialEq>(
     before: &'c OrdMap<K, V>,
     now: &'c OrdMap<K, V>,
-) -> impl Iterator<Item = Change<'c, K, V>> {
+) -> impl Iterator<Item = KeyChange<'c, K, V>> {
     before.diff(now).map(|item| match item {
-        DiffItem::Add(key, new) => Change { key, old: None, new: Some(new) },
-        DiffItem::Remove(key, old) => Change { key, old: Some(old), new: None },
-        DiffItem::Update { old: (_, old), new: (key, new) } => Change { key, old: Some(old), new: Some(new) },
+        DiffItem::Add(key, new) => KeyChange { key, old: None, new: Some(new) },
+        DiffItem::Remove(key, old) => KeyChange { key, old: Some(old), new: None },
+        DiffItem::Update { old: (_, old), new: (key, new) } => {
+            KeyChange { key, old: Some(old), new: Some(new) }
+        }
     })
 }
 
@@ -29,13 +31,13 @@ pub fn changes<'c, K: Ord, V: PartialEq>(
 pub(crate) fn nested_changes<'c, O: Ord, K: Ord, V: PartialEq>(
     before: &'c OrdMap<O, OrdMap<K, V>>,
     now: &'c OrdMap<O, OrdMap<K, V>>,
-) -> impl Iterator<Item = (&'c O, Change<'c, K, V>)> {
-    changes(before, now).flat_map(|Change { key: outer, old, new }| {
+) -> impl Iterator<Item = (&'c O, KeyChange<'c, K, V>)> {
+    changes(before, now).flat_map(|KeyChange { key: outer, old, new }| {
         let both = old.zip(new).into_iter().flat_map(|(old, new)| changes(old, new));
         let gone = old.filter(|_| new.is_none()).into_iter().flatten();
-        let gone = gone.map(|(key, old)| Change { key, old: Some(old), new: None });
+        let gone = gone.map(|(key, old)| KeyChange { key, old: Some(old), new: None });
         let added = new.filter(|_| old.is_none()).into_iter().flatten();
-        let added = added.map(|(key, new)| Change { key, old: None, new: Some(new) });
+        let added = added.map(|(key, new)| KeyChange { key, old: None, new: Some(new) });
         both.chain(gone).chain(added).map(move |change| (outer, change))
     })
 }

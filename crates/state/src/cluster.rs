@@ -12,7 +12,7 @@ use weft_model::{
     Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace, Latest, Lineage, Liveness,
     Network, NetworkId, NetworkName, Node, NodeName, PoolReservation, Rebuilt, Record, Vni,
 };
-use weft_store::{Entry, Event, Listing, Revision, SessionId, Update};
+use weft_store::{Event, Listing, Revision, SessionId, StoreEntry, Update};
 
 pub use own_keys::OwnKeys;
 
@@ -40,10 +40,10 @@ impl<T: PartialEq> PartialEq for Stored<T> {
 }
 
 /// The networks of a cluster.
-pub type Networks = OrdMap<NetworkId, Stored<Network>>;
+pub type NetworkMap = OrdMap<NetworkId, Stored<Network>>;
 
 /// The endpoints of one network.
-pub type Endpoints = OrdMap<EndpointId, Stored<Endpoint>>;
+pub type EndpointMap = OrdMap<EndpointId, Stored<Endpoint>>;
 
 /// The claims on the addresses of one pool.
 pub type Claims = OrdMap<IpAddr, Stored<Claim>>;
@@ -56,7 +56,7 @@ pub type Claims = OrdMap<IpAddr, Stored<Claim>>;
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     /// The networks.
-    pub networks: Networks,
+    pub networks: NetworkMap,
     /// Their names.
     pub names: OrdMap<NetworkName, NetworkId>,
     /// Their VNIs.
@@ -70,7 +70,7 @@ pub struct Cluster {
     /// The endpoint that each node took addresses for last.
     pub latest: OrdMap<NodeName, Stored<Latest>>,
     /// The endpoints on each network.
-    pub endpoints: OrdMap<NetworkId, Endpoints>,
+    pub endpoints: OrdMap<NetworkId, EndpointMap>,
     /// The same by their Ethernet addresses.
     macs: OrdMap<NetworkId, macs::Macs>,
     /// The addresses in use, by pool.
@@ -127,7 +127,7 @@ impl Cluster {
                 for entry in &listing.entries {
                     self.put(keyspace, entry, &before);
                 }
-                let kept = |(id, endpoints): (NetworkId, Endpoints)| {
+                let kept = |(id, endpoints): (NetworkId, EndpointMap)| {
                     let old = before.endpoints.get(&id).filter(|old| **old == endpoints);
                     (id, old.cloned().unwrap_or(endpoints))
                 };
@@ -136,7 +136,7 @@ impl Cluster {
         }
     }
 
-    fn put(&mut self, keyspace: &Keyspace, entry: &Entry, before: &Self) {
+    fn put(&mut self, keyspace: &Keyspace, entry: &StoreEntry, before: &Self) {
         let key = match keyspace.parse(&entry.key) {
             Ok(key) => key,
             Err(error) => {
@@ -153,7 +153,7 @@ impl Cluster {
         }
     }
 
-    fn set_aside(&mut self, entry: &Entry, error: &dyn std::error::Error) {
+    fn set_aside(&mut self, entry: &StoreEntry, error: &dyn std::error::Error) {
         if is_of_later_format(entry) {
             self.unknown.insert(entry.key.clone(), "of a later format".to_owned());
         } else {
@@ -165,7 +165,7 @@ impl Cluster {
     fn put_record(
         &mut self,
         key: Key,
-        entry: &Entry,
+        entry: &StoreEntry,
         before: &Self,
     ) -> Result<(), weft_model::InvalidRecord> {
         match key {
@@ -353,7 +353,7 @@ impl Cluster {
 
 /// The record of `entry`: the one parsed before, if it has not changed since.
 fn stored<T: Record>(
-    entry: &Entry,
+    entry: &StoreEntry,
     before: Option<&Stored<T>>,
 ) -> Result<Stored<T>, weft_model::InvalidRecord> {
     match before.filter(|before| before.modified == entry.modified) {
@@ -363,7 +363,7 @@ fn stored<T: Record>(
 }
 
 /// Whether it says so itself: a record that older versions cannot read has a `format` above 1.
-fn is_of_later_format(entry: &Entry) -> bool {
+fn is_of_later_format(entry: &StoreEntry) -> bool {
     #[derive(serde::Deserialize)]
     struct Marked {
         format: u64,

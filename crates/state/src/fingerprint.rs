@@ -35,7 +35,7 @@ pub struct Inode {
 
 /// How a data directory is not where it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
+pub enum DirectoryMove {
     /// It is: the agent was restarted.
     No,
     /// The machine was rebooted. A copy of a whole virtual machine may look the same.
@@ -56,7 +56,7 @@ impl Fingerprint {
     }
 
     /// How this differs from what it was `before`.
-    pub fn moved_since(&self, before: &Self) -> Moved {
+    pub fn moved_since(&self, before: &Self) -> DirectoryMove {
         let rebooted = differ(self.boot_id.as_ref(), before.boot_id.as_ref());
         let lock = self.lock.zip(before.lock).is_some_and(|(now, then)| now.is_another(then, rebooted));
         let different = [
@@ -66,9 +66,9 @@ impl Fingerprint {
         ];
         let different: Vec<_> = different.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
         match (different.is_empty(), rebooted) {
-            (false, _) => Moved::Elsewhere(different),
-            (true, true) => Moved::Rebooted,
-            (true, false) => Moved::No,
+            (false, _) => DirectoryMove::Elsewhere(different),
+            (true, true) => DirectoryMove::Rebooted,
+            (true, false) => DirectoryMove::No,
         }
     }
 }
@@ -124,8 +124,8 @@ mod tests {
         let before = somewhere();
         let lock = |device, inode, born| Some(Inode { device, inode, born });
         let rebooted = Fingerprint { boot_id: Some("c".into()), lock: lock(7, 2, Some(3)), ..somewhere() };
-        assert_eq!(somewhere().moved_since(&before), Moved::No);
-        assert_eq!(rebooted.moved_since(&before), Moved::Rebooted, "disks are numbered anew");
+        assert_eq!(somewhere().moved_since(&before), DirectoryMove::No);
+        assert_eq!(rebooted.moved_since(&before), DirectoryMove::Rebooted, "disks are numbered anew");
         let elsewhere = [
             Fingerprint { machine_id: Some("n".into()), ..somewhere() },
             Fingerprint { product_uuid: Some("q".into()), ..rebooted.clone() },
@@ -135,7 +135,7 @@ mod tests {
         ];
         for copy in elsewhere {
             assert!(
-                matches!(copy.moved_since(&before), Moved::Elsewhere(what) if what.len() == 1),
+                matches!(copy.moved_since(&before), DirectoryMove::Elsewhere(what) if what.len() == 1),
                 "{copy:?}"
             );
         }
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn what_is_not_known_says_nothing() {
         let nothing = Fingerprint::default();
-        assert_eq!(nothing.moved_since(&somewhere()), Moved::No);
-        assert_eq!(somewhere().moved_since(&nothing), Moved::No);
+        assert_eq!(nothing.moved_since(&somewhere()), DirectoryMove::No);
+        assert_eq!(somewhere().moved_since(&nothing), DirectoryMove::No);
     }
 
     #[test]
@@ -156,7 +156,10 @@ mod tests {
         fs::write(&other, "").unwrap();
         let before = Fingerprint::of_this_machine(&one);
         assert!(before.boot_id.is_some() && before.lock.is_some());
-        assert_eq!(Fingerprint::of_this_machine(&one).moved_since(&before), Moved::No);
-        assert!(matches!(Fingerprint::of_this_machine(&other).moved_since(&before), Moved::Elsewhere(_)));
+        assert_eq!(Fingerprint::of_this_machine(&one).moved_since(&before), DirectoryMove::No);
+        assert!(matches!(
+            Fingerprint::of_this_machine(&other).moved_since(&before),
+            DirectoryMove::Elsewhere(_)
+        ));
     }
 }

@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_model::{
-    Endpoint, EndpointId, IfName, Link, Network, NetworkId, NodeName, PortMapping, Subnet, Vni,
+    ContainerLink, Endpoint, EndpointId, IfName, Network, NetworkId, NodeName, PortMapping, Subnet, Vni,
 };
 
 /// An endpoint of this node.
@@ -55,7 +55,7 @@ pub struct LocalEndpoint {
     pub ports: Vec<PortMapping>,
     /// What it alone calls others of the network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<Link>,
+    pub links: Vec<ContainerLink>,
     /// Why it is cut off: another endpoint got its address while this node was away.
     #[serde(default)]
     pub fenced: Option<String>,

@@ -11,7 +11,7 @@ mod log;
 
 use crate::{
     changes::changes,
-    cluster::{Cluster, Networks},
+    cluster::{Cluster, NetworkMap},
     data_dir,
     journal::JournalError,
 };
@@ -156,7 +156,7 @@ impl Memory {
     }
 
     /// Of what there was `before`, what there is not `now` was removed. What there is was not, or is there again.
-    pub fn notice(&self, before: &Networks, now: &Cluster) {
+    pub fn notice(&self, before: &NetworkMap, now: &Cluster) {
         let mut removed = self.lock();
         removed.retain(|id| !now.networks.contains_key(id));
         let gone = changes(before, &now.networks).filter(|change| change.new.is_none());

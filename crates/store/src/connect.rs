@@ -2,7 +2,7 @@
 
 use crate::{
     Connections, ConsulConfig, ConsulStore, EmbeddedStore, EtcdConfig, EtcdStore, EtcdUser, HttpError,
-    Secret, SecretError, Store, StoreOptions, StoreUrl, TlsFiles, embedded::OpenError, url::Remote,
+    Secret, SecretError, Store, StoreOptions, StoreUrl, TlsFiles, embedded::OpenError, url::RemoteStore,
     watchdog::Watchdog,
 };
 use std::{path::Path, sync::Arc, time::Duration};
@@ -115,7 +115,7 @@ pub fn connect(
 }
 
 /// TLS, if the URL or a certificate asks for it.
-fn tls(remote: &Remote, options: &StoreOptions) -> Option<TlsFiles> {
+fn tls(remote: &RemoteStore, options: &StoreOptions) -> Option<TlsFiles> {
     (remote.tls || options.tls != TlsFiles::default()).then(|| options.tls.clone())
 }
 

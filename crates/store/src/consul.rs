@@ -11,7 +11,7 @@ mod watch;
 mod wire;
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
     http::{Connections, Http, HttpError, Named, Patience, Secret, TlsFiles},
     limits,
 };
@@ -20,7 +20,7 @@ use client::{Client, encode};
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tree::Tree;
-use txn::{Failure, TxnPlan};
+use txn::{TxnFailure, TxnPlan};
 use wire::{CreatedSession, NewSession, TxnAnswer};
 
 /// Where a Consul is and how to speak to it.
@@ -89,7 +89,7 @@ impl Store for ConsulStore {
         self.tree.view(&self.client, prefix, seen).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
         let path = format!("/v1/kv/{}?consistent", encode(key));
         let mut found = None;
@@ -131,9 +131,9 @@ impl Store for ConsulStore {
         let answer: TxnAnswer = serde_json::from_slice(&answer.body)
             .map_err(|error| self.client.store.malformed(DOING, error.to_string()))?;
         Err(match plan.failure(&answer.errors.unwrap_or_default()) {
-            Failure::Conflict(keys) => CommitError::Conflict { keys },
-            Failure::Refused(reason) => self.refused(DOING, reason).into(),
-            Failure::Malformed(reason) => self.client.store.malformed(DOING, reason).into(),
+            TxnFailure::Conflict(keys) => CommitError::Conflict { keys },
+            TxnFailure::Refused(reason) => self.refused(DOING, reason).into(),
+            TxnFailure::Malformed(reason) => self.client.store.malformed(DOING, reason).into(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! Moving to another store.
 
-use crate::{CommitError, Condition, Entry, MAX_OPS, Store, StoreError, Txn};
+use crate::{CommitError, Condition, MAX_OPS, Store, StoreEntry, StoreError, Txn};
 use std::collections::BTreeMap;
 
 /// How many bytes of values go into one transaction, which Consul takes as JSON of at most 512 KiB
@@ -94,7 +94,7 @@ pub async fn copy(
     Ok(report)
 }
 
-fn batches(writes: Vec<(Entry, Condition)>) -> Vec<Txn> {
+fn batches(writes: Vec<(StoreEntry, Condition)>) -> Vec<Txn> {
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Txn::new(), 0);
     for (entry, condition) in writes {
         let size = entry.value.len();

@@ -11,7 +11,7 @@ mod writer;
 pub use error::OpenError;
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
     state::{self, Overlay, State},
 };
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-use writer::{Failure, Writer};
+use writer::{WriteFailure, Writer};
 
 /// How long a change may take before its caller is told that nobody knows. Generous: the slowest disk that is
 /// still worth waiting for.
@@ -87,9 +87,9 @@ impl EmbeddedStore {
             Err(failure) => Err(failure),
         };
         answered.map_err(|failure| match failure {
-            Failure::NotWritten(source) => unavailable(source.into()),
-            Failure::Busy => unavailable("too many changes wait for its disk".into()),
-            Failure::Unsure => unknown(),
+            WriteFailure::NotWritten(source) => unavailable(source.into()),
+            WriteFailure::Busy => unavailable("too many changes wait for its disk".into()),
+            WriteFailure::Unsure => unknown(),
         })
     }
 
@@ -115,7 +115,7 @@ impl Store for EmbeddedStore {
         Ok(self.read(|state| state.list(prefix)))
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| limits::refused(&self.name, "get", reason))?;
         Ok(self.read(|state| state.get(key)))
     }

@@ -10,12 +10,12 @@ mod wire;
 pub use client::EtcdUser;
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
     http::{Connections, Http, HttpError, Named, Patience, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
-use client::{Client, Failure, Kind};
+use client::{Client, Kind, NoAnswer};
 use futures::stream::BoxStream;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -115,10 +115,10 @@ impl EtcdStore {
     }
 
     /// For calls that name nothing that might not exist.
-    fn store_error(&self, doing: &'static str, failure: Failure) -> StoreError {
+    fn store_error(&self, doing: &'static str, failure: NoAnswer) -> StoreError {
         match failure {
-            Failure::NotFound(reason) => self.refused(doing, reason),
-            Failure::Store(error) => error,
+            NoAnswer::NotFound(reason) => self.refused(doing, reason),
+            NoAnswer::Store(error) => error,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Store for EtcdStore {
         self.pages(prefix, seen).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| self.refused("get", reason))?;
         let request = RangeRequest { key: Bytes::of(key), ..RangeRequest::default() };
         let range = self.range("get", &request).await?;
@@ -190,10 +190,10 @@ impl Store for EtcdStore {
             let answer: TxnResponse = match answer {
                 Ok(answer) => answer,
                 // A lease that has ended; etcd does not say which.
-                Err(Failure::NotFound(_)) => {
+                Err(NoAnswer::NotFound(_)) => {
                     return Err(CommitError::Conflict { keys: txn::bound_keys(&txn.ops, |_| true) });
                 }
-                Err(Failure::Store(error)) => return Err(error.into()),
+                Err(NoAnswer::Store(error)) => return Err(error.into()),
             };
             if answer.succeeded {
                 return Ok(());
@@ -232,8 +232,8 @@ impl Store for EtcdStore {
         let renewed = self.client.ask((Kind::Write, DOING), "/v3/lease/keepalive", &Lease { id }).await;
         let renewed: Streamed<LeaseResponse> = match renewed {
             Ok(renewed) => renewed,
-            Err(Failure::NotFound(_)) => return Ok(false),
-            Err(Failure::Store(error)) => return Err(error),
+            Err(NoAnswer::NotFound(_)) => return Ok(false),
+            Err(NoAnswer::Store(error)) => return Err(error),
         };
         match renewed.error {
             Some(error) => Err(self.client.store.unavailable(DOING, error.reason().into())),
@@ -249,9 +249,9 @@ impl Store for EtcdStore {
         let Some(id) = Int::from_session(session) else { return Ok(()) };
         let revoked = self.client.ask((Kind::Write, DOING), "/v3/lease/revoke", &Lease { id }).await;
         match revoked {
-            Ok(serde_json::Value::Object(_)) | Err(Failure::NotFound(_)) => Ok(()),
+            Ok(serde_json::Value::Object(_)) | Err(NoAnswer::NotFound(_)) => Ok(()),
             Ok(other) => Err(self.client.store.malformed(DOING, other.to_string())),
-            Err(Failure::Store(error)) => Err(error),
+            Err(NoAnswer::Store(error)) => Err(error),
         }
     }
 }

@@ -44,8 +44,8 @@ pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::MemoryStore;
 pub use options::{InvalidOption, STORE_OPTIONS, StoreOptions};
 pub use txn::{Condition, MAX_OPS, Op, Txn};
-pub use types::{Entry, Event, Listing, Mark, Revision, SessionId, Update};
-pub use url::{InvalidUrl, Remote, StoreUrl};
+pub use types::{Event, Listing, Mark, Revision, SessionId, StoreEntry, Update};
+pub use url::{InvalidUrl, RemoteStore, StoreUrl};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -73,7 +73,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// The entry under `key`, no older than the call.
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError>;
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError>;
 
     /// How far the keys under `prefix` have come, no earlier than the call. A watch of `prefix` that has come as far
     /// has reported every change that was acknowledged before. Cheaper than a list: no keys are returned.

@@ -5,10 +5,10 @@ mod backup;
 mod faults;
 
 pub use backup::Backup;
-pub use faults::{Faults, Silence};
+pub use faults::{Silence, StoreFaults};
 
 use crate::{
-    CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update, limits,
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
     state::{self, Overlay, State},
 };
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ const NAME: &str = "memory";
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
-    faults: Arc<Faults>,
+    faults: Arc<StoreFaults>,
 }
 
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl MemoryStore {
     }
 
     /// What goes wrong on this way to the store.
-    pub fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &StoreFaults {
         &self.faults
     }
 
@@ -188,7 +188,7 @@ impl Store for MemoryStore {
         self.faults.read("list", || self.shared.state().list(prefix)).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         limits::check_key(key).map_err(|reason| limits::refused(NAME, "get", reason))?;
         self.faults.read("get", || self.shared.state().get(key)).await
     }

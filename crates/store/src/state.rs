@@ -8,7 +8,7 @@ mod overlay;
 pub(crate) use commit::commit;
 pub(crate) use overlay::{Bind, Changes, Overlay, Write};
 
-use crate::{Entry, Listing, Mark, Revision, SessionId, Update};
+use crate::{Listing, Mark, Revision, SessionId, StoreEntry, Update};
 use history::History;
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use std::{
 /// What is under a key. The fields that weft itself has no use for are those of Consul's API, which
 /// [`serve`](crate::serve) answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct StoredRecord {
     pub(crate) value: Vec<u8>,
     /// The revision it last changed at.
     pub(crate) modified: u64,
@@ -33,9 +33,9 @@ pub(crate) struct Record {
     pub(crate) session: Option<SessionId>,
 }
 
-impl Record {
-    pub(crate) fn entry(&self, key: &str) -> Entry {
-        Entry {
+impl StoredRecord {
+    pub(crate) fn entry(&self, key: &str) -> StoreEntry {
+        StoreEntry {
             key: key.to_owned(),
             value: self.value.clone(),
             modified: Revision(self.modified),
@@ -57,7 +57,7 @@ pub(crate) struct Session {
 /// All of it, as of one revision.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) records: BTreeMap<String, Arc<Record>>,
+    pub(crate) records: BTreeMap<String, Arc<StoredRecord>>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Grows by one with each transaction that changes something. Never 0, which a watch reads as "from the start".
     pub(crate) revision: u64,
@@ -67,7 +67,7 @@ pub(crate) struct State {
 impl State {
     /// The state that was stored as of `revision`, without the history before.
     pub(crate) fn new(
-        records: BTreeMap<String, Arc<Record>>,
+        records: BTreeMap<String, Arc<StoredRecord>>,
         sessions: BTreeMap<SessionId, Session>,
         revision: u64,
     ) -> Self {
@@ -79,7 +79,7 @@ impl State {
     pub(crate) fn under<'a>(
         &'a self,
         prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a String, &'a Arc<Record>)> + 'a {
+    ) -> impl Iterator<Item = (&'a String, &'a Arc<StoredRecord>)> + 'a {
         self.records
             .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))
@@ -104,7 +104,7 @@ impl State {
         self.history.last_change(prefix)
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<StoreEntry> {
         self.records.get(key).map(|record| record.entry(key))
     }
 

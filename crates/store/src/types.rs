@@ -9,7 +9,7 @@ pub struct Revision(pub u64);
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct StoreEntry {
     /// The full key.
     pub key: String,
     /// The value.
@@ -24,7 +24,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// In order of their keys.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<StoreEntry>,
     /// The moment: watch from here to miss nothing.
     pub revision: Revision,
 }
@@ -33,7 +33,7 @@ pub struct Listing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A key has this value now.
-    Put(Entry),
+    Put(StoreEntry),
     /// A key is gone.
     Delete(String),
 }

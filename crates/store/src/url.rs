@@ -15,16 +15,16 @@ const MAX: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// In Consul.
-    Consul(Remote),
+    Consul(RemoteStore),
     /// In etcd.
-    Etcd(Remote),
+    Etcd(RemoteStore),
     /// In a file of this machine; absent: where weft keeps its data.
     Embedded(Option<PathBuf>),
 }
 
 /// A store on other machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remote {
+pub struct RemoteStore {
     /// Its servers as `host:port`, at least one.
     pub servers: Vec<String>,
     /// Whether to speak TLS.
@@ -89,13 +89,13 @@ impl FromStr for StoreUrl {
     }
 }
 
-fn remote(rest: &str, tls: bool, default_port: u16) -> Result<Remote, InvalidUrl> {
+fn remote(rest: &str, tls: bool, default_port: u16) -> Result<RemoteStore, InvalidUrl> {
     let (servers, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if servers.contains('@') {
         return Err(InvalidUrl::Secret);
     }
     let servers = servers.split(',').map(|server| self::server(server, default_port));
-    Ok(Remote { servers: servers.collect::<Result<_, _>>()?, tls, prefix: self::prefix(prefix)? })
+    Ok(RemoteStore { servers: servers.collect::<Result<_, _>>()?, tls, prefix: self::prefix(prefix)? })
 }
 
 /// `host:port` of a server, where the port may be missing.

@@ -9,7 +9,9 @@
 //!
 //! A listing may take as long as it needs while the store answers other calls.
 
-use crate::{CommitError, Entry, Event, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
+use crate::{
+    CommitError, Event, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
+};
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use std::{
@@ -51,7 +53,7 @@ struct LastViewed {
     /// How many there were.
     keys: usize,
     /// The one that changed last, unless it is bound to a session.
-    newest: Option<Entry>,
+    newest: Option<StoreEntry>,
 }
 
 impl LastViewed {
@@ -158,7 +160,7 @@ impl<S: Store> Store for Watchdog<S> {
         self.heed(self.inner.view(prefix, seen).await)
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.heed(self.inner.store.get(key).await)
     }
 
@@ -256,7 +258,7 @@ mod tests {
         async fn list(&self, _: &str) -> Result<Listing, StoreError> {
             self.answer(Listing { revision: Revision(5), ..Listing::default() })
         }
-        async fn get(&self, _: &str) -> Result<Option<Entry>, StoreError> {
+        async fn get(&self, _: &str) -> Result<Option<StoreEntry>, StoreError> {
             self.answer(None)
         }
         async fn mark(&self, _: &str) -> Result<Mark, StoreError> {

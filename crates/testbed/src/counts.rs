@@ -9,9 +9,9 @@ const IDLE: usize = 4;
 
 /// How much there is of what an agent makes, on its host and in one container there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counts([(&'static str, usize); 6]);
+pub struct ResourceCounts([(&'static str, usize); 6]);
 
-impl Counts {
+impl ResourceCounts {
     /// Counts now. `container` is one of `engine`, which is on the agent's host.
     #[track_caller]
     pub fn of(agent: &Agent, engine: &Engine, container: &str) -> Self {

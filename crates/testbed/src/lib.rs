@@ -37,7 +37,7 @@ mod world;
 
 pub use agent::Agent;
 pub use container::Container;
-pub use counts::Counts;
+pub use counts::ResourceCounts;
 pub use cut::Way;
 pub use engine::{Engine, Release};
 pub use history::{Claimed, History, Ticket, Verdict};

@@ -9,7 +9,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
 };
-use weft_model::{EndpointId, EndpointName, IfName, InUse, Link, MacAddr, NetworkId, NetworkName};
+use weft_model::{ContainerLink, EndpointId, EndpointName, IfName, InUse, MacAddr, NetworkId, NetworkName};
 
 /// The verbs for engines, beside [`Verbs`](crate::Verbs). All can be repeated, and all end by themselves.
 #[async_trait]
@@ -55,7 +55,7 @@ pub trait EngineVerbs: Send + Sync + 'static {
     async fn leave(&self, endpoint: EndpointId) -> Result<(), Error>;
 
     /// Says what an endpoint of an engine is called from now on. One that is not there is no error.
-    async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error>;
+    async fn rename(&self, endpoint: EndpointId, names: ContainerNames) -> Result<(), Error>;
 
     /// Waits a moment until the cluster knows what an endpoint is called, if anybody can find out.
     async fn named(&self, endpoint: EndpointId);
@@ -109,14 +109,14 @@ pub struct Join {
     /// Its Ethernet address.
     pub mac: MacAddr,
     /// What it is called; none where the engine did not tell yet.
-    pub names: Option<Names>,
+    pub names: Option<ContainerNames>,
     /// The container's network namespace; it may be made only later.
     pub sandbox: PathBuf,
 }
 
 /// What a container is called on one network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct ContainerNames {
     /// The container's id.
     pub container: String,
     /// Its name.
@@ -124,7 +124,7 @@ pub struct Names {
     /// More names.
     pub aliases: Vec<EndpointName>,
     /// Its own names for others.
-    pub links: Vec<Link>,
+    pub links: Vec<ContainerLink>,
 }
 
 /// An endpoint that was made for an engine.
@@ -150,7 +150,7 @@ pub struct EngineEndpoint {
     /// More names.
     pub aliases: Vec<EndpointName>,
     /// Its own names for others.
-    pub links: Vec<Link>,
+    pub links: Vec<ContainerLink>,
     /// The container's id, once the engine told.
     pub container: Option<String>,
     /// The container's network namespace.

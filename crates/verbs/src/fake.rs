@@ -24,7 +24,7 @@ pub const PANIC: &str = "panic";
 pub const HANG: &str = "hang";
 
 /// The list. Its only node is called host1.
-pub struct Fake {
+pub struct FakeVerbs {
     networks: Mutex<Vec<NetworkView>>,
     processes: Mutex<Vec<Process>>,
     /// Where processes have their directories.
@@ -33,7 +33,7 @@ pub struct Fake {
     pub ended: tokio::sync::watch::Sender<bool>,
 }
 
-impl Fake {
+impl FakeVerbs {
     /// No network, and no process.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
@@ -119,7 +119,7 @@ fn subnets(request: &CreateNetwork, nth: usize) -> Result<Vec<Subnet>, Error> {
 }
 
 #[async_trait]
-impl ReadVerbs for Fake {
+impl ReadVerbs for FakeVerbs {
     fn networks(&self) -> Vec<NetworkView> {
         self.state().clone()
     }
@@ -219,7 +219,7 @@ impl ReadVerbs for Fake {
 }
 
 #[async_trait]
-impl NetworkVerbs for Fake {
+impl NetworkVerbs for FakeVerbs {
     async fn create_network(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
         if request.name.as_str() == PANIC {
             panic!("as asked");
@@ -269,7 +269,7 @@ impl NetworkVerbs for Fake {
 }
 
 #[async_trait]
-impl EndpointVerbs for Fake {
+impl EndpointVerbs for FakeVerbs {
     async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
         self.join(&request.network, request.name.as_str(), request.options)
     }
@@ -293,7 +293,7 @@ impl EndpointVerbs for Fake {
 }
 
 #[async_trait]
-impl ProcessVerbs for Fake {
+impl ProcessVerbs for FakeVerbs {
     async fn run(&self, request: Run) -> Result<Process, Error> {
         let name = request.name.unwrap_or_else(|| "made_up".parse().unwrap());
         let joined = self.join(&request.network, name.as_str(), request.options)?;
@@ -333,7 +333,7 @@ impl ProcessVerbs for Fake {
 }
 
 #[async_trait]
-impl NodeVerbs for Fake {
+impl NodeVerbs for FakeVerbs {
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         if *node == node_name() {
             return Err(Error::conflict(format!("node {node} is up")));

@@ -15,7 +15,7 @@ mod request;
 mod verbs;
 
 pub use checks::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
-pub use engines::{EngineEndpoint, EngineVerbs, Join, Joined, Names};
+pub use engines::{ContainerNames, EngineEndpoint, EngineVerbs, Join, Joined};
 pub use error::{Error, Kind};
 pub use report::{
     Answered, Counts, DebugInfo, Down, Drift, EndpointView, EngineStatus, Fenced, KernelStatus,

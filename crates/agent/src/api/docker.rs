@@ -3,13 +3,13 @@
 mod networks;
 mod system;
 
-use super::Core;
+use super::SharedVerbs;
 use axum::{
     Router,
     http::{StatusCode, Uri},
     routing::{get, post},
 };
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 
 /// What an engine has besides networks.
 const RESOURCES_OF_ENGINES: [&str; 18] = [
@@ -33,7 +33,7 @@ const RESOURCES_OF_ENGINES: [&str; 18] = [
     "volumes",
 ];
 
-pub(super) fn routes() -> Router<Core> {
+pub(super) fn routes() -> Router<SharedVerbs> {
     Router::new()
         .route("/_ping", get(system::ping))
         .route("/version", get(system::version))
@@ -47,12 +47,12 @@ pub(super) fn routes() -> Router<Core> {
 }
 
 /// Answers every other path.
-pub(super) async fn elsewhere(uri: Uri) -> Failure {
+pub(super) async fn elsewhere(uri: Uri) -> ErrorAnswer {
     let resource = uri.path().split('/').nth(1).unwrap_or_default();
     if RESOURCES_OF_ENGINES.contains(&resource) {
         let message = format!("weft serves networks only; ask the container engine for {resource}");
-        return Failure::new(StatusCode::NOT_IMPLEMENTED, message);
+        return ErrorAnswer::new(StatusCode::NOT_IMPLEMENTED, message);
     }
     let path: String = uri.path().chars().take(100).collect();
-    Failure::new(StatusCode::NOT_FOUND, format!("page not found: weft has nothing at {path}"))
+    ErrorAnswer::new(StatusCode::NOT_FOUND, format!("page not found: weft has nothing at {path}"))
 }

@@ -6,16 +6,16 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use serde::de::DeserializeOwned;
-use weft_network_api::{Failure, MAX_BODY};
+use weft_network_api::{ErrorAnswer, MAX_BODY};
 use weft_verbs::{Error, Kind};
 
 /// A JSON body, with any content type: the engine does not look at it either.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
-    type Rejection = Failure;
+    type Rejection = ErrorAnswer;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ErrorAnswer> {
         let body = Bytes::from_request(request, state).await.map_err(unreadable)?;
         // A list would do for an object with serde; nobody means that.
         if body.trim_ascii_start().first().is_some_and(|&first| first != b'{') {
@@ -31,13 +31,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-fn unreadable(rejection: BytesRejection) -> Failure {
+fn unreadable(rejection: BytesRejection) -> ErrorAnswer {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let message = format!("the request's body is larger than {MAX_BODY} bytes");
-            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+            ErrorAnswer::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         }
-        status => Failure::new(status, format!("cannot read the request's body: {}", rejection.body_text())),
+        status => {
+            ErrorAnswer::new(status, format!("cannot read the request's body: {}", rejection.body_text()))
+        }
     }
 }
 
@@ -45,9 +47,9 @@ fn unreadable(rejection: BytesRejection) -> Failure {
 pub(super) struct Path<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
-    type Rejection = Failure;
+    type Rejection = ErrorAnswer;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorAnswer> {
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(rejection) => Err(Error::new(Kind::Invalid, rejection.body_text()).into()),
@@ -59,9 +61,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 pub(super) struct Query<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
-    type Rejection = Failure;
+    type Rejection = ErrorAnswer;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ErrorAnswer> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(Error::new(Kind::Invalid, rejection.body_text()).into()),

@@ -10,7 +10,7 @@ use axum::{
 use std::time::{Duration, Instant};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 
 /// How long a request may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ pub(super) async fn brief(request: Request, next: Next) -> Response {
                 "{what} is not done after {} s and goes on; the store or the kernel is slow: see `weft status`",
                 DEADLINE.as_secs()
             );
-            Failure::new(StatusCode::GATEWAY_TIMEOUT, message).into_response()
+            ErrorAnswer::new(StatusCode::GATEWAY_TIMEOUT, message).into_response()
         }
     };
     tracing::debug!(what, status = response.status().as_u16(), took = ?started.elapsed(), "answered");
@@ -44,6 +44,6 @@ fn finished(what: &str, result: Result<Response, JoinError>) -> Response {
     result.unwrap_or_else(|error| {
         tracing::error!(what, %error, "a request failed in a way that it must not: please report this");
         let message = format!("{what} failed inside the agent: please report this with the agent's log");
-        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+        ErrorAnswer::new(StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
     })
 }

@@ -1,6 +1,6 @@
 //! `/metrics`, for Prometheus.
 
-use super::Core;
+use super::SharedVerbs;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use axum::{
     Router,
@@ -13,16 +13,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 
 /// How old the last look may be. Prometheus asks less often; a client that asks more often gets the last result, since
 /// to look at thousands of entries takes a while.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The one path there is.
-pub(super) fn routes(metrics: Arc<Metrics>) -> Router<Core> {
+pub(super) fn routes(metrics: Arc<Metrics>) -> Router<SharedVerbs> {
     let looked = Arc::new(Mutex::new(None::<Instant>));
-    let show = async move |State(core): State<Core>| -> Response {
+    let show = async move |State(core): State<SharedVerbs>| -> Response {
         let is_due = {
             let mut looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
             let is_due = looked.is_none_or(|looked| looked.elapsed() >= FRESH);
@@ -34,7 +34,9 @@ pub(super) fn routes(metrics: Arc<Metrics>) -> Router<Core> {
         let status = if is_due { core.examine().await } else { core.status() };
         match metrics.render(&status) {
             Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-            Err(error) => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+            Err(error) => {
+                ErrorAnswer::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+            }
         }
     };
     Router::new().route("/metrics", get(show))

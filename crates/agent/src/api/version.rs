@@ -7,13 +7,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use weft_api::docker::{API_VERSION, MIN_API_VERSION};
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 
 /// Takes the version off the path, since the answers are the same in all that are served.
 pub(super) async fn strip(mut request: Request, next: Next) -> Response {
     if let Some((version, rest)) = split(request.uri()) {
         if let Some(message) = refusal(version) {
-            return Failure::new(StatusCode::BAD_REQUEST, message).into_response();
+            return ErrorAnswer::new(StatusCode::BAD_REQUEST, message).into_response();
         }
         let mut parts = request.uri().clone().into_parts();
         parts.path_and_query = Some(rest);

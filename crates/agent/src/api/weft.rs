@@ -9,14 +9,14 @@ mod output;
 mod processes;
 mod status;
 
-use super::Core;
+use super::SharedVerbs;
 use axum::{
     Router,
     routing::{delete, get, post},
 };
 
 /// What is answered soon.
-pub(super) fn brief_routes() -> Router<Core> {
+pub(super) fn brief_routes() -> Router<SharedVerbs> {
     Router::new()
         .route("/weft/v1/nodes", get(nodes::list))
         .route("/weft/v1/nodes/{node}", get(nodes::inspect).delete(nodes::remove))
@@ -30,7 +30,7 @@ pub(super) fn brief_routes() -> Router<Core> {
 }
 
 /// What is answered when it is done, however long it takes.
-pub(super) fn lasting_routes() -> Router<Core> {
+pub(super) fn lasting_routes() -> Router<SharedVerbs> {
     Router::new()
         .route("/weft/v1/leave", post(leave::leave))
         .route("/weft/v1/processes/{process}/stop", post(processes::stop))

@@ -12,7 +12,7 @@ use weft_state::{
     journal::Identity,
     view::View,
 };
-use weft_store::{CommitError, Condition, Entry, Listing, Store, StoreError, Txn};
+use weft_store::{CommitError, Condition, Listing, Store, StoreEntry, StoreError, Txn};
 
 /// Kept by a caller that asks for one cluster several times.
 pub(super) type KnownCluster = Arc<Cluster>;
@@ -87,7 +87,7 @@ impl ClusterAccess {
     }
 
     /// What the store has at this moment at `path`.
-    pub(super) async fn get(&self, path: &str) -> Result<Option<Entry>, StoreError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.store.get(path).await
     }
 

@@ -7,6 +7,7 @@
 mod engine;
 mod joining;
 mod leftovers;
+mod refusal;
 mod removed;
 
 pub(super) use removed::WHY;
@@ -22,6 +23,7 @@ use super::{
 use crate::{host::Host, processes::ProcessTable, reconcile::Rounds};
 use jiff::{SignedDuration, Timestamp};
 use joining::JoinLocks;
+use refusal::EndpointRefusal;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -99,8 +101,7 @@ impl Endpoints {
 
     pub(crate) async fn attach_netns(&self, request: Attach) -> Result<EndpointView, Error> {
         if !request.netns.is_absolute() {
-            let path = request.netns.display();
-            return Err(Error::invalid(format!("the network namespace {path} must be an absolute path")));
+            return Err(EndpointRefusal::NotAbsolute(request.netns).into());
         }
         let (_, network) =
             self.access.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
@@ -122,7 +123,7 @@ impl Endpoints {
             return Ok(view(id, &local));
         }
         if holder.owner.process().is_some_and(|process| !self.processes.is_alive(&process)) {
-            return Err(Error::conflict(format!("process {name} has ended")));
+            return Err(EndpointRefusal::ProcessEnded(name.clone()).into());
         }
         let inside = self.host.look_into(&holder.netns).await?;
         let known = self.journal.endpoints();
@@ -132,7 +133,7 @@ impl Endpoints {
             .find(|ifname| {
                 !inside.interfaces.contains(ifname.as_str()) && !in_use(&known, &holder.netns, ifname)
             })
-            .ok_or_else(|| Error::conflict("every interface name from eth0 to eth255 is in use"))?;
+            .ok_or(EndpointRefusal::NoInterfaceName)?;
         let id = self.env.random(|rng| EndpointId::random(rng));
         let _in_the_making = self.allocator.make(id);
         let container = holder.owner.process().map(|process| process.to_string());
@@ -193,15 +194,12 @@ impl Endpoints {
 
     /// An endpoint that is there already is of no use if another one has its address by now.
     async fn refuse_if_cut_off(&self, id: EndpointId, local: &LocalEndpoint) -> Result<(), Error> {
-        let cut_off = |why: &str| {
-            let (name, network) = (&local.endpoint.name, &local.network.name);
-            Error::conflict(format!(
-                "{name} is on network {network} already, and is cut off: {why}; take it off the network, and put it \
-                 on again"
-            ))
+        let cut_off = |why: String| {
+            let (name, network) = (local.endpoint.name.clone(), local.network.name.clone());
+            Error::from(EndpointRefusal::CutOff { name, network, why })
         };
         if let Some(why) = &local.fenced {
-            return Err(cut_off(why));
+            return Err(cut_off(why.clone()));
         }
         let still_its_own = |cluster: &Cluster| {
             let mut claims = local
@@ -210,7 +208,7 @@ impl Endpoints {
             match claims.find(|(_, claim)| claim.endpoint != id) {
                 Some((address, claim)) => {
                     let node = &claim.node;
-                    Err(cut_off(&format!("address {address} went to an endpoint of node {node} meanwhile")))
+                    Err(cut_off(format!("address {address} went to an endpoint of node {node} meanwhile")))
                 }
                 None => Ok(()),
             }
@@ -311,16 +309,16 @@ impl Endpoints {
         }
         let found = the_one(container, on_it())?.and_then(|id| Some((id, cluster.endpoint(&id)?.1)));
         let Some((id, endpoint)) = found else {
-            return Err(Error::new(Kind::NotFound, format!("{container} is not on network {}", record.name)));
+            let (container, network) = (container.to_owned(), record.name.clone());
+            return Err(EndpointRefusal::NotOnNetwork { container, network }.into());
         };
-        if cluster.is_up(&endpoint.node) || !force {
-            return Err(Error::conflict(format!(
-                "{container} is on node {}: disconnect it there{}",
-                endpoint.node,
-                if cluster.is_up(&endpoint.node) { "" } else { ", or use --force, since that node is down" }
-            )));
+        let (up, node) = (cluster.is_up(&endpoint.node), endpoint.node.clone());
+        let container = || container.to_owned();
+        match (up, force) {
+            (true, _) => Err(EndpointRefusal::OnAnotherNode { container: container(), node }.into()),
+            (false, false) => Err(EndpointRefusal::OnNodeDown { container: container(), node }.into()),
+            (false, true) => Ok((id, false)),
         }
-        Ok((id, false))
     }
 }
 
@@ -336,7 +334,7 @@ fn local_network(known: &LocalEndpoints, name: &str) -> Option<NetworkId> {
 fn the_one<'e>(
     name: &str,
     endpoints: impl Iterator<Item = (EndpointId, &'e Endpoint)>,
-) -> Result<Option<EndpointId>, Error> {
+) -> Result<Option<EndpointId>, EndpointRefusal> {
     let endpoints: Vec<_> = endpoints.collect();
     if let Some((id, _)) = endpoints.iter().find(|(_, endpoint)| endpoint.name.as_str() == name) {
         return Ok(Some(*id));
@@ -347,7 +345,7 @@ fn the_one<'e>(
         .filter(|(id, e)| starts(&id.to_string()) || e.container.as_deref().is_some_and(starts))
         .map(|(id, _)| *id);
     match (starting.next(), starting.next()) {
-        (Some(_), Some(_)) => Err(Error::invalid(format!("several endpoint ids start with {name}"))),
+        (Some(_), Some(_)) => Err(EndpointRefusal::Ambiguous(name.to_owned())),
         (found, _) => Ok(found),
     }
 }

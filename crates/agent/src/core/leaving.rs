@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use weft_model::{Key, Liveness, Node, Record};
-use weft_process::State;
+use weft_process::RunState;
 use weft_state::{
     admission::{Admission, StoreLocation},
     cluster::Cluster,
@@ -209,7 +209,7 @@ pub(crate) fn in_use(journal: &Journal, processes: &ProcessTable, host: &dyn Hos
     let on = |local: &LocalEndpoint| format!("{} on network {}", local.endpoint.name, local.network.name);
     let running = processes.all().into_iter().filter(|process| {
         let on_none = !endpoints.values().any(|local| local.owner == Owner::Process(process.id));
-        on_none && matches!(processes.state(&process.id), Ok(State::Running { .. } | State::Starting))
+        on_none && matches!(processes.state(&process.id), Ok(RunState::Running { .. } | RunState::Starting))
     });
     let running = running.map(|process| format!("process {}", process.name));
     let all: BTreeSet<String> = endpoints.values().filter(there).map(on).chain(running).collect();

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::AgentConfig,
     host::Host,
-    processes::{ProcessRecord, ProcessTable, netns_name},
+    processes::{ProcessRecord, ProcessRefusal, ProcessTable, netns_name},
 };
 use std::{
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId, chain};
-use weft_process::{Mount, Signal, Spec, StartError, State};
+use weft_process::{Mount, RunState, Signal, Spec, StartError};
 use weft_state::{cluster::Cluster, env::Env, journal::Owner};
 use weft_verbs::{Error, Kind, Process, ProcessState, Run};
 
@@ -160,7 +160,7 @@ impl Processes {
     /// Removes what is left of a process that nothing is known of any more, unless it runs.
     async fn clear_stray(&self, id: ProcessId) {
         let directory = self.table.directory(&id);
-        if let Ok(State::Running { pid }) = self.table.state(&id) {
+        if let Ok(RunState::Running { pid }) = self.table.state(&id) {
             let directory = directory.display();
             tracing::error!(pid, %directory, "a process of weft's runs, but its record is damaged: end it yourself");
             return;
@@ -208,7 +208,7 @@ impl Processes {
         // Nothing puts it on another network now, and a join that had begun has ended.
         let _nobody_joins = self.endpoints.lock(&process.netns()).await;
         let state = self.table.state(&process.id);
-        let code = if let Ok(State::Exited { code, .. }) = state { code } else { None };
+        let code = if let Ok(RunState::Exited { code, .. }) = state { code } else { None };
         let endpoints = self.endpoints.here();
         let own: Vec<EndpointId> = endpoints
             .iter()
@@ -224,7 +224,7 @@ impl Processes {
             tracing::warn!(process = %process.name, %error, "cannot remove the namespace of an ended process");
         }
         self.table.set_over(&process.id, code);
-        let begun = matches!(state, Ok(State::Exited { .. }));
+        let begun = matches!(state, Ok(RunState::Exited { .. }));
         if (forget || !begun)
             && let Err(error) = self.forget(process).await
         {
@@ -245,7 +245,7 @@ impl Processes {
     pub(super) async fn stop_process(&self, name: &str, grace: Duration) -> Result<(), Error> {
         let process = self.table.find(name)?;
         let directory = self.table.directory(&process.id);
-        if matches!(self.settled(&process).await?, State::Running { .. }) {
+        if matches!(self.settled(&process).await?, RunState::Running { .. }) {
             weft_process::signal(&directory, Signal::TERM)
                 .map_err(|error| Error::internal("cannot stop the process", error))?;
             if timeout(grace, self.table.over(&process.id)).await.is_ok() {
@@ -257,13 +257,13 @@ impl Processes {
     }
 
     /// How a process is, once it has been started or has not.
-    async fn settled(&self, process: &ProcessRecord) -> Result<State, Error> {
+    async fn settled(&self, process: &ProcessRecord) -> Result<RunState, Error> {
         let settled = timeout(START_PATIENCE, async {
             self.table.begun(&process.id).await;
             loop {
                 match self.table.state(&process.id)? {
                     // By an earlier agent: its shim is a few instructions old.
-                    State::Starting => sleep(FIRST_PAUSE).await,
+                    RunState::Starting => sleep(FIRST_PAUSE).await,
                     state => return Ok(state),
                 }
             }
@@ -293,12 +293,9 @@ impl Processes {
 
     pub(super) async fn remove_one(&self, name: &str, force: bool) -> Result<(), Error> {
         let process = self.table.find(name)?;
-        if matches!(self.settled(&process).await?, State::Running { .. }) {
+        if matches!(self.settled(&process).await?, RunState::Running { .. }) {
             if !force {
-                return Err(Error::conflict(format!(
-                    "process {} is running: stop it with `weft stop {0}`, or use --force",
-                    process.name
-                )));
+                return Err(ProcessRefusal::Running(process.name.clone()).into());
             }
             let directory = self.table.directory(&process.id);
             weft_process::kill(&directory).map_err(|e| Error::internal("cannot kill the process", e))?;
@@ -311,7 +308,7 @@ impl Processes {
         match (self.table.find(name), self.table.forgotten(name)) {
             (Ok(process), _) => Ok(self.table.over(&process.id).await),
             (Err(_), Some(code)) => Ok(code),
-            (Err(error), None) => Err(error),
+            (Err(refusal), None) => Err(refusal.into()),
         }
     }
 
@@ -330,10 +327,10 @@ impl Processes {
     fn process_view(&self, process: &ProcessRecord) -> Result<Process, Error> {
         let endpoints = self.endpoints.here();
         let state = match self.table.state(&process.id)? {
-            State::Running { pid } => ProcessState::Running { pid },
-            State::Exited { code, at } => ProcessState::Exited { code, at },
-            State::Starting | State::NotStarted => {
-                return Err(Error::conflict(format!("process {} has not been started yet", process.name)));
+            RunState::Running { pid } => ProcessState::Running { pid },
+            RunState::Exited { code, at } => ProcessState::Exited { code, at },
+            RunState::Starting | RunState::NotStarted => {
+                return Err(ProcessRefusal::NotStarted(process.name.clone()).into());
             }
         };
         Ok(Process {

@@ -11,7 +11,7 @@ use crate::{
     metrics::Telemetry,
     processes::ProcessTable,
     reconcile::{
-        KernelDrift, Report, Rounds,
+        KernelDrift, RoundReport, Rounds,
         clash::{self, Overlap},
         has_way_out,
     },
@@ -98,7 +98,7 @@ impl Reporter {
 
     /// The last round of the loop, once there was one.
     #[cfg(test)]
-    pub(crate) fn last_round(&self) -> Option<Arc<Report>> {
+    pub(crate) fn last_round(&self) -> Option<Arc<RoundReport>> {
         self.rounds.last()
     }
 
@@ -281,7 +281,7 @@ fn differing(kernel: &KernelStatus, now: Timestamp) -> Vec<String> {
     all.filter_map(say).chain(unseen).collect()
 }
 
-fn round(report: &Report) -> Round {
+fn round(report: &RoundReport) -> Round {
     Round {
         at: report.at,
         took: report.took,

@@ -18,7 +18,7 @@ use super::Shared;
 use crate::{core::DriverAccess, metrics::Metrics};
 use endpoints::Announced;
 use std::sync::Arc;
-use weft_docker::plugin::{Call, IpamCall, NetworkCall, Reply};
+use weft_docker::plugin::{IpamCall, NetworkCall, PluginCall, PluginReply};
 use weft_verbs::{EngineVerbs, Error, Verbs};
 
 /// The network and address driver of the engine on this host.
@@ -38,22 +38,22 @@ impl Driver {
         Self { verbs, engines, shared, endpoints: Announced::default(), metrics }
     }
 
-    pub(crate) async fn carry_out(&self, call: Call) -> Result<Reply, Error> {
+    pub(crate) async fn carry_out(&self, call: PluginCall) -> Result<PluginReply, Error> {
         match call {
-            Call::Activate => {
+            PluginCall::Activate => {
                 // Once by every engine that starts, before anything else.
                 self.engines.engine_started().await;
-                Ok(Reply::Activated)
+                Ok(PluginReply::Activated)
             }
             call if self.shared.is_parting() => self.part(call).await,
-            Call::Network(call) => self.carry_out_network(call).await,
-            Call::Ipam(call) => self.carry_out_ipam(call).await,
+            PluginCall::Network(call) => self.carry_out_network(call).await,
+            PluginCall::Ipam(call) => self.carry_out_ipam(call).await,
         }
     }
 
-    async fn carry_out_network(&self, call: NetworkCall) -> Result<Reply, Error> {
+    async fn carry_out_network(&self, call: NetworkCall) -> Result<PluginReply, Error> {
         match call {
-            NetworkCall::GetCapabilities => Ok(Reply::NetworkCapabilities),
+            NetworkCall::GetCapabilities => Ok(PluginReply::NetworkCapabilities),
             NetworkCall::AllocateNetwork(_) | NetworkCall::FreeNetwork(_) => {
                 Err(Error::invalid("weft needs no Swarm, and makes no networks for it"))
             }
@@ -69,32 +69,34 @@ impl Driver {
             | NetworkCall::ProgramExternalConnectivity(_)
             | NetworkCall::RevokeExternalConnectivity(_)
             | NetworkCall::DiscoverNew(_)
-            | NetworkCall::DiscoverDelete(_) => Ok(Reply::Done),
+            | NetworkCall::DiscoverDelete(_) => Ok(PluginReply::Done),
         }
     }
 
     /// While this host leaves the cluster: the engine may let go of anything, and gets nothing new.
-    async fn part(&self, call: Call) -> Result<Reply, Error> {
+    async fn part(&self, call: PluginCall) -> Result<PluginReply, Error> {
         match call {
-            Call::Network(NetworkCall::DeleteNetwork(network)) => self.forget_network(network),
-            Call::Network(NetworkCall::DeleteEndpoint(_))
-            | Call::Ipam(IpamCall::ReleasePool(_) | IpamCall::ReleaseAddress(_)) => Ok(Reply::Done),
-            Call::Network(
+            PluginCall::Network(NetworkCall::DeleteNetwork(network)) => self.forget_network(network),
+            PluginCall::Network(NetworkCall::DeleteEndpoint(_))
+            | PluginCall::Ipam(IpamCall::ReleasePool(_) | IpamCall::ReleaseAddress(_)) => {
+                Ok(PluginReply::Done)
+            }
+            PluginCall::Network(
                 NetworkCall::CreateNetwork(_) | NetworkCall::CreateEndpoint(_) | NetworkCall::Join(_),
             )
-            | Call::Ipam(IpamCall::RequestPool(_) | IpamCall::RequestAddress(_)) => {
+            | PluginCall::Ipam(IpamCall::RequestPool(_) | IpamCall::RequestAddress(_)) => {
                 Err(Error::conflict("this host is leaving the weft cluster"))
             }
-            Call::Network(call) => self.carry_out_network(call).await,
-            Call::Ipam(call) => self.carry_out_ipam(call).await,
-            Call::Activate => Ok(Reply::Activated),
+            PluginCall::Network(call) => self.carry_out_network(call).await,
+            PluginCall::Ipam(call) => self.carry_out_ipam(call).await,
+            PluginCall::Activate => Ok(PluginReply::Activated),
         }
     }
 
-    async fn carry_out_ipam(&self, call: IpamCall) -> Result<Reply, Error> {
+    async fn carry_out_ipam(&self, call: IpamCall) -> Result<PluginReply, Error> {
         match call {
-            IpamCall::GetCapabilities => Ok(Reply::IpamCapabilities),
-            IpamCall::GetDefaultAddressSpaces => Ok(Reply::AddressSpaces),
+            IpamCall::GetCapabilities => Ok(PluginReply::IpamCapabilities),
+            IpamCall::GetDefaultAddressSpaces => Ok(PluginReply::AddressSpaces),
             IpamCall::RequestPool(request) => self.request_pool(request).await,
             IpamCall::ReleasePool(request) => self.release_pool(request).await,
             IpamCall::RequestAddress(request) => self.request_address(request).await,

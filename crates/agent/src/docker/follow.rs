@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::sleep;
-use weft_docker::engine::{EngineError, Event};
+use weft_docker::engine::{EngineError, EngineEvent};
 use weft_model::chain;
 use weft_verbs::{EngineStatus, EngineVerbs, Verbs};
 
@@ -106,7 +106,7 @@ impl Follower {
 }
 
 async fn listen(
-    mut events: BoxStream<'static, Result<Event, EngineError>>,
+    mut events: BoxStream<'static, Result<EngineEvent, EngineError>>,
     news: &News,
 ) -> Result<Infallible, Lost> {
     while let Some(event) = events.next().await {

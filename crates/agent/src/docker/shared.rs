@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
-use weft_model::{EndpointName, Link, NetworkId, NetworkName};
+use weft_model::{ContainerLink, EndpointName, NetworkId, NetworkName};
 use weft_state::{
     data_dir,
     journal::{JournalError, file},
@@ -32,7 +32,7 @@ pub(crate) struct Mapped {
 
 /// What the engine said of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Container {
+pub(crate) struct NamedContainer {
     /// Its name.
     pub(crate) name: EndpointName,
     /// What it is called and calls others on each network.
@@ -45,7 +45,7 @@ pub(crate) struct OnNetwork {
     /// Its aliases.
     pub(crate) aliases: Vec<EndpointName>,
     /// Its own names for others.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<ContainerLink>,
 }
 
 /// The networks of the cluster that the engine had when an earlier agent wrote it down in `data_dir`.
@@ -63,7 +63,7 @@ pub(crate) struct Shared {
     forgotten: Mutex<BTreeMap<NetworkId, Instant>>,
     creating: Mutex<BTreeMap<NetworkId, BTreeSet<IpNet>>>,
     ranges: Mutex<BTreeMap<IpNet, IpNet>>,
-    containers: Mutex<BTreeMap<String, Container>>,
+    containers: Mutex<BTreeMap<String, NamedContainer>>,
     refused: Mutex<BTreeMap<NetworkId, String>>,
     parting: AtomicBool,
     problems: Mutex<BTreeMap<&'static str, Vec<String>>>,
@@ -171,12 +171,12 @@ impl Shared {
     }
 
     /// What the engine said of the container `id`.
-    pub(crate) fn container(&self, id: &str) -> Option<Container> {
+    pub(crate) fn container(&self, id: &str) -> Option<NamedContainer> {
         lock(&self.containers).get(id).cloned()
     }
 
     /// Takes over what the engine said of its containers.
-    pub(crate) fn set_containers(&self, containers: BTreeMap<String, Container>) {
+    pub(crate) fn set_containers(&self, containers: BTreeMap<String, NamedContainer>) {
         *lock(&self.containers) = containers;
     }
 

@@ -30,7 +30,7 @@ use weft_model::{Keyspace, chain};
 use weft_state::{
     data_dir,
     env::Env,
-    fingerprint::Moved,
+    fingerprint::DirectoryMove,
     journal::{Journal, JournalError, lock_directory},
 };
 use weft_store::{MemoryStore, Store, connect};
@@ -77,7 +77,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     if config.docker.is_some() {
         docker::part(
-            &docker::Deps {
+            &docker::DockerDeps {
                 config: Arc::clone(&config),
                 access: Arc::new(DriverAccess::new(&core)),
                 metrics: Arc::default(),
@@ -177,8 +177,8 @@ async fn join(agent: &mut Agent, config: &AgentConfig, leave: Leave) -> Result<(
     let core: Arc<Core> = Arc::clone(&agent.core);
     // A node that may be a copy waits for the original's answer.
     let patience = match core.access.identity().moved() {
-        Moved::No => JOIN_PATIENCE,
-        Moved::Rebooted | Moved::Elsewhere(_) => JOIN_PATIENCE + config.session_ttl * 3,
+        DirectoryMove::No => JOIN_PATIENCE,
+        DirectoryMove::Rebooted | DirectoryMove::Elsewhere(_) => JOIN_PATIENCE + config.session_ttl * 3,
     };
     let (mut membership, mut view) = (core.access.membership().clone(), core.access.view().clone());
     let joined = async {

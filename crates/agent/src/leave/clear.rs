@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use weft_datapath::Datapath;
 use weft_model::ProcessId;
 use weft_plan::{Desired, plan};
-use weft_process::{Signal, State};
+use weft_process::{RunState, Signal};
 use weft_verbs::{Error, Kind};
 
 /// How often to try to clear the kernel, which may be removing something still.
@@ -72,7 +72,8 @@ async fn end(id: &ProcessId, directory: PathBuf) -> Result<(), Error> {
         weft_process::signal(&directory, Signal::TERM).map_err(failed)?;
     }
     let deadline = Instant::now() + GRACE;
-    while matches!(weft_process::state(&directory), Ok(State::Running { .. })) && Instant::now() < deadline {
+    while matches!(weft_process::state(&directory), Ok(RunState::Running { .. })) && Instant::now() < deadline
+    {
         sleep(LOOK).await;
     }
     let netns = Path::new("/run/netns").join(netns_name(id));

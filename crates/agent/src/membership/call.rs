@@ -4,7 +4,7 @@
 //! take the place of a host that is up. It writes a [`Call`]; an agent that is up sees it in the watch that it follows
 //! anyway, and answers in its `live` record. So a host that no other agent doubts writes nothing.
 
-use super::{Failure, Membership, register::LiveKey};
+use super::{Membership, NotRegistered, register::LiveKey};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use weft_model::{Call, Extra, Incarnation, Key, Liveness, NodeName, Record, chain};
@@ -26,7 +26,7 @@ impl Membership {
     ///
     /// # Errors
     /// If the store cannot be asked, or yet another agent is in by now.
-    pub(super) async fn call(&self, held: &LiveKey) -> Result<Heard, Failure> {
+    pub(super) async fn call(&self, held: &LiveKey) -> Result<Heard, NotRegistered> {
         if held.live.incarnation.is_none() {
             return self.listen(held, None, self.config.session_ttl * 5 / 2).await;
         }
@@ -53,14 +53,15 @@ impl Membership {
         held: &LiveKey,
         called: Option<&str>,
         patience: Duration,
-    ) -> Result<Heard, Failure> {
+    ) -> Result<Heard, NotRegistered> {
         let key = self.keyspace.path(&Key::Live(held.name.clone()));
         let began = Instant::now();
         loop {
             let Some(entry) = self.store.get(&key).await? else { return Ok(Heard::Silence) };
-            let now = Liveness::from_json(&entry.value).map_err(|error| Failure::Passing(chain(&error)))?;
+            let now =
+                Liveness::from_json(&entry.value).map_err(|error| NotRegistered::Passing(chain(&error)))?;
             if (now.id, now.incarnation) != (held.live.id, held.live.incarnation) {
-                return Err(Failure::Race);
+                return Err(NotRegistered::Race);
             }
             if now.answered != held.live.answered {
                 return Ok(Heard::Answer);
@@ -69,7 +70,7 @@ impl Membership {
             if let Some(called) = called
                 && self.store.get(called).await?.is_none()
             {
-                return Err(Failure::Race);
+                return Err(NotRegistered::Race);
             }
             if began.elapsed() >= patience {
                 return Ok(if called.is_some() { Heard::Silence } else { Heard::Answer });
@@ -92,7 +93,7 @@ impl Membership {
     /// Answers the call to this node, if the store has one now. The view may be behind, or closed.
     pub(super) async fn answer(&self, session: &SessionId) {
         let answered = self.answer_now(session).await;
-        if let Err(Failure::Passing(why) | Failure::Away(why)) = answered {
+        if let Err(NotRegistered::Passing(why) | NotRegistered::Away(why)) = answered {
             tracing::debug!(why, "cannot answer who asks whether this node is up");
         }
         // Until the view shows it there is nothing new to hear.
@@ -100,7 +101,7 @@ impl Membership {
         let _ = timeout(Duration::from_secs(1), view.wait_for(|view| !self.is_called(view))).await;
     }
 
-    async fn answer_now(&self, session: &SessionId) -> Result<(), Failure> {
+    async fn answer_now(&self, session: &SessionId) -> Result<(), NotRegistered> {
         let path = |key: fn(NodeName) -> Key| self.keyspace.path(&key(self.config.node_name.clone()));
         let Some(call) = self.store.get(&path(Key::Call)).await? else { return Ok(()) };
         let call = Call::from_json(&call.value).ok().filter(|call| call.id == self.identity.id());
@@ -118,10 +119,10 @@ impl Membership {
             .await
     }
 
-    pub(super) async fn committed(&self, txn: Txn) -> Result<(), Failure> {
+    pub(super) async fn committed(&self, txn: Txn) -> Result<(), NotRegistered> {
         match self.store.commit(txn).await {
             Ok(()) => Ok(()),
-            Err(CommitError::Conflict { .. }) => Err(Failure::Race),
+            Err(CommitError::Conflict { .. }) => Err(NotRegistered::Race),
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }

@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
-use weft_state::fingerprint::Moved;
-use weft_store::{CommitError, Entry, Listing, Mark, Revision, SessionId, Store, StoreError, Txn, Update};
+use weft_state::fingerprint::DirectoryMove;
+use weft_store::{
+    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
+};
 
 /// This agent's right to act as its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +20,10 @@ pub(crate) enum Ownership {
 
 impl Ownership {
     /// What is known before the store was asked: a data directory where it was last is no copy.
-    pub(crate) fn at_start(moved: &Moved) -> Self {
+    pub(crate) fn at_start(moved: &DirectoryMove) -> Self {
         match moved {
-            Moved::No => Self::Held,
-            Moved::Rebooted | Moved::Elsewhere(_) => Self::Contested(
+            DirectoryMove::No => Self::Held,
+            DirectoryMove::Rebooted | DirectoryMove::Elsewhere(_) => Self::Contested(
                 "the store has not said yet whether another host is up as this node".to_owned(),
             ),
         }
@@ -56,7 +58,7 @@ impl Store for OwnStore {
         self.store.view(prefix, seen).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.store.get(key).await
     }
 

@@ -1,22 +1,22 @@
 //! How a node gets in: which node it is, whether another agent is up as that node, and the transaction that registers
 //! it.
 
-use super::{Failure, Membership, Outside, Ownership, call::Heard};
+use super::{Membership, NotRegistered, Outside, Ownership, call::Heard};
 use tokio::time::{Instant, sleep};
 use weft_model::{ClusterRecord, Extra, Key, Liveness, Node, NodeId, NodeName, Record, chain};
-use weft_state::fingerprint::Moved;
-use weft_store::{Condition, Entry, SessionId, Txn};
+use weft_state::fingerprint::DirectoryMove;
+use weft_store::{Condition, SessionId, StoreEntry, Txn};
 use weft_verbs::{Error, Kind};
 
 /// The key `live/<node>` as it is in the store: it says that a node is up.
 pub(super) struct LiveKey {
     pub(super) name: NodeName,
-    pub(super) entry: Entry,
+    pub(super) entry: StoreEntry,
     pub(super) live: Liveness,
 }
 
 impl Membership {
-    pub(super) async fn register(&self) -> Result<SessionId, Failure> {
+    pub(super) async fn register(&self) -> Result<SessionId, NotRegistered> {
         let held = match self.held().await? {
             None if self.may_not_have_said_so_yet() => self.said_within_a_session().await?,
             held => held,
@@ -40,14 +40,14 @@ impl Membership {
 
     /// What says that this node is up, or that another is under its name. Where the data directory may be a copy, the
     /// original may be up under any name.
-    async fn held(&self) -> Result<Option<LiveKey>, Failure> {
+    async fn held(&self) -> Result<Option<LiveKey>, NotRegistered> {
         let own = self.config.node_name.clone();
         let entry = self.store.get(&self.keyspace.path(&Key::Live(own.clone()))).await?;
         if let Some(entry) = entry {
-            let live = Liveness::from_json(&entry.value).map_err(|e| Failure::Passing(chain(&e)))?;
+            let live = Liveness::from_json(&entry.value).map_err(|e| NotRegistered::Passing(chain(&e)))?;
             return Ok(Some(LiveKey { name: own, entry, live }));
         }
-        if *self.identity.moved() == Moved::No {
+        if *self.identity.moved() == DirectoryMove::No {
             return Ok(None);
         }
         let all = self.store.list(&format!("{}live/", self.keyspace.root())).await?.entries.into_iter();
@@ -62,12 +62,12 @@ impl Membership {
     /// Whether another may be up as this node though nothing in the store says so: the store has lost that, and this may be
     /// a copy.
     fn may_not_have_said_so_yet(&self) -> bool {
-        *self.identity.moved() != Moved::No && !self.identity.is_settled() && self.is_lost()
+        *self.identity.moved() != DirectoryMove::No && !self.identity.is_settled() && self.is_lost()
     }
 
     /// The record that says that this node is up, if it appears before a session would have ended. An agent that is up
     /// writes it again at once.
-    async fn said_within_a_session(&self) -> Result<Option<LiveKey>, Failure> {
+    async fn said_within_a_session(&self) -> Result<Option<LiveKey>, NotRegistered> {
         let began = Instant::now();
         while began.elapsed() < self.config.session_ttl {
             sleep(self.config.session_ttl / 40).await;
@@ -79,7 +79,7 @@ impl Membership {
     }
 
     /// Lets the other agent have the node if it is up.
-    async fn contest(&self, held: &LiveKey) -> Result<(), Failure> {
+    async fn contest(&self, held: &LiveKey) -> Result<(), NotRegistered> {
         let node = self.node(&held.name).await?;
         let at = node.as_ref().map_or_else(String::new, |node| format!(" at {}", node.advertise));
         let name = &held.name;
@@ -89,7 +89,7 @@ impl Membership {
             let message = format!(
                 "another live node{at} has the name {name}: stop its agent, or give this one another name with --node-name"
             );
-            return Err(Failure::Taken(Error::new(Kind::Conflict, message)));
+            return Err(NotRegistered::Taken(Error::new(Kind::Conflict, message)));
         }
         // The run that took this one's place is up as long as its session lasts: nothing is written to find out.
         if !self.identity.is_settled() {
@@ -122,12 +122,12 @@ impl Membership {
                  and another name with --node-name"
             )
         };
-        Err(Failure::Taken(Error::new(Kind::Conflict, message)))
+        Err(NotRegistered::Taken(Error::new(Kind::Conflict, message)))
     }
 
     /// Whether this host may be the node that its data directory says it is: nobody else is, as far as can be told.
-    async fn decide_who_this_is(&self) -> Result<(), Failure> {
-        let Moved::Elsewhere(what) = self.identity.moved() else { return Ok(()) };
+    async fn decide_who_this_is(&self) -> Result<(), NotRegistered> {
+        let DirectoryMove::Elsewhere(what) = self.identity.moved() else { return Ok(()) };
         if self.identity.is_settled() {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Membership {
                  `weft agent --moved`; if this is a copy of it, `weft leave --forget` makes it a host of its own",
                 self.config.data_dir.display()
             );
-            return Err(Failure::Taken(Error::new(Kind::Conflict, message)));
+            return Err(NotRegistered::Taken(Error::new(Kind::Conflict, message)));
         }
         let before = self.identity.id();
         self.refuse_name_of(before).await?;
@@ -157,7 +157,7 @@ impl Membership {
     }
 
     /// A copy must not take the name of the node it was made from, which may come back: unless it has its address, too.
-    async fn refuse_name_of(&self, before: NodeId) -> Result<(), Failure> {
+    async fn refuse_name_of(&self, before: NodeId) -> Result<(), NotRegistered> {
         let name = &self.config.node_name;
         let Some(node) = self.node(name).await? else { return Ok(()) };
         if node.id != before || node.advertise == self.address() {
@@ -168,17 +168,17 @@ impl Membership {
              If the other is gone for good, start once with `weft agent --moved`",
             node.advertise
         );
-        Err(Failure::Taken(Error::new(Kind::Conflict, message)))
+        Err(NotRegistered::Taken(Error::new(Kind::Conflict, message)))
     }
 
-    async fn node(&self, name: &NodeName) -> Result<Option<Node>, Failure> {
+    async fn node(&self, name: &NodeName) -> Result<Option<Node>, NotRegistered> {
         let entry = self.store.get(&self.keyspace.path(&Key::Node(name.clone()))).await?;
         Ok(entry.and_then(|entry| Node::from_json(&entry.value).ok()))
     }
 
     /// The session held last, if it still says that this node is up, so that a restart goes unnoticed; otherwise
     /// a new one. Renewed without that, it could go on saying so of the name that this node had before.
-    async fn session(&self, bound: Option<&SessionId>) -> Result<SessionId, Failure> {
+    async fn session(&self, bound: Option<&SessionId>) -> Result<SessionId, NotRegistered> {
         if let Some(session) = self.identity.session() {
             if bound != Some(&session) {
                 self.store.close_session(&session).await?;
@@ -191,7 +191,7 @@ impl Membership {
         Ok(session)
     }
 
-    async fn registration(&self, session: &SessionId, here: Option<&LiveKey>) -> Result<Txn, Failure> {
+    async fn registration(&self, session: &SessionId, here: Option<&LiveKey>) -> Result<Txn, NotRegistered> {
         let same_cluster = self.same_cluster().await?;
         let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
         let before = self.store.get(&key).await?;
@@ -243,7 +243,7 @@ impl Membership {
     }
 
     /// The start of a transaction on the store as long as it is the cluster's that this node was let into.
-    async fn same_cluster(&self) -> Result<Txn, Failure> {
+    async fn same_cluster(&self) -> Result<Txn, NotRegistered> {
         let key = self.keyspace.path(&Key::Cluster);
         let entry = self.store.get(&key).await?;
         let record = entry.as_ref().and_then(|entry| ClusterRecord::from_json(&entry.value).ok());
@@ -251,7 +251,9 @@ impl Membership {
             (Some(record), Some(entry)) if Some(record.id) == self.admission.cluster() => {
                 Ok(Txn::new().check(key, Condition::Unchanged(entry.modified)))
             }
-            _ => Err(Failure::Passing("the store does not say any more which cluster it is".to_owned())),
+            _ => {
+                Err(NotRegistered::Passing("the store does not say any more which cluster it is".to_owned()))
+            }
         }
     }
 }

@@ -6,11 +6,11 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter},
 };
 use std::{fmt, sync::Arc};
-use weft_dns::Counts;
+use weft_dns::QuestionCounts;
 
 /// The name servers' own counts, read at each scrape.
 #[derive(Debug)]
-pub(super) struct Questions(pub(super) Arc<Counts>);
+pub(super) struct Questions(pub(super) Arc<QuestionCounts>);
 
 impl Collector for Questions {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

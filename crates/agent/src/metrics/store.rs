@@ -13,7 +13,7 @@ use std::{
 };
 use weft_state::env::Env;
 use weft_store::{
-    CommitError, Entry, Event, Listing, Mark, Op, Revision, SessionId, Store, StoreError, Txn, Update,
+    CommitError, Event, Listing, Mark, Op, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
 };
 use weft_verbs::Answered;
 
@@ -53,7 +53,7 @@ impl Change {
     }
 
     fn is_in(&self, update: &Update) -> bool {
-        let is_it = |entry: &Entry| entry.key == self.key && entry.value == self.value;
+        let is_it = |entry: &StoreEntry| entry.key == self.key && entry.value == self.value;
         match update {
             Update::Events { events, .. } => {
                 events.iter().any(|event| matches!(event, Event::Put(entry) if is_it(entry)))
@@ -207,7 +207,7 @@ impl Store for Measured {
         self.measure("list", self.store.view(prefix, seen)).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.measure("get", self.store.get(key)).await
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use weft_model::{NetworkId, NodeName};
 use weft_state::{
-    changes::{Change, changes},
-    cluster::{Cluster, Endpoints},
+    changes::{KeyChange, changes},
+    cluster::{Cluster, EndpointMap},
 };
 
 /// Those of the networks that were asked for.
@@ -13,7 +13,7 @@ pub(super) struct HostsByNetwork(BTreeMap<NetworkId, Hosts>);
 
 #[derive(Default)]
 struct Hosts {
-    endpoints: Endpoints,
+    endpoints: EndpointMap,
     /// How many endpoints each node has.
     nodes: BTreeMap<NodeName, usize>,
 }
@@ -23,7 +23,7 @@ impl HostsByNetwork {
     pub(super) fn follow(&mut self, cluster: &Cluster, network: NetworkId) {
         let hosts = self.0.entry(network).or_default();
         let now = cluster.endpoints.get(&network).cloned().unwrap_or_default();
-        for Change { old, new, .. } in changes(&hosts.endpoints, &now) {
+        for KeyChange { old, new, .. } in changes(&hosts.endpoints, &now) {
             if let Some(new) = new {
                 *hosts.nodes.entry(new.node.clone()).or_default() += 1;
             }

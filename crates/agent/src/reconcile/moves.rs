@@ -5,7 +5,7 @@ use weft_datapath::Moved;
 use weft_model::{MacAddr, Vni};
 use weft_plan::{Desired, Neighbours};
 use weft_state::{
-    changes::{Change, changes},
+    changes::{KeyChange, changes},
     journal::LocalEndpoints,
 };
 
@@ -31,7 +31,7 @@ impl Moves {
             let now = &segment.remotes.neighbours;
             let known = self.0.entry(vni).or_default();
             let before = std::mem::replace(&mut known.remotes, now.clone());
-            for Change { key: &ip, new, .. } in changes(&before, now) {
+            for KeyChange { key: &ip, new, .. } in changes(&before, now) {
                 let news = new.filter(|mac| known.is_news(ip, **mac));
                 moved.extend(news.map(|&mac| Moved { vni, ip, mac }));
             }

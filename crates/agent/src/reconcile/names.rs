@@ -6,17 +6,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use weft_dns::{Host, NetworkNames};
+use weft_dns::{NamedEndpoint, NetworkNames};
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NodeName};
 use weft_state::{
-    changes::{Change, changes},
-    cluster::{Cluster, Endpoints},
+    changes::{KeyChange, changes},
+    cluster::{Cluster, EndpointMap},
     journal::{LocalEndpoint, LocalEndpoints},
 };
 
 /// The names of the networks this node is on, kept up to date.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct NameTables {
     snapshot: Arc<ArcSwap<weft_dns::Names>>,
     tables: BTreeMap<NetworkId, Table>,
     live: BTreeSet<NodeName>,
@@ -34,14 +34,14 @@ struct Table {
 
 #[derive(Clone)]
 struct Basis {
-    endpoints: Endpoints,
+    endpoints: EndpointMap,
     /// This node's own are what its journal says, store or no store.
     own: BTreeMap<EndpointId, Endpoint>,
     /// What this node is called, in the endpoints that it has there.
     me: BTreeSet<NodeName>,
 }
 
-impl Names {
+impl NameTables {
     /// What the resolvers answer from.
     pub(super) fn snapshot(&self) -> Arc<ArcSwap<weft_dns::Names>> {
         Arc::clone(&self.snapshot)
@@ -134,7 +134,7 @@ impl Table {
             return None;
         }
         let (mut gone, mut new) = (Vec::new(), Vec::new());
-        for Change { old, new: next, .. } in changes(&before.endpoints, &now.endpoints) {
+        for KeyChange { old, new: next, .. } in changes(&before.endpoints, &now.endpoints) {
             gone.extend(old.map(|old| &**old).filter(|old| before.counts(old, live)));
             new.extend(next.map(|next| &**next).filter(|next| now.counts(next, live)));
         }
@@ -154,9 +154,9 @@ impl Table {
     }
 }
 
-fn host(endpoint: &Endpoint) -> Host {
+fn host(endpoint: &Endpoint) -> NamedEndpoint {
     let short = |id: &String| id.get(..12).map(ToOwned::to_owned);
-    Host {
+    NamedEndpoint {
         name: endpoint.name.clone(),
         aliases: endpoint.aliases.clone(),
         short_id: endpoint.container.as_ref().and_then(short),

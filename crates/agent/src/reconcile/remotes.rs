@@ -10,8 +10,8 @@ use std::{
 use weft_model::{Endpoint, EndpointId, MacAddr, Network, NetworkId, Node, NodeName, Vni};
 use weft_plan::{Remote, Remotes};
 use weft_state::{
-    changes::{Change, changes},
-    cluster::{Claims, Cluster, Endpoints, Stored},
+    changes::{KeyChange, changes},
+    cluster::{Claims, Cluster, EndpointMap, Stored},
 };
 
 /// Those of all segments that were asked for in the last round.
@@ -57,7 +57,7 @@ struct Basis {
     me: NodeName,
     network: NetworkId,
     pools: Vec<IpNet>,
-    endpoints: Endpoints,
+    endpoints: EndpointMap,
     /// Pool by pool.
     claims: Vec<Claims>,
     nodes: OrdMap<NodeName, Stored<Node>>,
@@ -104,7 +104,7 @@ impl Basis {
 
     /// Whether `next` is of the same segment, with every node where it was.
     fn is_like(&self, next: &Self) -> bool {
-        let stays = |change: Change<'_, NodeName, Stored<Node>>| {
+        let stays = |change: KeyChange<'_, NodeName, Stored<Node>>| {
             change.old.map(|node| node.vtep) == change.new.map(|node| node.vtep)
         };
         (&self.me, &self.network, &self.pools) == (&next.me, &next.network, &next.pools)
@@ -136,7 +136,7 @@ impl Kept {
             return None;
         }
         let (mut gone, mut new) = (Vec::new(), Vec::new());
-        for Change { key, old, new: next } in changes(&self.basis.endpoints, &now.endpoints) {
+        for KeyChange { key, old, new: next } in changes(&self.basis.endpoints, &now.endpoints) {
             gone.extend(old.map(|endpoint| (key, endpoint)));
             new.extend(next.map(|endpoint| (key, endpoint)));
         }

@@ -1,6 +1,6 @@
 //! A name server for each container of this node, in the container's own network namespace.
 
-use super::names::Names;
+use super::names::NameTables;
 use crate::host::{Host, InSandbox};
 use arc_swap::ArcSwap;
 use futures::StreamExt;
@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use weft_dns::{
-    Client, Counts, EngineResolver, Links, Resolver, ServerHandle, Upstream,
+    DnsClient, EngineResolver, Links, QuestionCounts, Resolver, ServerHandle, Upstream,
     upstream::{PORT, ResolvConf, SERVER, Servers},
 };
 use weft_model::EndpointId;
@@ -46,7 +46,7 @@ struct Server {
     /// The endpoints it was started for, and the namespace: a path may come to mean another.
     endpoints: Vec<EndpointId>,
     namespace: Option<u64>,
-    client: Arc<ArcSwap<Client>>,
+    client: Arc<ArcSwap<DnsClient>>,
     engine: Option<EngineSide>,
     _handle: ServerHandle,
 }
@@ -65,7 +65,11 @@ impl Resolvers {
     ///
     /// # Errors
     /// If the kernel gives no thread.
-    pub(super) fn start(host: Arc<dyn Host>, names: &Names, counts: Arc<Counts>) -> io::Result<Self> {
+    pub(super) fn start(
+        host: Arc<dyn Host>,
+        names: &NameTables,
+        counts: Arc<QuestionCounts>,
+    ) -> io::Result<Self> {
         let upstream = ResolvConf::parse("").servers(|_| None);
         let resolver = Resolver::start(names.snapshot(), counts)?;
         Ok(Self { host, resolver, running: BTreeMap::new(), awaited: BTreeMap::new(), upstream })
@@ -223,7 +227,7 @@ fn let_go(servers: impl Iterator<Item = Server>) -> Vec<JoinHandle<()>> {
 
 /// What answers a container: its networks in the order in which it joined them, and besides its engine's resolver, or
 /// the host's name servers unless all of its networks are internal.
-fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &Servers) -> Client {
+fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &Servers) -> DnsClient {
     let mut locals = locals.clone();
     locals.sort_by_key(|(id, local)| (local.endpoint.created, *id));
     let upstream = match engine {
@@ -233,7 +237,7 @@ fn client(locals: &Locals<'_>, engine: Option<&EngineSide>, servers: &Servers) -
     };
     let links = locals.iter().flat_map(|(_, local)| local.links.iter().map(|link| (local.network_id, link)));
     let links = Links::new(links);
-    Client { networks: locals.iter().map(|(_, local)| local.network_id).collect(), links, upstream }
+    DnsClient { networks: locals.iter().map(|(_, local)| local.network_id).collect(), links, upstream }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use weft_verbs::{Error, Kind};
 const FAILING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the loop is asked for.
-pub(super) enum Request {
+pub(super) enum LoopRequest {
     /// What the next round would change.
     Plan(oneshot::Sender<Result<Vec<String>, String>>),
     /// To look at the kernel now; answered when that is done.
@@ -26,7 +26,7 @@ pub(super) enum Request {
     Hear(Vec<KernelNews>),
 }
 
-impl Request {
+impl LoopRequest {
     /// Whether nobody waits for the answer any more.
     pub(super) fn is_given_up(&self) -> bool {
         match self {
@@ -108,7 +108,7 @@ impl Obstacle {
 
 /// One round.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct RoundReport {
     /// What the journal said: the endpoints that should be.
     pub(crate) endpoints: LocalEndpoints,
     /// [`Journal::removals`](weft_state::journal::Journal::removals) before it was read.
@@ -122,7 +122,7 @@ pub(crate) struct Report {
     pub(crate) took: Duration,
 }
 
-impl Report {
+impl RoundReport {
     pub(super) fn is_complete(&self) -> bool {
         self.outcome.failures.is_empty() && self.unresolved.is_empty()
     }
@@ -162,22 +162,22 @@ impl Report {
 /// Where the rounds can be followed.
 #[derive(Clone)]
 pub(crate) struct Rounds {
-    reports: watch::Receiver<Option<Arc<Report>>>,
+    reports: watch::Receiver<Option<Arc<RoundReport>>>,
     looks: watch::Receiver<Option<Arc<KernelDrift>>>,
-    ask: mpsc::Sender<Request>,
+    ask: mpsc::Sender<LoopRequest>,
 }
 
 impl Rounds {
     pub(super) fn new(
-        reports: watch::Receiver<Option<Arc<Report>>>,
+        reports: watch::Receiver<Option<Arc<RoundReport>>>,
         looks: watch::Receiver<Option<Arc<KernelDrift>>>,
-        ask: mpsc::Sender<Request>,
+        ask: mpsc::Sender<LoopRequest>,
     ) -> Self {
         Self { reports, looks, ask }
     }
 
     /// The last round, once there was one.
-    pub(crate) fn last(&self) -> Option<Arc<Report>> {
+    pub(crate) fn last(&self) -> Option<Arc<RoundReport>> {
         self.reports.borrow().clone()
     }
 
@@ -190,7 +190,7 @@ impl Rounds {
     pub(crate) async fn look(&self, patience: Duration) {
         let looked = async {
             let (answer, answered) = oneshot::channel();
-            self.ask.send(Request::Look(answer)).await.ok()?;
+            self.ask.send(LoopRequest::Look(answer)).await.ok()?;
             answered.await.ok()
         };
         let _ = timeout(patience, looked).await;
@@ -203,10 +203,10 @@ impl Rounds {
     pub(crate) async fn after(
         &self,
         patience: Duration,
-        shows: impl Fn(&Report) -> bool,
-    ) -> Result<Arc<Report>, Error> {
+        shows: impl Fn(&RoundReport) -> bool,
+    ) -> Result<Arc<RoundReport>, Error> {
         let mut reports = self.reports.clone();
-        let wanted = |report: &Option<Arc<Report>>| report.as_ref().is_some_and(|report| shows(report));
+        let wanted = |report: &Option<Arc<RoundReport>>| report.as_ref().is_some_and(|report| shows(report));
         let message = match timeout(patience, reports.wait_for(wanted)).await {
             Ok(Ok(report)) => match report.as_ref() {
                 Some(report) => return Ok(Arc::clone(report)),
@@ -248,7 +248,7 @@ impl Rounds {
     pub(crate) async fn plan(&self) -> Result<Vec<String>, Error> {
         let (answer, answered) = oneshot::channel();
         let gone = || Error::new(Kind::Internal, "the loop has ended: see the agent's log");
-        self.ask.send(Request::Plan(answer)).await.map_err(|_| gone())?;
+        self.ask.send(LoopRequest::Plan(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?.map_err(|why| Error::new(Kind::Internal, why))
     }
 }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use tokio::time::sleep;
 use weft_model::{EndpointId, IfName, MacAddr, NetworkId};
 use weft_plan::Netns;
-use weft_verbs::{CreateNetwork, Error, Join, JoinOptions, Joined, Kind, Names};
+use weft_verbs::{ContainerNames, CreateNetwork, Error, Join, JoinOptions, Joined, Kind};
 
 fn pool(text: &str) -> IpNet {
     text.parse().unwrap()
@@ -99,7 +99,7 @@ async fn an_address_is_granted_and_then_the_endpoints() {
     eventually("it is seen", || other.known().all_endpoints().count() == 1).await;
     assert_eq!(other.known().claims.values().flatten().count(), 1);
 
-    let names = Names {
+    let names = ContainerNames {
         container: "c".repeat(64),
         name: "nginx_01".parse().unwrap(),
         aliases: vec!["web".parse().unwrap()],

@@ -4,7 +4,7 @@ use proptest::{prelude::*, sample::select};
 use serde_json::json;
 use weft_model::{EndpointId, Key, Keyspace, MacAddr, Network, NetworkId, Record};
 use weft_state::cluster::Cluster;
-use weft_store::{Entry, Event, Revision, Update};
+use weft_store::{Event, Revision, StoreEntry, Update};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ pub(crate) fn happen(cluster: &mut Cluster, happens: &Happens) {
     let (keyspace, revision) = (Keyspace::new("weft"), Revision(cluster.revision.0 + 1));
     let path = keyspace.path(&key);
     let event = match value {
-        Some(value) => Event::Put(Entry {
+        Some(value) => Event::Put(StoreEntry {
             key: path,
             value: value.to_string().into_bytes(),
             modified: revision,

@@ -13,8 +13,8 @@ use weft_datapath::Fake;
 use weft_model::{Key, Keyspace};
 use weft_plan::{Link, Netns};
 use weft_store::{
-    CommitError, Condition, Entry, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreError,
-    Txn, Update,
+    CommitError, Condition, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreEntry,
+    StoreError, Txn, Update,
 };
 
 /// A node's way to the store. It notes what is asked, and every address that the node gives back while its kernel
@@ -117,7 +117,7 @@ impl Store for Witness {
         self.ask(|| format!("list {prefix}"), list).await.map(|Brief(listing)| listing)
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.ask(|| format!("get {key}"), self.store.get(key)).await
     }
 

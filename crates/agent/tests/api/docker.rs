@@ -4,13 +4,13 @@ use crate::http::{Answer, ask, delete, get, post};
 use axum::body::Body;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use weft_verbs::fake::Fake;
+use weft_verbs::fake::FakeVerbs;
 
-async fn create(fake: &Arc<Fake>, body: Value) -> Answer {
+async fn create(fake: &Arc<FakeVerbs>, body: Value) -> Answer {
     post(fake, "/v1.50/networks/create", &body).await
 }
 
-async fn names(fake: &Arc<Fake>, filters: Value) -> Vec<String> {
+async fn names(fake: &Arc<FakeVerbs>, filters: Value) -> Vec<String> {
     let filters: String = filters.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
     let list = get(fake, &format!("/networks?filters={filters}")).await.json();
     list.as_array().unwrap().iter().map(|n| n["Name"].as_str().unwrap().to_owned()).collect()
@@ -19,7 +19,7 @@ async fn names(fake: &Arc<Fake>, filters: Value) -> Vec<String> {
 #[tokio::test]
 async fn ping_tells_what_the_client_needs() {
     for method in ["GET", "HEAD"] {
-        let answer = ask(&Fake::new(), method, "/_ping", Body::empty()).await;
+        let answer = ask(&FakeVerbs::new(), method, "/_ping", Body::empty()).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.headers["api-version"], "1.50");
         assert_eq!(answer.headers["ostype"], "linux");
@@ -29,7 +29,7 @@ async fn ping_tells_what_the_client_needs() {
 
 #[tokio::test]
 async fn version_and_info() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let version = get(&fake, "/v1.41/version").await.json();
     assert_eq!((&version["ApiVersion"], &version["Os"]), (&json!("1.50"), &json!("linux")));
     let info = get(&fake, "/info").await.json();
@@ -41,7 +41,7 @@ async fn version_and_info() {
 
 #[tokio::test]
 async fn a_network_is_created_listed_inspected_and_removed() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let created = create(&fake, json!({"Name": "overlay", "Driver": "overlay", "Labels": {"a": "b"}})).await;
     assert_eq!(created.status, 201, "{}", created.text);
     let id = created.json()["Id"].as_str().unwrap().to_owned();
@@ -63,7 +63,7 @@ async fn a_network_is_created_listed_inspected_and_removed() {
 
 #[tokio::test]
 async fn options_that_are_unknown_are_refused_and_encryption_is_not_pretended() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let warning = async |options: Value| {
         let answer = create(&fake, json!({"Name": "overlay", "Options": options})).await.json();
         delete(&fake, "/networks/overlay").await;
@@ -87,7 +87,7 @@ async fn options_that_are_unknown_are_refused_and_encryption_is_not_pretended() 
 
 #[tokio::test]
 async fn everybody_on_a_network_is_shown() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     create(&fake, json!({"Name": "overlay"})).await;
     let body = json!({"Container": "nginx_01", "EndpointConfig": {"Aliases": ["web"]}});
     assert_eq!(post(&fake, "/networks/overlay/connect", &body).await.status, 200);
@@ -107,7 +107,7 @@ async fn everybody_on_a_network_is_shown() {
 
 #[tokio::test]
 async fn what_is_not_wefts_is_refused() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let refused = async |body: Value| create(&fake, body).await.error(400);
     assert!(refused(json!({"Name": "n", "Driver": "bridge"})).await.contains("-d overlay"));
     assert!(refused(json!({"Name": "n", "IPAM": {"Driver": "dhcp"}})).await.contains("--ipam-driver"));
@@ -136,7 +136,7 @@ async fn what_is_not_wefts_is_refused() {
 
 #[tokio::test]
 async fn lists_can_be_filtered() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     create(&fake, json!({"Name": "web", "Labels": {"team": "blue"}})).await;
     create(&fake, json!({"Name": "webshop", "Labels": {"team": "red", "tier": "1"}})).await;
     assert_eq!(names(&fake, json!({"name": ["web"]})).await, ["web", "webshop"]);
@@ -155,7 +155,7 @@ async fn lists_can_be_filtered() {
 
 #[tokio::test]
 async fn prune_removes_what_matches() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     create(&fake, json!({"Name": "a", "Labels": {"keep": ""}})).await;
     create(&fake, json!({"Name": "b"})).await;
     let long_ago = "/networks/prune?filters=%7B%22until%22%3A%5B%22240h%22%5D%7D";
@@ -167,7 +167,7 @@ async fn prune_removes_what_matches() {
 
 #[tokio::test]
 async fn the_rest_is_the_engines() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let message = get(&fake, "/v1.50/containers/json").await.error(501);
     assert_eq!(message, "weft serves networks only; ask the container engine for containers");
     assert!(get(&fake, "/nowhere").await.error(404).contains("page not found"));

@@ -4,7 +4,7 @@ use crate::http::{ask, get, post};
 use axum::body::Body;
 use proptest::prelude::*;
 use serde_json::json;
-use weft_verbs::fake::{Fake, HANG, PANIC};
+use weft_verbs::fake::{FakeVerbs, HANG, PANIC};
 
 const BODIES_GO_TO: [&str; 5] = [
     "/networks/create",
@@ -16,7 +16,7 @@ const BODIES_GO_TO: [&str; 5] = [
 
 #[tokio::test]
 async fn a_body_that_is_not_json() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     for path in BODIES_GO_TO {
         for bad in ["", " ", "{", "[]", "null", "\"x\"", "{\"Name\":7}", "{\"network\":{}}", "\u{0}"] {
             let answer = ask(&fake, "POST", path, bad).await;
@@ -28,7 +28,7 @@ async fn a_body_that_is_not_json() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     for path in BODIES_GO_TO {
         let answer = ask(&fake, "POST", path, vec![b' '; (1 << 20) + 1]).await;
         assert!(answer.error(413).contains("larger than 1048576 bytes"));
@@ -38,13 +38,13 @@ async fn a_body_that_is_too_large() {
 #[tokio::test]
 async fn the_content_type_does_not_matter() {
     // As with the engine: many of its clients send none.
-    let answer = ask(&Fake::new(), "POST", "/networks/create", r#"{"Name":"n"}"#).await;
+    let answer = ask(&FakeVerbs::new(), "POST", "/networks/create", r#"{"Name":"n"}"#).await;
     assert_eq!(answer.status, 201);
 }
 
 #[tokio::test]
 async fn a_panic_is_an_answer() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let message = post(&fake, "/networks/create", &json!({"Name": PANIC})).await.error(500);
     assert!(message.contains("please report"), "{message}");
     assert_eq!(get(&fake, "/networks").await.status, 200);
@@ -52,14 +52,14 @@ async fn a_panic_is_an_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_hangs_is_answered() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let message = post(&fake, "/networks/create", &json!({"Name": HANG})).await.error(504);
     assert!(message.contains("not done after 30 s"), "{message}");
 }
 
 #[tokio::test]
 async fn a_path_that_is_not_text() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     get(&fake, "/networks/%FF%FE").await.error(400);
     get(&fake, "/networks?filters=%FF").await.error(400);
 }
@@ -115,7 +115,7 @@ proptest! {
     #[test]
     fn no_body_panics(body in json_like()) {
         runtime().block_on(async {
-            let fake = Fake::new();
+            let fake = FakeVerbs::new();
             for path in BODIES_GO_TO {
                 let answer = post(&fake, path, &body).await;
                 prop_assert!(answer.status.as_u16() < 500, "{path}: {}", answer.text);
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         runtime().block_on(async {
-            let fake = Fake::new();
+            let fake = FakeVerbs::new();
             for path in BODIES_GO_TO {
                 let answer = ask(&fake, "POST", path, Body::from(body.clone())).await;
                 prop_assert_eq!(answer.status.as_u16(), 400);
@@ -143,7 +143,7 @@ proptest! {
     ) {
         let query: String = query.chars().filter(|c| !"{}[]\"".contains(*c)).collect();
         runtime().block_on(async {
-            let answer = get(&Fake::new(), &format!("{path}?{query}")).await;
+            let answer = get(&FakeVerbs::new(), &format!("{path}?{query}")).await;
             prop_assert!(answer.status.as_u16() < 500 || answer.status == 501, "{}", answer.text);
             Ok(())
         })?;

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt;
-use weft_verbs::fake::Fake;
+use weft_verbs::fake::FakeVerbs;
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -29,11 +29,11 @@ impl Answer {
     }
 }
 
-pub(crate) fn router(fake: &Arc<Fake>) -> Router {
+pub(crate) fn router(fake: &Arc<FakeVerbs>) -> Router {
     weft_agent::api::router(Arc::clone(fake) as _, Arc::default())
 }
 
-pub(crate) async fn ask(fake: &Arc<Fake>, method: &str, uri: &str, body: impl Into<Body>) -> Answer {
+pub(crate) async fn ask(fake: &Arc<FakeVerbs>, method: &str, uri: &str, body: impl Into<Body>) -> Answer {
     let request = Request::builder().method(method).uri(uri).body(body.into()).unwrap();
     let answer = router(fake).oneshot(request).await.unwrap();
     let (parts, body) = answer.into_parts();
@@ -41,14 +41,14 @@ pub(crate) async fn ask(fake: &Arc<Fake>, method: &str, uri: &str, body: impl In
     Answer { status: parts.status, headers: parts.headers, text }
 }
 
-pub(crate) async fn get(fake: &Arc<Fake>, uri: &str) -> Answer {
+pub(crate) async fn get(fake: &Arc<FakeVerbs>, uri: &str) -> Answer {
     ask(fake, "GET", uri, Body::empty()).await
 }
 
-pub(crate) async fn post(fake: &Arc<Fake>, uri: &str, body: &Value) -> Answer {
+pub(crate) async fn post(fake: &Arc<FakeVerbs>, uri: &str, body: &Value) -> Answer {
     ask(fake, "POST", uri, body.to_string()).await
 }
 
-pub(crate) async fn delete(fake: &Arc<Fake>, uri: &str) -> Answer {
+pub(crate) async fn delete(fake: &Arc<FakeVerbs>, uri: &str) -> Answer {
     ask(fake, "DELETE", uri, Body::empty()).await
 }

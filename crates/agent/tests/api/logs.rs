@@ -6,10 +6,10 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use std::{io::Write, sync::Arc, time::Duration};
 use tower::ServiceExt;
-use weft_verbs::fake::Fake;
+use weft_verbs::fake::FakeVerbs;
 
-async fn with_process() -> (Arc<Fake>, std::fs::File) {
-    let fake = Fake::new();
+async fn with_process() -> (Arc<FakeVerbs>, std::fs::File) {
+    let fake = FakeVerbs::new();
     post(&fake, "/networks/create", &json!({"Name": "overlay"})).await;
     let body = json!({"network": "overlay", "name": "web", "command": ["nginx"]});
     assert_eq!(post(&fake, "/weft/v1/processes", &body).await.status, 201);

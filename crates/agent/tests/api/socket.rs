@@ -8,12 +8,12 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use weft_verbs::fake::Fake;
+use weft_verbs::fake::FakeVerbs;
 
 /// Starts a server that ends with `shutdown`.
 pub(crate) fn start(path: &Path, shutdown: &CancellationToken) -> JoinHandle<()> {
     let listener = weft_agent::api::bind(path, &weft_agent::Inherited::default()).unwrap();
-    tokio::spawn(weft_agent::api::serve(listener, router(&Fake::new()), shutdown.clone()))
+    tokio::spawn(weft_agent::api::serve(listener, router(&FakeVerbs::new()), shutdown.clone()))
 }
 
 async fn send(path: &Path, request: &[u8]) -> String {

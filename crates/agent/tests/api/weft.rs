@@ -3,17 +3,17 @@
 use crate::http::{delete, get, post};
 use serde_json::json;
 use std::sync::Arc;
-use weft_verbs::fake::Fake;
+use weft_verbs::fake::FakeVerbs;
 
-async fn with_network() -> Arc<Fake> {
-    let fake = Fake::new();
+async fn with_network() -> Arc<FakeVerbs> {
+    let fake = FakeVerbs::new();
     assert_eq!(post(&fake, "/networks/create", &json!({"Name": "overlay"})).await.status, 201);
     fake
 }
 
 #[tokio::test]
 async fn nodes() {
-    let fake = Fake::new();
+    let fake = FakeVerbs::new();
     let nodes = get(&fake, "/weft/v1/nodes").await.json();
     assert_eq!((&nodes[0]["name"], &nodes[0]["this"]), (&json!("host1"), &json!(true)));
     assert_eq!(get(&fake, "/weft/v1/nodes/host1").await.json()["vtep"], "192.0.2.1");

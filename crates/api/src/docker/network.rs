@@ -55,7 +55,7 @@ pub struct Network {
     pub labels: BTreeMap<String, String>,
     /// The nodes that have endpoints on it. Absent in lists.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    pub peers: Vec<Peer>,
+    pub peers: Vec<PeerInfo>,
 }
 
 /// How a network hands out addresses.
@@ -125,7 +125,7 @@ pub struct NetworkEndpoint {
 /// A node that has endpoints on a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Peer {
+pub struct PeerInfo {
     /// The node's name.
     pub name: String,
     /// The address it advertises.

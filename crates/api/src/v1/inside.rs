@@ -10,7 +10,7 @@ pub struct DebugInfo {
     /// The last lines of its log, oldest first.
     pub log: Vec<String>,
     /// The keys of the cluster in the store.
-    pub keys: Vec<Key>,
+    pub keys: Vec<StoredKey>,
     /// Why these could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_error: Option<String>,
@@ -18,7 +18,7 @@ pub struct DebugInfo {
 
 /// A key in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
+pub struct StoredKey {
     /// The whole of it.
     pub key: String,
     /// The size of its value.

@@ -20,7 +20,7 @@ use tracing_subscriber::{
     layer::{Context, SubscriberExt},
     util::SubscriberInitExt,
 };
-use weft_agent::logs::{Line, Logs, Severity, Verdict};
+use weft_agent::logs::{Line, LogVerdict, Logs, Severity};
 
 /// How much to write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -112,7 +112,7 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Writer<W> {
             tracing::Level::DEBUG | tracing::Level::TRACE => Severity::Debug,
         };
         let at = Timestamp::now();
-        let Verdict::Write { unwritten } =
+        let LogVerdict::Write { unwritten } =
             self.logs.note(&Line { at, severity, text: &text }, Instant::now())
         else {
             return;

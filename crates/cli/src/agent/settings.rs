@@ -4,7 +4,7 @@ use super::{
     file,
     log::{Level, LogFormat},
 };
-use crate::client::Host;
+use crate::client::UnixSocket;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
@@ -79,7 +79,7 @@ pub(super) struct Settings {
     /// There need not be an engine, and none has to be configured: it finds the agent by itself.
     #[arg(long, value_name = "PATH|none")]
     #[serde(deserialize_with = "file::parsed")]
-    pub(super) docker_socket: Option<DockerSocket>,
+    pub(super) docker_socket: Option<DockerSocketOption>,
     /// Stand before the engine's socket, for scripts that say `-d overlay` and are given
     /// DOCKER_HOST=unix://PATH [default where no PATH is given: /run/weft/docker.sock; otherwise off]
     ///
@@ -104,7 +104,7 @@ pub(super) struct Settings {
     pub(super) metrics_listen: Option<Loopback>,
     /// The global flag of the same name.
     #[arg(skip)]
-    pub(super) host: Option<Host>,
+    pub(super) host: Option<UnixSocket>,
 }
 
 impl Settings {
@@ -145,7 +145,7 @@ pub(super) enum Switch {
 
 /// Where an engine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum DockerSocket {
+pub(super) enum DockerSocketOption {
     /// Nowhere.
     None,
     /// There.
@@ -156,7 +156,7 @@ pub(super) enum DockerSocket {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SocketPath(PathBuf);
 
-impl DockerSocket {
+impl DockerSocketOption {
     /// The engine there, if there is to be one, with `proxy` before it.
     ///
     /// # Errors
@@ -173,13 +173,13 @@ impl DockerSocket {
     }
 }
 
-impl Default for DockerSocket {
+impl Default for DockerSocketOption {
     fn default() -> Self {
         Self::At(SocketPath("/var/run/docker.sock".into()))
     }
 }
 
-impl FromStr for DockerSocket {
+impl FromStr for DockerSocketOption {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "none" {

@@ -1,4 +1,4 @@
-use super::{settings::DockerSocket, *};
+use super::{settings::DockerSocketOption, *};
 use std::time::Duration;
 use weft_agent::config::DockerConfig;
 
@@ -104,18 +104,18 @@ fn a_store_is_not_served_to_everybody() {
 
 #[test]
 fn docker_is_found_where_it_usually_is_unless_it_is_to_be_left_alone() {
-    let engine = |text: &str| text.parse::<DockerSocket>().unwrap().engine(None).unwrap();
+    let engine = |text: &str| text.parse::<DockerSocketOption>().unwrap().engine(None).unwrap();
     let socket = |docker: Option<DockerConfig>| docker.map(|engine| engine.socket);
     assert_eq!(socket(engine("none")), None);
     assert_eq!(socket(engine("unix:///srv/docker.sock")), Some("/srv/docker.sock".into()));
-    let usual = DockerSocket::default().engine(None).unwrap();
+    let usual = DockerSocketOption::default().engine(None).unwrap();
     assert_eq!(socket(usual), Some("/var/run/docker.sock".into()));
 }
 
 #[test]
 #[cfg(not(feature = "proxy"))]
 fn what_this_build_lacks_is_refused() {
-    let error = DockerSocket::default().engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
+    let error = DockerSocketOption::default().engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
     assert!(error.to_string().contains("built without the Docker proxy"));
 }
 
@@ -127,13 +127,13 @@ fn what_stands_before_the_engine_is_asked_for_and_elsewhere() {
     std::os::unix::fs::symlink("run", dir.path().join("var-run")).unwrap();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let engine = |proxy: Option<String>| {
-        let socket = at("var-run/docker.sock").parse::<DockerSocket>().unwrap();
+        let socket = at("var-run/docker.sock").parse::<DockerSocketOption>().unwrap();
         socket.engine(proxy.map(|path| path.parse().unwrap()))
     };
     assert_eq!(engine(None).unwrap().unwrap().proxy(), None);
     let config = engine(Some(at("run/weft.sock"))).unwrap().unwrap();
     assert_eq!(config.proxy(), Some(at("run/weft.sock").as_ref()));
     assert!(engine(Some(at("run/docker.sock"))).unwrap_err().to_string().contains("engine's own socket"));
-    let error = DockerSocket::None.engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
+    let error = DockerSocketOption::None.engine(Some("/srv/weft.sock".parse().unwrap())).unwrap_err();
     assert!(error.to_string().contains("--docker-socket=none"));
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between the command line and the agent.
 
-use super::Host;
+use super::UnixSocket;
 use std::{
     io::{self, ErrorKind},
     time::Duration,
@@ -12,13 +12,13 @@ use weft_api::docker::ErrorBody;
 pub(crate) enum ClientError {
     /// Nobody there, or not for us.
     #[error("cannot connect to the agent at {host}: {}", advice(cause))]
-    Connect { host: Host, cause: io::Error },
+    Connect { host: UnixSocket, cause: io::Error },
     /// It went away in the middle.
     #[error("the connection to the agent at {host} broke")]
-    Lost { host: Host, source: hyper::Error },
+    Lost { host: UnixSocket, source: hyper::Error },
     /// It does not answer.
     #[error("the agent at {host} did not answer within {} s: look at its log", waited.as_secs())]
-    Late { host: Host, waited: Duration },
+    Late { host: UnixSocket, waited: Duration },
     /// It said no.
     #[error("{}", body.message)]
     Refused { status: u16, body: ErrorBody },
@@ -26,7 +26,7 @@ pub(crate) enum ClientError {
     #[error(
         "the agent at {host} and this command do not understand each other ({what}: {why}); are they of the same version?"
     )]
-    Nonsense { host: Host, what: String, why: String },
+    Nonsense { host: UnixSocket, what: String, why: String },
 }
 
 fn advice(error: &io::Error) -> String {
@@ -47,8 +47,9 @@ mod tests {
 
     #[test]
     fn says_what_to_do() {
-        let connect =
-            |kind: ErrorKind| ClientError::Connect { host: Host::default(), cause: kind.into() }.to_string();
+        let connect = |kind: ErrorKind| {
+            ClientError::Connect { host: UnixSocket::default(), cause: kind.into() }.to_string()
+        };
         let missing = "cannot connect to the agent at /run/weft/weft.sock: is `weft agent` running?";
         assert_eq!(connect(ErrorKind::NotFound), missing);
         assert_eq!(connect(ErrorKind::ConnectionRefused), missing);

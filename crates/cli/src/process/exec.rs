@@ -37,7 +37,7 @@ impl Exec {
             return Err(refused(format!("process {} does not run", process.name)));
         };
         let env = environment(self.env);
-        let error = exec::replace(&exec::Request {
+        let error = exec::replace(&exec::ExecRequest {
             pid,
             netns: &process.netns,
             command: &self.command,

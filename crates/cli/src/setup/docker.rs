@@ -1,13 +1,13 @@
 //! `weft setup docker`.
 
 use super::{
-    finding::{Finding, Mend, State},
+    finding::{CheckState, Finding, Mend},
     judge::judge,
     look::{self, look},
     mend,
 };
 use crate::{
-    client::{Client, Host},
+    client::{Client, UnixSocket},
     output::{Format, Out},
 };
 use anyhow::bail;
@@ -23,7 +23,7 @@ pub(crate) struct Docker {
     apply: bool,
     /// The engine's socket
     #[arg(long, value_name = "unix://PATH", default_value = look::DOCKER_SOCKET)]
-    docker_socket: Host,
+    docker_socket: UnixSocket,
     /// How to write it: for people, or for programs as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -48,7 +48,7 @@ impl Docker {
             Format::Json => out.json(&json!({"findings": findings, "applied": applied}))?,
             Format::Table => show(&findings, &mut out)?,
         }
-        let missing = findings.iter().any(|finding| finding.state == State::Missing);
+        let missing = findings.iter().any(|finding| finding.state == CheckState::Missing);
         Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
@@ -81,9 +81,9 @@ fn show(findings: &[Finding], out: &mut Out) -> anyhow::Result<()> {
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     for finding in findings {
         let colour = match finding.state {
-            State::Ok => AnsiColor::Green,
-            State::Warning => AnsiColor::Yellow,
-            State::Missing => AnsiColor::Red,
+            CheckState::Ok => AnsiColor::Green,
+            CheckState::Warning => AnsiColor::Yellow,
+            CheckState::Missing => AnsiColor::Red,
         };
         let style = Style::new().fg_color(Some(colour.into()));
         out.line(format!("{style}{:7}{style:#}  {:width$}  {}", finding.state, finding.check, finding.what))?;

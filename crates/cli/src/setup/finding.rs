@@ -6,7 +6,7 @@ use std::fmt;
 /// How bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
+pub(super) enum CheckState {
     Ok,
     /// Works, but not in every case, or not for ever.
     Warning,
@@ -18,7 +18,7 @@ pub(super) enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
-    pub(super) state: State,
+    pub(super) state: CheckState,
     /// What is so, and why it matters.
     pub(super) what: String,
     /// What mends it, in order.
@@ -42,15 +42,15 @@ pub(super) struct CommandLine(pub(super) Vec<String>);
 
 impl Finding {
     pub(super) fn ok(check: &'static str, what: impl Into<String>) -> Self {
-        Self { check, state: State::Ok, what: what.into(), mend: Vec::new() }
+        Self { check, state: CheckState::Ok, what: what.into(), mend: Vec::new() }
     }
 
     pub(super) fn warning(check: &'static str, what: impl Into<String>, mend: Vec<Mend>) -> Self {
-        Self { check, state: State::Warning, what: what.into(), mend }
+        Self { check, state: CheckState::Warning, what: what.into(), mend }
     }
 
     pub(super) fn missing(check: &'static str, what: impl Into<String>, mend: Vec<Mend>) -> Self {
-        Self { check, state: State::Missing, what: what.into(), mend }
+        Self { check, state: CheckState::Missing, what: what.into(), mend }
     }
 }
 
@@ -65,7 +65,7 @@ impl Mend {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for CheckState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ok => "ok",

@@ -1,7 +1,7 @@
 //! What `weft status` says of the rules of this host.
 
 use super::{
-    finding::{Finding, Mend, State},
+    finding::{CheckState, Finding, Mend},
     judge, look,
 };
 use std::{net::IpAddr, time::Duration};
@@ -31,5 +31,5 @@ fn sentence(finding: &Finding) -> Option<String> {
         })
         .collect();
     let what = &finding.what;
-    (finding.state != State::Ok).then(|| format!("{what}; what mends it: {}", mends.join("; ")))
+    (finding.state != CheckState::Ok).then(|| format!("{what}; what mends it: {}", mends.join("; ")))
 }

@@ -13,7 +13,7 @@ pub(super) use network::{underlay, uplinks};
 use super::facts::{Facts, Reach};
 use crate::{
     agent,
-    client::{Client, Host},
+    client::{Client, UnixSocket},
 };
 use std::{fs, path::Path};
 
@@ -23,7 +23,7 @@ pub(super) const DOCKER_SOCKET: &str = "unix:///var/run/docker.sock";
 pub(super) const PLUGIN_SOCKET: &str = "/run/docker/plugins/weft.sock";
 
 /// Everything there is to know here.
-pub(super) async fn look(client: &Client, docker_socket: &Host) -> Facts {
+pub(super) async fn look(client: &Client, docker_socket: &UnixSocket) -> Facts {
     let root = rustix::process::geteuid().is_root();
     let engine = doors::engine(docker_socket).await;
     let agent = doors::agent(client).await;

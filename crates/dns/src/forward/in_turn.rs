@@ -1,7 +1,7 @@
 //! One question to several name servers: each is given time, and one that was asked earlier may still answer.
 
 use super::{ask_once, exchange::Origin, reply::Reply};
-use crate::{query::Request, upstream::Servers};
+use crate::{query::ForeignQuestion, upstream::Servers};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
@@ -46,7 +46,7 @@ impl Turns {
 
 /// The first conclusive reply, or one of the others if there is none. A server that has not replied is asked again,
 /// since questions get lost; one that has replied is not.
-pub(super) async fn ask(upstream: &Servers, turn: usize, request: &Request) -> Option<Reply> {
+pub(super) async fn ask(upstream: &Servers, turn: usize, request: &ForeignQuestion) -> Option<Reply> {
     let plan = Turns::new(upstream, turn);
     let (began, request) = (Instant::now(), Arc::new(request.clone()));
     let (mut asking, mut finished, mut last) = (JoinSet::new(), BTreeSet::new(), None);

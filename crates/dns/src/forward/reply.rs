@@ -1,7 +1,7 @@
 //! What name servers answer.
 
 use crate::{
-    query::Request,
+    query::ForeignQuestion,
     wire::{HEADER, Reader, flag, rcode},
 };
 
@@ -49,7 +49,7 @@ impl Reply {
     }
 
     /// The answer under the client's id and in its spelling, or a truncated one if it is too long.
-    pub(crate) fn for_client(mut self, request: &Request) -> Vec<u8> {
+    pub(crate) fn for_client(mut self, request: &ForeignQuestion) -> Vec<u8> {
         if !self.whole {
             return request.refusal(self.flags & flag::RCODE);
         }

@@ -1,7 +1,7 @@
 //! Answering over TCP.
 
 use super::{Server, frame};
-use crate::resolve::{Outcome, Transport};
+use crate::resolve::{QueryOutcome, Transport};
 use frame::Frames;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -71,9 +71,9 @@ async fn converse(stream: TcpStream, server: &Server) -> io::Result<()> {
                 turn += 1;
                 match server.respond(message, Transport::Tcp, turn, &mut answer) {
                     // A client that sends anything but queries is no resolver.
-                    Outcome::Silent => open = false,
-                    Outcome::Answered => send(&mut writer, &answer).await?,
-                    Outcome::Forward(request) => match server.forward(request) {
+                    QueryOutcome::Silent => open = false,
+                    QueryOutcome::Answered => send(&mut writer, &answer).await?,
+                    QueryOutcome::Forward(request) => match server.forward(request) {
                         Ok(asking) => drop(forwarded.spawn(asking)),
                         Err(answer) => send(&mut writer, &answer).await?,
                     },

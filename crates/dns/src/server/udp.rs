@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{
-    resolve::{Outcome, Transport},
+    resolve::{QueryOutcome, Transport},
     wire::SAFE_UDP,
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -72,9 +72,9 @@ impl Listener {
         self.turn = self.turn.wrapping_add(1);
         let message = &self.message[..length];
         match self.server.respond(message, Transport::Udp, self.turn, &mut self.answer) {
-            Outcome::Silent => {}
-            Outcome::Answered => drop(self.socket.try_send_to(&self.answer, peer)),
-            Outcome::Forward(request) => match self.server.forward(request) {
+            QueryOutcome::Silent => {}
+            QueryOutcome::Answered => drop(self.socket.try_send_to(&self.answer, peer)),
+            QueryOutcome::Forward(request) => match self.server.forward(request) {
                 Ok(asking) => {
                     let socket = Arc::clone(&self.socket);
                     self.forwarded.spawn(async move { drop(socket.try_send_to(&asking.await, peer)) });

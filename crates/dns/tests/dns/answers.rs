@@ -7,30 +7,35 @@ use hickory_proto::{
 };
 use proptest::prelude::*;
 use std::net::IpAddr;
-use weft_dns::{Client, Outcome, Transport, respond};
+use weft_dns::{DnsClient, QueryOutcome, Transport, respond};
 
-fn upstream() -> Client {
+fn upstream() -> DnsClient {
     client(&[overlay(), backend()], &["192.0.2.53:53".parse().unwrap()])
 }
 
-fn internal() -> Client {
+fn internal() -> DnsClient {
     client(&[overlay()], &[])
 }
 
-fn exchange(message: &[u8], transport: Transport, client: &Client, turn: usize) -> (Outcome, Vec<u8>) {
+fn exchange(
+    message: &[u8],
+    transport: Transport,
+    client: &DnsClient,
+    turn: usize,
+) -> (QueryOutcome, Vec<u8>) {
     let mut out = b"of an earlier answer".to_vec();
     let outcome = respond(message, transport, &names(), client, turn, &mut out);
     (outcome, out)
 }
 
 /// What `client` hears, unless its question goes elsewhere.
-fn ask(client: &Client, name: &str, rtype: RecordType) -> Option<Message> {
+fn ask(client: &DnsClient, name: &str, rtype: RecordType) -> Option<Message> {
     let query = query(name, rtype, None);
     let (outcome, out) = exchange(&query.to_vec().unwrap(), Transport::Tcp, client, 0);
-    if matches!(outcome, Outcome::Forward(_)) {
+    if matches!(outcome, QueryOutcome::Forward(_)) {
         return None;
     }
-    assert_eq!(outcome, Outcome::Answered);
+    assert_eq!(outcome, QueryOutcome::Answered);
     let answer = Message::from_vec(&out).unwrap();
     assert_eq!(answer.metadata.id, query.metadata.id);
     assert_eq!(answer.queries, query.queries);
@@ -39,7 +44,7 @@ fn ask(client: &Client, name: &str, rtype: RecordType) -> Option<Message> {
     Some(answer)
 }
 
-fn resolve(client: &Client, name: &str, rtype: RecordType) -> Vec<String> {
+fn resolve(client: &DnsClient, name: &str, rtype: RecordType) -> Vec<String> {
     let answer = ask(client, name, rtype).unwrap_or_else(|| panic!("{name} went elsewhere"));
     assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{name}");
     let mut found: Vec<String> = addresses(&answer).iter().map(ToString::to_string).collect();
@@ -47,7 +52,7 @@ fn resolve(client: &Client, name: &str, rtype: RecordType) -> Vec<String> {
     found
 }
 
-fn pointer(client: &Client, address: &str) -> Option<Result<String, ResponseCode>> {
+fn pointer(client: &DnsClient, address: &str) -> Option<Result<String, ResponseCode>> {
     let name = hickory_proto::rr::Name::from(address.parse::<IpAddr>().unwrap()).to_ascii();
     let answer = ask(client, &name, RecordType::PTR)?;
     Some(match answer.answers.first().map(|record| &record.data) {
@@ -60,7 +65,7 @@ fn pointer(client: &Client, address: &str) -> Option<Result<String, ResponseCode
 fn a_link_is_known_to_one_client_alone() {
     let links = ["Nginx_02:Backend", "nginx_01:web", "nobody:elsewhere"].map(|link| link.parse().unwrap());
     let on_overlay = links.iter().map(|link| (overlay(), link));
-    let client = Client { links: weft_dns::Links::new(on_overlay), ..upstream() };
+    let client = DnsClient { links: weft_dns::Links::new(on_overlay), ..upstream() };
     for name in ["backend", "BackEnd", "backend.overlay"] {
         assert_eq!(resolve(&client, name, RecordType::A), ["10.0.0.3"], "{name}");
     }
@@ -168,7 +173,7 @@ fn what_cannot_be_answered_is_refused_with_the_right_code() {
         let mut message = good.clone();
         change(&mut message);
         let (outcome, out) = exchange(&message, Transport::Udp, &internal(), 0);
-        (outcome == Outcome::Answered)
+        (outcome == QueryOutcome::Answered)
             .then(|| u16::from(Message::from_vec(&out).unwrap().metadata.response_code))
     };
     assert_eq!(code(&|_| {}), Some(ResponseCode::NoError.into()));
@@ -224,7 +229,7 @@ proptest! {
         }
         for transport in [Transport::Udp, Transport::Tcp] {
             let (outcome, out) = exchange(&message, transport, &upstream(), turn);
-            if outcome == Outcome::Answered {
+            if outcome == QueryOutcome::Answered {
                 prop_assert!(out.len() <= 512 || transport == Transport::Tcp);
                 let answer = Message::from_vec(&out);
                 prop_assert!(answer.is_ok(), "{:?}", answer);
@@ -244,7 +249,7 @@ proptest! {
         prop_assume!(!matches!(kind, RecordType::OPT));
         let query = query(&name, kind, size);
         let (outcome, out) = exchange(&query.to_vec().unwrap(), Transport::Udp, &upstream(), turn);
-        if outcome == Outcome::Answered {
+        if outcome == QueryOutcome::Answered {
             prop_assert!(out.len() <= size.unwrap_or(0).clamp(512, 4096).into());
             let answer = Message::from_vec(&out).unwrap();
             prop_assert_eq!(answer.edns.is_some(), size.is_some());

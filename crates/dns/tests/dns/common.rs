@@ -12,15 +12,16 @@ use std::{
     time::Duration,
 };
 use weft_dns::{
-    Client, Counts, Host, Names, NetworkNames, Resolver, ServerHandle, Upstream, upstream::Servers,
+    DnsClient, NamedEndpoint, Names, NetworkNames, QuestionCounts, Resolver, ServerHandle, Upstream,
+    upstream::Servers,
 };
 use weft_model::NetworkId;
 
 /// Containers that share the alias `many`.
 pub(crate) const MANY: u8 = 100;
 
-pub(crate) fn host(name: &str, aliases: &[&str], addresses: &[&str]) -> Host {
-    Host {
+pub(crate) fn host(name: &str, aliases: &[&str], addresses: &[&str]) -> NamedEndpoint {
+    NamedEndpoint {
         name: name.parse().unwrap(),
         aliases: aliases.iter().map(|a| a.parse().unwrap()).collect(),
         short_id: None,
@@ -61,8 +62,8 @@ pub(crate) fn names() -> Names {
 }
 
 /// A container on one network.
-pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> Client {
-    Client {
+pub(crate) fn client(networks: &[NetworkId], upstream: &[SocketAddr]) -> DnsClient {
+    DnsClient {
         networks: networks.to_vec(),
         links: weft_dns::Links::default(),
         upstream: Upstream::Servers(Servers { addresses: upstream.to_vec(), ..Servers::default() }),
@@ -96,10 +97,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A name server on a free port.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
-    pub(crate) client: Arc<ArcSwap<Client>>,
+    pub(crate) client: Arc<ArcSwap<DnsClient>>,
     pub(crate) names: Arc<ArcSwap<Names>>,
     pub(crate) server: ServerHandle,
-    pub(crate) counts: Arc<Counts>,
+    pub(crate) counts: Arc<QuestionCounts>,
     _resolver: Resolver,
 }
 
@@ -108,7 +109,7 @@ impl Served {
     pub(crate) fn new(upstream: &[SocketAddr]) -> Self {
         let names = Arc::new(ArcSwap::from_pointee(names()));
         let client = Arc::new(ArcSwap::from_pointee(client(&[overlay()], upstream)));
-        let counts = Arc::<Counts>::default();
+        let counts = Arc::<QuestionCounts>::default();
         let resolver = Resolver::start(Arc::clone(&names), Arc::clone(&counts)).unwrap();
         let (udp, tcp) = sockets();
         let address = udp.local_addr().unwrap();

@@ -20,7 +20,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use weft_dns::{Client, EngineResolver, Sockets, Transport, Upstream};
+use weft_dns::{DnsClient, EngineResolver, Sockets, Transport, Upstream};
 
 /// Sockets of this process's own namespace, counted; or none.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ fn served(address: SocketAddr, sockets: &Arc<Here>) -> Served {
     let served = Served::new(&[]);
     let sockets: Arc<dyn Sockets> = Arc::clone(sockets) as _;
     let upstream = Upstream::Engine(EngineResolver { address, sockets });
-    served.client.store(Arc::new(Client {
+    served.client.store(Arc::new(DnsClient {
         networks: vec![overlay()],
         links: weft_dns::Links::default(),
         upstream,

@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::net::UnixListener;
-use weft_docker::plugin::{Call, NetworkCall, Protocol, Refusal};
+use weft_docker::plugin::{NetworkCall, PluginCall, PluginProtocol, PluginRefusal};
 use weft_model::EndpointId;
 
 const SOCKET: &str = "/run/docker/plugins/weft.sock";
@@ -51,11 +51,12 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let method = request.uri().path().trim_start_matches('/').to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let call = Call::parse(&method, &body).unwrap_or_else(|error| panic!("{method}: {error}: {body:?}"));
+    let call =
+        PluginCall::parse(&method, &body).unwrap_or_else(|error| panic!("{method}: {error}: {body:?}"));
     plug(&call);
     let reply = match stub.lock().unwrap().answer(&call) {
         Ok(reply) => serde_json::to_value(reply),
-        Err(message) => serde_json::to_value(Refusal::new(Protocol::of(&method), message)),
+        Err(message) => serde_json::to_value(PluginRefusal::new(PluginProtocol::of(&method), message)),
     };
     let reply = reply.unwrap();
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -64,15 +65,15 @@ async fn answer(
 }
 
 /// Makes and removes the interfaces that the engine moves.
-fn plug(call: &Call) {
+fn plug(call: &PluginCall) {
     let outer = |id: &EndpointId| stub::inner(id).to_string().replace("in-", "out-");
     let ip = |args: &[&str]| drop(Command::new("ip").arg("link").args(args).output().unwrap());
     match call {
-        Call::Network(NetworkCall::Join(join)) => {
+        PluginCall::Network(NetworkCall::Join(join)) => {
             let (outer, inner) = (outer(&join.endpoint), stub::inner(&join.endpoint).to_string());
             ip(&["add", &outer, "type", "veth", "peer", "name", &inner]);
         }
-        Call::Network(NetworkCall::DeleteEndpoint(gone)) => ip(&["delete", &outer(&gone.endpoint)]),
+        PluginCall::Network(NetworkCall::DeleteEndpoint(gone)) => ip(&["delete", &outer(&gone.endpoint)]),
         _ => {}
     }
 }

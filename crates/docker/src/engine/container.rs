@@ -3,7 +3,7 @@
 use crate::lenient::or_default;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-use weft_model::{ContainerId, EndpointId, EndpointName, Link, NetworkId};
+use weft_model::{ContainerId, ContainerLink, EndpointId, EndpointName, NetworkId};
 
 /// A container of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Container {
     /// Whether it runs.
     pub state: ContainerState,
     /// The networks it is on, or will be on when it starts, by name.
-    pub attachments: BTreeMap<String, Attachment>,
+    pub attachments: BTreeMap<String, PlaceOnNetwork>,
     /// The missing network that made the last start fail, if the engine is to start the container again whenever it
     /// ends. Not in lists.
     pub gave_up: Option<NetworkId>,
@@ -49,8 +49,8 @@ pub enum ContainerState {
 
 /// A container's place on a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "WireAttachment")]
-pub struct Attachment {
+#[serde(from = "WirePlace")]
+pub struct PlaceOnNetwork {
     /// The engine's id of the network when it was last there; `None` before it was, or if it is one of Swarm's.
     pub network: Option<NetworkId>,
     /// The endpoint, while there is one. Joining may have failed: only the network tells which containers are on it.
@@ -60,14 +60,14 @@ pub struct Attachment {
     /// Those that cannot. Not in lists.
     pub odd_aliases: Vec<String>,
     /// What it calls others there. Not in lists.
-    pub links: Vec<Link>,
+    pub links: Vec<ContainerLink>,
     /// All names that the engine itself answers for, where it shows them. Not in lists.
     pub dns_names: Vec<EndpointName>,
 }
 
 /// Ids are read as far as they are of our kind: Swarm's are of another.
 #[derive(Default, Deserialize)]
-struct WireAttachment {
+struct WirePlace {
     #[serde(rename = "NetworkID", default, deserialize_with = "or_default")]
     network: String,
     #[serde(rename = "EndpointID", default, deserialize_with = "or_default")]
@@ -80,8 +80,8 @@ struct WireAttachment {
     dns_names: Vec<String>,
 }
 
-impl From<WireAttachment> for Attachment {
-    fn from(wire: WireAttachment) -> Self {
+impl From<WirePlace> for PlaceOnNetwork {
+    fn from(wire: WirePlace) -> Self {
         let (aliases, odd): (Vec<_>, Vec<_>) =
             wire.aliases.into_iter().map(|alias| resolvable(&alias).ok_or(alias)).partition(Result::is_ok);
         Self {
@@ -146,7 +146,7 @@ struct WireRestartPolicy {
 #[derive(Default, Deserialize)]
 struct WireNetworkSettings {
     #[serde(rename = "Networks", default, deserialize_with = "or_default")]
-    networks: BTreeMap<String, Attachment>,
+    networks: BTreeMap<String, PlaceOnNetwork>,
 }
 
 impl Default for WireState {

@@ -19,7 +19,7 @@ const LONGEST: usize = 4 << 20;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum EngineEvent {
     /// To a network.
     Network(NetworkEvent),
     /// To a container.
@@ -91,7 +91,7 @@ pub enum ContainerAction {
 }
 
 /// Events, without an end but for an error: the caller begins anew then, and looks at everything.
-pub struct Events(Pin<Box<dyn Stream<Item = Result<Event>> + Send>>);
+pub struct Events(Pin<Box<dyn Stream<Item = Result<EngineEvent>> + Send>>);
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +100,7 @@ impl fmt::Debug for Events {
 }
 
 impl Stream for Events {
-    type Item = Result<Event>;
+    type Item = Result<EngineEvent>;
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.as_mut().poll_next(context)
     }
@@ -129,12 +129,12 @@ struct Source {
 
 impl Source {
     /// `None` when the engine has closed the stream, as it does when it stops.
-    async fn next(&mut self) -> Result<Option<Event>> {
+    async fn next(&mut self) -> Result<Option<EngineEvent>> {
         loop {
             if let Some(line) = self.lines.pop_front() {
                 let nonsense =
                     |error| EngineError::Nonsense { request: self.request.clone(), why: brief(error) };
-                return Event::parse(&line).map(Some).map_err(nonsense);
+                return EngineEvent::parse(&line).map(Some).map_err(nonsense);
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
             let frame = frame.map_err(|source| self.transport.lost(&self.request, source))?;
@@ -181,9 +181,9 @@ struct WireActor {
     attributes: BTreeMap<String, String>,
 }
 
-impl Event {
+impl EngineEvent {
     /// Reads an event as the engine writes it. Kinds that weft does not know, and networks of Swarm, are
-    /// [`Event::Other`].
+    /// [`EngineEvent::Other`].
     ///
     /// # Errors
     /// If it is not an event at all.
@@ -230,28 +230,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parse(kind: &str, action: &str, id: &str) -> Event {
+    fn parse(kind: &str, action: &str, id: &str) -> EngineEvent {
         let json = format!(r#"{{"Type":"{kind}","Action":"{action}","Actor":{{"ID":"{id}"}}}}"#);
-        Event::parse(json.as_bytes()).unwrap()
+        EngineEvent::parse(json.as_bytes()).unwrap()
     }
 
     #[test]
     fn what_weft_has_nothing_to_do_with() {
         let id = "a".repeat(64);
-        assert_eq!(parse("image", "pull", "busybox"), Event::Other);
-        assert_eq!(parse("network", "create", "x3mz9yjk0qn2bvw8dn4kq7c5t"), Event::Other, "Swarm's");
-        let Event::Container(event) = parse("container", "exec_create: sh", &id) else { panic!() };
+        assert_eq!(parse("image", "pull", "busybox"), EngineEvent::Other);
+        assert_eq!(parse("network", "create", "x3mz9yjk0qn2bvw8dn4kq7c5t"), EngineEvent::Other, "Swarm's");
+        let EngineEvent::Container(event) = parse("container", "exec_create: sh", &id) else { panic!() };
         assert_eq!(event.action, ContainerAction::Other);
-        let Event::Network(event) = parse("network", "update", &id) else { panic!() };
+        let EngineEvent::Network(event) = parse("network", "update", &id) else { panic!() };
         assert_eq!(event.action, NetworkAction::Other);
     }
 
     proptest! {
         #[test]
         fn nothing_panics(body: Vec<u8>, text in "\\PC{0,60}") {
-            let _ = Event::parse(&body);
-            let _ = Event::parse(text.as_bytes());
-            let _ = Event::parse(format!(r#"{{"Type":"network","Action":"create","Actor":{text}}}"#).as_bytes());
+            let _ = EngineEvent::parse(&body);
+            let _ = EngineEvent::parse(text.as_bytes());
+            let _ = EngineEvent::parse(format!(r#"{{"Type":"network","Action":"create","Actor":{text}}}"#).as_bytes());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A call, parsed whole.
 
 use super::{
-    CreateEndpoint, CreateNetwork, Discovery, EndpointRef, Join, NetworkRef, Protocol, Refusal,
+    CreateEndpoint, CreateNetwork, Discovery, EndpointRef, Join, NetworkRef, PluginProtocol, PluginRefusal,
     ReleaseAddress, ReleasePool, RequestAddress, RequestPool, SwarmNetwork,
 };
 use crate::brief::brief;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 /// What an engine asks of its driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
+pub enum PluginCall {
     /// Which protocols are spoken here.
     Activate,
     /// Something of the network driver.
@@ -119,7 +119,7 @@ pub enum InvalidCall {
     },
 }
 
-impl Call {
+impl PluginCall {
     /// The name of the call that `method` names, if there is one: of these there are as many as weft knows.
     pub fn name_of(method: &str) -> Option<&'static str> {
         METHODS.into_iter().find(|name| *name == method)
@@ -183,18 +183,18 @@ impl InvalidCall {
     pub fn status(&self) -> u16 {
         match self {
             Self::Unknown { .. } => 404,
-            Self::Empty { .. } | Self::Malformed { .. } => Refusal::STATUS,
+            Self::Empty { .. } | Self::Malformed { .. } => PluginRefusal::STATUS,
         }
     }
 
     /// The body to answer with.
-    pub fn refusal(&self) -> Refusal {
+    pub fn refusal(&self) -> PluginRefusal {
         let protocol = match self {
             // With either protocol, the engine looks for a network driver's error where the status is not 200.
-            Self::Unknown { .. } => Protocol::Network,
-            Self::Empty { method } | Self::Malformed { method, .. } => Protocol::of(method),
+            Self::Unknown { .. } => PluginProtocol::Network,
+            Self::Empty { method } | Self::Malformed { method, .. } => PluginProtocol::of(method),
         };
-        Refusal::new(protocol, self.to_string())
+        PluginRefusal::new(protocol, self.to_string())
     }
 }
 
@@ -226,21 +226,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn why(method: &str, body: &str) -> String {
-        Call::parse(method, body.as_bytes()).unwrap_err().to_string()
+        PluginCall::parse(method, body.as_bytes()).unwrap_err().to_string()
     }
 
-    fn json(refusal: &Refusal) -> String {
+    fn json(refusal: &PluginRefusal) -> String {
         serde_json::to_string(refusal).unwrap()
     }
 
     #[test]
     fn knows_every_method() {
         for method in METHODS {
-            let unknown = matches!(Call::parse(method, b"{}"), Err(InvalidCall::Unknown { .. }));
+            let unknown = matches!(PluginCall::parse(method, b"{}"), Err(InvalidCall::Unknown { .. }));
             assert!(!unknown, "{method}");
-            assert_eq!(Call::name_of(method), Some(method));
+            assert_eq!(PluginCall::name_of(method), Some(method));
         }
-        assert_eq!(Call::name_of("NetworkDriver.Anything"), None);
+        assert_eq!(PluginCall::name_of("NetworkDriver.Anything"), None);
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         for method in
             ["", "Join", "NetworkDriver.", "NetworkDriver.join", "Plugin.Deactivate", "IpamDriver.Join"]
         {
-            let error = Call::parse(method, b"{}").unwrap_err();
+            let error = PluginCall::parse(method, b"{}").unwrap_err();
             assert_eq!(error.status(), 404, "{method}");
             assert!(json(&error.refusal()).starts_with(r#"{"Err":"weft does not know the method"#));
         }
@@ -256,18 +256,18 @@ mod tests {
 
     #[test]
     fn a_repeated_call_without_its_body_is_refused() {
-        let error = Call::parse("IpamDriver.RequestAddress", b" \n").unwrap_err();
+        let error = PluginCall::parse("IpamDriver.RequestAddress", b" \n").unwrap_err();
         assert_eq!(error.status(), 200);
         assert!(
             json(&error.refusal()).starts_with(r#"{"Error":"IpamDriver.RequestAddress came without a body"#)
         );
-        let error = Call::parse("NetworkDriver.Join", b"").unwrap_err();
+        let error = PluginCall::parse("NetworkDriver.Join", b"").unwrap_err();
         assert!(json(&error.refusal()).starts_with(r#"{"Err":"NetworkDriver.Join came without a body"#));
         // These never have one.
-        let activate = Call::parse("Plugin.Activate", b"").unwrap();
-        assert_eq!(activate, Call::Activate);
-        let capabilities = Call::parse("IpamDriver.GetCapabilities", b"").unwrap();
-        assert_eq!(capabilities, Call::Ipam(IpamCall::GetCapabilities));
+        let activate = PluginCall::parse("Plugin.Activate", b"").unwrap();
+        assert_eq!(activate, PluginCall::Activate);
+        let capabilities = PluginCall::parse("IpamDriver.GetCapabilities", b"").unwrap();
+        assert_eq!(capabilities, PluginCall::Ipam(IpamCall::GetCapabilities));
     }
 
     #[test]
@@ -279,7 +279,8 @@ mod tests {
             r#"{{"NetworkID":"{id}","EndpointID":"{id}","Interface":{{"Address":"","MacAddress":null}}}}"#
         );
         let parsed = [whole, short, empty].map(|body| {
-            Call::parse("NetworkDriver.CreateEndpoint", body.as_bytes()).map_err(|error| error.to_string())
+            PluginCall::parse("NetworkDriver.CreateEndpoint", body.as_bytes())
+                .map_err(|error| error.to_string())
         });
         assert!(parsed[0].is_ok());
         assert!(parsed.iter().all(|call| *call == parsed[0]), "{parsed:?}");
@@ -317,7 +318,7 @@ mod tests {
         #[test]
         fn nothing_panics(method in proptest::sample::select(&METHODS[..]), body: Vec<u8>, text in "\\PC{0,60}") {
             for body in [&body[..], text.as_bytes()] {
-                if let Err(error) = Call::parse(method, body) {
+                if let Err(error) = PluginCall::parse(method, body) {
                     prop_assert!(json(&error.refusal()).len() < 2000);
                 }
             }
@@ -335,7 +336,7 @@ mod tests {
             ),
         ) {
             let body = format!("{{\"{field}\":{value}}}");
-            let _ = Call::parse(method, body.as_bytes());
+            let _ = PluginCall::parse(method, body.as_bytes());
         }
     }
 }

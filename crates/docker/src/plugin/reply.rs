@@ -1,4 +1,4 @@
-//! Answers that are not a [`Refusal`](super::Refusal).
+//! Answers that are not a [`PluginRefusal`](super::PluginRefusal).
 
 use super::{DRIVER, Interface, PoolId};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -11,7 +11,7 @@ use weft_model::{IfName, IpNet};
 
 /// An answer to a call. What it is an answer to decides how it looks, so there is one variant for each shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum PluginReply {
     /// To calls that return nothing.
     Done,
     /// To `Plugin.Activate`: both protocols.
@@ -100,7 +100,7 @@ impl Serialize for RouteKind {
     }
 }
 
-impl Serialize for Reply {
+impl Serialize for PluginReply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Self::Joined(joined) = self {
             return joined.serialize(serializer);
@@ -160,13 +160,13 @@ mod tests {
             "StaticRoutes": [{"Destination": "10.0.1.0/24", "RouteType": 0, "NextHop": "10.0.0.1"}],
             "DisableGatewayService": true
         });
-        assert_eq!(serde_json::to_value(Reply::Joined(joined)).unwrap(), expected);
+        assert_eq!(serde_json::to_value(PluginReply::Joined(joined)).unwrap(), expected);
     }
 
     #[test]
     fn nothing_to_add_is_nothing() {
-        let reply = serde_json::to_value(Reply::Endpoint(Interface::default())).unwrap();
+        let reply = serde_json::to_value(PluginReply::Endpoint(Interface::default())).unwrap();
         assert_eq!(reply, json!({"Interface": {}}));
-        assert_eq!(serde_json::to_value(Reply::Done).unwrap(), json!({}));
+        assert_eq!(serde_json::to_value(PluginReply::Done).unwrap(), json!({}));
     }
 }

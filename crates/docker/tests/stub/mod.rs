@@ -6,8 +6,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 use weft_docker::plugin::{
-    Call, CreateEndpoint, CreateNetwork, Interface, InterfaceName, IpamCall, Join, Joined, NetworkCall,
-    PoolId, Reply, RequestAddress, RequestPool, RouteKind, StaticRoute,
+    CreateEndpoint, CreateNetwork, Interface, InterfaceName, IpamCall, Join, Joined, NetworkCall, PluginCall,
+    PluginReply, PoolId, RequestAddress, RequestPool, RouteKind, StaticRoute,
 };
 use weft_model::{EndpointId, IfName, IpNet, Ipv4Net, MacAddr};
 
@@ -28,24 +28,24 @@ pub(crate) struct Stub {
 
 impl Stub {
     /// Says yes to nearly everything.
-    pub(crate) fn answer(&mut self, call: &Call) -> Result<Reply, String> {
+    pub(crate) fn answer(&mut self, call: &PluginCall) -> Result<PluginReply, String> {
         match call {
-            Call::Activate => Ok(Reply::Activated),
-            Call::Network(call) => self.network(call),
-            Call::Ipam(call) => self.ipam(call),
+            PluginCall::Activate => Ok(PluginReply::Activated),
+            PluginCall::Network(call) => self.network(call),
+            PluginCall::Ipam(call) => self.ipam(call),
         }
     }
 
-    fn network(&mut self, call: &NetworkCall) -> Result<Reply, String> {
+    fn network(&mut self, call: &NetworkCall) -> Result<PluginReply, String> {
         match call {
-            NetworkCall::GetCapabilities => Ok(Reply::NetworkCapabilities),
+            NetworkCall::GetCapabilities => Ok(PluginReply::NetworkCapabilities),
             NetworkCall::CreateNetwork(create) => create_network(create),
-            NetworkCall::CreateEndpoint(create) => Ok(Reply::Endpoint(complete(create))),
+            NetworkCall::CreateEndpoint(create) => Ok(PluginReply::Endpoint(complete(create))),
             NetworkCall::EndpointOperInfo(_) => {
-                Ok(Reply::EndpointInfo([("node".to_owned(), "host1".into())].into()))
+                Ok(PluginReply::EndpointInfo([("node".to_owned(), "host1".into())].into()))
             }
-            NetworkCall::Join(join) => Ok(Reply::Joined(self.join(join))),
-            _ => Ok(Reply::Done),
+            NetworkCall::Join(join) => Ok(PluginReply::Joined(self.join(join))),
+            _ => Ok(PluginReply::Done),
         }
     }
 
@@ -62,22 +62,22 @@ impl Stub {
         }
     }
 
-    fn ipam(&mut self, call: &IpamCall) -> Result<Reply, String> {
+    fn ipam(&mut self, call: &IpamCall) -> Result<PluginReply, String> {
         match call {
-            IpamCall::GetCapabilities => Ok(Reply::IpamCapabilities),
-            IpamCall::GetDefaultAddressSpaces => Ok(Reply::AddressSpaces),
+            IpamCall::GetCapabilities => Ok(PluginReply::IpamCapabilities),
+            IpamCall::GetDefaultAddressSpaces => Ok(PluginReply::AddressSpaces),
             IpamCall::RequestPool(request) => self.pool(request),
             IpamCall::RequestAddress(request) => self.address(request),
-            IpamCall::ReleasePool(_) | IpamCall::ReleaseAddress(_) => Ok(Reply::Done),
+            IpamCall::ReleasePool(_) | IpamCall::ReleaseAddress(_) => Ok(PluginReply::Done),
         }
     }
 
-    fn pool(&mut self, request: &RequestPool) -> Result<Reply, String> {
+    fn pool(&mut self, request: &RequestPool) -> Result<PluginReply, String> {
         let pool = request.pool.unwrap_or_else(|| self.next_pool(request.v6));
         if pool.to_string() == REFUSED_POOL {
             return Err(format!("{pool} overlaps {pool} of network other"));
         }
-        Ok(Reply::Pool(PoolId(pool)))
+        Ok(PluginReply::Pool(PoolId(pool)))
     }
 
     fn next_pool(&mut self, v6: bool) -> IpNet {
@@ -90,7 +90,7 @@ impl Stub {
         IpNet::new(address, prefix).unwrap()
     }
 
-    fn address(&mut self, request: &RequestAddress) -> Result<Reply, String> {
+    fn address(&mut self, request: &RequestAddress) -> Result<PluginReply, String> {
         if request.address == Some(REFUSED_ADDRESS) {
             return Err(format!("address {REFUSED_ADDRESS} belongs to web on host9"));
         }
@@ -100,7 +100,7 @@ impl Stub {
             *last += u8::from(!request.is_gateway());
             nth(pool, if request.is_gateway() { 1 } else { *last })
         });
-        Ok(Reply::Address(IpNet::new(address, pool.prefix_len()).unwrap()))
+        Ok(PluginReply::Address(IpNet::new(address, pool.prefix_len()).unwrap()))
     }
 }
 
@@ -111,11 +111,11 @@ fn nth(pool: IpNet, n: u8) -> IpAddr {
     }
 }
 
-fn create_network(create: &CreateNetwork) -> Result<Reply, String> {
+fn create_network(create: &CreateNetwork) -> Result<PluginReply, String> {
     let (name, value) = REFUSED_OPTION;
     match create.options.get(name) {
         Some(given) if given == value => Err(format!("invalid VNI {value}: expected 1 to 16777215")),
-        _ => Ok(Reply::Done),
+        _ => Ok(PluginReply::Done),
     }
 }
 

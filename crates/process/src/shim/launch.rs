@@ -5,7 +5,7 @@
 //! command. What to do comes over a socket, which closes when it succeeds and carries the reason when it does
 //! not. Nothing secret is in its arguments.
 
-use crate::{Spec, error::Failure, image};
+use crate::{Spec, error::ShimFailure, image};
 use rustix::{
     io::Errno,
     process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal, setsid, umask},
@@ -39,8 +39,8 @@ struct Order {
 }
 
 /// Runs the command of `spec`, with its output to `output`, and returns once it has been executed.
-pub(super) fn launch(spec: &Spec, output: PipeWriter) -> Result<Pid, Failure> {
-    let cannot = |error: std::io::Error| Failure::because("prepare the command")(error);
+pub(super) fn launch(spec: &Spec, output: PipeWriter) -> Result<Pid, ShimFailure> {
+    let cannot = |error: std::io::Error| ShimFailure::because("prepare the command")(error);
     let (mut ours, theirs) = UnixStream::pair().map_err(cannot)?;
     // Not by name: the binary may have been replaced by a newer one, or hidden by a mount.
     let child = Command::new("/proc/self/exe")
@@ -67,7 +67,7 @@ pub(super) fn launch(spec: &Spec, output: PipeWriter) -> Result<Pid, Failure> {
         return Err(serde_json::from_slice(&answer).map_err(|error| cannot(error.into()))?);
     }
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| Failure::new("the kernel gave the command an impossible process id"))
+    pid.ok_or_else(|| ShimFailure::new("the kernel gave the command an impossible process id"))
 }
 
 /// Whether this process is the second stage.
@@ -86,8 +86,8 @@ pub(super) fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn prepare(shim: &mut UnixStream) -> Result<Order, Failure> {
-    let cannot = |error: std::io::Error| Failure::because("prepare the command")(error);
+fn prepare(shim: &mut UnixStream) -> Result<Order, ShimFailure> {
+    let cannot = |error: std::io::Error| ShimFailure::because("prepare the command")(error);
     let mut order = Vec::new();
     shim.read_to_end(&mut order).map_err(cannot)?;
     let order: Order = serde_json::from_slice(&order).map_err(|error| cannot(error.into()))?;
@@ -96,7 +96,7 @@ fn prepare(shim: &mut UnixStream) -> Result<Order, Failure> {
     dup2_stdin(&null).map_err(kernel)?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(kernel)?;
     if getppid().map(Pid::as_raw_pid) != Some(order.shim) {
-        return Err(Failure::new("the shim died"));
+        return Err(ShimFailure::new("the shim died"));
     }
     setsid().map_err(kernel)?;
     umask(rustix::fs::Mode::from_raw_mode(0o022));

@@ -1,7 +1,7 @@
 //! What the process sees in other places than the host does.
 
 use super::etc::Etc;
-use crate::{Spec, error::Failure, mountinfo};
+use crate::{Spec, error::ShimFailure, mountinfo};
 use rustix::{
     fd::OwnedFd,
     fs::CWD,
@@ -22,7 +22,7 @@ struct Bind<'a> {
 }
 
 /// Mounts what the spec asks for, in this mount namespace. The host's files stay as they are.
-pub(super) fn apply(spec: &Spec) -> Result<Etc, Failure> {
+pub(super) fn apply(spec: &Spec) -> Result<Etc, ShimFailure> {
     let etc = Etc::new(spec);
     // All sources are opened first, before anything is mounted over them.
     let mut binds = Vec::new();
@@ -42,27 +42,27 @@ pub(super) fn apply(spec: &Spec) -> Result<Etc, Failure> {
 }
 
 /// Mounts one file over another.
-pub(super) fn bind(source: &Path, target: &Path) -> Result<(), Failure> {
+pub(super) fn bind(source: &Path, target: &Path) -> Result<(), ShimFailure> {
     attach(&Bind { tree: clone_tree(source)?, source, target, read_only: false })
 }
 
-fn clone_tree(source: &Path) -> Result<OwnedFd, Failure> {
+fn clone_tree(source: &Path) -> Result<OwnedFd, ShimFailure> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     open_tree(CWD, source, flags)
-        .map_err(Failure::because(format!("open {}, the source of a mount", source.display())))
+        .map_err(ShimFailure::because(format!("open {}, the source of a mount", source.display())))
 }
 
-fn attach(bind: &Bind<'_>) -> Result<(), Failure> {
+fn attach(bind: &Bind<'_>) -> Result<(), ShimFailure> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
     move_mount(&bind.tree, "", CWD, bind.target, flags).map_err(|error| explain(bind, error))?;
     if bind.read_only { protect(bind.target) } else { Ok(()) }
 }
 
 /// Makes a mount, and each below it, read-only. The file systems stay writable elsewhere.
-fn protect(target: &Path) -> Result<(), Failure> {
+fn protect(target: &Path) -> Result<(), ShimFailure> {
     let cannot = |error: std::io::Error| {
-        Failure::because(format!("make the mount at {} read-only", target.display()))(error)
+        ShimFailure::because(format!("make the mount at {} read-only", target.display()))(error)
     };
     let target = fs::canonicalize(target).map_err(cannot)?;
     for mount in mountinfo::read_tree(&target).map_err(cannot)? {
@@ -73,7 +73,7 @@ fn protect(target: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn explain(bind: &Bind<'_>, error: Errno) -> Failure {
+fn explain(bind: &Bind<'_>, error: Errno) -> ShimFailure {
     let target = bind.target.display();
     let why = match error {
         Errno::NOENT => match dangling(bind.target) {
@@ -91,7 +91,7 @@ fn explain(bind: &Bind<'_>, error: Errno) -> Failure {
         }
         error => error.to_string(),
     };
-    Failure::new(format!("cannot mount {} at {target}: {why}", bind.source.display()))
+    ShimFailure::new(format!("cannot mount {} at {target}: {why}", bind.source.display()))
 }
 
 /// Where a link leads that leads nowhere.

@@ -3,7 +3,7 @@
 use super::{etc::Etc, launch, log::Log};
 use crate::{
     Spec,
-    error::Failure,
+    error::ShimFailure,
     sweep::{self, NamespaceId},
 };
 use rustix::{
@@ -41,8 +41,8 @@ pub(super) struct Running {
 
 impl Running {
     /// Executes the command, in the namespaces this process is in.
-    pub(super) fn start(spec: &Spec, network: NamespaceId, etc: Etc) -> Result<Self, Failure> {
-        let cannot = |error: io::Error| Failure::because("prepare to watch the command")(error);
+    pub(super) fn start(spec: &Spec, network: NamespaceId, etc: Etc) -> Result<Self, ShimFailure> {
+        let cannot = |error: io::Error| ShimFailure::because("prepare to watch the command")(error);
         let (read, write) = UnixStream::pair().map_err(cannot)?;
         let wanted = [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
         let signals = SignalDelivery::with_pipe(read, write, SignalOnly, wanted).map_err(cannot)?;
@@ -59,7 +59,7 @@ impl Running {
     }
 
     /// Waits for the command's end, ends what it leaves behind, and returns its exit status.
-    pub(super) fn watch(mut self) -> Result<i32, Failure> {
+    pub(super) fn watch(mut self) -> Result<i32, ShimFailure> {
         let mut in_place = true;
         let code = loop {
             let mounts_changed = self.wait(if in_place { None } else { Some(&RETRY) })?;
@@ -80,7 +80,7 @@ impl Running {
     }
 
     /// Returns when there is something to do; says whether this namespace's mounts have changed.
-    fn wait(&self, timeout: Option<&Timespec>) -> Result<bool, Failure> {
+    fn wait(&self, timeout: Option<&Timespec>) -> Result<bool, ShimFailure> {
         let mut fds = vec![
             // The kernel tells of changes this way: proc_pid_mounts(5).
             PollFd::new(&self.mounts, PollFlags::PRI),
@@ -90,7 +90,7 @@ impl Running {
         match poll(&mut fds, timeout) {
             Ok(_) => Ok(fds[0].revents().contains(PollFlags::PRI)),
             Err(Errno::INTR) => Ok(false),
-            Err(error) => Err(Failure::because("wait for the command")(error)),
+            Err(error) => Err(ShimFailure::because("wait for the command")(error)),
         }
     }
 

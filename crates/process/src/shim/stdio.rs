@@ -1,6 +1,6 @@
 //! What the shim inherits: the lock as standard input, the agent's ear as standard output.
 
-use crate::{error::Failure, files::LOCK, sweep::namespace_id};
+use crate::{error::ShimFailure, files::LOCK, sweep::namespace_id};
 use rustix::{
     process::{Pid, getpid, set_child_subreaper, setsid, umask},
     stdio::{dup2_stdin, dup2_stdout, stdin, stdout},
@@ -14,23 +14,23 @@ use std::{
 };
 
 /// Takes over what was inherited, moves to `dir`, and leaves the agent's session.
-pub(super) fn take(dir: &Path) -> Result<(File, PipeWriter), Failure> {
-    env::set_current_dir(dir).map_err(Failure::because(format!("enter {}", dir.display())))?;
-    let standard = |error: std::io::Error| Failure::because("take over what the agent passed on")(error);
+pub(super) fn take(dir: &Path) -> Result<(File, PipeWriter), ShimFailure> {
+    env::set_current_dir(dir).map_err(ShimFailure::because(format!("enter {}", dir.display())))?;
+    let standard = |error: std::io::Error| ShimFailure::because("take over what the agent passed on")(error);
     // Copies that no command inherits.
     let mut lock = File::from(stdin().try_clone_to_owned().map_err(standard)?);
     let agent = PipeWriter::from(stdout().try_clone_to_owned().map_err(standard)?);
     let metadata = lock.metadata().map_err(standard)?;
     if namespace_id(LOCK).ok() != Some((metadata.dev(), metadata.ino())) {
-        return Err(Failure::new(
+        return Err(ShimFailure::new(
             "this is a part of `weft run`, which the agent starts; it is not for people",
         ));
     }
     let null = File::options().read(true).write(true).open("/dev/null").map_err(standard)?;
     dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).map_err(|error| standard(error.into()))?;
 
-    write!(lock, "{}", getpid().as_raw_nonzero()).map_err(Failure::because("write the lock file"))?;
-    let own = |error: rustix::io::Errno| Failure::because("become a process of its own")(error);
+    write!(lock, "{}", getpid().as_raw_nonzero()).map_err(ShimFailure::because("write the lock file"))?;
+    let own = |error: rustix::io::Errno| ShimFailure::because("become a process of its own")(error);
     setsid().map_err(own)?;
     // Daemons that leave the command come to the shim, which can end them.
     set_child_subreaper(Pid::from_raw(1)).map_err(own)?;

@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
-use weft_process::{Spec, State};
+use weft_process::{RunState, Spec};
 
 /// An agent that starts the process described in `DIR.json`, and ends.
 pub(crate) fn helper(dir: &Path) -> ExitCode {
@@ -26,7 +26,7 @@ fn agent(place: &Place, script: &str) -> Command {
 pub(crate) fn another_agent_takes_over() {
     let place = Place::new();
     assert!(agent(&place, "echo ready; sleep 60; exit 6").status().unwrap().success());
-    let State::Running { pid } = place.state() else { panic!("{:?}", place.state()) };
+    let RunState::Running { pid } = place.state() else { panic!("{:?}", place.state()) };
     assert!(lives(pid));
     place.await_output("ready");
     weft_process::kill(&place.dir).unwrap();
@@ -49,13 +49,13 @@ pub(crate) fn a_killed_agent_leaves_nothing_unclear() {
         std::thread::sleep(whole * kill / KILLS);
         agent.kill().unwrap();
         agent.wait().unwrap();
-        eventually("it is clear", || place.state() != State::Starting);
+        eventually("it is clear", || place.state() != RunState::Starting);
         match place.state() {
-            State::Running { pid } => {
+            RunState::Running { pid } => {
                 assert!(lives(pid));
                 running += 1;
             }
-            State::NotStarted => {
+            RunState::NotStarted => {
                 assert_eq!(place.inhabitants(), [0; 0]);
                 none += 1;
             }

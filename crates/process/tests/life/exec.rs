@@ -10,7 +10,7 @@ use std::{
 /// `PID NETNS COMMAND…`, as the command line would.
 pub(crate) fn helper(words: &[String]) -> ExitCode {
     let env = BTreeMap::from([("EXTRA".into(), "more".into())]);
-    let error = weft_process::exec::replace(&weft_process::exec::Request {
+    let error = weft_process::exec::replace(&weft_process::exec::ExecRequest {
         pid: words[0].parse().unwrap(),
         netns: Path::new(&words[1]),
         command: &words[2..],

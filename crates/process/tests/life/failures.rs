@@ -86,7 +86,7 @@ pub(crate) fn a_broken_binary() {
 pub(crate) fn damaged_files_are_errors() {
     let place = Place::new();
     fs::create_dir(&place.dir).unwrap();
-    assert_eq!(place.state(), weft_process::State::NotStarted);
+    assert_eq!(place.state(), weft_process::RunState::NotStarted);
     fs::write(place.dir.join("started.json"), "{").unwrap();
     let error = weft_process::state(&place.dir).unwrap_err().to_string();
     assert!(error.contains("started.json is damaged"), "{error}");
@@ -97,6 +97,6 @@ pub(crate) fn files_cut_short_before_the_start_are_nothing() {
     fs::create_dir(&place.dir).unwrap();
     fs::write(place.dir.join("lock"), "").unwrap();
     fs::write(place.dir.join("spec.json"), r#"{"id": "#).unwrap();
-    assert_eq!(place.state(), weft_process::State::NotStarted);
+    assert_eq!(place.state(), weft_process::RunState::NotStarted);
     assert!(weft_process::wait_handle(&place.dir).unwrap().is_none(), "there is nothing to wait for");
 }

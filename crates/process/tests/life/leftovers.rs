@@ -2,7 +2,7 @@
 
 use crate::world::{PATIENCE, Place, eventually, lives, run};
 use std::fs;
-use weft_process::State;
+use weft_process::RunState;
 
 /// The number that a script wrote to a file.
 fn pid_in(place: &Place, name: &str) -> u32 {
@@ -45,7 +45,7 @@ pub(crate) fn the_command_dies_with_its_shim() {
     run(&format!("kill -KILL {}", place.shim()));
     eventually("the command dies", || !lives(pid));
     assert_eq!(place.end(), None);
-    assert!(matches!(place.state(), State::Exited { code: None, .. }));
+    assert!(matches!(place.state(), RunState::Exited { code: None, .. }));
 }
 
 /// A process that changes its user, as many services do, does not die with its shim: the death signal is
@@ -68,14 +68,14 @@ pub(crate) fn who_awaits_the_end_sweeps_up() {
         tokio::time::timeout(PATIENCE, ended.wait()).await.unwrap().unwrap();
     });
     assert!(!lives(pid));
-    assert!(matches!(place.state(), State::Exited { code: None, .. }));
+    assert!(matches!(place.state(), RunState::Exited { code: None, .. }));
 }
 
 pub(crate) fn who_comes_later_sweeps_up() {
     let place = Place::new();
     let pid = outlives_its_shim(&place);
     run(&format!("kill -KILL {}", place.shim()));
-    eventually("the shim is gone", || !matches!(place.state(), State::Running { .. }));
+    eventually("the shim is gone", || !matches!(place.state(), RunState::Running { .. }));
     assert!(lives(pid), "nothing is left to sweep up: are the sweeps still needed?");
     assert_eq!(place.end(), None);
     assert!(!lives(pid));

@@ -2,7 +2,7 @@
 
 use crate::world::{PATIENCE, Place, eventually, lives, run};
 use std::{fs, time::Duration};
-use weft_process::{Signal, State};
+use weft_process::{RunState, Signal};
 
 pub(crate) fn ends_with_the_commands_status() {
     let place = Place::new();
@@ -11,7 +11,7 @@ pub(crate) fn ends_with_the_commands_status() {
         (Some(7), "out\nerr\n".into())
     );
     let before = place.state();
-    let State::Exited { at, .. } = before else { panic!("{before:?}") };
+    let RunState::Exited { at, .. } = before else { panic!("{before:?}") };
     assert!(jiff::Timestamp::now().duration_since(at).as_secs() < 10);
     weft_process::remove(&place.dir, &place.netns).unwrap();
     weft_process::remove(&place.dir, &place.netns).unwrap();
@@ -23,7 +23,7 @@ pub(crate) fn sees_its_own_namespaces() {
     let host = run("hostname; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc").stdout;
     let host = String::from_utf8(host).unwrap();
     let pid = place.sh("hostname; readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc; sleep 60");
-    assert_eq!(place.state(), State::Running { pid });
+    assert_eq!(place.state(), RunState::Running { pid });
     place.await_output("ipc:");
     let inside = place.output();
     assert!(inside.starts_with("nginx_01\n"), "{inside}");
@@ -92,7 +92,7 @@ pub(crate) fn its_end_is_awaited() {
         assert!(early.is_err(), "it has not ended yet");
         fs::write("/run/finish", "").unwrap();
         tokio::time::timeout(PATIENCE, ended.wait()).await.unwrap().unwrap();
-        assert!(matches!(place.state(), State::Exited { code: Some(8), .. }));
+        assert!(matches!(place.state(), RunState::Exited { code: Some(8), .. }));
         ended.wait().await.expect("it can be awaited again");
         assert!(weft_process::wait_handle(&place.dir).unwrap().is_none());
     });

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
-use weft_process::{Spec, StartError, State};
+use weft_process::{RunState, Spec, StartError};
 
 /// Set inside the world.
 const INSIDE: &str = "WEFT_TEST_WORLD";
@@ -125,7 +125,7 @@ impl Place {
         (self.end(), self.output())
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> RunState {
         weft_process::state(&self.dir).unwrap()
     }
 
@@ -138,7 +138,7 @@ impl Place {
             }
         });
         match self.state() {
-            State::Exited { code, .. } => code,
+            RunState::Exited { code, .. } => code,
             other => panic!("it has ended, but its state is {other:?}"),
         }
     }

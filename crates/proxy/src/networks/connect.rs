@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use weft_api::docker;
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 use weft_verbs::{Error, Kind};
 
 impl Proxy {
@@ -17,7 +17,7 @@ impl Proxy {
         version: &str,
         network: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let (_, request) = self.translate(version, network, "/connect", request);
         self.pass(request, false).await
     }
@@ -29,7 +29,7 @@ impl Proxy {
         version: &str,
         network: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let (network, request) = self.translate(version, network, "/disconnect", request);
         let request = super::whole(request).await?;
         let asked = serde_json::from_slice::<docker::Disconnect>(request.body());

@@ -10,7 +10,7 @@ use axum::{
 };
 use weft_api::docker;
 use weft_docker::plugin::DRIVER;
-use weft_network_api::{Failure, create};
+use weft_network_api::{ErrorAnswer, create};
 use weft_verbs::Error;
 
 impl Proxy {
@@ -18,7 +18,7 @@ impl Proxy {
         &self,
         version: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let request = super::whole(request).await?;
         let Some(wanted) = serde_json::from_slice(request.body()).ok().filter(is_ours) else {
             return self.pass(request.map(Body::from), false).await;

@@ -11,7 +11,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use weft_api::docker;
-use weft_network_api::{Failure, Filtered, select};
+use weft_network_api::{ErrorAnswer, Filtered, select};
 use weft_verbs::PruneFilter;
 
 /// The networks that every engine has.
@@ -24,7 +24,7 @@ impl Proxy {
         &self,
         version: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let filters =
             Query::<Filtered>::try_from_uri(request.uri()).ok().and_then(|query| query.parse().ok());
         let Some(Ok(filter)) = filters.map(|filters| select::prune(&filters, Timestamp::now())) else {
@@ -54,7 +54,7 @@ impl Proxy {
         version: &str,
         others: &[docker::Network],
         filter: &PruneFilter,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<String>, ErrorAnswer> {
         let mut removed = Vec::new();
         for network in others.iter().filter(|network| !PREDEFINED.contains(&network.name.as_str())) {
             if filter.matches_one_with(&network.labels, network.created) && !network.ingress {
@@ -72,7 +72,7 @@ impl Proxy {
         version: &str,
         ours: &[Ours],
         filter: PruneFilter,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<String>, ErrorAnswer> {
         let removed = self.verbs.prune_networks(filter).await?;
         for network in ours.iter().filter(|network| removed.contains(&network.view.network.name)) {
             self.until_engine_lets_go(version, network).await?;

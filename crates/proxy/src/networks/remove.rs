@@ -7,7 +7,7 @@ use axum::{
     http::{Request, StatusCode},
     response::IntoResponse,
 };
-use weft_network_api::Failure;
+use weft_network_api::ErrorAnswer;
 use weft_verbs::{Error, Kind, refuse_if_kept};
 
 impl Proxy {
@@ -18,7 +18,7 @@ impl Proxy {
         version: &str,
         network: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let (network, request) = self.translate(version, network, "", request);
         let ours = match self.look(version, &network).await? {
             Look::Found(found) => self.ours(&found),

@@ -16,7 +16,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::ops::ControlFlow;
 use weft_api::docker;
 use weft_docker::plugin::DRIVER;
-use weft_network_api::{Failure, Filtered, Scoped, select::Select, view};
+use weft_network_api::{ErrorAnswer, Filtered, Scoped, select::Select, view};
 use weft_verbs::Error;
 
 /// An element of a list: the engine's own as it is, to the byte.
@@ -27,7 +27,7 @@ impl Proxy {
         &self,
         version: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let select = select(request.uri());
         let answer = match self.read(self.pass(request, false).await?).await? {
             ControlFlow::Continue(answer) => answer,
@@ -52,7 +52,7 @@ impl Proxy {
         version: &str,
         network: &str,
         request: Request<Body>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, ErrorAnswer> {
         let scope = Query::<Scoped>::try_from_uri(request.uri()).ok().filter(|scope| scope.is_given());
         let (network, request) = self.translate(version, network, "", request);
         // To the engine ours are local.
@@ -77,7 +77,7 @@ impl Proxy {
     }
 
     /// Reads a success whole; everything else is for the client.
-    async fn read(&self, reply: Reply) -> Result<ControlFlow<Reply, Response<Bytes>>, Failure> {
+    async fn read(&self, reply: Reply) -> Result<ControlFlow<Reply, Response<Bytes>>, ErrorAnswer> {
         match reply {
             Reply::Answer(answer) if answer.status() == StatusCode::OK => {
                 Ok(ControlFlow::Continue(self.engine.read(answer).await?))
@@ -96,7 +96,7 @@ impl Proxy {
     }
 
     /// Those of ours that the engine has and `select` matches.
-    async fn selected(&self, version: &str, select: &Select) -> Result<Vec<Element>, Failure> {
+    async fn selected(&self, version: &str, select: &Select) -> Result<Vec<Element>, ErrorAnswer> {
         let mut filters = docker::Filters::default();
         filters.add("driver", DRIVER);
         let filters = utf8_percent_encode(&filters.to_json(), NON_ALPHANUMERIC).to_string();

@@ -13,13 +13,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use weft_http::{Inherited, Limits, Terms};
 use weft_model::NetworkId;
-use weft_verbs::{EndpointVerbs, JoinOptions, NetworkVerbs, ReadVerbs, fake::Fake};
+use weft_verbs::{EndpointVerbs, JoinOptions, NetworkVerbs, ReadVerbs, fake::FakeVerbs};
 
 /// A host with an engine, whose networks follow the cluster's unless they are told not to.
 struct Host {
     stand: Stand,
     engine: Arc<Engine>,
-    verbs: Arc<Fake>,
+    verbs: Arc<FakeVerbs>,
     follows: Option<AbortOnDropHandle<()>>,
 }
 

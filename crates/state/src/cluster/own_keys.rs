@@ -1,7 +1,7 @@
 //! What one node has in the store: looked for once, then kept up by what changes.
 
-use super::{Claims, Cluster, Endpoints, Stored};
-use crate::changes::{Change, nested_changes};
+use super::{Claims, Cluster, EndpointMap, Stored};
+use crate::changes::{KeyChange, nested_changes};
 use imbl::OrdMap;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use weft_model::{Claim, Endpoint, EndpointId, NetworkId, NodeName};
 #[derive(Debug, Default)]
 pub struct OwnKeys {
     claims: OrdMap<IpNet, Claims>,
-    endpoints: OrdMap<NetworkId, Endpoints>,
+    endpoints: OrdMap<NetworkId, EndpointMap>,
     /// By how many keys each is there.
     ids: BTreeMap<EndpointId, usize>,
 }
@@ -20,7 +20,7 @@ impl OwnKeys {
     /// Follows `cluster`, and gives those of `node`: always the same one.
     pub fn follow(&mut self, node: &NodeName, cluster: &Cluster) -> impl Iterator<Item = EndpointId> {
         let claims = std::mem::replace(&mut self.claims, cluster.claims.clone());
-        for (_, Change { old, new, .. }) in nested_changes(&claims, &cluster.claims) {
+        for (_, KeyChange { old, new, .. }) in nested_changes(&claims, &cluster.claims) {
             let of_node = |claim: &&Stored<Claim>| claim.node == *node;
             self.count(
                 old.filter(of_node).map(|claim| claim.endpoint),
@@ -28,7 +28,7 @@ impl OwnKeys {
             );
         }
         let endpoints = std::mem::replace(&mut self.endpoints, cluster.endpoints.clone());
-        for (_, Change { key, old, new }) in nested_changes(&endpoints, &cluster.endpoints) {
+        for (_, KeyChange { key, old, new }) in nested_changes(&endpoints, &cluster.endpoints) {
             let of_node = |endpoint: &&Stored<Endpoint>| endpoint.node == *node;
             self.count(old.filter(of_node).map(|_| *key), new.filter(of_node).map(|_| *key));
         }

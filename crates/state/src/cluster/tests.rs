@@ -6,8 +6,8 @@ fn keyspace() -> Keyspace {
     Keyspace::new("weft")
 }
 
-fn entry(key: &Key, value: Vec<u8>, modified: u64) -> Entry {
-    Entry { key: keyspace().path(key), value, modified: Revision(modified), session: None }
+fn entry(key: &Key, value: Vec<u8>, modified: u64) -> StoreEntry {
+    StoreEntry { key: keyspace().path(key), value, modified: Revision(modified), session: None }
 }
 
 fn endpoint(name: &str) -> Vec<u8> {
@@ -74,7 +74,8 @@ fn what_a_snapshot_does_not_change_stays_shared() {
 fn what_cannot_be_read_is_set_aside() {
     let (network, id) = ids();
     let key = Key::Endpoint(network, id);
-    let foreign = Entry { key: "weft/v1/notes".into(), value: b"hello".to_vec(), ..entry(&key, vec![], 1) };
+    let foreign =
+        StoreEntry { key: "weft/v1/notes".into(), value: b"hello".to_vec(), ..entry(&key, vec![], 1) };
     let listing =
         Listing { entries: vec![foreign, entry(&key, b"{\"name\":7}".to_vec(), 2)], revision: Revision(2) };
     let mut cluster = Cluster::read(&keyspace(), &listing);
@@ -111,7 +112,8 @@ fn a_record_of_a_later_format_is_no_garbage() {
 fn every_key_counts_once() {
     let (network, id) = ids();
     let key = Key::Endpoint(network, id);
-    let foreign = Entry { key: "weft/v1/notes".into(), value: b"hello".to_vec(), ..entry(&key, vec![], 1) };
+    let foreign =
+        StoreEntry { key: "weft/v1/notes".into(), value: b"hello".to_vec(), ..entry(&key, vec![], 1) };
     let mut entries = vec![
         foreign,
         entry(&key, endpoint("a"), 2),

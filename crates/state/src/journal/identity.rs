@@ -7,7 +7,7 @@ use super::{
 use crate::{
     data_dir,
     env::Env,
-    fingerprint::{Fingerprint, Moved},
+    fingerprint::{DirectoryMove, Fingerprint},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -51,7 +51,7 @@ pub struct Identity {
     path: PathBuf,
     saved: Mutex<Saved>,
     fingerprint: Fingerprint,
-    moved: Moved,
+    moved: DirectoryMove,
     incarnation: Incarnation,
     _lock: File,
 }
@@ -80,7 +80,8 @@ impl Identity {
                 saved
             }
         };
-        let moved = saved.fingerprint.as_ref().map_or(Moved::No, |before| fingerprint.moved_since(before));
+        let moved =
+            saved.fingerprint.as_ref().map_or(DirectoryMove::No, |before| fingerprint.moved_since(before));
         let incarnation = env.random(|rng| Incarnation::random(rng));
         Ok(Self { path, saved: Mutex::new(saved), fingerprint, moved, incarnation, _lock: lock })
     }
@@ -96,7 +97,7 @@ impl Identity {
     }
 
     /// Whether the data directory is where it was when the node was last in the cluster.
-    pub fn moved(&self) -> &Moved {
+    pub fn moved(&self) -> &DirectoryMove {
         &self.moved
     }
 
@@ -106,9 +107,11 @@ impl Identity {
         let (in_already, known) = (saved.runs.contains(&self.incarnation), |run| saved.runs.contains(&run));
         live.id == saved.id
             && match live.incarnation {
-                Some(run) => run == self.incarnation || (in_already || self.moved == Moved::No) && known(run),
+                Some(run) => {
+                    run == self.incarnation || (in_already || self.moved == DirectoryMove::No) && known(run)
+                }
                 // Of a version without runs, which this one takes over from.
-                None => !in_already && self.moved == Moved::No,
+                None => !in_already && self.moved == DirectoryMove::No,
             }
     }
 

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 use weft_model::{Key, Keyspace, NetworkId, NodeName};
-use weft_store::{Entry, Listing, Revision};
+use weft_store::{Listing, Revision, StoreEntry};
 
 /// A base, as it is read.
 pub(super) struct Base {
@@ -88,13 +88,13 @@ pub(super) fn entry(
     latest: &BTreeMap<NodeName, Revision>,
     key: &str,
     value: &RawValue,
-) -> Entry {
+) -> StoreEntry {
     // Of all the rest it is not needed.
     let modified = match keyspace.parse(key) {
         Ok(Key::Latest(name)) => latest.get(&name).copied().unwrap_or_default(),
         _ => Revision::default(),
     };
-    Entry { key: key.to_owned(), value: value.get().as_bytes().to_vec(), modified, session: None }
+    StoreEntry { key: key.to_owned(), value: value.get().as_bytes().to_vec(), modified, session: None }
 }
 
 /// JSON, to be written as it is.

@@ -8,7 +8,7 @@ use crate::golden::{KINDS, key, record};
 use std::{collections::BTreeMap, fs};
 use tempfile::TempDir;
 use weft_model::{Key, NodeName};
-use weft_store::{Entry, Event, Listing, Revision, Update};
+use weft_store::{Event, Listing, Revision, StoreEntry, Update};
 
 fn keyspace() -> Keyspace {
     Keyspace::new("weft")
@@ -17,7 +17,7 @@ fn keyspace() -> Keyspace {
 /// One record of every kind.
 fn cluster() -> Cluster {
     let keys = (0..KINDS).map(|kind| key(kind, 1));
-    let entry = |key: Key| Entry {
+    let entry = |key: Key| StoreEntry {
         key: keyspace().path(&key),
         value: record(&key, 1),
         modified: Revision(7),
@@ -61,7 +61,7 @@ fn remembered(directory: &TempDir) -> Said {
 }
 
 fn put(cluster: &mut Cluster, key: &Key, value: Vec<u8>, revision: u64) {
-    let entry = Entry { key: keyspace().path(key), value, modified: Revision(revision), session: None };
+    let entry = StoreEntry { key: keyspace().path(key), value, modified: Revision(revision), session: None };
     let events = vec![Event::Put(entry)];
     cluster.advance(&keyspace(), Update::Events { events, revision: Revision(revision) });
 }
@@ -84,7 +84,7 @@ fn base(directory: &TempDir) -> PathBuf {
 }
 
 /// Networks with these ids.
-fn networks(ids: &[NetworkId]) -> Networks {
+fn networks(ids: &[NetworkId]) -> NetworkMap {
     let some = cluster().networks.values().next().unwrap().clone();
     ids.iter().map(|id| (*id, some.clone())).collect()
 }

@@ -5,7 +5,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
-use weft_store::{CommitError, Condition, Entry, Listing, Mark, MemoryStore, SessionId, Txn};
+use weft_store::{CommitError, Condition, Listing, Mark, MemoryStore, SessionId, StoreEntry, Txn};
 
 /// A store that shows something old, or nothing to a client that may not read it.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ impl Store for Dim {
             None => self.list(prefix).await,
         }
     }
-    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    async fn get(&self, key: &str) -> Result<Option<StoreEntry>, StoreError> {
         self.refused()?;
         self.truth.get(key).await
     }

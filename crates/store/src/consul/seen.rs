@@ -1,7 +1,7 @@
 //! What the answers of Consul had, so that only what differs is looked at.
 
 use super::wire::Pair;
-use crate::{Entry, Event, Listing, Revision, Update};
+use crate::{Event, Listing, Revision, StoreEntry, Update};
 use std::collections::HashMap;
 
 /// The keys that the answers had.
@@ -35,7 +35,7 @@ impl Seen {
     }
 
     /// Looks at a key of an answer with this index; returns it if it is not as it was in the answer before.
-    pub(super) fn look(&mut self, index: u64, pair: Pair<'_>) -> Result<Option<Entry>, String> {
+    pub(super) fn look(&mut self, index: u64, pair: Pair<'_>) -> Result<Option<StoreEntry>, String> {
         self.start_again_if_behind(index);
         let now = Key { modified: pair.modify_index, answer: self.answer };
         match self.keys.get_mut(&*pair.key) {
@@ -50,7 +50,7 @@ impl Seen {
     }
 
     /// The answer is at its end: what it said that the one before did not. The first one is told whole.
-    pub(super) fn update(&mut self, index: u64, changed: Vec<Entry>) -> Update {
+    pub(super) fn update(&mut self, index: u64, changed: Vec<StoreEntry>) -> Update {
         self.start_again_if_behind(index);
         let (revision, answer) = (Revision(index), self.answer);
         // Zero would not block.
@@ -93,7 +93,7 @@ mod tests {
         serde_json::to_vec(&pair).unwrap()
     }
 
-    fn put(keys: &mut Keys, entry: &crate::Entry) {
+    fn put(keys: &mut Keys, entry: &crate::StoreEntry) {
         assert_eq!(entry.value, format!("{}@{}", entry.key, entry.modified.0).as_bytes());
         keys.insert(entry.key.clone(), entry.modified.0);
     }

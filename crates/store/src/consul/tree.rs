@@ -104,7 +104,7 @@ pub(super) fn around(prefix: &str) -> &str {
 
 /// What was seen, owned by the current watch. When it stops, the next one goes on from there.
 #[derive(Debug)]
-pub(super) struct Held<'t> {
+pub(super) struct WatchState<'t> {
     tree: &'t Tree,
     prefix: &'t str,
     pub(super) seen: Seen,
@@ -112,7 +112,7 @@ pub(super) struct Held<'t> {
     pub(super) torn: bool,
 }
 
-impl<'t> Held<'t> {
+impl<'t> WatchState<'t> {
     pub(super) fn take(tree: &'t Tree, prefix: &'t str, revision: Revision) -> Self {
         let left = tree.left.lock().unwrap_or_else(PoisonError::into_inner).take();
         let seen = left.filter(|(of, seen)| of == prefix && seen.index == revision.0).map(|(_, seen)| seen);
@@ -120,7 +120,7 @@ impl<'t> Held<'t> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for WatchState<'_> {
     fn drop(&mut self) {
         if !self.torn {
             self.tree.leave(self.prefix, mem::take(&mut self.seen));

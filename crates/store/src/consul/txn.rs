@@ -13,7 +13,7 @@ pub(super) struct TxnPlan<'a> {
 
 /// What the errors of a transaction come to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum TxnFailure {
     /// Conditions did not hold.
     Conflict(Vec<String>),
     /// Consul forbids it, in its words.
@@ -84,23 +84,26 @@ impl<'a> TxnPlan<'a> {
     }
 
     /// Reads the errors of a transaction that was not carried out.
-    pub(super) fn failure(&self, errors: &[TxnError]) -> Failure {
+    pub(super) fn failure(&self, errors: &[TxnError]) -> TxnFailure {
         if errors.is_empty() {
-            return Failure::Malformed("a transaction failed without an error".into());
+            return TxnFailure::Malformed("a transaction failed without an error".into());
         }
         if let Some(error) = errors.iter().find(|error| is_refusal(&error.what)) {
-            return Failure::Refused(error.what.clone());
+            return TxnFailure::Refused(error.what.clone());
         }
         let mut keys: Vec<String> = Vec::new();
         for error in errors {
             let Some(key) = self.origins.get(error.op_index) else {
-                return Failure::Malformed(format!("operation {} of a transaction failed", error.op_index));
+                return TxnFailure::Malformed(format!(
+                    "operation {} of a transaction failed",
+                    error.op_index
+                ));
             };
             if keys.last().is_none_or(|last| last != key) {
                 keys.push((*key).to_owned());
             }
         }
-        Failure::Conflict(keys)
+        TxnFailure::Conflict(keys)
     }
 }
 
@@ -152,7 +155,7 @@ mod tests {
         ];
         assert_eq!(verbs, wanted);
         let failure = plan.failure(&[error(3, "stale"), error(5, "stale"), error(6, "locked")]);
-        assert_eq!(failure, Failure::Conflict(vec!["d".into(), "f".into()]));
+        assert_eq!(failure, TxnFailure::Conflict(vec!["d".into(), "f".into()]));
     }
 
     #[test]
@@ -168,8 +171,8 @@ mod tests {
     fn what_is_forbidden_is_no_conflict() {
         let txn = Txn::new().put("a", "", Condition::Always);
         let plan = TxnPlan::new(&txn.ops);
-        assert!(matches!(plan.failure(&[error(0, "Permission denied")]), Failure::Refused(_)));
-        assert!(matches!(plan.failure(&[error(7, "stale")]), Failure::Malformed(_)));
-        assert!(matches!(plan.failure(&[]), Failure::Malformed(_)));
+        assert!(matches!(plan.failure(&[error(0, "Permission denied")]), TxnFailure::Refused(_)));
+        assert!(matches!(plan.failure(&[error(7, "stale")]), TxnFailure::Malformed(_)));
+        assert!(matches!(plan.failure(&[]), TxnFailure::Malformed(_)));
     }
 }

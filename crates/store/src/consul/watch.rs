@@ -3,7 +3,7 @@
 use super::{
     client::{Client, Keys, encode},
     seen::Seen,
-    tree::{Held, Tree},
+    tree::{Tree, WatchState},
     wire::Pair,
 };
 use crate::{Revision, StoreError, Update, http::Patience};
@@ -29,7 +29,7 @@ pub(super) fn watch(
 ) -> BoxStream<'static, Result<Update, StoreError>> {
     let prefix = prefix.to_owned();
     Box::pin(async_stream::try_stream! {
-        let mut held = Held::take(&tree, &prefix, revision);
+        let mut held = WatchState::take(&tree, &prefix, revision);
         loop {
             let before = held.seen.index;
             let keys = next(&client, &tree, &prefix, &held.seen).await?;

@@ -1,6 +1,6 @@
 //! Consul's JSON: <https://developer.hashicorp.com/consul/api-docs>.
 
-use crate::{Entry, Revision, SessionId};
+use crate::{Revision, SessionId, StoreEntry};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -24,12 +24,12 @@ impl<'a> Pair<'a> {
         serde_json::from_slice(object).map_err(|error| error.to_string())
     }
 
-    pub(super) fn entry(self) -> Result<Entry, String> {
+    pub(super) fn entry(self) -> Result<StoreEntry, String> {
         let value = BASE64_STANDARD.decode(self.value.as_deref().unwrap_or_default());
         let value = value.map_err(|error| format!("the value of {:?}: {error}", self.key))?;
         let session = self.session.filter(|session| !session.is_empty());
         let session = session.map(|session| SessionId(session.into_owned()));
-        Ok(Entry { key: self.key.into_owned(), value, modified: Revision(self.modify_index), session })
+        Ok(StoreEntry { key: self.key.into_owned(), value, modified: Revision(self.modify_index), session })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::OpenError;
 use crate::{
     SessionId,
-    state::{Changes, Record, Session, State},
+    state::{Changes, Session, State, StoredRecord},
 };
 use redb::{
     Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
@@ -72,7 +72,7 @@ pub(super) fn load(database: &Database, now: Instant) -> Result<State, redb::Err
         let (modified, created, lock_index, flags, session, value) = row.value();
         let session = (!session.is_empty()).then(|| SessionId(session.to_owned()));
         let value = value.to_vec();
-        let record = Record { value, modified, created, lock_index, flags, session };
+        let record = StoredRecord { value, modified, created, lock_index, flags, session };
         records.insert(key.value().to_owned(), Arc::new(record));
     }
     let mut sessions = BTreeMap::new();
@@ -124,7 +124,7 @@ fn prepare(database: &Database, changes: &Changes) -> Result<redb::WriteTransact
             match record {
                 Some(record) => {
                     let session = record.session.as_ref().map_or("", |session| session.0.as_str());
-                    let Record { modified, created, lock_index, flags, .. } = **record;
+                    let StoredRecord { modified, created, lock_index, flags, .. } = **record;
                     let row = (modified, created, lock_index, flags, session, record.value.as_slice());
                     records.insert(key.as_str(), row)?;
                 }

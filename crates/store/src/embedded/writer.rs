@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a change was not made, or not for certain.
 #[derive(Debug, Clone)]
-pub(super) enum Failure {
+pub(super) enum WriteFailure {
     /// Not made.
     NotWritten(NotWritten),
     /// Not made: too many wait already.
@@ -45,7 +45,7 @@ pub(super) struct NotWritten {
 }
 
 /// Tells its caller what became of a change.
-type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), WriteFailure>) + Send>;
 /// Overlays a change, unless its caller has stopped waiting for it.
 type Job = Box<dyn FnOnce(&mut Overlay<'_>) -> Option<Answer> + Send>;
 
@@ -81,11 +81,11 @@ impl Writer {
     /// thread comes to it, the change is left out.
     ///
     /// # Errors
-    /// [`Failure::Busy`], and nothing is changed.
+    /// [`WriteFailure::Busy`], and nothing is changed.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Overlay<'_>) -> T + Send + 'static,
-    ) -> Result<oneshot::Receiver<Result<T, Failure>>, Failure> {
+    ) -> Result<oneshot::Receiver<Result<T, WriteFailure>>, WriteFailure> {
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |overlay| {
             if done.is_closed() {
@@ -96,7 +96,7 @@ impl Writer {
             Some(Box::new(move |saved| drop(done.send(saved.map(|()| result)))))
         });
         match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
-            Some(Err(mpsc::TrySendError::Full(_))) => Err(Failure::Busy),
+            Some(Err(mpsc::TrySendError::Full(_))) => Err(WriteFailure::Busy),
             // Without a thread the job is dropped, and the answer with it, which the caller notices.
             _ => Ok(answer),
         }
@@ -171,12 +171,12 @@ impl Thread {
     }
 
     /// Writes changes, and shows them to readers.
-    fn save(&mut self, changes: Changes) -> Result<(), Failure> {
+    fn save(&mut self, changes: Changes) -> Result<(), WriteFailure> {
         if !changes.matter() {
             self.shared.update(|state| state.absorb(changes));
             return Ok(());
         }
-        let Some(database) = &self.database else { return Err(Failure::Unsure) };
+        let Some(database) = &self.database else { return Err(WriteFailure::Unsure) };
         match file::save(database, &changes) {
             Ok(()) => {
                 self.shared.update(|state| state.absorb(changes));
@@ -195,14 +195,14 @@ impl Thread {
     }
 
     /// Whether changes are in the file after all, which cannot always be read.
-    fn find_out(&mut self, changes: &Changes, error: &redb::Error) -> Result<(), Failure> {
-        self.reopen().map_err(|_| Failure::Unsure)?;
+    fn find_out(&mut self, changes: &Changes, error: &redb::Error) -> Result<(), WriteFailure> {
+        self.reopen().map_err(|_| WriteFailure::Unsure)?;
         let written = self.shared.read().revision == changes.revision;
         if written { Ok(()) } else { Err(self.not_written(error)) }
     }
 
     /// Reads the file anew after an error: what is in there is the truth.
-    fn reopen(&mut self) -> Result<(), Failure> {
+    fn reopen(&mut self) -> Result<(), WriteFailure> {
         if self.database.is_some() {
             return Ok(());
         }
@@ -214,12 +214,12 @@ impl Thread {
         Ok(())
     }
 
-    fn not_written(&self, error: &dyn std::error::Error) -> Failure {
-        Failure::NotWritten(NotWritten { path: self.path.clone(), reason: error.to_string() })
+    fn not_written(&self, error: &dyn std::error::Error) -> WriteFailure {
+        WriteFailure::NotWritten(NotWritten { path: self.path.clone(), reason: error.to_string() })
     }
 
     /// Answers a job that cannot be done. What it overlays goes nowhere.
-    fn refuse(&self, job: Job, failure: &Failure) {
+    fn refuse(&self, job: Job, failure: &WriteFailure) {
         let state = self.shared.read();
         if let Some(answer) = job(&mut Overlay::new(&state, Instant::now())) {
             answer(Err(failure.clone()));

@@ -43,13 +43,13 @@ pub(super) enum Kind {
 
 /// Why there is no answer to make use of.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum NoAnswer {
     /// What it names does not exist.
     NotFound(String),
     Store(StoreError),
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for NoAnswer {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -74,7 +74,7 @@ impl Client {
         (kind, doing): (Kind, &'static str),
         path: &str,
         question: &(impl Serialize + Sync),
-    ) -> Result<T, Failure> {
+    ) -> Result<T, NoAnswer> {
         self.ask_for((kind, doing), path, question, Patience::SMALL).await
     }
 
@@ -85,7 +85,7 @@ impl Client {
         path: &str,
         question: &(impl Serialize + Sync),
         patience: Patience,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, NoAnswer> {
         let body =
             serde_json::to_vec(question).map_err(|error| self.store.refused(doing, error.to_string()))?;
         self.log_in_if_needed(doing).await?;
@@ -112,7 +112,7 @@ impl Client {
         doing: &'static str,
         path: &str,
         question: &(impl Serialize + Sync),
-    ) -> Result<Arriving, Failure> {
+    ) -> Result<Arriving, NoAnswer> {
         let body =
             serde_json::to_vec(question).map_err(|error| self.store.refused(doing, error.to_string()))?;
         self.log_in_if_needed(doing).await?;
@@ -148,7 +148,7 @@ impl Client {
         answer.map_err(|trouble| self.trouble(kind, doing, trouble))
     }
 
-    async fn log_in_if_needed(&self, doing: &'static str) -> Result<(), Failure> {
+    async fn log_in_if_needed(&self, doing: &'static str) -> Result<(), NoAnswer> {
         #[derive(Serialize)]
         struct LogIn<'a> {
             name: &'a str,
@@ -204,14 +204,14 @@ impl Client {
 
     /// What an HTTP status that is not 200 means; the gateway makes it of gRPC's code
     /// (`runtime/errors.go`, `HTTPStatusFromCode`).
-    fn failure(&self, kind: Kind, doing: &'static str, status: u16, body: &[u8]) -> Failure {
+    fn failure(&self, kind: Kind, doing: &'static str, status: u16, body: &[u8]) -> NoAnswer {
         let error: ErrorResponse = serde_json::from_slice(body).unwrap_or_default();
         let reason = match error.reason() {
             "" => format!("status {status}; is this an etcd server?"),
             reason => reason.chars().take(300).collect(),
         };
         match (status, kind) {
-            (404, _) if error.code == NOT_FOUND => Failure::NotFound(reason),
+            (404, _) if error.code == NOT_FOUND => NoAnswer::NotFound(reason),
             (404, _) => self.no_gateway(doing, &reason).into(),
             (401 | 403, _) => self.store.refused(doing, format!("{reason}; check user and password")).into(),
             (400, _) if error.code == UNAUTHENTICATED || reason.contains("user name is empty") => {

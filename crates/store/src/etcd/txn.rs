@@ -1,11 +1,11 @@
 //! The trait's transactions as etcd's.
 
 use super::wire::{Bytes, Compare, Int, RequestOp, TxnRequest};
-use crate::{Condition, Entry, Op, Revision, SessionId};
+use crate::{Condition, Op, Revision, SessionId, StoreEntry};
 use std::collections::BTreeMap;
 
 /// What is known of the keys that a transaction failed on.
-pub(super) type FailedOn = BTreeMap<String, Entry>;
+pub(super) type FailedOn = BTreeMap<String, StoreEntry>;
 
 /// Writes `ops` for etcd.
 ///
@@ -109,12 +109,12 @@ mod tests {
 
     const AT: Condition = Condition::Unchanged(Revision(5));
 
-    fn entry(key: &str, modified: u64, session: Option<&str>) -> Entry {
+    fn entry(key: &str, modified: u64, session: Option<&str>) -> StoreEntry {
         let session = session.map(|session| SessionId(session.into()));
-        Entry { key: key.into(), value: Vec::new(), modified: Revision(modified), session }
+        StoreEntry { key: key.into(), value: Vec::new(), modified: Revision(modified), session }
     }
 
-    fn known(entries: impl IntoIterator<Item = Entry>) -> FailedOn {
+    fn known(entries: impl IntoIterator<Item = StoreEntry>) -> FailedOn {
         entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect()
     }
 

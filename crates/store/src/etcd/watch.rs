@@ -1,7 +1,7 @@
 //! Watching, by etcd's stream of events.
 
 use super::{
-    EtcdStore, Failure,
+    EtcdStore, NoAnswer,
     client::{Client, is_of_login},
     wire::{Bytes, Int, Streamed, WatchResponse, end_of, start_of},
 };
@@ -77,8 +77,8 @@ async fn open<'a>(
     let request = WatchRequest { create_request: WatchCreate { key, range_end, start_revision } };
     let response = client.stream("watch", "/v3/watch", &request).await;
     let response = response.map_err(|failure| match failure {
-        Failure::NotFound(reason) => client.store.malformed("watch", reason),
-        Failure::Store(error) => error,
+        NoAnswer::NotFound(reason) => client.store.malformed("watch", reason),
+        NoAnswer::Store(error) => error,
     })?;
     let chunks = response.pieces();
     Ok(async_stream::try_stream! {

@@ -1,7 +1,7 @@
 //! etcd's JSON: its protobuf messages (`api/etcdserverpb/rpc.proto`) as its gateway translates them. Numbers
 //! of 64 bits are strings, bytes are base64, and what is zero or empty is left out.
 
-use crate::{Entry, Event, Revision, SessionId};
+use crate::{Event, Revision, SessionId, StoreEntry};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -87,8 +87,8 @@ pub(super) struct KeyValue {
 
 impl KeyValue {
     /// `None`: the key is not text, so weft did not write it.
-    pub(super) fn entry(self) -> Option<Entry> {
-        Some(Entry {
+    pub(super) fn entry(self) -> Option<StoreEntry> {
+        Some(StoreEntry {
             key: String::from_utf8(self.key.0).ok()?,
             value: self.value.0,
             modified: self.mod_revision.revision(),

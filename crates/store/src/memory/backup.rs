@@ -3,7 +3,7 @@
 use super::Seen;
 use crate::{
     Revision, SessionId, Update,
-    state::{Record, Session, State},
+    state::{Session, State, StoredRecord},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -13,7 +13,7 @@ pub struct Backup(Arc<Contents>);
 
 #[derive(Debug)]
 struct Contents {
-    records: BTreeMap<String, Arc<Record>>,
+    records: BTreeMap<String, Arc<StoredRecord>>,
     sessions: BTreeMap<SessionId, Session>,
     revision: u64,
 }

@@ -18,7 +18,7 @@ const WATCH_DEADLINE: Duration = Duration::from_secs(63);
 
 /// What goes wrong on one way to a [`MemoryStore`](super::MemoryStore); nothing, at first.
 #[derive(Debug, Default)]
-pub struct Faults {
+pub struct StoreFaults {
     wrong: Mutex<Wrong>,
     silence: watch::Sender<Option<Silence>>,
     /// How often the watches were broken.
@@ -44,7 +44,7 @@ struct Wrong {
     behind: Option<Backup>,
 }
 
-impl Faults {
+impl StoreFaults {
     /// Has nothing go wrong any more.
     pub fn heal(&self) {
         *self.wrong() = Wrong::default();
@@ -148,7 +148,7 @@ impl Faults {
         if lost { Err(unknown(doing)) } else { Ok(answer) }
     }
 
-    /// For [`Faults::watch`], from when a watch begins.
+    /// For [`StoreFaults::watch`], from when a watch begins.
     pub(super) fn listen(&self) -> Ears {
         let breaks = self.breaks.subscribe();
         let began = *breaks.borrow();

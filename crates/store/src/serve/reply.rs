@@ -1,6 +1,6 @@
 //! What answers look like.
 
-use crate::{SessionId, StoreError, state::Record};
+use crate::{SessionId, StoreError, state::StoredRecord};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -65,14 +65,14 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub(super) fn new(key: &str, record: &Record) -> Self {
+    pub(super) fn new(key: &str, record: &StoredRecord) -> Self {
         Self {
             value: (!record.value.is_empty()).then(|| BASE64_STANDARD.encode(&record.value)),
             ..Self::without_value(key, record)
         }
     }
 
-    pub(super) fn without_value(key: &str, record: &Record) -> Self {
+    pub(super) fn without_value(key: &str, record: &StoredRecord) -> Self {
         Self {
             lock_index: record.lock_index,
             key: key.to_owned(),

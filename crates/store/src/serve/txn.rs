@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     MAX_OPS, SessionId,
-    state::{Bind, Overlay, Record, Write},
+    state::{Bind, Overlay, StoredRecord, Write},
 };
 use axum::{
     Json,
@@ -167,7 +167,7 @@ impl ValidOp {
         Ok(overlay.get(key).map(|record| Shown { kv: Pair::without_value(key, record) }))
     }
 
-    fn may_lock(&self, overlay: &Overlay<'_>, held: Option<&Record>) -> Result<(), String> {
+    fn may_lock(&self, overlay: &Overlay<'_>, held: Option<&StoredRecord>) -> Result<(), String> {
         if overlay.session(&self.session).is_none() {
             return Err(format!("failed session lookup: invalid session {:?}", self.session.0));
         }
@@ -184,6 +184,6 @@ impl ValidOp {
     }
 }
 
-fn is_bound_to(held: Option<&Record>, session: &SessionId) -> bool {
+fn is_bound_to(held: Option<&StoredRecord>, session: &SessionId) -> bool {
     held.is_some_and(|record| record.session.as_ref() == Some(session))
 }

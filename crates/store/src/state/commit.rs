@@ -1,6 +1,6 @@
 //! The trait's transactions, by the rules of [`Op`].
 
-use super::{Bind, Overlay, Record, Write};
+use super::{Bind, Overlay, StoredRecord, Write};
 use crate::{Condition, Op, SessionId, Txn};
 
 /// Carries out `txn`, or says which keys' conditions do not hold.
@@ -27,7 +27,7 @@ fn may(overlay: &Overlay<'_>, op: &Op) -> bool {
     free && holds(op.condition(), held)
 }
 
-fn holds(condition: Condition, held: Option<&Record>) -> bool {
+fn holds(condition: Condition, held: Option<&StoredRecord>) -> bool {
     match condition {
         Condition::Always => true,
         Condition::Absent => held.is_none(),
@@ -35,7 +35,7 @@ fn holds(condition: Condition, held: Option<&Record>) -> bool {
     }
 }
 
-fn may_bind(overlay: &Overlay<'_>, held: Option<&Record>, session: &SessionId) -> bool {
+fn may_bind(overlay: &Overlay<'_>, held: Option<&StoredRecord>, session: &SessionId) -> bool {
     let bound = held.and_then(|record| record.session.as_ref());
     overlay.session(session).is_some() && bound.is_none_or(|bound| bound == session)
 }

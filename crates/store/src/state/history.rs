@@ -1,6 +1,6 @@
 //! The latest changes, for watches.
 
-use super::Record;
+use super::StoredRecord;
 use crate::Event;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -15,7 +15,7 @@ pub(crate) struct Change {
     pub(crate) revision: u64,
     pub(crate) key: String,
     /// `None`: deleted.
-    pub(crate) record: Option<Arc<Record>>,
+    pub(crate) record: Option<Arc<StoredRecord>>,
 }
 
 impl Change {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn large_values_are_forgotten_sooner() {
-        let record = Record {
+        let record = StoredRecord {
             value: vec![0; MAX_BYTES / 2],
             modified: 1,
             created: 1,

@@ -1,6 +1,6 @@
 //! Changes on their way into a [`State`].
 
-use super::{Record, Session, State, history::Change};
+use super::{Session, State, StoredRecord, history::Change};
 use crate::SessionId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ const MAX_TTL: Duration = Duration::from_secs(86_400);
 /// What changed; `None` is something that is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) records: BTreeMap<String, Option<Arc<Record>>>,
+    pub(crate) records: BTreeMap<String, Option<Arc<StoredRecord>>>,
     pub(crate) sessions: BTreeMap<SessionId, Option<Session>>,
     /// Sessions with a later deadline. Deadlines are not kept on disk: after a restart they start anew.
     pub(crate) renewed: BTreeMap<SessionId, Instant>,
@@ -95,7 +95,7 @@ impl<'a> Overlay<'a> {
         self.kept
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Record>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<StoredRecord>> {
         let overlaid = self.attempt.records.get(key).or_else(|| self.kept.records.get(key));
         overlaid.map_or_else(|| self.base.records.get(key), Option::as_ref)
     }
@@ -119,7 +119,7 @@ impl<'a> Overlay<'a> {
         };
         let taken = session.is_some() && session != bound;
         let revision = self.attempt.revision;
-        let record = Record {
+        let record = StoredRecord {
             modified: old.map_or(revision, |old| old.modified),
             created: old.map_or(revision, |old| old.created),
             lock_index: old.map_or(0, |old| old.lock_index) + u64::from(taken),
@@ -130,7 +130,7 @@ impl<'a> Overlay<'a> {
         if old.is_some_and(|old| **old == record) {
             return;
         }
-        let record = Arc::new(Record { modified: revision, ..record });
+        let record = Arc::new(StoredRecord { modified: revision, ..record });
         self.attempt.records.insert(key.to_owned(), Some(record));
     }
 

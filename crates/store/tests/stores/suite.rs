@@ -8,7 +8,7 @@ mod watches;
 
 use futures::{FutureExt, future::BoxFuture};
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use weft_store::{CommitError, Condition, Entry, Listing, SessionId, Store, Txn};
+use weft_store::{CommitError, Condition, Listing, SessionId, Store, StoreEntry, Txn};
 
 /// A store under test, and a place in it that is the check's own.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ impl Bench {
         self.store.list(&self.root).await.unwrap()
     }
 
-    pub async fn get(&self, name: &str) -> Option<Entry> {
+    pub async fn get(&self, name: &str) -> Option<StoreEntry> {
         self.store.get(&self.key(name)).await.unwrap()
     }
 

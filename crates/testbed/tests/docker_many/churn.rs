@@ -6,7 +6,7 @@ use std::{
     env,
     time::{Duration, Instant},
 };
-use weft_testbed::{Counts, Engine, Release, eventually};
+use weft_testbed::{Engine, Release, ResourceCounts, eventually};
 
 /// How many, unless told.
 const CYCLES: usize = 1000;
@@ -34,7 +34,7 @@ fn a_thousand_cycles_leave_nothing() {
     waiter(engine, "overlay", "stays", "");
     engine.docker("rm -f stays");
     let agent = &cluster.agents[0];
-    let counts = || (Counts::of(agent, engine, "moves"), cluster.keys().len());
+    let counts = || (ResourceCounts::of(agent, engine, "moves"), cluster.keys().len());
     let ((before, keys), threads, memory) = (counts(), agent.threads(), agent.memory());
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for number in 0..cycles {

@@ -1,7 +1,7 @@
 //! `/weft/v1/endpoints`.
 
 use crate::api::{
-    Core,
+    SharedVerbs,
     extract::{Json, Path, Query},
     reply::Reply,
 };
@@ -21,7 +21,7 @@ pub(super) struct Which {
 }
 
 pub(super) async fn list(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Query(which): Query<Which>,
 ) -> Reply<axum::Json<Vec<v1::Endpoint>>> {
     let mut endpoints = chosen(&core, &which).await?;
@@ -32,7 +32,7 @@ pub(super) async fn list(
     Ok(axum::Json(endpoints))
 }
 
-async fn chosen(core: &Core, which: &Which) -> Result<Vec<v1::Endpoint>, Error> {
+async fn chosen(core: &SharedVerbs, which: &Which) -> Result<Vec<v1::Endpoint>, Error> {
     let networks = match &which.network {
         Some(network) => vec![core.network(network).await?],
         None => core.networks(),
@@ -51,7 +51,7 @@ async fn chosen(core: &Core, which: &Which) -> Result<Vec<v1::Endpoint>, Error> 
 }
 
 pub(super) async fn attach(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Json(body): Json<v1::Attach>,
 ) -> Reply<(StatusCode, axum::Json<v1::Endpoint>)> {
     if !body.netns.is_absolute() {
@@ -64,7 +64,7 @@ pub(super) async fn attach(
 }
 
 pub(super) async fn detach(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Path((network, endpoint)): Path<(String, String)>,
 ) -> Reply<StatusCode> {
     core.detach(&network, &endpoint).await?;

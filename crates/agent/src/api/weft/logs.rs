@@ -2,7 +2,7 @@
 
 use super::output::Output;
 use crate::api::{
-    Core,
+    SharedVerbs,
     extract::{Path, Query, flag},
     reply::Reply,
 };
@@ -30,7 +30,7 @@ pub(super) struct Which {
 }
 
 pub(super) async fn logs(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Path(name): Path<String>,
     Query(which): Query<Which>,
 ) -> Reply<Response> {
@@ -63,7 +63,7 @@ fn rest(mut output: Output) -> impl Stream<Item = io::Result<Bytes>> {
 }
 
 /// What there is by the time the process has ended.
-fn followed(core: Core, id: String, mut output: Output) -> impl Stream<Item = io::Result<Bytes>> {
+fn followed(core: SharedVerbs, id: String, mut output: Output) -> impl Stream<Item = io::Result<Bytes>> {
     async_stream::try_stream! {
         let mut ended = pin!(core.wait(&id));
         let mut over = false;

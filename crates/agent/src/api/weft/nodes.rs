@@ -1,20 +1,23 @@
 //! `/weft/v1/nodes`.
 
-use crate::api::{Core, extract::Path, reply::Reply};
+use crate::api::{SharedVerbs, extract::Path, reply::Reply};
 use axum::{Json, extract::State, http::StatusCode};
 use weft_api::v1;
 use weft_model::NodeName;
 use weft_verbs::{Error, NodeView};
 
-pub(super) async fn list(State(core): State<Core>) -> Json<Vec<v1::Node>> {
+pub(super) async fn list(State(core): State<SharedVerbs>) -> Json<Vec<v1::Node>> {
     Json(core.nodes().into_iter().map(node).collect())
 }
 
-pub(super) async fn inspect(State(core): State<Core>, Path(name): Path<String>) -> Reply<Json<v1::Node>> {
+pub(super) async fn inspect(
+    State(core): State<SharedVerbs>,
+    Path(name): Path<String>,
+) -> Reply<Json<v1::Node>> {
     Ok(Json(node(core.node(&name).await?)))
 }
 
-pub(super) async fn remove(State(core): State<Core>, Path(name): Path<String>) -> Reply<StatusCode> {
+pub(super) async fn remove(State(core): State<SharedVerbs>, Path(name): Path<String>) -> Reply<StatusCode> {
     let name: NodeName = name.parse().map_err(Error::invalid)?;
     core.remove_node(&name).await?;
     Ok(StatusCode::NO_CONTENT)

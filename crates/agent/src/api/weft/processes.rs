@@ -1,7 +1,7 @@
 //! `/weft/v1/processes`.
 
 use crate::api::{
-    Core,
+    SharedVerbs,
     extract::{Json, Path, Query, flag},
     reply::Reply,
 };
@@ -16,12 +16,12 @@ const GRACE: u64 = 10;
 /// The longest it can be given, in seconds.
 const MAX_GRACE: u64 = 3600;
 
-pub(super) async fn list(State(core): State<Core>) -> axum::Json<Vec<v1::Process>> {
+pub(super) async fn list(State(core): State<SharedVerbs>) -> axum::Json<Vec<v1::Process>> {
     axum::Json(core.processes().into_iter().map(|found| process(&core, found)).collect())
 }
 
 pub(super) async fn inspect(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Path(name): Path<String>,
 ) -> Reply<axum::Json<v1::Process>> {
     let found = core.process(&name)?;
@@ -29,7 +29,7 @@ pub(super) async fn inspect(
 }
 
 pub(super) async fn run(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Json(body): Json<v1::Run>,
 ) -> Reply<(StatusCode, axum::Json<v1::Process>)> {
     let started = core.run(parse(body)?).await?;
@@ -42,7 +42,7 @@ pub(super) struct Force {
 }
 
 pub(super) async fn remove(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Path(name): Path<String>,
     Query(query): Query<Force>,
 ) -> Reply<StatusCode> {
@@ -57,7 +57,7 @@ pub(super) struct Grace {
 }
 
 pub(super) async fn stop(
-    State(core): State<Core>,
+    State(core): State<SharedVerbs>,
     Path(name): Path<String>,
     Query(query): Query<Grace>,
 ) -> Reply<StatusCode> {
@@ -66,7 +66,10 @@ pub(super) async fn stop(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn wait(State(core): State<Core>, Path(name): Path<String>) -> Reply<axum::Json<v1::Exit>> {
+pub(super) async fn wait(
+    State(core): State<SharedVerbs>,
+    Path(name): Path<String>,
+) -> Reply<axum::Json<v1::Exit>> {
     Ok(axum::Json(v1::Exit { code: core.wait(&name).await? }))
 }
 
@@ -110,7 +113,7 @@ fn absolute(what: &str, path: PathBuf) -> Result<PathBuf, Error> {
     Err(Error::invalid(format!("{what} {} is not an absolute path", path.display())))
 }
 
-fn process(core: &Core, process: Process) -> v1::Process {
+fn process(core: &SharedVerbs, process: Process) -> v1::Process {
     v1::Process {
         // One that was removed this moment has no directory any more.
         dir: core.process_dir(&process.id.to_string()).unwrap_or_default(),

@@ -5,7 +5,7 @@
 //! date, and asked again: that costs a round trip to the store, and refusals alone pay it.
 
 use super::{ClusterAccess, KnownCluster};
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use weft_state::{cluster::Cluster, view::View};
 use weft_verbs::{Error, Kind};
@@ -20,10 +20,10 @@ impl ClusterAccess {
     ///
     /// # Errors
     /// What the decision says; [`Kind::Unavailable`] if nobody can say, since the store does not answer.
-    pub(in crate::core) async fn decide<T>(
+    pub(in crate::core) async fn decide<T, E: From<Error> + Display>(
         &self,
-        decision: impl Fn(&Cluster) -> Result<T, Error>,
-    ) -> Result<(KnownCluster, T), Error> {
+        decision: impl Fn(&Cluster) -> Result<T, E>,
+    ) -> Result<(KnownCluster, T), E> {
         let cluster = self.cluster().await?;
         let refusal = match decision(&cluster) {
             Ok(decided) => return Ok((cluster, decided)),
@@ -61,7 +61,7 @@ impl ClusterAccess {
     }
 
     /// Waits until the view has all that the store has now.
-    async fn catch_up(&self, refusal: &Error) -> Result<(), Error> {
+    async fn catch_up(&self, refusal: &impl Display) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         let mark = self.store.mark(self.keyspace.root()).await?;
         let mut view = self.view.clone();

@@ -5,7 +5,7 @@ use super::{
     Allocator, Error, Kind,
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
-    refusal::PoolError,
+    refusal::{ClaimError, PoolError},
     taking::of_pool,
 };
 use ipnet::IpNet;
@@ -118,16 +118,16 @@ impl Allocator {
                 let (network_id, network) = of_pool(cluster, pool)?;
                 let (key, held) = self.choose_from(cluster, network, pool, asked, &lost)?;
                 let txn = self.reserving(cluster, network_id, network, &held, id)?;
-                Ok((key, held, txn))
+                Ok::<_, ClaimError>((key, held, txn))
             };
             let (cluster, (key @ (_, address), _held, txn)) = match self.access.decide(reserving).await {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
-                Err(error) if error.kind == Kind::Conflict && lost.forget() => {
+                Err(error) if error.is_taken() && lost.forget() => {
                     attempts.at_once()?;
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             let _in_the_making = self.make(id);
             match self.access.commit(txn).await {

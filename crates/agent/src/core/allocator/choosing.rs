@@ -4,7 +4,7 @@ use super::{
     Allocator, Error,
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
-    refusal::AddressError,
+    refusal::{AddressError, ClaimError},
 };
 use crate::core::{macs, refusal::Taken};
 use ipnet::IpNet;
@@ -23,7 +23,7 @@ impl Allocator {
         pool: IpNet,
         asked: Option<IpAddr>,
         lost: &Lost,
-    ) -> Result<(ClaimKey, PendingAddresses<'_>), Error> {
+    ) -> Result<(ClaimKey, PendingAddresses<'_>), ClaimError> {
         let mut held = self.pending.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = |pool: IpNet, address: IpAddr| {
             cluster.is_claimed(pool, address) || lost.contains(address) || held.contains(&(pool, address))
@@ -43,7 +43,7 @@ impl Allocator {
         id: NetworkId,
         options: &JoinOptions,
         lost: &Lost,
-    ) -> Result<(&'c Stored<Network>, PendingAddresses<'_>), Error> {
+    ) -> Result<(&'c Stored<Network>, PendingAddresses<'_>), ClaimError> {
         let network = cluster.networks.get(&id).ok_or_else(|| Error::not_found("network", &id.short()))?;
         if network.removing {
             return Err(Taken::Removing(network.name.clone()).into());

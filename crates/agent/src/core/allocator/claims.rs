@@ -5,6 +5,7 @@ use super::{
     Allocator, Error, Kind,
     lost::Lost,
     pending::{ClaimKey, PendingAddresses},
+    refusal::ClaimError,
 };
 use crate::core::macs;
 use jiff::Timestamp;
@@ -48,11 +49,11 @@ impl Allocator {
             let (cluster, chosen) = match decided {
                 Ok(decided) => decided,
                 // Nothing is said to be taken because it was, a moment ago.
-                Err(error) if error.kind == Kind::Conflict && lost.forget() => {
+                Err(error) if error.is_taken() && lost.forget() => {
                     attempts.at_once()?;
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             match self.access.commit(chosen.txn).await {
                 Ok(()) => return Ok(((*chosen.network).clone(), chosen.endpoint)),
@@ -74,7 +75,7 @@ impl Allocator {
         network_id: NetworkId,
         new: &NewEndpoint<'_>,
         lost: &Lost,
-    ) -> Result<Claiming<'_>, Error> {
+    ) -> Result<Claiming<'_>, ClaimError> {
         let (network, held) = self.choose(cluster, network_id, new.options, lost)?;
         let endpoint = self.endpoint(new, &held.addresses);
         macs::refuse_taken(cluster, network_id, network, endpoint.mac)?;

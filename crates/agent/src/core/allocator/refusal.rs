@@ -1,6 +1,7 @@
 //! Why an address, a pool or a VNI cannot be had. Each says what is in the way, and what to do. What a caller of a verb can
 //! do about it is said in one place each.
 
+use crate::core::refusal::Taken;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_ipam::{NoFreePool, NoFreeVni};
@@ -41,6 +42,39 @@ impl From<AddressError> for Error {
             | AddressError::NoSubnets(_) => Kind::Conflict,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+/// Why nothing was claimed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClaimError {
+    /// The address cannot be had.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// It was not a matter of addresses.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl ClaimError {
+    /// Whether others have what is asked for: a lost race looks the same.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self, Self::Address(AddressError::Full { .. } | AddressError::InUse { .. }))
+    }
+}
+
+impl From<Taken> for ClaimError {
+    fn from(error: Taken) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ClaimError> for Error {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Address(error) => error.into(),
+            ClaimError::Other(error) => error,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ impl Allocator {
                 let (network_id, network) = network_of(cluster, &request.addresses)?;
                 macs::refuse_taken(cluster, network_id, network, endpoint.mac)?;
                 let txn = self.joining_reserved(cluster, network_id, network, request, &endpoint)?;
-                Ok((network_id, network.clone(), txn))
+                Ok::<_, Error>((network_id, network.clone(), txn))
             };
             let (cluster, (network_id, network, txn)) = self.access.decide(claiming).await?;
             match self.access.commit(txn).await {

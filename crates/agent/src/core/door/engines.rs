@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr, path::Path, time::Duration};
 use tokio::time::timeout;
 use weft_model::{EndpointId, IfName, InUse, NetworkId, NetworkName};
-use weft_verbs::{CreateNetwork, EngineEndpoint, EngineStatus, EngineVerbs, Error, Join, Joined, Names};
+use weft_verbs::{
+    ContainerNames, CreateNetwork, EngineEndpoint, EngineStatus, EngineVerbs, Error, Join, Joined,
+};
 
 /// How long an engine that starts is kept waiting.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
@@ -51,7 +53,7 @@ impl EngineVerbs for CoreVerbs {
         self.to_the_end(move |core| async move { core.endpoints.leave_for_engine(endpoint).await }).await
     }
 
-    async fn rename(&self, endpoint: EndpointId, names: Names) -> Result<(), Error> {
+    async fn rename(&self, endpoint: EndpointId, names: ContainerNames) -> Result<(), Error> {
         self.to_the_end(move |core| async move { core.endpoints.rename_for_engine(endpoint, names).await })
             .await
     }

@@ -1,7 +1,7 @@
 //! Endpoints of a container engine on this node. They are joined and left as others are, but the address was
 //! reserved before, the engine sets the interface up, and the name may be learnt later.
 
-use super::{Endpoints, Error, Kind};
+use super::{Endpoints, Error, Kind, refusal::EndpointRefusal};
 use crate::core::macs;
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
@@ -12,7 +12,7 @@ use weft_state::{
     journal::{LocalEndpoint, Owner},
 };
 use weft_store::{CommitError, Condition, Txn};
-use weft_verbs::{EngineEndpoint, Join, Joined, Names};
+use weft_verbs::{ContainerNames, EngineEndpoint, Join, Joined};
 
 /// How long the start of a container may wait for its name: without, it starts, too.
 const NAMING_PATIENCE: Duration = Duration::from_millis(500);
@@ -25,8 +25,7 @@ impl Endpoints {
         if let Some(local) = before {
             let own: Vec<IpAddr> = local.endpoint.addresses().collect();
             if request.addresses.iter().map(IpNet::addr).ne(own) {
-                let message = format!("endpoint {} is there already, with other addresses", id.short());
-                return Err(Error::conflict(message));
+                return Err(EndpointRefusal::OtherAddresses(id).into());
             }
             self.refuse_if_cut_off(id, &local).await?;
             // The engine did not get the answer.
@@ -105,7 +104,7 @@ impl Endpoints {
         self.leave(id).await
     }
 
-    pub(crate) async fn rename_for_engine(&self, id: EndpointId, names: Names) -> Result<(), Error> {
+    pub(crate) async fn rename_for_engine(&self, id: EndpointId, names: ContainerNames) -> Result<(), Error> {
         let renamed = |local: &mut LocalEndpoint| {
             local.links.clone_from(&names.links);
             let endpoint = &mut local.endpoint;

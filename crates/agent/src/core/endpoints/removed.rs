@@ -2,8 +2,8 @@
 //! and put back what the store lost: a trace in the node's record tells the one from the other. It is there until the
 //! node has dealt with it, or is given up.
 
-use super::{Endpoints, Error};
-use weft_model::{EndpointId, Key, Node, NodeName, Record};
+use super::{Endpoints, Error, refusal::EndpointRefusal};
+use weft_model::{EndpointId, Key, Node, Record};
 use weft_state::cluster::Cluster;
 use weft_store::{CommitError, Condition, Txn};
 
@@ -19,11 +19,12 @@ impl Endpoints {
             let Some((_, endpoint)) = cluster.endpoint(&id) else { return Ok(()) };
             let name = &endpoint.node;
             if cluster.is_up(name) {
-                return Err(Error::conflict(format!("node {name} is back: disconnect it there")));
+                return Err(EndpointRefusal::NodeBack(name.clone()).into());
             }
             let mut txn = self.access.while_down(name);
             if let Some(node) = cluster.nodes.get(name) {
-                let trace = Node::clone(node).without(id).ok_or_else(|| too_many(name))?;
+                let too_many = || EndpointRefusal::TooManyRemoved(name.clone());
+                let trace = Node::clone(node).without(id).ok_or_else(too_many)?;
                 let key = self.access.path(&Key::Node(name.clone()));
                 txn = txn.put(key, trace.to_json(), Condition::Unchanged(node.modified));
             }
@@ -68,13 +69,4 @@ impl Endpoints {
             Err(CommitError::Store(error)) => Err(error.into()),
         }
     }
-}
-
-/// What would not be remembered would be undone.
-fn too_many(name: &NodeName) -> Error {
-    Error::conflict(format!(
-        "node {name} is down, and has {} endpoints to learn of that were taken off their networks, which is the most: \
-         wait until it is back, or give it up with `weft node rm {name}`",
-        Node::MAX_REMOVED
-    ))
 }

@@ -3,7 +3,9 @@
 use super::Driver;
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
-use weft_docker::plugin::{DRIVER, PoolId, ReleaseAddress, ReleasePool, Reply, RequestAddress, RequestPool};
+use weft_docker::plugin::{
+    DRIVER, PluginReply, PoolId, ReleaseAddress, ReleasePool, RequestAddress, RequestPool,
+};
 use weft_model::Subnet;
 use weft_verbs::{Error, Kind};
 
@@ -11,18 +13,18 @@ use weft_verbs::{Error, Kind};
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 impl Driver {
-    pub(super) async fn request_pool(&self, request: RequestPool) -> Result<Reply, Error> {
+    pub(super) async fn request_pool(&self, request: RequestPool) -> Result<PluginReply, Error> {
         let pool = request.pool.filter(|pool| !is_any(*pool));
         check(&request, pool)?;
         if let Some(pool) = pool.filter(|pool| self.shared.being_created(*pool).is_some()) {
-            return Ok(Reply::Pool(PoolId(pool)));
+            return Ok(PluginReply::Pool(PoolId(pool)));
         }
         let pool = self.engines.reserve_pool(pool, request.v6).await?;
         self.shared.set_range(pool, request.sub_pool);
-        Ok(Reply::Pool(PoolId(pool)))
+        Ok(PluginReply::Pool(PoolId(pool)))
     }
 
-    pub(super) async fn release_pool(&self, request: ReleasePool) -> Result<Reply, Error> {
+    pub(super) async fn release_pool(&self, request: ReleasePool) -> Result<PluginReply, Error> {
         let PoolId(pool) = request.pool;
         // The engine gives back the pools of a network first, and deletes it then: with that, they are let go.
         // Until then this may be about another network, which was refused since this one has the pool.
@@ -30,12 +32,12 @@ impl Driver {
             self.shared.set_range(pool, None);
             self.engines.release_pool(pool).await?;
         }
-        Ok(Reply::Done)
+        Ok(PluginReply::Done)
     }
 
     /// An address that is not for an endpoint is not claimed: the network's record says what it is for. If an endpoint
     /// gets it after all, it is claimed when that joins.
-    pub(super) async fn request_address(&self, request: RequestAddress) -> Result<Reply, Error> {
+    pub(super) async fn request_address(&self, request: RequestAddress) -> Result<PluginReply, Error> {
         let PoolId(pool) = request.pool;
         if let Some(address) = request.address
             && !pool.contains(&address)
@@ -44,15 +46,17 @@ impl Driver {
         }
         if request.is_gateway() {
             let gateway = request.address.unwrap_or_else(|| Subnet::default_gateway(pool));
-            return Ok(Reply::Address(with_prefix(gateway, pool)));
+            return Ok(PluginReply::Address(with_prefix(gateway, pool)));
         }
         match request.address {
             // The auxiliary addresses of a network are asked for before the network is created.
-            Some(address) if !self.shared.has_pool(pool) => Ok(Reply::Address(with_prefix(address, pool))),
+            Some(address) if !self.shared.has_pool(pool) => {
+                Ok(PluginReply::Address(with_prefix(address, pool)))
+            }
             wanted => match self.grant(pool, wanted).await {
                 // The reason that lasts, where there is one.
                 Err(error) => Err(self.shared.refusal(pool).map_or(error, Error::conflict)),
-                reserved => reserved.map(Reply::Address),
+                reserved => reserved.map(PluginReply::Address),
             },
         }
     }
@@ -92,12 +96,12 @@ impl Driver {
         }
     }
 
-    pub(super) async fn release_address(&self, request: ReleaseAddress) -> Result<Reply, Error> {
+    pub(super) async fn release_address(&self, request: ReleaseAddress) -> Result<PluginReply, Error> {
         let (PoolId(pool), address) = (request.pool, request.address);
         let beside = || self.shared.pools_beside(pool).into_iter().find(|other| other.contains(&address));
         let pool = if pool.contains(&address) { pool } else { beside().unwrap_or(pool) };
         self.engines.release_address(pool, address).await?;
-        Ok(Reply::Done)
+        Ok(PluginReply::Done)
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::timeout;
-use weft_docker::plugin::{Call, NetworkCall, Protocol, Refusal, Reply};
+use weft_docker::plugin::{NetworkCall, PluginCall, PluginProtocol, PluginRefusal, PluginReply};
 use weft_verbs::Error;
 
 /// The largest body that is read, in bytes. The largest meaningful one, a network with many auxiliary
@@ -40,7 +40,7 @@ async fn answer(State(driver): State<Arc<Driver>>, request: Request) -> Response
         Ok(call) => driver.attend(method, call).await,
         Err(answer) => answer,
     };
-    driver.metrics.docker.answered(Call::name_of(method), answer.is_ok(), began.elapsed());
+    driver.metrics.docker.answered(PluginCall::name_of(method), answer.is_ok(), began.elapsed());
     if let Err(refusal) = &answer {
         tracing::info!(method, why = refusal.message(), took = ?began.elapsed(), "refused");
     } else {
@@ -52,13 +52,13 @@ async fn answer(State(driver): State<Arc<Driver>>, request: Request) -> Response
 }
 
 /// An answer, and its status: the protocols say no with success, as HTTP sees it.
-type Answer = (StatusCode, Result<Reply, Refusal>);
+type Answer = (StatusCode, Result<PluginReply, PluginRefusal>);
 
 fn refused(method: &str, message: impl Into<String>) -> Answer {
-    (StatusCode::OK, Err(Refusal::new(Protocol::of(method), message)))
+    (StatusCode::OK, Err(PluginRefusal::new(PluginProtocol::of(method), message)))
 }
 
-async fn read(method: &str, body: Body) -> Result<Call, Answer> {
+async fn read(method: &str, body: Body) -> Result<PluginCall, Answer> {
     let body: Bytes = match timeout(PATIENCE, axum::body::to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => {
@@ -70,14 +70,14 @@ async fn read(method: &str, body: Body) -> Result<Call, Answer> {
             return Err(refused(method, format!("the body of {method} did not come within {PATIENCE:?}")));
         }
     };
-    Call::parse(method, &body).map_err(|error| {
+    PluginCall::parse(method, &body).map_err(|error| {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
         (status, Err(error.refusal()))
     })
 }
 
 impl Driver {
-    async fn attend(self: &Arc<Self>, method: &str, call: Call) -> Answer {
+    async fn attend(self: &Arc<Self>, method: &str, call: PluginCall) -> Answer {
         let (patience, tells) = (patience(&call), is_news(&call));
         let driver = Arc::clone(self);
         let answer = self.settle(method, patience, async move { driver.carry_out(call).await }).await;
@@ -93,7 +93,7 @@ impl Driver {
         &self,
         method: &str,
         patience: Duration,
-        carrying_out: impl Future<Output = Result<Reply, Error>> + Send + 'static,
+        carrying_out: impl Future<Output = Result<PluginReply, Error>> + Send + 'static,
     ) -> Answer {
         match timeout(patience, tokio::spawn(carrying_out)).await {
             Ok(Ok(Ok(reply))) => (StatusCode::OK, Ok(reply)),
@@ -119,18 +119,18 @@ impl Driver {
     }
 }
 
-fn patience(call: &Call) -> Duration {
+fn patience(call: &PluginCall) -> Duration {
     match call {
-        Call::Network(NetworkCall::Join(_) | NetworkCall::DeleteEndpoint(_)) => LONGEST,
+        PluginCall::Network(NetworkCall::Join(_) | NetworkCall::DeleteEndpoint(_)) => LONGEST,
         _ => PATIENCE,
     }
 }
 
 /// Whether there is something now that the engine has to be asked about.
-fn is_news(call: &Call) -> bool {
+fn is_news(call: &PluginCall) -> bool {
     matches!(
         call,
-        Call::Network(
+        PluginCall::Network(
             NetworkCall::CreateNetwork(_)
                 | NetworkCall::DeleteNetwork(_)
                 | NetworkCall::CreateEndpoint(_)

@@ -14,10 +14,10 @@ use tokio::{
     time::Instant,
 };
 use weft_docker::plugin::{
-    CreateEndpoint, EndpointRef, Interface, InterfaceName, Join, Joined, Reply, RouteKind, StaticRoute,
+    CreateEndpoint, EndpointRef, Interface, InterfaceName, Join, Joined, PluginReply, RouteKind, StaticRoute,
 };
 use weft_model::{EndpointId, MacAddr, NetworkId};
-use weft_verbs::{Error, Kind, Names};
+use weft_verbs::{ContainerNames, Error, Kind};
 
 /// How long the engine may take from making an endpoint to joining it. Those that died in between are forgotten
 /// after that.
@@ -61,7 +61,7 @@ fn is_idle(entry: &Entry) -> bool {
 }
 
 impl Driver {
-    pub(super) async fn create_endpoint(&self, request: CreateEndpoint) -> Result<Reply, Error> {
+    pub(super) async fn create_endpoint(&self, request: CreateEndpoint) -> Result<PluginReply, Error> {
         let (id, interface) = (request.endpoint, request.interface);
         let derived = self.check(request.network, &interface).await?;
         let mut made = self.endpoints.turn(id).await;
@@ -71,7 +71,7 @@ impl Driver {
         }
         *made = Some(Made { interface, since: Instant::now() });
         let mac = interface.mac.is_none().then_some(derived);
-        Ok(Reply::Endpoint(Interface { mac, ..Interface::default() }))
+        Ok(PluginReply::Endpoint(Interface { mac, ..Interface::default() }))
     }
 
     /// The Ethernet address that follows from the interface's addresses, if these may be on the network.
@@ -95,7 +95,7 @@ impl Driver {
         Ok(MacAddr::for_ip(first.addr()))
     }
 
-    pub(super) async fn join(&self, request: Join) -> Result<Reply, Error> {
+    pub(super) async fn join(&self, request: Join) -> Result<PluginReply, Error> {
         let id = request.endpoint;
         if !request.sandbox.is_absolute() {
             let sandbox = request.sandbox.display();
@@ -119,31 +119,31 @@ impl Driver {
         let sandbox = request.sandbox;
         let joined =
             self.engines.join(weft_verbs::Join { endpoint: id, addresses, mac, names, sandbox }).await?;
-        Ok(Reply::Joined(to_engine(joined)))
+        Ok(PluginReply::Joined(to_engine(joined)))
     }
 
     /// What the container in a sandbox is called, as far as that is known yet.
-    async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<Names> {
+    async fn names(&self, sandbox: &Path, pool: IpNet) -> Option<ContainerNames> {
         let container = self.engines.container_in(sandbox).await?;
         let known = self.shared.container(&container)?;
         let (_, network) = self.engines.network_with(pool)?;
         let OnNetwork { aliases, links } = known.on.get(&network).cloned().unwrap_or_default();
-        Some(Names { container, name: known.name, aliases, links })
+        Some(ContainerNames { container, name: known.name, aliases, links })
     }
 
     /// Engines of today ask this between `Join` and the first instruction of the container, and wait for it, though
     /// there is nothing to tell: so the container has its name on all hosts before it runs.
-    pub(super) async fn endpoint_info(&self, request: EndpointRef) -> Reply {
+    pub(super) async fn endpoint_info(&self, request: EndpointRef) -> PluginReply {
         self.engines.named(request.endpoint).await;
-        Reply::EndpointInfo(BTreeMap::new())
+        PluginReply::EndpointInfo(BTreeMap::new())
     }
 
-    pub(super) async fn delete_endpoint(&self, request: EndpointRef) -> Result<Reply, Error> {
+    pub(super) async fn delete_endpoint(&self, request: EndpointRef) -> Result<PluginReply, Error> {
         // One that is still joining, since the engine was answered that it took too long, joins first.
         let mut made = self.endpoints.turn(request.endpoint).await;
         self.engines.leave(request.endpoint).await?;
         *made = None;
-        Ok(Reply::Done)
+        Ok(PluginReply::Done)
     }
 }
 

@@ -5,17 +5,17 @@ use super::Driver;
 use crate::docker::Mapped;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
-use weft_docker::plugin::{self, DRIVER, NetworkRef, Reply};
+use weft_docker::plugin::{self, DRIVER, NetworkRef, PluginReply};
 use weft_model::NetworkId;
 use weft_verbs::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options};
 
 impl Driver {
-    pub(super) async fn create_network(&self, request: plugin::CreateNetwork) -> Result<Reply, Error> {
+    pub(super) async fn create_network(&self, request: plugin::CreateNetwork) -> Result<PluginReply, Error> {
         require_own_addresses(&request)?;
         let id = request.network;
         let pools: BTreeSet<IpNet> = request.pools.iter().map(|data| data.pool).collect();
         if !is_new(&self.shared.mapped(), id, &pools)? {
-            return Ok(Reply::Done);
+            return Ok(PluginReply::Done);
         }
         let network = pools.iter().find_map(|pool| self.shared.being_created(*pool));
         // What the cluster has was checked when it was created.
@@ -29,10 +29,10 @@ impl Driver {
                 mapped.insert(id, Mapped { network, pools });
             }
         })?;
-        new.map(|_| Reply::Done)
+        new.map(|_| PluginReply::Done)
     }
 
-    pub(super) async fn delete_network(&self, request: NetworkRef) -> Result<Reply, Error> {
+    pub(super) async fn delete_network(&self, request: NetworkRef) -> Result<PluginReply, Error> {
         let id = request.network;
         // Once more if it turned out meanwhile which network of the cluster it is.
         while let Some(known) = self.shared.mapped().remove(&id) {
@@ -54,13 +54,13 @@ impl Driver {
                 }
             })?;
         }
-        Ok(Reply::Done)
+        Ok(PluginReply::Done)
     }
 
     /// The network goes from the engine, and stays in the cluster.
-    pub(super) fn forget_network(&self, request: NetworkRef) -> Result<Reply, Error> {
+    pub(super) fn forget_network(&self, request: NetworkRef) -> Result<PluginReply, Error> {
         self.remember(|mapped| drop(mapped.remove(&request.network)))?;
-        Ok(Reply::Done)
+        Ok(PluginReply::Done)
     }
 
     /// The engine removes the network all the same, as after any answer of its driver, and gets it back.

@@ -3,7 +3,7 @@
 use super::{Driver, answer, router};
 use std::{path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
-use weft_http::{BindError, Inherited, Limits, Socket, Terms};
+use weft_http::{BindError, Inherited, Limits, ServerSocket, Terms};
 
 /// The file's name is the driver's (`pkg/plugins/discovery.go` of moby).
 pub(crate) const PATH: &str = "/run/docker/plugins/weft.sock";
@@ -20,7 +20,7 @@ const LIMITS: Limits = Limits { keep_alive: false, end_within: answer::LONGEST }
 ///
 /// # Errors
 /// [`BindError`]. A program that listens there already is not disturbed.
-pub(crate) fn bind(inherited: &Inherited) -> Result<Socket, BindError> {
+pub(crate) fn bind(inherited: &Inherited) -> Result<ServerSocket, BindError> {
     weft_http::open(Path::new(PATH), TERMS, inherited)
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn bind(inherited: &Inherited) -> Result<Socket, BindError> {
 /// not. But one that was never asked for it tries every socket in the directory whenever it looks for a driver of
 /// any kind, even one of volumes, and waits as long for each that is dead: so it does not stay when the agent
 /// stops, unless systemd keeps it, and starts an agent then.
-pub(crate) async fn serve(socket: Socket, driver: Arc<Driver>, shutdown: CancellationToken) {
+pub(crate) async fn serve(socket: ServerSocket, driver: Arc<Driver>, shutdown: CancellationToken) {
     let removal = socket.removal();
     let unlink = async {
         shutdown.cancelled().await;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use std::{path::PathBuf, sync::Arc};
 use weft_docker::engine::{
-    self, ApiVersion, Container, EngineError, Event, Network, NetworkList, NewNetwork,
+    self, ApiVersion, Container, EngineError, EngineEvent, Network, NetworkList, NewNetwork,
 };
 use weft_model::{ContainerId, NetworkId};
 
@@ -58,7 +58,7 @@ pub(crate) trait ConnectedEngine: Send + Sync + 'static {
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
 
     /// What happens from now on, without an end but for an error.
-    async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError>;
+    async fn events(&self) -> Result<BoxStream<'static, Result<EngineEvent, EngineError>>, EngineError>;
 }
 
 /// The socket that Docker's engine answers on.
@@ -127,7 +127,7 @@ impl ConnectedEngine for engine::Engine {
         self.start(container).await
     }
 
-    async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError> {
+    async fn events(&self) -> Result<BoxStream<'static, Result<EngineEvent, EngineError>>, EngineError> {
         Ok(self.events().await?.boxed())
     }
 }

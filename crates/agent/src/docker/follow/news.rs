@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 use tokio::sync::Notify;
-use weft_docker::engine::{ContainerAction, Event, NetworkAction};
+use weft_docker::engine::{ContainerAction, EngineEvent, NetworkAction};
 use weft_model::{ContainerId, NetworkId};
 
 /// What to look at again.
@@ -17,9 +17,9 @@ pub(super) struct News {
 
 impl News {
     /// Notes what an event was about.
-    pub(super) fn note(&self, event: &Event) {
+    pub(super) fn note(&self, event: &EngineEvent) {
         match event {
-            Event::Network(event) => match event.action {
+            EngineEvent::Network(event) => match event.action {
                 // Also those of other drivers: they may take the name of one of ours, or set it free.
                 NetworkAction::Create | NetworkAction::Destroy => self.networks.add(event.network),
                 NetworkAction::Connect | NetworkAction::Disconnect => {
@@ -27,10 +27,10 @@ impl News {
                 }
                 NetworkAction::Other => {}
             },
-            Event::Container(event) if event.action != ContainerAction::Other => {
+            EngineEvent::Container(event) if event.action != ContainerAction::Other => {
                 self.containers.add(event.container);
             }
-            Event::Container(_) | Event::Other => {}
+            EngineEvent::Container(_) | EngineEvent::Other => {}
         }
     }
 }

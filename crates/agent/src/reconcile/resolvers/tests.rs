@@ -68,11 +68,16 @@ impl Engine {
         }
         let id = NetworkId::random(&mut rand::rng());
         let addresses = vec![Ipv4Addr::new(192, 0, 2, 7).into()];
-        let db = weft_dns::Host { name: "db".parse().unwrap(), aliases: vec![], short_id: None, addresses };
+        let db = weft_dns::NamedEndpoint {
+            name: "db".parse().unwrap(),
+            aliases: vec![],
+            short_id: None,
+            addresses,
+        };
         let names = Arc::new(NetworkNames::new(&"bridge".parse().unwrap(), [], [db]));
         let names = Arc::new(ArcSwap::from_pointee(weft_dns::Names::new([(id, names)])));
         let resolver = Resolver::start(names, Arc::default()).unwrap();
-        let client = Arc::new(ArcSwap::from_pointee(Client {
+        let client = Arc::new(ArcSwap::from_pointee(DnsClient {
             networks: vec![id],
             links: weft_dns::Links::default(),
             upstream: Upstream::default(),
@@ -117,7 +122,7 @@ fn endpoints() -> LocalEndpoints {
 }
 
 fn resolvers(endpoints: &LocalEndpoints) -> Resolvers {
-    let mut names = Names::default();
+    let mut names = NameTables::default();
     names.update(&Cluster::default(), endpoints);
     let underlay = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     Resolvers::start(Arc::new(LinuxHost::new(underlay)), &names, Arc::default()).unwrap()

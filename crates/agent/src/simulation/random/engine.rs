@@ -13,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 use weft_datapath::Fake;
 use weft_model::{EndpointId, IfName, MacAddr};
 use weft_plan::Netns;
-use weft_verbs::{Error, Join, Names};
+use weft_verbs::{ContainerNames, Error, Join};
 
 /// Where the sandboxes of an engine are.
 const SANDBOXES: &str = "/run/docker/netns";
@@ -28,7 +28,7 @@ struct Starting {
     pool: IpNet,
     id: EndpointId,
     sandbox: PathBuf,
-    names: Option<Names>,
+    names: Option<ContainerNames>,
     /// Whether the engine goes on after it has an address.
     joins: bool,
     kernel: Arc<Fake>,
@@ -42,7 +42,7 @@ impl World {
         let name = format!("e{}", self.containers);
         let mut ids = StdRng::seed_from_u64(self.rng.random_range(0..u64::MAX));
         let id = EndpointId::random(&mut ids);
-        let names = Names {
+        let names = ContainerNames {
             container: id.to_string(),
             name: name.parse().unwrap(),
             aliases: Vec::new(),

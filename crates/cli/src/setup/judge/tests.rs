@@ -2,7 +2,7 @@ use super::judge;
 use crate::setup::{
     facts::{Agent, Boot, Engine, Facts, Feature, Reach, Route, Trial, Underlay, Unit},
     filter::{Filter, Tool},
-    finding::{Finding, Mend, State},
+    finding::{CheckState, Finding, Mend},
 };
 use serde_json::json;
 use std::slice;
@@ -72,9 +72,9 @@ fn route(to: &str, interface: &str) -> Route {
 
 /// The one finding of `check` that is not well, with the lines that mend it.
 #[track_caller]
-fn wrong(facts: &Facts, check: &str) -> (State, String, Vec<String>) {
+fn wrong(facts: &Facts, check: &str) -> (CheckState, String, Vec<String>) {
     let findings = judge(facts);
-    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.state != State::Ok).collect();
+    let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.state != CheckState::Ok).collect();
     let [finding] = wrong.as_slice() else { panic!("not one: {wrong:#?}") };
     assert_eq!(finding.check, check, "{finding:?}");
     let line = |mend: &Mend| match mend {
@@ -86,7 +86,7 @@ fn wrong(facts: &Facts, check: &str) -> (State, String, Vec<String>) {
 
 /// As [`wrong`], of a host that is well but for what `change` does to it.
 #[track_caller]
-fn but(check: &str, change: impl FnOnce(&mut Facts)) -> (State, String, Vec<String>) {
+fn but(check: &str, change: impl FnOnce(&mut Facts)) -> (CheckState, String, Vec<String>) {
     let mut facts = well();
     change(&mut facts);
     wrong(&facts, check)
@@ -107,7 +107,7 @@ fn nft(printed: &str) -> Result<Filter, String> {
 fn all_is_well() {
     let findings = judge(&well());
     assert!(
-        findings.iter().all(|finding| finding.state == State::Ok && finding.mend.is_empty()),
+        findings.iter().all(|finding| finding.state == CheckState::Ok && finding.mend.is_empty()),
         "{findings:#?}"
     );
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
@@ -132,7 +132,7 @@ fn an_engine_that_is_not_there() {
     let (state, what, mend) = but("engine", |facts| facts.engine = Reach::Absent);
     assert_eq!(
         (state, mend.as_slice()),
-        (State::Missing, &["# systemctl enable --now docker.service".to_owned()][..])
+        (CheckState::Missing, &["# systemctl enable --now docker.service".to_owned()][..])
     );
     assert!(what.contains("/var/run/docker.sock"));
     let (_, _, mend) = but("engine", |facts| {
@@ -159,7 +159,7 @@ fn engines_that_cannot_have_drivers() {
         (engine(&["Engine"], "Docker Desktop"), "virtual machine"),
     ] {
         let (state, what, mend) = but("engine", |facts| facts.engine = engine);
-        assert!(state == State::Missing && what.contains(says) && mend.len() == 1, "{what}");
+        assert!(state == CheckState::Missing && what.contains(says) && mend.len() == 1, "{what}");
     }
 }
 
@@ -169,7 +169,7 @@ fn an_agent_that_is_not_well() {
         let Reach::Here(agent) = &mut facts.agent else { return };
         agent.status.store.error = Some("connection refused".to_owned());
     });
-    assert_eq!((state, mend), (State::Warning, vec!["weft status".to_owned()]));
+    assert_eq!((state, mend), (CheckState::Warning, vec!["weft status".to_owned()]));
     let mut facts = well();
     facts.agent = Reach::Absent;
     facts.plugin = Reach::Absent;
@@ -177,13 +177,13 @@ fn an_agent_that_is_not_well() {
     let agent = findings.iter().find(|finding| finding.check == "agent").unwrap();
     assert_eq!(agent.mend, [Mend::command("systemctl enable --now weft.service")]);
     let plugin = findings.iter().find(|finding| finding.check == "plugin").unwrap();
-    assert_eq!((plugin.state, plugin.mend.len()), (State::Missing, 0), "one command mends both");
+    assert_eq!((plugin.state, plugin.mend.len()), (CheckState::Missing, 0), "one command mends both");
 }
 
 #[test]
 fn a_plugin_socket_that_is_not_ours() {
     let (state, what, _) = but("plugin", |facts| facts.plugin = Reach::Here("other".to_owned()));
-    assert!(state == State::Missing && what.contains("addresses of \"other\""), "{what}");
+    assert!(state == CheckState::Missing && what.contains("addresses of \"other\""), "{what}");
     let (_, _, mend) = but("plugin", |facts| facts.plugin = Reach::Absent);
     assert!(mend[0].contains("docker-socket"));
 }
@@ -206,7 +206,10 @@ fn a_kernel_that_lacks_something() {
         })
     };
     let (state, what, mend) = lacks(Feature::Vxlan);
-    assert!(state == State::Missing && what.contains("no VXLAN devices: Operation not supported"), "{what}");
+    assert!(
+        state == CheckState::Missing && what.contains("no VXLAN devices: Operation not supported"),
+        "{what}"
+    );
     assert!(mend[0].contains("modprobe vxlan"));
     assert_eq!(lacks(Feature::NftProgram).2, ["apt-get install nftables"]);
     let ubuntu = but("kernel", |facts| {
@@ -219,7 +222,7 @@ fn a_kernel_that_lacks_something() {
 #[test]
 fn how_the_kernel_is_set() {
     let (state, _, mend) = but("forwarding", |facts| facts.forwards_ipv4 = false);
-    assert_eq!((state, mend), (State::Missing, vec!["# sysctl -w net.ipv4.ip_forward=1".to_owned()]));
+    assert_eq!((state, mend), (CheckState::Missing, vec!["# sysctl -w net.ipv4.ip_forward=1".to_owned()]));
     let (_, what, _) = but("mtu", |facts| facts.underlay.as_mut().unwrap().mtu = 1300);
     assert!(what.contains("networks carry 1250"), "{what}");
 }
@@ -227,7 +230,7 @@ fn how_the_kernel_is_set() {
 #[test]
 fn docker_drops_what_is_not_its_own() {
     let (state, what, mend) = but("forward", |facts| facts.filter = iptables(DOCKER));
-    assert_eq!(state, State::Warning);
+    assert_eq!(state, CheckState::Warning);
     assert!(what.starts_with("the chain FORWARD of iptables drops"), "{what}");
     assert_eq!(
         mend[..2],
@@ -242,7 +245,7 @@ fn each_firewall_is_told_in_its_own_words() {
     let (state, what, mend) = but("vxlan", |facts| facts.filter = iptables(&closed));
     assert_eq!(
         (state, mend),
-        (State::Missing, vec!["# ufw allow in on eth0 to any port 4789 proto udp".to_owned()])
+        (CheckState::Missing, vec!["# ufw allow in on eth0 to any port 4789 proto udp".to_owned()])
     );
     assert!(what.contains("4789/udp"));
 
@@ -280,7 +283,7 @@ fn rules_of_nobodys_are_told_to_nft() {
     let (_, _, mend) = but("forward", |facts| facts.filter = table("forward"));
     assert_eq!(mend[0], r#"# nft 'insert rule inet filter mine iifname "weft-*" accept'"#);
     let (state, _, _) = but("firewall", |facts| facts.filter = Err("Operation not permitted".to_owned()));
-    assert_eq!(state, State::Warning);
+    assert_eq!(state, CheckState::Warning);
 }
 
 #[test]
@@ -289,17 +292,17 @@ fn only_the_other_hosts_must_come_through() {
         "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 192.168.77.0/24 -p udp -m udp --dport 4789 -j ACCEPT\n";
     let mut facts = well();
     facts.filter = iptables(rules);
-    assert!(judge(&facts).iter().all(|finding| finding.state == State::Ok));
+    assert!(judge(&facts).iter().all(|finding| finding.state == CheckState::Ok));
     let Reach::Here(agent) = &mut facts.agent else { panic!() };
     agent.peers.push("203.0.113.7".parse().unwrap());
-    assert_eq!(wrong(&facts, "vxlan").0, State::Missing);
+    assert_eq!(wrong(&facts, "vxlan").0, CheckState::Missing);
 }
 
 #[test]
 fn subnets_of_others() {
     let (state, what, _) = but("subnets", |facts| facts.routes.push(route("10.0.0.0/16", "tun0")));
     assert!(
-        state == State::Warning && what.contains("route of this host to 10.0.0.0/16 over tun0"),
+        state == CheckState::Warning && what.contains("route of this host to 10.0.0.0/16 over tun0"),
         "{what}"
     );
     let (_, what, _) = but("subnets", |facts| {
@@ -311,7 +314,7 @@ fn subnets_of_others() {
         facts.agent = Reach::Here(Agent { networks: Vec::new(), ..agent() });
         facts.routes.push(route("10.0.0.0/8", "tun0"));
     });
-    assert!(state == State::Missing && what.contains("cover all"), "{what}");
+    assert!(state == CheckState::Missing && what.contains("cover all"), "{what}");
     let (_, what, _) = but("subnets", |facts| {
         let Reach::Here(engine) = &mut facts.engine else { return };
         engine.address_pools = vec![net("10.128.0.0/9")];
@@ -327,8 +330,8 @@ fn without_root_it_says_what_it_could_not_see() {
     facts.filter = Err("Operation not permitted (you must be root)".to_owned());
     facts.plugin = Reach::Denied;
     let findings = judge(&facts);
-    let wrong: Vec<_> = findings.iter().filter(|finding| finding.state != State::Ok).collect();
-    assert!(wrong.iter().all(|finding| finding.state == State::Warning), "{wrong:#?}");
+    let wrong: Vec<_> = findings.iter().filter(|finding| finding.state != CheckState::Ok).collect();
+    assert!(wrong.iter().all(|finding| finding.state == CheckState::Warning), "{wrong:#?}");
     let sudo = Mend::by_hand("sudo weft setup docker");
     assert!(wrong.iter().all(|finding| finding.mend == slice::from_ref(&sudo)), "{wrong:#?}");
 }

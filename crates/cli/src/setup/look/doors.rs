@@ -2,7 +2,7 @@
 
 use super::PLUGIN_SOCKET;
 use crate::{
-    client::{Client, ClientError, Host},
+    client::{Client, ClientError, UnixSocket},
     setup::facts::{Agent, Engine, Reach},
 };
 use serde::Deserialize;
@@ -15,14 +15,14 @@ use weft_model::{IpNet, chain};
 /// The driver whose networks are not counted among an engine's own.
 const OURS: &str = "weft";
 
-pub(super) async fn engine(socket: &Host) -> Reach<Engine> {
+pub(super) async fn engine(socket: &UnixSocket) -> Reach<Engine> {
     ask_engine(socket).await.unwrap_or_else(|error| match &error {
         EngineError::Connect { source, .. } => unreachable(source, &error),
         _ => Reach::Failed(chain(&error)),
     })
 }
 
-async fn ask_engine(socket: &Host) -> Result<Reach<Engine>, EngineError> {
+async fn ask_engine(socket: &UnixSocket) -> Result<Reach<Engine>, EngineError> {
     let engine = engine::Engine::connect(socket.path()).await?;
     let info = engine.info().await?;
     let list = engine.networks().await?;

@@ -16,7 +16,7 @@ fn length(directory: &TempDir) -> u64 {
 /// A network with so many endpoints.
 fn large(endpoints: u64) -> Cluster {
     let network = key(4, 1);
-    let entry = |key: &Key| Entry {
+    let entry = |key: &Key| StoreEntry {
         key: keyspace().path(key),
         value: record(key, 1),
         modified: Revision(7),

@@ -37,7 +37,7 @@ fn what_nobody_waits_for_any_more_is_left_out() {
 fn more_than_can_wait_are_refused_at_once() {
     let (writer, go_on, _directory) = busy();
     let waiting: Vec<_> = (0..MAX_WAITING).map(|_| writer.submit(|_| ()).unwrap()).collect();
-    assert!(matches!(writer.submit(|_| ()), Err(Failure::Busy)));
+    assert!(matches!(writer.submit(|_| ()), Err(WriteFailure::Busy)));
     drop(go_on);
     for answer in waiting {
         answer.blocking_recv().unwrap().unwrap();

@@ -3,7 +3,7 @@
 use super::Bench;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::time::Duration;
-use weft_store::{CommitError, Condition, Entry, MemoryStore, Revision, SessionId, Store, Txn};
+use weft_store::{CommitError, Condition, MemoryStore, Revision, SessionId, Store, StoreEntry, Txn};
 
 /// Longer than the check takes: these sessions end only by being closed.
 const TTL: Duration = Duration::from_secs(300);
@@ -14,7 +14,7 @@ struct Side<'a> {
     store: &'a dyn Store,
     sessions: Vec<SessionId>,
     /// What is there, as of the last look.
-    entries: Vec<Entry>,
+    entries: Vec<StoreEntry>,
 }
 
 impl<'a> Side<'a> {
@@ -35,13 +35,13 @@ impl<'a> Side<'a> {
         self.sessions[which] = self.store.open_session(TTL).await.unwrap();
     }
 
-    fn held(&self, key: &str) -> Option<&Entry> {
+    fn held(&self, key: &str) -> Option<&StoreEntry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
     /// What both sides have to agree on: keys, values, and which session.
     fn shown(&self) -> Vec<(&str, &[u8], Option<usize>)> {
-        let session = |entry: &Entry| {
+        let session = |entry: &StoreEntry| {
             let session = entry.session.as_ref()?;
             Some(self.sessions.iter().position(|known| known == session).expect("a foreign session"))
         };

@@ -6,7 +6,7 @@ use crate::{
     table::{Must, Reference, Table, median},
 };
 use serde_json::json;
-use weft_testbed::{Counts, eventually};
+use weft_testbed::{ResourceCounts, eventually};
 
 const CYCLES: usize = 10_000;
 /// A plain bridge beside it, every so many.
@@ -23,7 +23,7 @@ pub(crate) fn measure(hosts: &Hosts, table: &mut Table) {
         cycle(network);
     }
     let agent = &hosts.agents[0];
-    let counts = || (Counts::of(agent, engine, "moves"), hosts.store_keys());
+    let counts = || (ResourceCounts::of(agent, engine, "moves"), hosts.store_keys());
     let ((before, keys_before), memory_before) = (counts(), memory(agent));
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for round in 0..CYCLES {

@@ -3,14 +3,14 @@
 use super::{Engine, create_endpoint, endpoint, endpoint_ref, join, network, pool_id, request_address};
 use crate::{
     core::DriverAccess,
-    docker::{Container, OnNetwork},
+    docker::{NamedContainer, OnNetwork},
     simulation::{eventually, network_in},
 };
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use weft_model::EndpointName;
-use weft_verbs::{EngineStatus, Names};
+use weft_verbs::{ContainerNames, EngineStatus};
 
 #[tokio::test(start_paused = true)]
 async fn a_container_starts_and_stops_as_engines_do_it() {
@@ -67,8 +67,10 @@ async fn a_container_whose_process_is_there_has_its_name_at_once() {
     assert_eq!(name(1).name, EndpointName::provisional(&endpoint(1)), "the engine has not told of it yet");
     let on = OnNetwork { aliases: vec!["www".parse().unwrap()], links: vec!["db:database".parse().unwrap()] };
     let aliases = |network: &str| (network.parse().unwrap(), on.clone());
-    let container =
-        Container { name: "nginx_01".parse().unwrap(), on: [aliases("overlay"), aliases("other")].into() };
+    let container = NamedContainer {
+        name: "nginx_01".parse().unwrap(),
+        on: [aliases("overlay"), aliases("other")].into(),
+    };
     engine.shared.set_containers([(id.clone(), container)].into());
     engine.node.run_container("/var/run/docker/netns/2", &id);
     engine.start(2).await.unwrap();
@@ -97,7 +99,7 @@ async fn before_a_container_runs_its_name_is_waited_for() {
     });
     assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
     let name = "nginx_01".parse().unwrap();
-    let names = Names { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
+    let names = ContainerNames { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
     let rename = async {
         sleep(Duration::from_millis(20)).await;
         core.endpoints.rename_for_engine(endpoint(1), names).await.unwrap();

@@ -85,7 +85,8 @@ fn lasting(container: &Container) -> BTreeMap<&str, NetworkId> {
     if !matches!(container.state, ContainerState::Created | ContainerState::Exited) {
         return BTreeMap::new();
     }
-    let known = |(name, attachment): (_, &weft_docker::engine::Attachment)| Some((name, attachment.network?));
+    let known =
+        |(name, attachment): (_, &weft_docker::engine::PlaceOnNetwork)| Some((name, attachment.network?));
     container.attachments.iter().map(|(name, on)| (name.as_str(), on)).filter_map(known).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::docker::{self, OnNetwork};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::engine::{Container, Member};
 use weft_model::{ContainerId, EndpointId, EndpointName, NetworkName};
-use weft_verbs::{EngineEndpoint, Names};
+use weft_verbs::{ContainerNames, EngineEndpoint};
 
 /// The containers of the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,17 +87,21 @@ impl Table {
     }
 
     /// For the door.
-    pub(super) fn shared(&self) -> BTreeMap<String, docker::Container> {
+    pub(super) fn shared(&self) -> BTreeMap<String, docker::NamedContainer> {
         let shared = |(id, known): (&ContainerId, &KnownContainer)| {
             let on = known.on.clone().unwrap_or_default();
-            Some((id.to_string(), docker::Container { name: known.name.clone()?, on }))
+            Some((id.to_string(), docker::NamedContainer { name: known.name.clone()?, on }))
         };
         self.0.iter().filter_map(shared).collect()
     }
 
     /// What an endpoint should be called, if it is called otherwise; `None` too if the engine did not tell.
     /// `member` is what the engine said of the endpoint itself.
-    pub(super) fn renamed(&self, endpoint: &EngineEndpoint, member: Option<&Member>) -> Option<Names> {
+    pub(super) fn renamed(
+        &self,
+        endpoint: &EngineEndpoint,
+        member: Option<&Member>,
+    ) -> Option<ContainerNames> {
         let id = self.container_of(endpoint, member)?;
         let known = self.0.get(&id);
         let said = || member.and_then(|member| member.name.parse().ok());
@@ -107,7 +111,7 @@ impl Table {
             Some(on) => on.get(&endpoint.network).cloned().unwrap_or_default(),
             None => OnNetwork { aliases: endpoint.aliases.clone(), links: endpoint.links.clone() },
         };
-        let names = Names {
+        let names = ContainerNames {
             container: id.to_string(),
             // One that is too long to be resolved leaves the endpoint with its provisional one.
             name: name.unwrap_or_else(|| endpoint.name.clone()),

@@ -24,10 +24,10 @@ use tokio::{
 use weft_datapath::Fake;
 use weft_docker::{
     engine::{
-        ApiVersion, Container, ContainerAction, ContainerEvent, EngineError, Event, Member, Network,
+        ApiVersion, Container, ContainerAction, ContainerEvent, EngineError, EngineEvent, Member, Network,
         NetworkAction, NetworkEvent, NetworkList, NewNetwork,
     },
-    plugin::Call,
+    plugin::PluginCall,
 };
 use weft_model::{ContainerId, EndpointId, NetworkId};
 
@@ -55,7 +55,7 @@ pub(super) struct State {
     pub(super) containers: BTreeMap<ContainerId, Container>,
     /// The containers on each network.
     pub(super) endpoints: BTreeMap<EndpointId, (NetworkId, Member)>,
-    subscribers: Vec<mpsc::UnboundedSender<Event>>,
+    subscribers: Vec<mpsc::UnboundedSender<EngineEvent>>,
     pub(super) rng: StdRng,
     /// How many of the next events nobody hears of.
     pub(super) lost_events: usize,
@@ -104,7 +104,7 @@ impl FakeEngine {
 
     /// Asks the driver, as the engine of this `life`.
     pub(super) async fn ask(&self, life: usize, method: &str, body: Value) -> Result<Value, String> {
-        let call = Call::parse(method, body.to_string().as_bytes()).expect("the engine asks properly");
+        let call = PluginCall::parse(method, body.to_string().as_bytes()).expect("the engine asks properly");
         let mut plugged = self.driver.subscribe();
         let _ = timeout(ASKING, plugged.wait_for(Option::is_some)).await;
         drop(self.state_in(life)?);
@@ -156,7 +156,7 @@ impl FakeEngine {
 }
 
 impl State {
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: EngineEvent) {
         if self.lost_events > 0 {
             self.lost_events -= 1;
             return;
@@ -170,7 +170,7 @@ impl State {
         network: &Network,
         container: Option<ContainerId>,
     ) {
-        self.tell(Event::Network(NetworkEvent {
+        self.tell(EngineEvent::Network(NetworkEvent {
             action,
             network: network.id,
             name: network.name.to_string(),
@@ -181,7 +181,7 @@ impl State {
 
     pub(super) fn tell_of_container(&mut self, action: ContainerAction, container: ContainerId) {
         let name = self.containers.get(&container).and_then(|container| container.name.clone());
-        self.tell(Event::Container(ContainerEvent { action, container, name }));
+        self.tell(EngineEvent::Container(ContainerEvent { action, container, name }));
     }
 
     pub(super) fn named(&self, name: &str) -> Option<&Network> {
@@ -289,7 +289,7 @@ impl ConnectedEngine for Connected {
         self.0.start_container(*container).await.map_err(|why| refused(500, &why))
     }
 
-    async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError> {
+    async fn events(&self) -> Result<BoxStream<'static, Result<EngineEvent, EngineError>>, EngineError> {
         let (subscriber, events) = mpsc::unbounded_channel();
         self.0
             .look(|state| {
@@ -297,7 +297,7 @@ impl ConnectedEngine for Connected {
                 Ok(())
             })
             .await?;
-        let next = |mut events: mpsc::UnboundedReceiver<Event>| async {
+        let next = |mut events: mpsc::UnboundedReceiver<EngineEvent>| async {
             events.recv().await.map(|event| (Ok(event), events))
         };
         Ok(futures::stream::unfold(events, next).boxed())

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use weft_docker::{
     engine::{
-        Attachment, ConfiguredPool, Container, ContainerAction, ContainerState, Network, NetworkAction,
-        NetworkIpam, NewNetwork,
+        ConfiguredPool, Container, ContainerAction, ContainerState, Network, NetworkAction, NetworkIpam,
+        NewNetwork, PlaceOnNetwork,
     },
     plugin::{DRIVER, PoolId},
 };
@@ -121,7 +121,8 @@ impl FakeEngine {
     pub(super) fn create_container(&self, name: &str, network: &str, alias: &str) -> ContainerId {
         let mut state = self.state();
         let id = ContainerId::random(&mut state.rng);
-        let attachment = Attachment { aliases: vec![alias.parse().unwrap()], ..Attachment::default() };
+        let attachment =
+            PlaceOnNetwork { aliases: vec![alias.parse().unwrap()], ..PlaceOnNetwork::default() };
         let container = Container {
             id,
             name: name.parse().ok(),
@@ -194,7 +195,7 @@ impl FakeEngine {
         let life = self.life_with(id, |container| container.attachments.is_empty())?;
         let endpoint = self.attach(life, id, network).await?;
         if let Some(container) = self.state_in(life)?.containers.get_mut(&id) {
-            let attachment = Attachment { endpoint: Some(endpoint), ..Attachment::default() };
+            let attachment = PlaceOnNetwork { endpoint: Some(endpoint), ..PlaceOnNetwork::default() };
             container.attachments.insert(network.to_owned(), attachment);
         }
         Ok(())

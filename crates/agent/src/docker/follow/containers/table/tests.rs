@@ -1,5 +1,5 @@
 use super::*;
-use weft_docker::engine::{Attachment, ContainerState};
+use weft_docker::engine::{ContainerState, PlaceOnNetwork};
 use weft_model::NetworkId;
 
 fn container_id(digit: char) -> ContainerId {
@@ -11,7 +11,7 @@ fn names(texts: &[&str]) -> Vec<EndpointName> {
 }
 
 fn container(digit: char, name: &str, aliases: &[&str]) -> Container {
-    let attachment = Attachment { aliases: names(aliases), ..Attachment::default() };
+    let attachment = PlaceOnNetwork { aliases: names(aliases), ..PlaceOnNetwork::default() };
     Container {
         id: container_id(digit),
         name: name.parse().ok(),

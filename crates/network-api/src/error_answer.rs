@@ -10,19 +10,19 @@ use weft_verbs::{Error, Kind};
 
 /// An answer that is not a success, in the engine's JSON.
 #[derive(Debug)]
-pub struct Failure {
+pub struct ErrorAnswer {
     status: StatusCode,
     body: ErrorBody,
 }
 
-impl Failure {
+impl ErrorAnswer {
     /// An answer with this status, and a sentence for a person.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, body: ErrorBody { message: message.into(), exit_code: None } }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ErrorAnswer {
     /// The statuses that the engine gives for errors of the same kind.
     fn from(error: Error) -> Self {
         let status = match error.kind {
@@ -37,7 +37,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for ErrorAnswer {
     fn into_response(self) -> Response {
         (self.status, Json(self.body)).into_response()
     }
