@@ -1,0 +1,58 @@
+//! The tests of `--test weft` on kernels that users have: Debian's, each booted in a virtual machine.
+//!
+//! In the machine runs what cargo built here: weft, and the test program of `--test weft`. It is the same program, so
+//! there are no other tests to keep. The machine's files are a few programs of this machine with their libraries, and
+//! the kernel's modules, which it loads by itself when they are needed, as on any host.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod built;
+mod console;
+mod files;
+mod kernel;
+mod machine;
+mod selection;
+
+use kernel::Kernel;
+use selection::{SHORT, WIDE};
+use std::sync::{Mutex, PoisonError};
+
+/// Each of these machines takes all processors of this one.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Runs `tests` of `--test weft` on Debian's kernel `version`.
+///
+/// # Panics
+/// When not all of them pass.
+#[track_caller]
+fn passes(version: &str, tests: &[&str]) {
+    let Some(kernel) = Kernel::of_debian(version) else { return };
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let directory = tempfile::tempdir().expect("there is a /tmp");let directory = if std::env::var_os("VMKEEP").is_some() { tempfile::Builder::new().disable_cleanup(true).tempdir().unwrap() } else { directory };
+    let initramfs = files::initramfs(&kernel, directory.path(), tests);
+    let report = machine::run(&kernel, &initramfs, tests.len());
+    report.judge(version, tests);
+}
+
+#[test]
+fn debian_12_linux_6_1() {
+    passes("6.1", SHORT);
+}
+
+#[test]
+#[ignore = "takes minutes: make vm-test"]
+fn debian_12_linux_6_1_widely() {
+    passes("6.1", WIDE);
+}
+
+#[test]
+#[ignore = "takes minutes: make vm-test"]
+fn debian_11_linux_5_10_widely() {
+    passes("5.10", WIDE);
+}
+
+#[test]
+#[ignore = "takes minutes: make vm-test"]
+fn debian_13_linux_6_12_widely() {
+    passes("6.12", WIDE);
+}
