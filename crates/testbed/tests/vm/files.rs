@@ -15,11 +15,68 @@ use weft_testbed::tool;
 
 /// What the machine, the lab and the tests run.
 const PROGRAMS: &[&str] = &[
-    "awk", "bash", "bridge", "cat", "chmod", "cp", "curl", "cut", "date", "dd", "dig", "dirname", "env", "find",
-    "getent", "grep", "head", "hostname", "id", "ip", "ip6tables", "iperf3", "iptables", "kill", "ln", "ls",
-    "mkdir", "mkfifo", "modprobe", "mount", "mv", "nft", "nproc", "nsenter", "ping", "ps", "readlink", "realpath", "rm",
-    "rmdir", "sed", "seq", "setsid", "sh", "sleep", "sort", "ss", "stat", "sysctl", "tail", "tar", "tcpdump",
-    "tee", "test", "timeout", "touch", "tr", "true", "umount", "uname", "unshare", "wc",
+    "awk",
+    "bash",
+    "bridge",
+    "cat",
+    "chmod",
+    "cp",
+    "curl",
+    "cut",
+    "date",
+    "dd",
+    "dig",
+    "dirname",
+    "env",
+    "find",
+    "getent",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "ip",
+    "ip6tables",
+    "iperf3",
+    "iptables",
+    "kill",
+    "ln",
+    "ls",
+    "mkdir",
+    "mkfifo",
+    "modprobe",
+    "mount",
+    "mv",
+    "nft",
+    "nproc",
+    "nsenter",
+    "ping",
+    "ps",
+    "readlink",
+    "realpath",
+    "rm",
+    "rmdir",
+    "sed",
+    "seq",
+    "setsid",
+    "sh",
+    "sleep",
+    "sort",
+    "ss",
+    "stat",
+    "sysctl",
+    "tail",
+    "tar",
+    "tcpdump",
+    "tee",
+    "test",
+    "timeout",
+    "touch",
+    "tr",
+    "true",
+    "umount",
+    "uname",
+    "unshare",
+    "wc",
 ];
 
 /// Those of its modules that a host of weft's can need: networks, and what they are made with.
@@ -36,12 +93,18 @@ fn checkout() -> &'static Path {
 /// Makes the file system that `kernel` unpacks into memory and runs, with `tests` to be run, in `directory`.
 pub(crate) fn initramfs(kernel: &Kernel, directory: &Path, tests: &[&str]) -> PathBuf {
     let root = directory.join("root");
-    for path in ["dev", "proc", "sys", "run", "tmp", "root", "etc", "var/log", "usr/bin", "usr/lib", "usr/lib64"] {
+    for path in
+        ["dev", "proc", "sys", "run", "tmp", "root", "etc", "var/log", "usr/bin", "usr/lib", "usr/lib64"]
+    {
         fs::create_dir_all(root.join(path)).expect("there is room in /tmp");
     }
-    for (link, target) in
-        [("usr/sbin", "bin"), ("bin", "usr/bin"), ("sbin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")]
-    {
+    for (link, target) in [
+        ("usr/sbin", "bin"),
+        ("bin", "usr/bin"),
+        ("sbin", "usr/bin"),
+        ("lib", "usr/lib"),
+        ("lib64", "usr/lib64"),
+    ] {
         symlink(target, root.join(link)).expect("there is nothing there yet");
     }
     add_programs(&root);
@@ -81,7 +144,8 @@ fn add_programs(root: &Path) {
     for name in ["busybox", "consul"] {
         copy(&tools().join("bin").join(name), &tree.join("root/usr/bin").join(name));
         fs::create_dir_all(tree.join("bin")).expect("there is room in /tmp");
-        symlink(format!("../root/usr/bin/{name}"), tree.join("bin").join(name)).expect("there is nothing there yet");
+        symlink(format!("../root/usr/bin/{name}"), tree.join("bin").join(name))
+            .expect("there is nothing there yet");
     }
 }
 

@@ -22,7 +22,9 @@ impl Kernel {
     pub(crate) fn of_debian(version: &str) -> Option<Self> {
         if !(cfg!(target_arch = "x86_64") && debian()) {
             // Nothing that could be installed.
-            eprintln!("SKIPPED: this test boots Debian's kernels for amd64, and this machine has other packages");
+            eprintln!(
+                "SKIPPED: this test boots Debian's kernels for amd64, and this machine has other packages"
+            );
             return None;
         }
         let programs = ["qemu-system-x86_64", "cpio", "depmod", "setpriv"];

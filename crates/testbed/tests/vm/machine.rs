@@ -60,7 +60,10 @@ impl Machine {
         // A test that is killed takes it along.
         command.args(["--pdeathsig", "KILL"]).arg(qemu).args(processor.arguments());
         command.args(["-cpu", "max", "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config"]);
-        command.args(["-display", "none", "-serial", "stdio", "-no-reboot"]).arg("-kernel").arg(&kernel.image);
+        command
+            .args(["-display", "none", "-serial", "stdio", "-no-reboot"])
+            .arg("-kernel")
+            .arg(&kernel.image);
         if let Some(initramfs) = initramfs {
             command.arg("-initrd").arg(initramfs);
         }
@@ -92,7 +95,9 @@ impl Machine {
         while !enough(console) {
             match self.lines.recv_timeout(deadline.saturating_sub(start.elapsed())) {
                 Ok(line) => console.add(&line),
-                Err(RecvTimeoutError::Timeout) => return Err(format!("the machine still runs after {deadline:?}")),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(format!("the machine still runs after {deadline:?}"));
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err("the machine ended by itself".to_owned()),
             }
         }
