@@ -19,7 +19,8 @@ use weft_testbed::tool;
 
 /// How long a machine with a real processor may take until the kernel says its first line.
 const FIRST_LINE: Duration = Duration::from_secs(5);
-/// How long one may take to start its first program, and how long each test may take. Emulated, both take a fifth.
+/// How long one may take to start its first program, and how long each test may take. Emulated on a machine that has a lot
+/// to do besides, they take 30 s and three minutes.
 const BOOT: Duration = Duration::from_secs(180);
 const EACH_TEST: Duration = Duration::from_secs(300);
 

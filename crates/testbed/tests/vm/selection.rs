@@ -1,4 +1,5 @@
-//! Which tests of `--test weft` run in a virtual machine: those where the kernel has a part in it.
+//! Which tests of `--test weft` run in a virtual machine: those where the kernel has a part in it, and none
+//! that counts milliseconds: the processor may be emulated.
 
 /// For `make test`: the guide.
 pub(crate) const SHORT: &[&str] = &["embedded::one_agent_serves_the_store_to_the_other"];
@@ -24,8 +25,7 @@ pub(crate) const WIDE: &[&str] = &[
     "data_plane::nothing_is_left_of_a_removed_network",
     "data_plane::what_others_break_is_repaired",
     "observing::status_says_what_the_kernel_has_otherwise_than_it_should",
-    // What the kernel says of MTUs, moves and ports.
-    "data_plane::an_address_that_moved_answers_its_first_ping",
+    // What the kernel says of MTUs and ports.
     "exhausted::where_the_port_of_vxlan_is_anothers_it_is_said_and_mended_when_it_is_free",
     "mtu::the_least_of_the_hosts_on_a_network_holds_and_is_followed",
 ];
