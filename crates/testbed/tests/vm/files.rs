@@ -96,7 +96,7 @@ pub(crate) fn initramfs(kernel: &Kernel, directory: &Path, tests: &[&str]) -> Pa
     for path in
         ["dev", "proc", "sys", "run", "tmp", "root", "etc", "var/log", "usr/bin", "usr/lib", "usr/lib64"]
     {
-        fs::create_dir_all(root.join(path)).expect("there is room in /tmp");
+        fs::create_dir_all(root.join(path)).expect("there is room for it");
     }
     for (link, target) in [
         ("usr/sbin", "bin"),
@@ -143,7 +143,7 @@ fn add_programs(root: &Path) {
     let tree = root.join(checkout().strip_prefix("/").expect("it is absolute")).join("target/tools");
     for name in ["busybox", "consul"] {
         copy(&tools().join("bin").join(name), &tree.join("root/usr/bin").join(name));
-        fs::create_dir_all(tree.join("bin")).expect("there is room in /tmp");
+        fs::create_dir_all(tree.join("bin")).expect("there is room for it");
         symlink(format!("../root/usr/bin/{name}"), tree.join("bin").join(name))
             .expect("there is nothing there yet");
     }
@@ -155,19 +155,19 @@ fn add_weft(root: &Path) {
     let weft = test.ancestors().nth(2).expect("cargo builds into a directory of a directory").join("weft");
     for program in [&test, &weft] {
         let target = inside(root, program);
-        fs::create_dir_all(target.parent().expect("it is in a directory")).expect("there is room in /tmp");
+        fs::create_dir_all(target.parent().expect("it is in a directory")).expect("there is room for it");
         run(Command::new("strip").arg("-o").args([&target, program]));
     }
     copy_tree(&checkout().join("scripts/lab"), root);
     // From there the tests look for the checkout.
-    fs::create_dir_all(inside(root, Path::new(env!("CARGO_MANIFEST_DIR")))).expect("there is room in /tmp");
+    fs::create_dir_all(inside(root, Path::new(env!("CARGO_MANIFEST_DIR")))).expect("there is room for it");
 }
 
 fn add_modules(kernel: &Kernel, root: &Path) {
     let target = root.join("usr/lib/modules").join(&kernel.release);
     for part in MODULES {
         let into = target.join("kernel").join(part);
-        fs::create_dir_all(into.parent().expect("it is in a directory")).expect("there is room in /tmp");
+        fs::create_dir_all(into.parent().expect("it is in a directory")).expect("there is room for it");
         run(Command::new("cp").arg("-a").args([kernel.modules.join("kernel").join(part), into]));
     }
     for list in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
@@ -195,7 +195,7 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
 
 /// Copies what `from` leads to.
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to.parent().expect("it is in a directory")).expect("there is room in /tmp");
+    fs::create_dir_all(to.parent().expect("it is in a directory")).expect("there is room for it");
     fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
 }
 
@@ -203,7 +203,7 @@ fn copy(from: &Path, to: &Path) {
 fn copy_tree(path: &Path, root: &Path) {
     if path.exists() {
         let target = inside(root, path);
-        fs::create_dir_all(target.parent().expect("it is in a directory")).expect("there is room in /tmp");
+        fs::create_dir_all(target.parent().expect("it is in a directory")).expect("there is room for it");
         run(Command::new("cp").arg("-aL").args([path, &target]));
     }
 }
@@ -213,13 +213,13 @@ fn copy_tree(path: &Path, root: &Path) {
 fn pack(root: &Path, archive: &Path) -> PathBuf {
     let list = Command::new("find").arg(".").current_dir(root).output().expect("find can be run").stdout;
     let names = archive.with_extension("list");
-    fs::write(&names, list).expect("there is room in /tmp");
+    fs::write(&names, list).expect("there is room for it");
     let cpio = tool("cpio").expect("it was looked for");
     run(Command::new(cpio)
         .args(["--create", "--format=newc", "--owner=0:0", "--quiet"])
         .current_dir(root)
         .stdin(File::open(&names).expect("it was just written"))
-        .stdout(File::create(archive).expect("there is room in /tmp")));
+        .stdout(File::create(archive).expect("there is room for it")));
     archive.to_owned()
 }
 

@@ -34,7 +34,8 @@ fn passes(version: &str, tests: &[&str]) {
     let tests = if asked.is_empty() { tests } else { &asked };
     let Some(kernel) = Kernel::of_debian(version) else { return };
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let directory = tempfile::tempdir().expect("there is a /tmp");
+    // What a killed test leaves lies with the rest of what was built.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo made it");
     let initramfs = files::initramfs(&kernel, directory.path(), tests);
     let report = machine::run(&kernel, &initramfs, tests.len());
     report.judge(version, tests);
