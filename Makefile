@@ -25,7 +25,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test soak mutants chaos bench lint audit fuzz static deb rpm tools
+.PHONY: help build demo demo-down test vm-test soak mutants chaos bench lint audit fuzz static deb rpm tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,6 +44,12 @@ test: tools ## all tests, on real namespaces and stores
 	scripts/earlier
 	cargo build --workspace --locked
 	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
+
+vm-test: tools ## much of it on stock kernels: Debian's 5.10, 6.1 and 6.12, each in a virtual machine
+	scripts/vm-kernels
+	cargo build --workspace --locked
+	cargo test --locked --package weft-testbed --test weft --no-run
+	WEFT_REQUIRE_TOOLS=1 cargo test --locked --package weft-testbed --test vm -- --include-ignored --nocapture
 
 soak: ## random histories of the simulation, new ones each time (SECONDS=600, or SEEDS=0..100000)
 	$(if $(SEEDS),WEFT_SEEDS=$(SEEDS)) $(if $(SECONDS),WEFT_SECONDS=$(SECONDS)) \

@@ -14,7 +14,7 @@ pub mod underlay;
 pub use error::{DatapathError, Failure, Report};
 pub use fake::{Fake, Faults};
 pub use flows::StaleFlows;
-pub use linux::{Linux, mark};
+pub use linux::{Linux, SAMPLE_RULES, mark};
 
 use async_trait::async_trait;
 use std::{collections::BTreeSet, net::IpAddr};

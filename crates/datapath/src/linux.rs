@@ -9,6 +9,7 @@ mod observe;
 mod sysctl;
 mod watch;
 
+pub use netfilter::SAMPLE_RULES;
 pub(crate) use observe::interpret;
 
 use crate::{Datapath, DatapathError, Failure, Moved, Part, Report, StaleFlows};
@@ -51,8 +52,9 @@ impl Linux {
         Self::default()
     }
 
-    /// The kernel, which tells of changes from now on, if it can.
+    /// The kernel, which tells of changes from now on, if it can, and gets ready for rules.
     pub fn listening() -> Self {
+        netfilter::load_modules();
         Self { watch: watch::Watch::begin(), ..Self::default() }
     }
 

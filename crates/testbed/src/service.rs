@@ -2,7 +2,7 @@
 
 use crate::{
     host::Host,
-    wait::{eventually, until},
+    wait::{eventually, patient, until},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
@@ -138,7 +138,7 @@ fn only_child(parent: &Child) -> Option<Pid> {
 
 /// How `child` ended, or `None` if it has not when `deadline` has passed.
 pub(crate) fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
-    let start = Instant::now();
+    let (start, deadline) = (Instant::now(), patient(deadline));
     loop {
         let status = child.try_wait().expect("a child can be waited for");
         if status.is_some() || start.elapsed() > deadline {

@@ -1,6 +1,7 @@
 //! Waiting for a condition, with a deadline.
 
 use std::{
+    env,
     fmt::Display,
     thread,
     time::{Duration, Instant},
@@ -8,6 +9,16 @@ use std::{
 
 /// How long between two looks. Short, since what is waited for often takes a millisecond.
 const INTERVAL: Duration = Duration::from_millis(2);
+
+/// How many times slower than usual this machine is: `WEFT_PATIENCE`, which is set where processors are emulated.
+fn times_slower() -> u32 {
+    env::var("WEFT_PATIENCE").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+/// `deadline`, on a machine that may be slow.
+pub(crate) fn patient(deadline: Duration) -> Duration {
+    deadline * times_slower()
+}
 
 /// Tries until `attempt` succeeds, and returns what it returned.
 ///
@@ -43,10 +54,14 @@ pub fn within<T, E>(
     deadline: Duration,
     mut attempt: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {
-    let start = Instant::now();
+    let (start, deadline, slow) = (Instant::now(), patient(deadline), times_slower() > 1);
     loop {
+        let look = Instant::now();
         match attempt() {
-            Err(_) if start.elapsed() < deadline => thread::sleep(interval),
+            // On a slow machine, looking takes what is waited for its processor: no more than half of it.
+            Err(_) if start.elapsed() < deadline => {
+                thread::sleep(if slow { interval.max(look.elapsed()) } else { interval });
+            }
             done => return done,
         }
     }

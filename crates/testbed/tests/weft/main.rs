@@ -1,6 +1,6 @@
 //! weft as its users have it: agents on several hosts, a real store, real devices, the command line.
 
-#![allow(clippy::expect_used, reason = "also in what the tests share")]
+#![allow(clippy::expect_used, clippy::panic, reason = "also in what the tests share")]
 
 mod addresses;
 mod another_store;
@@ -12,6 +12,8 @@ mod data_plane;
 mod disks;
 mod embedded;
 mod exhausted;
+mod findings;
+mod firewall;
 mod guard;
 mod joining;
 mod leave;

@@ -8,14 +8,6 @@ use crate::{
 use std::{net::Ipv4Addr, thread};
 use weft_netlink::{Namespace, NetlinkError, NewLink, Request, Socket, unshare_network};
 
-/// What a ruleset of weft's asks of nftables.
-const RULES: &str = "table inet weft {
-    chain raw { type filter hook prerouting priority -300; udp dport 4789 fib daddr type local notrack; }
-    chain in { type nat hook prerouting priority -100; fib daddr type local tcp dport 80 dnat ip to 192.0.2.1:80; }
-    chain out { type nat hook postrouting priority 100; oifname != \"weft-256\" ip saddr 192.0.2.0/24 masquerade; }
-    chain pass { type filter hook forward priority 0; ct state established,related accept; ct status dnat accept; }
-}";
-
 /// Asks for one of each, on a thread with a network namespace of its own, which ends with all that is in it.
 pub(super) fn try_out() -> Vec<Trial> {
     let trial = thread::spawn(|| {
@@ -38,7 +30,7 @@ fn make(what: Feature) -> Result<(), String> {
             Ok(new("vxlan").vxlan(256, Ipv4Addr::LOCALHOST.into(), 4789, here))
         }),
         Feature::NftProgram => nft("--version"),
-        Feature::Nftables => nft(RULES),
+        Feature::Nftables => nft(weft_datapath::SAMPLE_RULES),
     }
 }
 

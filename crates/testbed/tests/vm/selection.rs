@@ -1,0 +1,31 @@
+//! Which tests of `--test weft` run in a virtual machine: those where the kernel has a part in it, and none
+//! that counts milliseconds: the processor may be emulated.
+
+/// For `make test`: the guide.
+pub(crate) const SHORT: &[&str] = &["embedded::one_agent_serves_the_store_to_the_other"];
+
+/// For `make vm-test`.
+pub(crate) const WIDE: &[&str] = &[
+    // The guide, an agent that is killed, and one whose binary is replaced.
+    "embedded::one_agent_serves_the_store_to_the_other",
+    "networks::names_aliases_and_addresses_resolve_on_their_network_only",
+    "survival::killed_agents_lose_no_packet_and_take_over_what_ran",
+    "upgrade::an_agent_whose_binary_was_replaced_still_starts_processes",
+    // IPv6.
+    "networks::both_families_across_hosts",
+    "subnets::ipv6_alone",
+    // Ways out and in.
+    "data_plane::an_internal_network_has_no_way_out",
+    "data_plane::there_is_a_way_out_and_a_way_in",
+    "publishing::several_ports_from_everywhere_in_both_families",
+    "publishing::udp_and_tcp_on_one_port",
+    // What `weft setup docker` finds.
+    "firewall::a_firewall_is_found_and_opened",
+    // What others change in the kernel, and what is left there.
+    "data_plane::nothing_is_left_of_a_removed_network",
+    "data_plane::what_others_break_is_repaired",
+    "observing::status_says_what_the_kernel_has_otherwise_than_it_should",
+    // What the kernel says of MTUs and ports.
+    "exhausted::where_the_port_of_vxlan_is_anothers_it_is_said_and_mended_when_it_is_free",
+    "mtu::the_least_of_the_hosts_on_a_network_holds_and_is_followed",
+];
