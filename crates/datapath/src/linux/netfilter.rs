@@ -2,9 +2,12 @@
 
 use rustix::io::Errno;
 use std::{
-    io,
+    io::{self, Write},
     process::Stdio,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 use tokio::{io::AsyncWriteExt, process::Command};
@@ -34,21 +37,41 @@ const FIRST_DEADLINE: Duration = Duration::from_secs(20);
 /// Whether `nft` has ended once.
 static LOADED: AtomicBool = AtomicBool::new(false);
 
-/// Has the kernel load what rules need, while nobody waits for it: in a network namespace that ends with the thread.
+/// Has the kernel load what rules need, while nobody waits for it: in a network namespace that ends with the thread. When
+/// this returns, no descriptor is open for it any more: the numbers of those that are opened meanwhile would leave gaps.
 pub(crate) fn load_modules() {
-    let load = || {
-        let loaded = weft_netlink::unshare_network().map_err(|error| error.to_string()).and_then(|()| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|error| error.to_string())?.block_on(run(SAMPLE_RULES))
-        });
-        if let Err(why) = loaded {
+    let (begun, begins) = mpsc::channel::<()>();
+    let load = move || {
+        let nft = begin_sample();
+        drop(begun);
+        if let Err(error) = nft.and_then(|mut nft| nft.wait()) {
             // The first ruleset fails in the same way, and is told then.
-            tracing::debug!(why, "nftables was not tried out");
+            tracing::debug!(%error, "nftables was not tried out");
         }
+        LOADED.store(true, Ordering::Relaxed);
     };
-    if let Err(error) = std::thread::Builder::new().name("nft-modules".to_owned()).spawn(load) {
-        tracing::debug!(%error, "nftables was not tried out");
+    match std::thread::Builder::new().name("nft-modules".to_owned()).spawn(load) {
+        // Until it is dropped: nothing is ever sent.
+        Ok(_) => drop(begins.recv()),
+        Err(error) => tracing::debug!(%error, "nftables was not tried out"),
     }
+}
+
+/// Has `nft` begin with the sample, in a network namespace of this thread's own.
+fn begin_sample() -> io::Result<std::process::Child> {
+    weft_netlink::unshare_network()?;
+    let mut nft = std::process::Command::new("nft")
+        .args(["-f", "-"])
+        .env("PATH", search_path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = nft.stdin.take() {
+        // A program that ends early says so by its status.
+        let _ = stdin.write_all(SAMPLE_RULES.as_bytes());
+    }
+    Ok(nft)
 }
 
 /// Hands `script` to `nft`: all of it takes effect, or nothing.
