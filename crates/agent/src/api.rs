@@ -54,7 +54,7 @@ pub(crate) async fn serve_metrics(
     shutdown: CancellationToken,
 ) {
     let router = metrics::routes(metrics).layer(middleware::from_fn(guard::brief)).with_state(core);
-    weft_http::serve(listener, router, LIMITS, shutdown).await;
+    weft_http::serve(listener, weft_http::for_programs(router), LIMITS, shutdown).await;
 }
 
 /// Everything that is answered on the socket.

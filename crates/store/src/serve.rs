@@ -128,8 +128,9 @@ impl Server {
 }
 
 fn router(config: ServeConfig, store: EmbeddedStore, address: SocketAddr) -> Router {
+    let open = config.token.is_none();
     let kv = || get(kv::get).put(kv::put).delete(kv::delete).layer(DefaultBodyLimit::max(MAX_VALUE));
-    Router::new()
+    let router = Router::new()
         // Two routes, since a wildcard does not match nothing.
         .route("/v1/kv/", kv())
         .route("/v1/kv/{*key}", kv())
@@ -144,7 +145,9 @@ fn router(config: ServeConfig, store: EmbeddedStore, address: SocketAddr) -> Rou
             (StatusCode::NOT_FOUND, "weft serves the part of Consul's API that it uses itself\n")
         })
         .with_state(store)
-        .layer(middleware::from_fn_with_state(Arc::new(config.token), auth::check))
+        .layer(middleware::from_fn_with_state(Arc::new(config.token), auth::check));
+    // With a token it is asked for by any name that a host has.
+    if open { weft_http::for_programs(router) } else { router }
 }
 
 type Store = State<EmbeddedStore>;

@@ -11,8 +11,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::File,
+    fs::{self, File, Permissions},
     io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -68,6 +69,12 @@ impl Identity {
         look: impl FnOnce(&Path) -> Fingerprint,
     ) -> Result<Self, JournalError> {
         make_private_dir(data_dir).map_err(JournalError::new("cannot make the data directory", data_dir))?;
+        if let Some(mode) = open_to_others(data_dir) {
+            tracing::warn!(
+                path = %data_dir.display(), mode,
+                "others than its owner may enter the data directory: `chmod 700` it, unless they are to",
+            );
+        }
         let lock = lock(data_dir)?;
         let fingerprint = look(&data_dir.join(data_dir::LOCK));
         let path = data_dir.join(data_dir::NODE);
@@ -176,18 +183,28 @@ impl Identity {
     }
 }
 
+/// The permissions of the data directory, in octal, if others than its owner have any.
+fn open_to_others(data_dir: &Path) -> Option<String> {
+    let mode = fs::metadata(data_dir).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| format!("{mode:04o}"))
+}
+
 /// Has the data directory for itself until dropped.
 ///
 /// # Errors
 /// If an agent uses it, or it cannot be used.
 pub fn lock(data_dir: &Path) -> Result<File, JournalError> {
     let path = data_dir.join(data_dir::LOCK);
-    let file = match File::options().create(true).truncate(false).write(true).open(&path) {
+    // Whoever can open a file can lock it, and keep the agent from its start.
+    let mut options = File::options();
+    let file = match options.create(true).truncate(false).write(true).mode(0o600).open(&path) {
         // To go on with what there is takes no writing, and a file can be locked in any case (flock(2)).
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(&path),
         opened => opened,
     };
     let file = file.map_err(JournalError::new("cannot open", &path))?;
+    // 0.1.0 made it readable for all. What cannot be changed is not worse than it was.
+    let _ = file.set_permissions(Permissions::from_mode(0o600));
     file.try_lock().map_err(|error| match error {
         std::fs::TryLockError::WouldBlock => JournalError {
             doing: "another agent uses this data directory; stop it, or choose another with --data-dir:",
@@ -197,4 +214,31 @@ pub fn lock(data_dir: &Path) -> Result<File, JournalError> {
         std::fs::TryLockError::Error(source) => JournalError { doing: "cannot lock", path, source },
     })?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_can_lock_the_data_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(data_dir::LOCK);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        drop(lock(directory.path()).unwrap());
+        assert_eq!(mode(&path), 0o600);
+        // As 0.1.0 left it.
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        drop(lock(directory.path()).unwrap());
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_enter_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        for (mode, noticed) in [(0o700, None), (0o755, Some("0755")), (0o710, Some("0710"))] {
+            fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(open_to_others(directory.path()).as_deref(), noticed);
+        }
+    }
 }

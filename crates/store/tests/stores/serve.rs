@@ -57,6 +57,20 @@ async fn a_served_store_keeps_the_promises() {
     suite::run(Arc::new(client(served.address, Some(TOKEN))), Duration::from_secs(4)).await;
 }
 
+/// A page has its browser ask for a name of the page's own, which leads to this host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_no_page_in_a_browser_is_answered() {
+    let status = |address: SocketAddr, host: &str| {
+        let head = format!("GET /v1/status/leader HTTP/1.1\r\nHost: {host}\r\nX-Consul-Token: {TOKEN}");
+        raw(address, format!("{head}\r\nConnection: close\r\n\r\n").as_bytes())
+    };
+    let (open, guarded) = (serve(None).await, serve(Some(TOKEN)).await);
+    assert_eq!(status(open.address, "evil.example"), "HTTP/1.1 403 Forbidden");
+    assert_eq!(status(open.address, "localhost"), "HTTP/1.1 200 OK");
+    // Nobody knows the token by accident, and hosts have names.
+    assert_eq!(status(guarded.address, "store.example"), "HTTP/1.1 200 OK");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_token_nothing_is_shown_or_changed() {
     let served = serve(Some(TOKEN)).await;

@@ -19,6 +19,7 @@ pub(crate) const WIDE: &[&str] = &[
     "data_plane::there_is_a_way_out_and_a_way_in",
     "publishing::several_ports_from_everywhere_in_both_families",
     "publishing::udp_and_tcp_on_one_port",
+    "guard::a_strangers_frames_do_not_reach_a_container",
     // What `weft setup docker` finds.
     "firewall::a_firewall_is_found_and_opened",
     // What others change in the kernel, and what is left there.
