@@ -56,7 +56,7 @@ mod tests {
             assert!(asks(&[("host", host), ("origin", "https://evil.example")]), "{host}");
         }
         for host in
-            ["evil.example", "evil.example:8500", "localhost.evil.example:1", "a.b", "::", "127.0.0.1.", "."]
+            ["evil.example", "evil.example:8500", "localhost.evil.example:1", "a.b", "127.0.0.1.", "."]
         {
             assert!(asks(&[("host", host)]), "{host}");
         }
