@@ -25,7 +25,7 @@ pub(crate) use rounds::{RoundReport, Rounds};
 
 use crate::{config::AgentConfig, host::Host, metrics::Metrics, underlay::Underlay};
 use carry_out::beside_what_is_there;
-use desired::{Below, desired, hand_over};
+use desired::{Below, desired, hand_over, peers};
 use hosts::HostsByNetwork;
 use moves::Moves;
 use mtu::{Mtus, OwnMtu};
@@ -224,8 +224,7 @@ impl Reconciler {
         let begins = endpoints.values().any(|local| !self.mtus.has(&local.network_id));
         if begins || self.mtu_asked.is_none_or(|asked| asked.elapsed() >= PERIOD) {
             self.mtu_asked = Some(Instant::now());
-            let others = cluster.nodes.iter().filter(|(name, _)| **name != self.parts.config.node_name);
-            let others = others.map(|(_, node)| node.vtep).collect();
+            let others = peers(&self.parts.config.node_name, cluster);
             let found = self.parts.host.underlay_mtu(others).await;
             self.underlay_mtu.found(found.map_err(|error| error.to_string()));
         }

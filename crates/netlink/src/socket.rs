@@ -2,7 +2,7 @@
 
 use crate::{
     NetlinkError,
-    transport::{HEADER, Header, INTERRUPTED, Transport, sentence},
+    transport::{HEADER, Header, INTERRUPTED, Transport, error_number, sentence},
 };
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkHeader,
@@ -205,14 +205,13 @@ pub(crate) fn parse(messages: Vec<&[u8]>) -> Vec<NetlinkMessage<RouteNetlinkMess
     messages.into_iter().filter_map(|message| NetlinkMessage::deserialize(message).ok()).collect()
 }
 
-/// What the kernel says was wrong at the end of a dump; nothing if it has told all. Both kinds of its last message begin
-/// with the number of the error (`netlink_dump_done` and `netlink_ack`, net/netlink/af_netlink.c).
+/// What the kernel says was wrong at the end of a dump; nothing if it has told all.
 fn ended(message: &[u8]) -> Option<NetlinkError> {
-    let code = i32::from_ne_bytes(*message.get(HEADER..)?.first_chunk()?);
+    let errno = error_number(message)?;
     // After an error's number comes the request's header.
     let attributes = if Header::of(message)?.kind == NLMSG_ERROR { 2 * HEADER + 4 } else { HEADER + 4 };
     let message = message.get(attributes..).and_then(sentence);
-    (code < 0).then(|| NetlinkError::Refused { errno: code.saturating_neg(), message })
+    Some(NetlinkError::Refused { errno, message })
 }
 
 /// What the kernel says was wrong; nothing if it was an acknowledgement.

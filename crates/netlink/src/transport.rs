@@ -110,6 +110,14 @@ impl Header {
     }
 }
 
+/// The error number in the message that ends a dump, or answers a request; nothing if nothing was wrong. Both kinds
+/// (`NLMSG_DONE`, `NLMSG_ERROR`) begin with it; at the end of a dump that did not fail it is zero or a length
+/// (`netlink_dump_done` and `netlink_ack`, net/netlink/af_netlink.c).
+pub(crate) fn error_number(message: &[u8]) -> Option<i32> {
+    let code = i32::from_ne_bytes(*message.get(HEADER..)?.first_chunk()?);
+    (code < 0).then(|| code.saturating_neg())
+}
+
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> NetlinkError {
     move |source| NetlinkError::Socket { doing, source }
 }

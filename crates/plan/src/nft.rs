@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{self, Write},
+    fmt,
     net::{IpAddr, SocketAddr},
 };
 use weft_model::{IfName, NetworkId, Protocol, Vni};
@@ -72,6 +72,7 @@ impl fmt::Debug for Ruleset {
 }
 
 /// The rules of each chain.
+#[derive(Default)]
 struct Chains {
     arriving: Vec<String>,
     leaving: Vec<String>,
@@ -89,7 +90,7 @@ impl Chains {
             networks.entry(segment.network).or_default().insert(uplink.clone());
             pools.extend(segment.gateways.iter().map(|gateway| (gateway.trunc(), uplink.clone())));
         }
-        let ours = set(networks.values().flatten());
+        let ours = names(networks.values().flatten());
         let reachable = |publish: &&Publish| pools.iter().any(|(p, _)| p.contains(&publish.target.ip()));
         // VXLAN packets are no connection: each host sends from its own ports to this one, and nothing comes back
         // on them. Our translations would have the kernel follow them all the same, at a sixth of what they carry.
@@ -100,12 +101,16 @@ impl Chains {
         };
         let mut arriving = guard::rules(desired);
         arriving.extend(untracked("fib daddr type local "));
+        let leaving = untracked("");
+        if uplinks.is_empty() {
+            return Self { arriving, leaving, ..Self::default() };
+        }
         Self {
             arriving,
-            leaving: untracked(""),
+            leaving,
             dnat: desired.publish.iter().filter(reachable).map(dnat).collect(),
-            masquerade: if uplinks.is_empty() { Vec::new() } else { masquerade(&ours, &pools) },
-            forward: if uplinks.is_empty() { Vec::new() } else { forward(&ours, networks.values()) },
+            masquerade: masquerade(&ours, &pools),
+            forward: forward(&ours, networks.values()),
         }
     }
 
@@ -177,7 +182,7 @@ fn forward<'a>(ours: &str, networks: impl Iterator<Item = &'a BTreeSet<IfName>>)
         "ct status dnat accept".to_owned(),
     ];
     for uplinks in networks {
-        let uplinks = set(uplinks);
+        let uplinks = names(uplinks);
         rules.push(format!("iifname {uplinks} oifname {uplinks} accept"));
     }
     rules.push("drop".to_owned());
@@ -189,12 +194,14 @@ fn family(ip: IpAddr) -> &'static str {
 }
 
 /// An anonymous set of interface names.
-fn set<'a>(names: impl IntoIterator<Item = &'a IfName>) -> String {
-    let mut text = String::new();
-    for name in names {
-        let _ = write!(text, "{}\"{name}\"", if text.is_empty() { "" } else { ", " });
-    }
-    format!("{{ {text} }}")
+fn names<'a>(names: impl IntoIterator<Item = &'a IfName>) -> String {
+    set(names.into_iter().map(|name| format!("\"{name}\"")))
+}
+
+/// An anonymous set.
+fn set(members: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    let members: Vec<_> = members.into_iter().map(|member| member.to_string()).collect();
+    format!("{{ {} }}", members.join(", "))
 }
 
 /// FNV-1a, 64 bits: the same on every version, which the standard library's hasher does not promise.

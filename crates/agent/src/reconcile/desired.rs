@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
 };
-use weft_model::{EndpointId, MacAddr, NetworkId, PortMapping, Vni};
+use weft_model::{EndpointId, MacAddr, NetworkId, NodeName, PortMapping, Vni};
 use weft_plan::{Attachment, Desired, Outer, Publish, Segment};
 use weft_state::{
     cluster::Cluster,
@@ -32,7 +32,7 @@ pub(super) fn desired(
     remotes: &mut RemotesBySegment,
 ) -> Desired {
     let around = Around { config, cluster, below };
-    let mut desired = Desired { peers: Some(peers(config, cluster)), ..Desired::default() };
+    let mut desired = Desired { peers: Some(peers(&config.node_name, cluster)), ..Desired::default() };
     let ways_out = ways_out(endpoints);
     // One that is cut off comes last: its network may be gone, and its VNI another's.
     let (cut_off, working): (Vec<_>, Vec<_>) =
@@ -56,8 +56,8 @@ pub(super) fn desired(
 }
 
 /// Where the other hosts send from, also those that are down: they may be back before this is known.
-fn peers(config: &AgentConfig, cluster: &Cluster) -> BTreeSet<IpAddr> {
-    let others = cluster.nodes.iter().filter(|(name, _)| **name != config.node_name);
+pub(super) fn peers(me: &NodeName, cluster: &Cluster) -> BTreeSet<IpAddr> {
+    let others = cluster.nodes.iter().filter(|(name, _)| *name != me);
     others.map(|(_, node)| node.vtep).collect()
 }
 

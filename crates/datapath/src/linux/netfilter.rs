@@ -60,13 +60,7 @@ pub(crate) fn load_modules() {
 /// Has `nft` begin with the sample, in a network namespace of this thread's own.
 fn begin_sample() -> io::Result<std::process::Child> {
     weft_netlink::unshare_network()?;
-    let mut nft = std::process::Command::new("nft")
-        .args(["-f", "-"])
-        .env("PATH", search_path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let mut nft = nft().stderr(Stdio::null()).spawn()?;
     if let Some(mut stdin) = nft.stdin.take() {
         // A program that ends early says so by its status.
         let _ = stdin.write_all(SAMPLE_RULES.as_bytes());
@@ -77,22 +71,16 @@ fn begin_sample() -> io::Result<std::process::Child> {
 /// Hands `script` to `nft`: all of it takes effect, or nothing.
 pub(crate) async fn run(script: &str) -> Result<(), String> {
     let deadline = if LOADED.load(Ordering::Relaxed) { DEADLINE } else { FIRST_DEADLINE };
-    let mut nft = Command::new("nft")
-        .args(["-f", "-"])
-        .env("PATH", search_path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| match error.kind() {
+    let mut nft = Command::from(nft()).stderr(Stdio::piped()).kill_on_drop(true).spawn().map_err(
+        |error| match error.kind() {
             io::ErrorKind::NotFound => {
                 "there is no program `nft` on this host: containers have no way out and \
                                         no published ports; install the package nftables"
                     .to_owned()
             }
             _ => format!("cannot start `nft`: {error}"),
-        })?;
+        },
+    )?;
     let run = async {
         if let Some(mut stdin) = nft.stdin.take() {
             // A program that ends early says why on its standard error.
@@ -110,6 +98,13 @@ pub(crate) async fn run(script: &str) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("`nft` failed ({}): {}", output.status, said.trim()))
+}
+
+/// `nft`, which reads rules from its standard input.
+fn nft() -> std::process::Command {
+    let mut nft = std::process::Command::new("nft");
+    nft.args(["-f", "-"]).env("PATH", search_path()).stdin(Stdio::piped()).stdout(Stdio::null());
+    nft
 }
 
 /// Where programs are, and where those for administrators are, which not everybody has on the path.

@@ -6,9 +6,9 @@ use super::message::{
 };
 use crate::{
     NetlinkError,
-    transport::{HEADER, INTERRUPTED, Transport, attributes},
+    transport::{HEADER, Header, INTERRUPTED, Transport, attributes, error_number},
 };
-use netlink_packet_core::NLM_F_DUMP;
+use netlink_packet_core::{NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
 /// A table of the family `inet`, in outline.
@@ -23,8 +23,6 @@ pub struct NftTable {
 /// The same number in both kinds of message: NFTA_TABLE_NAME, NFTA_RULE_TABLE.
 const NAME: u16 = 1;
 const NFTA_TABLE_USERDATA: u16 = 6;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
 
 /// The table `inet NAME` of the calling thread's network namespace; nothing if there is none.
 ///
@@ -63,7 +61,7 @@ pub(crate) fn answers(
     let mut whole = true;
     loop {
         for message in transport.receive()? {
-            whole &= u16::from_ne_bytes([message[6], message[7]]) & INTERRUPTED == 0;
+            whole &= Header::of(message).is_none_or(|header| header.flags & INTERRUPTED == 0);
             match read(message) {
                 Answer::End(result) => return result.map(|()| whole),
                 Answer::Object(kind, body) => object(kind, body)?,
@@ -84,17 +82,12 @@ enum Answer<'m> {
 
 /// Reads a message, which has a header.
 fn read(message: &[u8]) -> Answer<'_> {
-    let kind = u16::from_ne_bytes([message[4], message[5]]);
-    let body = message.get(HEADER..).unwrap_or_default();
-    match kind {
-        // A dump that fails on its way ends with a number, too (`netlink_dump_done`); one that does not, with zero or a
-        // length.
+    match Header::of(message).map_or(NLMSG_NOOP, |header| header.kind) {
         NLMSG_DONE | NLMSG_ERROR => {
-            let errno = body.first_chunk::<4>().map_or(0, |code| i32::from_ne_bytes(*code));
-            let refused = NetlinkError::Refused { errno: errno.saturating_neg(), message: None };
-            Answer::End(if errno >= 0 { Ok(()) } else { Err(refused) })
+            let refused = |errno| Err(NetlinkError::Refused { errno, message: None });
+            Answer::End(error_number(message).map_or(Ok(()), refused))
         }
-        _ => Answer::Object(kind, body.get(GENERIC..).unwrap_or_default()),
+        kind => Answer::Object(kind, message.get(HEADER + GENERIC..).unwrap_or_default()),
     }
 }
 

@@ -3,10 +3,10 @@
 //! It keeps out those that cannot send under the address of such a host, and is gone when somebody flushes the rules: a
 //! guard, not a promise.
 
+use super::set;
 use crate::Desired;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Display,
     net::IpAddr,
 };
 
@@ -37,10 +37,4 @@ fn from_others(family: &str, peers: &BTreeSet<IpAddr>, of_family: impl Fn(&IpAdd
         return format!("meta nfproto {}", if family == "ip" { "ipv4" } else { "ipv6" });
     }
     format!("{family} saddr != {}", set(peers))
-}
-
-/// An anonymous set.
-fn set(members: impl IntoIterator<Item = impl Display>) -> String {
-    let members: Vec<_> = members.into_iter().map(|member| member.to_string()).collect();
-    format!("{{ {} }}", members.join(", "))
 }

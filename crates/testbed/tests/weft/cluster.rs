@@ -67,6 +67,12 @@ pub(crate) fn has_network(host: &Host, name: &str) -> bool {
     networks.as_array().is_some_and(|all| all.iter().any(|one| one["Name"] == name))
 }
 
+/// Runs a script of the shell's, which has to succeed.
+#[track_caller]
+pub(crate) fn sh(host: &Host, script: &str) {
+    host.run(&["sh", "-ec", script]);
+}
+
 /// Starts `sleep` on a network, under `name`; `options` come before the command.
 #[track_caller]
 pub(crate) fn sleeper(host: &Host, network: &str, name: &str, options: &[&str]) {

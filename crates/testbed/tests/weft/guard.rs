@@ -1,12 +1,13 @@
 //! A host that is not of the cluster, but on the same network, sends VXLAN packets.
 
-use crate::cluster::{SOON, has_network};
+use crate::cluster::{SOON, has_network, sh};
 use std::{
     io,
     net::{Ipv4Addr, UdpSocket},
     time::Duration,
 };
-use weft_testbed::{Agent, Container, Host, StoreServer, World, until};
+use weft_model::MacAddr;
+use weft_testbed::{Agent, Container, StoreServer, World, until};
 
 /// How long nothing has to arrive.
 const WHILE: Duration = Duration::from_secs(1);
@@ -30,8 +31,8 @@ impl Lab {
         let create = ["weft", "network", "create", "-o", "vni=256"];
         world.host(1).run(&[&create[..], options, &["overlay"]].concat());
         until("the network is on both", SOON, || has_network(world.host(2), "overlay"));
-        let boxes = ["one", "two"].map(|name| name.to_owned());
-        let boxes = [1, 2].map(|number| Container::attach(world.host(number), "overlay", &boxes[number - 1]));
+        let boxes = [(1, "one"), (2, "two")];
+        let boxes = boxes.map(|(number, name)| Container::attach(world.host(number), "overlay", name));
         Some(Self { agents, boxes, _store: store, world })
     }
 
@@ -46,8 +47,8 @@ impl Lab {
              ip address add 10.0.0.200/24 dev vx0; ip link set vx0 up
              ip neigh replace {target} lladdr {} dev vx0
              ip neigh replace 10.0.0.1 lladdr {} dev vx0",
-                mac(target),
-                mac(Ipv4Addr::new(10, 0, 0, 1)),
+                MacAddr::from(target),
+                MacAddr::from(Ipv4Addr::new(10, 0, 0, 1)),
             ),
         );
     }
@@ -65,17 +66,6 @@ impl Lab {
         self.world.host(3).inside(None, || send(to)).expect("the stranger can send");
         received(receiver)
     }
-}
-
-#[track_caller]
-fn sh(host: &Host, script: &str) {
-    host.run(&["sh", "-ec", script]);
-}
-
-/// The Ethernet address that follows from an IPv4 address, if none was chosen.
-fn mac(ip: Ipv4Addr) -> String {
-    let [a, b, c, d] = ip.octets();
-    format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 fn listen() -> UdpSocket {

@@ -1,7 +1,7 @@
 //! Hosts on networks of their own, with a router in between: none is on the other's, and each needs more of the address space
 //! than the one that creates a network has routes to.
 
-use crate::cluster::{SOON, exec, has_network, ping, sleeper};
+use crate::cluster::{SOON, exec, has_network, ping, sh, sleeper};
 use weft_testbed::{Agent, Host, Service, World, until};
 
 /// Host 1 is 10.0.0.11/24 and host 2 is 10.0.1.12/24, behind host 3, which has the store at 10.0.5.5, `consul.lab`.
@@ -24,11 +24,6 @@ const BESIDES: &str = "
     ip rule add pref 5270 lookup 52; ip route add 10.0.3.0/24 dev tun0 table 52
     ip route add 0.0.0.0/1 via 10.0.1.1; ip route add 128.0.0.0/1 via 10.0.1.1
     ip address add 10.0.4.4/32 dev lo; ip route add unreachable 10.0.6.0/24";
-
-#[track_caller]
-fn sh(host: &Host, script: &str) {
-    host.run(&["sh", "-ec", script]);
-}
 
 /// The hosts, which reach each other through the third alone, and their store.
 #[track_caller]
