@@ -22,7 +22,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     diff.links();
     diff.routes();
     diff.sysctls();
-    let ruleset = Ruleset::of(desired, &diff.uplinks());
+    let ruleset = diff.has_segments().then(|| Ruleset::of(desired, &diff.uplinks()));
     match (ruleset, &observed.ruleset) {
         (Some(want), have) if Some(want.mark()) != have.as_ref() => diff.step(Step::SetRuleset(want)),
         (None, Some(_)) => diff.step(Step::DeleteRuleset),
@@ -240,6 +240,11 @@ impl Diff {
                 value: value.clone(),
             }));
         }
+    }
+
+    /// Whether there are segments to make or to keep. One that must be left alone has no rules, either.
+    fn has_segments(&self) -> bool {
+        self.want.namespaces.keys().any(|netns| matches!(netns, Netns::Segment(_)))
     }
 
     /// The segments with a way to the host.

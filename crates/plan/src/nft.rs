@@ -31,11 +31,8 @@ pub struct RulesetMark {
 }
 
 impl Ruleset {
-    /// The rules for the segments, of which these have `uplinks` to the host; none if there are no segments.
-    pub(crate) fn of(desired: &Desired, uplinks: &BTreeSet<Vni>) -> Option<Self> {
-        if desired.segments.is_empty() {
-            return None;
-        }
+    /// The rules for the segments, of which these have `uplinks` to the host.
+    pub(crate) fn of(desired: &Desired, uplinks: &BTreeSet<Vni>) -> Self {
         let chains = Chains::of(desired, uplinks);
         let body = chains.to_string();
         let mark =
@@ -45,7 +42,7 @@ impl Ruleset {
             "add table inet weft\ndelete table inet weft\ntable inet weft {{\n\tcomment \"{}\"\n{body}}}\n",
             mark.comment
         );
-        Some(Self { script, mark })
+        Self { script, mark }
     }
 
     /// The input of `nft -f -`.
