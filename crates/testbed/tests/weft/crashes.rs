@@ -201,9 +201,11 @@ fn cycles_leave_no_files_and_threads_open() {
     cycles(20);
     let before = held(agent);
     cycles(200);
-    // Idle threads of the pool end after some seconds.
+    // What leaks does so by the hundred. A few more threads than before are the pool's: they end when they are idle,
+    // but its regular work goes to each in turn.
+    let more = [2, 10];
     eventually(SOON, || match held(agent) {
-        now if now.iter().zip(before).all(|(now, before)| *now <= before + 2) => Ok(()),
+        now if (0..2).all(|what| now[what] <= before[what] + more[what]) => Ok(()),
         now => Err(format!("files and threads: {now:?}, before: {before:?}")),
     });
 }
