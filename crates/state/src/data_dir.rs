@@ -17,6 +17,8 @@ pub const CLUSTER: &str = "cluster.json";
 pub const NODE: &str = "node.json";
 /// Which cluster this host belongs to.
 pub const HOME: &str = "home.json";
+/// The keys and certificates by which the node and its peers know each other.
+pub const CREDENTIALS: &str = "credentials";
 /// What an agent holds while it uses the directory.
 pub const LOCK: &str = "lock";
 

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod changes;
 pub mod cluster;
+pub mod credentials;
 pub mod data_dir;
 pub mod env;
 pub mod fingerprint;

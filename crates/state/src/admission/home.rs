@@ -20,7 +20,11 @@ impl StoreLocation {
     pub fn new(description: &str, root: &str) -> Self {
         let (kind, servers) = match description.split_once("://") {
             Some((scheme, servers)) => {
-                let kind = scheme.strip_suffix("+tls").unwrap_or(scheme);
+                let kind = match scheme.strip_suffix("+tls").unwrap_or(scheme) {
+                    // The same store for hosts that joined, and for those that have its token.
+                    "weft" => "consul",
+                    kind => kind,
+                };
                 (kind, servers.split(',').map(str::to_owned).collect())
             }
             None => ("embedded", BTreeSet::from([description.to_owned()])),

@@ -4,7 +4,7 @@ use super::JournalError;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufWriter},
+    io::{self, BufWriter, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
@@ -70,6 +70,29 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
 pub fn write_json_durably(path: &Path, value: &impl Serialize) -> io::Result<()> {
     // Before it takes the place of the old one, which would be lost otherwise.
     write_through(path, value, File::sync_all)?;
+    sync_directory(path)
+}
+
+/// Replaces the file at `path` by one with this text, which its owner alone can read, and returns only when it would
+/// survive the machine.
+pub fn write_text_durably(path: &Path, text: &str) -> io::Result<()> {
+    // Others here may have its name with another ending.
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    replace(path, Path::new(&temporary), |mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    })?;
+    sync_directory(path)
+}
+
+/// Gives a file another name in its directory, and returns only when that would survive the machine.
+pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_directory(to)
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
@@ -78,18 +101,22 @@ fn write_through(
     value: &impl Serialize,
     finish: impl FnOnce(&File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let write = || {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    replace(path, &path.with_extension("tmp"), |file| {
         let mut writer = BufWriter::new(file);
         serde_json::to_writer_pretty(&mut writer, value)?;
-        finish(&writer.into_inner()?)?;
-        fs::rename(&temporary, path)
+        finish(&writer.into_inner()?)
+    })
+}
+
+fn replace(path: &Path, temporary: &Path, write: impl FnOnce(File) -> io::Result<()>) -> io::Result<()> {
+    let write = || {
+        let mut options = OpenOptions::new();
+        write(options.write(true).create(true).truncate(true).mode(0o600).open(temporary)?)?;
+        fs::rename(temporary, path)
     };
     write().inspect_err(|_| {
         // A full disk has no room for it either.
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(temporary);
     })
 }
 

@@ -93,6 +93,16 @@ impl Identity {
         Ok(Self { path, saved: Mutex::new(saved), fingerprint, moved, incarnation, _lock: lock })
     }
 
+    /// The installation in `data_dir`, which an agent may be using; nothing if there is none yet.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not valid.
+    pub fn saved_in(data_dir: &Path) -> Result<Option<NodeId>, JournalError> {
+        let path = data_dir.join(data_dir::NODE);
+        let saved: Option<Saved> = read_json(&path).map_err(JournalError::new("cannot read", &path))?;
+        Ok(saved.map(|saved| saved.id))
+    }
+
     /// The installation.
     pub fn id(&self) -> NodeId {
         self.lock().id

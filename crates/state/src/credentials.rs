@@ -1,0 +1,288 @@
+//! The files by which a node and its peers know each other, and by which it lets others in. Each is its owner's alone to
+//! read.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `node.key` | the node's key |
+//! | `node.pem`, `ca.pem` | its certificate, and that of the cluster's authority: written last, and first, by a host that joins |
+//! | `ca.key` | the authority's key, on hosts that may let others in |
+//! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
+
+use crate::{
+    data_dir,
+    journal::{
+        JournalError,
+        file::{
+            make_private_dir, read_json, remove_file, rename_durably, stem, write_json_durably,
+            write_text_durably,
+        },
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+use weft_trust::{Authority, Member, NodeKey, TokenId, TokenSecret, TrustError};
+
+/// How long it is remembered that a token was used, or that there was one.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// The credentials in a data directory.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    directory: PathBuf,
+}
+
+/// A token that this host made.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PendingToken {
+    secret: String,
+    /// Until when it lets a host in.
+    pub expires: Timestamp,
+}
+
+/// What is known of a token.
+pub enum KnownToken {
+    /// It lets a host in, if it is in time.
+    Pending(TokenSecret, Timestamp),
+    /// It did already.
+    Used,
+    /// Nothing.
+    Unknown,
+}
+
+impl Credentials {
+    /// Those in `data_dir`.
+    pub fn of(data_dir: &Path) -> Self {
+        Self { directory: data_dir.join(data_dir::CREDENTIALS) }
+    }
+
+    /// The node's key, which is made the first time.
+    ///
+    /// # Errors
+    /// If it cannot be read or written, or is none.
+    pub fn key(&self) -> Result<NodeKey, JournalError> {
+        if let Some(text) = self.read("node.key")? {
+            return NodeKey::from_pem(&text).map_err(|error| self.invalid("node.key", error));
+        }
+        let key = NodeKey::generate().map_err(|error| self.invalid("node.key", error))?;
+        self.write("node.key", &key.pem())?;
+        Ok(key)
+    }
+
+    /// Where the authority's certificate, the node's and its key are.
+    pub fn files(&self) -> [PathBuf; 3] {
+        ["ca.pem", "node.pem", "node.key"].map(|name| self.directory.join(name))
+    }
+
+    /// What the node shows its peers, if it has a certificate.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not valid.
+    pub fn member(&self) -> Result<Option<Member>, JournalError> {
+        let (Some(own), Some(authority)) = (self.read("node.pem")?, self.read("ca.pem")?) else {
+            return Ok(None);
+        };
+        let member = Member::new(self.key()?, &own, &authority);
+        member.map(Some).map_err(|error| self.invalid("node.pem", error))
+    }
+
+    /// The certificate of the authority that this host believes, if there is one: PEM.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn authority_certificate(&self) -> Result<Option<String>, JournalError> {
+        self.read("ca.pem")
+    }
+
+    /// The authority, if this host may let others in.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not valid.
+    pub fn authority(&self) -> Result<Option<Authority>, JournalError> {
+        let (Some(key), Some(certificate)) = (self.read("ca.key")?, self.read("ca.pem")?) else {
+            return Ok(None);
+        };
+        let authority = Authority::from_pem(&certificate, &key);
+        authority.map(Some).map_err(|error| self.invalid("ca.key", error))
+    }
+
+    /// Becomes a host that may let others in.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn hold(&self, authority: &Authority) -> Result<(), JournalError> {
+        self.write("ca.key", &authority.key_pem())?;
+        self.write("ca.pem", authority.certificate_pem())
+    }
+
+    /// Becomes a member: with a certificate of its key, by an authority with that certificate. A host that held the key of
+    /// another authority does so no longer.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn admit(&self, own: &str, authority: &str) -> Result<(), JournalError> {
+        if self.read("ca.pem")?.is_some_and(|before| before != authority) {
+            let key = self.directory.join("ca.key");
+            remove_file(&key).map_err(JournalError::new("cannot remove", &key))?;
+        }
+        self.write("ca.pem", authority)?;
+        self.write("node.pem", own)
+    }
+
+    /// Goes on with another certificate by the same authority.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn renew(&self, own: &str) -> Result<(), JournalError> {
+        self.write("node.pem", own)
+    }
+
+    /// Remembers a token, and forgets those that ended long ago.
+    ///
+    /// # Errors
+    /// If it cannot be written down.
+    pub fn remember(
+        &self,
+        secret: TokenSecret,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let path = self.token(&secret.id(), "json");
+        let directory = self.directory.join("tokens");
+        make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
+        forget_old(&directory, now).map_err(JournalError::new("cannot read", &directory))?;
+        let token = PendingToken { secret: secret.expose(), expires };
+        write_json_durably(&path, &token).map_err(JournalError::new("cannot write", &path))
+    }
+
+    /// What is known of a token.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn known(&self, id: &TokenId) -> Result<KnownToken, JournalError> {
+        let path = self.token(id, "json");
+        let pending: Option<PendingToken> =
+            read_json(&path).map_err(JournalError::new("cannot read", &path))?;
+        let pending = pending.and_then(|token| Some((TokenSecret::read(&token.secret)?, token.expires)));
+        Ok(match pending {
+            Some((secret, expires)) => KnownToken::Pending(secret, expires),
+            None if self.token(id, "used").exists() => KnownToken::Used,
+            None => KnownToken::Unknown,
+        })
+    }
+
+    /// Uses a token up, if it is not yet: of several that try at once, one is told `true`, and nobody ever again.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn use_up(&self, id: &TokenId) -> Result<bool, JournalError> {
+        let path = self.token(id, "json");
+        match rename_durably(&path, &self.token(id, "used")) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(JournalError::new("cannot use up", &path)(error)),
+        }
+    }
+
+    fn token(&self, id: &TokenId, ending: &str) -> PathBuf {
+        self.directory.join("tokens").join(format!("{id}.{ending}"))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<String>, JournalError> {
+        let path = self.directory.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(JournalError::new("cannot read", &path)(error)),
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), JournalError> {
+        let path = self.directory.join(name);
+        let written = make_private_dir(&self.directory).and_then(|()| write_text_durably(&path, text));
+        written.map_err(JournalError::new("cannot write", &path))
+    }
+
+    fn invalid(&self, name: &str, error: TrustError) -> JournalError {
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        JournalError::new("cannot use", &self.directory.join(name))(error)
+    }
+}
+
+/// What cannot be read may be of somebody who is writing it just now.
+fn forget_old(directory: &Path, now: Timestamp) -> io::Result<()> {
+    for item in fs::read_dir(directory)? {
+        let path = item?.path();
+        let is_token = ["json", "used"].iter().any(|ending| stem(&path, ending).is_some());
+        let token = read_json::<PendingToken>(&path).ok().flatten().filter(|_| is_token);
+        let ended = |token: PendingToken| token.expires.saturating_add(REMEMBERED).is_ok_and(|end| end < now);
+        if token.is_some_and(ended) {
+            remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{SeedableRng, rngs::StdRng};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn secret(seed: u64) -> TokenSecret {
+        TokenSecret::random(&mut StdRng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn a_token_is_used_up_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::of(directory.path());
+        let (now, token) = (Timestamp::now(), secret(1));
+        assert!(matches!(credentials.known(&token.id()).unwrap(), KnownToken::Unknown));
+        assert!(!credentials.use_up(&token.id()).unwrap());
+        credentials.remember(token, now, now).unwrap();
+        assert!(
+            matches!(credentials.known(&token.id()).unwrap(), KnownToken::Pending(known, at) if known == token && at == now)
+        );
+        assert_eq!([(); 3].map(|()| credentials.use_up(&token.id()).unwrap()), [true, false, false]);
+        assert!(matches!(credentials.known(&token.id()).unwrap(), KnownToken::Used));
+    }
+
+    #[test]
+    fn what_ended_long_ago_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::of(directory.path());
+        let day = SignedDuration::from_hours(25);
+        let now = Timestamp::now();
+        credentials.remember(secret(1), now, now).unwrap();
+        credentials.remember(secret(2), now, now).unwrap();
+        credentials.use_up(&secret(2).id()).unwrap();
+        credentials.remember(secret(3), now + day * 2, now + day).unwrap();
+        let left = fs::read_dir(directory.path().join("credentials/tokens")).unwrap().count();
+        assert_eq!(left, 1);
+    }
+
+    #[test]
+    fn everything_is_its_owners_alone_to_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::of(directory.path());
+        let authority = Authority::found(Timestamp::now()).unwrap();
+        credentials.hold(&authority).unwrap();
+        credentials.key().unwrap();
+        credentials.admit("own", authority.certificate_pem()).unwrap();
+        credentials.remember(secret(1), Timestamp::now(), Timestamp::now()).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let inside = directory.path().join("credentials");
+        assert_eq!([&inside, &inside.join("tokens")].map(|path| mode(path)), [0o700; 2]);
+        for name in ["ca.key", "ca.pem", "node.key", "node.pem"] {
+            assert_eq!(mode(&inside.join(name)), 0o600, "{name}");
+        }
+        let token = inside.join(format!("tokens/{}.json", secret(1).id()));
+        assert_eq!(mode(&token), 0o600);
+        assert_eq!(credentials.authority().unwrap().unwrap().digest(), authority.digest());
+        assert!(credentials.member().is_err(), "`own` is no certificate");
+    }
+}

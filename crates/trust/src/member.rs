@@ -1,0 +1,113 @@
+//! A node that has its certificate.
+
+use crate::{NodeKey, Subject, TrustError};
+use jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use std::fmt;
+use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
+
+/// What a node shows its peers: its certificate and that of its cluster's authority, and the key to prove them with.
+pub struct Member {
+    pub(crate) key: NodeKey,
+    /// Its own, then the authority's.
+    pub(crate) chain: [CertificateDer<'static>; 2],
+}
+
+impl Member {
+    /// From a key and two certificates in PEM.
+    ///
+    /// # Errors
+    /// If a certificate is not valid.
+    pub fn new(key: NodeKey, certificate: &str, authority: &str) -> Result<Self, TrustError> {
+        let read = |what, text: &str| {
+            CertificateDer::from_pem_slice(text.as_bytes())
+                .map_err(|error| TrustError::Invalid { what, why: error.to_string() })
+        };
+        let own = read("the node's certificate", certificate)?;
+        Ok(Self { key, chain: [own, read("the authority's certificate", authority)?] })
+    }
+
+    /// Who it is.
+    ///
+    /// # Errors
+    /// If its certificate names no node.
+    pub fn subject(&self) -> Result<Subject, TrustError> {
+        Subject::of(&self.chain[0])
+    }
+
+    /// Whether others will believe that it is `subject`: the authority signed its certificate, for its key and this node, and
+    /// it is good `now`.
+    ///
+    /// # Errors
+    /// Why they will not.
+    pub fn check(&self, subject: &Subject, now: Timestamp) -> Result<(), TrustError> {
+        crate::tls::check(self, now)?;
+        if self.subject()? == *subject {
+            return Ok(());
+        }
+        Err(TrustError::Invalid { what: CERTIFICATE, why: "it is another node's".to_owned() })
+    }
+
+    /// The authority that it believes, as a token names it.
+    pub fn authority(&self) -> [u8; 32] {
+        crate::tls::digest(&self.chain[1])
+    }
+
+    /// From when until when its certificate is good.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn validity(&self) -> Result<(Timestamp, Timestamp), TrustError> {
+        let read = certificate(&self.chain[0])?;
+        let validity = &read.validity;
+        let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp());
+        let (from, until) = (at(validity.not_before), at(validity.not_after));
+        let invalid = |error: jiff::Error| TrustError::Invalid { what: CERTIFICATE, why: error.to_string() };
+        Ok((from.map_err(invalid)?, until.map_err(invalid)?))
+    }
+
+    pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key.0.serialize_der()).into()
+    }
+}
+
+const CERTIFICATE: &str = "the node's certificate";
+
+fn certificate<'d>(der: &'d CertificateDer<'_>) -> Result<X509Certificate<'d>, TrustError> {
+    let read = X509Certificate::from_der(der).map(|(_, read)| read);
+    read.map_err(|error| TrustError::Invalid { what: CERTIFICATE, why: error.to_string() })
+}
+
+/// The key that a certificate is for, as it is in it.
+pub(crate) fn public_key(der: &CertificateDer<'_>) -> Result<Vec<u8>, TrustError> {
+    Ok(certificate(der)?.public_key().subject_public_key.data.to_vec())
+}
+
+impl Subject {
+    /// Who a certificate is for that an authority signed ([`Authority::issue`](crate::Authority::issue)): whether it did is
+    /// found out in the handshake.
+    ///
+    /// # Errors
+    /// If it says nothing of a node.
+    pub fn of(der: &CertificateDer<'_>) -> Result<Self, TrustError> {
+        let invalid = |why: String| TrustError::Invalid { what: CERTIFICATE, why };
+        let read = certificate(der)?;
+        let names = read.subject_alternative_name().map_err(|error| invalid(error.to_string()))?;
+        let names = names.iter().flat_map(|names| &names.value.general_names);
+        let mut own = names.filter_map(|name| match name {
+            GeneralName::URI(uri) => uri.strip_prefix("weft://")?.split_once('/'),
+            _ => None,
+        });
+        let (id, name) = own.next().ok_or_else(|| invalid("it names no node".to_owned()))?;
+        let id = id.parse().map_err(|error: weft_model::InvalidId| invalid(error.to_string()))?;
+        let name = name.parse().map_err(|error: weft_model::InvalidName| invalid(error.to_string()))?;
+        Ok(Self { name, id })
+    }
+}
+
+/// Nothing of the secret.
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Member")
+    }
+}

@@ -1,0 +1,266 @@
+//! TLS (1.3, RFC 8446) between nodes, and between a node and a host that joins.
+
+use crate::{MEMBER, Member, TrustError};
+use jiff::Timestamp;
+use ring::digest::SHA256;
+use rustls::{
+    CertificateError, ClientConfig, ConnectionCommon, DigitallySignedStruct, RootCertStore, ServerConfig,
+    SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring::default_provider},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::{ClientCertVerifierBuilder as WebPkiClientVerifierBuilder, WebPkiClientVerifier},
+    version::TLS13,
+};
+use std::{sync::Arc, time::Duration};
+
+/// What is spoken on a connection of a host that joins (RFC 7301).
+pub const JOIN: &[u8] = b"weft-join/1";
+
+/// What is spoken between members.
+pub const MEMBERS: &[u8] = b"weft-members/1";
+
+/// What is spoken with a store (RFC 7301, section 6).
+const HTTP: &[u8] = b"http/1.1";
+
+/// What makes a proof good for one connection only (RFC 8446, section 7.5).
+const BINDING: &[u8] = b"EXPORTER-weft-join";
+
+/// Why a server was not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbelieved {
+    /// Its certificate is of another authority.
+    OtherAuthority,
+    /// Its certificate is not good yet, or no longer: one of the clocks may be off.
+    Time,
+    /// Something else.
+    Else,
+}
+
+impl Unbelieved {
+    /// What `error` says of the server; nothing if it says something else.
+    pub fn of(error: &rustls::Error) -> Option<Self> {
+        let rustls::Error::InvalidCertificate(why) = error else { return None };
+        Some(match why {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::OtherAuthority,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Self::Time,
+            _ => Self::Else,
+        })
+    }
+}
+
+/// SHA-256 of a certificate.
+pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(ring::digest::digest(&SHA256, certificate).as_ref());
+    bytes
+}
+
+/// The server's side. A host that joins ([`JOIN`]) shows no certificate, since it has none. Whoever shows one must be a
+/// member; whether a client did is asked of the connection, before anything but a request to join is answered.
+///
+/// # Errors
+/// If key and certificates do not belong together.
+pub fn server(member: &Member) -> Result<ServerConfig, TrustError> {
+    server_for(member, &[JOIN, MEMBERS], WebPkiClientVerifierBuilder::allow_unauthenticated)
+}
+
+/// The server's side of a store that members alone may use.
+///
+/// # Errors
+/// If key and certificates do not belong together.
+pub fn store_server(member: &Member) -> Result<ServerConfig, TrustError> {
+    server_for(member, &[HTTP], |clients| clients)
+}
+
+fn server_for(
+    member: &Member,
+    protocols: &[&[u8]],
+    which_clients: impl FnOnce(WebPkiClientVerifierBuilder) -> WebPkiClientVerifierBuilder,
+) -> Result<ServerConfig, TrustError> {
+    let provider = Arc::new(default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(roots(member)?, Arc::clone(&provider));
+    let clients = which_clients(clients).build().map_err(|error| not_together(&error))?;
+    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]);
+    let config = config.map_err(|error| not_together(&error))?.with_client_cert_verifier(clients);
+    let config = config.with_single_cert(member.chain.to_vec(), member.private_key());
+    let mut config = config.map_err(|error| not_together(&error))?;
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    // A certificate is looked at each time.
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// The client's side of such a store, whose address is of no importance: any member may serve it.
+///
+/// # Errors
+/// If key and certificates do not belong together.
+pub fn store_client(member: &Member) -> Result<ClientConfig, TrustError> {
+    let mut config = member_client(member)?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots(member)?, Arc::new(default_provider()));
+    let verifier = verifier.build().map_err(|error| not_together(&error))?;
+    config.dangerous().set_certificate_verifier(Arc::new(AnyMember(verifier)));
+    config.alpn_protocols = vec![HTTP.to_vec()];
+    Ok(config)
+}
+
+/// A member's side of a connection to another member.
+///
+/// # Errors
+/// If key and certificates do not belong together.
+pub fn member_client(member: &Member) -> Result<ClientConfig, TrustError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_protocol_versions(&[&TLS13]).map_err(|error| not_together(&error))?;
+    let config = config.with_root_certificates(roots(member)?);
+    let config = config.with_client_auth_cert(member.chain.to_vec(), member.private_key());
+    let mut config = config.map_err(|error| not_together(&error))?;
+    config.alpn_protocols = vec![MEMBERS.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+/// Whether the authority signed the certificate of `member`, for its key, and it is good `now`.
+pub(crate) fn check(member: &Member, now: Timestamp) -> Result<(), TrustError> {
+    server(member)?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots(member)?, Arc::new(default_provider()));
+    let verifier = verifier.build().map_err(|error| not_together(&error))?;
+    let name = ServerName::try_from(MEMBER).map_err(|error| not_together(&error))?;
+    let now = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
+    let checked =
+        verifier.verify_server_cert(&member.chain[0], &[], &name, &[], UnixTime::since_unix_epoch(now));
+    checked.map(drop).map_err(|error| not_together(&error))
+}
+
+/// The authority alone.
+fn roots(member: &Member) -> Result<Arc<RootCertStore>, TrustError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(member.chain[1].clone()).map_err(|error| not_together(&error))?;
+    Ok(roots.into())
+}
+
+fn not_together(error: &dyn std::error::Error) -> TrustError {
+    TrustError::Invalid { what: "the node's certificate, or its key", why: error.to_string() }
+}
+
+/// The client's side: believes members of the cluster with this `authority` alone.
+///
+/// # Errors
+/// If the library cannot speak TLS 1.3.
+pub fn join_client(authority: [u8; 32]) -> Result<ClientConfig, TrustError> {
+    let provider = Arc::new(default_provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Arc::new(OfAuthority { authority, provider: Arc::clone(&provider), algorithms });
+    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]);
+    let config = config.map_err(|error| TrustError::Make { what: "a TLS client", why: error.to_string() })?;
+    let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    config.alpn_protocols = vec![JOIN.to_vec()];
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(config)
+}
+
+/// What tells this connection from all others, at both of its ends alike.
+///
+/// # Errors
+/// If its handshake is not finished.
+pub fn binding<Data>(connection: &ConnectionCommon<Data>) -> Result<[u8; 32], rustls::Error> {
+    connection.export_keying_material([0; 32], BINDING, None)
+}
+
+/// Believes who shows a certificate that an authority with this digest signed, and that authority's beside it.
+#[derive(Debug)]
+struct OfAuthority {
+    authority: [u8; 32],
+    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for OfAuthority {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let authority = others.iter().find(|certificate| digest(certificate) == self.authority);
+        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.ok_or_else(unknown)?.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider));
+        let verifier = verifier.build().map_err(|error| rustls::Error::General(error.to_string()))?;
+        verifier.verify_server_cert(own, &[], name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Believes any member, whatever address or name it was asked under.
+#[derive(Debug)]
+struct AnyMember(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyMember {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _address: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let name = ServerName::try_from(MEMBER).map_err(|error| rustls::Error::General(error.to_string()))?;
+        self.0.verify_server_cert(own, others, &name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests;
