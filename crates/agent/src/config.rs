@@ -110,6 +110,8 @@ pub struct AgentConfig {
     pub advertise: Advertise,
     /// The UDP port for VXLAN, the same on all nodes.
     pub vxlan_port: u16,
+    /// The TCP port on which agents speak to each other.
+    pub peer_port: u16,
     /// Where default subnets come from, in the order to try them.
     pub default_address_pools: Vec<AddressPool>,
     /// Where the agent keeps its files.

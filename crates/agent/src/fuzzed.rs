@@ -62,6 +62,7 @@ impl FuzzedNode {
             store_serve: None,
             advertise: Default::default(),
             vxlan_port: 4789,
+            peer_port: 7946,
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),
             moved: false,
@@ -74,6 +75,12 @@ impl FuzzedNode {
             weft_binary: PathBuf::new(),
         };
         Self { config }
+    }
+
+    /// How its agent is configured.
+    #[cfg(test)]
+    pub(crate) fn config(self) -> AgentConfig {
+        self.config
     }
 
     /// What there should be.

@@ -10,6 +10,7 @@ mod clear;
 mod directory;
 mod engine;
 
+pub(crate) use away::alone;
 pub use away::{forget, leave};
 
 use crate::{

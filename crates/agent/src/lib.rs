@@ -9,12 +9,14 @@ mod docker;
 #[doc(hidden)]
 pub mod fuzzed;
 mod host;
+pub mod joining;
 mod leave;
 pub mod logs;
 mod membership;
 pub mod metrics;
 mod orphans;
 mod other_directory;
+mod peers;
 mod processes;
 mod reconcile;
 mod run;

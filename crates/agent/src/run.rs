@@ -11,13 +11,13 @@ use crate::{
     logs::Logs,
     metrics::{Measured, Metrics, Telemetry},
     other_directory,
+    peers::{OwnCertificate, Peers},
     underlay::{self, Underlay, Usage},
 };
 use std::{
     collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr},
-    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -121,24 +121,21 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let address = underlay::find(&config.advertise).await?;
     let mut only = OnlyAgent::become_it()?;
     other_directory::refuse(&only, &config.data_dir)?;
-    let embedded_path = embedded_store(&config.data_dir);
     let scrapes = scrapes(&config).await?;
-    check_token(&config, &embedded_path)?;
-    let opened = connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?;
+    let certificate = OwnCertificate::load(&config.data_dir);
+    let opened = open_store(&config, certificate.is_some())?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    if let Some(server) = store_server(&config, &opened).await? {
-        tracing::info!(address = %server.address(), "serving the embedded store");
+    if let Some(server) = store_server(&config, &opened, certificate.as_ref()).await? {
         tasks.spawn(server.run(stop.clone().cancelled_owned()));
     }
     let underlay = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
-    let (env, metrics) = (Arc::new(Env::system()), Arc::<Metrics>::default());
-    let telemetry = Telemetry { metrics: Arc::clone(&metrics), logs };
+    let (env, metrics, place) = (Arc::new(Env::system()), Arc::<Metrics>::default(), underlay.subscribe());
     let datapath = Arc::new(Linux::listening());
     let agent = Agent::start(Deps {
         store: Arc::new(Measured::new(opened.store, Arc::clone(&metrics), Arc::clone(&env))),
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
         env,
-        telemetry,
+        telemetry: Telemetry { metrics: Arc::clone(&metrics), logs },
         host: Arc::new(LinuxHost::new(underlay)),
         datapath: Arc::clone(&datapath) as _,
         config: Arc::clone(&config),
@@ -148,6 +145,9 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let door = Arc::new(CoreVerbs::new(Arc::clone(&core)));
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
+    }
+    if let Some(own) = certificate {
+        Peers::new(&config, own, door.clone(), place).start(&tasks, &stop).await;
     }
     tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
     let deps = docker::DockerDeps {
@@ -280,21 +280,27 @@ async fn scrapes(config: &AgentConfig) -> Result<Option<TcpListener>, RunError> 
     listener.map(Some).map_err(|source| RunError::Metrics { address, source })
 }
 
-/// Looks at the token that the store is to be served with, before there is a store.
-fn check_token(config: &AgentConfig, embedded_path: &Path) -> Result<(), RunError> {
-    let Some(serve) = &config.store_serve else { return Ok(()) };
-    let path = match &config.store {
-        StoreUrl::Embedded(path) => path.as_deref().unwrap_or(embedded_path),
-        // It is not served, which is said then.
-        _ => return Ok(()),
-    };
-    Ok(serve.check_token(!path.exists())?)
+/// Opens the store, after a look at what its clients have to show if it is to be served.
+fn open_store(config: &AgentConfig, certificates: bool) -> Result<Opened, RunError> {
+    let embedded_path = embedded_store(&config.data_dir);
+    // Another store is not served, which is said then.
+    if let (Some(serve), StoreUrl::Embedded(path)) = (&config.store_serve, &config.store) {
+        serve.check(!path.as_deref().unwrap_or(&embedded_path).exists(), certificates)?;
+    }
+    Ok(connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?)
 }
 
-async fn store_server(config: &AgentConfig, opened: &Opened) -> Result<Option<Server>, RunError> {
+async fn store_server(
+    config: &AgentConfig,
+    opened: &Opened,
+    certificate: Option<&Arc<OwnCertificate>>,
+) -> Result<Option<Server>, RunError> {
     let Some(serve) = &config.store_serve else { return Ok(None) };
     let Some(embedded) = opened.embedded.clone() else {
         return Err(RunError::NotEmbedded(opened.store.describe()));
     };
-    Ok(Some(Server::bind(serve.clone(), embedded).await?))
+    let tls = certificate.map(|own| own.for_store());
+    let server = Server::bind(serve.clone(), embedded, tls).await?;
+    tracing::info!(address = %server.address(), "serving the embedded store");
+    Ok(Some(server))
 }

@@ -5,6 +5,7 @@ mod log;
 mod settings;
 
 pub(crate) use file::DEFAULT as CONFIG_FILE;
+pub(crate) use settings::Span;
 
 use crate::{cli::wait_for, client::UnixSocket};
 use anyhow::{Context, bail};
@@ -16,7 +17,7 @@ use std::{
     process::ExitCode,
 };
 use weft_agent::config::{AgentConfig, DATA_DIR};
-use weft_agent::{Ended, Inherited};
+use weft_agent::{Ended, Inherited, joining::member_files};
 use weft_http::open_files;
 use weft_ipam::AddressPool;
 use weft_model::NodeName;
@@ -25,6 +26,9 @@ use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 /// The exit status of an agent whose host has left its cluster. systemd does not start it again: its units name this
 /// status.
 const LEFT: u8 = 80;
+
+/// The UDP port for VXLAN, if nothing else is said (RFC 7348, section 8).
+pub(crate) const DEFAULT_VXLAN_PORT: u16 = 4789;
 
 /// Run the agent of this host, as root.
 #[derive(Debug, clap::Args)]
@@ -53,6 +57,11 @@ fn inherited() -> Inherited {
 }
 
 impl Agent {
+    /// One that a file describes.
+    pub(crate) fn described_in(config: Option<PathBuf>) -> Self {
+        Self { settings: Settings::default(), config, moved: false }
+    }
+
     pub(crate) fn run(self, host: Option<UnixSocket>) -> anyhow::Result<ExitCode> {
         // First of all, before anything else is opened.
         let inherited = inherited();
@@ -85,8 +94,18 @@ impl Agent {
 }
 
 /// What an agent does that is configured by a file alone.
+pub(crate) fn read_config(file: Option<&Path>) -> anyhow::Result<AgentConfig> {
+    config(file::read(file)?)
+}
+
+/// What an agent does that is configured by a file with this text.
+pub(crate) fn described_by(text: &str) -> anyhow::Result<AgentConfig> {
+    config(file::parse(text)?)
+}
+
+/// The same, for who does what an agent would.
 pub(crate) fn configured(file: Option<&Path>) -> anyhow::Result<AgentConfig> {
-    let config = config(file::read(file)?)?;
+    let config = read_config(file)?;
     if !rustix::process::geteuid().is_root() {
         bail!("no agent runs here, and what it made can be removed by root only: run this as root");
     }
@@ -115,20 +134,22 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
     let store = settings.cluster_store.unwrap_or(StoreUrl::Embedded(None));
     let store_token = token_from_environment()?;
     let options = StoreOptions::parse(&settings.cluster_store_opt)?;
+    let data_dir = std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?;
     let (store_serve, store_options) = serving(settings.store_serve, &store, options, store_token.as_ref())?;
     Ok(AgentConfig {
         node_name: settings.node_name.map_or_else(host_name, Ok)?,
         store,
         session_ttl: store_options.session_ttl,
-        store_options,
+        store_options: StoreOptions { member: Some(member_files(&data_dir)), ..store_options },
         store_token,
         store_rebuild: settings.store_rebuild.is_none_or(|switch| switch == Switch::On),
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default(),
-        vxlan_port: settings.vxlan_port.unwrap_or(4789),
+        vxlan_port: settings.vxlan_port.unwrap_or(DEFAULT_VXLAN_PORT),
+        peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
         default_address_pools: address_pools(&settings.default_address_pool),
         moved: false,
-        data_dir: std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?,
+        data_dir,
         socket: settings.host.unwrap_or_default().path().to_owned(),
         metrics_listen: settings.metrics_listen,
         docker: settings.docker_socket.unwrap_or_default().engine(settings.docker_proxy)?,
@@ -169,7 +190,7 @@ fn serving(
         );
     }
     let from_file = options.token_file.take().map(|path| Secret::read(&path)).transpose()?;
-    let served = ServeConfig::new(address, from_file.or_else(|| token.cloned()))?;
+    let served = ServeConfig::new(address, from_file.or_else(|| token.cloned()));
     Ok((Some(served), options))
 }
 

@@ -1,8 +1,8 @@
 //! The commands.
 
 use crate::{
-    agent, client::Client, client::UnixSocket, completion, debug, endpoint, leave, manual, network, node,
-    output::Out, plan, process, setup, shim, status, store, version,
+    agent, client::Client, client::UnixSocket, completion, debug, endpoint, joining, leave, manual, network,
+    node, output::Out, plan, process, setup, shim, status, store, version,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -26,6 +26,15 @@ enum Command {
     /// Everything can also be said in /etc/weft/weft.toml, with the same names: cluster-store = "…". Flags
     /// win over it.
     Agent(Box<agent::Agent>),
+    /// Make this host the first of a cluster, which lets others in with tokens
+    ///
+    /// Writes the agent's configuration and starts it, with a store that it serves to the others if no other is given.
+    /// On a host of a cluster that is there already it only makes that host one that lets others in.
+    Init(joining::Init),
+    /// Join a cluster, with a token of `weft node token` on standard input
+    ///
+    /// Writes the agent's configuration and starts it. As in: weft node token | ssh HOST sudo weft join
+    Join(joining::Join),
     /// Create, list and remove networks, and put processes on them
     #[command(subcommand, visible_alias = "net")]
     Network(network::Network),
@@ -87,8 +96,10 @@ impl Cli {
         let client = Client::new(self.host.clone().unwrap_or_default());
         let out = Out::stdout();
         match self.command {
-            // These three decide themselves about threads: the shim and exec must have one only.
+            // These decide themselves about threads: the shim and exec must have one only.
             Command::Agent(agent) => agent.run(self.host),
+            Command::Init(init) => init.run(self.host, &client, out),
+            Command::Join(join) => join.run(self.host, &client, out),
             Command::Shim(shim) => Ok(shim.run()),
             Command::Exec(exec) => exec.run(&client),
             Command::Network(network) => wait_for(network.run(&client, out)),

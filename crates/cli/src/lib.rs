@@ -11,6 +11,7 @@ mod failure;
 #[doc(hidden)]
 pub mod fuzzed;
 mod inspect;
+mod joining;
 mod leave;
 mod manual;
 mod network;

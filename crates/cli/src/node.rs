@@ -4,6 +4,7 @@ use crate::{
     client::{Client, part},
     failure::each,
     inspect::inspect,
+    joining::{Promote, Token},
     output::{Format, Listing, Out, since},
 };
 use clap::Subcommand;
@@ -23,6 +24,10 @@ pub(crate) enum Node {
         #[arg(required = true, value_name = "NODE")]
         nodes: Vec<String>,
     },
+    /// Print a token that lets one host into the cluster, once: weft node token | ssh HOST sudo weft join
+    Token(Token),
+    /// Let another host make tokens, too: gives it the key of the cluster's authority
+    Promote(Promote),
     /// Give up nodes that are down for good: frees their endpoints' addresses and names
     #[command(visible_alias = "remove")]
     Rm {
@@ -35,6 +40,8 @@ pub(crate) enum Node {
 impl Node {
     pub(crate) async fn run(self, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Token(token) => token.run(out).await,
+            Self::Promote(promote) => promote.run(client, out).await,
             Self::Ls(listing) => ls(listing, client, out).await,
             Self::Inspect { nodes } => {
                 inspect::<v1::Node>(client, out, nodes.iter().map(|node| path(node))).await

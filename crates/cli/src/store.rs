@@ -56,10 +56,10 @@ impl Serve {
         weft_http::open_files::raise();
         let token = self.token_file.as_deref().map(Secret::read).transpose()?;
         let config =
-            ServeConfig::new(self.listen, token.map_or_else(token_from_environment, |t| Ok(Some(t)))?)?;
+            ServeConfig::new(self.listen, token.map_or_else(token_from_environment, |t| Ok(Some(t)))?);
         let path = self.path.unwrap_or_else(|| embedded_store(Path::new(DATA_DIR)));
-        config.check_token(!path.exists())?;
-        let server = Server::bind(config, EmbeddedStore::open(&path)?).await?;
+        config.check(!path.exists(), false)?;
+        let server = Server::bind(config, EmbeddedStore::open(&path)?, None).await?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         out.line(format!("serving {} at consul://{}", path.display(), server.address()))?;
@@ -119,6 +119,7 @@ impl Copy {
 }
 
 fn open(url: &StoreUrl, options: &[String]) -> anyhow::Result<Opened> {
-    let options = StoreOptions::parse(options)?;
+    let member = Some(weft_agent::joining::member_files(Path::new(DATA_DIR)));
+    let options = StoreOptions { member, ..StoreOptions::parse(options)? };
     Ok(connect(url, &options, token_from_environment()?, &embedded_store(Path::new(DATA_DIR)))?)
 }

@@ -89,8 +89,14 @@ pub fn connect(
     let (store, prefix): (Arc<dyn Store>, _) = match url {
         StoreUrl::Consul(remote) => {
             let token = options.token_file.as_deref().map(secret).transpose()?.or(token);
-            let config = ConsulConfig { servers: remote.servers.clone(), tls: tls(remote, options), token };
-            let store = ConsulStore::new(&config).map_err(http)?;
+            let (servers, tls) = (remote.servers.clone(), tls(remote, options));
+            let store = ConsulStore::new(&ConsulConfig { servers, tls, token }).map_err(http)?;
+            connections = Some(store.connections());
+            (Arc::new(Watchdog::new(store)), remote.prefix.clone())
+        }
+        StoreUrl::Weft(remote) => {
+            let member = options.member.clone().unwrap_or_default();
+            let store = ConsulStore::of_member(&remote.servers, &member).map_err(http)?;
             connections = Some(store.connections());
             (Arc::new(Watchdog::new(store)), remote.prefix.clone())
         }
@@ -124,6 +130,9 @@ fn refuse_useless(url: &StoreUrl, options: &StoreOptions) -> Result<(), ConnectE
     let is_embedded = matches!(url, StoreUrl::Embedded(_));
     if is_embedded && options.tls != TlsFiles::default() {
         return refuse("certificates", "it is a file of this machine");
+    }
+    if matches!(url, StoreUrl::Weft(_)) && options.tls != TlsFiles::default() {
+        return refuse("certificates", "this host's own, of the cluster, are shown");
     }
     if !matches!(url, StoreUrl::Consul(_)) && options.token_file.is_some() {
         return refuse("token-file", "tokens are Consul's");

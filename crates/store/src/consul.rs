@@ -54,6 +54,16 @@ impl ConsulStore {
         Ok(Self { client, tree: Arc::default() })
     }
 
+    /// A client of a store that an agent serves to members of its cluster, with the files of one. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`HttpError`] if a server's name is not valid, or a file cannot be used.
+    pub fn of_member(servers: &[String], files: &TlsFiles) -> Result<Self, HttpError> {
+        let (http, name) = (Http::of_member(servers, files)?, Named::new("weft", "the store", servers));
+        let client = Arc::new(Client::new(http, name, None));
+        Ok(Self { client, tree: Arc::default() })
+    }
+
     /// Its connections.
     pub fn connections(&self) -> Connections {
         self.client.connections()

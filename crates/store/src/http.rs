@@ -17,9 +17,10 @@ pub(crate) use unreached::Unreached;
 
 use futures::{Stream, StreamExt};
 use hyper_util::client::legacy::connect::HttpInfo;
-use reqwest::{Method, RequestBuilder, Response, Url, header::HeaderMap};
+use reqwest::{ClientBuilder, Method, RequestBuilder, Response, Url, header::HeaderMap};
 use std::{
     error::Error,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -119,11 +120,25 @@ pub(crate) struct Question<'a> {
 impl Http {
     /// A client for servers given as `host:port`.
     pub(crate) fn new(servers: &[String], tls: Option<&TlsFiles>) -> Result<Self, HttpError> {
-        let timeout = CONNECT_DEADLINES[usize::from(servers.len() == 1)];
         let files = tls.map(TlsFiles::all).unwrap_or_default();
-        let tls_files = tls.cloned();
-        let client = Followed::files(files, move || client(timeout, tls_files.as_ref()))?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (scheme, tls) = (if tls.is_some() { "https" } else { "http" }, tls.cloned());
+        Self::with(servers, scheme, files, move |builder| tls::configure(builder, tls.as_ref()))
+    }
+
+    /// A client with these files of a member, for servers that are members of the same cluster.
+    pub(crate) fn of_member(servers: &[String], files: &TlsFiles) -> Result<Self, HttpError> {
+        let (all, files) = (files.all(), files.clone());
+        Self::with(servers, "https", all, move |builder| tls::configure_member(builder, &files))
+    }
+
+    fn with(
+        servers: &[String],
+        scheme: &str,
+        files: Vec<PathBuf>,
+        configure: impl Fn(ClientBuilder) -> Result<ClientBuilder, TlsError> + Send + Sync + 'static,
+    ) -> Result<Self, HttpError> {
+        let timeout = CONNECT_DEADLINES[usize::from(servers.len() == 1)];
+        let client = Followed::files(files, move || client(timeout, &configure))?;
         let base = |server: &String| {
             Url::parse(&format!("{scheme}://{server}/")).map_err(|_| HttpError::Server(server.clone()))
         };
@@ -218,7 +233,10 @@ impl Http {
 }
 
 /// A client that takes `timeout` at most to connect.
-fn client(timeout: Duration, tls: Option<&TlsFiles>) -> Result<reqwest::Client, HttpError> {
+fn client(
+    timeout: Duration,
+    configure: impl FnOnce(ClientBuilder) -> Result<ClientBuilder, TlsError>,
+) -> Result<reqwest::Client, HttpError> {
     // Stores are reached directly, even if the environment names a proxy. Redirects are not followed: one could send
     // the token to another server.
     let builder = reqwest::Client::builder()
@@ -230,7 +248,7 @@ fn client(timeout: Duration, tls: Option<&TlsFiles>) -> Result<reqwest::Client, 
         .tcp_user_timeout(UNACKNOWLEDGED)
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true);
-    tls::configure(builder, tls)?.build().map_err(HttpError::Client)
+    configure(builder)?.build().map_err(HttpError::Client)
 }
 
 /// An answer whose head has arrived and whose body has not.

@@ -34,6 +34,8 @@ pub struct StoreOptions {
     pub user: Option<String>,
     /// etcd's password.
     pub password_file: Option<PathBuf>,
+    /// The files of this host as a member of its cluster, for `weft://`. Nobody says where they are: the agent knows.
+    pub member: Option<TlsFiles>,
 }
 
 impl Default for StoreOptions {
@@ -45,6 +47,7 @@ impl Default for StoreOptions {
             token_file: None,
             user: None,
             password_file: None,
+            member: None,
         }
     }
 }

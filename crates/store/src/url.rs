@@ -10,7 +10,7 @@ use std::{
 /// The longest URL taken, in bytes.
 const MAX: usize = 4096;
 
-/// Where a store is: `consul://HOST[:PORT][,HOST…][/PREFIX]`, `etcd://…` alike, `consul+tls://` and
+/// Where a store is: `consul://HOST[:PORT][,HOST…][/PREFIX]`, `etcd://…` and `weft://…` alike, `consul+tls://` and
 /// `etcd+tls://` with TLS, or `embedded[:PATH]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
@@ -18,6 +18,8 @@ pub enum StoreUrl {
     Consul(RemoteStore),
     /// In etcd.
     Etcd(RemoteStore),
+    /// In the file that an agent of the cluster serves to those that have a certificate of the cluster.
+    Weft(RemoteStore),
     /// In a file of this machine; absent: where weft keeps its data.
     Embedded(Option<PathBuf>),
 }
@@ -78,6 +80,7 @@ impl FromStr for StoreUrl {
             return Ok(Self::Embedded(Some(Path::new(path).components().collect())));
         }
         match text.split_once("://") {
+            Some(("weft", rest)) => remote(rest, true, 8500).map(Self::Weft),
             Some(("consul", rest)) => remote(rest, false, 8500).map(Self::Consul),
             Some(("consul+tls", rest)) => remote(rest, true, 8501).map(Self::Consul),
             Some(("etcd", rest)) => remote(rest, false, 2379).map(Self::Etcd),
@@ -158,10 +161,11 @@ impl fmt::Display for StoreUrl {
         let (scheme, remote) = match self {
             Self::Consul(remote) => ("consul", remote),
             Self::Etcd(remote) => ("etcd", remote),
+            Self::Weft(remote) => ("weft", remote),
             Self::Embedded(None) => return f.write_str("embedded"),
             Self::Embedded(Some(path)) => return write!(f, "embedded:{}", path.display()),
         };
-        let tls = if remote.tls { "+tls" } else { "" };
+        let tls = if remote.tls && scheme != "weft" { "+tls" } else { "" };
         write!(f, "{scheme}{tls}://{}", remote.servers.join(","))?;
         remote.prefix.as_ref().map_or(Ok(()), |prefix| write!(f, "/{prefix}"))
     }

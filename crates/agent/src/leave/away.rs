@@ -133,7 +133,7 @@ fn started(error: JournalError) -> RunError {
 }
 
 /// Becomes this host's agent, once none is there: unless forced, with the data directory that the last one had.
-async fn alone(data_dir: &Path, force: bool) -> Result<OnlyAgent, RunError> {
+pub(crate) async fn alone(data_dir: &Path, force: bool) -> Result<OnlyAgent, RunError> {
     let deadline = Instant::now() + AGENT_PATIENCE;
     loop {
         match OnlyAgent::become_it() {

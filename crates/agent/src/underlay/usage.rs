@@ -43,7 +43,9 @@ pub(crate) struct Usage {
 impl Usage {
     pub(crate) fn new(store: &StoreUrl, docker: bool) -> Self {
         let servers = match store {
-            StoreUrl::Consul(remote) | StoreUrl::Etcd(remote) => remote.servers.clone(),
+            StoreUrl::Consul(remote) | StoreUrl::Etcd(remote) | StoreUrl::Weft(remote) => {
+                remote.servers.clone()
+            }
             StoreUrl::Embedded(_) => Vec::new(),
         };
         Self { servers, stores: Stores::default(), asked: None, docker }

@@ -64,6 +64,10 @@ pub(super) struct Settings {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(deserialize_with = "file::port")]
     pub(super) vxlan_port: Option<u16>,
+    /// The TCP port on which agents speak to each other, and let new hosts in [default: 7946]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[serde(deserialize_with = "file::port")]
+    pub(super) peer_port: Option<u16>,
     /// Where networks without --subnet take theirs from; may be repeated [default:
     /// base=10.0.0.0/8,size=24]
     #[arg(long, value_name = "base=CIDR,size=BITS")]
@@ -121,6 +125,7 @@ impl Settings {
             store_serve: self.store_serve.or(others.store_serve),
             node_name: self.node_name.or(others.node_name),
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
+            peer_port: self.peer_port.or(others.peer_port),
             node_expiry: self.node_expiry.or(others.node_expiry),
             docker_socket: self.docker_socket.or(others.docker_socket),
             docker_proxy: self.docker_proxy.or(others.docker_proxy),
@@ -214,7 +219,14 @@ impl SocketPath {
 
 /// A span of time as people write it: `90s`, `30m`, `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span(pub(super) Duration);
+pub(crate) struct Span(pub(super) Duration);
+
+impl Span {
+    /// How long it is.
+    pub(crate) fn get(self) -> Duration {
+        self.0
+    }
+}
 
 impl FromStr for Span {
     type Err = String;

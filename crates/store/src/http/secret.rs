@@ -98,7 +98,8 @@ impl Secret {
         })
     }
 
-    pub(crate) fn expose(&self) -> Arc<String> {
+    /// The secret itself, as it is now: for who may have it, and never for a log.
+    pub fn expose(&self) -> Arc<String> {
         self.text.get()
     }
 }

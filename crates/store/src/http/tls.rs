@@ -5,6 +5,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+use weft_trust::{Member, NodeKey, TrustError, store_client};
 
 /// Where TLS finds its certificates, all PEM. No file at all: the machine's own authorities, and no
 /// certificate of the client.
@@ -45,6 +46,15 @@ pub enum TlsError {
         /// Why.
         source: reqwest::Error,
     },
+    /// This host is no member of a cluster.
+    #[error("{path} is not there: weft:// is for hosts that joined the cluster with a token (`weft join`)")]
+    NotJoined {
+        /// What a member has.
+        path: PathBuf,
+    },
+    /// What a member has is not valid.
+    #[error(transparent)]
+    Member(#[from] TrustError),
     /// One without the other.
     #[error("a client's certificate and its key go together: give both kv.certfile and kv.keyfile")]
     Half,
@@ -75,6 +85,22 @@ pub(super) fn configure(
         _ => return Err(TlsError::Half),
     }
     Ok(builder.https_only(true))
+}
+
+/// Has `builder` show this member's certificate, and believe members alone.
+pub(super) fn configure_member(builder: ClientBuilder, files: &TlsFiles) -> Result<ClientBuilder, TlsError> {
+    let text = |path: &Option<PathBuf>| {
+        let path = path.as_deref().unwrap_or(Path::new("credentials"));
+        match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(TlsError::NotJoined { path: path.to_owned() })
+            }
+            read => read.map_err(|source| TlsError::Read { path: path.to_owned(), source }),
+        }
+    };
+    let key = NodeKey::from_pem(&text(&files.key)?)?;
+    let member = Member::new(key, &text(&files.cert)?, &text(&files.ca)?)?;
+    Ok(builder.tls_backend_preconfigured(store_client(&member)?).https_only(true))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

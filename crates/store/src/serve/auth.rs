@@ -10,19 +10,44 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// Lets requests with the token through, given as Consul's clients do.
+/// What clients have to show.
+#[derive(Debug)]
+pub(super) enum Access {
+    /// Nothing: only this machine reaches the store.
+    Open,
+    /// A certificate of the cluster, or this token.
+    Token(Secret),
+    /// A certificate of the cluster.
+    Certificate,
+}
+
+/// On a request: it came on a connection on which a member showed its certificate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfMember;
+
+/// Lets requests of members through, and those with the token, given as Consul's clients do.
 pub(super) async fn check(
-    State(token): State<Arc<Option<Secret>>>,
+    State(access): State<Arc<Access>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    if let Some(token) = &*token
-        && !knows(request.headers(), token)
-    {
-        let reason = "Permission denied: the token (X-Consul-Token) is missing or wrong";
-        return Err(Error::new(StatusCode::FORBIDDEN, reason));
+    let refused = match &*access {
+        _ if request.extensions().get::<OfMember>().is_some() => None,
+        Access::Open => None,
+        Access::Token(token) if knows(request.headers(), token) => None,
+        Access::Token(_) => {
+            let reason = "Permission denied: the token (X-Consul-Token) is missing or wrong";
+            Some(Error::new(StatusCode::FORBIDDEN, reason))
+        }
+        Access::Certificate => {
+            let reason = "This store is for members of its cluster, who speak TLS with certificates (weft://): `weft join`";
+            Some(Error::new(StatusCode::BAD_REQUEST, reason))
+        }
+    };
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(next.run(request).await),
     }
-    Ok(next.run(request).await)
 }
 
 fn knows(headers: &HeaderMap, token: &Secret) -> bool {

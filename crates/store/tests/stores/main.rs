@@ -8,6 +8,7 @@ mod consul;
 mod embedded;
 mod etcd;
 mod hostile;
+mod members;
 mod memory;
 mod proxy;
 mod serve;

@@ -39,8 +39,8 @@ async fn serve(token: Option<&str>) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(&directory.path().join("store")).unwrap();
     let token = token.map(|token| Secret::new(token, "the test").unwrap());
-    let config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), token).unwrap();
-    let server = Server::bind(config, store.clone()).await.unwrap();
+    let config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), token);
+    let server = Server::bind(config, store.clone(), None).await.unwrap();
     let address = server.address();
     let task = tokio::spawn(server.run(std::future::pending()));
     Served { address, store, task, directory }
@@ -94,7 +94,7 @@ async fn a_token_that_is_replaced_is_taken_up_on_both_sides() {
     write(&client, TOKEN);
     let store = EmbeddedStore::open(&directory.path().join("store")).unwrap();
     let config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), Some(Secret::read(&server).unwrap()));
-    let served = Server::bind(config.unwrap(), store).await.unwrap();
+    let served = Server::bind(config, store, None).await.unwrap();
     let servers = vec![served.address().to_string()];
     let task = tokio::spawn(served.run(std::future::pending()));
     let open = |token| {
@@ -282,7 +282,7 @@ async fn bad_requests_are_refused_and_hold_nobody_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_is_taken_is_an_error() {
     let served = serve(None).await;
-    let config = ServeConfig::new(served.address, None).unwrap();
-    let error = Server::bind(config, served.store.clone()).await.unwrap_err();
+    let config = ServeConfig::new(served.address, None);
+    let error = Server::bind(config, served.store.clone(), None).await.unwrap_err();
     assert!(error.to_string().contains("choose another address"), "{error}");
 }

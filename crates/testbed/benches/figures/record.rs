@@ -3,7 +3,12 @@
 use crate::table::Table;
 use jiff::Timestamp;
 use serde_json::json;
-use std::{env, fs::OpenOptions, io::Write};
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+};
 
 /// The environment variable with the path of the file that a run is appended to.
 const VARIABLE: &str = "WEFT_BENCH_RECORD";
@@ -25,6 +30,9 @@ pub(crate) fn append(machine: &str, table: &Table) {
     let line = json!({
         "version": env!("CARGO_PKG_VERSION"), "at": Timestamp::now(), "machine": machine, "figures": figures,
     });
+    if let Some(directory) = Path::new(&path).parent() {
+        fs::create_dir_all(directory).expect("the history's directory can be made");
+    }
     let mut file =
         OpenOptions::new().create(true).append(true).open(path).expect("the history can be written");
     writeln!(file, "{line}").expect("the history can be written");

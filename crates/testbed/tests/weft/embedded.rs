@@ -52,7 +52,8 @@ fn one_agent_serves_the_store_to_the_other() {
 #[test]
 fn without_a_token_it_is_served_to_this_host_alone() {
     let Some(world) = World::up(1) else { return };
-    let refusal = world.host(1).refused(&["weft", "agent", "--store-serve", ADDRESS]);
+    let refusal =
+        world.host(1).refused(&["weft", "agent", "--cluster-advertise=eth0", "--store-serve", ADDRESS]);
     assert!(refusal.contains("token"), "{refusal}");
     let _agent = world.host(1).agent(&["--cluster-advertise=eth0", "--store-serve=127.0.0.1:8500"]);
     world.host(1).run(&["consul", "kv", "get", "-keys", "weft/"]);

@@ -34,5 +34,6 @@ mod routed;
 mod stores;
 mod subnets;
 mod survival;
+mod tokens;
 mod truth;
 mod upgrade;

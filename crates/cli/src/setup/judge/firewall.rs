@@ -65,10 +65,7 @@ fn vxlan(facts: &Facts, filter: &Filter) -> Finding {
             format!("{} drops {port}/udp, unless a rule before it is for the other hosts", names(&perhaps));
         return Finding::warning(CHECK, what, mends(&perhaps, |place| open(facts, filter, place)));
     }
-    Finding::ok(
-        CHECK,
-        format!("{port}/udp is open to the other hosts, as far as this one is concerned; 7946 is not used"),
-    )
+    Finding::ok(CHECK, format!("{port}/udp is open to the other hosts, as far as this one is concerned"))
 }
 
 /// What drops VXLAN packets from any of the other nodes, or to it.

@@ -1,0 +1,165 @@
+//! A new host asks to be let in.
+
+use super::installation;
+use crate::peers::{connected, exchange};
+use jiff::Timestamp;
+use std::{io, net::SocketAddr, path::Path, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::client::TlsStream;
+use weft_model::NodeName;
+use weft_state::{credentials::Credentials, journal::JournalError};
+use weft_trust::{
+    JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject, TrustError,
+    Unbelieved, binding, join_client,
+};
+
+/// How long the other host may take to answer.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// A host that wants to be let in.
+#[derive(Debug, Clone, Copy)]
+pub struct Guest<'h> {
+    /// The name that it wants.
+    pub name: &'h NodeName,
+    /// Where its agent will keep its files.
+    pub data_dir: &'h Path,
+}
+
+/// Why a host did not get in.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Its data directory.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A key or a certificate.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The other host.
+    #[error(
+        "the host that made the token does not answer on {at}: does its agent run, and is TCP port {} open to this host?",
+        at.port()
+    )]
+    Unreachable {
+        /// Where.
+        at: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It went away, or is no agent.
+    #[error(
+        "what answers on {at} does not speak as a weft agent does: is the agent there that made the token?"
+    )]
+    NoAgent {
+        /// Where.
+        at: SocketAddr,
+        /// What happened.
+        source: io::Error,
+    },
+    /// It is too late, by this host's clock.
+    #[error(
+        "the token was good until {until}, and by the clock of this host it is {now}: make another with `weft node token`, or set \
+         the clock if that is wrong"
+    )]
+    Expired {
+        /// Until when it was good.
+        until: Timestamp,
+        /// What this host's clock says.
+        now: Timestamp,
+    },
+    /// It is a member, and does not know the token's secret.
+    #[error(
+        "the host on {0} is of the cluster, but not the one that made the token: does somebody redirect what is sent there? \
+         Nothing was changed; make the token on another host, with `weft node token`"
+    )]
+    AnotherMember(SocketAddr),
+    /// It is not of the cluster that the token is for.
+    #[error(
+        "the host on {0} is not of the cluster that the token is for: was it set up anew since, or has another host its \
+         address? Make the token again, with `weft node token`"
+    )]
+    OtherCluster(SocketAddr),
+    /// A clock is off.
+    #[error(
+        "by the clock of this host, where it is {now}, the certificate of the host on {at} is not valid: set the clock that is \
+         off (`timedatectl set-ntp true`), and try again"
+    )]
+    Clock {
+        /// Which host.
+        at: SocketAddr,
+        /// What this host's clock says.
+        now: Timestamp,
+    },
+    /// It said no.
+    #[error("the host on {at} did not let this one in: {refusal}")]
+    Refused {
+        /// Which host.
+        at: SocketAddr,
+        /// Why.
+        refusal: JoinRefusal,
+    },
+}
+
+/// Asks the host that made `token` for a certificate, and keeps it. Nothing of the token's secret is sent.
+///
+/// # Errors
+/// [`JoinError`]; the host is not in the cluster then.
+pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, JoinError> {
+    let (at, credentials) = (token.at, Credentials::of(guest.data_dir));
+    let id = installation(guest.data_dir)?;
+    let key = credentials.key()?;
+    let certificate_request = key.request()?;
+    let mut stream = connect(token).await?;
+    let no_agent = |source| JoinError::NoAgent { at, source };
+    let binding = binding(stream.get_ref().1).map_err(|error| no_agent(io::Error::other(error)))?;
+    let request = JoinRequest {
+        token: token.secret.id(),
+        proof: token.secret.proof(Side::Guest, &binding, &certificate_request),
+        certificate_request,
+        name: guest.name.clone(),
+        id,
+    };
+    let reply = timeout(WITHIN, exchange(&mut stream, &request)).await;
+    let reply = reply.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(no_agent)?;
+    let (answer, proof) = match reply {
+        JoinReply::Welcome { answer, proof } => (answer, proof),
+        JoinReply::Refused(refusal) => return Err(JoinError::Refused { at, refusal }),
+    };
+    if !token.secret.is_proved_by(&proof, Side::Host, &binding, answer.as_bytes()) {
+        return Err(JoinError::AnotherMember(at));
+    }
+    let answer: JoinAnswer = serde_json::from_str(&answer).map_err(|error| no_agent(error.into()))?;
+    answer.store.harmless_options()?;
+    // Before it is kept: nobody would believe a certificate that is not good.
+    let member = Member::new(key, &answer.certificate, &answer.authority)?;
+    if member.authority() != token.authority {
+        return Err(JoinError::OtherCluster(at));
+    }
+    member.check(&Subject { name: guest.name.clone(), id }, Timestamp::now())?;
+    credentials.admit(&answer.certificate, &answer.authority)?;
+    Ok(answer)
+}
+
+/// Whether the host that made `token` answers. Nothing of the token's secret is sent.
+///
+/// # Errors
+/// [`JoinError`], if a host that asked would not get in.
+pub async fn try_token(token: &JoinToken) -> Result<(), JoinError> {
+    let now = Timestamp::now();
+    if token.expires < now {
+        return Err(JoinError::Expired { until: token.expires, now });
+    }
+    connect(token).await.map(drop)
+}
+
+async fn connect(token: &JoinToken) -> Result<TlsStream<TcpStream>, JoinError> {
+    let at = token.at;
+    connected(join_client(token.authority)?, at).await.map_err(|source| {
+        let tls = source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        match (tls.map(Unbelieved::of), tls) {
+            (Some(Some(Unbelieved::OtherAuthority)), _) => JoinError::OtherCluster(at),
+            (Some(Some(Unbelieved::Time)), _) => JoinError::Clock { at, now: Timestamp::now() },
+            (_, Some(_)) => JoinError::NoAgent { at, source },
+            (_, None) => JoinError::Unreachable { at, source },
+        }
+    })
+}

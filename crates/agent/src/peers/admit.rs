@@ -1,0 +1,56 @@
+//! A host that has a token is let in.
+
+use super::Peers;
+use crate::joining::store_access;
+use jiff::Timestamp;
+use weft_model::chain;
+use weft_state::credentials::KnownToken;
+use weft_trust::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, Side, Subject};
+
+impl Peers {
+    /// Uses the token up last of all that can fail, and before anything is answered.
+    pub(super) fn admit(&self, line: &[u8], binding: &[u8; 32]) -> Result<JoinReply, JoinRefusal> {
+        let cannot = |error: &dyn std::error::Error| JoinRefusal::Cannot(chain(error));
+        let request =
+            JoinRequest::parse(line).map_err(|error| JoinRefusal::Misunderstood(error.to_string()))?;
+        let (secret, expires) =
+            match self.own.credentials.known(&request.token).map_err(|error| cannot(&error))? {
+                KnownToken::Unknown => return Err(JoinRefusal::Unknown),
+                KnownToken::Used => return Err(JoinRefusal::Used),
+                KnownToken::Pending(secret, expires) => {
+                    let csr = &request.certificate_request;
+                    let proved = secret.is_proved_by(&request.proof, Side::Guest, binding, csr);
+                    proved.then_some((secret, expires)).ok_or(JoinRefusal::Unknown)?
+                }
+            };
+        let now = Timestamp::now();
+        if expires < now {
+            return Err(JoinRefusal::Expired);
+        }
+        // Up or down: nobody becomes a node that others send packets to.
+        for node in self.verbs.nodes() {
+            if node.node.id == request.id {
+                return Err(JoinRefusal::IdTaken(node.name));
+            } else if node.name == request.name {
+                return Err(JoinRefusal::NameTaken(node.name));
+            }
+        }
+        let authority = self.own.credentials.authority().map_err(|error| cannot(&error))?;
+        let authority = authority
+            .ok_or_else(|| JoinRefusal::Cannot("it does not have the authority's key any more".to_owned()))?;
+        let address = self.underlay.borrow().address;
+        let store = store_access::of(&self.config, address).map_err(JoinRefusal::Cannot)?;
+        let subject = Subject { name: request.name, id: request.id };
+        let certificate = authority.issue(&subject, &request.certificate_request, now);
+        let certificate = certificate.map_err(|error| JoinRefusal::Misunderstood(error.to_string()))?;
+        let authority = authority.certificate_pem().to_owned();
+        let answer = JoinAnswer { certificate, authority, store, vxlan_port: self.config.vxlan_port };
+        let answer = serde_json::to_string(&answer).map_err(|error| cannot(&error))?;
+        let proof = secret.proof(Side::Host, binding, answer.as_bytes());
+        if !self.own.credentials.use_up(&request.token).map_err(|error| cannot(&error))? {
+            return Err(JoinRefusal::Used);
+        }
+        tracing::info!(node = %subject.name, id = subject.id.short(), "let a host into the cluster");
+        Ok(JoinReply::Welcome { answer, proof })
+    }
+}

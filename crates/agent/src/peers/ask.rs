@@ -1,0 +1,119 @@
+//! A member asks another.
+
+use rustls::{ClientConfig, pki_types::ServerName};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use weft_model::NodeName;
+use weft_trust::{MEMBER, Member, MemberReply, MemberRequest, Subject, TrustError, member_client};
+
+/// How long a host may take to be reached, and how long to answer.
+const WITHIN: Duration = Duration::from_secs(5);
+/// The longest answer taken, in bytes.
+const MAX_ANSWER: u64 = 64 << 10;
+
+/// Why a member was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// This host's own certificate.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The other host.
+    #[error(
+        "the agent on {at} does not answer: does it run, is it of this cluster, and is TCP port {} open to this host?",
+        at.port()
+    )]
+    Unreachable {
+        /// Where.
+        at: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another member is there.
+    #[error(
+        "the agent on {at} is not {whom}, but {found}: nothing was asked of it. Did the hosts' addresses change, or does somebody \
+         redirect what is sent to {whom}?"
+    )]
+    Another {
+        /// Where.
+        at: SocketAddr,
+        /// Who should be there.
+        whom: NodeName,
+        /// Who is.
+        found: String,
+    },
+    /// It said no.
+    #[error("the agent on {at} refuses: {why}")]
+    Refused {
+        /// Where.
+        at: SocketAddr,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Asks the member `whom`, that listens on `at`: another could have its address, and is told nothing.
+///
+/// # Errors
+/// [`AskError`].
+pub(crate) async fn ask(
+    member: &Member,
+    whom: &Subject,
+    at: SocketAddr,
+    request: &MemberRequest,
+) -> Result<MemberReply, AskError> {
+    let unreachable = |source| AskError::Unreachable { at, source };
+    let mut stream = connected(member_client(member)?, at).await.map_err(unreachable)?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let found = shown.map(Subject::of).transpose()?;
+    if found.as_ref() != Some(whom) {
+        let found = found.map_or_else(|| "nobody".to_owned(), |found| found.name.to_string());
+        return Err(AskError::Another { at, whom: whom.name.clone(), found });
+    }
+    let reply = timeout(WITHIN, exchange(&mut stream, request)).await;
+    match reply.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)? {
+        MemberReply::Refused(why) => Err(AskError::Refused { at, why }),
+        reply => Ok(reply),
+    }
+}
+
+/// Finds out whether a member of the cluster listens on `at`.
+///
+/// # Errors
+/// [`AskError`].
+pub(crate) async fn greet(member: &Member, at: SocketAddr) -> Result<(), AskError> {
+    let unreachable = |source| AskError::Unreachable { at, source };
+    connected(member_client(member)?, at).await.map(drop).map_err(unreachable)
+}
+
+/// Connects, and shakes hands.
+///
+/// # Errors
+/// The kernel's; or what TLS says, as [`io::Error::get_ref`].
+pub(crate) async fn connected(config: ClientConfig, at: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+    let late = |_| Err(io::ErrorKind::TimedOut.into());
+    let stream = timeout(WITHIN, TcpStream::connect(at)).await.unwrap_or_else(late)?;
+    let name = ServerName::try_from(MEMBER).map_err(io::Error::other)?;
+    let connector = TlsConnector::from(Arc::new(config));
+    timeout(WITHIN, connector.connect(name, stream))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Says a line, and reads the answer.
+pub(crate) async fn exchange<A: serde::de::DeserializeOwned>(
+    stream: &mut TlsStream<TcpStream>,
+    request: &impl serde::Serialize,
+) -> io::Result<A> {
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    stream.flush().await?;
+    let mut reply = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut reply).await?;
+    Ok(serde_json::from_slice(&reply)?)
+}

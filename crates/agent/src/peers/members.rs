@@ -1,0 +1,57 @@
+//! What members ask: a closed list.
+
+use super::Peers;
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use weft_model::chain;
+use weft_trust::{Authority, MemberReply, MemberRequest, Subject, same_key};
+
+impl Peers {
+    /// Does what a member asks.
+    ///
+    /// # Errors
+    /// Why not, for the member.
+    pub(super) fn decide_for_member(
+        &self,
+        shown: &CertificateDer<'_>,
+        line: &[u8],
+    ) -> Result<MemberReply, String> {
+        let asker = Subject::of(shown).map_err(|error| chain(&error))?;
+        let request: MemberRequest = serde_json::from_slice(line)
+            .map_err(|error| format!("it did not understand the request: {error}"))?;
+        let done = match &request {
+            MemberRequest::Renew { certificate_request } => {
+                self.renew_for(&asker, shown, certificate_request)
+            }
+            MemberRequest::Promote { authority_key } => self.take(authority_key),
+        };
+        match &done {
+            Ok(_) => tracing::info!(node = %asker.name, ?request, "did what a member asked"),
+            Err(why) => tracing::warn!(node = %asker.name, ?request, why, "refused what a member asked"),
+        }
+        done
+    }
+
+    fn renew_for(
+        &self,
+        asker: &Subject,
+        shown: &CertificateDer<'_>,
+        request: &[u8],
+    ) -> Result<MemberReply, String> {
+        if !same_key(request, shown).map_err(|error| chain(&error))? {
+            return Err("it is for another key than that of the certificate which was shown".to_owned());
+        }
+        let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
+        let authority = authority.ok_or("it does not have the authority's key")?;
+        let certificate = authority.issue(asker, request, Timestamp::now());
+        certificate.map(MemberReply::Renewed).map_err(|error| chain(&error))
+    }
+
+    fn take(&self, key: &str) -> Result<MemberReply, String> {
+        let certificate = self.own.credentials.authority_certificate().map_err(|error| chain(&error))?;
+        let certificate = certificate.ok_or("it does not know the authority")?;
+        let authority = Authority::from_pem(&certificate, key).map_err(|error| chain(&error))?;
+        self.own.credentials.hold(&authority).map_err(|error| chain(&error))?;
+        Ok(MemberReply::Promoted)
+    }
+}

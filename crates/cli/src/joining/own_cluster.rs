@@ -1,0 +1,44 @@
+//! A host that was just installed may have a cluster of its own, which it gives up for the one that it joins.
+
+use crate::client::Client;
+use anyhow::{Context, bail};
+use weft_agent::{
+    config::AgentConfig,
+    joining::{Belonging, belonging},
+};
+use weft_api::{docker::Network, v1};
+
+/// Gives up the cluster that this host has for itself alone, if it has one.
+///
+/// # Errors
+/// If it is in a cluster with others, or something runs on the networks that it would give up: nothing has changed then.
+pub(super) async fn give_up(config: &AgentConfig, client: &Client) -> anyhow::Result<()> {
+    match belonging(config)? {
+        Belonging::None => return Ok(()),
+        Belonging::ToItself => {}
+        Belonging::To(store) => bail!(
+            "this host is in a cluster already, whose store is {store}: take it out with `weft leave` first"
+        ),
+    }
+    // Without an agent nobody can tell.
+    let networks: Vec<Network> = client.get("/networks").await.unwrap_or_default();
+    if !networks.is_empty() {
+        let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
+        bail!(
+            "this host has a cluster for itself alone, with networks that it would give up: {}. Remove them (`weft network rm`) \
+             first, or leave that cluster (`weft leave`)",
+            names.join(", ")
+        );
+    }
+    let wish = v1::Leave { force: false, purge: false, dry_run: false };
+    let left: Result<v1::Left, _> = client.carry_out("/weft/v1/leave", &wish).await;
+    let done = match left {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_without_agent() => {
+            let leave = weft_verbs::Leave { force: false, purge: false, dry_run: false };
+            weft_agent::leave(config.clone(), leave).await.map(drop).map_err(anyhow::Error::from)
+        }
+        Err(error) => Err(error.into()),
+    };
+    done.context("cannot give up the cluster that this host has for itself alone")
+}
