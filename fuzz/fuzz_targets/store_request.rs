@@ -35,8 +35,8 @@ static SERVED: LazyLock<SocketAddr> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let server = runtime.block_on(async {
         let store = EmbeddedStore::open(file.as_ref()).expect("a new store");
-        let config = ServeConfig::new(([127, 0, 0, 1], 0).into(), None).expect("an address on loopback");
-        Server::bind(config, store).await.expect("a free port")
+        let config = ServeConfig::new(([127, 0, 0, 1], 0).into(), None);
+        Server::bind(config, store, None).await.expect("a free port")
     });
     // It is open; nobody needs its name any more.
     std::fs::remove_file(&file).expect("the store's file");
