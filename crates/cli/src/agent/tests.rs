@@ -91,15 +91,18 @@ fn the_token_of_the_served_store_is_its_servers() {
     let options = StoreOptions::parse([format!("token-file={}", token.path().display())]).unwrap();
     let address = "192.0.2.1:8500".parse().unwrap();
     let (served, left) = serving(Some(address), &StoreUrl::Embedded(None), options, None).unwrap();
-    assert!(served.is_some(), "without a token it would be refused there");
+    served.unwrap().check(false, false).expect("it has the token");
     assert_eq!(left.token_file, None, "the embedded store itself has no use for it");
 }
 
 #[test]
 fn a_store_is_not_served_to_everybody() {
     let address = "192.0.2.1:8500".parse().unwrap();
-    let refused = serving(Some(address), &StoreUrl::Embedded(None), StoreOptions::default(), None);
-    assert!(refused.unwrap_err().to_string().contains("without a token"));
+    let served = serving(Some(address), &StoreUrl::Embedded(None), StoreOptions::default(), None);
+    let served = served.unwrap().0.unwrap();
+    assert!(served.check(false, false).unwrap_err().to_string().contains("without a token"));
+    // Members show their certificates.
+    served.check(false, true).unwrap();
 }
 
 #[test]
