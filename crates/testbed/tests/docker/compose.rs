@@ -1,6 +1,6 @@
 //! One compose project, brought up on two hosts.
 
-use crate::cluster::{Cluster, SOON, has_network, ping, resolves};
+use crate::cluster::{Cluster, SOON, has_network, ping, resolves, until_known};
 use weft_testbed::{Engine, Release, until};
 
 const FILE: &str = "
@@ -35,19 +35,23 @@ fn services_on_two_hosts_find_each_other() {
     compose(two, "up -d --pull never worker");
     let page = compose(two, "exec -T worker wget -qO- http://web/");
     assert_eq!(page, "Welcome to nginx!");
+    until_known(one.host(), "shop-worker-1");
     ping(one, "shop-web-1", "worker");
     ping(one, "shop-web-1", "hands");
     ping(one, "shop-web-1", "shop-worker-1");
 
     // The same service on both hosts is one name with two answers.
     compose(two, "up -d --pull never web");
-    assert_eq!(resolves(one, "shop-web-1", "web").len(), 2);
-    assert_eq!(resolves(two, "shop-worker-1", "web").len(), 2);
+    until("both answer, on both hosts", SOON, || {
+        [(one, "shop-web-1"), (two, "shop-worker-1")]
+            .map(|(engine, asks)| resolves(engine, asks, "web").len())
+            == [2, 2]
+    });
 
     // The network stays as long as the other host uses it.
     two.host().output(&["docker", "compose", "-f", "/etc/compose.yaml", "down", "-t", "1"]);
     assert_eq!(two.docker("ps -aq"), "");
-    assert_eq!(resolves(one, "shop-web-1", "web").len(), 1);
+    until("the one that is left answers", SOON, || resolves(one, "shop-web-1", "web").len() == 1);
     compose(one, "down -t 1");
     cluster.is_empty_soon();
 }
