@@ -10,7 +10,7 @@ use rustls::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring::default_provider},
+    crypto::{WebPkiSupportedAlgorithms, ring::default_provider},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::{ClientCertVerifierBuilder as WebPkiClientVerifierBuilder, WebPkiClientVerifier},
     version::TLS13,
@@ -104,9 +104,7 @@ fn server_for(
 /// If key and certificates do not belong together.
 pub fn store_client(member: &Member) -> Result<ClientConfig, TrustError> {
     let mut config = member_client(member)?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots(member)?, Arc::new(default_provider()));
-    let verifier = verifier.build().map_err(|error| not_together(&error))?;
-    config.dangerous().set_certificate_verifier(Arc::new(AnyMember(verifier)));
+    config.dangerous().set_certificate_verifier(Arc::new(OfAuthority::new(member.authority())));
     config.alpn_protocols = vec![HTTP.to_vec()];
     Ok(config)
 }
@@ -129,19 +127,34 @@ pub fn member_client(member: &Member) -> Result<ClientConfig, TrustError> {
 /// Whether the authority signed the certificate of `member`, for its key, and it is good `now`.
 pub(crate) fn check(member: &Member, now: Timestamp) -> Result<(), TrustError> {
     server(member)?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots(member)?, Arc::new(default_provider()));
-    let verifier = verifier.build().map_err(|error| not_together(&error))?;
-    let name = ServerName::try_from(MEMBER).map_err(|error| not_together(&error))?;
     let now = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
-    let checked =
-        verifier.verify_server_cert(&member.chain[0], &[], &name, &[], UnixTime::since_unix_epoch(now));
+    let [own, authority] = &member.chain;
+    let checked = signed_by(authority, own, &[], UnixTime::since_unix_epoch(now));
     checked.map(drop).map_err(|error| not_together(&error))
+}
+
+/// Whether `authority` signed the certificate `own`, of a member, and it is good `now`.
+fn signed_by(
+    authority: &CertificateDer<'_>,
+    own: &CertificateDer<'_>,
+    ocsp: &[u8],
+    now: UnixTime,
+) -> Result<ServerCertVerified, rustls::Error> {
+    let roots = alone(authority)?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::new(default_provider())).build();
+    let verifier = verifier.map_err(|error| rustls::Error::General(error.to_string()))?;
+    let name = ServerName::try_from(MEMBER).map_err(|error| rustls::Error::General(error.to_string()))?;
+    verifier.verify_server_cert(own, &[], &name, ocsp, now)
 }
 
 /// The authority alone.
 fn roots(member: &Member) -> Result<Arc<RootCertStore>, TrustError> {
+    alone(&member.chain[1]).map_err(|error| not_together(&error))
+}
+
+fn alone(authority: &CertificateDer<'_>) -> Result<Arc<RootCertStore>, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    roots.add(member.chain[1].clone()).map_err(|error| not_together(&error))?;
+    roots.add(authority.clone().into_owned())?;
     Ok(roots.into())
 }
 
@@ -154,10 +167,9 @@ fn not_together(error: &dyn std::error::Error) -> TrustError {
 /// # Errors
 /// If the library cannot speak TLS 1.3.
 pub fn join_client(authority: [u8; 32]) -> Result<ClientConfig, TrustError> {
-    let provider = Arc::new(default_provider());
-    let algorithms = provider.signature_verification_algorithms;
-    let verifier = Arc::new(OfAuthority { authority, provider: Arc::clone(&provider), algorithms });
-    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]);
+    let verifier = Arc::new(OfAuthority::new(authority));
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_protocol_versions(&[&TLS13]);
     let config = config.map_err(|error| TrustError::Make { what: "a TLS client", why: error.to_string() })?;
     let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.alpn_protocols = vec![JOIN.to_vec()];
@@ -173,12 +185,18 @@ pub fn binding<Data>(connection: &ConnectionCommon<Data>) -> Result<[u8; 32], ru
     connection.export_keying_material([0; 32], BINDING, None)
 }
 
-/// Believes who shows a certificate that an authority with this digest signed, and that authority's beside it.
+/// Believes any member that shows a certificate which an authority with this digest signed, and that authority's beside
+/// it, whatever address or name it was asked under.
 #[derive(Debug)]
 struct OfAuthority {
     authority: [u8; 32],
-    provider: Arc<CryptoProvider>,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl OfAuthority {
+    fn new(authority: [u8; 32]) -> Self {
+        Self { authority, algorithms: default_provider().signature_verification_algorithms }
+    }
 }
 
 impl ServerCertVerifier for OfAuthority {
@@ -186,17 +204,13 @@ impl ServerCertVerifier for OfAuthority {
         &self,
         own: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
+        _address: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let authority = others.iter().find(|certificate| digest(certificate) == self.authority);
         let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.ok_or_else(unknown)?.clone().into_owned())?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider));
-        let verifier = verifier.build().map_err(|error| rustls::Error::General(error.to_string()))?;
-        verifier.verify_server_cert(own, &[], name, ocsp, now)
+        signed_by(authority.ok_or_else(unknown)?, own, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -219,46 +233,6 @@ impl ServerCertVerifier for OfAuthority {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// Believes any member, whatever address or name it was asked under.
-#[derive(Debug)]
-struct AnyMember(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyMember {
-    fn verify_server_cert(
-        &self,
-        own: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        _address: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let name = ServerName::try_from(MEMBER).map_err(|error| rustls::Error::General(error.to_string()))?;
-        self.0.verify_server_cert(own, others, &name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
     }
 }
 

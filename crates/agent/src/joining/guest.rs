@@ -3,8 +3,8 @@
 use super::installation;
 use crate::peers::{connected, exchange};
 use jiff::Timestamp;
-use std::{io, net::SocketAddr, path::Path, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use std::{io, net::SocketAddr, path::Path};
+use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use weft_model::NodeName;
 use weft_state::{credentials::Credentials, journal::JournalError};
@@ -12,9 +12,6 @@ use weft_trust::{
     JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject, TrustError,
     Unbelieved, binding, join_client,
 };
-
-/// How long the other host may take to answer.
-const WITHIN: Duration = Duration::from_secs(5);
 
 /// A host that wants to be let in.
 #[derive(Debug, Clone, Copy)]
@@ -118,9 +115,7 @@ pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, Joi
         name: guest.name.clone(),
         id,
     };
-    let reply = timeout(WITHIN, exchange(&mut stream, &request)).await;
-    let reply = reply.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(no_agent)?;
-    let (answer, proof) = match reply {
+    let (answer, proof) = match exchange(&mut stream, &request).await.map_err(no_agent)? {
         JoinReply::Welcome { answer, proof } => (answer, proof),
         JoinReply::Refused(refusal) => return Err(JoinError::Refused { at, refusal }),
     };

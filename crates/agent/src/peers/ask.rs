@@ -74,8 +74,7 @@ pub(crate) async fn ask(
         let found = found.map_or_else(|| "nobody".to_owned(), |found| found.name.to_string());
         return Err(AskError::Another { at, whom: whom.name.clone(), found });
     }
-    let reply = timeout(WITHIN, exchange(&mut stream, request)).await;
-    match reply.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)? {
+    match exchange(&mut stream, request).await.map_err(unreachable)? {
         MemberReply::Refused(why) => Err(AskError::Refused { at, why }),
         reply => Ok(reply),
     }
@@ -95,25 +94,31 @@ pub(crate) async fn greet(member: &Member, at: SocketAddr) -> Result<(), AskErro
 /// # Errors
 /// The kernel's; or what TLS says, as [`io::Error::get_ref`].
 pub(crate) async fn connected(config: ClientConfig, at: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
-    let late = |_| Err(io::ErrorKind::TimedOut.into());
-    let stream = timeout(WITHIN, TcpStream::connect(at)).await.unwrap_or_else(late)?;
+    let stream = in_time(TcpStream::connect(at)).await?;
     let name = ServerName::try_from(MEMBER).map_err(io::Error::other)?;
-    let connector = TlsConnector::from(Arc::new(config));
-    timeout(WITHIN, connector.connect(name, stream))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    in_time(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
+}
+
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(WITHIN, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Says a line, and reads the answer.
+///
+/// # Errors
+/// The kernel's; or that the answer makes no sense, or does not come in time.
 pub(crate) async fn exchange<A: serde::de::DeserializeOwned>(
     stream: &mut TlsStream<TcpStream>,
     request: &impl serde::Serialize,
 ) -> io::Result<A> {
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    stream.write_all(&line).await?;
-    stream.flush().await?;
     let mut reply = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut reply).await?;
+    in_time(async {
+        stream.write_all(&line).await?;
+        stream.flush().await?;
+        stream.take(MAX_ANSWER).read_to_end(&mut reply).await
+    })
+    .await?;
     Ok(serde_json::from_slice(&reply)?)
 }

@@ -33,6 +33,14 @@ fn join(host: &Host, arguments: &str) -> Service {
     ])
 }
 
+/// A host that was let in with a token of `from`, and is seen there.
+fn let_in(from: &Host, host: &Host) -> Service {
+    token(from, host, &[]);
+    let agent = join(host, "");
+    until("it is in", SOON, || from.run(&["weft", "node", "ls"]).contains(host.name()));
+    agent
+}
+
 /// What `weft` needs of systemd, without systemd: of units it knows weft's, which runs in the background.
 fn stand_in_for_systemd(host: &Host) {
     let script = r#"#!/bin/sh
@@ -151,9 +159,7 @@ fn a_cluster_in_consul_is_joined_the_same_way() {
     let [one, two] = [world.host(1), world.host(2)];
     let consul = one.consul();
     let _first = init(one, &[&format!("--cluster-store={}", consul.url())]);
-    token(one, two, &[]);
-    let _second = join(two, "");
-    until("it is in", SOON, || one.run(&["weft", "node", "ls"]).contains("host2"));
+    let _second = let_in(one, two);
     let file = two.run(&["cat", "/etc/weft/weft.toml"]);
     assert!(file.contains(consul.url()) && !file.contains("token-file"), "{file}");
 }
@@ -208,9 +214,7 @@ fn a_promoted_host_lets_others_in() {
     let Some(world) = World::up(3) else { return };
     let [one, two, three] = [world.host(1), world.host(2), world.host(3)];
     let first = init(one, &[]);
-    token(one, two, &[]);
-    let _second = join(two, "");
-    until("it is in", SOON, || one.run(&["weft", "node", "ls"]).contains("host2"));
+    let _second = let_in(one, two);
     let none = two.refused(&["weft", "node", "token"]);
     assert!(none.contains("weft node promote host2"), "{none}");
     // It would be another authority.
@@ -250,9 +254,7 @@ fn the_store_of_a_cluster_is_for_its_members() {
     let Some(world) = World::up(3) else { return };
     let [one, two, three] = [world.host(1), world.host(2), world.host(3)];
     let _first = init(one, &[]);
-    token(one, two, &[]);
-    let _second = join(two, "");
-    until("it is in", SOON, || one.run(&["weft", "node", "ls"]).contains("host2"));
+    let _second = let_in(one, two);
     let of_member = |directory: &str, files: &[(&str, &str)]| {
         let files = files.iter().map(|(flag, file)| format!("-{flag}={directory}/{file}"));
         let tls = ["-http-addr=https://192.168.77.11:8500", "-tls-server-name=node.weft.internal"];

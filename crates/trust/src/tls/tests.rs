@@ -16,18 +16,15 @@ fn member(authority: &Authority, at: Timestamp) -> Member {
     Member::new(key, &certificate, authority.certificate_pem()).unwrap()
 }
 
-/// Shakes hands, in memory. What tells the connection apart, at both ends, or why the client gave up.
-fn shake(authority: [u8; 32], server: &Member) -> Result<[[u8; 32]; 2], rustls::Error> {
-    let name = MEMBER.try_into().unwrap();
-    let mut client = ClientConnection::new(join_client(authority).unwrap().into(), name).unwrap();
-    let mut server = ServerConnection::new(server_config(server).unwrap().into()).unwrap();
+/// Shakes hands, in memory, until one gives up.
+fn handshake(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), rustls::Error> {
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         while client.wants_write() {
             client.write_tls(&mut wire).unwrap();
         }
         server.read_tls(&mut wire.as_slice()).unwrap();
-        server.process_new_packets().unwrap();
+        server.process_new_packets()?;
         wire.clear();
         while server.wants_write() {
             server.write_tls(&mut wire).unwrap();
@@ -35,6 +32,15 @@ fn shake(authority: [u8; 32], server: &Member) -> Result<[[u8; 32]; 2], rustls::
         client.read_tls(&mut wire.as_slice()).unwrap();
         client.process_new_packets()?;
     }
+    Ok(())
+}
+
+/// What tells the connection apart, at both ends, or why it did not come about.
+fn shake(authority: [u8; 32], server: &Member) -> Result<[[u8; 32]; 2], rustls::Error> {
+    let name = MEMBER.try_into().unwrap();
+    let mut client = ClientConnection::new(join_client(authority).unwrap().into(), name).unwrap();
+    let mut server = ServerConnection::new(server_config(server).unwrap().into()).unwrap();
+    handshake(&mut client, &mut server)?;
     Ok([binding(&client)?, binding(&server)?])
 }
 
@@ -113,20 +119,7 @@ fn meet(client: &Member, server: &Member) -> Result<Option<Subject>, rustls::Err
     let name = MEMBER.try_into().unwrap();
     let mut client = ClientConnection::new(member_client(client).unwrap().into(), name).unwrap();
     let mut server = ServerConnection::new(server_config(server).unwrap().into()).unwrap();
-    while client.is_handshaking() || server.is_handshaking() {
-        let mut wire = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut wire).unwrap();
-        }
-        server.read_tls(&mut wire.as_slice()).unwrap();
-        server.process_new_packets()?;
-        wire.clear();
-        while server.wants_write() {
-            server.write_tls(&mut wire).unwrap();
-        }
-        client.read_tls(&mut wire.as_slice()).unwrap();
-        client.process_new_packets()?;
-    }
+    handshake(&mut client, &mut server)?;
     assert_eq!(server.alpn_protocol(), Some(MEMBERS));
     Ok(server.peer_certificates().map(|chain| Subject::of(&chain[0]).unwrap()))
 }
