@@ -21,6 +21,7 @@ mod network;
 mod node;
 mod port;
 mod record;
+mod tunnel;
 mod vni;
 
 pub use cidr::{InvalidCidr, cidr, is_public};
@@ -44,6 +45,7 @@ pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
+pub use tunnel::{InvalidTunnelKey, TunnelEnd, TunnelKey};
 pub use vni::{InvalidVni, VNI_OPTIONS, Vni};
 
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

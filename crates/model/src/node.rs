@@ -1,6 +1,6 @@
 //! Nodes: the hosts with an agent.
 
-use crate::{EndpointId, Extra, InUse, Incarnation, NodeId, Record};
+use crate::{EndpointId, Extra, InUse, Incarnation, NodeId, Record, TunnelEnd};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -26,6 +26,9 @@ pub struct Node {
     /// does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub underlay_mtu: Option<u32>,
+    /// Where it takes encrypted packets. Absent where its version cannot encrypt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<TunnelEnd>,
     /// When another node first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,

@@ -143,6 +143,7 @@ impl ReadVerbs for FakeVerbs {
             version: "0.1.0".to_owned(),
             uses: Vec::new(),
             underlay_mtu: Some(1500),
+            tunnel: None,
             down_since: None,
             removed: Vec::new(),
             extra: Extra::new(),

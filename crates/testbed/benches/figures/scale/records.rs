@@ -24,6 +24,7 @@ pub(crate) fn node() -> Written {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uses: Vec::new(),
         underlay_mtu: None,
+        tunnel: None,
         down_since: Some(Timestamp::now()),
         removed: Vec::new(),
         extra: Extra::new(),
