@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use std::{collections::BTreeSet, net::IpAddr};
 use weft_model::{MacAddr, Vni};
 use weft_plan::{Desired, KernelNews, Netns, Observed, Plan};
+use weft_trust::TunnelSecret;
 
 /// An address of a segment that has another Ethernet address than it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,9 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Takes the steps of `plan` in their order. A step that fails does not stop those that do not need it.
     async fn apply(&self, plan: &Plan) -> Report;
+
+    /// Has the tunnels use this secret from now on, where a plan names its public half.
+    fn encrypt_with(&self, _secret: TunnelSecret) {}
 
     /// Tells those on a segment of addresses that have another Ethernet address than they had.
     async fn announce(&self, _moved: Vec<Moved>) {}

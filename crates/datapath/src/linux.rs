@@ -2,11 +2,14 @@
 
 mod announce;
 mod apply;
+mod carriers;
 mod flows;
 mod kernel;
+mod links;
 mod netfilter;
 mod observe;
 mod sysctl;
+mod tunnel;
 mod watch;
 
 pub use netfilter::SAMPLE_RULES;
@@ -17,7 +20,7 @@ use async_trait::async_trait;
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -26,6 +29,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use weft_model::chain;
 use weft_netlink::NetlinkError;
 use weft_plan::{Desired, KernelNews, Observed, Plan, Step};
+use weft_trust::TunnelSecret;
 
 /// How long one look at the kernel may take. Each request has a deadline of its own besides.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
@@ -44,6 +48,8 @@ pub struct Linux {
     /// Whether it was said that flows cannot be looked at.
     said_no_flows: AtomicBool,
     watch: watch::Watch,
+    /// What the tunnels are encrypted with.
+    secret: StdMutex<Option<TunnelSecret>>,
 }
 
 impl Linux {
@@ -88,7 +94,8 @@ impl Linux {
             _ => {
                 let work = steps.to_vec();
                 let all = work.clone();
-                match self.on_thread(APPLY_DEADLINE, move || apply::apply(&work)).await {
+                let secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                match self.on_thread(APPLY_DEADLINE, move || apply::apply(&work, secret)).await {
                     Ok(report) => report,
                     Err(error) => Report::lost(&all, &error),
                 }
@@ -127,6 +134,10 @@ impl Datapath for Linux {
             report.append(self.carry_out(steps).await);
         }
         report
+    }
+
+    fn encrypt_with(&self, secret: TunnelSecret) {
+        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
     }
 
     async fn announce(&self, moved: Vec<Moved>) {

@@ -51,6 +51,11 @@ impl IfName {
         Self("uplink0".to_owned())
     }
 
+    /// The WireGuard device in the namespace of the tunnels.
+    pub fn tunnel() -> Self {
+        Self("tunnel0".to_owned())
+    }
+
     /// The loopback device.
     pub fn loopback() -> Self {
         Self("lo".to_owned())

@@ -1,11 +1,12 @@
 //! What the targets in `fuzz/` need of what is private otherwise: the kernel's answers, read without a socket.
 
 use crate::{
-    Address, Flow, Forward, Link, Neighbour, NetlinkError, Route, address, conntrack,
+    Address, Flow, Forward, Link, Neighbour, NetlinkError, Route, WireGuardDevice, address, conntrack,
     entry::TableEntry,
     link, nft, route,
     socket::{parse, refusal},
     transport::messages,
+    wireguard,
 };
 use netlink_packet_core::NetlinkPayload;
 
@@ -28,6 +29,8 @@ pub struct Heard {
     pub comments: Vec<String>,
     /// As a dump of flows.
     pub flows: Vec<Flow>,
+    /// As what a WireGuard device is set to.
+    pub tunnel: WireGuardDevice,
 }
 
 /// Where the attributes of netfilter's messages begin: after `struct nlmsghdr` and `struct nfgenmsg`.
@@ -46,6 +49,7 @@ pub fn hear(datagram: &[u8]) -> Result<Heard, NetlinkError> {
         flows: messages.iter().filter_map(|m| conntrack::flow(m.get(BODY..)?)).collect(),
         ..Heard::default()
     };
+    messages.iter().filter_map(|m| m.get(BODY..)).for_each(|body| wireguard::device(body, &mut heard.tunnel));
     for message in parse(messages) {
         match message.payload {
             NetlinkPayload::InnerMessage(message) => {

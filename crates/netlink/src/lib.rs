@@ -23,6 +23,7 @@ mod process;
 mod route;
 mod socket;
 mod transport;
+mod wireguard;
 
 pub use address::{Address, add_address, delete_address};
 pub use announce::announce;
@@ -46,3 +47,4 @@ pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};
 pub use route::{PROTOCOL, Route, add_route, delete_route};
 pub use socket::{Request, Socket};
 pub use transport::DEADLINE;
+pub use wireguard::{WireGuard, WireGuardChange, WireGuardDevice, WireGuardPeer};

@@ -39,6 +39,8 @@ pub struct Link {
     pub kind: LinkKind,
     /// Its peer, of a pair, or the link below it, if that is in another namespace.
     pub below: Option<Elsewhere>,
+    /// The number here ([`Socket::namespace_id`]) of the namespace that its packets leave from, if that is another one.
+    pub born_in: Option<i32>,
 }
 
 /// What an interface is.
@@ -139,6 +141,15 @@ impl NewLink<'_> {
         let mut message = self.message();
         let kind = InfoKind::Other(kind.to_owned());
         message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+        Request::new(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// A WireGuard device. Its UDP socket is in the namespace that the socket's knows as number `underlay`
+    /// ([`Socket::namespace_id`]): `wg_newlink`, drivers/net/wireguard/device.c.
+    pub fn wireguard(&self, underlay: i32) -> Request {
+        let mut message = self.message();
+        message.attributes.push(LinkAttribute::LinkNetNsId(underlay));
+        message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Wireguard)]));
         Request::new(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
@@ -318,6 +329,7 @@ pub(crate) fn link(message: RouteNetlinkMessage) -> Option<Link> {
         port: None,
         kind,
         below: None,
+        born_in: None,
     };
     let (mut below, mut namespace) = (None, None);
     for attribute in message.attributes {
@@ -337,6 +349,7 @@ pub(crate) fn link(message: RouteNetlinkMessage) -> Option<Link> {
     }
     // −1: a namespace that this one has no number for.
     let namespace = namespace.filter(|id| *id >= 0);
+    link.born_in = namespace;
     link.below = below.zip(namespace).map(|(index, namespace)| Elsewhere { namespace, index });
     (!link.name.is_empty()).then_some(link)
 }

@@ -1,6 +1,6 @@
 //! What should be.
 
-use crate::Remotes;
+use crate::{Carrier, Remotes, Tunnel};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -22,6 +22,8 @@ pub struct Desired {
     /// The addresses that the cluster's other hosts send VXLAN packets from. Absent while nobody knows: then packets are
     /// taken from anywhere.
     pub peers: Option<BTreeSet<IpAddr>>,
+    /// The tunnels, where a segment is encrypted.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// A bridge and a VXLAN device in the namespace `weft-<vni>`, and the way out of it.
@@ -29,7 +31,9 @@ pub struct Desired {
 pub struct Segment {
     /// The network it belongs to: segments of one network may talk to each other, through their gateways.
     pub network: NetworkId,
-    /// The source of its VXLAN packets: the address this node advertises.
+    /// What carries its VXLAN packets.
+    pub carrier: Carrier,
+    /// The source of its VXLAN packets: the address this node advertises, or its address inside of the tunnels.
     pub vtep: IpAddr,
     /// The UDP port for VXLAN, the same on all nodes.
     pub port: u16,

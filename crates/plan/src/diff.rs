@@ -2,11 +2,13 @@
 
 use crate::{
     BRIDGE_NETFILTER, Change, Desired, Entry, Far, Kind, Link, Namespace, Netns, Observed, Pair, Peer, Plan,
-    Ruleset, Step, Target, kernel::forget_peer, remotes::neighbour_steps, target::sysctl_link,
+    Ruleset, Step, Target, TunnelPeer, kernel::forget_peer, remotes::neighbour_steps, target::sysctl_link,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
-use weft_model::{IfName, Vni};
+use weft_model::{IfName, TunnelKey, Vni};
+
+type Peers = BTreeMap<TunnelKey, TunnelPeer>;
 
 /// The steps from `observed` to `desired`. They remove before they add, and replace what holds an address
 /// rather than add beside it.
@@ -75,18 +77,17 @@ impl Diff {
     /// namespace apart some time after it went, and a VXLAN device that lingers would be in the way of its
     /// successor.
     fn namespaces(&mut self) {
-        let segment = |netns: &Netns| if let Netns::Segment(vni) = netns { Some(*vni) } else { None };
         let missing = self.want.namespaces.keys().filter(|netns| !self.have.contains_key(netns));
-        for vni in missing.filter_map(segment).collect::<Vec<_>>() {
-            self.step(Step::CreateNamespace(vni));
-            self.have.insert(Netns::Segment(vni), Namespace::default());
+        for own in missing.filter_map(Netns::own).collect::<Vec<_>>() {
+            self.step(Step::CreateNamespace(own));
+            self.have.insert(own.into(), Namespace::default());
         }
         let surplus = self.have.keys().filter(|netns| !self.want.namespaces.contains_key(netns));
-        for vni in surplus.filter_map(segment).collect::<Vec<_>>() {
-            let netns = Netns::Segment(vni);
+        for own in surplus.filter_map(Netns::own).collect::<Vec<_>>() {
+            let netns = Netns::from(own);
             self.remove_all(&netns, |_| true);
             self.have.remove(&netns);
-            self.step(Step::DeleteNamespace(vni));
+            self.step(Step::DeleteNamespace(own));
         }
     }
 
@@ -148,9 +149,10 @@ impl Diff {
 
     /// Whether the link is there and can become `want` by changing its settings.
     pub(crate) fn is_there(&self, at: &(Netns, IfName), want: &Link) -> bool {
-        // The two ends of a pair know each other by their alias.
-        let same =
-            |have: &Link| have.kind == want.kind && (want.kind != Kind::Veth || have.alias == want.alias);
+        // The two ends of a pair know each other by their alias. Where a WireGuard device has its socket, the kernel does
+        // not tell: by its alias it is known that it is where we made it.
+        let by_alias = matches!(want.kind, Kind::Veth | Kind::WireGuard);
+        let same = |have: &Link| have.kind == want.kind && (!by_alias || have.alias == want.alias);
         self.existing(at).is_some_and(same)
     }
 
@@ -199,6 +201,7 @@ impl Diff {
             changes.extend((have.mtu != want.mtu).then_some(Change::Mtu(want.mtu)));
             changes.extend(want.alias.clone().filter(|_| have.alias != want.alias).map(Change::Alias));
             changes.extend(want.port.filter(|_| have.port != want.port).map(Change::Port));
+            changes.extend(want.tunnel.filter(|_| have.tunnel != want.tunnel).map(Change::Tunnel));
         }
         changes.extend((have.up != want.up).then_some(Change::Up(want.up)));
         for change in changes {
@@ -279,11 +282,22 @@ fn differences(netns: &Netns, have: &Link, want: &Link) -> (Vec<Entry>, Vec<Entr
     delete.extend(gone);
     add.extend(new);
 
+    let (gone, new) = peer_steps(&have.peers, &want.peers);
+    delete.extend(gone);
+    add.extend(new);
+
     // What a bridge itself listens to goes with its address.
     let surplus = have.local_fdb.difference(&want.local_fdb).filter(|_| want.kind != Kind::Bridge);
     delete.extend(surplus.map(|&mac| Entry::LocalFdb(mac)));
     add.extend(want.local_fdb.difference(&have.local_fdb).map(|&mac| Entry::LocalFdb(mac)));
     (delete, add)
+}
+
+/// The other ends of tunnels, each known by its key.
+fn peer_steps(have: &Peers, want: &Peers) -> (Vec<Entry>, Vec<Entry>) {
+    let gone = have.values().filter(|peer| !want.contains_key(&peer.key));
+    let new = want.values().filter(|peer| have.get(&peer.key) != Some(peer));
+    (gone.copied().map(Entry::Peer).collect(), new.copied().map(Entry::Peer).collect())
 }
 
 /// Whether an address that nobody wants on a link is weft's to remove. In a container others may add theirs;

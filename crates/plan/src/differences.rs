@@ -182,6 +182,7 @@ fn holds_another(observed: &Observed, netns: &Netns, name: &IfName, entry: &Entr
     link.is_some_and(|link| match entry {
         Entry::Fdb(mac, _) => link.fdb.has(*mac),
         Entry::Neighbour(ip, _) => link.neighbours.contains_key(ip),
+        Entry::Peer(peer) => link.peers.contains_key(&peer.key),
         Entry::Address(_) | Entry::LocalFdb(_) => false,
     })
 }

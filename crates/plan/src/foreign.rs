@@ -1,6 +1,6 @@
 //! What is not ours is left alone, and so is what depends on it.
 
-use crate::{Namespace, Netns, Pair, Problem, Route, diff::Diff};
+use crate::{Carrier, Kind, Link, Namespace, Netns, Pair, Problem, Route, diff::Diff};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
@@ -21,6 +21,9 @@ impl Diff {
                 host.forget(&IfName::uplink(*vni));
             }
         }
+        if blocked.contains_key(&Netns::Tunnel) {
+            self.leave_carried();
+        }
         let (kept, left): (Vec<Pair>, Vec<Pair>) = std::mem::take(&mut self.want.pairs)
             .into_iter()
             .partition(|pair| !blocked.contains_key(&pair.inner.0) && !blocked.contains_key(&pair.outer.0));
@@ -28,6 +31,20 @@ impl Diff {
         for (netns, name) in left.iter().flat_map(|pair| [&pair.inner, &pair.outer]) {
             forget(&mut self.want.namespaces, netns, name);
             forget(&mut self.have, netns, name);
+        }
+    }
+
+    /// Leaves the devices alone whose packets the tunnels carry: the namespace of that name is another's.
+    fn leave_carried(&mut self) {
+        let carried = |link: &Link| matches!(link.kind, Kind::Vxlan { carrier: Carrier::Tunnel, .. });
+        let of = |(netns, namespace): (&Netns, &Namespace)| {
+            let names = namespace.links.iter().filter(|(_, link)| carried(link));
+            names.map(|(name, _)| (netns.clone(), name.clone())).collect::<Vec<_>>()
+        };
+        let left: Vec<_> = self.want.namespaces.iter().flat_map(of).collect();
+        for (netns, name) in left {
+            forget(&mut self.want.namespaces, &netns, &name);
+            forget(&mut self.have, &netns, &name);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The model refuses what the kernel refuses: a plan with its steps in the wrong order fails on it.
 
-use crate::{Change, Entry, Kind, Link, Namespace, Netns, Observed, Peer, Route, Step};
+use crate::{Carrier, Change, Entry, Kind, Link, Namespace, Netns, Observed, Peer, Route, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use weft_model::IfName;
 
@@ -33,19 +33,14 @@ impl Observed {
     /// [`Refusal`] where the kernel would refuse; nothing is changed then.
     pub fn take(&mut self, step: &Step) -> Result<(), Refusal> {
         match step {
-            Step::CreateNamespace(vni) => {
-                let netns = Netns::Segment(*vni);
+            Step::CreateNamespace(own) => {
+                let netns = Netns::from(*own);
                 if self.namespaces.contains_key(&netns) || self.blocked.contains_key(&netns) {
                     return Err(Refusal::Exists);
                 }
                 self.namespaces.insert(netns, Namespace::default());
             }
-            Step::DeleteNamespace(vni) => {
-                let netns = Netns::Segment(*vni);
-                for link in self.namespaces.remove(&netns).unwrap_or_default().links.into_values() {
-                    forget_peer(&mut self.namespaces, &link);
-                }
-            }
+            Step::DeleteNamespace(own) => self.delete_namespace((*own).into()),
             Step::CreateLink { netns, name, kind, alias, mac, mtu, peer } => {
                 let link = Link::new(kind.clone(), alias.clone(), *mac, *mtu);
                 self.create(netns, name, link, peer.as_ref())?;
@@ -100,6 +95,9 @@ impl Observed {
         }
         // A VNI is unique among the devices whose sockets are in one namespace, wherever they are themselves
         // (`vxlan_vni_in_use`, `drivers/net/vxlan/vxlan_core.c`).
+        if is_carried_by_tunnel(&link) && !self.namespaces.contains_key(&Netns::Tunnel) {
+            return Err(Refusal::NotFound);
+        }
         let mut links = self.namespaces.values().flat_map(|namespace| namespace.links.values());
         if matches!(link.kind, Kind::Vxlan { .. }) && links.any(|other| same_vni(&other.kind, &link.kind)) {
             return Err(Refusal::Exists);
@@ -116,6 +114,21 @@ impl Observed {
         }
         self.namespace(netns)?.links.insert(name.clone(), link);
         Ok(())
+    }
+
+    /// With a namespace go the devices whose sockets are there, wherever they are (`vxlan_exit_rtnl`).
+    fn delete_namespace(&mut self, netns: Netns) {
+        for link in self.namespaces.remove(&netns).unwrap_or_default().links.into_values() {
+            forget_peer(&mut self.namespaces, &link);
+        }
+        if netns == Netns::Tunnel {
+            for namespace in self.namespaces.values_mut() {
+                let carried = namespace.links.iter().filter(|(_, link)| is_carried_by_tunnel(link));
+                for name in carried.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+                    namespace.forget(&name);
+                }
+            }
+        }
     }
 
     fn delete_link(&mut self, netns: &Netns, name: &IfName) {
@@ -146,6 +159,8 @@ impl Observed {
                 }
             }
             Change::Alias(alias) => link.alias = Some(alias.clone()),
+            Change::Tunnel(_) if link.kind != Kind::WireGuard => return Err(Refusal::Unsupported),
+            Change::Tunnel(settings) => link.tunnel = Some(*settings),
             Change::Port(_) if !bridged => return Err(Refusal::NoDevice),
             Change::Port(port) => link.port = Some(*port),
         }
@@ -189,7 +204,15 @@ pub(crate) fn forget_peer(namespaces: &mut BTreeMap<Netns, Namespace>, end: &Lin
 }
 
 fn same_vni(a: &Kind, b: &Kind) -> bool {
-    matches!((a, b), (Kind::Vxlan { vni: a, port: p, .. }, Kind::Vxlan { vni: b, port: q, .. }) if (a, p) == (b, q))
+    let place = |kind: &Kind| match kind {
+        Kind::Vxlan { vni, port, carrier, .. } => Some((*vni, *port, *carrier)),
+        _ => None,
+    };
+    place(a).is_some() && place(a) == place(b)
+}
+
+fn is_carried_by_tunnel(link: &Link) -> bool {
+    matches!(link.kind, Kind::Vxlan { carrier: Carrier::Tunnel, .. })
 }
 
 fn add(link: &mut Link, entry: &Entry) -> Result<(), Refusal> {
@@ -206,6 +229,10 @@ fn add(link: &mut Link, entry: &Entry) -> Result<(), Refusal> {
         Entry::Neighbour(..) if !link.up => return Err(Refusal::Unreachable),
         Entry::Neighbour(ip, mac) => {
             link.neighbours.insert(*ip, *mac);
+        }
+        Entry::Peer(_) if link.kind != Kind::WireGuard => return Err(Refusal::Unsupported),
+        Entry::Peer(peer) => {
+            link.peers.insert(peer.key, *peer);
         }
         Entry::LocalFdb(_) if link.port.is_none() && link.kind != Kind::Bridge => {
             return Err(Refusal::Unsupported);
@@ -230,6 +257,9 @@ fn delete(link: &mut Link, entry: &Entry) {
         }
         Entry::LocalFdb(mac) => {
             link.local_fdb.remove(mac);
+        }
+        Entry::Peer(peer) => {
+            link.peers.remove(&peer.key);
         }
     }
 }

@@ -18,18 +18,20 @@ mod observed;
 mod remotes;
 mod step;
 mod target;
+mod tunnel;
 
 pub use desired::{Attachment, Desired, Outer, Publish, Segment};
 pub use diff::plan;
 pub use differences::{Differences, differences};
 pub use kernel::Refusal;
-pub use netns::Netns;
+pub use netns::{Netns, OwnNetns};
 pub use news::{Doubt, KernelNews};
 pub use nft::{Ruleset, RulesetMark};
 pub use observed::{Far, Kind, Link, Namespace, Observed, Port, Route};
 pub use remotes::{Fdb, Neighbours, Remote, Remotes, gathered};
 pub use step::{Change, Entry, Peer, Plan, Problem, Step};
 pub use target::{BRIDGE_NETFILTER, HandedOver, Pair, Target};
+pub use tunnel::{Carrier, Tunnel, TunnelPeer, TunnelSettings};
 
 /// What every alias of ours starts with: it tells a device of ours from another's of the same name.
 pub const ALIAS_PREFIX: &str = "weft ";

@@ -1,6 +1,9 @@
 //! What is in the kernel that is ours, or stands in our way.
 
-use crate::{ALIAS_PREFIX, BRIDGE_NETFILTER, Desired, Fdb, Neighbours, Netns, RulesetMark, Target};
+use crate::{
+    ALIAS_PREFIX, BRIDGE_NETFILTER, Carrier, Desired, Fdb, Neighbours, Netns, RulesetMark, Target,
+    TunnelPeer, TunnelSettings,
+};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -8,7 +11,7 @@ use std::{
     net::IpAddr,
     path::PathBuf,
 };
-use weft_model::{IfName, MacAddr, Vni};
+use weft_model::{IfName, MacAddr, TunnelKey, Vni};
 
 /// The kernel's state, as far as it is ours: read in one go, and stale as soon as it is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -30,7 +33,7 @@ impl Observed {
     pub fn lacks(&self, target: &Target) -> BTreeSet<Netns> {
         let shown = |netns: &Netns, want: &Namespace| {
             let Some(have) = self.namespaces.get(netns) else {
-                return matches!(netns, Netns::Segment(_)) || self.blocked.contains_key(netns);
+                return netns.own().is_some() || self.blocked.contains_key(netns);
             };
             let made = |link: &IfName| !matches!(netns, Netns::Container(_)) || have.links.contains_key(link);
             let known =
@@ -124,6 +127,10 @@ pub struct Link {
     /// As a port of a bridge: the Ethernet addresses behind it. As a bridge: its own, which it takes frames for, unless
     /// somebody has put it behind a port.
     pub local_fdb: BTreeSet<MacAddr>,
+    /// As a WireGuard device: what it is set to; absent: it has no key yet.
+    pub tunnel: Option<TunnelSettings>,
+    /// As a WireGuard device: the other ends.
+    pub peers: BTreeMap<TunnelKey, TunnelPeer>,
 }
 
 /// The end of a pair that an engine has, under any name.
@@ -151,6 +158,8 @@ impl Link {
             fdb: Fdb::default(),
             neighbours: Neighbours::new(),
             local_fdb,
+            tunnel: None,
+            peers: BTreeMap::new(),
         }
     }
 
@@ -174,7 +183,11 @@ pub enum Kind {
         vtep: IpAddr,
         /// The UDP port.
         port: u16,
+        /// What carries its packets: where its UDP socket is.
+        carrier: Carrier,
     },
+    /// A WireGuard device, whose UDP socket is in the host's namespace.
+    WireGuard,
     /// An end of a veth pair.
     Veth,
     /// The loopback device, which every namespace is born with. Only whether it is up is weft's business.

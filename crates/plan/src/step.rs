@@ -1,10 +1,13 @@
 //! What can be done to the kernel, one step at a time.
 
-use crate::{Far, Kind, Netns, Port, Route, Ruleset, target::sysctl_link};
+use crate::{
+    Carrier, Far, Kind, Netns, OwnNetns, Port, Route, Ruleset, TunnelPeer, TunnelSettings,
+    target::sysctl_link,
+};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{fmt, net::IpAddr};
-use weft_model::{IfName, MacAddr, Vni};
+use weft_model::{IfName, MacAddr};
 
 /// The steps from what is to what should be, in the order they must be taken in, and what stands in the way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -37,10 +40,10 @@ impl fmt::Display for Problem {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Step {
-    /// Makes a segment's namespace.
-    CreateNamespace(Vni),
+    /// Makes a namespace of ours.
+    CreateNamespace(OwnNetns),
     /// Unmakes it, with everything in it.
-    DeleteNamespace(Vni),
+    DeleteNamespace(OwnNetns),
     /// Makes a link, down and without addresses; a veth pair with both of its ends.
     CreateLink {
         /// Where.
@@ -112,6 +115,8 @@ pub enum Change {
     Alias(String),
     /// A port of the segment's bridge, with these settings.
     Port(Port),
+    /// What a WireGuard device is set to.
+    Tunnel(TunnelSettings),
 }
 
 /// What a link can hold many of.
@@ -126,13 +131,15 @@ pub enum Entry {
     Neighbour(IpAddr, MacAddr),
     /// An Ethernet address behind a port of the bridge.
     LocalFdb(MacAddr),
+    /// The other end of a tunnel.
+    Peer(TunnelPeer),
 }
 
 impl Step {
     /// The namespace it is taken in.
     pub fn netns(&self) -> Netns {
         match self {
-            Step::CreateNamespace(vni) | Step::DeleteNamespace(vni) => Netns::Segment(*vni),
+            Step::CreateNamespace(own) | Step::DeleteNamespace(own) => (*own).into(),
             Step::CreateLink { netns, .. } | Step::SetSysctl { netns, .. } => netns.clone(),
             Step::DeleteLink(netns, _)
             | Step::SetLink(netns, ..)
@@ -189,8 +196,8 @@ impl fmt::Display for Plan {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::CreateNamespace(vni) => write!(f, "{}: create the namespace", Netns::Segment(*vni)),
-            Step::DeleteNamespace(vni) => write!(f, "{}: delete the namespace", Netns::Segment(*vni)),
+            Step::CreateNamespace(own) => write!(f, "{own}: create the namespace"),
+            Step::DeleteNamespace(own) => write!(f, "{own}: delete the namespace"),
             Step::CreateLink { netns, name, kind, mac, mtu, peer, .. } => {
                 write!(f, "{netns}: create {kind} {name}")?;
                 mac.map_or(Ok(()), |mac| write!(f, " address {mac}"))?;
@@ -218,7 +225,11 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kind::Bridge => f.write_str("bridge"),
-            Kind::Vxlan { vni, vtep, port } => write!(f, "vxlan id {vni} local {vtep} port {port}"),
+            Kind::Vxlan { vni, vtep, port, carrier } => {
+                write!(f, "vxlan id {vni} local {vtep} port {port}")?;
+                f.write_str(if *carrier == Carrier::Tunnel { " in weft-tunnel" } else { "" })
+            }
+            Kind::WireGuard => f.write_str("wireguard"),
             Kind::Veth => f.write_str("veth"),
             Kind::Loopback => f.write_str("loopback"),
             Kind::Other(what) => f.write_str(what),
@@ -244,6 +255,7 @@ impl fmt::Display for Change {
                 on(port.multicast_flood),
                 on(port.broadcast_flood)
             ),
+            Change::Tunnel(TunnelSettings { key, port }) => write!(f, "public key {key} port {port}"),
         }
     }
 }
@@ -255,6 +267,10 @@ impl fmt::Display for Entry {
             Entry::Fdb(mac, vtep) => write!(f, "fdb {mac} dst {vtep}"),
             Entry::Neighbour(ip, mac) => write!(f, "neighbour {ip} lladdr {mac}"),
             Entry::LocalFdb(mac) => write!(f, "fdb {mac} master static"),
+            Entry::Peer(peer) => {
+                write!(f, "peer {} allowed-ips {}/128", peer.key, peer.address)?;
+                peer.endpoint.map_or(Ok(()), |endpoint| write!(f, " endpoint {endpoint}"))
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What should be, spelled out as kernel objects.
 
 use crate::{
-    ALIAS_PREFIX, Attachment, Desired, Far, Kind, Link, Namespace, Netns, Outer, Port, Route, Segment,
+    ALIAS_PREFIX, Attachment, Carrier, Desired, Far, Kind, Link, Namespace, Netns, Outer, Port, Route,
+    Segment,
 };
 use ipnet::IpNet;
 use std::{
@@ -53,8 +54,16 @@ impl Target {
     pub fn of(desired: &Desired) -> Self {
         let mut target = Self::default();
         target.namespaces.insert(Netns::Host, Namespace::default());
+        if let Some(tunnel) = &desired.tunnel {
+            target.namespaces.insert(Netns::Tunnel, tunnel.namespace());
+        }
         for (&vni, segment) in &desired.segments {
-            target.namespaces.insert(Netns::Segment(vni), segment_namespace(vni, segment));
+            let mut namespace = segment_namespace(vni, segment);
+            // Without tunnels its packets go nowhere.
+            if segment.carrier == Carrier::Tunnel && desired.tunnel.is_none() {
+                namespace.links.remove(&IfName::vxlan());
+            }
+            target.namespaces.insert(Netns::Segment(vni), namespace);
         }
         for (id, attachment) in &desired.attachments {
             if let Some(segment) = desired.segments.get(&attachment.vni) {
@@ -215,7 +224,7 @@ fn segment_namespace(vni: Vni, segment: &Segment) -> Namespace {
     namespace.links.insert(IfName::bridge(), bridge);
     namespace.sysctls.extend(BRIDGE_NETFILTER.map(|key| (key.to_owned(), "0".to_owned())));
 
-    let kind = Kind::Vxlan { vni, vtep: segment.vtep, port: segment.port };
+    let kind = Kind::Vxlan { vni, vtep: segment.vtep, port: segment.port, carrier: segment.carrier };
     let mut vxlan = Link::new(kind, alias, None, segment.mtu);
     vxlan.up = true;
     vxlan.port = Some(Port::VXLAN);
@@ -263,7 +272,7 @@ fn link_local(address: Ipv6Addr) -> IpNet {
 }
 
 /// The kernel parameter `key` of one link.
-fn link_sysctl(family: &str, link: &IfName, key: &str) -> String {
+pub(crate) fn link_sysctl(family: &str, link: &IfName, key: &str) -> String {
     format!("{family}/conf/{link}/{key}")
 }
 

@@ -6,7 +6,7 @@ mod fixture;
 use fixture::{attachment, container, id, ip, network, reached, segment};
 use std::collections::BTreeMap;
 use weft_model::{IfName, MacAddr, NetworkId, Vni};
-use weft_plan::{Desired, Differences, Entry, Link, Netns, Observed, Step, differences, plan};
+use weft_plan::{Desired, Differences, Entry, Link, Netns, Observed, OwnNetns, Step, differences, plan};
 
 fn vni(number: u32) -> Vni {
     number.try_into().unwrap()
@@ -85,7 +85,7 @@ fn what_is_in_a_container_and_on_the_host_is_its_networks() {
 fn a_network_that_is_not_there_lacks_all_it_has() {
     let desired = desired();
     let mut kernel = reached(&desired);
-    kernel.take(&Step::DeleteNamespace(vni(257))).unwrap();
+    kernel.take(&Step::DeleteNamespace(OwnNetns::Segment(vni(257)))).unwrap();
     let [untouched, [missing, extra, wrong], host] = counts(&desired, &kernel);
     assert_eq!((untouched, extra, wrong, host), (NONE, 0, 0, NONE));
     // The namespace, bridge and VXLAN device, the gateway's address, an FDB entry and a neighbour.

@@ -7,7 +7,8 @@ use fixture::{attachment, container, empty, id, ip, network, reached, segment};
 use std::collections::BTreeMap;
 use weft_model::{IfName, MacAddr, Protocol, Vni};
 use weft_plan::{
-    BRIDGE_NETFILTER, Change, Desired, Entry, Far, Netns, Observed, Outer, Plan, Publish, Remote, Step, plan,
+    BRIDGE_NETFILTER, Change, Desired, Entry, Far, Netns, Observed, Outer, OwnNetns, Plan, Publish, Remote,
+    Step, plan,
 };
 
 fn vni() -> Vni {
@@ -116,7 +117,7 @@ fn a_segment_nobody_wants_goes_device_by_device() {
 #[test]
 fn a_deleted_namespace_is_made_again_with_all_that_was_in_it() {
     let mut kernel = reached(&desired());
-    kernel.take(&Step::DeleteNamespace(vni())).unwrap();
+    kernel.take(&Step::DeleteNamespace(OwnNetns::Segment(vni()))).unwrap();
     let plan = plan(&desired(), &kernel);
     assert_eq!(plan.steps.iter().filter(|step| matches!(step, Step::CreateLink { .. })).count(), 4);
     plan.steps.iter().for_each(|step| kernel.take(step).unwrap());

@@ -9,6 +9,7 @@ mod member;
 mod members;
 mod tls;
 mod token;
+mod tunnel;
 
 pub use authority::{Authority, Subject, same_key};
 pub use error::TrustError;
@@ -20,6 +21,7 @@ pub use tls::{
     JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client, store_server,
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
+pub use tunnel::{TunnelSecret, tunnel_address};
 
 /// The name that every node's certificate is for: whoever shows one is a member, whatever its address.
 pub const MEMBER: &str = "node.weft.internal";

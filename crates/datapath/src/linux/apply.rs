@@ -5,12 +5,13 @@ use crate::Report;
 use rustix::io::Errno;
 use weft_model::{IfName, chain};
 use weft_netlink::NetlinkError;
-use weft_plan::{Change, Kind, Netns, Step};
+use weft_plan::{Change, Entry, Kind, Netns, Step};
+use weft_trust::TunnelSecret;
 
 /// Takes steps in their order. Leaves the calling thread in another network namespace.
-pub(crate) fn apply(steps: &[Step]) -> Report {
+pub(crate) fn apply(steps: &[Step], secret: Option<TunnelSecret>) -> Report {
     let mut report = Report::default();
-    let mut kernel = match Kernel::new() {
+    let mut kernel = match Kernel::new(secret) {
         Ok(kernel) => kernel,
         Err(error) => {
             for step in steps {
@@ -44,7 +45,8 @@ pub(crate) fn apply(steps: &[Step]) -> Report {
 }
 
 fn is_entry(step: &Step) -> bool {
-    matches!(step, Step::Add(..) | Step::Delete(..))
+    // The ends of tunnels are not the routing tables' business.
+    matches!(step, Step::Add(_, _, entry) | Step::Delete(_, _, entry) if !matches!(entry, Entry::Peer(_)))
 }
 
 /// Whether it deletes a link where all links are ours.
@@ -84,6 +86,11 @@ fn explain(step: &Step, error: &Error) -> String {
              all agents another --vxlan-port"
                 .to_owned()
         }
+        Step::SetLink(_, name, Change::Up(true)) if *name == IfName::tunnel() && is(Errno::ADDRINUSE) => {
+            "another program of this host has the UDP port of the tunnels: see which with `ss -lunp`, and stop it, or give \
+             this agent another --tunnel-port"
+                .to_owned()
+        }
         _ if is(Errno::PERM) => format!("{}: the agent needs CAP_NET_ADMIN over this host's network", chain(error)),
         _ => chain(error),
     }
@@ -95,6 +102,7 @@ fn module(kind: &Kind) -> Option<&'static str> {
         Kind::Bridge => Some("bridge"),
         Kind::Vxlan { .. } => Some("vxlan"),
         Kind::Veth => Some("veth"),
+        Kind::WireGuard => Some("wireguard"),
         Kind::Loopback | Kind::Other(_) => None,
     }
 }
@@ -133,7 +141,12 @@ mod tests {
         };
         let refused = std::thread::spawn(ask).join().unwrap();
         assert_eq!(refused.errno(), Some(Errno::OPNOTSUPP.raw_os_error()), "{refused}");
-        let vxlan = Kind::Vxlan { vni: "256".parse().unwrap(), vtep: Ipv4Addr::LOCALHOST.into(), port: 4789 };
+        let vxlan = Kind::Vxlan {
+            vni: "256".parse().unwrap(),
+            vtep: Ipv4Addr::LOCALHOST.into(),
+            port: 4789,
+            carrier: weft_plan::Carrier::Host,
+        };
         let said = explain(&create(vxlan), &Error::Netlink(refused));
         assert!(said.contains("no vxlan") && said.contains("modprobe vxlan"), "{said}");
     }

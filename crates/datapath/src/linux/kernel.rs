@@ -7,7 +7,8 @@ use weft_netlink::{
     BridgePort, Link, LinkKind, LinkSetting, Namespace, NamespaceError, NetlinkError, NewLink, Request,
     Socket,
 };
-use weft_plan::{BRIDGE_NETFILTER, Change, Entry, Far, Kind, Netns, Peer, Port, Step};
+use weft_plan::{BRIDGE_NETFILTER, Carrier, Change, Entry, Far, Kind, Netns, Peer, Port, Step};
+use weft_trust::TunnelSecret;
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -22,23 +23,25 @@ pub(super) enum Error {
 
 /// The namespaces that were entered so far.
 pub(super) struct Kernel {
-    host: Namespace,
+    pub(super) host: Namespace,
     open: BTreeMap<Netns, Open>,
     /// Where the thread is, if that is known.
     here: Option<Netns>,
     /// Namespaces and links that could not be made: steps that need them are not tried.
     doomed: BTreeSet<(Netns, Option<String>)>,
+    /// What the tunnels are encrypted with.
+    pub(super) secret: Option<TunnelSecret>,
 }
 
-struct Open {
+pub(super) struct Open {
     namespace: Namespace,
-    socket: Socket,
+    pub(super) socket: Socket,
     /// The numbers of the links that were asked for.
     links: HashMap<String, u32>,
 }
 
 impl Open {
-    fn link(&mut self, name: &IfName) -> Result<u32, NetlinkError> {
+    pub(super) fn link(&mut self, name: &IfName) -> Result<u32, NetlinkError> {
         self.index(name.as_str())
     }
 
@@ -58,9 +61,9 @@ impl Open {
 }
 
 impl Kernel {
-    pub(super) fn new() -> Result<Self, NamespaceError> {
+    pub(super) fn new(secret: Option<TunnelSecret>) -> Result<Self, NamespaceError> {
         let host = Namespace::current()?;
-        Ok(Self { host, open: BTreeMap::new(), here: Some(Netns::Host), doomed: BTreeSet::new() })
+        Ok(Self { host, open: BTreeMap::new(), here: Some(Netns::Host), doomed: BTreeSet::new(), secret })
     }
 
     pub(super) fn is_doomed(&self, step: &Step) -> bool {
@@ -70,6 +73,9 @@ impl Kernel {
         };
         let peer = match step {
             Step::CreateLink { peer: Some(peer), .. } => needs(&peer.netns, None),
+            Step::CreateLink { kind: Kind::Vxlan { carrier: Carrier::Tunnel, .. }, .. } => {
+                needs(&Netns::Tunnel, None)
+            }
             _ => false,
         };
         peer || needs(&step.netns(), step.link())
@@ -90,7 +96,7 @@ impl Kernel {
     }
 
     /// Moves the thread.
-    fn enter(&mut self, netns: &Netns) -> Result<(), NamespaceError> {
+    pub(super) fn enter(&mut self, netns: &Netns) -> Result<(), NamespaceError> {
         if self.here.as_ref() == Some(netns) {
             return Ok(());
         }
@@ -104,7 +110,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn at(&mut self, netns: &Netns) -> Result<&mut Open, Error> {
+    pub(super) fn at(&mut self, netns: &Netns) -> Result<&mut Open, Error> {
         if !self.open.contains_key(netns) {
             self.enter(netns)?;
         }
@@ -120,18 +126,18 @@ impl Kernel {
 
     pub(super) fn take(&mut self, step: &Step) -> Result<(), Error> {
         match step {
-            Step::CreateNamespace(vni) => {
+            Step::CreateNamespace(own) => {
                 let mark = mark(&self.host)?;
-                let name = Netns::segment_name(*vni);
+                let name = own.to_string();
                 self.enter(&Netns::Host)?;
                 // From here on the thread is in the new one, or in none that is known.
                 self.here = None;
                 weft_netlink::create_named(&name, || prepare_namespace(&mark))?;
-                self.here = Some(Netns::Segment(*vni));
+                self.here = Some((*own).into());
             }
-            Step::DeleteNamespace(vni) => {
-                self.open.remove(&Netns::Segment(*vni));
-                weft_netlink::delete_named(&Netns::segment_name(*vni))?;
+            Step::DeleteNamespace(own) => {
+                self.open.remove(&Netns::from(*own));
+                weft_netlink::delete_named(&own.to_string())?;
             }
             Step::CreateLink { netns, name, kind, alias, mac, mtu, peer } => {
                 let link = NewLink { name: name.as_str(), mac: *mac, mtu: *mtu };
@@ -148,6 +154,11 @@ impl Kernel {
                 at.socket.request(weft_netlink::delete_link(index))?;
             }
             Step::SetLink(netns, name, Change::Far(far)) => self.set_far(netns, name, far)?,
+            Step::SetLink(netns, name, Change::Tunnel(settings)) => {
+                self.set_tunnel(netns, name, *settings)?
+            }
+            Step::Add(netns, name, Entry::Peer(peer)) => self.set_peer(netns, name, peer)?,
+            Step::Delete(netns, name, Entry::Peer(peer)) => self.delete_peer(netns, name, peer)?,
             Step::SetLink(netns, name, change) => set(self.at(netns)?, name, change)?,
             Step::AddRoute(netns, route) => {
                 let at = self.at(netns)?;
@@ -206,12 +217,10 @@ impl Kernel {
     ) -> Result<(), Error> {
         let request = match (kind, peer) {
             (Kind::Bridge, _) => link.bridge(),
-            (Kind::Vxlan { vni, vtep, port }, _) => {
-                self.at(netns)?;
-                let Self { open, host, .. } = self;
-                let at = open.get_mut(netns).ok_or_else(|| NetlinkError::NoLink(link.name.to_owned()))?;
-                link.vxlan(vni.get(), *vtep, *port, at.socket.namespace_id(host)?)
+            (Kind::Vxlan { vni, vtep, port, carrier }, _) => {
+                link.vxlan(vni.get(), *vtep, *port, self.number(netns, *carrier)?)
             }
+            (Kind::WireGuard, _) => link.wireguard(self.number(netns, Carrier::Host)?),
             (Kind::Veth, Some(peer)) => {
                 let far = NewLink { name: peer.name.as_str(), mac: peer.mac, mtu: link.mtu };
                 let there = self.at(&peer.netns)?;
@@ -223,6 +232,24 @@ impl Kernel {
         let at = self.at(netns)?;
         at.links.remove(link.name);
         Ok(at.socket.request(request)?)
+    }
+
+    /// The number that the namespace of a carrier has in `netns`.
+    fn number(&mut self, netns: &Netns, carrier: Carrier) -> Result<i32, Error> {
+        let place = match carrier {
+            Carrier::Host => Netns::Host,
+            Carrier::Tunnel => Netns::Tunnel,
+        };
+        for netns in [&place, netns] {
+            self.at(netns)?;
+        }
+        let mut at = self.open.remove(netns).ok_or_else(|| gone(netns))?;
+        let number = match self.open.get(&place) {
+            Some(place) => at.socket.namespace_id(&place.namespace).map_err(Error::from),
+            None => Err(gone(&place)),
+        };
+        self.open.insert(netns.clone(), at);
+        number
     }
 
     /// Makes links that came up usable at once. The kernel does the last of it later, in `linkwatch_event`
@@ -289,11 +316,15 @@ impl Kernel {
     }
 }
 
+fn gone(netns: &Netns) -> Error {
+    Error::Other(format!("the network namespace {netns} is gone"))
+}
+
 fn open(netns: &Netns) -> Result<Namespace, NamespaceError> {
-    match netns {
-        Netns::Host => Namespace::current(),
-        Netns::Segment(vni) => Namespace::open(weft_netlink::named_path(&Netns::segment_name(*vni))),
-        Netns::Container(path) => Namespace::open(path),
+    match (netns, netns.own()) {
+        (_, Some(own)) => Namespace::open(weft_netlink::named_path(&own.to_string())),
+        (Netns::Container(path), _) => Namespace::open(path),
+        _ => Namespace::current(),
     }
 }
 
@@ -312,7 +343,9 @@ fn set(at: &mut Open, name: &IfName, change: &Change) -> Result<(), NetlinkError
     match change {
         Change::Up(up) => at.set(name, LinkSetting::Up(*up)),
         Change::Mtu(mtu) => at.set(name, LinkSetting::Mtu(*mtu)),
-        Change::Far(_) => Err(NetlinkError::Malformed(format!("\"{change}\" is not of {name} itself"))),
+        Change::Far(_) | Change::Tunnel(_) => {
+            Err(NetlinkError::Malformed(format!("\"{change}\" is not of {name} itself")))
+        }
         Change::Mac(mac) => at.set(name, LinkSetting::Mac(*mac)),
         Change::Alias(alias) => at.set(name, LinkSetting::Alias(alias.clone())),
         Change::Port(port) => {
@@ -344,6 +377,7 @@ fn entry(at: &mut Open, step: &Step) -> Result<Request, NetlinkError> {
         }
         (Entry::LocalFdb(mac), true) => weft_netlink::set_local_fdb(link, *mac),
         (Entry::LocalFdb(mac), false) => weft_netlink::delete_local_fdb(link, *mac),
+        (Entry::Peer(_), _) => return Err(NetlinkError::Malformed(format!("\"{step}\" is of no table"))),
     })
 }
 

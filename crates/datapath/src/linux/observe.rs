@@ -1,6 +1,10 @@
 //! From the kernel to [`Observed`].
 
-use super::{mark, netfilter, sysctl, unreadable};
+use super::{
+    carriers::{Carriers, Numbers},
+    links::{KnownLinks, links},
+    mark, netfilter, sysctl, tunnel, unreadable,
+};
 use crate::{DatapathError, Part};
 use ipnet::IpNet;
 use std::{
@@ -8,12 +12,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
 };
-use weft_model::{EndpointId, IfName, Vni, chain};
+use weft_model::{IfName, chain};
 use weft_netlink::{
-    Address, Forward, LinkKind, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
+    Address, Forward, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };
 use weft_plan::{
-    ALIAS_PREFIX, Far, Fdb, Kind, Link, Namespace, Neighbours, Netns, Observed, Port, Route, Target, gathered,
+    Far, Fdb, Kind, Link, Namespace, Neighbours, Netns, Observed, OwnNetns, Route, Target, gathered,
 };
 
 /// Reads everything of ours, and what `target` needs to know of others'; or a part of it. If changes are to be `told_of`,
@@ -31,24 +35,25 @@ pub(crate) fn observe(
         Some(Part::Links) | None => true,
     };
     let with_entries = part != Some(&Part::Links);
+    let carriers = Carriers::now().map_err(inaccessible)?;
     let mark = weft_netlink::Namespace::current().and_then(|host| mark(&host)).map_err(inaccessible)?;
     let here = || Socket::open().map_err(unreadable("the host's network"));
     let mut here = told_of.then(here).transpose()?;
     if is_asked(&Netns::Host) {
         let want = target.namespaces.get(&Netns::Host).unwrap_or(&nothing);
-        let host = read(&Netns::Host, want, true).map_err(unreadable("the host's network"))?;
+        let host = read(&Netns::Host, want, true, &carriers).map_err(unreadable("the host's network"))?;
         observed.namespaces.insert(Netns::Host, host);
         observed.ruleset = netfilter::observe().map_err(unreadable("nftables"))?;
     }
 
-    for (vni, name) in segments().map_err(inaccessible)? {
-        let netns = Netns::Segment(vni);
+    for (own, name) in own_namespaces().map_err(inaccessible)? {
+        let netns = Netns::from(own);
         if !is_asked(&netns) {
             continue;
         }
         let want = target.namespaces.get(&netns);
-        match enter_segment(&name, &mark, here.as_mut()) {
-            Ok(true) => match read(&netns, want.unwrap_or(&nothing), with_entries) {
+        match enter_own(own, &mark, here.as_mut()) {
+            Ok(true) => match read(&netns, want.unwrap_or(&nothing), with_entries, &carriers) {
                 Ok(namespace) => drop(observed.namespaces.insert(netns, namespace)),
                 Err(error) => drop(observed.blocked.insert(netns, unreadable_segment(&name, &error))),
             },
@@ -65,7 +70,8 @@ pub(crate) fn observe(
     for (netns, want) in &target.namespaces {
         let Netns::Container(path) = netns else { continue };
         if is_asked(netns) {
-            container(netns, enter_container(path, here.as_mut()), want, &mut observed);
+            let entered = enter_container(path, here.as_mut());
+            container(netns, entered, (want, &carriers), &mut observed);
         }
     }
     Ok(observed)
@@ -87,9 +93,14 @@ fn enter_container(path: &Path, here: Option<&mut Socket>) -> Result<(), Namespa
 }
 
 /// Reads the namespace of a container. One that is gone shows as nothing.
-fn container(netns: &Netns, entered: Result<(), NamespaceError>, want: &Namespace, observed: &mut Observed) {
+fn container(
+    netns: &Netns,
+    entered: Result<(), NamespaceError>,
+    (want, carriers): (&Namespace, &Carriers),
+    observed: &mut Observed,
+) {
     let why = match entered {
-        Ok(()) => match read(netns, want, true) {
+        Ok(()) => match read(netns, want, true, carriers) {
             Ok(namespace) => {
                 observed.namespaces.insert(netns.clone(), namespace);
                 return;
@@ -106,16 +117,17 @@ fn inaccessible(error: NamespaceError) -> DatapathError {
     DatapathError::Namespace(error.into())
 }
 
-/// The namespaces called `weft-<vni>`.
-fn segments() -> Result<Vec<(Vni, String)>, NamespaceError> {
-    let vni = |name: &str| name.strip_prefix("weft-")?.parse::<Vni>().ok();
+/// The namespaces that have names of ours.
+fn own_namespaces() -> Result<Vec<(OwnNetns, String)>, NamespaceError> {
     let names = weft_netlink::names()?.into_iter().filter_map(|name| name.into_string().ok());
-    Ok(names.filter_map(|name| Some((vni(&name)?, name))).collect())
+    Ok(names.filter_map(|name| Some((OwnNetns::named(&name)?, name))).collect())
 }
 
-/// Enters a segment's namespace. Says whether there is one, not only an empty file; and why, if it must be left alone. One
+/// Enters a namespace of ours. Says whether there is one, not only an empty file; and why, if it must be left alone. One
 /// that is not ours gets no number: it would show in `ip netns`.
-fn enter_segment(name: &str, ours: &str, here: Option<&mut Socket>) -> Result<bool, String> {
+fn enter_own(own: OwnNetns, ours: &str, here: Option<&mut Socket>) -> Result<bool, String> {
+    let name = own.to_string();
+    let name = name.as_str();
     let entered = weft_netlink::Namespace::open(weft_netlink::named_path(name))
         .and_then(|namespace| namespace.enter().map(|()| namespace));
     let namespace = match entered {
@@ -126,9 +138,12 @@ fn enter_segment(name: &str, ours: &str, here: Option<&mut Socket>) -> Result<bo
     let loopback = || Socket::open()?.links().map(|links| links.into_iter().find(|link| link.name == "lo"));
     let loopback = loopback().map_err(|error| unreadable_segment(name, &error))?;
     if loopback.and_then(|lo| lo.alias).as_deref() != Some(ours) {
+        let or = match own {
+            OwnNetns::Segment(_) => ", or give the network another VNI (`-o vni=`)",
+            OwnNetns::Tunnel => ": until then no encrypted network works here",
+        };
         return Err(format!(
-            "there is a network namespace {name} that this agent did not make: delete it (`ip netns delete \
-             {name}`) or give the network another VNI (`-o vni=`)"
+            "there is a network namespace {name} that this agent did not make: delete it (`ip netns delete {name}`){or}"
         ));
     }
     number(&namespace, here);
@@ -140,13 +155,22 @@ fn unreadable_segment(name: &str, error: &NetlinkError) -> String {
 }
 
 /// Reads the namespace that the calling thread is in; of a segment's the many entries only if asked to.
-fn read(netns: &Netns, want: &Namespace, with_entries: bool) -> Result<Namespace, NetlinkError> {
+fn read(
+    netns: &Netns,
+    want: &Namespace,
+    with_entries: bool,
+    carriers: &Carriers,
+) -> Result<Namespace, NetlinkError> {
     let mut socket = Socket::open()?;
     let found = socket.links()?;
     let far_ends = far_ends(want, &found, &mut socket);
-    let (mut namespace, known) = links(netns, want, found);
+    let numbers = carriers.numbers(&mut socket, &found);
+    let (mut namespace, known) = links(netns, want, found, numbers);
     for (name, far) in far_ends {
         namespace.links.entry(name).and_modify(|link| link.far = Some(far));
+    }
+    if *netns == Netns::Tunnel {
+        tunnels(&mut namespace, &known, want)?;
     }
     addresses(&mut namespace, &known, want, socket.addresses()?);
     if matches!(netns, Netns::Segment(_)) && with_entries {
@@ -179,7 +203,7 @@ fn far_ends(want: &Namespace, found: &[weft_netlink::Link], socket: &mut Socket)
 
 /// The namespace that the kernel's answers describe.
 pub(crate) fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namespace {
-    let (mut namespace, known) = links(netns, want, heard.links);
+    let (mut namespace, known) = links(netns, want, heard.links, Numbers::default());
     addresses(&mut namespace, &known, want, heard.addresses);
     forwards(&mut namespace, &known, want, heard.forwards);
     neighbours(&mut namespace, &known, want, heard.neighbours);
@@ -187,106 +211,15 @@ pub(crate) fn interpret(netns: &Netns, want: &Namespace, heard: Heard) -> Namesp
     namespace
 }
 
-/// The links of a namespace by their numbers, for what comes in other tables.
-struct KnownLinks {
-    ours: HashMap<u32, IfName>,
-    names: HashMap<u32, String>,
-}
-
-impl KnownLinks {
-    /// The link of ours with this number.
-    fn of<'n>(&self, namespace: &'n mut Namespace, index: u32) -> Option<&'n mut Link> {
-        namespace.links.get_mut(self.ours.get(&index)?)
-    }
-
-    /// Fills in a link of ours, beside what is wanted of it.
-    fn fill(
-        &self,
-        namespace: &mut Namespace,
-        want: &Namespace,
-        index: u32,
-        with: impl FnOnce(&mut Link, Option<&Link>),
-    ) {
-        let Some(name) = self.ours.get(&index) else { return };
-        if let Some(link) = namespace.links.get_mut(name) {
-            with(link, want.links.get(name));
+/// What the device of the tunnels is set to.
+fn tunnels(namespace: &mut Namespace, known: &KnownLinks, want: &Namespace) -> Result<(), NetlinkError> {
+    for (index, name) in &known.ours {
+        let link = namespace.links.get_mut(name).filter(|link| link.kind == Kind::WireGuard);
+        if let Some(link) = link {
+            tunnel::observe(*index, link, want.links.get(name))?;
         }
     }
-
-    /// The name of the link that a route leads through.
-    fn name(&self, route: &weft_netlink::Route) -> Option<&String> {
-        self.names.get(&route.link?)
-    }
-}
-
-/// A namespace with its links alone.
-fn links(netns: &Netns, want: &Namespace, found: Vec<weft_netlink::Link>) -> (Namespace, KnownLinks) {
-    let mut namespace = Namespace::default();
-    let bridge = found.iter().find(|link| link.name == IfName::bridge().as_str()).map(|link| link.index);
-    let names = found.iter().map(|link| (link.index, link.name.clone())).collect();
-    let mut ours = HashMap::new();
-    for found in found {
-        let Ok(name) = found.name.parse::<IfName>() else { continue };
-        if is_ours(netns, &found) {
-            ours.insert(found.index, name.clone());
-            namespace.links.insert(name, link(found, bridge));
-        } else if want.links.contains_key(&name) {
-            namespace.foreign_links.insert(name);
-        }
-    }
-    (namespace, KnownLinks { ours, names })
-}
-
-/// Whether weft made a link: in a segment's namespace, which is marked as a whole, by its name; elsewhere by
-/// its name and its alias.
-fn is_ours(netns: &Netns, link: &weft_netlink::Link) -> bool {
-    let owner = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
-    let endpoint = owner.and_then(|owner| owner.parse::<EndpointId>().ok());
-    match netns {
-        Netns::Host => {
-            let vni = link.name.strip_prefix("weft-").and_then(|vni| vni.parse::<Vni>().ok());
-            let waiting = endpoint.is_some_and(|id| link.name == IfName::for_engine(&id).as_str());
-            vni.is_some() && owner.is_some() || waiting
-        }
-        Netns::Segment(_) => match link.name.as_str() {
-            "br0" | "vxlan0" | "uplink0" => true,
-            name => name.len() == 13 && name.starts_with('p') && link.kind == LinkKind::Veth,
-        },
-        Netns::Container(_) => endpoint.is_some() || link.kind == LinkKind::Loopback,
-    }
-}
-
-fn link(found: weft_netlink::Link, bridge: Option<u32>) -> Link {
-    let port = found.port.filter(|_| found.controller.is_some() && found.controller == bridge);
-    Link {
-        alias: found.alias,
-        mac: found.mac,
-        up: found.up,
-        port: port.map(|port| Port {
-            learning: port.learning,
-            unicast_flood: port.unicast_flood,
-            multicast_flood: port.multicast_flood,
-            broadcast_flood: port.broadcast_flood,
-        }),
-        ..Link::new(kind(found.kind), String::new(), None, found.mtu)
-    }
-}
-
-fn kind(found: LinkKind) -> Kind {
-    match found {
-        LinkKind::Loopback => Kind::Loopback,
-        LinkKind::Veth => Kind::Veth,
-        LinkKind::Bridge { stp: false, multicast_snooping: false } => Kind::Bridge,
-        LinkKind::Bridge { .. } => Kind::Other("bridge with STP or multicast snooping".to_owned()),
-        LinkKind::Vxlan(vxlan) => {
-            let ours = !vxlan.learning && vxlan.proxy;
-            match (Vni::try_from(vxlan.vni), vxlan.local) {
-                (Ok(vni), Some(vtep)) if ours => Kind::Vxlan { vni, vtep, port: vxlan.port },
-                _ => Kind::Other("vxlan with other settings".to_owned()),
-            }
-        }
-        LinkKind::Other(kind) => Kind::Other(kind),
-    }
+    Ok(())
 }
 
 fn addresses(namespace: &mut Namespace, known: &KnownLinks, want: &Namespace, found: Vec<Address>) {

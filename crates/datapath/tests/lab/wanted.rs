@@ -22,6 +22,7 @@ impl Wanted {
     pub fn segment(&mut self, number: u32, vtep: IpAddr, gateways: &[&str]) -> &mut Self {
         let digits = format!("{number:064x}");
         let segment = Segment {
+            carrier: weft_plan::Carrier::Host,
             network: digits.parse::<NetworkId>().unwrap(),
             vtep,
             port: 4789,

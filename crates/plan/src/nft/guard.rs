@@ -4,7 +4,7 @@
 //! guard, not a promise.
 
 use super::set;
-use crate::Desired;
+use crate::{Carrier, Desired};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -16,7 +16,9 @@ use std::{
 pub(super) fn rules(desired: &Desired) -> Vec<String> {
     let Some(peers) = &desired.peers else { return Vec::new() };
     let mut vnis: BTreeMap<u16, Vec<_>> = BTreeMap::new();
-    for (vni, segment) in &desired.segments {
+    // To an encrypted one nothing leads but the tunnels.
+    let in_clear = desired.segments.iter().filter(|(_, segment)| segment.carrier == Carrier::Host);
+    for (vni, segment) in in_clear {
         vnis.entry(segment.port).or_default().push(vni);
     }
     let strangers = [from_others("ip", peers, IpAddr::is_ipv4), from_others("ip6", peers, IpAddr::is_ipv6)];

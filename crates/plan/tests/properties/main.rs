@@ -10,10 +10,10 @@ use std::{
     net::IpAddr,
     path::PathBuf,
 };
-use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, Vni};
+use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, TunnelKey, Vni};
 use weft_plan::{
-    Attachment, Change, Desired, Entry, Kind, Link, Namespace, Netns, Observed, Outer, Port, Publish, Remote,
-    RulesetMark, Segment, Step, Target, plan,
+    Attachment, Carrier, Change, Desired, Entry, Kind, Link, Namespace, Netns, Observed, Outer, OwnNetns,
+    Port, Publish, Remote, RulesetMark, Segment, Step, Target, Tunnel, TunnelPeer, TunnelSettings, plan,
 };
 
 const VNIS: [u32; 3] = [256, 257, 258];
@@ -48,10 +48,10 @@ fn segment(number: u32) -> impl Strategy<Value = Segment> {
         1400u32..1402,
         any::<bool>(),
         any::<bool>(),
-        0u8..2,
+        (0u8..2, any::<bool>()),
         vec(remote, 0..4),
     )
-        .prop_map(move |(vtep, port, mtu, v6, egress, network, remotes)| {
+        .prop_map(move |(vtep, port, mtu, v6, egress, (network, encrypted), remotes)| {
             let gateways: Vec<IpNet> =
                 [Some(address(number, 1, false)), v6.then(|| address(number, 1, true))]
                     .into_iter()
@@ -64,6 +64,7 @@ fn segment(number: u32) -> impl Strategy<Value = Segment> {
             });
             Segment {
                 network: format!("{network:064x}").parse::<NetworkId>().unwrap(),
+                carrier: if encrypted { Carrier::Tunnel } else { Carrier::Host },
                 vtep,
                 port,
                 mtu,
@@ -73,6 +74,29 @@ fn segment(number: u32) -> impl Strategy<Value = Segment> {
                 remotes: remotes.collect(),
             }
         })
+}
+
+fn key(n: u8) -> TunnelKey {
+    TunnelKey::new([n; 32]).unwrap()
+}
+
+fn settings(n: u8) -> TunnelSettings {
+    TunnelSettings { key: key(n), port: 51820 }
+}
+
+fn peer(n: u8, endpoint: Option<IpAddr>) -> TunnelPeer {
+    let address = format!("fd01::{n}").parse().unwrap();
+    TunnelPeer { key: key(n), address, endpoint: endpoint.map(|ip| (ip, 51820).into()), keepalive: 0 }
+}
+
+fn tunnel() -> impl Strategy<Value = Tunnel> {
+    let peers = vec((4u8..8, proptest::option::of(vtep())), 0..4);
+    (1u8..3, 1u8..3, 1380u32..1382, peers).prop_map(|(last, own, mtu, peers)| Tunnel {
+        address: format!("fd00::{last}").parse().unwrap(),
+        settings: settings(own),
+        mtu,
+        peers: peers.into_iter().map(|(n, endpoint)| (key(n), peer(n, endpoint))).collect(),
+    })
 }
 
 fn endpoint(n: usize) -> EndpointId {
@@ -118,6 +142,7 @@ prop_compose! {
         attached in vec(any::<bool>(), 6),
         port in proptest::option::of(1u16..4),
         peers in proptest::option::of(1u8..4),
+        tunnel in proptest::option::of(tunnel()),
     ) -> Desired {
         let segments = VNIS.into_iter().map(vni).zip([segments.0, segments.1, segments.2]);
         let (a, b, c, d, e, f) = attachments;
@@ -131,6 +156,7 @@ prop_compose! {
             segments: segments.zip(present).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
             attachments: [a, b, c, d, e, f].into_iter().zip(attached).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
             publish: publish.into_iter().collect(),
+            tunnel,
             peers: peers.map(|last| (1..last).map(|last| IpAddr::from([192, 0, 2, last])).collect()),
         }
     }
@@ -224,7 +250,7 @@ proptest! {
         meddlings.into_iter().for_each(|meddling| meddle(&mut kernel, meddling));
         reach(&mut kernel, &Desired::default())?;
         for (netns, namespace) in &kernel.namespaces {
-            prop_assert!(!matches!(netns, Netns::Segment(_)));
+            prop_assert!(netns.own().is_none());
             let ours = namespace.links.keys().filter(|name| **name != IfName::loopback()).count();
             prop_assert_eq!((ours, namespace.routes.len()), (0, 0), "in {}", netns);
         }
@@ -245,6 +271,42 @@ proptest! {
             prop_assert_eq!(plan(&after, &seen).steps, plan(&after, &kernel).steps);
         }
         prop_assert!(seen.lacks(&Target::of(&before)).is_empty());
+    }
+
+    #[test]
+    fn what_is_encrypted_goes_nowhere_else(before in desired(), after in desired(), meddlings in vec(meddling(), 0..8)) {
+        let mut kernel = kernel();
+        reach(&mut kernel, &before)?;
+        meddlings.into_iter().for_each(|meddling| meddle(&mut kernel, meddling));
+        let plan = plan(&after, &observe(&kernel, &after));
+        // At each step, not only at the end: of a segment that is encrypted before and after, or is not there.
+        let encrypted = |desired: &Desired, vni| {
+            desired.segments.get(&vni).is_none_or(|segment| segment.carrier == Carrier::Tunnel)
+        };
+        for step in &plan.steps {
+            kernel.take(step).unwrap();
+            for vni in VNIS.map(vni).into_iter().filter(|vni| encrypted(&before, *vni) && encrypted(&after, *vni)) {
+                let links = kernel.namespaces.get(&Netns::Segment(vni)).map(|segment| &segment.links);
+                let clear = |link: &Link| matches!(link.kind, Kind::Vxlan { carrier: Carrier::Host, .. });
+                prop_assert!(!links.is_some_and(|links| links.values().any(clear)), "{}", step);
+            }
+        }
+    }
+
+    #[test]
+    fn a_namespace_of_tunnels_that_is_anothers_carries_nothing(before in desired(), after in desired()) {
+        let mut kernel = kernel();
+        reach(&mut kernel, &before)?;
+        let mut observed = observe(&kernel, &after);
+        observed.namespaces.remove(&Netns::Tunnel);
+        observed.blocked = BTreeMap::from([(Netns::Tunnel, "another's".to_owned())]);
+        let plan = plan(&after, &observed);
+        for step in &plan.steps {
+            prop_assert_ne!(step.netns(), Netns::Tunnel, "{}", step);
+            let carried = matches!(step, Step::CreateLink { kind: Kind::Vxlan { carrier: Carrier::Tunnel, .. }, .. });
+            prop_assert!(!carried, "{}", step);
+        }
+        prop_assert_eq!(plan.problems.iter().any(|p| p.netns == Netns::Tunnel), after.tunnel.is_some());
     }
 
     #[test]

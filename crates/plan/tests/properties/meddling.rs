@@ -22,14 +22,19 @@ pub(super) enum Meddling {
 pub(super) fn netns() -> impl Strategy<Value = Netns> {
     prop_oneof![
         Just(Netns::Host),
+        Just(Netns::Tunnel),
         select(&VNIS[..]).prop_map(|number| Netns::Segment(vni(number))),
         (0usize..3).prop_map(|n| Netns::Container(container(n))),
     ]
 }
 
+fn own() -> impl Strategy<Value = OwnNetns> {
+    prop_oneof![Just(OwnNetns::Tunnel), select(&VNIS[..]).prop_map(|number| OwnNetns::Segment(vni(number))),]
+}
+
 fn link() -> impl Strategy<Value = IfName> {
     let mut names = vec![IfName::bridge(), IfName::vxlan(), IfName::segment_uplink(), IfName::loopback()];
-    names.extend([IfName::container(0), IfName::container(1)]);
+    names.extend([IfName::container(0), IfName::container(1), IfName::tunnel()]);
     names.extend(VNIS.map(|number| IfName::uplink(vni(number))));
     names.extend((0..6).flat_map(|n| [IfName::port(&endpoint(n)), IfName::for_engine(&endpoint(n))]));
     select(names)
@@ -41,17 +46,19 @@ fn change() -> impl Strategy<Value = Change> {
         (1399u32..1403).prop_map(Change::Mtu),
         Just(Change::Mac("02:00:00:00:00:01".parse().unwrap())),
         Just(Change::Port(Port::FRESH)),
+        (1u8..3).prop_map(|n| Change::Tunnel(settings(n))),
     ]
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
-    (select(&VNIS[..]), 1u8..15, any::<bool>(), vtep(), 0u8..4).prop_map(|(number, host, v6, vtep, kind)| {
+    (select(&VNIS[..]), 1u8..15, any::<bool>(), vtep(), 0u8..5).prop_map(|(number, host, v6, vtep, kind)| {
         let net = address(number, host, v6);
         let mac = MacAddr::for_ip(address(number, host, false).addr());
         match kind {
             0 => Entry::Address(net),
             1 => Entry::Fdb(mac, vtep),
             2 => Entry::Neighbour(net.addr(), mac),
+            3 => Entry::Peer(peer(host, Some(vtep))),
             _ => Entry::LocalFdb(mac),
         }
     })
@@ -64,7 +71,7 @@ pub(super) fn meddling() -> impl Strategy<Value = Meddling> {
         (netns(), link(), change()).prop_map(|(p, l, c)| Meddling::Take(Step::SetLink(p, l, c))),
         (netns(), link(), entry()).prop_map(|(p, l, t)| Meddling::Take(Step::Add(p, l, t))),
         (netns(), link(), entry()).prop_map(|(p, l, t)| Meddling::Take(Step::Delete(p, l, t))),
-        select(&VNIS[..]).prop_map(|n| Meddling::Take(Step::DeleteNamespace(vni(n)))),
+        own().prop_map(|own| Meddling::Take(Step::DeleteNamespace(own))),
         (netns(), link()).prop_map(|(p, l)| Meddling::ForeignLink(p, l)),
         (netns(), select(&VNIS[..]))
             .prop_map(|(p, n)| Meddling::ForeignRoute(p, address(n, 1, false).trunc())),
@@ -86,7 +93,7 @@ pub(super) fn meddling() -> impl Strategy<Value = Meddling> {
 fn move_link(kernel: &mut Observed, n: usize, from: &Netns, to: Netns, name: IfName) {
     let alias = Some(format!("weft {}", endpoint(n)));
     let is_taken = |namespace: &Namespace| namespace.links.contains_key(&name);
-    if [from, &to].iter().any(|netns| matches!(netns, Netns::Segment(_)))
+    if [from, &to].iter().any(|netns| netns.own().is_some())
         || kernel.namespaces.get(&to).is_none_or(is_taken)
     {
         return;
@@ -110,7 +117,7 @@ pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
             let _ = kernel.take(&step);
         }
         Meddling::ForeignLink(netns, link) => at(&netns, &|namespace| {
-            let possible = link != IfName::loopback() && !matches!(netns, Netns::Segment(_));
+            let possible = link != IfName::loopback() && netns.own().is_none();
             if possible && !namespace.links.contains_key(&link) {
                 namespace.foreign_links.insert(link.clone());
             }
@@ -133,11 +140,12 @@ pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
         }
         Meddling::Move(n, from, to, name) => move_link(kernel, n, &from, to, name),
         Meddling::Replace(netns, link) => at(&netns, &|namespace| {
-            if matches!(link.as_str(), "br0" | "vxlan0")
+            if matches!(link.as_str(), "br0" | "vxlan0" | "tunnel0")
                 && let Some(link) = namespace.links.get_mut(&link)
             {
                 link.kind = Kind::Other("dummy".to_owned());
                 (link.fdb, link.neighbours) = Default::default();
+                (link.tunnel, link.peers) = Default::default();
             }
         }),
         Meddling::LeavePort(netns, link) => at(&netns, &|namespace| {
