@@ -24,6 +24,7 @@ use weft_state::{
     journal::{Identity, Journal, JournalError},
     memory::Memory,
     reflector::Reflector,
+    tunnel::OwnTunnel,
     view,
 };
 use weft_store::Store;
@@ -81,6 +82,7 @@ impl Assembly {
         let table = Arc::new(ProcessTable::open(&config.data_dir)?);
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
+        let tunnel = Arc::new(OwnTunnel::of(&config.data_dir, &env));
         let (reconciler, rounds) = Reconciler::new(Parts {
             config: Arc::clone(&config),
             env: Arc::clone(&env),
@@ -88,6 +90,8 @@ impl Assembly {
             datapath,
             journal: Arc::clone(&journal),
             view: view.clone(),
+            identity: Arc::clone(&identity),
+            tunnel: Arc::clone(&tunnel),
             metrics: Arc::clone(&telemetry.metrics),
         })?;
         let (problem, membership) = watch::channel(Some(Outside::Kept("it has just started".to_owned())));
@@ -101,6 +105,7 @@ impl Assembly {
             admission: Arc::clone(&keeper.admission),
             view: view.clone(),
             journal: Arc::clone(&journal),
+            tunnel,
             underlay: host.underlay(),
             ownership: ownership.clone(),
             problem,

@@ -91,6 +91,9 @@ impl FromStr for Loopback {
     }
 }
 
+/// The UDP port for encrypted packets, if nothing else is said: WireGuard's.
+pub const DEFAULT_TUNNEL_PORT: u16 = 51820;
+
 /// An agent's configuration.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -110,6 +113,10 @@ pub struct AgentConfig {
     pub advertise: Advertise,
     /// The UDP port for VXLAN, the same on all nodes.
     pub vxlan_port: u16,
+    /// The UDP port for encrypted packets.
+    pub tunnel_port: u16,
+    /// Whether other hosts cannot reach this one, but for answering.
+    pub behind_nat: bool,
     /// The TCP port on which agents speak to each other.
     pub peer_port: u16,
     /// Where default subnets come from, in the order to try them.

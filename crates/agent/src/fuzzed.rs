@@ -62,6 +62,8 @@ impl FuzzedNode {
             store_serve: None,
             advertise: Default::default(),
             vxlan_port: 4789,
+            tunnel_port: 51820,
+            behind_nat: false,
             peer_port: 7946,
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),

@@ -1,6 +1,7 @@
 //! What the core asks of this host besides the data plane.
 
 mod containers;
+mod encryption;
 mod linux;
 mod only;
 mod own_address;
@@ -41,6 +42,14 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// How large a packet fits through the devices that lead to `others`, in bytes. From then on the underlay says so.
     async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error>;
+
+    /// Whether packets can be encrypted here.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](weft_verbs::Kind::Forbidden), saying what is missing.
+    async fn can_encrypt(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// What is in a network namespace already.
     ///

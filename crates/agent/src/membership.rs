@@ -18,13 +18,14 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use weft_model::{Keyspace, Node, chain};
+use weft_model::{Extra, Keyspace, Node, TunnelEnd, chain};
 use weft_state::{
     admission::Admission,
     cluster::Cluster,
     env::Env,
     journal::{Identity, Journal},
     memory::Memory,
+    tunnel::OwnTunnel,
     view::{Gate, View},
 };
 use weft_store::{SessionId, Store, StoreError};
@@ -44,6 +45,8 @@ pub(crate) struct Membership {
     pub(crate) admission: Arc<Admission>,
     pub(crate) view: watch::Receiver<View>,
     pub(crate) journal: Arc<Journal>,
+    /// Where this host takes encrypted packets.
+    pub(crate) tunnel: Arc<OwnTunnel>,
     /// Where this host is.
     pub(crate) underlay: watch::Receiver<Underlay>,
     /// Whether this agent may act as its node.
@@ -200,8 +203,16 @@ impl Membership {
         let underlay = self.underlay.borrow();
         node.uses == underlay.said
             && node.underlay_mtu == underlay.mtu
+            && node.tunnel == self.tunnel()
             && node.id == self.identity.id()
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
+    }
+
+    /// Where other nodes send encrypted packets to.
+    fn tunnel(&self) -> Option<TunnelEnd> {
+        let own = self.tunnel.end(self.identity.id())?;
+        let (port, behind_nat) = (self.config.tunnel_port, self.config.behind_nat);
+        Some(TunnelEnd { key: own.key, port, behind_nat, extra: Extra::new() })
     }
 
     /// Whether the record is right but for what this node says of its host: what that uses changes with each network of an

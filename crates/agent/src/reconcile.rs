@@ -17,6 +17,7 @@ mod remotes;
 mod resolvers;
 mod rounds;
 mod settled;
+mod tunnels;
 
 pub(crate) use desired::has_way_out;
 pub(crate) use drift::KernelDrift;
@@ -51,7 +52,8 @@ use weft_plan::{Desired, Doubt, Observed, Plan, Target, plan};
 use weft_state::{
     cluster::Cluster,
     env::Env,
-    journal::{Journal, LocalEndpoints},
+    journal::{Identity, Journal, LocalEndpoints},
+    tunnel::{OwnEnd, OwnTunnel},
     view::View,
 };
 
@@ -90,6 +92,8 @@ pub(crate) struct Parts {
     pub(crate) datapath: Arc<dyn Datapath>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) view: watch::Receiver<View>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) tunnel: Arc<OwnTunnel>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -240,13 +244,23 @@ impl Reconciler {
             .into_iter()
             .map(|(id, network)| (*id, mtu::fits(cluster, network, self.hosts.of(id), me, own)));
         let mtus = self.mtus.follow(Instant::now(), fits);
-        let below = Below { vtep: underlay.address, mtus: &mtus };
-        let mut desired = desired(&self.parts.config, cluster, endpoints, below, &mut self.remotes);
+        let own_end = self.own_end(endpoints);
+        let below = Below { vtep: underlay.address, underlay_mtu: own.0, own_end, mtus: &mtus };
+        let mut desired = desired(&self.parts.config, cluster, endpoints, &below, &mut self.remotes);
+        tunnels::add(&mut desired, &self.parts.config, cluster, (endpoints, &self.hosts), &below);
         let segments = endpoints.values().flat_map(|local| local.network.segments());
         let segments: BTreeSet<Vni> = segments.map(|segment| segment.vni).collect();
         self.remotes.retain(|vni| segments.contains(vni));
         desired.close_ways_out(|pool| clash::in_the_way(pool, me, cluster, &underlay).is_some());
         Ok(Some(desired))
+    }
+
+    /// This host's end of the tunnels, where a network needs it. The kernel is given its secret.
+    fn own_end(&self, endpoints: &LocalEndpoints) -> Option<OwnEnd> {
+        let needed = endpoints.values().any(|local| local.network.is_encrypted());
+        let own = needed.then(|| self.parts.tunnel.end(self.parts.identity.id())).flatten()?;
+        self.parts.datapath.encrypt_with(own.secret.clone());
+        Some(own)
     }
 
     /// What is, and the steps from there to what should be. Of what is `known`, only a part is looked at.

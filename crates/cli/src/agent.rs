@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use weft_agent::config::{AgentConfig, DATA_DIR};
+use weft_agent::config::{AgentConfig, DATA_DIR, DEFAULT_TUNNEL_PORT};
 use weft_agent::{Ended, Inherited, joining::member_files};
 use weft_http::open_files;
 use weft_ipam::AddressPool;
@@ -146,6 +146,8 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default(),
         vxlan_port: settings.vxlan_port.unwrap_or(DEFAULT_VXLAN_PORT),
+        tunnel_port: settings.tunnel_port.unwrap_or(DEFAULT_TUNNEL_PORT),
+        behind_nat: settings.behind_nat,
         peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
         default_address_pools: address_pools(&settings.default_address_pool),
         moved: false,

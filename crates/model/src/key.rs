@@ -17,6 +17,8 @@ pub enum Key {
     Latest(NodeName),
     /// `networks/<network-id>`: a [`Network`](crate::Network).
     Network(NetworkId),
+    /// `encrypted/<network-id>`: the same of a network whose packets are encrypted ([`Network::key`](crate::Network::key)).
+    EncryptedNetwork(NetworkId),
     /// `names/<name>`: the id of the network of that name; keeps names unique.
     Name(NetworkName),
     /// `vnis/<vni>`: the id of the network that uses it; keeps VNIs unique.
@@ -47,6 +49,7 @@ const KINDS: &[(&str, usize)] = &[
     ("calls", 1),
     ("latest", 1),
     ("networks", 1),
+    ("encrypted", 1),
     ("names", 1),
     ("vnis", 1),
     ("cursors", 1),
@@ -102,6 +105,7 @@ impl Keyspace {
             Key::Call(name) => format!("{root}calls/{name}"),
             Key::Latest(name) => format!("{root}latest/{name}"),
             Key::Network(id) => format!("{root}networks/{id}"),
+            Key::EncryptedNetwork(id) => format!("{root}encrypted/{id}"),
             Key::Name(name) => format!("{root}names/{name}"),
             Key::Vni(vni) => format!("{root}vnis/{vni}"),
             Key::Claim(pool, address) => format!("{}{address}", self.claims_of(*pool)),
@@ -162,6 +166,7 @@ impl Keyspace {
             ("calls", Some(name), None) => name.parse().ok().map(Key::Call),
             ("latest", Some(name), None) => name.parse().ok().map(Key::Latest),
             ("networks", Some(id), None) => id.parse().ok().map(Key::Network),
+            ("encrypted", Some(id), None) => id.parse().ok().map(Key::EncryptedNetwork),
             ("names", Some(name), None) => name.parse().ok().map(Key::Name),
             ("vnis", Some(vni), None) => vni.parse().ok().map(Key::Vni),
             ("cursors", Some(pool), None) => pool_of(pool).map(Key::Cursor),
@@ -205,6 +210,7 @@ mod tests {
             Key::Call("host1".parse().unwrap()),
             Key::Latest("host1".parse().unwrap()),
             Key::Network(network),
+            Key::EncryptedNetwork(network),
             Key::Name("overlay".parse().unwrap()),
             Key::Vni(Vni::FIRST_AUTOMATIC),
             Key::Claim(pool, "10.0.0.2".parse().unwrap()),

@@ -5,6 +5,7 @@
 //! these types first, and an error says why a text cannot be parsed.
 
 mod cidr;
+mod encrypted;
 mod endpoint;
 mod error;
 mod id;
@@ -25,6 +26,7 @@ mod tunnel;
 mod vni;
 
 pub use cidr::{InvalidCidr, cidr, is_public};
+pub use encrypted::{ENCRYPTED_OPTION, InvalidEncrypted};
 pub use endpoint::Endpoint;
 pub use error::chain;
 pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
@@ -37,6 +39,7 @@ pub use link::ContainerLink;
 pub use mac::{InvalidMac, MacAddr};
 pub use mtu::{
     InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MIN_REQUESTED_MTU, MTU_OPTIONS, RefusedMtu, overlay_mtu,
+    tunnel_mtu,
 };
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};

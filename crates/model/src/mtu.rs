@@ -1,7 +1,7 @@
 //! How large a packet fits through the overlay.
 
 use crate::Network;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Options of a network that set its MTU: ours, and Docker's.
 pub const MTU_OPTIONS: [&str; 2] = ["mtu", "com.docker.network.driver.mtu"];
@@ -71,11 +71,20 @@ impl Network {
             return Err(RefusedMtu::TooSmall { asked, least });
         }
         match underlay {
-            Some(underlay) if asked > overlay_mtu(underlay, vtep) => {
-                Err(RefusedMtu::TooLarge { asked, most: overlay_mtu(underlay, vtep), underlay })
+            Some(underlay) if asked > self.mtu_through(underlay, vtep) => {
+                Err(RefusedMtu::TooLarge { asked, most: self.mtu_through(underlay, vtep), underlay })
             }
             _ => Ok(()),
         }
+    }
+
+    /// The MTU of its interfaces, in bytes, on a host whose underlay carries packets of `underlay` bytes from the address
+    /// `vtep`.
+    pub fn mtu_through(&self, underlay: u32, vtep: IpAddr) -> u32 {
+        if self.is_encrypted() {
+            return overlay_mtu(tunnel_mtu(underlay, vtep), Ipv6Addr::UNSPECIFIED.into());
+        }
+        overlay_mtu(underlay, vtep)
     }
 
     /// The least MTU that it is given, or may ask for when it is created, in bytes.
@@ -107,6 +116,16 @@ pub fn overlay_mtu(underlay: u32, vtep: IpAddr) -> u32 {
     underlay.saturating_sub(overhead).max(MIN_IPV4_MTU)
 }
 
+/// The largest packet, in bytes, that an encrypted one carries, whose packets leave through an underlay device of MTU
+/// `underlay` from the address `vtep`.
+///
+/// WireGuard's header and authentication take 32 bytes (whitepaper, section 5.4.6), UDP 8, and IP 20, or 40 for IPv6. Inside
+/// there is IPv6, which needs 1280 bytes (RFC 8200 section 5).
+pub fn tunnel_mtu(underlay: u32, vtep: IpAddr) -> u32 {
+    let overhead = if vtep.is_ipv4() { 60 } else { 80 };
+    underlay.saturating_sub(overhead).max(MIN_IPV6_MTU)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +136,15 @@ mod tests {
         assert_eq!(overlay_mtu(1500, "2001:db8::1".parse().unwrap()), 1430);
         assert_eq!(overlay_mtu(9000, "192.0.2.1".parse().unwrap()), 8950);
         assert_eq!(overlay_mtu(0, "192.0.2.1".parse().unwrap()), MIN_IPV4_MTU);
+        let network = |options: &str| -> Network {
+            let json = format!(
+                r#"{{"name":"n","subnets":[],"options":{options},"created":"2026-11-30T00:00:00Z"}}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let encrypted = network(r#"{"encrypted":""}"#);
+        assert_eq!(encrypted.mtu_through(1500, "192.0.2.1".parse().unwrap()), 1370);
+        assert_eq!(encrypted.mtu_through(1500, "2001:db8::1".parse().unwrap()), 1350);
+        assert_eq!(network("{}").mtu_through(1500, "192.0.2.1".parse().unwrap()), 1450);
     }
 }

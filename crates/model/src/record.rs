@@ -20,6 +20,13 @@ pub struct InvalidRecord {
     source: serde_json::Error,
 }
 
+impl InvalidRecord {
+    /// A record that is well-formed, and cannot be what it says.
+    pub fn refused(what: &'static str, why: &str) -> Self {
+        Self { what, source: serde::de::Error::custom(why) }
+    }
+}
+
 /// A value kept under one of the [`Key`](crate::Key)s.
 pub trait Record: Serialize + DeserializeOwned {
     /// What it is called in messages.

@@ -49,6 +49,7 @@ golden! {
     liveness_that_answered: Liveness, "live-answered.json";
     call: Call, "call.json";
     network: Network, "network.json";
+    encrypted_network: Network, "network-encrypted.json";
     network_with_everything: Network, "network-everything.json";
     endpoint: Endpoint, "endpoint.json";
     endpoint_with_everything: Endpoint, "endpoint-everything.json";

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 use weft_api::docker;
 use weft_model::{IpNet, cidr};
-use weft_verbs::{
-    CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options, warning_if_public,
-};
+use weft_verbs::{CreateNetwork, Error, Kind, PoolRequest, refuse_unknown_options, warning_if_public};
 
 /// The names of the networks that every engine has; one of ours of that name could not be made there.
 const PREDEFINED: [&str; 4] = ["bridge", "default", "host", "none"];
@@ -22,7 +20,6 @@ pub fn parse(body: docker::CreateNetwork) -> Result<CreateNetwork, Error> {
     }
     check_drivers(&body)?;
     check_kind(&body)?;
-    refuse_encryption(&body.options)?;
     refuse_unknown_options(&body.options)?;
     let pools = body.ipam.config.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
     let has_ipv6_pool = pools.iter().any(|p| p.subnet.is_some_and(|subnet| subnet.addr().is_ipv6()));

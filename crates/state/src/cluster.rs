@@ -145,7 +145,7 @@ impl Cluster {
                 return;
             }
         };
-        if let Err(error) = self.put_record(key, entry, before) {
+        if let Err(error) = self.put_record(keyspace, key, entry, before) {
             self.set_aside(entry, &error);
         } else {
             self.unreadable.remove(&entry.key);
@@ -164,6 +164,7 @@ impl Cluster {
 
     fn put_record(
         &mut self,
+        keyspace: &Keyspace,
         key: Key,
         entry: &StoreEntry,
         before: &Self,
@@ -185,9 +186,9 @@ impl Cluster {
                 let latest = stored(entry, before.latest.get(&name))?;
                 self.latest.insert(name, latest);
             }
-            Key::Network(id) => {
+            Key::Network(id) | Key::EncryptedNetwork(id) => {
                 let network = stored(entry, before.networks.get(&id))?;
-                self.networks.insert(id, network);
+                self.put_network(keyspace, (&key, id), network)?;
             }
             Key::Name(name) => {
                 self.names.insert(name, Record::from_json(&entry.value)?);
@@ -237,7 +238,7 @@ impl Cluster {
             Key::Live(name) => drop(self.live.remove(&name)),
             Key::Call(name) => drop(self.calls.remove(&name)),
             Key::Latest(name) => drop(self.latest.remove(&name)),
-            Key::Network(id) => drop(self.networks.remove(&id)),
+            Key::Network(id) | Key::EncryptedNetwork(id) => self.delete_network(&key, id),
             Key::Name(name) => drop(self.names.remove(&name)),
             Key::Vni(vni) => drop(self.vnis.remove(&vni)),
             Key::Cursor(pool) => drop(self.cursors.remove(&pool)),
@@ -316,7 +317,7 @@ impl Cluster {
 
     /// Whether there is a record of the network `id`, and it cannot be read.
     pub fn has_unreadable_network(&self, id: &NetworkId) -> bool {
-        self.has_unreadable(&format!("/networks/{id}"))
+        self.has_unreadable(&format!("/networks/{id}")) || self.has_unreadable(&format!("/encrypted/{id}"))
     }
 
     /// Whether there is a record of what `node` took last, and it cannot be read.
@@ -374,6 +375,7 @@ fn is_of_later_format(entry: &StoreEntry) -> bool {
 
 mod keys;
 mod macs;
+mod networks;
 mod own_keys;
 mod written;
 

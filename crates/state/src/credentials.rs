@@ -6,6 +6,7 @@
 //! | `node.key` | the node's key |
 //! | `node.pem`, `ca.pem` | its certificate, and that of the cluster's authority: written last, and first, by a host that joins |
 //! | `ca.key` | the authority's key, on hosts that may let others in |
+//! | `tunnel.key` | what this node encrypts with, and which node it was made for |
 //! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
 
 use crate::{
@@ -24,7 +25,8 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-use weft_trust::{Authority, Member, NodeKey, TokenId, TokenSecret, TrustError};
+use weft_model::{InvalidTunnelKey, NodeId};
+use weft_trust::{Authority, Member, NodeKey, TokenId, TokenSecret, TrustError, TunnelSecret};
 
 /// How long it is remembered that a token was used, or that there was one.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -70,6 +72,34 @@ impl Credentials {
         let key = NodeKey::generate().map_err(|error| self.invalid("node.key", error))?;
         self.write("node.key", &key.pem())?;
         Ok(key)
+    }
+
+    /// What `node` encrypts with, which is made the first time. What another installation had, of which this is a copy, is
+    /// not used.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn tunnel_secret(
+        &self,
+        node: NodeId,
+        make: impl FnOnce() -> TunnelSecret,
+    ) -> Result<TunnelSecret, JournalError> {
+        let known = self.read("tunnel.key")?.and_then(|text| {
+            let (owner, secret) = text.trim().split_once(' ')?;
+            TunnelSecret::read(secret).filter(|_| owner == node.to_string())
+        });
+        if let Some(secret) = known {
+            return Ok(secret);
+        }
+        let secret = make();
+        self.write("tunnel.key", &format!("{node} {}\n", secret.expose()))?;
+        Ok(secret)
+    }
+
+    /// That what is in the file for it is no key to encrypt with.
+    pub fn not_a_tunnel_key(&self, error: InvalidTunnelKey) -> JournalError {
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        JournalError::new("cannot use", &self.directory.join("tunnel.key"))(error)
     }
 
     /// Where the authority's certificate, the node's and its key are.
@@ -249,6 +279,25 @@ mod tests {
         );
         assert_eq!([(); 3].map(|()| credentials.use_up(&token.id()).unwrap()), [true, false, false]);
         assert!(matches!(credentials.known(&token.id()).unwrap(), KnownToken::Used));
+    }
+
+    #[test]
+    fn each_installation_encrypts_with_a_secret_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let credentials = Credentials::of(directory.path());
+        let mut rng = StdRng::seed_from_u64(1);
+        let (first, copy) = (NodeId::random(&mut rng), NodeId::random(&mut rng));
+        let mut of =
+            |node| credentials.tunnel_secret(node, || TunnelSecret::random(&mut rng)).unwrap().expose();
+        let secret = of(first);
+        assert_eq!(of(first), secret);
+        let other = of(copy);
+        assert_ne!(other, secret);
+        assert_eq!(of(copy), other);
+        let path = directory.path().join("credentials/tunnel.key");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "nonsense").unwrap();
+        assert_ne!(of(copy), other, "what is not valid is replaced");
     }
 
     #[test]

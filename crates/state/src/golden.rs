@@ -4,7 +4,7 @@ use serde_json::Value;
 use weft_model::{EndpointId, Key, NetworkId};
 
 /// How many kinds of keys there are.
-pub(crate) const KINDS: usize = 14;
+pub(crate) const KINDS: usize = 15;
 
 /// One of the keys of a kind, by number.
 pub(crate) fn key(kind: usize, number: u8) -> Key {
@@ -18,6 +18,7 @@ pub(crate) fn key(kind: usize, number: u8) -> Key {
         Key::Call(node()),
         Key::Latest(node()),
         Key::Network(network),
+        Key::EncryptedNetwork(format!("{:064x}", 1000 + u32::from(number)).parse().unwrap()),
         Key::Name(format!("network{number}").parse().unwrap()),
         Key::Vni((256 + u32::from(number)).try_into().unwrap()),
         // Two in each pool, and two on each network.
@@ -48,6 +49,7 @@ pub(crate) fn record(key: &Key, number: u32) -> Vec<u8> {
         Key::Call(_) => golden!("call.json"),
         Key::Latest(_) => golden!("latest.json"),
         Key::Network(_) => golden!("network.json"),
+        Key::EncryptedNetwork(_) => golden!("network-encrypted.json"),
         Key::Name(_) | Key::Vni(_) => return format!("\"{number:064x}\"").into_bytes(),
         Key::Claim(..) => golden!("ipam.json"),
         Key::Cursor(_) => return format!("{{\"last\":\"10.0.0.{}\"}}", number % 256).into_bytes(),

@@ -3,6 +3,9 @@
 //! What is here and not in the store is put there; what is in the store under this node's name and not here is taken
 //! away. So a verb is one write here, and a crash after it is repaired by the next round.
 //!
+//! Those on encrypted networks are in a directory of their own: an agent of a version that cannot encrypt does not know it,
+//! and so does not serve them in clear.
+//!
 //! One JSON file an endpoint, replaced by renaming. They are not flushed to the disk: what they describe,
 //! namespaces and processes, does not survive the machine either.
 
@@ -84,6 +87,9 @@ impl LocalEndpoint {
 /// The endpoints of this node, in order of their ids.
 pub type LocalEndpoints = Arc<BTreeMap<EndpointId, LocalEndpoint>>;
 
+/// The directory of those on encrypted networks.
+const ENCRYPTED: &str = "encrypted";
+
 /// This node's truth.
 pub struct Journal {
     directory: PathBuf,
@@ -127,9 +133,12 @@ impl Journal {
     /// If the directory cannot be read or written.
     pub fn open(data_dir: &Path) -> Result<Self, JournalError> {
         let directory = data_dir.join(data_dir::ENDPOINTS);
-        file::make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
-        let all = file::read_all(&directory)?.into_iter();
-        let endpoints = all.filter_map(|(name, endpoint)| Some((name.parse().ok()?, endpoint))).collect();
+        let mut endpoints = BTreeMap::new();
+        for directory in [&directory, &directory.join(ENCRYPTED)] {
+            file::make_private_dir(directory).map_err(JournalError::new("cannot make", directory))?;
+            let all = file::read_all(directory)?.into_iter();
+            endpoints.extend(all.filter_map(|(name, endpoint)| Some((name.parse().ok()?, endpoint))));
+        }
         let (endpoints, _) = watch::channel(Arc::new(endpoints));
         Ok(Self { directory, endpoints, removals: AtomicU64::new(0), unwritten: Mutex::default() })
     }
@@ -222,8 +231,10 @@ impl Journal {
     /// If the file cannot be removed; nothing has changed then.
     pub fn remove(&self, id: &EndpointId) -> Result<(), JournalError> {
         let mut unwritten = self.lock();
-        let path = self.path(id);
-        remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
+        for encrypted in [false, true] {
+            let path = self.path(id, encrypted);
+            remove_file(&path).map_err(JournalError::new("cannot remove", &path))?;
+        }
         unwritten.remove(id);
         self.endpoints.send_if_modified(|all| {
             let removed = Arc::make_mut(all).remove(id).is_some();
@@ -241,12 +252,13 @@ impl Journal {
     }
 
     fn write(&self, id: &EndpointId, endpoint: &LocalEndpoint) -> Result<(), JournalError> {
-        let path = self.path(id);
+        let path = self.path(id, endpoint.network.is_encrypted());
         write_json(&path, endpoint).map_err(JournalError::new("cannot write", &path))
     }
 
-    fn path(&self, id: &EndpointId) -> PathBuf {
-        self.directory.join(format!("{id}.json"))
+    fn path(&self, id: &EndpointId, encrypted: bool) -> PathBuf {
+        let place = if encrypted { &self.directory.join(ENCRYPTED) } else { &self.directory };
+        place.join(format!("{id}.json"))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<EndpointId>> {

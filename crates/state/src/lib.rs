@@ -14,4 +14,5 @@ pub mod journal;
 pub mod loss;
 pub mod memory;
 pub mod reflector;
+pub mod tunnel;
 pub mod view;

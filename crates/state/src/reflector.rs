@@ -10,7 +10,7 @@ mod gate;
 
 use crate::{
     admission::{Admission, Founding},
-    cluster::Cluster,
+    cluster::{Cluster, Stored},
     env::Env,
     journal::Journal,
     loss::Loss,
@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use weft_model::{Key, Keyspace, Lineage, NodeName, Record, chain};
+use weft_model::{Key, Keyspace, Lineage, Network, NetworkId, NodeName, Record, chain};
 use weft_store::{Event, Revision, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
@@ -241,7 +241,8 @@ impl Reflector {
                 _ => false,
             },
             Event::Delete(key) => match self.keyspace.parse(key) {
-                Ok(Key::Lineage | Key::Rebuilt | Key::Network(_) | Key::Latest(_)) => true,
+                Ok(Key::Lineage | Key::Rebuilt | Key::Latest(_)) => true,
+                Ok(Key::Network(_) | Key::EncryptedNetwork(_)) => true,
                 Ok(Key::Endpoint(_, id)) => endpoints.contains_key(&id),
                 _ => false,
             },
@@ -285,9 +286,10 @@ impl Reflector {
     /// If the store seems to have lost something: a key that it had.
     fn doubtful(&self, known: &Cluster, now: &Cluster) -> Option<Key> {
         let lacks = self.loss(known, now, true).is_any();
-        let network = || known.networks.keys().find(|id| !now.networks.contains_key(*id)).copied();
+        let gone = |(id, _): &(&NetworkId, &Stored<Network>)| !now.networks.contains_key(*id);
+        let network = || known.networks.iter().find(gone).map(|(id, network)| network.key(*id));
         let lost_lineage = known.lineage.is_some() && now.lineage.is_none();
-        let key = || network().filter(|_| !lost_lineage).map_or(Key::Lineage, Key::Network);
+        let key = || network().filter(|_| !lost_lineage).unwrap_or(Key::Lineage);
         (lacks || lost_lineage).then(key)
     }
 

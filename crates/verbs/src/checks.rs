@@ -3,33 +3,19 @@
 use crate::{Error, Kind};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use weft_model::{KEEP_LABEL, KEEP_OPTION, MTU_OPTIONS, Network, VNI_OPTIONS, is_public};
-
-/// The option of Docker's own overlay that has it encrypted.
-const ENCRYPTION_OPTION: &str = "encrypted";
-
-/// A user who asks for a secret network must not get an open one.
-pub fn refuse_encryption(options: &BTreeMap<String, String>) -> Result<(), Error> {
-    // Given alone, it means yes.
-    if options.get(ENCRYPTION_OPTION).is_some_and(|value| value != "false") {
-        return Err(Error::invalid(format!(
-            "weft does not encrypt: leave out the option {ENCRYPTION_OPTION:?}, and run it on a network that you trust"
-        )));
-    }
-    Ok(())
-}
+use weft_model::{ENCRYPTED_OPTION, KEEP_LABEL, KEEP_OPTION, MTU_OPTIONS, Network, VNI_OPTIONS, is_public};
 
 /// An option that is misspelt has no effect, and nobody would notice.
 pub fn refuse_unknown_options(options: &BTreeMap<String, String>) -> Result<(), Error> {
     let known = |option: &&String| {
         let option = option.as_str();
         let ours = MTU_OPTIONS.contains(&option) || VNI_OPTIONS.contains(&option);
-        ours || matches!(option, KEEP_OPTION | ENCRYPTION_OPTION)
+        ours || matches!(option, KEEP_OPTION | ENCRYPTED_OPTION)
     };
     let Some(odd) = options.keys().find(|option| !known(option)) else { return Ok(()) };
     let odd: String = odd.chars().take(80).collect();
     Err(Error::invalid(format!(
-        "weft's networks have no option {odd:?}: leave it out, or give one of {}, {} and {KEEP_OPTION}",
+        "weft's networks have no option {odd:?}: leave it out, or give one of {}, {}, {ENCRYPTED_OPTION} and {KEEP_OPTION}",
         MTU_OPTIONS[0], VNI_OPTIONS[0]
     )))
 }

@@ -14,7 +14,7 @@ mod report;
 mod request;
 mod verbs;
 
-pub use checks::{refuse_encryption, refuse_if_kept, refuse_unknown_options, warning_if_public};
+pub use checks::{refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use engines::{ContainerNames, EngineEndpoint, EngineVerbs, Join, Joined};
 pub use error::{Error, Kind};
 pub use report::{

@@ -227,6 +227,9 @@ impl Endpoints {
     }
 
     async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
+        if local.network.is_encrypted() {
+            self.host.can_encrypt().await?;
+        }
         self.journal.put(id, local).map_err(|error| Error::internal("the endpoint was not made", error))?;
         self.rounds.made(DATA_PLANE_PATIENCE, &id).await
     }

@@ -244,7 +244,7 @@ impl Housekeeping {
                 return Ok(local.fenced.clone());
             }
             // The view may be older than the endpoint: nobody is cut off on the strength of that.
-            let key = self.access.path(&Key::Network(local.network_id));
+            let key = self.access.path(&local.network.key(local.network_id));
             let removed = self.access.get(&key).await?.is_none();
             return Ok(removed.then(|| "its network was removed while this node was away".to_owned()));
         };

@@ -18,6 +18,8 @@ use weft_verbs::{CreateNetwork, Error, Kind, NetworkView, PruneFilter, warning_i
 
 /// More could not be removed at once: its record counts twice, and there are its name and the lineage.
 const MAX_SEGMENTS: usize = MAX_OPS - 4;
+/// The same of an encrypted one, of which each pool is kept by a key of its own.
+const MAX_ENCRYPTED_SUBNETS: usize = (MAX_OPS - 4) / 2;
 
 /// Creates networks and removes them.
 pub(crate) struct Networks {
@@ -50,7 +52,7 @@ impl Networks {
                 Ok(()) => break,
                 // An answer that got lost: what was asked for may be there.
                 Err(CommitError::Store(error @ StoreError::Unknown { .. })) => {
-                    self.settle_creation(id, error).await?;
+                    self.settle_creation(&network.key(id), error).await?;
                     break;
                 }
                 Err(CommitError::Store(error)) => return Err(error.into()),
@@ -112,10 +114,20 @@ impl Networks {
         let underlay = self.host.underlay().borrow().clone();
         network.check_requested_mtu(underlay.mtu, underlay.address).map_err(Error::invalid)?;
         network.check_keep().map_err(Error::invalid)?;
+        network.check_encrypted().map_err(Error::invalid)?;
+        if network.is_encrypted() {
+            refuse_unless_all_encrypt(cluster)?;
+        }
         let segments = network.segments().len();
         if segments > MAX_SEGMENTS {
             return Err(Error::invalid(format!(
                 "a network has at most {MAX_SEGMENTS} segments; this has {segments}"
+            )));
+        }
+        if network.is_encrypted() && network.subnets.len() > MAX_ENCRYPTED_SUBNETS {
+            return Err(Error::invalid(format!(
+                "an encrypted network has at most {MAX_ENCRYPTED_SUBNETS} subnets; this has {}",
+                network.subnets.len()
             )));
         }
         Ok(network)
@@ -126,11 +138,14 @@ impl Networks {
             .allocator
             .next_lineage(cluster)
             .put(self.access.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent)
-            .put(self.access.path(&Key::Network(id)), network.to_json(), Condition::Absent);
+            .put(self.access.path(&network.key(id)), network.to_json(), Condition::Absent);
         for segment in network.segments() {
             txn = txn.put(self.access.path(&Key::Vni(segment.vni)), id.to_json(), Condition::Absent);
         }
         let ledger = Ledger::new(self.access.keyspace());
+        if network.is_encrypted() {
+            return ledger.keep_pools(txn, id, network, Condition::Always);
+        }
         for subnet in
             network.subnets.iter().filter(|subnet| cluster.reserved_pools.contains_key(&subnet.pool))
         {
@@ -140,8 +155,8 @@ impl Networks {
     }
 
     /// Finds out whether a creation whose answer got lost was carried out.
-    async fn settle_creation(&self, id: NetworkId, error: StoreError) -> Result<(), Error> {
-        match self.access.get(&self.access.path(&Key::Network(id))).await {
+    async fn settle_creation(&self, key: &Key, error: StoreError) -> Result<(), Error> {
+        match self.access.get(&self.access.path(key)).await {
             Ok(Some(_)) => Ok(()),
             _ => Err(error.into()),
         }
@@ -160,11 +175,11 @@ impl Networks {
     /// Removes a network in two steps: from the first on, nobody can join it; in between, nobody may be on it. Another
     /// agent that finds it half removed can go on from there.
     pub(crate) async fn remove_unused(&self, id: NetworkId, name: NetworkName) -> Result<(), Error> {
-        let key = self.access.path(&Key::Network(id));
         let mut attempts = self.access.attempts();
         loop {
             let cluster = self.access.cluster().await?;
             let Some(network) = cluster.networks.get(&id) else { break };
+            let key = self.access.path(&network.key(id));
             if !network.removing && !self.mark_removing(network, &key, true).await? {
                 attempts.again(&cluster).await?;
                 continue;
@@ -243,12 +258,14 @@ impl Networks {
 
     fn deletion(&self, lineage: Txn, id: NetworkId, network: &Network, modified: Revision) -> Txn {
         let mut txn = lineage
-            .delete(self.access.path(&Key::Network(id)), Condition::Unchanged(modified))
+            .delete(self.access.path(&network.key(id)), Condition::Unchanged(modified))
             .delete(self.access.path(&Key::Name(network.name.clone())), Condition::Always);
         for segment in network.segments() {
             txn = txn.delete(self.access.path(&Key::Vni(segment.vni)), Condition::Always);
         }
-        txn
+        let ledger = Ledger::new(self.access.keyspace());
+        let kept = network.subnets.iter().filter(|_| network.is_encrypted());
+        kept.fold(txn, |txn, subnet| ledger.end_reservation(txn, subnet.pool, Condition::Always))
     }
 
     pub(crate) async fn prune(&self, filter: PruneFilter) -> Result<Vec<NetworkName>, Error> {
@@ -275,7 +292,12 @@ impl Networks {
 
     /// Whether the store has a network at this moment.
     pub(crate) async fn is_in_store(&self, id: NetworkId) -> Result<bool, StoreError> {
-        Ok(self.access.get(&self.access.path(&Key::Network(id))).await?.is_some())
+        for key in [Key::Network(id), Key::EncryptedNetwork(id)] {
+            if self.access.get(&self.access.path(&key)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn network_views(&self) -> Vec<NetworkView> {
@@ -333,6 +355,23 @@ fn refuse_if_used<'e>(
 ) -> Result<(), Error> {
     let who: Vec<String> = endpoints.take(10).map(|e| format!("{} on {}", e.name, e.node)).collect();
     if who.is_empty() { Ok(()) } else { Err(in_use(name, id, &who.join(", "))) }
+}
+
+/// An agent that cannot encrypt would not know of the network.
+fn refuse_unless_all_encrypt(cluster: &Cluster) -> Result<(), Error> {
+    let unable = cluster.nodes.iter().filter(|(_, node)| node.tunnel.is_none());
+    let unable: Vec<String> = unable.map(|(name, node)| format!("{name} ({})", node.version)).collect();
+    let Some((first, others)) = unable.split_first() else { return Ok(()) };
+    let more = match others.len() {
+        0 => String::new(),
+        1..=9 => format!(", {}", others.join(", ")),
+        count => format!(" and {count} more"),
+    };
+    let message = format!(
+        "an encrypted network needs an agent that can encrypt on every host of the cluster, and these cannot: {first}{more}. \
+         Upgrade weft there; a host that does not come back leaves with `weft node rm`"
+    );
+    Err(Error::new(Kind::Forbidden, message))
 }
 
 /// A race with a key that this version cannot read would go on for ever.

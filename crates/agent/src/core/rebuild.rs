@@ -15,7 +15,11 @@ use super::{
 };
 use crate::config::AgentConfig;
 use plan::{Comparison, Own, SoFar};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     task::block_in_place,
@@ -197,11 +201,14 @@ impl Recovery {
     async fn put_back_own(&self, compared: &Comparison, rebuild: &mut Rebuild) -> Result<bool, Error> {
         // First what is to go: it may be in the way.
         self.clear_lineage(&compared.stored).await?;
-        let back = compared.stored.networks.keys().filter(|id| self.memory.was_removed(id));
-        let back: BTreeSet<NetworkId> = back.copied().collect();
+        let known = compared.stored.networks.iter();
+        let back =
+            known.filter(|(id, _)| self.memory.was_removed(id)).map(|(id, network)| (*id, network.key(*id)));
+        let keys: BTreeMap<NetworkId, Key> = back.collect();
+        let back: BTreeSet<NetworkId> = keys.keys().copied().collect();
         let mut gone = false;
-        for id in &back {
-            gone |= self.remove_again(*id).await?;
+        for (id, key) in &keys {
+            gone |= self.remove_again(*id, key).await?;
         }
         if gone {
             rebuild.moved = Instant::now();
@@ -256,8 +263,8 @@ impl Recovery {
     /// Removes a network that was removed before, unless an endpoint is on it: in two looks, as in every removal, since
     /// nothing can join once it is marked. Where an endpoint is on it, housekeeping takes the mark off again. Returns whether
     /// it is gone by now.
-    async fn remove_again(&self, id: NetworkId) -> Result<bool, Error> {
-        let key = self.access.path(&Key::Network(id));
+    async fn remove_again(&self, id: NetworkId, key: &Key) -> Result<bool, Error> {
+        let key = self.access.path(key);
         let Some(entry) = self.access.get(&key).await? else { return Ok(false) };
         let Ok(network) = Network::from_json(&entry.value) else { return Ok(false) };
         if !network.removing {

@@ -1,6 +1,6 @@
 //! This host as it is.
 
-use super::{Host, InSandbox, NetnsContent, containers, own_address::answers_from, sandbox};
+use super::{Host, InSandbox, NetnsContent, containers, encryption, own_address::answers_from, sandbox};
 use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -96,6 +96,10 @@ impl Host for LinuxHost {
         let found = found.map_err(|error| Error::internal("cannot tell the MTU", error))?;
         self.underlay.send_if_modified(|underlay| underlay.carries(&found));
         Ok(found.mtu)
+    }
+
+    async fn can_encrypt(&self) -> Result<(), Error> {
+        encryption::can_encrypt().await
     }
 
     async fn look_into(&self, netns: &Path) -> Result<NetnsContent, Error> {

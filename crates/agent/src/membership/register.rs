@@ -211,7 +211,7 @@ impl Membership {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uses: underlay.said,
             underlay_mtu: underlay.mtu,
-            tunnel: None,
+            tunnel: self.tunnel(),
             down_since: None,
             // Another host under this name had others.
             removed: earlier

@@ -5,7 +5,7 @@ use super::{
     rounds::{Obstacle, Outcome},
 };
 use weft_model::Vni;
-use weft_plan::{Desired, Entry, Netns, Observed, Plan, Step};
+use weft_plan::{Desired, Entry, Netns, Observed, OwnNetns, Plan, Step};
 
 impl Reconciler {
     /// Takes the steps, and says which of them failed, and why.
@@ -40,7 +40,7 @@ pub(super) fn beside_what_is_there(desired: Desired, kernel: &Observed, plan: Pl
     };
     let of_others = |step: &&Step| match step {
         Step::Add(netns, _, entry) | Step::Delete(netns, _, entry) => {
-            matches!(entry, Entry::Fdb(..) | Entry::Neighbour(..)) && !made(netns)
+            matches!(entry, Entry::Fdb(..) | Entry::Neighbour(..) | Entry::Peer(_)) && !made(netns)
         }
         _ => false,
     };
@@ -51,7 +51,9 @@ pub(super) fn beside_what_is_there(desired: Desired, kernel: &Observed, plan: Pl
 /// The segment that a step takes an endpoint, or all of them, out of.
 fn cleared_by(step: &Step) -> Option<Vni> {
     match step {
-        Step::DeleteNamespace(vni) | Step::DeleteLink(Netns::Segment(vni), _) => Some(*vni),
+        Step::DeleteNamespace(OwnNetns::Segment(vni)) | Step::DeleteLink(Netns::Segment(vni), _) => {
+            Some(*vni)
+        }
         _ => None,
     }
 }

@@ -4,21 +4,26 @@ use super::remotes::RemotesBySegment;
 use crate::config::AgentConfig;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     path::Path,
 };
-use weft_model::{EndpointId, MacAddr, NetworkId, NodeName, PortMapping, Vni};
-use weft_plan::{Attachment, Desired, Outer, Publish, Segment};
+use weft_model::{EndpointId, MacAddr, Network, NetworkId, NodeName, PortMapping, Vni};
+use weft_plan::{Attachment, Carrier, Desired, Outer, Publish, Segment};
 use weft_state::{
     cluster::Cluster,
     journal::{LocalEndpoint, LocalEndpoints, Owner},
+    tunnel::OwnEnd,
 };
 
 /// The network that the packets of the overlay travel on, as this host is on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Below<'m> {
-    /// The address that VXLAN packets come from.
+    /// The address that VXLAN packets come from, and encrypted ones.
     pub(super) vtep: IpAddr,
+    /// The largest packet that leaves from there, in bytes.
+    pub(super) underlay_mtu: u32,
+    /// This host's end of the tunnels, if it can encrypt.
+    pub(super) own_end: Option<OwnEnd>,
     /// How large a packet fits through each network, in bytes.
     pub(super) mtus: &'m BTreeMap<NetworkId, u32>,
 }
@@ -28,7 +33,7 @@ pub(super) fn desired(
     config: &AgentConfig,
     cluster: &Cluster,
     endpoints: &LocalEndpoints,
-    below: Below<'_>,
+    below: &Below<'_>,
     remotes: &mut RemotesBySegment,
 ) -> Desired {
     let around = Around { config, cluster, below };
@@ -75,7 +80,7 @@ pub(super) fn hand_over(desired: &mut Desired, endpoints: &LocalEndpoints) {
 struct Around<'a> {
     config: &'a AgentConfig,
     cluster: &'a Cluster,
-    below: Below<'a>,
+    below: &'a Below<'a>,
 }
 
 impl Around<'_> {
@@ -95,6 +100,16 @@ impl Around<'_> {
             .collect()
     }
 
+    /// What carries the packets of a network, and where they come from. Nobody's address: without an end of the tunnels
+    /// there is no device for them.
+    fn carried(&self, network: &Network) -> (Carrier, IpAddr) {
+        if network.is_encrypted() {
+            let own = self.below.own_end.as_ref().map_or(Ipv6Addr::UNSPECIFIED, |own| own.address);
+            return (Carrier::Tunnel, own.into());
+        }
+        (Carrier::Host, self.below.vtep)
+    }
+
     fn segment(&self, local: &LocalEndpoint, vni: Vni, remotes: &mut RemotesBySegment) -> Segment {
         let Self { config, cluster, below } = self;
         let network = (&local.network_id, &local.network);
@@ -102,9 +117,11 @@ impl Around<'_> {
         let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
         let mtu = below.mtus.get(&local.network_id).copied();
         let none = MacAddr::for_ip(IpAddr::from([0, 0, 0, 0]));
+        let (carrier, vtep) = self.carried(&local.network);
         Segment {
             network: local.network_id,
-            vtep: below.vtep,
+            carrier,
+            vtep,
             port: config.vxlan_port,
             mtu: mtu.unwrap_or_else(|| local.network.least_mtu()),
             gateways,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::Instant;
-use weft_model::{MIN_IPV6_MTU, MIN_REQUESTED_MTU, Network, NetworkId, NodeName, Vni, overlay_mtu};
+use weft_model::{MIN_IPV6_MTU, MIN_REQUESTED_MTU, Network, NetworkId, NodeName, Vni};
 use weft_plan::{Desired, Kind, Netns, Observed};
 use weft_state::cluster::Cluster;
 
@@ -137,9 +137,9 @@ pub(super) fn fits<'a>(
     }
     let others = hosts.filter(|node| *node != me).filter_map(|name| {
         let node = cluster.nodes.get(name)?;
-        Some((overlay_mtu(node.underlay_mtu?, node.vtep), name))
+        Some((network.mtu_through(node.underlay_mtu?, node.vtep), name))
     });
-    let own = (overlay_mtu(own.0, own.1), me);
+    let own = (network.mtu_through(own.0, own.1), me);
     let (mtu, by) = others.fold(own, |least, next| if next.0 < least.0 { next } else { least });
     // Below, the kernel switches IPv6 off, and one host's mistake would have all send packets for a few bytes each. The
     // hosts' network takes these in fragments.
@@ -234,6 +234,7 @@ mod tests {
         let mtu = mtus.follow(now, [(id, fits)])[&id];
         let segment = Segment {
             network: id,
+            carrier: weft_plan::Carrier::Host,
             vtep: [192, 0, 2, 1].into(),
             port: 4789,
             mtu,

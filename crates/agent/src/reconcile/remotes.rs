@@ -13,6 +13,7 @@ use weft_state::{
     changes::{KeyChange, changes},
     cluster::{Claims, Cluster, EndpointMap, Stored},
 };
+use weft_trust::tunnel_address;
 
 /// Those of all segments that were asked for in the last round.
 #[derive(Default)]
@@ -56,6 +57,8 @@ struct Kept {
 struct Basis {
     me: NodeName,
     network: NetworkId,
+    /// Whether its packets go through the tunnels.
+    encrypted: bool,
     pools: Vec<IpNet>,
     endpoints: EndpointMap,
     /// Pool by pool.
@@ -70,6 +73,7 @@ impl Basis {
         Self {
             me: me.clone(),
             network: *id,
+            encrypted: network.is_encrypted(),
             claims: pools.iter().map(|pool| cluster.claims.get(pool).cloned().unwrap_or_default()).collect(),
             pools,
             endpoints: cluster.endpoints.get(id).cloned().unwrap_or_default(),
@@ -98,16 +102,27 @@ impl Basis {
                 None => {}
             }
         }
-        let remote = Remote { vtep: node.vtep, addresses };
+        let Some(vtep) = self.vtep(node) else { return (None, true) };
+        let remote = Remote { vtep, addresses };
         ((!remote.addresses.is_empty()).then_some((endpoint.mac, remote)), whole)
+    }
+
+    /// Where a node takes VXLAN packets of the segment; nothing if it cannot decrypt them.
+    fn vtep(&self, node: &Node) -> Option<IpAddr> {
+        if self.encrypted {
+            return node.tunnel.as_ref().map(|_| tunnel_address(&node.id).into());
+        }
+        Some(node.vtep)
     }
 
     /// Whether `next` is of the same segment, with every node where it was.
     fn is_like(&self, next: &Self) -> bool {
         let stays = |change: KeyChange<'_, NodeName, Stored<Node>>| {
-            change.old.map(|node| node.vtep) == change.new.map(|node| node.vtep)
+            let vtep = |node: Option<&Stored<Node>>| node.and_then(|node| self.vtep(node));
+            vtep(change.old) == vtep(change.new)
         };
-        (&self.me, &self.network, &self.pools) == (&next.me, &next.network, &next.pools)
+        (&self.me, &self.network, &self.pools, self.encrypted)
+            == (&next.me, &next.network, &next.pools, next.encrypted)
             && changes(&self.nodes, &next.nodes).all(stays)
     }
 }

@@ -96,6 +96,7 @@ impl Obstacle {
     fn concerns(&self, local: &LocalEndpoint) -> bool {
         match &self.netns {
             None => true,
+            Some(Netns::Tunnel) => local.network.is_encrypted(),
             Some(Netns::Segment(vni)) => local.vni() == Some(*vni),
             Some(Netns::Container(netns)) => *netns == local.netns,
             // Of all that is in the host's namespace, an endpoint needs no more than the end that waits there.

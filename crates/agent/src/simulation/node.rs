@@ -80,6 +80,8 @@ impl Node {
             store_serve: None,
             advertise: Default::default(),
             vxlan_port: 4789,
+            tunnel_port: 51820,
+            behind_nat: false,
             peer_port: 7946,
             default_address_pools: Vec::new(),
             data_dir: disk.path().to_owned(),

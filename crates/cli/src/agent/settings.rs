@@ -64,6 +64,15 @@ pub(super) struct Settings {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(deserialize_with = "file::port")]
     pub(super) vxlan_port: Option<u16>,
+    /// The UDP port for the packets of encrypted networks [default: 51820]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[serde(deserialize_with = "file::port")]
+    pub(super) tunnel_port: Option<u16>,
+    /// Other hosts cannot begin to send to this one, since it is behind NAT: it keeps its encrypted tunnels open itself
+    ///
+    /// Networks that are not encrypted do not work through NAT, and two hosts that are both behind it do not meet.
+    #[arg(long)]
+    pub(super) behind_nat: bool,
     /// The TCP port on which agents speak to each other, and let new hosts in [default: 7946]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(deserialize_with = "file::port")]
@@ -125,6 +134,8 @@ impl Settings {
             store_serve: self.store_serve.or(others.store_serve),
             node_name: self.node_name.or(others.node_name),
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
+            tunnel_port: self.tunnel_port.or(others.tunnel_port),
+            behind_nat: self.behind_nat || others.behind_nat,
             peer_port: self.peer_port.or(others.peer_port),
             node_expiry: self.node_expiry.or(others.node_expiry),
             docker_socket: self.docker_socket.or(others.docker_socket),

@@ -41,7 +41,7 @@ async fn look(store: &dyn Store, keyspace: &Keyspace) -> anyhow::Result<Shown> {
         match keyspace.parse(&entry.key) {
             // One that cannot be read says nothing.
             Ok(Key::Cluster) => shown.cluster = ClusterRecord::from_json(&entry.value).ok().map(|it| it.id),
-            Ok(Key::Network(id)) => drop(shown.networks.insert(id.to_string())),
+            Ok(Key::Network(id) | Key::EncryptedNetwork(id)) => drop(shown.networks.insert(id.to_string())),
             Ok(Key::Endpoint(..)) => shown.has_endpoints = true,
             _ => {}
         }

@@ -16,9 +16,7 @@ use weft_model::{IfName, chain};
 use weft_netlink::{
     Address, Forward, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };
-use weft_plan::{
-    Far, Fdb, Kind, Link, Namespace, Neighbours, Netns, Observed, OwnNetns, Route, Target, gathered,
-};
+use weft_plan::{Far, Fdb, Kind, Namespace, Neighbours, Netns, Observed, OwnNetns, Route, Target, gathered};
 
 /// Reads everything of ours, and what `target` needs to know of others'; or a part of it. If changes are to be `told_of`,
 /// each namespace of ours, and of our containers, gets a number here. Leaves the calling thread in another network

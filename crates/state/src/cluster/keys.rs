@@ -27,7 +27,7 @@ impl Cluster {
             Key::Live(name) => self.live.contains_key(name),
             Key::Call(name) => self.calls.contains_key(name),
             Key::Latest(name) => self.latest.contains_key(name),
-            Key::Network(id) => self.networks.contains_key(id),
+            Key::Network(id) | Key::EncryptedNetwork(id) => self.has_network(key, *id),
             Key::Name(name) => self.names.contains_key(name),
             Key::Vni(vni) => self.vnis.contains_key(vni),
             Key::Cursor(pool) => self.cursors.contains_key(pool),

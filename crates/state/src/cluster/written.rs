@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::changes::{changes, nested_changes};
 use imbl::OrdMap;
 use std::sync::LazyLock;
-use weft_model::{Cursor, Extra, Key, NodeName, Record};
+use weft_model::{Cursor, Extra, Key, Network, NodeName, Record};
 use weft_store::Revision;
 
 /// A cluster without a record: what is different from it is everything.
@@ -28,8 +28,7 @@ impl Cluster {
             .map(|(name, live)| (Key::Live(name.clone()), json(live.map(|(live, _)| live))));
         let latest = flat(&before.latest, &self.latest)
             .map(|(name, latest)| (Key::Latest(name.clone()), json(latest)));
-        let networks =
-            flat(&before.networks, &self.networks).map(|(id, network)| (Key::Network(*id), json(network)));
+        let networks = networks(before, self);
         let names = flat(&before.names, &self.names)
             .map(|(name, id)| (Key::Name(name.clone()), id.map(Record::to_json)));
         let vnis = flat(&before.vnis, &self.vnis).map(|(vni, id)| (Key::Vni(*vni), id.map(Record::to_json)));
@@ -55,6 +54,17 @@ impl Cluster {
     pub fn latest_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, Revision)> {
         flat(&before.latest, &self.latest).filter_map(|(name, latest)| Some((name, latest?.modified)))
     }
+}
+
+/// A network that is another by now may be under another kind of key.
+fn networks<'c>(before: &'c Cluster, now: &'c Cluster) -> impl Iterator<Item = (Key, Option<Vec<u8>>)> + 'c {
+    changes(&before.networks, &now.networks).flat_map(|change| {
+        let id = *change.key;
+        let key = |network: Option<&super::Stored<Network>>| network.map(|network| network.key(id));
+        let (old, new) = (key(change.old), key(change.new));
+        let gone = old.filter(|old| Some(old) != new.as_ref()).map(|old| (old, None));
+        gone.into_iter().chain(new.map(|new| (new, json(change.new))))
+    })
 }
 
 fn json<T: Record>(record: Option<&super::Stored<T>>) -> Option<Vec<u8>> {

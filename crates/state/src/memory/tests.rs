@@ -118,7 +118,7 @@ fn what_was_in_another_store_is_remembered_with_where_it_was() {
     let other = Memory::open(directory.path(), "consul://two", &Keyspace::new("other"));
     let (memory, remembered) = other.unwrap();
     assert_eq!(memory.origin(), Some("consul://one weft/v1/"));
-    assert_eq!(remembered.unwrap().networks.len(), 1);
+    assert_eq!(remembered.unwrap().networks.len(), 2);
     memory.forget();
     assert!(memory.dealt_with().is_none());
 }

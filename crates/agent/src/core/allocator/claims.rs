@@ -150,7 +150,7 @@ impl Allocator {
             Error::new(Kind::Unavailable, message)
         })?;
         let txn = Txn::new()
-            .check(self.access.path(&Key::Network(network_id)), Condition::Unchanged(network.modified))
+            .check(self.access.path(&network.key(network_id)), Condition::Unchanged(network.modified))
             .check(self.access.path(&Key::Node(node.clone())), Condition::Unchanged(me.modified));
         Ok(self.ledger().note_latest(txn, node, id))
     }

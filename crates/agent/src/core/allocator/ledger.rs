@@ -4,7 +4,8 @@ use super::pending::ClaimKey;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use weft_model::{
-    Claim, Cursor, EndpointId, Extra, Key, Keyspace, Latest, NodeName, PoolReservation, Record,
+    Claim, Cursor, EndpointId, Extra, Key, Keyspace, Latest, Network, NetworkId, NodeName, PoolReservation,
+    Record,
 };
 use weft_state::journal::LocalEndpoints;
 use weft_store::{Condition, Revision, Txn};
@@ -56,6 +57,24 @@ impl<'k> Ledger<'k> {
     pub(super) fn reserve_pool(self, txn: Txn, pool: IpNet, reservation: &PoolReservation) -> Txn {
         let key = self.keyspace.path(&Key::PoolReservation(pool));
         txn.put(key, reservation.to_json(), Condition::Absent)
+    }
+
+    /// Keeps the pools of an encrypted network, for as long as it is there: an agent that cannot encrypt does not know the
+    /// network, and is not to give its addresses to another.
+    pub(in crate::core) fn keep_pools(
+        self,
+        txn: Txn,
+        id: NetworkId,
+        network: &Network,
+        as_seen: Condition,
+    ) -> Txn {
+        // No node is called so: nobody takes it for its own, and lets it go.
+        let Ok(node) = format!("encrypted-{}", id.short()).parse() else { return txn };
+        let reservation = PoolReservation { node, created: network.created, extra: Extra::new() };
+        network.subnets.iter().fold(txn, |txn, subnet| {
+            let key = self.keyspace.path(&Key::PoolReservation(subnet.pool));
+            txn.put(key, reservation.to_json(), as_seen.clone())
+        })
     }
 
     /// Gives back a pool that was reserved, or takes it for a network.

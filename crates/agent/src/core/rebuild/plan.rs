@@ -116,7 +116,7 @@ impl Comparison {
         let there = self.stored.networks.get(&network)?;
         let key = keyspace.path(&Key::Endpoint(network, id));
         let mut txn = Txn::new()
-            .check(keyspace.path(&Key::Network(network)), Condition::Unchanged(there.modified))
+            .check(keyspace.path(&there.key(network)), Condition::Unchanged(there.modified))
             .put(key, endpoint.to_json(), Condition::Absent);
         for address in endpoint.addresses() {
             let pool = there.subnet_of(address)?.pool;
@@ -180,7 +180,7 @@ impl Planning<'_> {
 
     fn network(&self, id: NetworkId, network: &Network) -> Txn {
         let restored = Network { removing: false, ..network.clone() };
-        let mut txn = Txn::new().put(self.path(&Key::Network(id)), restored.to_json(), Condition::Absent);
+        let mut txn = Txn::new().put(self.path(&restored.key(id)), restored.to_json(), Condition::Absent);
         // What is there is its own: another's would be in the way.
         if !self.compared.stored.names.contains_key(&network.name) {
             txn = txn.put(self.path(&Key::Name(network.name.clone())), id.to_json(), Condition::Absent);
@@ -189,6 +189,9 @@ impl Planning<'_> {
             if !self.compared.stored.vnis.contains_key(&vni) {
                 txn = txn.put(self.path(&Key::Vni(vni)), id.to_json(), Condition::Absent);
             }
+        }
+        if network.is_encrypted() {
+            txn = Ledger::new(self.keyspace).keep_pools(txn, id, network, Condition::Always);
         }
         txn
     }
@@ -234,7 +237,7 @@ impl Planning<'_> {
         let ours = stored.endpoint_on(&local.network_id, &id);
         let mut confirmed = ours.is_some_and(|ours| **ours == local.endpoint);
         let mut txn = Txn::new()
-            .check(self.path(&Key::Network(local.network_id)), Condition::Unchanged(network.modified))
+            .check(self.path(&network.key(local.network_id)), Condition::Unchanged(network.modified))
             .put(key, local.endpoint.to_json(), Condition::as_seen(ours.map(|ours| ours.modified)));
         for (address, subnet) in local.subnets() {
             let claim = stored.claim(subnet.pool, address);

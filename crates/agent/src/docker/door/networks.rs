@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::plugin::{self, DRIVER, NetworkRef, PluginReply};
 use weft_model::NetworkId;
-use weft_verbs::{CreateNetwork, Error, Kind, PoolRequest, refuse_encryption, refuse_unknown_options};
+use weft_verbs::{CreateNetwork, Error, Kind, PoolRequest, refuse_unknown_options};
 
 impl Driver {
     pub(super) async fn create_network(&self, request: plugin::CreateNetwork) -> Result<PluginReply, Error> {
@@ -111,7 +111,6 @@ fn require_own_addresses(request: &plugin::CreateNetwork) -> Result<(), Error> {
 
 impl Driver {
     fn to_create(&self, request: plugin::CreateNetwork) -> Result<CreateNetwork, Error> {
-        refuse_encryption(&request.options)?;
         refuse_unknown_options(&request.options)?;
         let id = request.network;
         Ok(CreateNetwork {

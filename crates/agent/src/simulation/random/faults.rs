@@ -152,12 +152,9 @@ impl World {
             }
             _ => {
                 kernel.kernel(|kernel| {
-                    let first = kernel.namespaces.keys().find_map(|place| match place {
-                        Netns::Segment(vni) => Some(*vni),
-                        _ => None,
-                    });
-                    if let Some(vni) = first {
-                        kernel.take(&Step::DeleteNamespace(vni)).unwrap();
+                    let first = kernel.namespaces.keys().find_map(Netns::own);
+                    if let Some(own) = first {
+                        kernel.take(&Step::DeleteNamespace(own)).unwrap();
                     }
                 });
                 "somebody deletes a namespace"

@@ -82,7 +82,7 @@ async fn a_network_that_is_refused_leaves_nothing() {
         body
     };
     let refused = async |options| engine.refused("NetworkDriver.CreateNetwork", bad(options)).await;
-    assert!(refused(json!({"encrypted": ""})).await.contains("does not encrypt"));
+    assert!(refused(json!({"encrypted": "yes"})).await.contains("it is true or false"));
     assert!(refused(json!({"mtu": "1"})).await.contains("invalid MTU"));
     assert!(refused(json!({"vni": "0"})).await.contains("invalid VNI"));
     let mut gateway = create_network(1, "10.0.0.0/24");

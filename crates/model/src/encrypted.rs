@@ -1,0 +1,74 @@
+//! Networks whose packets are encrypted between hosts.
+
+use crate::{Key, Network, NetworkId};
+
+/// The driver option that says so, as Docker's own overlay has it.
+pub const ENCRYPTED_OPTION: &str = "encrypted";
+/// What is understood as yes, and as no: given alone, it means yes.
+const YES: [&str; 7] = ["", "true", "True", "TRUE", "1", "t", "T"];
+const NO: [&str; 6] = ["false", "False", "FALSE", "0", "f", "F"];
+
+/// Why the option is not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid option {ENCRYPTED_OPTION} {value:?}: it is true or false, and given alone it is true")]
+pub struct InvalidEncrypted {
+    value: String,
+}
+
+impl Network {
+    /// Whether its packets are encrypted between hosts. What is not understood counts as yes: a user who asks for a secret
+    /// network must not get an open one.
+    pub fn is_encrypted(&self) -> bool {
+        self.options.get(ENCRYPTED_OPTION).is_some_and(|value| !NO.contains(&value.as_str()))
+    }
+
+    /// Checks that the option is understood.
+    ///
+    /// # Errors
+    /// If it is neither yes nor no.
+    pub fn check_encrypted(&self) -> Result<(), InvalidEncrypted> {
+        match self.options.get(ENCRYPTED_OPTION) {
+            Some(value) if !YES.contains(&value.as_str()) && !NO.contains(&value.as_str()) => {
+                Err(InvalidEncrypted { value: value.chars().take(80).collect() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where its record is kept: that of an encrypted network under a key of another kind. Agents that cannot encrypt do
+    /// not know that kind, and so do not serve the network in clear.
+    pub fn key(&self, id: NetworkId) -> Key {
+        if self.is_encrypted() { Key::EncryptedNetwork(id) } else { Key::Network(id) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(options: &str) -> Network {
+        let json =
+            format!(r#"{{"name":"n","subnets":[],"options":{options},"created":"2026-11-30T00:00:00Z"}}"#);
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn all_of_dockers_spellings_are_understood() {
+        for yes in ["", "true", "1", "T"] {
+            let network = network(&format!(r#"{{"encrypted":"{yes}"}}"#));
+            assert!(network.is_encrypted() && network.check_encrypted().is_ok(), "{yes:?}");
+            assert_eq!(network.key(NetworkId::LEAST), Key::EncryptedNetwork(NetworkId::LEAST));
+        }
+        for no in [r#"{"encrypted":"false"}"#, r#"{"encrypted":"0"}"#, "{}"] {
+            assert!(!network(no).is_encrypted() && network(no).check_encrypted().is_ok(), "{no}");
+            assert_eq!(network(no).key(NetworkId::LEAST), Key::Network(NetworkId::LEAST));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_and_not_served_in_clear() {
+        let odd = network(r#"{"encrypted":"no"}"#);
+        assert!(odd.is_encrypted());
+        assert!(odd.check_encrypted().unwrap_err().to_string().contains("\"no\": it is true or false"));
+    }
+}
