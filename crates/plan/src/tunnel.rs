@@ -3,7 +3,7 @@
 //! VXLAN devices of encrypted networks have their UDP sockets in there. So there is no way for their packets but the
 //! tunnel, and none for others' to them: not by a rule that could be flushed, or a route that could be lost.
 
-use crate::{ALIAS_PREFIX, Kind, Link, Namespace, target::link_sysctl};
+use crate::{ALIAS_PREFIX, Kind, Link, Namespace, Route, target::link_sysctl};
 use ipnet::{IpNet, Ipv6Net};
 use serde::Serialize;
 use std::{
@@ -12,8 +12,11 @@ use std::{
 };
 use weft_model::{IfName, TunnelKey};
 
-/// The prefix length of what tunnels lead to: every address inside of them begins with `fd`.
-const EVERYBODY: u8 = 8;
+/// What tunnels lead to: every address inside of them begins with `fd` (RFC 4193).
+const EVERYBODY: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0), 8);
+/// A route of ours has a gateway. Which it is does not matter: WireGuard finds the peer by the destination (`wg_xmit`,
+/// drivers/net/wireguard/device.c).
+const ANY_PEER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 /// What carries the packets of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,8 +71,13 @@ impl Tunnel {
         device.up = true;
         device.tunnel = Some(self.settings);
         device.peers.clone_from(&self.peers);
-        let everybody = Ipv6Net::new(self.address, EVERYBODY).map(IpNet::V6);
-        device.addresses.insert(everybody.unwrap_or_else(|_| IpAddr::V6(self.address).into()));
+        device.addresses.insert(IpAddr::V6(self.address).into());
+        namespace.routes.insert(Route {
+            to: IpNet::V6(EVERYBODY),
+            via: ANY_PEER.into(),
+            dev: IfName::tunnel(),
+            onlink: true,
+        });
         // What comes out of a tunnel is for this host or for nobody.
         for forwarding in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
             namespace.sysctls.insert(forwarding.to_owned(), "0".to_owned());

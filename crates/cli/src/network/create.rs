@@ -5,7 +5,7 @@ mod pools;
 use crate::{client::Client, failure, output::Out};
 use std::{net::IpAddr, process::ExitCode};
 use weft_api::docker;
-use weft_model::IpNet;
+use weft_model::{ENCRYPTED_OPTION, IpNet};
 
 /// Create a network, on every host at once.
 #[derive(Debug, clap::Args)]
@@ -39,8 +39,8 @@ pub(crate) struct Create {
     /// A label
     #[arg(long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
-    /// A driver option: mtu=1400, vni=300, keep=true
-    #[arg(short, long, value_name = "KEY=VALUE", value_parser = option)]
+    /// A driver option: encrypted, mtu=1400, vni=300, keep=true
+    #[arg(short, long, value_name = "KEY[=VALUE]", value_parser = option)]
     opt: Vec<(String, String)>,
     /// Accepted because docker has it: every network can be attached to
     #[arg(long, hide = true)]
@@ -86,7 +86,11 @@ fn label(text: &str) -> (String, String) {
 }
 
 fn option(text: &str) -> Result<(String, String), &'static str> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, as mtu=1400")?;
+    // Alone, as Docker has it: it is on.
+    if text == ENCRYPTED_OPTION {
+        return Ok((text.to_owned(), String::new()));
+    }
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, as mtu=1400, or encrypted alone")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 

@@ -1,0 +1,187 @@
+//! Encrypted networks. Those of these tests that need the kernel's WireGuard run in a virtual machine (`--test vm`): the
+//! kernel of this machine may not have it.
+
+use crate::{
+    cluster::{Cluster, SOON, has_network, sh},
+    wire::{Wire, listen, send, sent},
+};
+use std::net::UdpSocket;
+use weft_testbed::{Agent, Container, World, last_release, until};
+
+const SECRET: &str = "marker-of-the-secret-network";
+const OPEN: &str = "marker-of-the-open-network";
+
+/// Two hosts with a container each on an encrypted network and one on another, and a wire that is listened to.
+struct Lab {
+    secret: [Container; 2],
+    open: [Container; 2],
+    wire: Wire,
+    cluster: Cluster,
+}
+
+impl Lab {
+    #[track_caller]
+    fn up() -> Option<Self> {
+        let cluster = Cluster::up(3)?;
+        let wire = Wire::of(cluster.host(1));
+        cluster.create_network(&["-o", "encrypted", "-o", "vni=300", "secret"]);
+        cluster.create_network(&["open"]);
+        let pair = |network, names: [&str; 2]| {
+            [1, 2].map(|n| Container::attach(cluster.host(n), network, names[n - 1]))
+        };
+        let lab =
+            Self { secret: pair("secret", ["s1", "s2"]), open: pair("open", ["o1", "o2"]), wire, cluster };
+        lab.reaches();
+        Some(lab)
+    }
+
+    fn first_agent(&mut self) -> &mut Agent {
+        &mut self.cluster.agents[0]
+    }
+
+    /// Waits until what is sent on either network arrives, both ways.
+    #[track_caller]
+    fn reaches(&self) {
+        for (pair, marker) in [(&self.secret, SECRET), (&self.open, OPEN)] {
+            for (from, to) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
+                let receiver = to.inside(listen);
+                until("it arrives", SOON, || sent(from, to, &receiver, marker));
+            }
+        }
+    }
+
+    /// Sends on either network for a while, whether or not it arrives.
+    fn go_on_sending(&self) {
+        for _ in 0..10 {
+            for (pair, marker) in [(&self.secret, SECRET), (&self.open, OPEN)] {
+                for (from, to) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
+                    // It may have no way just now.
+                    let _ = from.inside(|| send(to.address(), marker));
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn nothing_was_seen(&self, after: &str) {
+        assert_eq!(self.wire.count(SECRET), 0, "in clear on the wire, after: {after}");
+    }
+}
+
+/// What others do to the tunnels of the first host.
+const FAULTS: [&str; 7] = [
+    "ip -n weft-tunnel link set tunnel0 down",
+    "ip -n weft-tunnel -6 route flush dev tunnel0",
+    "ip -n weft-tunnel -6 address flush dev tunnel0",
+    "ip -n weft-tunnel link delete tunnel0",
+    "ip netns delete weft-tunnel",
+    "nft flush ruleset",
+    "ip -n weft-300 link delete vxlan0",
+];
+
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn nothing_is_ever_on_the_wire_in_clear() {
+    let Some(mut lab) = Lab::up() else { return };
+    lab.nothing_was_seen("the first packets");
+    for fault in FAULTS {
+        sh(lab.cluster.host(1), fault);
+        lab.go_on_sending();
+        lab.nothing_was_seen(fault);
+        lab.reaches();
+        lab.first_agent().kill9();
+        sh(lab.cluster.host(1), fault);
+        lab.go_on_sending();
+        lab.nothing_was_seen(&format!("{fault}, without an agent"));
+        lab.first_agent().restart();
+        lab.reaches();
+        lab.nothing_was_seen(&format!("{fault}, and a new agent"));
+    }
+    until("the capture shows what is in clear", SOON, || lab.wire.count(OPEN) > 10);
+    let status = lab.cluster.host(1).run(&["weft", "status"]);
+    assert!(status.contains("as it should be"), "{status}");
+}
+
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn a_strangers_frames_go_nowhere() {
+    let Some(mut lab) = Lab::up() else { return };
+    let victim = lab.cluster.host(1).address();
+    let target = lab.secret[0].address();
+    let receiver: UdpSocket = lab.secret[0].inside(listen);
+    sh(
+        lab.cluster.host(3),
+        &format!(
+            "ip link add vx0 type vxlan id 300 dstport 4789 remote {victim} dev eth0
+             ip address add 10.0.0.200/24 dev vx0; ip link set vx0 up
+             ip neigh replace {target} lladdr {} dev vx0",
+            weft_model::MacAddr::from(target),
+        ),
+    );
+    let forge = |lab: &Lab| {
+        lab.cluster.host(3).inside(None, || send(target, SECRET)).expect("the stranger can send");
+        crate::wire::received(&receiver)
+    };
+    assert!(!forge(&lab), "with everything up");
+    lab.first_agent().kill9();
+    for fault in ["nft flush ruleset", "ip -n weft-tunnel link set tunnel0 down"] {
+        sh(lab.cluster.host(1), fault);
+        assert!(!forge(&lab), "{fault}");
+    }
+    let left = lab.wire.count(SECRET);
+    assert!(left > 0, "the capture shows that the stranger's packets came");
+}
+
+/// A host without WireGuard can be told from others by what it refuses.
+#[test]
+fn where_the_kernel_cannot_encrypt_nobody_joins_and_nothing_else_changes() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let host = cluster.host(1);
+    if host.output(&["ip", "link", "add", "wg9", "type", "wireguard"]).status.success() {
+        eprintln!("NOT TRIED: this machine's kernel has WireGuard, and this test is of those that have none");
+        return;
+    }
+    cluster.create_network(&["-o", "encrypted", "secret"]);
+    cluster.create_network(&["open"]);
+    let _open = Container::attach(host, "open", "o1");
+    let refusal = host.refused(&["weft", "run", "--net", "secret", "--", "true"]);
+    for part in ["cannot encrypt", "no WireGuard", "modprobe wireguard", "never served in clear"] {
+        assert!(refusal.contains(part), "{part}: {refusal}");
+    }
+    let left = host.run(&["ip", "netns", "list"]);
+    assert!(!left.contains("weft-tunnel") && left.contains("weft-"), "{left}");
+    let listed = host.run(&["weft", "endpoint", "ls"]);
+    assert!(listed.contains("o1") && !listed.contains("secret"), "{listed}");
+    host.run(&["weft", "network", "rm", "secret"]);
+    let status = host.run(&["weft", "status"]);
+    assert!(status.contains("as it should be"), "{status}");
+}
+
+#[test]
+fn while_an_agent_of_before_is_in_the_cluster_nothing_is_encrypted_and_nothing_served_in_clear() {
+    let Some(earlier) = last_release() else { return };
+    let earlier = earlier.to_str().expect("a path that can be typed");
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [1, 2].map(|number| world.host(number));
+    let consul = one.consul();
+    let store = format!("--cluster-store={}", consul.url());
+    let _first = one.agent(&[&store, "--cluster-advertise=eth0"]);
+    until("it has joined", SOON, || one.output(&["weft", "status"]).status.success());
+    one.run(&["weft", "network", "create", "-o", "encrypted", "--subnet=10.0.7.0/24", "before"]);
+    let mut of_before = two.spawn(&[earlier, "agent", &store, "--cluster-advertise=eth0"]);
+    until("it has joined, too", SOON, || one.run(&["weft", "node", "ls"]).contains("host2"));
+
+    let refusal = one.refused(&["weft", "network", "create", "-o", "encrypted", "secret"]);
+    assert!(refusal.contains("host2 (0.1.0)") && refusal.contains("Upgrade weft there"), "{refusal}");
+    assert!(!has_network(two, "before"), "what it cannot encrypt it does not know");
+    let taken = two.refused(&[earlier, "network", "create", "before"]);
+    assert!(taken.contains("already exists"), "{taken}");
+    let overlaps = two.refused(&[earlier, "network", "create", "--subnet=10.0.7.0/24", "other"]);
+    assert!(overlaps.contains("10.0.7.0/24"), "{overlaps}");
+
+    of_before.stop();
+    let _second = two.agent(&[&store, "--cluster-advertise=eth0"]);
+    until("it can now", SOON, || {
+        one.output(&["weft", "network", "create", "-o", "encrypted", "secret"]).status.success()
+    });
+}
