@@ -11,7 +11,7 @@ use std::{
 };
 use weft_datapath::Fake;
 use weft_model::{Key, Keyspace};
-use weft_plan::{Link, Netns};
+use weft_plan::{Carrier, Kind, Link, Netns};
 use weft_store::{
     CommitError, Condition, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreEntry,
     StoreError, Txn, Update,
@@ -36,6 +36,9 @@ impl Witness {
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         self.survive().await;
+        if is_in_clear(&self.kernel) {
+            self.seen.lock().unwrap().push("an encrypted network is served in clear".to_owned());
+        }
         let answer = call.await;
         self.record.tell_in_full(|| match &answer {
             Ok(answer) => format!("{}: {}: {answer:?}", self.node, what()),
@@ -69,6 +72,18 @@ impl Witness {
             }
         }
     }
+}
+
+/// The VNI of the network that is encrypted, wherever there is one.
+pub(super) const ENCRYPTED: u32 = 0xe2e;
+
+/// Whether the packets of the encrypted network would leave a host as they are.
+fn is_in_clear(kernel: &Fake) -> bool {
+    let clear = |link: &Link| matches!(link.kind, Kind::Vxlan { vni, carrier: Carrier::Host, .. } if vni.get() == ENCRYPTED);
+    kernel.kernel(|kernel| {
+        let mut links = kernel.namespaces.values().flat_map(|namespace| namespace.links.values());
+        links.any(clear)
+    })
 }
 
 /// Whether a container can use an address: both ends of its link are up.

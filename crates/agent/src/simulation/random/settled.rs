@@ -209,7 +209,11 @@ impl Node {
             (host, kernel.ruleset.is_some())
         });
         let (segments, working) = (self.segments(), self.working());
-        let journal = std::fs::read_dir(self.config.data_dir.join("endpoints")).unwrap().count();
+        let is_file = |entry: &std::io::Result<std::fs::DirEntry>| entry.as_ref().unwrap().path().is_file();
+        let files = |directory: &str| {
+            std::fs::read_dir(self.config.data_dir.join(directory)).unwrap().filter(is_file).count()
+        };
+        let journal = files("endpoints") + files("endpoints/encrypted");
         if segments.is_empty() && working.is_empty() && links == 0 && !ruleset && journal == 0 {
             return Ok(());
         }

@@ -5,7 +5,10 @@ use super::{
     engine::is_sandbox,
     ledger::{Fate, Ledger},
 };
-use crate::{core::Core, simulation::network_in};
+use crate::{
+    core::Core,
+    simulation::{network_in, witness::ENCRYPTED},
+};
 use rand::RngExt;
 use std::{
     path::PathBuf,
@@ -18,6 +21,8 @@ use weft_verbs::{Attach, Error, JoinOptions};
 
 /// Few, so that requests meet.
 pub(super) const NETWORKS: usize = 3;
+/// The number of the one that is encrypted.
+const ENCRYPTED_NETWORK: usize = 2;
 pub(super) const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 impl World {
@@ -51,7 +56,11 @@ impl World {
         let number = self.rng.random_range(0..NETWORKS);
         self.tell(format!("host{}: create net{number}", node + 1));
         // Five addresses: soon full, and soon handed out again.
-        let request = network_in(&format!("net{number}"), &format!("10.0.{number}.0/29"));
+        let mut request = network_in(&format!("net{number}"), &format!("10.0.{number}.0/29"));
+        if number == ENCRYPTED_NETWORK {
+            request.options.insert("encrypted".to_owned(), String::new());
+            request.options.insert("vni".to_owned(), ENCRYPTED.to_string());
+        }
         let losses = lock(&self.ledger).losses;
         let verb = |core: Arc<Core>| async move { core.networks.create(request).await };
         self.ask(node, verb, move |ledger, created| drop(created.map(|id| ledger.created(id, losses))));
