@@ -62,8 +62,13 @@ impl Lab {
         }
     }
 
+    /// What was sent before is in the capture once what is sent now is.
     #[track_caller]
     fn nothing_was_seen(&self, after: &str) {
+        let last = format!("the last packet, after: {after}");
+        let before = self.wire.count(&last);
+        self.open[0].inside(|| send(self.open[1].address(), &last)).expect("the open network works");
+        until("the capture has caught up", SOON, || self.wire.count(&last) > before);
         assert_eq!(self.wire.count(SECRET), 0, "in clear on the wire, after: {after}");
     }
 }
