@@ -1,6 +1,7 @@
 //! Networks whose packets are encrypted between hosts.
 
 use crate::{Key, Network, NetworkId};
+use std::collections::BTreeMap;
 
 /// The driver option that says so, as Docker's own overlay has it.
 pub const ENCRYPTED_OPTION: &str = "encrypted";
@@ -15,11 +16,16 @@ pub struct InvalidEncrypted {
     value: String,
 }
 
+/// Whether options of a network ask for it. What is not understood counts as yes: a user who asks for a secret network must
+/// not get an open one.
+pub fn asks_for_encryption(options: &BTreeMap<String, String>) -> bool {
+    options.get(ENCRYPTED_OPTION).is_some_and(|value| !NO.contains(&value.as_str()))
+}
+
 impl Network {
-    /// Whether its packets are encrypted between hosts. What is not understood counts as yes: a user who asks for a secret
-    /// network must not get an open one.
+    /// Whether its packets are encrypted between hosts.
     pub fn is_encrypted(&self) -> bool {
-        self.options.get(ENCRYPTED_OPTION).is_some_and(|value| !NO.contains(&value.as_str()))
+        asks_for_encryption(&self.options)
     }
 
     /// Checks that the option is understood.

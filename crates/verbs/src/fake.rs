@@ -179,6 +179,7 @@ impl ReadVerbs for FakeVerbs {
             advertise: [192, 0, 2, 1].into(),
             vtep: [192, 0, 2, 1].into(),
             vxlan_port: 4789,
+            tunnel_port: 51820,
             data_dir: PathBuf::from("/var/lib/weft"),
             joined: true,
             store: StoreStatus {

@@ -19,7 +19,11 @@ use crate::{
     underlay::Underlay,
 };
 use jiff::Timestamp;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, time::timeout};
 use weft_model::{ClusterId, Key, NetworkId, NetworkName};
 use weft_state::{
@@ -139,6 +143,7 @@ impl Reporter {
             advertise: underlay.address,
             vtep: underlay.address,
             vxlan_port: self.config.vxlan_port,
+            tunnel_port: self.config.tunnel_port,
             data_dir: self.config.data_dir.clone(),
             joined: membership.is_none(),
             store: self.store_status(),
@@ -230,7 +235,18 @@ impl Reporter {
             Overlap::Note(text) => Some(text),
             Overlap::Problem(_) => None,
         };
-        self.overlaps(cluster, underlay).into_iter().filter_map(note).collect()
+        self.overlaps(cluster, underlay).into_iter().filter_map(note).chain(self.encrypted()).collect()
+    }
+
+    /// The networks with endpoints here that are encrypted.
+    fn encrypted(&self) -> Option<String> {
+        let endpoints = self.endpoints.here();
+        let encrypted = endpoints.values().filter(|local| local.network.is_encrypted());
+        let names: BTreeSet<&str> = encrypted.map(|local| local.network.name.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let port = self.config.tunnel_port;
+        (!names.is_empty())
+            .then(|| format!("encrypted between hosts, by WireGuard on {port}/udp: {}", names.join(", ")))
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Status {
     pub vtep: IpAddr,
     /// The UDP port it receives them on.
     pub vxlan_port: u16,
+    /// The UDP port it receives the packets of encrypted networks on; absent where its version cannot encrypt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel_port: Option<u16>,
     /// Where its files are.
     pub data_dir: PathBuf,
     /// Whether it is in the cluster, as the store has it.

@@ -70,6 +70,8 @@ pub(super) struct Agent {
     pub(super) peers: Vec<IpAddr>,
     /// The cluster's networks, with their subnets.
     pub(super) networks: Vec<(String, Vec<IpNet>)>,
+    /// Whether one of them is encrypted.
+    pub(super) encrypts: bool,
 }
 
 /// What systemd knows.

@@ -14,7 +14,7 @@ mod machine;
 mod selection;
 
 use kernel::Kernel;
-use selection::{SHORT, WIDE};
+use selection::{LONG, ROUNDS, SHORT, WIDE};
 use std::{
     env,
     sync::{Mutex, PoisonError},
@@ -29,6 +29,12 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// When not all of them pass.
 #[track_caller]
 fn passes(version: &str, tests: &[&str]) {
+    passes_in_time(version, tests, tests.len());
+}
+
+/// The same of tests that take as long as `count` tests.
+#[track_caller]
+fn passes_in_time(version: &str, tests: &[&str], count: usize) {
     let asked = env::var("WEFT_VM_TESTS").unwrap_or_default();
     let asked: Vec<_> = asked.split_whitespace().collect();
     let tests = if asked.is_empty() { tests } else { &asked };
@@ -37,7 +43,7 @@ fn passes(version: &str, tests: &[&str]) {
     // What a killed test leaves lies with the rest of what was built.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo made it");
     let initramfs = files::initramfs(&kernel, directory.path(), tests);
-    let report = machine::run(&kernel, &initramfs, tests.len());
+    let report = machine::run(&kernel, &initramfs, count.max(tests.len()));
     report.judge(version, tests);
 }
 
@@ -56,6 +62,18 @@ fn debian_12_linux_6_1_widely() {
 #[ignore = "takes minutes: make vm-test"]
 fn debian_11_linux_5_10_widely() {
     passes("5.10", WIDE);
+}
+
+#[test]
+#[ignore = "takes minutes: make vm-test"]
+fn debian_12_linux_6_1_encrypts_for_two_hundred_rounds() {
+    passes_in_time("6.1", ROUNDS, LONG);
+}
+
+#[test]
+#[ignore = "takes minutes: make vm-test"]
+fn debian_11_linux_5_10_encrypts_for_two_hundred_rounds() {
+    passes_in_time("5.10", ROUNDS, LONG);
 }
 
 #[test]

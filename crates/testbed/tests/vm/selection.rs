@@ -1,8 +1,16 @@
 //! Which tests of `--test weft` run in a virtual machine: those where the kernel has a part in it, and none
 //! that counts milliseconds: the processor may be emulated.
 
-/// For `make test`: the guide.
-pub(crate) const SHORT: &[&str] = &["embedded::one_agent_serves_the_store_to_the_other"];
+/// For `make test`: the guide, and encrypted networks.
+pub(crate) const SHORT: &[&str] = &[
+    "embedded::one_agent_serves_the_store_to_the_other",
+    // Each fault of the tunnels, with and without an agent.
+    "encrypted::nothing_is_ever_on_the_wire_in_clear",
+];
+
+/// What takes as long as [`LONG`] tests.
+pub(crate) const ROUNDS: &[&str] = &["encrypted::two_hundred_rounds_leave_nothing_on_the_wire"];
+pub(crate) const LONG: usize = 12;
 
 /// For `make vm-test`.
 pub(crate) const WIDE: &[&str] = &[
@@ -11,6 +19,11 @@ pub(crate) const WIDE: &[&str] = &[
     "networks::names_aliases_and_addresses_resolve_on_their_network_only",
     "survival::killed_agents_lose_no_packet_and_take_over_what_ran",
     "upgrade::an_agent_whose_binary_was_replaced_still_starts_processes",
+    // Encrypted networks.
+    "encrypted::nothing_is_ever_on_the_wire_in_clear",
+    "encrypted::a_strangers_frames_go_nowhere",
+    "encrypted::a_host_goes_on_with_another_key",
+    "encrypted::large_packets_pass_and_no_larger_ones_and_it_costs_so_much",
     // IPv6.
     "networks::both_families_across_hosts",
     "subnets::ipv6_alone",

@@ -5,6 +5,7 @@ use crate::{
     cluster::{Cluster, SOON, has_network, sh},
     wire::{Wire, listen, send, sent},
 };
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::net::UdpSocket;
 use weft_testbed::{Agent, Container, World, last_release, until};
 
@@ -105,6 +106,100 @@ fn nothing_is_ever_on_the_wire_in_clear() {
     until("the capture shows what is in clear", SOON, || lab.wire.count(OPEN) > 10);
     let status = lab.cluster.host(1).run(&["weft", "status"]);
     assert!(status.contains("as it should be"), "{status}");
+}
+
+/// What a seed makes of it: faults, with and without an agent, before and after what was broken is mended.
+fn rounds(count: usize) {
+    let Some(mut lab) = Lab::up() else { return };
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    for round in 0..count {
+        let faults: Vec<&str> =
+            (0..rng.random_range(1..3)).map(|_| FAULTS[rng.random_range(0..FAULTS.len())]).collect();
+        let without_agent = rng.random_bool(0.5);
+        let said = format!(
+            "round {round} of seed {seed}: {faults:?}, {}",
+            if without_agent { "no agent" } else { "an agent" }
+        );
+        if without_agent {
+            lab.first_agent().kill9();
+        }
+        for fault in &faults {
+            // What an earlier one took away cannot be taken again.
+            lab.cluster.host(1).output(&["sh", "-c", fault]);
+            lab.go_on_sending();
+        }
+        if without_agent {
+            lab.first_agent().restart();
+            lab.go_on_sending();
+        }
+        if rng.random_bool(0.5) {
+            lab.reaches();
+        }
+        lab.nothing_was_seen(&said);
+    }
+    lab.reaches();
+    lab.nothing_was_seen("all of it");
+    until("the capture shows what is in clear", SOON, || lab.wire.count(OPEN) > count);
+}
+
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn two_hundred_rounds_leave_nothing_on_the_wire() {
+    rounds(200);
+}
+
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn a_host_goes_on_with_another_key() {
+    let Some(mut lab) = Lab::up() else { return };
+    let key = |lab: &Lab| lab.cluster.host(1).run(&["cat", "/var/lib/weft/credentials/tunnel.key"]);
+    let before = key(&lab);
+    lab.first_agent().kill9();
+    lab.cluster.host(1).run(&["rm", "/var/lib/weft/credentials/tunnel.key"]);
+    lab.first_agent().restart();
+    until("the others have heard of it", SOON, || sent_at_once(&lab));
+    lab.reaches();
+    assert_ne!(key(&lab), before);
+    lab.nothing_was_seen("another key");
+}
+
+/// Whether the first host is heard by the second.
+fn sent_at_once(lab: &Lab) -> bool {
+    let receiver = lab.secret[1].inside(listen);
+    sent(&lab.secret[0], &lab.secret[1], &receiver, SECRET)
+}
+
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn large_packets_pass_and_no_larger_ones_and_it_costs_so_much() {
+    let Some(lab) = Lab::up() else { return };
+    for (pair, mtu) in [(&lab.secret, 1370), (&lab.open, 1450)] {
+        let ping = |size: u16| {
+            let (netns, target) = (pair[0].name(), pair[1].address().to_string());
+            let (size, hosts) = ((size - 28).to_string(), lab.cluster.host(1));
+            let ping = ["ping", "-c3", "-i0.3", "-W2", "-Mdo", "-s", &size, &target];
+            hosts.output(&[&["ip", "netns", "exec", netns][..], &ping].concat()).status.success()
+        };
+        until("a packet of the MTU passes", SOON, || ping(mtu));
+        assert!(!ping(mtu + 1), "{mtu}");
+    }
+    let [secret, open] = [&lab.secret, &lab.open].map(|pair| {
+        let _server =
+            lab.cluster.host(2).spawn(&["ip", "netns", "exec", pair[1].name(), "iperf3", "-s", "-1"]);
+        let (netns, target) = (pair[0].name(), pair[1].address().to_string());
+        let client = ["ip", "netns", "exec", netns, "iperf3", "-J", "-t", "5", "-c", &target];
+        let mut said = String::new();
+        until("the server listens", SOON, || {
+            let output = lab.cluster.host(1).output(&client);
+            said = String::from_utf8_lossy(&output.stdout).into_owned();
+            output.status.success()
+        });
+        let said: serde_json::Value = serde_json::from_str(&said).expect("iperf3 writes JSON");
+        said["end"]["sum_received"]["bits_per_second"].as_f64().expect("it has received something")
+    });
+    println!("encrypted against clear, one TCP stream: {:.2}", secret / open);
 }
 
 #[test]

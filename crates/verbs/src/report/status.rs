@@ -20,6 +20,8 @@ pub struct Status {
     pub vtep: IpAddr,
     /// The UDP port it receives them on.
     pub vxlan_port: u16,
+    /// The UDP port it receives the packets of encrypted networks on.
+    pub tunnel_port: u16,
     /// Where its files are.
     pub data_dir: PathBuf,
     /// Whether it is in the cluster, as the store has it.

@@ -25,6 +25,7 @@ fn report(status: Status) -> v1::Status {
         advertise: status.advertise,
         vtep: status.vtep,
         vxlan_port: status.vxlan_port,
+        tunnel_port: Some(status.tunnel_port),
         data_dir: status.data_dir,
         joined: status.joined,
         store: store(status.store),

@@ -14,31 +14,46 @@ const UPLINKS: &str = "weft-";
 const NFTABLES: &str = "write the same into /etc/nftables.conf";
 const IPTABLES: &str = "keep it as this host keeps its rules, with iptables-persistent for one";
 
-/// VXLAN, in and out; and the ways of those of weft's containers that are not Docker's.
+/// What hosts send each other; and the ways of those of weft's containers that are not Docker's.
 pub(super) fn firewall(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "firewall";
     match &facts.filter {
-        Ok(filter) => vec![vxlan(facts, filter), others(facts.underlay.as_ref(), filter, &[true, false])],
+        Ok(filter) => {
+            let ports = ports(facts).into_iter().map(|port| between_hosts(facts, filter, &port));
+            ports.chain([others(facts.underlay.as_ref(), filter, &[true, false])]).collect()
+        }
         Err(why) => vec![Finding::warning(CHECK, format!("the rules cannot be read: {why}"), as_root(facts))],
     }
 }
 
-/// The UDP port of VXLAN.
-fn port(facts: &Facts) -> u16 {
-    match &facts.agent {
-        Reach::Here(agent) => agent.status.vxlan_port,
-        _ => 4789,
-    }
+/// A UDP port that the hosts send to.
+struct Port {
+    check: &'static str,
+    number: u16,
+    /// What does not work where it is closed.
+    lost: &'static str,
 }
 
-/// VXLAN packets of this node or to it, from one peer, or to it.
-fn vxlan_packet<'a>(facts: &'a Facts, peer: Option<IpAddr>) -> Packet<'a> {
+/// That of VXLAN; and that of the tunnels, where a network needs them.
+fn ports(facts: &Facts) -> Vec<Port> {
+    let vxlan = |number| Port { check: "vxlan", number, lost: "nothing on the other hosts can be reached" };
+    let Reach::Here(agent) = &facts.agent else { return vec![vxlan(4789)] };
+    let tunnel = agent.status.tunnel_port.filter(|_| agent.encrypts).map(|number| Port {
+        check: "tunnel",
+        number,
+        lost: "on encrypted networks nothing on the other hosts can be reached",
+    });
+    [Some(vxlan(agent.status.vxlan_port)), tunnel].into_iter().flatten().collect()
+}
+
+/// Packets of this node or to it, from one peer, or to it.
+fn packet<'a>(facts: &'a Facts, port: &Port, peer: Option<IpAddr>) -> Packet<'a> {
     let interface = facts.underlay.as_ref().map(|underlay| underlay.interface.as_str());
     let own = facts.underlay.as_ref().map(|underlay| underlay.address);
     Packet {
         ipv4: own.or(peer).is_none_or(|address| address.is_ipv4()),
         protocol: "udp",
-        port: port(facts),
+        port: port.number,
         from_interface: interface,
         to_interface: interface,
         source: peer,
@@ -50,32 +65,31 @@ fn vxlan_packet<'a>(facts: &'a Facts, peer: Option<IpAddr>) -> Packet<'a> {
     }
 }
 
-fn vxlan(facts: &Facts, filter: &Filter) -> Finding {
-    const CHECK: &str = "vxlan";
-    let port = port(facts);
-    let obstacles = vxlan_obstacles(facts, filter);
+fn between_hosts(facts: &Facts, filter: &Filter, port: &Port) -> Finding {
+    let Port { check, number, lost } = port;
+    let obstacles = obstacles(facts, filter, port);
     let certain = places(&obstacles, true);
     if !certain.is_empty() {
-        let what = format!("{} drops {port}/udp: nothing on the other hosts can be reached", names(&certain));
-        return Finding::missing(CHECK, what, mends(&certain, |place| open(facts, filter, place)));
+        let what = format!("{} drops {number}/udp: {lost}", names(&certain));
+        return Finding::missing(check, what, mends(&certain, |place| open(facts, filter, (place, *number))));
     }
     let perhaps = places(&obstacles, false);
     if !perhaps.is_empty() {
         let what =
-            format!("{} drops {port}/udp, unless a rule before it is for the other hosts", names(&perhaps));
-        return Finding::warning(CHECK, what, mends(&perhaps, |place| open(facts, filter, place)));
+            format!("{} drops {number}/udp, unless a rule before it is for the other hosts", names(&perhaps));
+        return Finding::warning(check, what, mends(&perhaps, |place| open(facts, filter, (place, *number))));
     }
-    Finding::ok(CHECK, format!("{port}/udp is open to the other hosts, as far as this one is concerned"))
+    Finding::ok(check, format!("{number}/udp is open to the other hosts, as far as this one is concerned"))
 }
 
-/// What drops VXLAN packets from any of the other nodes, or to it.
-fn vxlan_obstacles(facts: &Facts, filter: &Filter) -> Vec<Obstacle> {
+/// What drops packets from any of the other nodes, or to it.
+fn obstacles(facts: &Facts, filter: &Filter, port: &Port) -> Vec<Obstacle> {
     let peers: Vec<Option<IpAddr>> = match &facts.agent {
         Reach::Here(agent) if !agent.peers.is_empty() => agent.peers.iter().copied().map(Some).collect(),
         _ => vec![None],
     };
     let of_peer = |peer: &Option<IpAddr>| {
-        let arriving = vxlan_packet(facts, *peer);
+        let arriving = packet(facts, port, *peer);
         let source = arriving.destination;
         let leaving = Packet { source, destination: *peer, destination_kind: "unicast", ..arriving.clone() };
         let mut obstacles = filter.obstacles(&[Hook::Prerouting, Hook::Input], &arriving);
@@ -85,9 +99,8 @@ fn vxlan_obstacles(facts: &Facts, filter: &Filter) -> Vec<Obstacle> {
     peers.iter().flat_map(of_peer).collect()
 }
 
-/// How to let VXLAN through, in the tool that manages the rules.
-fn open(facts: &Facts, filter: &Filter, place: &Place) -> Vec<Mend> {
-    let port = port(facts);
+/// How to let packets to a UDP port through, in the tool that manages the rules.
+fn open(facts: &Facts, filter: &Filter, (place, port): (&Place, u16)) -> Vec<Mend> {
     let interface = facts.underlay.as_ref().map(|Underlay { interface, .. }| interface.as_str());
     match manager(filter, place) {
         Manager::Firewalld => {

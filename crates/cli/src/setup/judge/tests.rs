@@ -52,13 +52,14 @@ fn agent() -> Agent {
     let status = json!({
         "node": "host1", "id": "7d86d31b1478".repeat(6)[..64], "version": "0.1.0",
         "started": "2026-11-22T12:00:00Z", "advertise": "192.168.77.11", "vtep": "192.168.77.11",
-        "vxlan_port": 4789, "data_dir": "/var/lib/weft", "counts": {}, "problems": [],
+        "vxlan_port": 4789, "tunnel_port": 51820, "data_dir": "/var/lib/weft", "counts": {}, "problems": [],
         "store": {"url": "consul://192.168.77.11:8500", "since": "2026-11-22T12:00:00Z"},
     });
     Agent {
         status: serde_json::from_value(status).unwrap(),
         peers: vec!["192.168.77.12".parse().unwrap()],
         networks: vec![("overlay".to_owned(), vec![net("10.0.0.0/24")])],
+        encrypts: false,
     }
 }
 
@@ -236,6 +237,18 @@ fn docker_drops_what_is_not_its_own() {
         mend[..2],
         ["# iptables -I DOCKER-USER -i weft-+ -j ACCEPT", "# iptables -I DOCKER-USER -o weft-+ -j ACCEPT"]
     );
+}
+
+#[test]
+fn the_port_of_the_tunnels_matters_where_a_network_is_encrypted() {
+    let mut facts = well();
+    facts.filter = iptables("*filter\n:INPUT DROP [0:0]\n-A INPUT -p udp -m udp --dport 4789 -j ACCEPT\n");
+    let of = |facts: &Facts| judge(facts).into_iter().find(|finding| finding.check == "tunnel");
+    assert_eq!(of(&facts), None);
+    facts.agent = Reach::Here(Agent { encrypts: true, ..agent() });
+    let tunnel = of(&facts).unwrap();
+    assert_eq!(tunnel.state, CheckState::Missing);
+    assert!(tunnel.what.contains("drops 51820/udp: on encrypted networks"), "{}", tunnel.what);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{error::Error, io};
 use weft_api::{docker, v1};
 use weft_docker::engine::{self, EngineError};
-use weft_model::{IpNet, chain};
+use weft_model::{IpNet, asks_for_encryption, chain};
 
 /// The driver whose networks are not counted among an engine's own.
 const OURS: &str = "weft";
@@ -50,6 +50,7 @@ async fn ask_agent(client: &Client) -> Result<Reach<Agent>, ClientError> {
     let status: v1::Status = client.get("/weft/v1/status").await?;
     let nodes: Vec<v1::Node> = client.get("/weft/v1/nodes").await?;
     let networks: Vec<docker::Network> = client.get("/networks").await?;
+    let encrypts = networks.iter().any(|network| asks_for_encryption(&network.options));
     let subnets = |network: docker::Network| {
         let subnets = network.ipam.config.iter().filter_map(|config| config.subnet.parse::<IpNet>().ok());
         (network.name, subnets.collect())
@@ -58,6 +59,7 @@ async fn ask_agent(client: &Client) -> Result<Reach<Agent>, ClientError> {
         status,
         peers: nodes.into_iter().filter(|node| !node.this).map(|node| node.vtep).collect(),
         networks: networks.into_iter().map(subnets).collect(),
+        encrypts,
     }))
 }
 
