@@ -2,6 +2,7 @@
 
 pub use crate::advertise::{Advertise, NoAddress};
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
@@ -121,6 +122,8 @@ pub struct AgentConfig {
     pub peer_port: u16,
     /// Where default subnets come from, in the order to try them.
     pub default_address_pools: Vec<AddressPool>,
+    /// The options of networks that are created here and do not say otherwise.
+    pub default_network_options: BTreeMap<String, String>,
     /// Where the agent keeps its files.
     pub data_dir: PathBuf,
     /// Whether the data directory was moved here for good, from a host that does not come back.

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
 use settings::{Settings, Switch};
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -20,8 +21,9 @@ use weft_agent::config::{AgentConfig, DATA_DIR, DEFAULT_TUNNEL_PORT};
 use weft_agent::{Ended, Inherited, joining::member_files};
 use weft_http::open_files;
 use weft_ipam::AddressPool;
-use weft_model::NodeName;
+use weft_model::{NodeName, VNI_OPTIONS};
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
+use weft_verbs::refuse_unknown_options;
 
 /// The exit status of an agent whose host has left its cluster. systemd does not start it again: its units name this
 /// status.
@@ -150,6 +152,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         behind_nat: settings.behind_nat,
         peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
         default_address_pools: address_pools(&settings.default_address_pool),
+        default_network_options: network_options(&settings.default_network_opt)?,
         moved: false,
         data_dir,
         socket: settings.host.unwrap_or_default().path().to_owned(),
@@ -175,6 +178,18 @@ pub(crate) fn configured_address_pools() -> Vec<AddressPool> {
 
 fn address_pools(given: &[AddressPool]) -> Vec<AddressPool> {
     if given.is_empty() { vec![AddressPool::default_ipv4()] } else { given.to_vec() }
+}
+
+/// The options of networks that do not say otherwise. What a network could not have is refused at once, not when the first
+/// is created.
+fn network_options(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let option = |text: &String| crate::network::option(text).map_err(anyhow::Error::msg);
+    let options: BTreeMap<String, String> = given.iter().map(option).collect::<Result<_, _>>()?;
+    if let Some(vni) = VNI_OPTIONS.iter().find(|vni| options.contains_key(**vni)) {
+        bail!("--default-network-opt {vni}: each network has a VNI of its own, so it cannot be a default");
+    }
+    refuse_unknown_options(&options).context("--default-network-opt")?;
+    Ok(options)
 }
 
 /// How to serve the store, and the options that are left for opening it: what clients have to know is said in

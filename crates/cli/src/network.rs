@@ -7,6 +7,8 @@ mod ls;
 mod prune;
 mod rm;
 
+pub(crate) use create::option;
+
 use crate::{
     client::{Client, part},
     output::Out,

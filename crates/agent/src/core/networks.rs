@@ -5,9 +5,9 @@ use super::{
     allocator::{Allocator, Ledger},
     refusal::Taken,
 };
-use crate::host::Host;
+use crate::{config::AgentConfig, host::Host};
 use ipnet::IpNet;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
 use weft_state::{
     cluster::{Cluster, Stored},
@@ -27,17 +27,19 @@ pub(crate) struct Networks {
     allocator: Arc<Allocator>,
     env: Arc<Env>,
     host: Arc<dyn Host>,
+    config: Arc<AgentConfig>,
 }
 
 impl Networks {
     pub(super) fn new(
+        config: &Arc<AgentConfig>,
         access: &Arc<ClusterAccess>,
         allocator: &Arc<Allocator>,
         env: &Arc<Env>,
         host: &Arc<dyn Host>,
     ) -> Self {
         let (access, allocator) = (Arc::clone(access), Arc::clone(allocator));
-        Self { access, allocator, env: Arc::clone(env), host: Arc::clone(host) }
+        Self { access, allocator, env: Arc::clone(env), host: Arc::clone(host), config: Arc::clone(config) }
     }
 
     pub(crate) async fn create(&self, request: CreateNetwork) -> Result<NetworkId, Error> {
@@ -94,6 +96,12 @@ impl Networks {
         self.draw_up(request, cluster, routes).map(Some)
     }
 
+    /// What is asked for, and this host's defaults for the rest.
+    fn options(&self, request: &CreateNetwork) -> BTreeMap<String, String> {
+        let defaults = self.config.default_network_options.clone();
+        defaults.into_iter().chain(request.options.clone()).collect()
+    }
+
     /// What the network that is asked for is like.
     fn draw_up(
         &self,
@@ -105,7 +113,7 @@ impl Networks {
             name: request.name.clone(),
             subnets: self.allocator.subnets_for(request, cluster, routes)?,
             internal: request.internal,
-            options: request.options.clone(),
+            options: self.options(request),
             labels: request.labels.clone(),
             created: self.env.now(),
             removing: false,

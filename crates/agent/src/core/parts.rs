@@ -64,7 +64,7 @@ impl Base {
         let CoreParts { access, config, env, host, .. } = parts;
         let allocator = Arc::new(Allocator::new(parts));
         let endpoints = Arc::new(Endpoints::new(parts, &allocator, engine.subscribe()));
-        let networks = Arc::new(Networks::new(access, &allocator, env, host));
+        let networks = Arc::new(Networks::new(config, access, &allocator, env, host));
         let nodes = Arc::new(Nodes::new(access, &allocator, config, env));
         Self { allocator, endpoints, networks, nodes }
     }

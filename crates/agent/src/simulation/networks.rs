@@ -23,6 +23,26 @@ async fn a_network_made_anywhere_is_everywhere() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_network_has_this_hosts_defaults_where_it_does_not_say_otherwise() {
+    let (_store, mut nodes) = cluster(1).await;
+    let node = &mut nodes[0];
+    node.kill().await;
+    let default_network_options = [("encrypted".to_owned(), String::new())].into();
+    let config = crate::config::AgentConfig { default_network_options, ..(*node.config).clone() };
+    node.config = std::sync::Arc::new(config);
+    node.start();
+    node.joined(1).await;
+    let clear = CreateNetwork {
+        options: [("encrypted".to_owned(), "false".to_owned())].into(),
+        ..network_in("b", "10.0.2.0/24")
+    };
+    for (request, encrypted) in [(network_in("a", "10.0.1.0/24"), true), (clear, false)] {
+        let id = node.core().networks.create(request).await.unwrap();
+        assert_eq!(node.core().known().networks[&id].is_encrypted(), encrypted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_racing_creates_of_one_name_exactly_one_wins() {
     let (_store, nodes) = cluster(3).await;
     let cores: Vec<_> = nodes.iter().map(|node| node.core()).collect();

@@ -80,6 +80,7 @@ impl Node {
             store_serve: None,
             advertise: Default::default(),
             vxlan_port: 4789,
+            default_network_options: Default::default(),
             tunnel_port: 51820,
             behind_nat: false,
             peer_port: 7946,

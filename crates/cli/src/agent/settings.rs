@@ -82,6 +82,11 @@ pub(super) struct Settings {
     #[arg(long, value_name = "base=CIDR,size=BITS")]
     #[serde(deserialize_with = "file::list")]
     pub(super) default_address_pool: Vec<AddressPool>,
+    /// A driver option that networks get which are created on this host and do not say otherwise, as `encrypted`; may be
+    /// repeated
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    #[serde(deserialize_with = "file::list")]
+    pub(super) default_network_opt: Vec<String>,
     /// How long after a host went down its addresses and names are given up, as 30m or 2h [default: 1h]
     #[arg(long, value_name = "TIME")]
     #[serde(deserialize_with = "file::parsed")]
@@ -126,6 +131,7 @@ impl Settings {
         let pools = if self.default_address_pool.is_empty() { &others } else { &self };
         Self {
             default_address_pool: pools.default_address_pool.clone(),
+            default_network_opt: [others.default_network_opt, self.default_network_opt].concat(),
             // The last of several options of one name counts.
             cluster_store_opt: [others.cluster_store_opt, self.cluster_store_opt].concat(),
             cluster_store: self.cluster_store.or(others.cluster_store),

@@ -18,6 +18,9 @@ fn the_file_has_the_keys_of_the_flags() {
         node-name = "host1"
         vxlan-port = 4790
         default-address-pool = ["base=10.0.0.0/8,size=24", "base=172.30.0.0/16,size=24"]
+        default-network-opt = ["encrypted", "mtu=1300"]
+        tunnel-port = 51821
+        behind-nat = true
         node-expiry = "30m"
         docker-socket = "/srv/docker.sock"
         docker-proxy = "/srv/weft.sock"
@@ -33,6 +36,8 @@ fn the_file_has_the_keys_of_the_flags() {
     assert_eq!(settings.cluster_store.unwrap().to_string(), "consul://192.0.2.1:8500/prod");
     assert_eq!(settings.vxlan_port, Some(4790));
     assert_eq!(settings.default_address_pool.len(), 2);
+    assert_eq!(settings.default_network_opt, ["encrypted", "mtu=1300"]);
+    assert_eq!((settings.tunnel_port, settings.behind_nat), (Some(51821), true));
     assert_eq!(settings.node_expiry.unwrap().0, Duration::from_secs(1800));
     assert_eq!(settings.cluster_store_opt, ["discovery.ttl=30", "token-file=/etc/weft/token"]);
     assert_eq!(settings.docker_socket, Some("/srv/docker.sock".parse().unwrap()));
@@ -66,6 +71,16 @@ fn what_makes_no_sense_is_named() {
     assert!(why("[cluster-store-opt]\nkv.path = \"x\"").contains("\"kv.path\""));
     assert!(why("= nonsense").contains("line 1"));
     assert!(file::read(Some("/nonexistent/weft.toml".as_ref())).is_err());
+}
+
+#[test]
+fn networks_do_not_have_by_default_what_none_or_only_one_can_have() {
+    let options =
+        |text: &str| super::network_options(&[text.to_owned()]).map_err(|error| format!("{error:#}"));
+    assert_eq!(options("encrypted").unwrap()["encrypted"], "");
+    assert!(options("vni=300").unwrap_err().contains("a VNI of its own"));
+    assert!(options("mut=1400").unwrap_err().contains("no option \"mut\""));
+    assert!(options("mtu").unwrap_err().contains("KEY=VALUE"));
 }
 
 #[test]

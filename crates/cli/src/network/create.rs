@@ -85,7 +85,11 @@ fn label(text: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-fn option(text: &str) -> Result<(String, String), &'static str> {
+/// An option of a network, as it is given: `KEY=VALUE`, or one that needs no value.
+///
+/// # Errors
+/// If it is neither.
+pub(crate) fn option(text: &str) -> Result<(String, String), &'static str> {
     // Alone, as Docker has it: it is on.
     if text == ENCRYPTED_OPTION {
         return Ok((text.to_owned(), String::new()));
