@@ -12,7 +12,7 @@ const ON_A_HOST: &str = r#"
     # v and twelve digits of an endpoint's id: it waits for the engine to take it.
     ip -oneline link | grep -Eo ' (weft-[0-9]+|v[0-9a-f]{12}|[^ ]*vxlan[^ ]*)[@:]' | named device
     nft list tables | grep weft | named nftables
-    ls /var/lib/weft/endpoints | named journal
+    (cd /var/lib/weft/endpoints && find . -type f) | named journal
     ls /var/lib/weft | grep 'docker.json.' | named file
     grep -v '^{}$' /var/lib/weft/docker.json | named docker.json
     docker network ls -f driver=weft --format '{{.Name}}' | named network

@@ -42,6 +42,26 @@ fn networks_that_cannot_be() {
     cluster.is_empty_soon();
 }
 
+/// The engine's containers are refused as others are, where the kernel cannot encrypt.
+#[test]
+fn a_container_on_an_encrypted_network_is_encrypted_or_does_not_start() {
+    let Some(cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
+    cluster.create_network("-o encrypted --subnet 10.7.0.0/24 secret");
+    for engine in &cluster.engines {
+        let options = engine.docker("network inspect -f {{.Options}} secret");
+        assert!(options.contains("encrypted"), "{options}");
+        let ran = engine.host().output(&["docker", "run", "--rm", "--net", "secret", "busybox", "true"]);
+        let namespaces = engine.host().run(&["ip", "netns", "list"]);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        match ran.status.success() {
+            true => assert!(namespaces.contains("weft-tunnel"), "{namespaces}"),
+            false => assert!(said.contains("no WireGuard") && !namespaces.contains("weft-tunnel"), "{said}"),
+        }
+    }
+    cluster.engines[1].docker("network rm secret");
+    cluster.is_empty_soon();
+}
+
 #[test]
 fn containers_that_cannot_start() {
     let Some(cluster) = Cluster::up(&[Release::Newest, Release::Oldest]) else { return };
