@@ -232,6 +232,31 @@ fn a_strangers_frames_go_nowhere() {
     assert!(left > 0, "the capture shows that the stranger's packets came");
 }
 
+/// The way back through a NAT is there for what answers, and not for long.
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn a_host_that_others_cannot_begin_to_send_to_keeps_its_tunnels_open() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [1, 2].map(|number| world.host(number));
+    let consul = one.consul();
+    let usual = [&format!("--cluster-store={}", consul.url()), "--cluster-advertise=eth0"];
+    sh(
+        two,
+        "nft add table inet nat
+         nft 'add chain inet nat input { type filter hook input priority 0; }'
+         nft 'add rule inet nat input udp dport 51820 ct state new drop'",
+    );
+    let _first = one.agent(&usual);
+    let _second = two.agent(&[&usual[..], &["--behind-nat"]].concat());
+    until("they know each other", SOON, || one.run(&["weft", "node", "ls"]).contains("host2"));
+    one.run(&["weft", "network", "create", "-o", "encrypted", "secret"]);
+    until("the network is on both", SOON, || has_network(two, "secret"));
+    let (a, b) = (Container::attach(one, "secret", "a"), Container::attach(two, "secret", "b"));
+    let receiver = b.inside(listen);
+    // It is the first that sends, which has no way of its own to the second.
+    until("it arrives", SOON * 2, || sent(&a, &b, &receiver, SECRET));
+}
+
 /// A host without WireGuard can be told from others by what it refuses.
 #[test]
 fn where_the_kernel_cannot_encrypt_nobody_joins_and_nothing_else_changes() {
