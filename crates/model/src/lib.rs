@@ -21,6 +21,7 @@ mod network;
 mod node;
 mod port;
 mod record;
+mod signed;
 mod tunnel;
 mod vni;
 
@@ -45,6 +46,7 @@ pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
+pub use signed::{NodeStatement, SignedStatement};
 pub use tunnel::{InvalidTunnelKey, TunnelEnd, TunnelKey};
 pub use vni::{InvalidVni, VNI_OPTIONS, Vni};
 

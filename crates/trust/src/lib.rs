@@ -7,6 +7,7 @@ mod joining;
 mod key;
 mod member;
 mod members;
+mod statement;
 mod tls;
 mod token;
 
@@ -16,6 +17,7 @@ pub use joining::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, MAX_REQUEST, 
 pub use key::NodeKey;
 pub use member::Member;
 pub use members::{MemberReply, MemberRequest};
+pub use statement::{Authorities, Disbelief};
 pub use tls::{
     JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client, store_server,
 };

@@ -144,6 +144,7 @@ impl ReadVerbs for FakeVerbs {
             uses: Vec::new(),
             underlay_mtu: Some(1500),
             tunnel: None,
+            signed: None,
             down_since: None,
             removed: Vec::new(),
             extra: Extra::new(),

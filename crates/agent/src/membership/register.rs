@@ -212,6 +212,7 @@ impl Membership {
             uses: underlay.said,
             underlay_mtu: underlay.mtu,
             tunnel: None,
+            signed: None,
             down_since: None,
             // Another host under this name had others.
             removed: earlier
