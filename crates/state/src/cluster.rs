@@ -13,6 +13,7 @@ use weft_model::{
     Network, NetworkId, NetworkName, Node, NodeName, PoolReservation, Rebuilt, Record, Vni,
 };
 use weft_store::{Event, Listing, Revision, SessionId, StoreEntry, Update};
+use weft_trust::{Authorities, Disbelief};
 
 pub use own_keys::OwnKeys;
 
@@ -87,6 +88,12 @@ pub struct Cluster {
     pub identity: Option<Stored<ClusterRecord>>,
     /// Keys that cannot be read, and why.
     pub unreadable: OrdMap<String, String>,
+    /// Nodes whose records are not believed, and why: they are not among the nodes, or as they were when they last were.
+    pub unbelieved: OrdMap<NodeName, Disbelief>,
+    /// The highest number that a believed statement of each node had, also of nodes that are gone.
+    pub serials: OrdMap<NodeName, u64>,
+    /// Who is believed who the nodes are; absent where the store is.
+    authorities: Option<Arc<Authorities>>,
     /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
     /// order.
     pub unknown: OrdMap<String, String>,
@@ -97,9 +104,15 @@ pub struct Cluster {
 impl Cluster {
     /// Reads everything anew.
     pub fn read(keyspace: &Keyspace, listing: &Listing) -> Self {
-        let mut cluster = Self { revision: listing.revision, ..Self::default() };
+        Self::read_after(keyspace, listing, &Self::default())
+    }
+
+    /// The same, of a cluster that was `known`: whom that believes is believed, and what is not good is as it was known.
+    pub fn read_after(keyspace: &Keyspace, listing: &Listing, known: &Self) -> Self {
+        let (mut cluster, before) = (known.beginning(), known.lasting());
+        cluster.revision = listing.revision;
         for entry in &listing.entries {
-            cluster.put(keyspace, entry, &Self::default());
+            cluster.put(keyspace, entry, &before);
         }
         cluster
     }
@@ -119,9 +132,10 @@ impl Cluster {
             }
             Update::Snapshot(listing) => {
                 let mut before = std::mem::take(self);
+                *self = before.beginning();
                 if listing.revision < before.revision {
                     // A store that went back may call other values by the same revision.
-                    before = Self::default();
+                    before = before.lasting();
                 }
                 self.revision = listing.revision;
                 for entry in &listing.entries {
@@ -169,10 +183,7 @@ impl Cluster {
         before: &Self,
     ) -> Result<(), weft_model::InvalidRecord> {
         match key {
-            Key::Node(name) => {
-                let node = stored(entry, before.nodes.get(&name))?;
-                self.nodes.insert(name, node);
-            }
+            Key::Node(name) => self.put_node(name, entry, before)?,
             Key::Live(name) => {
                 let live = stored(entry, before.live.get(&name).map(|(live, _)| live))?;
                 self.live.insert(name, (live, entry.session.clone()));
@@ -233,7 +244,10 @@ impl Cluster {
         self.unknown.remove(path);
         let Ok(key) = keyspace.parse(path) else { return };
         match key {
-            Key::Node(name) => drop(self.nodes.remove(&name)),
+            Key::Node(name) => {
+                self.nodes.remove(&name);
+                self.unbelieved.remove(&name);
+            }
             Key::Live(name) => drop(self.live.remove(&name)),
             Key::Call(name) => drop(self.calls.remove(&name)),
             Key::Latest(name) => drop(self.latest.remove(&name)),
@@ -372,6 +386,7 @@ fn is_of_later_format(entry: &StoreEntry) -> bool {
     brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
 }
 
+mod believed;
 mod keys;
 mod macs;
 mod own_keys;

@@ -48,6 +48,9 @@ pub enum Disbelief {
     /// A member speaks for another installation under its name.
     #[error("it says the id of another host than its certificate does")]
     OtherId,
+    /// Somebody changed what versions go by that do not read statements.
+    #[error("what it says beside its signed statement is not the same")]
+    Beside,
     /// It was good once.
     #[error("it is an old one (number {serial}, and {known} was seen already)")]
     Old {

@@ -18,7 +18,9 @@ impl Cluster {
         // What could be read once is kept as it was then.
         let unread = self.unreadable.keys().chain(unknown);
         let unread = unread.filter(|key| !keyspace.parse(key).is_ok_and(|key| self.has(&key)));
-        (of_nodes + of_networks + of_pools + endpoints + of_store + unread.count()) as u64
+        // What is not believed is there all the same.
+        let unbelieved = self.unbelieved.keys().filter(|name| !self.nodes.contains_key(*name)).count();
+        (of_nodes + unbelieved + of_networks + of_pools + endpoints + of_store + unread.count()) as u64
     }
 
     fn has(&self, key: &Key) -> bool {

@@ -55,6 +55,11 @@ impl Cluster {
     pub fn latest_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, Revision)> {
         flat(&before.latest, &self.latest).filter_map(|(name, latest)| Some((name, latest?.modified)))
     }
+
+    /// The numbers of statements that went up since `before`.
+    pub fn serials_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, u64)> {
+        flat(&before.serials, &self.serials).filter_map(|(name, serial)| Some((name, *serial?)))
+    }
 }
 
 fn json<T: Record>(record: Option<&super::Stored<T>>) -> Option<Vec<u8>> {

@@ -26,6 +26,9 @@ struct Saved {
     cluster: BTreeMap<String, Option<Box<RawValue>>>,
     #[serde(default)]
     latest: BTreeMap<NodeName, Revision>,
+    /// The number of a node's statement that is the highest now.
+    #[serde(default)]
+    serials: BTreeMap<NodeName, u64>,
     dealt_with: Option<u64>,
     /// Networks that were seen to be removed.
     #[serde(default)]
@@ -42,6 +45,8 @@ struct Saving<'m> {
     cluster: (&'m Keyspace, &'m Cluster, &'m Cluster),
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     latest: BTreeMap<&'m NodeName, Revision>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    serials: BTreeMap<&'m NodeName, u64>,
     dealt_with: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<NetworkId>,
@@ -70,6 +75,7 @@ impl Line {
         let saving = Saving {
             cluster: (keyspace, &before.cluster, &now.cluster),
             latest: now.cluster.latest_since(&before.cluster).collect(),
+            serials: now.cluster.serials_since(&before.cluster).collect(),
             dealt_with: now.dealt_with,
             removed: removals.added,
             forgotten: removals.forgotten,
@@ -156,6 +162,7 @@ impl Saved {
         };
         let events = self.cluster.iter().map(event).collect();
         content.cluster.advance(keyspace, Update::Events { events, revision: Revision::default() });
+        content.cluster.serials.extend(self.serials);
         content.dealt_with = self.dealt_with;
         Removals { forgotten: self.forgotten, added: self.removed }.apply(&mut content.removed);
     }
