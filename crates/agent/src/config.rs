@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use weft_ipam::AddressPool;
-use weft_model::NodeName;
+use weft_model::{NodeName, Trust};
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 
 /// Where an agent keeps its files if nothing else is said.
@@ -110,6 +110,8 @@ pub struct AgentConfig {
     pub advertise: Advertise,
     /// The UDP port for VXLAN, the same on all nodes.
     pub vxlan_port: u16,
+    /// Whose word is taken for where the other nodes are.
+    pub trust: Trust,
     /// The TCP port on which agents speak to each other.
     pub peer_port: u16,
     /// Where default subnets come from, in the order to try them.

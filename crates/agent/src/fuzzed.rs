@@ -62,6 +62,7 @@ impl FuzzedNode {
             store_serve: None,
             advertise: Default::default(),
             vxlan_port: 4789,
+            trust: Default::default(),
             peer_port: 7946,
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),

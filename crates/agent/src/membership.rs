@@ -8,9 +8,11 @@ mod call;
 mod outside;
 mod ownership;
 mod register;
+mod signing;
 
 pub(crate) use outside::Outside;
 pub(crate) use ownership::{OwnStore, Ownership};
+pub(crate) use signing::{Signer, SigningError};
 
 use crate::{config::AgentConfig, underlay::Underlay};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -44,6 +46,8 @@ pub(crate) struct Membership {
     pub(crate) admission: Arc<Admission>,
     pub(crate) view: watch::Receiver<View>,
     pub(crate) journal: Arc<Journal>,
+    /// By which others believe its record.
+    pub(crate) signer: Arc<Signer>,
     /// Where this host is.
     pub(crate) underlay: watch::Receiver<Underlay>,
     /// Whether this agent may act as its node.
@@ -175,6 +179,10 @@ impl Membership {
             if heard || view.borrow().in_store().is_none() {
                 self.answer(session).await;
             }
+            if self.signer.look_again() {
+                tracing::info!(node = %self.config.node_name, "this host has a new certificate; signing its record with that");
+                return;
+            }
             match self.store.renew_session(session).await {
                 Ok(true) => last = Instant::now(),
                 Ok(false) => {
@@ -201,6 +209,7 @@ impl Membership {
         node.uses == underlay.said
             && node.underlay_mtu == underlay.mtu
             && node.id == self.identity.id()
+            && self.signer.is_in(node)
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
     }
 
@@ -228,7 +237,10 @@ impl Membership {
         let name = &self.config.node_name;
         let run = Some(self.identity.incarnation());
         let own = |cluster: &Cluster| {
-            cluster.nodes.get(name).is_some_and(|node| self.is_true(node))
+            let said = cluster.nodes.get(name).is_some_and(|node| self.is_true(node));
+            // A record that others do not believe is to be written again, if that mends it.
+            let doubted = cluster.unbelieved.contains_key(name);
+            (if self.signer.signs() { said && !doubted } else { said || doubted })
                 && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
         };
         view.in_store().is_some_and(|cluster| own(cluster))

@@ -146,6 +146,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default(),
         vxlan_port: settings.vxlan_port.unwrap_or(DEFAULT_VXLAN_PORT),
+        trust: settings.trust.unwrap_or_default().get(),
         peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
         default_address_pools: address_pools(&settings.default_address_pool),
         moved: false,

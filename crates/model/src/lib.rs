@@ -22,6 +22,7 @@ mod node;
 mod port;
 mod record;
 mod signed;
+mod trust;
 mod tunnel;
 mod vni;
 
@@ -47,6 +48,7 @@ pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
 pub use signed::{NodeStatement, SignedStatement};
+pub use trust::Trust;
 pub use tunnel::{InvalidTunnelKey, TunnelEnd, TunnelKey};
 pub use vni::{InvalidVni, VNI_OPTIONS, Vni};
 

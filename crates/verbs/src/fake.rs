@@ -182,6 +182,7 @@ impl ReadVerbs for FakeVerbs {
             vxlan_port: 4789,
             data_dir: PathBuf::from("/var/lib/weft"),
             joined: true,
+            trust: Default::default(),
             store: StoreStatus {
                 description: "embedded".to_owned(),
                 since: Timestamp::now(),

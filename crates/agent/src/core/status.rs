@@ -1,6 +1,7 @@
 //! How this node is.
 
 mod inside;
+mod unbelieved;
 
 use super::parts::{Base, CoreParts};
 use super::{access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
@@ -141,6 +142,7 @@ impl Reporter {
             vxlan_port: self.config.vxlan_port,
             data_dir: self.config.data_dir.clone(),
             joined: membership.is_none(),
+            trust: self.config.trust,
             store: self.store_status(),
             counts: Counts {
                 networks: cluster.networks.len(),
@@ -207,7 +209,7 @@ impl Reporter {
             Overlap::Problem(text) => Some(text),
             Overlap::Note(_) => None,
         });
-        let here = here.chain(clashes);
+        let here = here.chain(clashes).chain(unbelieved::problems(cluster, &self.config));
         let shared = shared_names(cluster, &self.endpoints.here());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }

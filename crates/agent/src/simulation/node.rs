@@ -80,6 +80,7 @@ impl Node {
             store_serve: None,
             advertise: Default::default(),
             vxlan_port: 4789,
+            trust: Default::default(),
             peer_port: 7946,
             default_address_pools: Vec::new(),
             data_dir: disk.path().to_owned(),
