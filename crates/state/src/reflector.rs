@@ -265,7 +265,7 @@ impl Reflector {
                 tracing::warn!(
                     key,
                     why,
-                    "a node's record in the store is not believed; what it last said itself holds"
+                    "a node's record in the store is not believed; it is as if it were not written"
                 );
             }
         }

@@ -6,7 +6,8 @@ use weft_state::cluster::Cluster;
 use weft_trust::Disbelief;
 
 /// What lets a host be believed.
-const JOIN: &str = "join with a token (`weft node token` on a host that lets others in, `weft join` there)";
+const JOIN: &str = "join with a token (`weft node token` on a host that lets others in; there `weft leave`, if it \
+                    was in without one, and `weft join`)";
 
 /// What somebody should look at.
 pub(super) fn problems(cluster: &Cluster, config: &AgentConfig) -> Vec<String> {
