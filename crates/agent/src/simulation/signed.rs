@@ -92,7 +92,8 @@ async fn nobody_follows_a_record_that_its_node_did_not_sign() {
     if let Some(signed) = &mut forged.signed {
         signed.statement = signed.statement.replace("192.168.77.12", "192.168.77.66");
     }
-    for lie in [unsigned, beside, forged] {
+    let another = NodeRecord { id: weft_model::NodeId::LEAST, ..unsigned.clone() };
+    for lie in [unsigned, beside, forged, another] {
         write(&store, &lie).await;
         eventually("host1 says so", || nodes[0].is_doubtful("host2")).await;
         sends_to(&nodes[0], 12).await;

@@ -68,7 +68,9 @@ impl Line {
     /// The line that leads from `before` to `now`, of at most so many bytes.
     pub(super) fn between(before: &Content, now: &Content, keyspace: &Keyspace, room: u64) -> Self {
         let removals = Removals::between(&before.removed, &now.removed);
-        let is_same = before.dealt_with == now.dealt_with && removals.is_empty();
+        let is_same = before.dealt_with == now.dealt_with
+            && removals.is_empty()
+            && now.cluster.serials_since(&before.cluster).next().is_none();
         if is_same && now.cluster.changes_since(&before.cluster).next().is_none() {
             return Self::Same;
         }

@@ -53,6 +53,19 @@ fn a_certificate_of_another_name_signs_nothing() {
 }
 
 #[test]
+fn what_is_a_lie_says_nothing_of_this_node() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = member(directory.path(), "host1");
+    let signer = Signer::open(&config).unwrap();
+    let own = signer.sign(node(), 0, Timestamp::now()).unwrap();
+    assert!(!signer.is_a_lie(Some(&own)));
+    // Another host under this name, or what nobody can read.
+    assert!(signer.is_a_lie(Some(&Node { signed: None, ..own.clone() })) && signer.is_a_lie(None));
+    let believing = Signer::open(&AgentConfig { trust: Trust::Store, ..config }).unwrap();
+    assert!(!believing.is_a_lie(None) && !believing.is_a_lie(Some(&node())));
+}
+
+#[test]
 fn without_a_certificate_nothing_begins_that_is_to_believe_nodes_alone() {
     let directory = tempfile::tempdir().unwrap();
     let config = AgentConfig {
