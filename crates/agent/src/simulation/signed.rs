@@ -148,8 +148,12 @@ async fn a_host_without_a_certificate_is_not_believed() {
         assert!(!vteps(node).1.contains(&address(13)), "{:?}", vteps(node));
     }
     eventually("it says so itself", || says(&third, "this one cannot")).await;
-    // With a certificate it is.
     third.kill().await;
+    eventually("it is down", || !nodes[0].core().known().is_up(&third.config.node_name)).await;
+    nodes[0].core().nodes.give_up_node(&third.config.node_name).await.unwrap();
+    let left = |node: &Node| node.problems().is_empty() && node.core().known().all_endpoints().count() == 2;
+    eventually("nothing is left of it", || nodes.iter().all(left)).await;
+    // With a certificate it is believed.
     let own = third.certificate(&nodes[0]);
     let authority = Credentials::of(&nodes[0].config.data_dir).authority_certificate().unwrap().unwrap();
     Credentials::of(&third.config.data_dir).admit(&own, &authority).unwrap();

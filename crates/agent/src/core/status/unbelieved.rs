@@ -25,7 +25,9 @@ fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief)
         (false, false) => "nothing is sent to where it says that the node is",
     };
     let mend = match why {
-        Disbelief::Unsigned if !holds => format!("let that host {JOIN}, or stop its agent"),
+        Disbelief::Unsigned if !holds => {
+            format!("let that host {JOIN}, or stop its agent and run `weft node rm {name}`")
+        }
         _ => format!(
             "somebody else can write to the store (change its token), or that host has to {JOIN}; its agent puts the record \
              right if it can"
