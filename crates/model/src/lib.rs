@@ -47,7 +47,7 @@ pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
-pub use signed::{NodeStatement, SignedStatement};
+pub use signed::{NodeStatement, Revocation, SignedStatement};
 pub use trust::Trust;
 pub use tunnel::{InvalidTunnelKey, TunnelEnd, TunnelKey};
 pub use vni::{InvalidVni, VNI_OPTIONS, Vni};

@@ -1,6 +1,6 @@
 //! What a node says of itself so that others need not take the store's word for it.
 
-use crate::{Extra, Node, NodeId, NodeName, TunnelEnd, record::a_count};
+use crate::{Extra, Node, NodeId, NodeName, Record, TunnelEnd, record::a_count};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -43,6 +43,23 @@ pub struct NodeStatement {
     pub extra: Extra,
 }
 
+/// That a node is believed no more: the value of a [`Key::Revoked`](crate::Key::Revoked), which names its installation. The
+/// cluster's authority signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// The name that it had then, for people.
+    pub name: NodeName,
+    /// The authority's signature, in base64.
+    pub signature: String,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Record for Revocation {
+    const WHAT: &'static str = "revocation";
+}
+
 impl NodeStatement {
     /// What the record of the node `name` says, as a statement with this number.
     pub fn of(name: &NodeName, node: &Node, serial: u64) -> Self {
@@ -80,7 +97,6 @@ impl NodeStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Record;
 
     #[test]
     fn the_statement_of_a_record_is_what_it_says() {

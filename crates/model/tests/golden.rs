@@ -6,7 +6,7 @@
 use serde_json::Value;
 use weft_model::{
     Call, Claim, ClusterRecord, Cursor, Endpoint, Latest, Lineage, Liveness, Network, NetworkId, Node,
-    PoolReservation, Rebuilt, Record,
+    PoolReservation, Rebuilt, Record, Revocation,
 };
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
@@ -61,6 +61,7 @@ golden! {
     lineage: Lineage, "epoch.json";
     rebuilt: Rebuilt, "rebuilt.json";
     cluster: ClusterRecord, "cluster.json";
+    revocation: Revocation, "revoked.json";
 }
 
 #[test]

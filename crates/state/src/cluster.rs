@@ -2,15 +2,11 @@
 
 use imbl::OrdMap;
 use ipnet::IpNet;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    ops::Deref,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::IpAddr, ops::Deref, sync::Arc};
 use weft_model::{
     Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace, Latest, Lineage, Liveness,
-    Network, NetworkId, NetworkName, Node, NodeName, PoolReservation, Rebuilt, Record, Vni,
+    Network, NetworkId, NetworkName, Node, NodeId, NodeName, PoolReservation, Rebuilt, Record, Revocation,
+    Vni,
 };
 use weft_store::{Event, Listing, Revision, SessionId, StoreEntry, Update};
 use weft_trust::{Authorities, Disbelief};
@@ -92,6 +88,10 @@ pub struct Cluster {
     pub unbelieved: OrdMap<NodeName, Disbelief>,
     /// The highest number that a believed statement of each node had, also of nodes that are gone.
     pub serials: OrdMap<NodeName, u64>,
+    /// What says that nodes are believed no more, whoever wrote it.
+    pub revoked: OrdMap<NodeId, Stored<Revocation>>,
+    /// Those of which it is so, also if the store does not say it any more.
+    pub barred: OrdMap<NodeId, Revocation>,
     /// Who is believed who the nodes are; absent where the store is.
     authorities: Option<Arc<Authorities>>,
     /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
@@ -231,6 +231,11 @@ impl Cluster {
                 self.rebuilt = None;
                 self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
             }
+            Key::Revoked(id) => {
+                let revocation = stored(entry, before.revoked.get(&id))?;
+                self.bar(id, &revocation);
+                self.revoked.insert(id, revocation);
+            }
             Key::Cluster => {
                 self.identity = None;
                 self.identity = Some(stored(entry, before.identity.as_ref())?);
@@ -259,6 +264,7 @@ impl Cluster {
             Key::Lineage => self.lineage = None,
             Key::Rebuilt => self.rebuilt = None,
             Key::Cluster => self.identity = None,
+            Key::Revoked(id) => drop(self.revoked.remove(&id)),
             Key::Claim(pool, address) => {
                 if let Some(claims) = self.claims.get_mut(&pool) {
                     claims.remove(&address);
@@ -315,33 +321,6 @@ impl Cluster {
         self.claim(pool, address).is_some()
     }
 
-    /// Keys that nobody can have meant, and why.
-    pub fn garbage(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.unreadable.iter().filter(|(key, _)| !self.unknown.contains_key(*key))
-    }
-
-    /// How many keys there are of each kind that this version does not know.
-    pub fn unknown_kinds(&self) -> BTreeMap<String, usize> {
-        self.unknown.values().fold(BTreeMap::new(), |mut kinds, kind| {
-            *kinds.entry(kind.clone()).or_default() += 1;
-            kinds
-        })
-    }
-
-    /// Whether there is a record of the network `id`, and it cannot be read.
-    pub fn has_unreadable_network(&self, id: &NetworkId) -> bool {
-        self.has_unreadable(&format!("/networks/{id}"))
-    }
-
-    /// Whether there is a record of what `node` took last, and it cannot be read.
-    pub fn has_unreadable_latest(&self, node: &NodeName) -> bool {
-        !self.unreadable.is_empty() && self.has_unreadable(&format!("/latest/{node}"))
-    }
-
-    fn has_unreadable(&self, end: &str) -> bool {
-        self.unreadable.keys().any(|key| key.ends_with(end))
-    }
-
     /// Every pool of every network, and those that are kept for one.
     pub fn pools(&self) -> BTreeSet<IpNet> {
         let networks = self.networks.values().flat_map(|network| network.subnets.iter());
@@ -390,6 +369,7 @@ mod believed;
 mod keys;
 mod macs;
 mod own_keys;
+mod unreadable;
 mod written;
 
 #[cfg(test)]

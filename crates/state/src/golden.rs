@@ -4,7 +4,7 @@ use serde_json::Value;
 use weft_model::{EndpointId, Key, NetworkId};
 
 /// How many kinds of keys there are.
-pub(crate) const KINDS: usize = 14;
+pub(crate) const KINDS: usize = 15;
 
 /// One of the keys of a kind, by number.
 pub(crate) fn key(kind: usize, number: u8) -> Key {
@@ -31,6 +31,7 @@ pub(crate) fn key(kind: usize, number: u8) -> Key {
         Key::Lineage,
         Key::Rebuilt,
         Key::Cluster,
+        Key::Revoked(format!("{:064x}", u32::from(number) + 1).parse().unwrap()),
     ];
     keys[kind].clone()
 }
@@ -56,6 +57,7 @@ pub(crate) fn record(key: &Key, number: u32) -> Vec<u8> {
         Key::Lineage => golden!("epoch.json"),
         Key::Rebuilt => golden!("rebuilt.json"),
         Key::Cluster => golden!("cluster.json"),
+        Key::Revoked(_) => golden!("revoked.json"),
     };
     let mut record: Value = serde_json::from_str(golden).unwrap();
     record["of-a-later-version"] = number.into();

@@ -1,6 +1,6 @@
 //! What nodes say of themselves in the store, signed: whoever writes there cannot say it in their place.
 
-use crate::{MEMBER, Member, Subject, TrustError, member};
+use crate::{Authority, MEMBER, Member, Subject, TrustError, member};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::SigningKey;
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -11,10 +11,13 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use std::{fmt, sync::Arc, time::Duration};
-use weft_model::{Extra, Node, NodeName, NodeStatement, SignedStatement};
+use weft_model::{Extra, Node, NodeId, NodeName, NodeStatement, Revocation, SignedStatement};
 
 /// Comes before a statement in what is signed, so that a signature of something else is never one of a statement.
 const TAG: &[u8] = b"weft node record 1\0";
+
+/// Comes before the id of a node in what is signed to revoke it.
+const REVOKES: &[u8] = b"weft revocation 1\0";
 
 /// The longest text of each kind that is looked at.
 const LONGEST: usize = 8192;
@@ -51,6 +54,9 @@ pub enum Disbelief {
     /// Somebody changed what versions go by that do not read statements.
     #[error("what it says beside its signed statement is not the same")]
     Beside,
+    /// A holder of the authority's key said so.
+    #[error("its certificate was revoked")]
+    Revoked,
     /// It was good once.
     #[error("it is an old one (number {serial}, and {known} was seen already)")]
     Old {
@@ -62,7 +68,11 @@ pub enum Disbelief {
 }
 
 /// Whom a cluster believes who its nodes are.
-pub struct Authorities(Arc<WebPkiServerVerifier>);
+pub struct Authorities {
+    verifier: Arc<WebPkiServerVerifier>,
+    /// The authority's own.
+    key: Vec<u8>,
+}
 
 impl Authorities {
     /// Those that a member believes.
@@ -75,7 +85,15 @@ impl Authorities {
         roots.add(member.chain[1].clone()).map_err(|error| invalid(error.to_string()))?;
         let provider = Arc::new(default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
-        verifier.map(Self).map_err(|error| invalid(error.to_string()))
+        let verifier = verifier.map_err(|error| invalid(error.to_string()))?;
+        Ok(Self { verifier, key: member::public_key(&member.chain[1])? })
+    }
+
+    /// Whether an authority revokes the node `id` with that.
+    pub fn is_revoked(&self, id: &NodeId, by: &Revocation) -> bool {
+        let key = UnparsedPublicKey::new(&ED25519, &self.key);
+        decoded("signature", &by.signature)
+            .is_ok_and(|signature| key.verify(&revoking(id), &signature).is_ok())
     }
 
     /// What the node `name` says of itself in its record, if it is the node that says so. That its certificate has
@@ -109,7 +127,7 @@ impl Authorities {
         let at = member::begins(certificate).map_err(|error| no_node(error.to_string()))?;
         let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));
         let name = ServerName::try_from(MEMBER).map_err(|error| no_node(error.to_string()))?;
-        match self.0.verify_server_cert(certificate, &[], &name, &[], at) {
+        match self.verifier.verify_server_cert(certificate, &[], &name, &[], at) {
             Ok(_) => Ok(()),
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
@@ -148,6 +166,22 @@ impl Member {
     pub fn certificate(&self) -> String {
         BASE64_STANDARD.encode(&self.chain[0])
     }
+}
+
+impl Authority {
+    /// Says that nobody is to believe a node any more.
+    ///
+    /// # Errors
+    /// If the library refuses.
+    pub fn revoke(&self, subject: &Subject) -> Result<Revocation, TrustError> {
+        let signature = self.key().sign(&revoking(&subject.id)).map_err(TrustError::make("a revocation"))?;
+        let (name, signature) = (subject.name.clone(), BASE64_STANDARD.encode(signature));
+        Ok(Revocation { name, signature, extra: Extra::new() })
+    }
+}
+
+fn revoking(id: &NodeId) -> Vec<u8> {
+    [REVOKES, id.to_string().as_bytes()].concat()
 }
 
 fn tagged(statement: &str) -> Vec<u8> {

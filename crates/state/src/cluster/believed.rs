@@ -4,7 +4,7 @@
 use super::{Cluster, Stored};
 use imbl::OrdMap;
 use std::sync::Arc;
-use weft_model::{Node, NodeName, NodeStatement, Record};
+use weft_model::{Node, NodeId, NodeName, NodeStatement, Record, Revocation};
 use weft_store::{Revision, StoreEntry};
 use weft_trust::{Authorities, Disbelief};
 
@@ -39,7 +39,7 @@ impl Cluster {
     /// A cluster without a record, that believes whom this one does.
     pub(super) fn beginning(&self) -> Self {
         let (authorities, serials) = (self.authorities.clone(), self.serials.clone());
-        Self { authorities, serials, ..Self::default() }
+        Self { authorities, serials, barred: self.barred.clone(), ..Self::default() }
     }
 
     /// Takes the record of the node `name`, if it is believed. If not, its last good one holds, which may be written over
@@ -55,7 +55,9 @@ impl Cluster {
             self.nodes.insert(name, super::stored(entry, known)?);
             return Ok(());
         };
-        if let Some(known) = known.filter(|known| known.modified == entry.modified) {
+        let same =
+            |known: &&Stored<Node>| known.modified == entry.modified && !self.barred.contains_key(&known.id);
+        if let Some(known) = known.filter(same) {
             self.unbelieved.remove(&name);
             self.nodes.insert(name, known.clone());
             return Ok(());
@@ -65,6 +67,7 @@ impl Cluster {
         let judged = read.map(|node| self.judge(&authorities, &name, node, last.as_deref()));
         let (good, doubt) = match &judged {
             Ok(Ok((node, doubt))) => (Some(Arc::new(node.clone())), doubt.clone()),
+            Ok(Err(Disbelief::Revoked)) => (None, Some(Disbelief::Revoked)),
             Ok(Err(why)) => (last.map(|last| last.record), Some(why.clone())),
             Err(_) => (last.map(|last| last.record), None),
         };
@@ -72,10 +75,23 @@ impl Cluster {
             Some(why) => drop(self.unbelieved.insert(name.clone(), why)),
             None => drop(self.unbelieved.remove(&name)),
         }
-        if let Some(record) = good {
+        if let Some(record) = good.filter(|node| !self.barred.contains_key(&node.id)) {
             self.nodes.insert(name, Stored { record, modified: entry.modified });
         }
         judged.map(drop)
+    }
+
+    /// Believes a node no more, if the authority says so: for good, whatever the store says later.
+    pub(super) fn bar(&mut self, id: NodeId, revocation: &Revocation) {
+        if !self.authorities.as_ref().is_some_and(|authorities| authorities.is_revoked(&id, revocation)) {
+            return;
+        }
+        self.barred.insert(id, revocation.clone());
+        let of_it = self.nodes.iter().filter(|(_, node)| node.id == id).map(|(name, _)| name.clone());
+        for name in of_it.collect::<Vec<_>>() {
+            self.nodes.remove(&name);
+            self.unbelieved.insert(name, Disbelief::Revoked);
+        }
     }
 
     /// The record as its node says that it is; and whether something else is beside that, which others might go by.
@@ -91,6 +107,9 @@ impl Cluster {
         let same = last.and_then(|last| last.signed.as_ref()).filter(|last| *last == signed);
         let read = same.and_then(|same| serde_json::from_str::<NodeStatement>(&same.statement).ok());
         let statement = read.map_or_else(|| authorities.believe(name, signed), Ok)?;
+        if self.barred.contains_key(&statement.id) {
+            return Err(Disbelief::Revoked);
+        }
         let serial = statement.serial;
         match self.serials.get(name) {
             Some(known) if *known > serial => return Err(Disbelief::Old { serial, known: *known }),

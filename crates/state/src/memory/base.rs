@@ -9,7 +9,7 @@ use std::{
     io,
     path::Path,
 };
-use weft_model::{Key, Keyspace, NetworkId, NodeName};
+use weft_model::{Key, Keyspace, NetworkId, NodeId, NodeName, Revocation};
 use weft_store::{Listing, Revision, StoreEntry};
 
 /// A base, as it is read.
@@ -35,6 +35,9 @@ struct Saved {
     /// The highest number of a statement of each node.
     #[serde(default)]
     serials: BTreeMap<NodeName, u64>,
+    /// The nodes that are believed no more.
+    #[serde(default)]
+    barred: BTreeMap<NodeId, Revocation>,
     cluster: BTreeMap<String, Box<RawValue>>,
 }
 
@@ -47,6 +50,8 @@ struct Saving<'m> {
     latest: BTreeMap<&'m NodeName, Revision>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     serials: BTreeMap<&'m NodeName, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    barred: BTreeMap<&'m NodeId, &'m Revocation>,
     #[serde(serialize_with = "records")]
     cluster: (&'m Keyspace, &'m Cluster),
 }
@@ -71,6 +76,7 @@ pub(super) fn write(path: &Path, log: &str, source: &Source, content: &Content) 
         removed: &content.removed,
         latest,
         serials: content.cluster.serials.iter().map(|(name, serial)| (name, *serial)).collect(),
+        barred: content.cluster.barred.iter().collect(),
         cluster: (&source.keyspace, &content.cluster),
     };
     file::write_json(path, &saving)
@@ -86,6 +92,7 @@ fn cluster_of(saved: &Saved, keyspace: &Keyspace) -> Cluster {
     let records = saved.cluster.iter();
     let entries = records.map(|(key, value)| entry(keyspace, &saved.latest, key, value)).collect();
     let mut cluster = Cluster::read(keyspace, &Listing { entries, revision: Revision::default() });
+    cluster.barred = saved.barred.iter().map(|(id, revocation)| (*id, revocation.clone())).collect();
     cluster.serials = saved.serials.iter().map(|(name, serial)| (name.clone(), *serial)).collect();
     cluster
 }

@@ -171,7 +171,17 @@ fn the_numbers_of_statements_are_remembered_beyond_their_records() {
     // The first is in the base, the others are in its log, the last without another change.
     for all in [&[("host1", 5)][..], &[("host1", 7), ("host9", 2)], &[("host1", 7), ("host9", 3)]] {
         now.serials = serials(all);
+        let id = format!("{:064x}", all[0].1).parse().unwrap();
+        now.barred.insert(
+            id,
+            weft_model::Revocation {
+                name: "host1".parse().unwrap(),
+                signature: "x".into(),
+                extra: Default::default(),
+            },
+        );
         memory.save(&now).unwrap();
-        assert_eq!(open(&directory, "consul://one").1.unwrap().serials, serials(all));
+        let again = open(&directory, "consul://one").1.unwrap();
+        assert_eq!((again.serials, again.barred), (serials(all), now.barred.clone()));
     }
 }

@@ -1,7 +1,7 @@
 //! Whose word is taken for a node's.
 
 use super::*;
-use crate::{Authority, NodeKey};
+use crate::NodeKey;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -76,6 +76,20 @@ fn a_signature_of_something_else_is_none_of_a_statement() {
     let untagged = HOST1.0.key.0.sign(HOST1.1.statement.as_bytes()).unwrap();
     let signed = SignedStatement { signature: BASE64_STANDARD.encode(untagged), ..HOST1.1.clone() };
     assert_eq!(believe(&signed), Err(Disbelief::Signature));
+}
+
+#[test]
+fn the_authority_alone_revokes_and_one_node_with_each_signature() {
+    let (authorities, other) =
+        (Authorities::of(&HOST1.0).unwrap(), Authority::found(Timestamp::now()).unwrap());
+    let subject = HOST1.0.subject().unwrap();
+    let revocation = AUTHORITY.revoke(&subject).unwrap();
+    assert!(authorities.is_revoked(&subject.id, &revocation));
+    assert!(!authorities.is_revoked(&NodeId::LEAST, &revocation));
+    assert!(!authorities.is_revoked(&subject.id, &other.revoke(&subject).unwrap()));
+    // Nor is a statement of the node itself a revocation.
+    let signature = HOST1.1.signature.clone();
+    assert!(!authorities.is_revoked(&subject.id, &Revocation { signature, ..revocation }));
 }
 
 #[test]

@@ -148,6 +148,43 @@ fn what_was_remembered_is_believed_if_it_was_signed() {
     assert_eq!((vtep(&after), after.serials.get(&name("host2"))), (Some(vec![2]), Some(&5)));
 }
 
+/// The authority, or another, says that host2 is believed no more.
+fn revokes(cluster: &mut Cluster, authority: &Authority) -> StoreEntry {
+    let subject = HOST2.subject().unwrap();
+    let key = Keyspace::new("weft").path(&Key::Revoked(subject.id));
+    let (value, revision) = (authority.revoke(&subject).unwrap().to_json(), Revision(cluster.revision.0 + 1));
+    let entry = StoreEntry { key, value, modified: revision, session: None };
+    let update = Update::Events { events: vec![Event::Put(entry.clone())], revision };
+    cluster.advance(&Keyspace::new("weft"), update);
+    entry
+}
+
+#[test]
+fn a_node_that_was_revoked_is_believed_no_more() {
+    let mut cluster = nothing();
+    says_node(&mut cluster, &signed(2, 5));
+    revokes(&mut cluster, &Authority::found(Timestamp::now()).unwrap());
+    assert_eq!((vtep(&cluster), why(&cluster)), (Some(vec![2]), None), "another's authority");
+    let entry = revokes(&mut cluster, &AUTHORITY);
+    assert_eq!((vtep(&cluster), why(&cluster), keys(&cluster)), (None, Some(&Disbelief::Revoked), 2));
+    // Whoever takes the revocation away, and whatever the node signs then.
+    let gone = Event::Delete(entry.key.clone());
+    let revision = Revision(cluster.revision.0 + 1);
+    cluster.advance(&Keyspace::new("weft"), Update::Events { events: vec![gone], revision });
+    says_node(&mut cluster, &signed(3, 6));
+    assert_eq!((vtep(&cluster), why(&cluster), keys(&cluster)), (None, Some(&Disbelief::Revoked), 1));
+    says_node(&mut cluster, &at(3));
+    assert_eq!((vtep(&cluster), why(&cluster)), (None, Some(&Disbelief::Unsigned)));
+    // Read anew, in whatever order, and where nothing but that changed.
+    let node = super::tests::entry("host2", &signed(3, 6).to_json(), 1);
+    for entries in [vec![node.clone(), entry.clone()], vec![entry, node]] {
+        let listing = Listing { entries, revision: Revision(9) };
+        let mut read = Cluster::read_after(&Keyspace::new("weft"), &listing, &nothing());
+        read.advance(&Keyspace::new("weft"), Update::Snapshot(listing));
+        assert_eq!((vtep(&read), why(&read), keys(&read)), (None, Some(&Disbelief::Revoked), 2));
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Says {
     Good(u8, u64),
