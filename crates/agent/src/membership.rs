@@ -30,6 +30,7 @@ use weft_state::{
     view::{Gate, View},
 };
 use weft_store::{SessionId, Store, StoreError};
+use weft_trust::Disbelief;
 use weft_verbs::Error;
 
 /// The first pause after a failure, doubled after each further one.
@@ -239,8 +240,9 @@ impl Membership {
         let own = |cluster: &Cluster| {
             let said = cluster.nodes.get(name).is_some_and(|node| self.is_true(node));
             // A record that others do not believe is to be written again, if that mends it.
-            let doubted = cluster.unbelieved.contains_key(name);
-            (if self.signer.signs() { said && !doubted } else { said || doubted })
+            let doubted = cluster.unbelieved.get(name);
+            let (doubted, revoked) = (doubted.is_some(), doubted == Some(&Disbelief::Revoked));
+            (if self.signer.signs() && !revoked { said && !doubted } else { said || doubted })
                 && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
         };
         view.in_store().is_some_and(|cluster| own(cluster))

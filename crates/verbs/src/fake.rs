@@ -153,6 +153,10 @@ impl ReadVerbs for FakeVerbs {
         vec![NodeView { name, node, up: true, since: None, expires: None, endpoints, this: true }]
     }
 
+    fn is_revoked(&self, _id: &NodeId) -> bool {
+        false
+    }
+
     async fn node(&self, node: &str) -> Result<NodeView, Error> {
         let found = self.nodes().into_iter().find(|view| view.name.as_str() == node);
         found.ok_or_else(|| Error::not_found("node", node))
@@ -337,6 +341,10 @@ impl ProcessVerbs for FakeVerbs {
 
 #[async_trait]
 impl NodeVerbs for FakeVerbs {
+    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
+        if *node == node_name() { Ok(()) } else { Err(Error::not_found("node", node.as_str())) }
+    }
+
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         if *node == node_name() {
             return Err(Error::conflict(format!("node {node} is up")));

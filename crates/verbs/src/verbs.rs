@@ -7,7 +7,7 @@ use crate::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-use weft_model::{Network, NetworkId, NetworkName, NodeName};
+use weft_model::{Network, NetworkId, NetworkName, NodeId, NodeName};
 
 /// Everything that can be done to the cluster and to this node. The doors call these and nothing else.
 ///
@@ -36,6 +36,9 @@ pub trait ReadVerbs: Send + Sync + 'static {
 
     /// All nodes that are known, in order of their names.
     fn nodes(&self) -> Vec<NodeView>;
+
+    /// Whether the cluster's authority said that this installation is believed no more.
+    fn is_revoked(&self, id: &NodeId) -> bool;
 
     /// One node. Before it says that there is none, it asks the store.
     async fn node(&self, node: &str) -> Result<NodeView, Error>;
@@ -124,6 +127,12 @@ pub trait ProcessVerbs: Send + Sync + 'static {
 /// What can be done to the nodes of the cluster.
 #[async_trait]
 pub trait NodeVerbs: Send + Sync + 'static {
+    /// Has no host of a signed cluster believe a node any more, up or down, for good.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have the authority's key, or is that node.
+    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error>;
+
     /// Forgets a node that is down: its endpoints, their addresses and names.
     ///
     /// # Errors

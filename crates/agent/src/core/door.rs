@@ -5,7 +5,7 @@ mod engines;
 use super::Core;
 use async_trait::async_trait;
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
-use weft_model::{NetworkId, NetworkName, NodeName};
+use weft_model::{NetworkId, NetworkName, NodeId, NodeName};
 use weft_verbs::{
     Attach, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave, NetworkVerbs,
     NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run, Status,
@@ -51,6 +51,10 @@ impl ReadVerbs for CoreVerbs {
 
     fn nodes(&self) -> Vec<NodeView> {
         self.0.nodes.node_views()
+    }
+
+    fn is_revoked(&self, id: &NodeId) -> bool {
+        self.0.nodes.is_revoked(id)
     }
 
     async fn node(&self, node: &str) -> Result<NodeView, Error> {
@@ -159,6 +163,11 @@ impl ProcessVerbs for CoreVerbs {
 
 #[async_trait]
 impl NodeVerbs for CoreVerbs {
+    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
+        let node = node.clone();
+        self.to_the_end(|core| async move { core.nodes.revoke(&node).await }).await
+    }
+
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
         self.to_the_end(|core| async move { core.nodes.give_up_node(&node).await }).await

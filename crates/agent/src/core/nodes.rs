@@ -1,5 +1,7 @@
 //! Nodes: looked at, and given up.
 
+mod revoke;
+
 use super::{access::ClusterAccess, allocator::Allocator};
 use crate::config::AgentConfig;
 use jiff::Timestamp;

@@ -27,6 +27,10 @@ impl Peers {
         if expires < now {
             return Err(JoinRefusal::Expired);
         }
+        if self.verbs.is_revoked(&request.id) {
+            let why = "the data directory of the new host is that of one that was revoked: `weft leave --purge` there";
+            return Err(JoinRefusal::Cannot(why.to_owned()));
+        }
         // Up or down: nobody becomes a node that others send packets to.
         for node in self.verbs.nodes() {
             if node.node.id == request.id {

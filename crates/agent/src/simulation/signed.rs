@@ -190,3 +190,39 @@ async fn where_the_store_is_believed_it_is_as_before() {
     assert!(nodes.iter().all(|node| node.problems().is_empty()));
     assert_eq!(nodes[0].core().reporter.describe().trust, Trust::Store);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_revoked_is_no_peer_any_more() {
+    let (store, mut nodes) = signed().await;
+    let host2 = "host2".parse().unwrap();
+    let refused = nodes[1].core().nodes.revoke(&"host1".parse().unwrap()).await.unwrap_err();
+    assert!(refused.to_string().contains("does not have the key"), "{refused}");
+    let itself = nodes[0].core().nodes.revoke(&nodes[0].config.node_name).await.unwrap_err();
+    assert!(itself.to_string().contains("weft leave"), "{itself}");
+    nodes[0].core().nodes.revoke(&host2).await.unwrap();
+    eventually("nothing is sent to it", || vteps(&nodes[0]).1.is_empty()).await;
+    eventually("both say so", || nodes.iter().all(|node| node.is_doubtful("host2"))).await;
+    // It goes on to write its record, and somebody takes away what revoked it.
+    let revoked = store.list("weft/v1/revoked/").await.unwrap().entries;
+    let [revoked] = revoked.as_slice() else { panic!("{revoked:?}") };
+    store.commit(Txn::new().delete(revoked.key.clone(), Condition::Always)).await.unwrap();
+    nodes[1].move_to(address(99));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    nodes[0].kill().await;
+    nodes[0].start();
+    nodes[0].joined(2).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(vteps(&nodes[0]).1.is_empty() && nodes[0].is_doubtful("host2"), "{:?}", nodes[0].problems());
+    nodes[1].kill().await;
+    eventually("it is down", || !nodes[0].core().known().is_up(&host2)).await;
+    nodes[0].core().nodes.give_up_node(&host2).await.unwrap();
+    eventually("nothing is left of it", || nodes[0].problems().is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_store_is_believed_nobody_is_revoked() {
+    let (_store, nodes) = two_nodes().await;
+    become_authority(&nodes[0].config).unwrap();
+    let refused = nodes[0].core().nodes.revoke(&"host2".parse().unwrap()).await.unwrap_err();
+    assert!(refused.to_string().contains("trust: store"), "{refused}");
+}

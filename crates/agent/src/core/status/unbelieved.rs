@@ -25,6 +25,14 @@ fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief)
         (false, false) => "nothing is sent to where it says that the node is",
     };
     let mend = match why {
+        Disbelief::Revoked if this => {
+            "`weft leave --force --purge` makes it a host of its own again".to_owned()
+        }
+        Disbelief::Revoked => {
+            format!(
+                "stop its agent, if it is yours, and run `weft node rm {name}`; change what it knew of the store"
+            )
+        }
         Disbelief::Unsigned if !holds => {
             format!("let that host {JOIN}, or stop its agent and run `weft node rm {name}`")
         }
