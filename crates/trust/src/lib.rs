@@ -19,7 +19,8 @@ pub use member::Member;
 pub use members::{MemberReply, MemberRequest};
 pub use statement::{Authorities, Disbelief};
 pub use tls::{
-    JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client, store_server,
+    Barred, JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client,
+    store_server,
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 

@@ -153,10 +153,6 @@ impl ReadVerbs for FakeVerbs {
         vec![NodeView { name, node, up: true, since: None, expires: None, endpoints, this: true }]
     }
 
-    fn is_revoked(&self, _id: &NodeId) -> bool {
-        false
-    }
-
     async fn node(&self, node: &str) -> Result<NodeView, Error> {
         let found = self.nodes().into_iter().find(|view| view.name.as_str() == node);
         found.ok_or_else(|| Error::not_found("node", node))

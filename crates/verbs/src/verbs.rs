@@ -7,7 +7,7 @@ use crate::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-use weft_model::{Network, NetworkId, NetworkName, NodeId, NodeName};
+use weft_model::{Network, NetworkId, NetworkName, NodeName};
 
 /// Everything that can be done to the cluster and to this node. The doors call these and nothing else.
 ///
@@ -36,9 +36,6 @@ pub trait ReadVerbs: Send + Sync + 'static {
 
     /// All nodes that are known, in order of their names.
     fn nodes(&self) -> Vec<NodeView>;
-
-    /// Whether the cluster's authority said that this installation is believed no more.
-    fn is_revoked(&self, id: &NodeId) -> bool;
 
     /// One node. Before it says that there is none, it asks the store.
     async fn node(&self, node: &str) -> Result<NodeView, Error>;

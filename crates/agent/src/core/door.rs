@@ -5,7 +5,7 @@ mod engines;
 use super::Core;
 use async_trait::async_trait;
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
-use weft_model::{NetworkId, NetworkName, NodeId, NodeName};
+use weft_model::{NetworkId, NetworkName, NodeName};
 use weft_verbs::{
     Attach, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave, NetworkVerbs,
     NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run, Status,
@@ -51,10 +51,6 @@ impl ReadVerbs for CoreVerbs {
 
     fn nodes(&self) -> Vec<NodeView> {
         self.0.nodes.node_views()
-    }
-
-    fn is_revoked(&self, id: &NodeId) -> bool {
-        self.0.nodes.is_revoked(id)
     }
 
     async fn node(&self, node: &str) -> Result<NodeView, Error> {

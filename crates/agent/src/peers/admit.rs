@@ -27,7 +27,7 @@ impl Peers {
         if expires < now {
             return Err(JoinRefusal::Expired);
         }
-        if self.verbs.is_revoked(&request.id) {
+        if self.own.barred.has(&request.id) {
             let why = "the data directory of the new host is that of one that was revoked: `weft leave --purge` there";
             return Err(JoinRefusal::Cannot(why.to_owned()));
         }

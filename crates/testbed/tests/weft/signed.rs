@@ -131,3 +131,30 @@ fn a_host_with_the_old_flags_is_not_believed_until_it_joins_with_a_token() {
     let text = String::from_utf8_lossy(&text);
     assert!(text.contains("trust: signed"), "{text}");
 }
+
+#[test]
+fn a_host_that_somebody_took_over_is_shut_out_while_it_runs() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [world.host(1), world.host(2)];
+    // Which serves the store, for members alone.
+    let _first = init(one, &[]);
+    let mut second = let_in(one, two);
+    one.run(&["weft", "network", "create", "-o", "vni=256", "overlay"]);
+    until("the network is on both", SOON, || has_network(two, "overlay"));
+    sleeper(one, "overlay", "one", &[]);
+    sleeper(two, "overlay", "two", &[]);
+    ping(one, "one", "two");
+    let refused = two.refused(&["weft", "node", "rm", "--revoke", "host1"]);
+    assert!(refused.contains("does not have the key"), "{refused}");
+    one.run(&["weft", "node", "rm", "--revoke", "host2"]);
+    until("nothing is sent to it", SOON, || !fdb(one).contains("dst"));
+    assert!(problems(one).contains("its certificate was revoked"), "{}", problems(one));
+    let silent = one.output(&["weft", "exec", "one", "--", "ping", "-c2", "-W1", "two"]);
+    assert!(!silent.status.success());
+    // Whatever it says when it comes back, it is not let into the store.
+    second.stop();
+    let _again = two.agent(&[]);
+    until("it is not let in", SOON, || problems(two).contains("not in the cluster"));
+    until("nothing of it is left", SOON, || one.output(&["weft", "node", "rm", "host2"]).status.success());
+    until("all is well", SOON, || problems(one).is_empty());
+}

@@ -1,18 +1,13 @@
 //! A node is believed no more, because somebody with the authority's key says so.
 
 use super::Nodes;
-use weft_model::{Key, NodeId, NodeName, Record, chain};
+use weft_model::{Key, NodeName, Record, chain};
 use weft_state::{cluster::Cluster, credentials::Credentials};
 use weft_store::{Condition, Txn};
 use weft_trust::Subject;
 use weft_verbs::{Error, Kind};
 
 impl Nodes {
-    /// Whether the authority said that a node is believed no more.
-    pub(crate) fn is_revoked(&self, id: &NodeId) -> bool {
-        self.access.known().barred.contains_key(id)
-    }
-
     /// Says in the store that nobody is to believe a node any more, up or down, and waits until it is so here.
     pub(crate) async fn revoke(&self, name: &NodeName) -> Result<(), Error> {
         if name == self.access.node() {
