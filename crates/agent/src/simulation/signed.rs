@@ -208,8 +208,13 @@ async fn a_node_that_was_revoked_is_no_peer_any_more() {
     store.commit(Txn::new().delete(revoked.key.clone(), Condition::Always)).await.unwrap();
     nodes[1].move_to(address(99));
     tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(store.get(&revoked.key).await.unwrap().unwrap().value, revoked.value, "it is there again");
     nodes[0].kill().await;
+    nodes[1].store.faults().set_unavailable(true);
+    store.commit(Txn::new().delete(revoked.key.clone(), Condition::Always)).await.unwrap();
     nodes[0].start();
+    nodes[0].joined(1).await;
+    nodes[1].store.faults().set_unavailable(false);
     nodes[0].joined(2).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(vteps(&nodes[0]).1.is_empty() && nodes[0].is_doubtful("host2"), "{:?}", nodes[0].problems());

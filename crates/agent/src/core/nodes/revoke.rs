@@ -39,4 +39,15 @@ impl Nodes {
         tracing::warn!(node = %name, id = id.short(), "node revoked: it is believed no more");
         Ok(())
     }
+
+    /// Writes what the authority said once, where somebody took it out of the store: hosts that come later have to know.
+    pub(in crate::core) async fn revoke_again(&self, known: &Cluster) -> Result<(), Error> {
+        let gone = known.barred.iter().filter(|(id, _)| !known.revoked.contains_key(*id));
+        for (id, revocation) in gone.filter(|_| known.is_signed()) {
+            let key = self.access.path(&Key::Revoked(*id));
+            // Of several that do it at once, one is first.
+            self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Absent)).await?;
+        }
+        Ok(())
+    }
 }
