@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
 use weft_model::{
     Claim, Cursor, Endpoint, Latest, Lineage, Liveness, Network, Node, PoolReservation, Rebuilt, Record,
+    Revocation,
 };
 
 fn check<R: Record + PartialEq + Debug>(json: &[u8]) {
@@ -26,6 +27,7 @@ fuzz_target!(|json: &[u8]| {
     check::<Latest>(json);
     check::<Rebuilt>(json);
     check::<Endpoint>(json);
+    check::<Revocation>(json);
     if let Ok(network) = Network::from_json(json) {
         // What follows from a network's subnets, whatever they are.
         let subnets: usize = network.segments().iter().map(|segment| segment.subnets().count()).sum();

@@ -5,7 +5,7 @@ use crate::{
     core::{AccessParts, ClusterAccess, Core, CoreParts, Departure},
     host::Host,
     leave::Leaver,
-    membership::{Membership, Outside, OwnStore, Ownership},
+    membership::{Membership, Outside, OwnStore, Ownership, Signer, SigningError},
     metrics::Telemetry,
     processes::ProcessTable,
     reconcile::{Parts, Reconciler},
@@ -47,6 +47,9 @@ pub(crate) enum AgentStartError {
     /// Its data directory cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Its certificate.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The kernel gives no more.
     #[error("cannot start a thread for the name servers")]
     Thread(#[from] std::io::Error),
@@ -80,7 +83,8 @@ impl Assembly {
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let table = Arc::new(ProcessTable::open(&config.data_dir)?);
-        let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal))?;
+        let signer = Arc::new(Signer::open(&config)?);
+        let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal, &signer))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
         let tunnel = Arc::new(OwnTunnel::of(&config.data_dir, &env));
         let (reconciler, rounds) = Reconciler::new(Parts {
@@ -106,6 +110,7 @@ impl Assembly {
             view: view.clone(),
             journal: Arc::clone(&journal),
             tunnel,
+            signer,
             underlay: host.underlay(),
             ownership: ownership.clone(),
             problem,
@@ -168,9 +173,10 @@ fn keeper(
     config: &AgentConfig,
     store: &Arc<dyn Store>,
     keyspace: &Keyspace,
-    (env, identity, journal): (&Arc<Env>, &Arc<Identity>, &Arc<Journal>),
+    (env, identity, journal, signer): (&Arc<Env>, &Arc<Identity>, &Arc<Journal>, &Signer),
 ) -> Result<Reflector, AgentStartError> {
     let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), keyspace)?;
+    let remembered = remembered.map(|cluster| cluster.trusting(signer.believed()));
     let admission = Admission::open(&AdmissionDeps {
         data_dir: &config.data_dir,
         store: &**store,
@@ -191,6 +197,7 @@ fn keeper(
         journal: Arc::clone(journal),
         memory: Arc::new(memory),
         warned: Mutex::default(),
+        authorities: signer.believed().cloned(),
         admission: Arc::new(admission),
         rebuild: config.store_rebuild,
     })

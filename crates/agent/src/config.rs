@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use weft_ipam::AddressPool;
-use weft_model::NodeName;
+use weft_model::{NodeName, Trust};
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 
 /// Where an agent keeps its files if nothing else is said.
@@ -118,6 +118,8 @@ pub struct AgentConfig {
     pub tunnel_port: u16,
     /// Whether other hosts cannot reach this one, but for answering.
     pub behind_nat: bool,
+    /// Whose word is taken for where the other nodes are.
+    pub trust: Trust,
     /// The TCP port on which agents speak to each other.
     pub peer_port: u16,
     /// Where default subnets come from, in the order to try them.

@@ -65,6 +65,7 @@ impl FuzzedNode {
             default_network_options: Default::default(),
             tunnel_port: 51820,
             behind_nat: false,
+            trust: Default::default(),
             peer_port: 7946,
             default_address_pools: vec![AddressPool::default_ipv4()],
             data_dir: PathBuf::new(),

@@ -8,9 +8,11 @@ mod call;
 mod outside;
 mod ownership;
 mod register;
+mod signing;
 
 pub(crate) use outside::Outside;
 pub(crate) use ownership::{OwnStore, Ownership};
+pub(crate) use signing::{Signer, SigningError};
 
 use crate::{config::AgentConfig, underlay::Underlay};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -29,6 +31,7 @@ use weft_state::{
     view::{Gate, View},
 };
 use weft_store::{SessionId, Store, StoreError};
+use weft_trust::Disbelief;
 use weft_verbs::Error;
 
 /// The first pause after a failure, doubled after each further one.
@@ -47,6 +50,8 @@ pub(crate) struct Membership {
     pub(crate) journal: Arc<Journal>,
     /// Where this host takes encrypted packets.
     pub(crate) tunnel: Arc<OwnTunnel>,
+    /// By which others believe its record.
+    pub(crate) signer: Arc<Signer>,
     /// Where this host is.
     pub(crate) underlay: watch::Receiver<Underlay>,
     /// Whether this agent may act as its node.
@@ -178,6 +183,10 @@ impl Membership {
             if heard || view.borrow().in_store().is_none() {
                 self.answer(session).await;
             }
+            if self.signer.look_again() {
+                tracing::info!(node = %self.config.node_name, "this host has a new certificate; signing its record with that");
+                return;
+            }
             match self.store.renew_session(session).await {
                 Ok(true) => last = Instant::now(),
                 Ok(false) => {
@@ -205,6 +214,7 @@ impl Membership {
             && node.underlay_mtu == underlay.mtu
             && node.tunnel == self.tunnel()
             && node.id == self.identity.id()
+            && self.signer.is_in(node)
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)
     }
 
@@ -239,7 +249,11 @@ impl Membership {
         let name = &self.config.node_name;
         let run = Some(self.identity.incarnation());
         let own = |cluster: &Cluster| {
-            cluster.nodes.get(name).is_some_and(|node| self.is_true(node))
+            let said = cluster.nodes.get(name).is_some_and(|node| self.is_true(node));
+            // A record that others do not believe is to be written again, if that mends it.
+            let doubted = cluster.unbelieved.get(name);
+            let (doubted, revoked) = (doubted.is_some(), doubted == Some(&Disbelief::Revoked));
+            (if self.signer.signs() && !revoked { said && !doubted } else { said || doubted })
                 && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
         };
         view.in_store().is_some_and(|cluster| own(cluster))

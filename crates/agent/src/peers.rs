@@ -34,6 +34,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use visitors::Visitors;
 use weft_http::Slot;
+use weft_state::view::View;
 use weft_trust::{JoinRefusal, JoinReply, MAX_REQUEST, MEMBERS, MemberReply, binding};
 use weft_verbs::ReadVerbs;
 
@@ -72,8 +73,15 @@ impl Peers {
         })
     }
 
-    /// Answers peers from now on, until `stop`, and keeps the certificate renewed.
-    pub(crate) async fn start(self: Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+    /// Answers peers from now on, until `stop`, keeps the certificate renewed, and lets nobody in that is revoked.
+    pub(crate) async fn start(
+        self: Arc<Self>,
+        view: &watch::Receiver<View>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        let keep_out = Arc::clone(&self.own).keep_out_revoked(view.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(keep_out));
         tasks.spawn(stop.clone().run_until_cancelled_owned(Arc::clone(&self).keep_renewed()));
         let listener = self.listen().await.inspect_err(|error| self.say_taken(error)).ok();
         tasks.spawn(self.serve_when_free(listener, stop.clone()));

@@ -147,7 +147,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
     if let Some(own) = certificate {
-        Peers::new(&config, own, door.clone(), place).start(&tasks, &stop).await;
+        Peers::new(&config, own, door.clone(), place).start(core.access.view(), &tasks, &stop).await;
     }
     tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
     let deps = docker::DockerDeps {

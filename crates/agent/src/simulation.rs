@@ -27,6 +27,7 @@ mod read_only;
 mod rebuild;
 mod requests;
 mod seeds;
+mod signed;
 mod transcript;
 mod truth;
 mod turns;

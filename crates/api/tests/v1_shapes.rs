@@ -88,7 +88,7 @@ fn a_process() {
 fn a_status() {
     let json = json!({
         "node": "host1", "id": ID, "version": "0.1.0", "started": "2026-11-22T12:00:00Z",
-        "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "data_dir": "/var/lib/weft",
+        "advertise": "192.0.2.1", "vtep": "192.0.2.1", "vxlan_port": 4789, "trust": "signed", "data_dir": "/var/lib/weft",
         "joined": true,
         "store": {
             "url": "consul://192.0.2.9:8500", "since": "2026-11-22T12:00:00Z", "error": "refused",

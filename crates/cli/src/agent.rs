@@ -150,6 +150,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         vxlan_port: settings.vxlan_port.unwrap_or(DEFAULT_VXLAN_PORT),
         tunnel_port: settings.tunnel_port.unwrap_or(DEFAULT_TUNNEL_PORT),
         behind_nat: settings.behind_nat,
+        trust: settings.trust.unwrap_or_default().get(),
         peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
         default_address_pools: address_pools(&settings.default_address_pool),
         default_network_options: network_options(&settings.default_network_opt)?,

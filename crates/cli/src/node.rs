@@ -31,6 +31,10 @@ pub(crate) enum Node {
     /// Give up nodes that are down for good: frees their endpoints' addresses and names
     #[command(visible_alias = "remove")]
     Rm {
+        /// No host believes them any more, also while they are up, and for good: for hosts that somebody else has. Only where
+        /// hosts sign their records (trust: signed), and on a host that has the authority's key
+        #[arg(long)]
+        revoke: bool,
         /// Names
         #[arg(required = true, value_name = "NODE")]
         nodes: Vec<String>,
@@ -46,10 +50,11 @@ impl Node {
             Self::Inspect { nodes } => {
                 inspect::<v1::Node>(client, out, nodes.iter().map(|node| path(node))).await
             }
-            Self::Rm { nodes } => {
+            Self::Rm { nodes, revoke } => {
+                let how = if revoke { "?revoke=true" } else { "" };
                 let out = RefCell::new(out);
                 each(&nodes, async |node| {
-                    client.delete(&path(node)).await?;
+                    client.delete(&format!("{}{how}", path(node))).await?;
                     out.borrow_mut().line(node)
                 })
                 .await

@@ -1,6 +1,6 @@
 //! Where each record is kept.
 
-use crate::{EndpointId, NetworkId, NetworkName, NodeName, Vni};
+use crate::{EndpointId, NetworkId, NetworkName, NodeId, NodeName, Vni};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -37,6 +37,8 @@ pub enum Key {
     Rebuilt,
     /// `cluster`: a [`ClusterRecord`](crate::ClusterRecord); absent before an agent that knows it came.
     Cluster,
+    /// `revoked/<node-id>`: a [`Revocation`](crate::Revocation); there for good.
+    Revoked(NodeId),
 }
 
 /// The kinds of keys, and how many parts follow.
@@ -45,6 +47,7 @@ const KINDS: &[(&str, usize)] = &[
     ("rebuilt", 0),
     ("cluster", 0),
     ("nodes", 1),
+    ("revoked", 1),
     ("live", 1),
     ("calls", 1),
     ("latest", 1),
@@ -115,6 +118,7 @@ impl Keyspace {
             Key::Lineage => format!("{root}epoch"),
             Key::Rebuilt => format!("{root}rebuilt"),
             Key::Cluster => format!("{root}cluster"),
+            Key::Revoked(id) => format!("{root}revoked/{id}"),
         }
     }
 
@@ -162,6 +166,7 @@ impl Keyspace {
             ("rebuilt", None, None) => Some(Key::Rebuilt),
             ("cluster", None, None) => Some(Key::Cluster),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
+            ("revoked", Some(id), None) => id.parse().ok().map(Key::Revoked),
             ("live", Some(name), None) => name.parse().ok().map(Key::Live),
             ("calls", Some(name), None) => name.parse().ok().map(Key::Call),
             ("latest", Some(name), None) => name.parse().ok().map(Key::Latest),
@@ -221,6 +226,7 @@ mod tests {
             Key::Lineage,
             Key::Rebuilt,
             Key::Cluster,
+            Key::Revoked(NodeId::random(&mut rng)),
         ]
     }
 

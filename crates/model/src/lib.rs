@@ -22,6 +22,8 @@ mod network;
 mod node;
 mod port;
 mod record;
+mod signed;
+mod trust;
 mod tunnel;
 mod vni;
 
@@ -48,6 +50,8 @@ pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
+pub use signed::{NodeStatement, Revocation, SignedStatement};
+pub use trust::Trust;
 pub use tunnel::{InvalidTunnelKey, TunnelEnd, TunnelKey};
 pub use vni::{InvalidVni, VNI_OPTIONS, Vni};
 

@@ -1,6 +1,6 @@
 //! Nodes: the hosts with an agent.
 
-use crate::{EndpointId, Extra, InUse, Incarnation, NodeId, Record, TunnelEnd};
+use crate::{EndpointId, Extra, InUse, Incarnation, NodeId, Record, SignedStatement, TunnelEnd};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -29,6 +29,9 @@ pub struct Node {
     /// Where it takes encrypted packets. Absent where its version cannot encrypt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<TunnelEnd>,
+    /// What of this the node itself signed. Absent where it has no certificate of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedStatement>,
     /// When another node first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,

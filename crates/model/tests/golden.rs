@@ -6,7 +6,7 @@
 use serde_json::Value;
 use weft_model::{
     Call, Claim, ClusterRecord, Cursor, Endpoint, Latest, Lineage, Liveness, Network, NetworkId, Node,
-    PoolReservation, Rebuilt, Record,
+    PoolReservation, Rebuilt, Record, Revocation,
 };
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
@@ -43,6 +43,7 @@ golden! {
     node_that_says_what_fits: Node, "node-mtu.json";
     node_that_says_what_it_uses: Node, "node-uses.json";
     node_that_encrypts: Node, "node-tunnel.json";
+    node_that_signed: Node, "node-signed.json";
     node_that_is_down: Node, "node-down.json";
     node_that_lost_an_endpoint: Node, "node-removed.json";
     liveness: Liveness, "live.json";
@@ -61,6 +62,7 @@ golden! {
     lineage: Lineage, "epoch.json";
     rebuilt: Rebuilt, "rebuilt.json";
     cluster: ClusterRecord, "cluster.json";
+    revocation: Revocation, "revoked.json";
 }
 
 #[test]

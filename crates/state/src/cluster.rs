@@ -2,17 +2,14 @@
 
 use imbl::OrdMap;
 use ipnet::IpNet;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    ops::Deref,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::IpAddr, ops::Deref, sync::Arc};
 use weft_model::{
     Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace, Latest, Lineage, Liveness,
-    Network, NetworkId, NetworkName, Node, NodeName, PoolReservation, Rebuilt, Record, Vni,
+    Network, NetworkId, NetworkName, Node, NodeId, NodeName, PoolReservation, Rebuilt, Record, Revocation,
+    Vni,
 };
 use weft_store::{Event, Listing, Revision, SessionId, StoreEntry, Update};
+use weft_trust::{Authorities, Disbelief};
 
 pub use own_keys::OwnKeys;
 
@@ -87,6 +84,16 @@ pub struct Cluster {
     pub identity: Option<Stored<ClusterRecord>>,
     /// Keys that cannot be read, and why.
     pub unreadable: OrdMap<String, String>,
+    /// Nodes whose records are not believed, and why: they are not among the nodes, or as they were when they last were.
+    pub unbelieved: OrdMap<NodeName, Disbelief>,
+    /// The highest number that a believed statement of each node had, also of nodes that are gone.
+    pub serials: OrdMap<NodeName, u64>,
+    /// What says that nodes are believed no more, whoever wrote it.
+    pub revoked: OrdMap<NodeId, Stored<Revocation>>,
+    /// Those of which it is so, also if the store does not say it any more.
+    pub barred: OrdMap<NodeId, Revocation>,
+    /// Who is believed who the nodes are; absent where the store is.
+    authorities: Option<Arc<Authorities>>,
     /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
     /// order.
     pub unknown: OrdMap<String, String>,
@@ -97,9 +104,15 @@ pub struct Cluster {
 impl Cluster {
     /// Reads everything anew.
     pub fn read(keyspace: &Keyspace, listing: &Listing) -> Self {
-        let mut cluster = Self { revision: listing.revision, ..Self::default() };
+        Self::read_after(keyspace, listing, &Self::default())
+    }
+
+    /// The same, of a cluster that was `known`: whom that believes is believed, and what is not good is as it was known.
+    pub fn read_after(keyspace: &Keyspace, listing: &Listing, known: &Self) -> Self {
+        let (mut cluster, before) = (known.beginning(), known.lasting());
+        cluster.revision = listing.revision;
         for entry in &listing.entries {
-            cluster.put(keyspace, entry, &Self::default());
+            cluster.put(keyspace, entry, &before);
         }
         cluster
     }
@@ -119,9 +132,10 @@ impl Cluster {
             }
             Update::Snapshot(listing) => {
                 let mut before = std::mem::take(self);
+                *self = before.beginning();
                 if listing.revision < before.revision {
                     // A store that went back may call other values by the same revision.
-                    before = Self::default();
+                    before = before.lasting();
                 }
                 self.revision = listing.revision;
                 for entry in &listing.entries {
@@ -170,10 +184,7 @@ impl Cluster {
         before: &Self,
     ) -> Result<(), weft_model::InvalidRecord> {
         match key {
-            Key::Node(name) => {
-                let node = stored(entry, before.nodes.get(&name))?;
-                self.nodes.insert(name, node);
-            }
+            Key::Node(name) => self.put_node(name, entry, before)?,
             Key::Live(name) => {
                 let live = stored(entry, before.live.get(&name).map(|(live, _)| live))?;
                 self.live.insert(name, (live, entry.session.clone()));
@@ -221,6 +232,11 @@ impl Cluster {
                 self.rebuilt = None;
                 self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
             }
+            Key::Revoked(id) => {
+                let revocation = stored(entry, before.revoked.get(&id))?;
+                self.bar(id, &revocation);
+                self.revoked.insert(id, revocation);
+            }
             Key::Cluster => {
                 self.identity = None;
                 self.identity = Some(stored(entry, before.identity.as_ref())?);
@@ -234,7 +250,10 @@ impl Cluster {
         self.unknown.remove(path);
         let Ok(key) = keyspace.parse(path) else { return };
         match key {
-            Key::Node(name) => drop(self.nodes.remove(&name)),
+            Key::Node(name) => {
+                self.nodes.remove(&name);
+                self.unbelieved.remove(&name);
+            }
             Key::Live(name) => drop(self.live.remove(&name)),
             Key::Call(name) => drop(self.calls.remove(&name)),
             Key::Latest(name) => drop(self.latest.remove(&name)),
@@ -246,6 +265,7 @@ impl Cluster {
             Key::Lineage => self.lineage = None,
             Key::Rebuilt => self.rebuilt = None,
             Key::Cluster => self.identity = None,
+            Key::Revoked(id) => drop(self.revoked.remove(&id)),
             Key::Claim(pool, address) => {
                 if let Some(claims) = self.claims.get_mut(&pool) {
                     claims.remove(&address);
@@ -302,33 +322,6 @@ impl Cluster {
         self.claim(pool, address).is_some()
     }
 
-    /// Keys that nobody can have meant, and why.
-    pub fn garbage(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.unreadable.iter().filter(|(key, _)| !self.unknown.contains_key(*key))
-    }
-
-    /// How many keys there are of each kind that this version does not know.
-    pub fn unknown_kinds(&self) -> BTreeMap<String, usize> {
-        self.unknown.values().fold(BTreeMap::new(), |mut kinds, kind| {
-            *kinds.entry(kind.clone()).or_default() += 1;
-            kinds
-        })
-    }
-
-    /// Whether there is a record of the network `id`, and it cannot be read.
-    pub fn has_unreadable_network(&self, id: &NetworkId) -> bool {
-        self.has_unreadable(&format!("/networks/{id}")) || self.has_unreadable(&format!("/encrypted/{id}"))
-    }
-
-    /// Whether there is a record of what `node` took last, and it cannot be read.
-    pub fn has_unreadable_latest(&self, node: &NodeName) -> bool {
-        !self.unreadable.is_empty() && self.has_unreadable(&format!("/latest/{node}"))
-    }
-
-    fn has_unreadable(&self, end: &str) -> bool {
-        self.unreadable.keys().any(|key| key.ends_with(end))
-    }
-
     /// Every pool of every network, and those that are kept for one.
     pub fn pools(&self) -> BTreeSet<IpNet> {
         let networks = self.networks.values().flat_map(|network| network.subnets.iter());
@@ -373,10 +366,12 @@ fn is_of_later_format(entry: &StoreEntry) -> bool {
     brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
 }
 
+mod believed;
 mod keys;
 mod macs;
 mod networks;
 mod own_keys;
+mod unreadable;
 mod written;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `node.pem`, `ca.pem` | its certificate, and that of the cluster's authority: written last, and first, by a host that joins |
 //! | `ca.key` | the authority's key, on hosts that may let others in |
 //! | `tunnel.key` | what this node encrypts with, and which node it was made for |
+//! | `statement.json` | what the node signed last of itself |
 //! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
 
 use crate::{
@@ -14,8 +15,8 @@ use crate::{
     journal::{
         JournalError,
         file::{
-            make_private_dir, read_json, remove_file, rename_durably, stem, write_json_durably,
-            write_text_durably,
+            make_private_dir, read_json, read_or_set_aside, remove_file, rename_durably, stem,
+            write_json_durably, write_text_durably,
         },
     },
 };
@@ -25,7 +26,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-use weft_model::{InvalidTunnelKey, NodeId};
+use weft_model::{InvalidTunnelKey, NodeId, SignedStatement};
 use weft_trust::{Authority, Member, NodeKey, TokenId, TokenSecret, TrustError, TunnelSecret};
 
 /// How long it is remembered that a token was used, or that there was one.
@@ -168,6 +169,24 @@ impl Credentials {
     /// If that cannot be written down.
     pub fn renew(&self, own: &str) -> Result<(), JournalError> {
         self.write("node.pem", own)
+    }
+
+    /// What this node signed last of itself, if it did, and that makes sense.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn statement(&self) -> Result<Option<SignedStatement>, JournalError> {
+        let path = self.directory.join("statement.json");
+        read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))
+    }
+
+    /// Remembers what this node signs of itself.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn keep_statement(&self, signed: &SignedStatement) -> Result<(), JournalError> {
+        let path = self.directory.join("statement.json");
+        write_json_durably(&path, signed).map_err(JournalError::new("cannot write", &path))
     }
 
     /// Remembers a token, and forgets those that ended long ago.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use weft_model::{EndpointId, Key, NetworkId};
 
 /// How many kinds of keys there are.
-pub(crate) const KINDS: usize = 15;
+pub(crate) const KINDS: usize = 16;
 
 /// One of the keys of a kind, by number.
 pub(crate) fn key(kind: usize, number: u8) -> Key {
@@ -32,6 +32,7 @@ pub(crate) fn key(kind: usize, number: u8) -> Key {
         Key::Lineage,
         Key::Rebuilt,
         Key::Cluster,
+        Key::Revoked(format!("{:064x}", u32::from(number) + 1).parse().unwrap()),
     ];
     keys[kind].clone()
 }
@@ -58,6 +59,7 @@ pub(crate) fn record(key: &Key, number: u32) -> Vec<u8> {
         Key::Lineage => golden!("epoch.json"),
         Key::Rebuilt => golden!("rebuilt.json"),
         Key::Cluster => golden!("cluster.json"),
+        Key::Revoked(_) => golden!("revoked.json"),
     };
     let mut record: Value = serde_json::from_str(golden).unwrap();
     record["of-a-later-version"] = number.into();

@@ -19,13 +19,14 @@ use crate::{
 };
 use futures::StreamExt;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
 use weft_model::{Key, Keyspace, Lineage, Network, NetworkId, NodeName, Record, chain};
 use weft_store::{Event, Revision, Store, StoreError, Update};
+use weft_trust::Authorities;
 
 /// The first pause after a failure, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -54,6 +55,8 @@ pub struct Reflector {
     pub memory: Arc<Memory>,
     /// The gate.
     pub admission: Arc<Admission>,
+    /// Who is believed who the nodes are; absent where the store is. What is remembered believes the same.
+    pub authorities: Option<Arc<Authorities>>,
     /// Whether what the store loses is put back; otherwise what the store says is true, even if that is less than
     /// before.
     pub rebuild: bool,
@@ -253,7 +256,20 @@ impl Reflector {
     /// Says once of each key that it cannot be read, for as long as it cannot.
     fn warn_of_unreadable(&self, cluster: &Cluster) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        warned.retain(|key| cluster.unreadable.contains_key(key));
+        let unbelieved = cluster.unbelieved.iter();
+        let unbelieved: BTreeMap<String, String> = unbelieved
+            .map(|(name, why)| (self.keyspace.path(&Key::Node(name.clone())), why.to_string()))
+            .collect();
+        warned.retain(|key| cluster.unreadable.contains_key(key) || unbelieved.contains_key(key));
+        for (key, why) in unbelieved {
+            if warned.insert(key.clone()) {
+                tracing::warn!(
+                    key,
+                    why,
+                    "a node's record in the store is not believed; it is as if it were not written"
+                );
+            }
+        }
         for (key, error) in cluster.garbage() {
             if warned.insert(key.clone()) {
                 tracing::warn!(key, error, "a key in the store cannot be read; it is left alone");
@@ -272,15 +288,22 @@ impl Reflector {
     /// The cluster as the store has it.
     async fn read(&self, seen: Option<Revision>) -> Result<Cluster, StoreError> {
         let root = self.keyspace.root();
-        let cluster = Cluster::read(&self.keyspace, &self.store.view(root, seen).await?);
+        let listing = self.store.view(root, seen).await?;
         let known = self.view.borrow().cluster.clone();
+        let before = known.clone().unwrap_or_else(|| self.nothing());
+        let cluster = Cluster::read_after(&self.keyspace, &listing, &before);
         let Some(doubtful) = known.and_then(|known| self.doubtful(&known, &cluster)) else {
             return Ok(cluster);
         };
         // Consul leaves keys that a token may not read out of a list; only a read of a single key is refused.
         self.store.get(&self.keyspace.path(&doubtful)).await?;
         let certain = if seen.is_some() { Some(self.store.list(root).await?) } else { None };
-        Ok(certain.map_or(cluster, |listing| Cluster::read(&self.keyspace, &listing)))
+        Ok(certain.map_or(cluster, |listing| Cluster::read_after(&self.keyspace, &listing, &before)))
+    }
+
+    /// A cluster of which nothing is known but whom it believes.
+    fn nothing(&self) -> Arc<Cluster> {
+        Arc::new(Cluster::default().trusting(self.authorities.as_ref()))
     }
 
     /// If the store seems to have lost something: a key that it had.

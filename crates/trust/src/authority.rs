@@ -78,6 +78,10 @@ impl Authority {
         self.issuer.key().serialize_pem()
     }
 
+    pub(crate) fn key(&self) -> &KeyPair {
+        self.issuer.key()
+    }
+
     /// What a token names it by: SHA-256 of its certificate.
     pub fn digest(&self) -> [u8; 32] {
         crate::tls::digest(&self.certificate)

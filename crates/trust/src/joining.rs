@@ -3,7 +3,7 @@
 use crate::{TokenId, TrustError};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use weft_model::{NodeId, NodeName};
+use weft_model::{NodeId, NodeName, Trust};
 
 /// The longest request taken, in bytes.
 pub const MAX_REQUEST: usize = 4096;
@@ -98,6 +98,9 @@ pub struct JoinAnswer {
     pub store: StoreAccess,
     /// The UDP port for VXLAN.
     pub vxlan_port: u16,
+    /// Whom the hosts of the cluster believe where the others are.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// How a node reaches the store.

@@ -7,6 +7,7 @@ mod joining;
 mod key;
 mod member;
 mod members;
+mod statement;
 mod tls;
 mod token;
 mod tunnel;
@@ -17,8 +18,10 @@ pub use joining::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, MAX_REQUEST, 
 pub use key::NodeKey;
 pub use member::Member;
 pub use members::{MemberReply, MemberRequest};
+pub use statement::{Authorities, Disbelief};
 pub use tls::{
-    JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client, store_server,
+    Barred, JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client,
+    store_server,
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 pub use tunnel::{TunnelSecret, tunnel_address};

@@ -83,6 +83,11 @@ pub(crate) fn public_key(der: &CertificateDer<'_>) -> Result<Vec<u8>, TrustError
     Ok(certificate(der)?.public_key().subject_public_key.data.to_vec())
 }
 
+/// When a certificate begins to be good, in seconds since 1970.
+pub(crate) fn begins(der: &CertificateDer<'_>) -> Result<i64, TrustError> {
+    Ok(certificate(der)?.validity.not_before.timestamp())
+}
+
 impl Subject {
     /// Who a certificate is for that an authority signed ([`Authority::issue`](crate::Authority::issue)): whether it did is
     /// found out in the handshake.

@@ -1,6 +1,11 @@
 //! TLS (1.3, RFC 8446) between nodes, and between a node and a host that joins.
 
+mod barred;
+
+pub use barred::Barred;
+
 use crate::{MEMBER, Member, TrustError};
+use barred::NotBarred;
 use jiff::Timestamp;
 use ring::digest::SHA256;
 use rustls::{
@@ -63,30 +68,31 @@ pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
 }
 
 /// The server's side. A host that joins ([`JOIN`]) shows no certificate, since it has none. Whoever shows one must be a
-/// member; whether a client did is asked of the connection, before anything but a request to join is answered.
+/// member, and none of those that are `barred`; whether a client did is asked of the connection, before anything but a request to join is answered.
 ///
 /// # Errors
 /// If key and certificates do not belong together.
-pub fn server(member: &Member) -> Result<ServerConfig, TrustError> {
-    server_for(member, &[JOIN, MEMBERS], WebPkiClientVerifierBuilder::allow_unauthenticated)
+pub fn server(member: &Member, barred: &Arc<Barred>) -> Result<ServerConfig, TrustError> {
+    server_for((member, barred), &[JOIN, MEMBERS], WebPkiClientVerifierBuilder::allow_unauthenticated)
 }
 
-/// The server's side of a store that members alone may use.
+/// The server's side of a store that members alone may use, but for those that are `barred`.
 ///
 /// # Errors
 /// If key and certificates do not belong together.
-pub fn store_server(member: &Member) -> Result<ServerConfig, TrustError> {
-    server_for(member, &[HTTP], |clients| clients)
+pub fn store_server(member: &Member, barred: &Arc<Barred>) -> Result<ServerConfig, TrustError> {
+    server_for((member, barred), &[HTTP], |clients| clients)
 }
 
 fn server_for(
-    member: &Member,
+    (member, barred): (&Member, &Arc<Barred>),
     protocols: &[&[u8]],
     which_clients: impl FnOnce(WebPkiClientVerifierBuilder) -> WebPkiClientVerifierBuilder,
 ) -> Result<ServerConfig, TrustError> {
     let provider = Arc::new(default_provider());
     let clients = WebPkiClientVerifier::builder_with_provider(roots(member)?, Arc::clone(&provider));
-    let clients = which_clients(clients).build().map_err(|error| not_together(&error))?;
+    let others = which_clients(clients).build().map_err(|error| not_together(&error))?;
+    let clients = Arc::new(NotBarred { others, barred: Arc::clone(barred) });
     let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]);
     let config = config.map_err(|error| not_together(&error))?.with_client_cert_verifier(clients);
     let config = config.with_single_cert(member.chain.to_vec(), member.private_key());
@@ -126,7 +132,7 @@ pub fn member_client(member: &Member) -> Result<ClientConfig, TrustError> {
 
 /// Whether the authority signed the certificate of `member`, for its key, and it is good `now`.
 pub(crate) fn check(member: &Member, now: Timestamp) -> Result<(), TrustError> {
-    server(member)?;
+    server(member, &Arc::default())?;
     let now = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
     let [own, authority] = &member.chain;
     let checked = signed_by(authority, own, &[], UnixTime::since_unix_epoch(now));

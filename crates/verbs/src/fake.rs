@@ -144,6 +144,7 @@ impl ReadVerbs for FakeVerbs {
             uses: Vec::new(),
             underlay_mtu: Some(1500),
             tunnel: None,
+            signed: None,
             down_since: None,
             removed: Vec::new(),
             extra: Extra::new(),
@@ -182,6 +183,7 @@ impl ReadVerbs for FakeVerbs {
             tunnel_port: 51820,
             data_dir: PathBuf::from("/var/lib/weft"),
             joined: true,
+            trust: Default::default(),
             store: StoreStatus {
                 description: "embedded".to_owned(),
                 since: Timestamp::now(),
@@ -336,6 +338,10 @@ impl ProcessVerbs for FakeVerbs {
 
 #[async_trait]
 impl NodeVerbs for FakeVerbs {
+    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
+        if *node == node_name() { Ok(()) } else { Err(Error::not_found("node", node.as_str())) }
+    }
+
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         if *node == node_name() {
             return Err(Error::conflict(format!("node {node} is up")));

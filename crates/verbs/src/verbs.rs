@@ -124,6 +124,12 @@ pub trait ProcessVerbs: Send + Sync + 'static {
 /// What can be done to the nodes of the cluster.
 #[async_trait]
 pub trait NodeVerbs: Send + Sync + 'static {
+    /// Has no host of a signed cluster believe a node any more, up or down, for good.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have the authority's key, or is that node.
+    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error>;
+
     /// Forgets a node that is down: its endpoints, their addresses and names.
     ///
     /// # Errors

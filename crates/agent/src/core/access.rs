@@ -98,7 +98,7 @@ impl ClusterAccess {
 
     /// The cluster that the store has at this moment.
     pub(super) async fn read_all(&self) -> Result<Cluster, StoreError> {
-        Ok(Cluster::read(&self.keyspace, &self.list_all().await?))
+        Ok(Cluster::read_after(&self.keyspace, &self.list_all().await?, &self.known()))
     }
 
     /// The endpoints of `network` that the store has at this moment.

@@ -159,6 +159,11 @@ impl ProcessVerbs for CoreVerbs {
 
 #[async_trait]
 impl NodeVerbs for CoreVerbs {
+    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
+        let node = node.clone();
+        self.to_the_end(|core| async move { core.nodes.revoke(&node).await }).await
+    }
+
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
         self.to_the_end(|core| async move { core.nodes.give_up_node(&node).await }).await

@@ -123,6 +123,7 @@ impl Housekeeping {
             self.claim_again(&known).await;
             self.let_go_of_pools(&known, watched).await;
         }
+        goes_on(self.nodes.revoke_again(&known).await);
         self.finish_removals(&known, watched).await;
         self.mark_down(&known, watched).await;
     }

@@ -1,5 +1,7 @@
 //! Nodes: looked at, and given up.
 
+mod revoke;
+
 use super::{access::ClusterAccess, allocator::Allocator};
 use crate::config::AgentConfig;
 use jiff::Timestamp;
@@ -9,7 +11,7 @@ use weft_state::{
     cluster::{Cluster, Stored},
     env::Env,
 };
-use weft_store::{Condition, Revision, Txn};
+use weft_store::{Condition, Txn};
 use weft_verbs::{Down, Error, NodeView};
 
 /// Says how nodes are, and gives up those that are gone.
@@ -83,33 +85,39 @@ impl Nodes {
         let mut attempts = self.access.attempts();
         loop {
             let down = |cluster: &Cluster| match cluster.nodes.get(name) {
-                None => Err(Error::not_found("node", name.as_str())),
-                Some(_) if cluster.is_up(name) => {
+                None if !cluster.unbelieved.contains_key(name) => {
+                    Err(Error::not_found("node", name.as_str()))
+                }
+                _ if cluster.is_up(name) => {
                     Err(Error::conflict(format!("node {name} is up: stop its agent first")))
                 }
-                Some(node) => Ok(node.modified),
+                Some(node) => Ok(Condition::Unchanged(node.modified)),
+                // Whatever it says: nobody believes it.
+                None => Ok(Condition::Always),
             };
-            let (cluster, modified) = self.access.decide(down).await?;
+            let (cluster, as_seen) = self.access.decide(down).await?;
             if self
                 .all_carried_out(self.allocator.leftovers(&cluster, name, &self.access.while_down(name)))
                 .await?
-                && self.all_carried_out(vec![self.deletion_of_node(name, modified).await?]).await?
+                && self.all_carried_out(vec![self.deletion_of_node(name, as_seen).await?]).await?
             {
                 break;
             }
             attempts.again(&cluster).await?;
         }
-        self.access.until(|cluster| !cluster.nodes.contains_key(name)).await;
+        let is_gone =
+            |cluster: &Cluster| !cluster.nodes.contains_key(name) && !cluster.unbelieved.contains_key(name);
+        self.access.until(is_gone).await;
         tracing::info!(node = %name, "node given up");
         Ok(())
     }
 
     /// Giving up a node changes the lineage: nodes that remember it can tell that the store did not lose it.
-    async fn deletion_of_node(&self, name: &NodeName, modified: Revision) -> Result<Txn, Error> {
+    async fn deletion_of_node(&self, name: &NodeName, as_seen: Condition) -> Result<Txn, Error> {
         let lineage = self.allocator.lineage_after_now().await?;
         Ok(lineage
             .check(self.access.path(&Key::Live(name.clone())), Condition::Absent)
-            .delete(self.access.path(&Key::Node(name.clone())), Condition::Unchanged(modified))
+            .delete(self.access.path(&Key::Node(name.clone())), as_seen)
             .delete(self.access.path(&Key::Latest(name.clone())), Condition::Always))
     }
 

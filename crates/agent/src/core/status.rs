@@ -1,6 +1,7 @@
 //! How this node is.
 
 mod inside;
+mod unbelieved;
 
 use super::parts::{Base, CoreParts};
 use super::{access::ClusterAccess, endpoints::Endpoints, nodes::Nodes};
@@ -146,6 +147,7 @@ impl Reporter {
             tunnel_port: self.config.tunnel_port,
             data_dir: self.config.data_dir.clone(),
             joined: membership.is_none(),
+            trust: self.config.trust,
             store: self.store_status(),
             counts: Counts {
                 networks: cluster.networks.len(),
@@ -212,7 +214,7 @@ impl Reporter {
             Overlap::Problem(text) => Some(text),
             Overlap::Note(_) => None,
         });
-        let here = here.chain(clashes);
+        let here = here.chain(clashes).chain(unbelieved::problems(cluster, &self.config));
         let shared = shared_names(cluster, &self.endpoints.here());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }

@@ -26,7 +26,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
-use weft_model::{Keyspace, chain};
+use weft_model::{Keyspace, Trust, chain};
 use weft_state::{
     data_dir,
     env::Env,
@@ -48,7 +48,8 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// As the agent would refuse, or why nothing could be done.
 pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, RunError> {
-    let config = Arc::new(config);
+    // Who leaves need not believe anybody.
+    let config = Arc::new(AgentConfig { trust: Trust::Store, ..config });
     if !leave.force {
         check(&config.data_dir)?;
     }

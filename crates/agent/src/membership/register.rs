@@ -196,13 +196,15 @@ impl Membership {
         let key = self.keyspace.path(&Key::Node(self.config.node_name.clone()));
         let before = self.store.get(&key).await?;
         let earlier = before.as_ref().and_then(|entry| Node::from_json(&entry.value).ok());
-        // A store that has lost something has lost that it knew this node.
-        if earlier.as_ref().is_none_or(|node| node.id != self.identity.id()) && !self.is_lost() {
+        // A store that has lost something has lost that it knew this node; and one that lies says nothing of it.
+        let lost = self.is_lost() || before.is_some() && self.signer.is_a_lie(earlier.as_ref());
+        if earlier.as_ref().is_none_or(|node| node.id != self.identity.id()) && !lost {
             self.identity.set_given_up(true);
         }
         let condition = Condition::as_seen(before.as_ref().map(|entry| entry.modified));
         let address = self.address();
         let underlay = self.underlay.borrow().clone();
+        let known = earlier.as_ref().and_then(|node| self.signer.number_of(node)).max(self.known_number());
         let node = Node {
             id: self.identity.id(),
             advertise: address,
@@ -212,6 +214,7 @@ impl Membership {
             uses: underlay.said,
             underlay_mtu: underlay.mtu,
             tunnel: self.tunnel(),
+            signed: None,
             down_since: None,
             // Another host under this name had others.
             removed: earlier
@@ -220,6 +223,8 @@ impl Membership {
                 .map_or_else(Vec::new, |n| n.removed.clone()),
             extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };
+        let node = self.signer.sign(node, known.unwrap_or_default(), self.env.now());
+        let node = node.map_err(|error| NotRegistered::Passing(chain(&error)))?;
         // Written again by the same run, since what it says of the host has changed.
         let own = here.filter(|here| here.live.incarnation == Some(self.identity.incarnation()));
         let live = Liveness {
@@ -241,6 +246,13 @@ impl Membership {
         let still_there = |here: &&LiveKey| here.entry.session.as_ref().is_none_or(|bound| bound == session);
         let free = Condition::as_seen(here.filter(still_there).map(|here| here.entry.modified));
         Ok(txn.put_bound(live_key, live.to_json(), free, session.clone()))
+    }
+
+    /// The highest number that a statement of this node had, as far as is known.
+    fn known_number(&self) -> Option<u64> {
+        let view = self.view.borrow();
+        let cluster = view.in_store().or(view.cluster.as_ref())?;
+        cluster.serials.get(&self.config.node_name).copied()
     }
 
     /// The start of a transaction on the store as long as it is the cluster's that this node was let into.

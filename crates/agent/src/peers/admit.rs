@@ -1,7 +1,7 @@
 //! A host that has a token is let in.
 
 use super::Peers;
-use crate::joining::store_access;
+use crate::{config::AgentConfig, joining::store_access};
 use jiff::Timestamp;
 use weft_model::chain;
 use weft_state::credentials::KnownToken;
@@ -27,6 +27,10 @@ impl Peers {
         if expires < now {
             return Err(JoinRefusal::Expired);
         }
+        if self.own.barred.has(&request.id) {
+            let why = "the data directory of the new host is that of one that was revoked: `weft leave --purge` there";
+            return Err(JoinRefusal::Cannot(why.to_owned()));
+        }
         // Up or down: nobody becomes a node that others send packets to.
         for node in self.verbs.nodes() {
             if node.node.id == request.id {
@@ -44,7 +48,8 @@ impl Peers {
         let certificate = authority.issue(&subject, &request.certificate_request, now);
         let certificate = certificate.map_err(|error| JoinRefusal::Misunderstood(error.to_string()))?;
         let authority = authority.certificate_pem().to_owned();
-        let answer = JoinAnswer { certificate, authority, store, vxlan_port: self.config.vxlan_port };
+        let AgentConfig { vxlan_port, trust, .. } = *self.config;
+        let answer = JoinAnswer { certificate, authority, store, vxlan_port, trust };
         let answer = serde_json::to_string(&answer).map_err(|error| cannot(&error))?;
         let proof = secret.proof(Side::Host, binding, answer.as_bytes());
         if !self.own.credentials.use_up(&request.token).map_err(|error| cannot(&error))? {

@@ -3,15 +3,18 @@
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::{path::Path, sync::Arc};
+use tokio::sync::watch;
 use weft_model::chain;
-use weft_state::credentials::Credentials;
+use weft_state::{cluster::Cluster, credentials::Credentials, view::View};
 use weft_store::serve::ServerTls;
-use weft_trust::{Member, TrustError, server, store_server};
+use weft_trust::{Barred, Member, TrustError, server, store_server};
 
 /// Who this host is to others, wherever it listens. It changes when the certificate is renewed.
 pub(crate) struct OwnCertificate {
     pub(super) credentials: Credentials,
     configs: ArcSwap<Configs>,
+    /// Who is let in nowhere, whatever certificate it has.
+    pub(super) barred: Arc<Barred>,
 }
 
 /// TLS, by what it is for.
@@ -21,8 +24,9 @@ struct Configs {
 }
 
 impl Configs {
-    fn of(member: &Member) -> Result<Self, TrustError> {
-        Ok(Self { peers: Arc::new(server(member)?), store: Arc::new(store_server(member)?) })
+    fn of(member: &Member, barred: &Arc<Barred>) -> Result<Self, TrustError> {
+        let peers = Arc::new(server(member, barred)?);
+        Ok(Self { peers, store: Arc::new(store_server(member, barred)?) })
     }
 }
 
@@ -37,8 +41,20 @@ impl OwnCertificate {
             );
         };
         let member = credentials.member().inspect_err(|error| unusable(chain(error))).ok()??;
-        let configs = Configs::of(&member).inspect_err(|error| unusable(chain(error))).ok()?;
-        Some(Arc::new(Self { credentials, configs: ArcSwap::from_pointee(configs) }))
+        let barred = Arc::default();
+        let configs = Configs::of(&member, &barred).inspect_err(|error| unusable(chain(error))).ok()?;
+        Some(Arc::new(Self { credentials, configs: ArcSwap::from_pointee(configs), barred }))
+    }
+
+    /// Lets in nobody that the cluster's authority revoked, for as long as this runs.
+    pub(crate) async fn keep_out_revoked(self: Arc<Self>, mut view: watch::Receiver<View>) {
+        loop {
+            let revoked = |cluster: &Arc<Cluster>| cluster.barred.keys().copied().collect();
+            self.barred.set(view.borrow_and_update().cluster.as_ref().map(revoked).unwrap_or_default());
+            if view.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// To answer peers with.
@@ -65,7 +81,7 @@ impl OwnCertificate {
         let subject =
             now.ok_or("this host has no certificate any more")?.subject().map_err(|error| chain(&error))?;
         member.check(&subject, Timestamp::now()).map_err(|error| chain(&error))?;
-        let configs = Configs::of(&member).map_err(|error| chain(&error))?;
+        let configs = Configs::of(&member, &self.barred).map_err(|error| chain(&error))?;
         self.credentials.renew(certificate).map_err(|error| chain(&error))?;
         self.configs.store(Arc::new(configs));
         Ok(())

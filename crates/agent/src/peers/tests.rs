@@ -103,6 +103,17 @@ async fn who_has_the_authoritys_key_renews_a_members_certificate() {
 }
 
 #[tokio::test]
+async fn a_host_that_was_revoked_is_told_nothing() {
+    let one = first().await;
+    let two = another(&one, SignedDuration::ZERO).await;
+    let asks = || async { ask(&two.member(), &one.subject(), one.at, &renewal_of(&two)).await };
+    assert!(matches!(asks().await, Ok(MemberReply::Renewed(_))));
+    one.peers.own.barred.set([two.subject().id].into());
+    // In the handshake.
+    assert!(asks().await.is_err());
+}
+
+#[tokio::test]
 async fn a_host_with_the_key_renews_its_own_certificate_when_it_is_time() {
     let one = first().await;
     let until = || one.member().validity().unwrap().1;

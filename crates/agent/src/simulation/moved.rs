@@ -7,7 +7,7 @@ use weft_plan::{Kind, Netns};
 use weft_store::{Condition, Store, Txn};
 
 /// Where a node's VXLAN devices are, and where they send to.
-fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
+pub(super) fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
     node.kernel.kernel(|kernel| {
         let segments = kernel.namespaces.iter().filter(|(place, _)| matches!(place, Netns::Segment(_)));
         let devices: Vec<_> = segments.filter_map(|(_, all)| all.links.get(&IfName::vxlan())).collect();
@@ -20,7 +20,7 @@ fn vteps(node: &Node) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
     })
 }
 
-async fn two_nodes() -> (weft_store::MemoryStore, Vec<Node>) {
+pub(super) async fn two_nodes() -> (weft_store::MemoryStore, Vec<Node>) {
     let (store, nodes) = cluster(2).await;
     nodes[0].core().networks.create(network("overlay")).await.unwrap();
     eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;

@@ -83,6 +83,7 @@ impl Node {
             default_network_options: Default::default(),
             tunnel_port: 51820,
             behind_nat: false,
+            trust: Default::default(),
             peer_port: 7946,
             default_address_pools: Vec::new(),
             data_dir: disk.path().to_owned(),

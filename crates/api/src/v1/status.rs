@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
-use weft_model::{ClusterId, EndpointId, EndpointName, NetworkId, NetworkName, NodeId, NodeName};
+use weft_model::{ClusterId, EndpointId, EndpointName, NetworkId, NetworkName, NodeId, NodeName, Trust};
 
 /// The answer to `GET /weft/v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Status {
     /// Whether it is in the cluster, as the store has it.
     #[serde(default)]
     pub joined: bool,
+    /// Whose word it takes for where the other nodes are.
+    #[serde(default)]
+    pub trust: Trust,
     /// The store.
     pub store: Store,
     /// The container engine that this node is a driver of; absent before it was looked for, or if it is to be left

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use weft_agent::config::{Advertise, DockerConfig, Loopback};
 use weft_ipam::AddressPool;
-use weft_model::NodeName;
+use weft_model::{NodeName, Trust};
 use weft_store::StoreUrl;
 
 /// How long after a node went down its endpoints are given up, if nothing else is said.
@@ -77,6 +77,12 @@ pub(super) struct Settings {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(deserialize_with = "file::port")]
     pub(super) peer_port: Option<u16>,
+    /// Who is believed where the other hosts are: each host alone, by what it signed with its certificate of the cluster,
+    /// or the store [default: store]
+    ///
+    /// `weft init` and `weft join` set up hosts that sign. Say the same on all hosts of a cluster.
+    #[arg(long, value_enum, value_name = "signed|store")]
+    pub(super) trust: Option<Believed>,
     /// Where networks without --subnet take theirs from; may be repeated [default:
     /// base=10.0.0.0/8,size=24]
     #[arg(long, value_name = "base=CIDR,size=BITS")]
@@ -142,6 +148,7 @@ impl Settings {
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
             tunnel_port: self.tunnel_port.or(others.tunnel_port),
             behind_nat: self.behind_nat || others.behind_nat,
+            trust: self.trust.or(others.trust),
             peer_port: self.peer_port.or(others.peer_port),
             node_expiry: self.node_expiry.or(others.node_expiry),
             docker_socket: self.docker_socket.or(others.docker_socket),
@@ -163,6 +170,27 @@ pub(super) enum Switch {
     On,
     /// Leave it.
     Off,
+}
+
+/// Who is believed where hosts are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Believed {
+    /// Each host alone.
+    Signed,
+    /// The store.
+    #[default]
+    Store,
+}
+
+impl Believed {
+    /// The same, for the agent.
+    pub(super) fn get(self) -> Trust {
+        match self {
+            Self::Signed => Trust::Signed,
+            Self::Store => Trust::Store,
+        }
+    }
 }
 
 /// Where an engine is.

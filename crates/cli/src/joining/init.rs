@@ -8,7 +8,8 @@ use std::{
     net::{SocketAddr, TcpListener},
     process::ExitCode,
 };
-use weft_agent::joining::{become_authority, refuse_another_cluster, refuse_joined};
+use weft_agent::joining::{Belonging, become_authority, belonging, refuse_another_cluster, refuse_joined};
+use weft_model::Trust;
 use weft_store::StoreUrl;
 
 /// The port that a store of one's own is served on: Consul's, whose API it speaks.
@@ -72,6 +73,10 @@ impl Init {
         }
         // The certificate is what the store is served with.
         become_authority(&config)?;
+        // Where others were before, they would not be believed from now on.
+        if !matches!(belonging(&config)?, Belonging::To(_)) {
+            file.set("trust", &Trust::Signed.to_string());
+        }
         file.describes().map(drop)
     }
 }

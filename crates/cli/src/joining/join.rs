@@ -90,6 +90,7 @@ impl Join {
             );
         }
         file.unset("store-serve");
+        file.set("trust", &answer.trust.to_string());
         file.set("cluster-store", &url.to_string());
         let mut options = [store.harmless_options()?, given].concat();
         if let Some(token) = &store.token {

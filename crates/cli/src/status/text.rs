@@ -49,7 +49,7 @@ fn pairs(status: &v1::Status, now: Timestamp) -> Vec<(&'static str, String)> {
         ),
         ("Data", status.data_dir.display().to_string()),
         ("Store", store(&status.store, now)),
-        ("Cluster", cluster(&status.store)),
+        ("Cluster", cluster(status)),
         ("Nodes", nodes(status)),
     ];
     pairs.extend(status.down.iter().map(|node| ("", down(node, now))));
@@ -101,12 +101,13 @@ fn unknown(status: &v1::Status) -> String {
     format!("{all} {keys} in the store that version {version} does not know: {}", each.join(", "))
 }
 
-/// Which one this host belongs to, and where the store has it.
-fn cluster(store: &v1::Store) -> String {
+/// Which one this host belongs to, where the store has it, and whom it believes where the others are.
+fn cluster(status: &v1::Status) -> String {
+    let v1::Status { store, trust, .. } = status;
     let id = store.cluster.map_or_else(|| "none yet".to_owned(), |id| id.short());
     // An agent of before does not say.
     let prefix = if store.prefix.is_empty() { String::new() } else { format!(", prefix {}", store.prefix) };
-    format!("{id}{prefix}")
+    format!("{id}{prefix}, trust: {trust}")
 }
 
 fn nodes(status: &v1::Status) -> String {
@@ -215,7 +216,7 @@ mod tests {
         Advertise: 192.0.2.1, VXLAN on 192.0.2.1 port 4789/udp
         Data:      /var/lib/weft
         Store:     consul://192.0.2.9:8500, in reach for 2 hours; last answer 1 second ago, in 1.9ms
-        Cluster:   7d86d31b1478, prefix weft
+        Cluster:   7d86d31b1478, prefix weft, trust: store
         Nodes:     2 up, 0 down
         Known:     networks 1, endpoints 3, endpoints here 1
         Kernel:    as it should be, looked at 1 second ago
@@ -254,7 +255,7 @@ mod tests {
         Advertise: 192.0.2.1, VXLAN on 192.0.2.1 port 4789/udp
         Data:      /var/lib/weft
         Store:     consul://192.0.2.9:8500, out of reach for 2 hours (last answer 1 second ago, in 1.9ms): connection refused; the cluster is known from this host's disk
-        Cluster:   7d86d31b1478, prefix weft
+        Cluster:   7d86d31b1478, prefix weft, trust: store
         Nodes:     2 up, 2 down; this one is not in the cluster
                    host2 is down for 5 minutes, given up in 54 minutes
                    host3 is down for 65 minutes, given up by now

@@ -7,6 +7,7 @@ impl Cluster {
     /// How many keys there are, with those that cannot be read.
     pub fn keys(&self, keyspace: &Keyspace) -> u64 {
         let of_nodes = self.nodes.len() + self.live.len() + self.calls.len() + self.latest.len();
+        let of_nodes = of_nodes + self.revoked.len();
         let of_networks = self.networks.len() + self.names.len() + self.vnis.len();
         let of_pools = self.cursors.len()
             + self.reserved_pools.len()
@@ -18,7 +19,9 @@ impl Cluster {
         // What could be read once is kept as it was then.
         let unread = self.unreadable.keys().chain(unknown);
         let unread = unread.filter(|key| !keyspace.parse(key).is_ok_and(|key| self.has(&key)));
-        (of_nodes + of_networks + of_pools + endpoints + of_store + unread.count()) as u64
+        // What is not believed is there all the same.
+        let unbelieved = self.unbelieved.keys().filter(|name| !self.nodes.contains_key(*name)).count();
+        (of_nodes + unbelieved + of_networks + of_pools + endpoints + of_store + unread.count()) as u64
     }
 
     fn has(&self, key: &Key) -> bool {
@@ -37,6 +40,7 @@ impl Cluster {
             Key::Lineage => self.lineage.is_some(),
             Key::Rebuilt => self.rebuilt.is_some(),
             Key::Cluster => self.identity.is_some(),
+            Key::Revoked(id) => self.revoked.contains_key(id),
         }
     }
 }

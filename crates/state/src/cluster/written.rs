@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::changes::{changes, nested_changes};
 use imbl::OrdMap;
 use std::sync::LazyLock;
-use weft_model::{Cursor, Extra, Key, Network, NodeName, Record};
+use weft_model::{Cursor, Extra, Key, Network, NodeId, NodeName, Record, Revocation};
 use weft_store::Revision;
 
 /// A cluster without a record: what is different from it is everything.
@@ -45,6 +45,9 @@ impl Cluster {
         let lineage = one(Key::Lineage, &before.lineage, &self.lineage);
         let rebuilt = one(Key::Rebuilt, &before.rebuilt, &self.rebuilt);
         let identity = one(Key::Cluster, &before.identity, &self.identity);
+        let revoked = flat(&before.revoked, &self.revoked)
+            .map(|(id, revocation)| (Key::Revoked(*id), json(revocation)));
+        let nodes = nodes.chain(revoked);
         let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(reservations);
         let of_all = lineage.into_iter().chain(rebuilt).chain(identity);
         nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(of_all)
@@ -53,6 +56,19 @@ impl Cluster {
     /// When each node that took an address since `before` did so last.
     pub fn latest_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, Revision)> {
         flat(&before.latest, &self.latest).filter_map(|(name, latest)| Some((name, latest?.modified)))
+    }
+
+    /// The nodes that are believed no more since `before`.
+    pub fn barred_since<'c>(
+        &'c self,
+        before: &'c Self,
+    ) -> impl Iterator<Item = (&'c NodeId, &'c Revocation)> {
+        flat(&before.barred, &self.barred).filter_map(|(id, revocation)| Some((id, revocation?)))
+    }
+
+    /// The numbers of statements that went up since `before`.
+    pub fn serials_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, u64)> {
+        flat(&before.serials, &self.serials).filter_map(|(name, serial)| Some((name, *serial?)))
     }
 }
 

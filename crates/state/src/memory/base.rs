@@ -9,7 +9,7 @@ use std::{
     io,
     path::Path,
 };
-use weft_model::{Key, Keyspace, NetworkId, NodeName};
+use weft_model::{Key, Keyspace, NetworkId, NodeId, NodeName, Revocation};
 use weft_store::{Listing, Revision, StoreEntry};
 
 /// A base, as it is read.
@@ -32,6 +32,12 @@ struct Saved {
     /// When each node took an address last.
     #[serde(default)]
     latest: BTreeMap<NodeName, Revision>,
+    /// The highest number of a statement of each node.
+    #[serde(default)]
+    serials: BTreeMap<NodeName, u64>,
+    /// The nodes that are believed no more.
+    #[serde(default)]
+    barred: BTreeMap<NodeId, Revocation>,
     cluster: BTreeMap<String, Box<RawValue>>,
 }
 
@@ -42,6 +48,10 @@ struct Saving<'m> {
     dealt_with: Option<u64>,
     removed: &'m VecDeque<NetworkId>,
     latest: BTreeMap<&'m NodeName, Revision>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    serials: BTreeMap<&'m NodeName, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    barred: BTreeMap<&'m NodeId, &'m Revocation>,
     #[serde(serialize_with = "records")]
     cluster: (&'m Keyspace, &'m Cluster),
 }
@@ -65,6 +75,8 @@ pub(super) fn write(path: &Path, log: &str, source: &Source, content: &Content) 
         dealt_with: content.dealt_with,
         removed: &content.removed,
         latest,
+        serials: content.cluster.serials.iter().map(|(name, serial)| (name, *serial)).collect(),
+        barred: content.cluster.barred.iter().collect(),
         cluster: (&source.keyspace, &content.cluster),
     };
     file::write_json(path, &saving)
@@ -79,7 +91,10 @@ fn keyspace_of(saved: &Saved, now: &Keyspace) -> Keyspace {
 fn cluster_of(saved: &Saved, keyspace: &Keyspace) -> Cluster {
     let records = saved.cluster.iter();
     let entries = records.map(|(key, value)| entry(keyspace, &saved.latest, key, value)).collect();
-    Cluster::read(keyspace, &Listing { entries, revision: Revision::default() })
+    let mut cluster = Cluster::read(keyspace, &Listing { entries, revision: Revision::default() });
+    cluster.barred = saved.barred.iter().map(|(id, revocation)| (*id, revocation.clone())).collect();
+    cluster.serials = saved.serials.iter().map(|(name, serial)| (name.clone(), *serial)).collect();
+    cluster
 }
 
 /// A record, as the store has it.

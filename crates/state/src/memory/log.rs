@@ -16,7 +16,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::Path,
 };
-use weft_model::{Keyspace, NetworkId, NodeName};
+use weft_model::{Keyspace, NetworkId, NodeId, NodeName, Revocation};
 use weft_store::{Event, Revision, Update};
 
 /// A line, as it is read.
@@ -26,6 +26,12 @@ struct Saved {
     cluster: BTreeMap<String, Option<Box<RawValue>>>,
     #[serde(default)]
     latest: BTreeMap<NodeName, Revision>,
+    /// The number of a node's statement that is the highest now.
+    #[serde(default)]
+    serials: BTreeMap<NodeName, u64>,
+    /// Nodes that are believed no more since.
+    #[serde(default)]
+    barred: BTreeMap<NodeId, Revocation>,
     dealt_with: Option<u64>,
     /// Networks that were seen to be removed.
     #[serde(default)]
@@ -42,6 +48,10 @@ struct Saving<'m> {
     cluster: (&'m Keyspace, &'m Cluster, &'m Cluster),
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     latest: BTreeMap<&'m NodeName, Revision>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    serials: BTreeMap<&'m NodeName, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    barred: BTreeMap<&'m NodeId, &'m Revocation>,
     dealt_with: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     removed: Vec<NetworkId>,
@@ -63,13 +73,18 @@ impl Line {
     /// The line that leads from `before` to `now`, of at most so many bytes.
     pub(super) fn between(before: &Content, now: &Content, keyspace: &Keyspace, room: u64) -> Self {
         let removals = Removals::between(&before.removed, &now.removed);
-        let is_same = before.dealt_with == now.dealt_with && removals.is_empty();
+        let is_same = before.dealt_with == now.dealt_with
+            && removals.is_empty()
+            && now.cluster.barred_since(&before.cluster).next().is_none()
+            && now.cluster.serials_since(&before.cluster).next().is_none();
         if is_same && now.cluster.changes_since(&before.cluster).next().is_none() {
             return Self::Same;
         }
         let saving = Saving {
             cluster: (keyspace, &before.cluster, &now.cluster),
             latest: now.cluster.latest_since(&before.cluster).collect(),
+            barred: now.cluster.barred_since(&before.cluster).collect(),
+            serials: now.cluster.serials_since(&before.cluster).collect(),
             dealt_with: now.dealt_with,
             removed: removals.added,
             forgotten: removals.forgotten,
@@ -156,6 +171,8 @@ impl Saved {
         };
         let events = self.cluster.iter().map(event).collect();
         content.cluster.advance(keyspace, Update::Events { events, revision: Revision::default() });
+        content.cluster.barred.extend(self.barred);
+        content.cluster.serials.extend(self.serials);
         content.dealt_with = self.dealt_with;
         Removals { forgotten: self.forgotten, added: self.removed }.apply(&mut content.removed);
     }

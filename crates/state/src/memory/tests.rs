@@ -159,3 +159,29 @@ fn what_is_there_again_was_not_removed() {
     memory.notice(&cluster.networks, &cluster);
     assert!(!cluster.networks.keys().any(removed));
 }
+
+#[test]
+fn the_numbers_of_statements_are_remembered_beyond_their_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let serials = |all: &[(&str, u64)]| -> imbl::OrdMap<NodeName, u64> {
+        all.iter().map(|(name, serial)| (name.parse().unwrap(), *serial)).collect()
+    };
+    let (memory, _) = open(&directory, "consul://one");
+    let mut now = cluster();
+    // The first is in the base, the others are in its log, the last without another change.
+    for all in [&[("host1", 5)][..], &[("host1", 7), ("host9", 2)], &[("host1", 7), ("host9", 3)]] {
+        now.serials = serials(all);
+        let id = format!("{:064x}", all[0].1).parse().unwrap();
+        now.barred.insert(
+            id,
+            weft_model::Revocation {
+                name: "host1".parse().unwrap(),
+                signature: "x".into(),
+                extra: Default::default(),
+            },
+        );
+        memory.save(&now).unwrap();
+        let again = open(&directory, "consul://one").1.unwrap();
+        assert_eq!((again.serials, again.barred), (serials(all), now.barred.clone()));
+    }
+}

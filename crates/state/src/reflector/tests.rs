@@ -109,6 +109,7 @@ async fn bench(rebuild: bool) -> (Bench, Listing) {
         journal,
         memory: Arc::new(memory),
         warned: Mutex::default(),
+        authorities: None,
         rebuild,
     };
     let view = keeper.view.subscribe();

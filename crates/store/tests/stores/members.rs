@@ -49,7 +49,7 @@ async fn serve_members(authority: &Authority) -> Served {
     let text = |path: &Option<PathBuf>| std::fs::read_to_string(path.as_ref().unwrap()).unwrap();
     let key = NodeKey::from_pem(&text(&files.key)).unwrap();
     let own = Member::new(key, &text(&files.cert), &text(&files.ca)).unwrap();
-    let tls = Arc::new(store_server(&own).unwrap());
+    let tls = Arc::new(store_server(&own, &Arc::default()).unwrap());
     let config = ServeConfig::new("0.0.0.0:0".parse().unwrap(), None);
     let server = Server::bind(config, store, Some(Arc::new(move || Arc::clone(&tls)))).await.unwrap();
     let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.address().port());

@@ -32,6 +32,7 @@ mod publishing;
 mod refusals;
 mod removed;
 mod routed;
+mod signed;
 mod stores;
 mod subnets;
 mod survival;

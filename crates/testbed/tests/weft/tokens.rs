@@ -8,7 +8,7 @@ use weft_testbed::{Host, Service, World, until};
 const TOKEN: &str = "/run/token";
 
 /// The first host of a cluster.
-fn init(host: &Host, arguments: &[&str]) -> Service {
+pub(crate) fn init(host: &Host, arguments: &[&str]) -> Service {
     let agent =
         host.spawn(&[&["weft", "init", "--foreground", "--cluster-advertise=eth0"], arguments].concat());
     until("it is in its cluster", SOON, || {
@@ -34,7 +34,7 @@ fn join(host: &Host, arguments: &str) -> Service {
 }
 
 /// A host that was let in with a token of `from`, and is seen there.
-fn let_in(from: &Host, host: &Host) -> Service {
+pub(crate) fn let_in(from: &Host, host: &Host) -> Service {
     token(from, host, &[]);
     let agent = join(host, "");
     until("it is in", SOON, || from.run(&["weft", "node", "ls"]).contains(host.name()));

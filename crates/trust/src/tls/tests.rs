@@ -39,7 +39,7 @@ fn handshake(client: &mut ClientConnection, server: &mut ServerConnection) -> Re
 fn shake(authority: [u8; 32], server: &Member) -> Result<[[u8; 32]; 2], rustls::Error> {
     let name = MEMBER.try_into().unwrap();
     let mut client = ClientConnection::new(join_client(authority).unwrap().into(), name).unwrap();
-    let mut server = ServerConnection::new(server_config(server).unwrap().into()).unwrap();
+    let mut server = ServerConnection::new(server_config(server, &Arc::default()).unwrap().into()).unwrap();
     handshake(&mut client, &mut server)?;
     Ok([binding(&client)?, binding(&server)?])
 }
@@ -116,9 +116,17 @@ fn a_request_proves_that_one_has_the_key() {
 
 /// A client with a certificate, and a server; who the server saw, or why it gave up.
 fn meet(client: &Member, server: &Member) -> Result<Option<Subject>, rustls::Error> {
+    meet_barred(client, server, &Arc::default())
+}
+
+fn meet_barred(
+    client: &Member,
+    server: &Member,
+    barred: &Arc<Barred>,
+) -> Result<Option<Subject>, rustls::Error> {
     let name = MEMBER.try_into().unwrap();
     let mut client = ClientConnection::new(member_client(client).unwrap().into(), name).unwrap();
-    let mut server = ServerConnection::new(server_config(server).unwrap().into()).unwrap();
+    let mut server = ServerConnection::new(server_config(server, barred).unwrap().into()).unwrap();
     handshake(&mut client, &mut server)?;
     assert_eq!(server.alpn_protocol(), Some(MEMBERS));
     Ok(server.peer_certificates().map(|chain| Subject::of(&chain[0]).unwrap()))
@@ -129,6 +137,18 @@ fn members_know_each_other_by_name() {
     let authority = Authority::found(Timestamp::now()).unwrap();
     let [one, two] = [(); 2].map(|()| member(&authority, Timestamp::now()));
     assert_eq!(meet(&one, &two), Ok(Some(subject())));
+}
+
+#[test]
+fn who_was_revoked_is_refused_from_then_on() {
+    let authority = Authority::found(Timestamp::now()).unwrap();
+    let [one, two] = [(); 2].map(|()| member(&authority, Timestamp::now()));
+    let barred = Arc::<Barred>::default();
+    barred.set([weft_model::NodeId::random(&mut rand::rng())].into());
+    assert!(meet_barred(&one, &two, &barred).is_ok());
+    barred.set([subject().id].into());
+    let revoked = rustls::Error::InvalidCertificate(CertificateError::Revoked);
+    assert_eq!(meet_barred(&one, &two, &barred), Err(revoked));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{KernelStatus, LoggedProblem};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
-use weft_model::{ClusterId, EndpointId, EndpointName, NetworkName, NodeId, NodeName};
+use weft_model::{ClusterId, EndpointId, EndpointName, NetworkName, NodeId, NodeName, Trust};
 
 /// How this node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Status {
     pub data_dir: PathBuf,
     /// Whether it is in the cluster, as the store has it.
     pub joined: bool,
+    /// Whose word it takes for where the other nodes are.
+    pub trust: Trust,
     /// The store.
     pub store: StoreStatus,
     /// The container engine that this node is a driver of; absent before it was looked for, or if it is to be left

@@ -1,10 +1,15 @@
 //! `/weft/v1/nodes`.
 
-use crate::api::{SharedVerbs, extract::Path, reply::Reply};
+use crate::api::{
+    SharedVerbs,
+    extract::{Path, Query, flag},
+    reply::Reply,
+};
 use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
 use weft_api::v1;
 use weft_model::NodeName;
-use weft_verbs::{Error, NodeView};
+use weft_verbs::{Error, Kind, NodeView};
 
 pub(super) async fn list(State(core): State<SharedVerbs>) -> Json<Vec<v1::Node>> {
     Json(core.nodes().into_iter().map(node).collect())
@@ -17,9 +22,26 @@ pub(super) async fn inspect(
     Ok(Json(node(core.node(&name).await?)))
 }
 
-pub(super) async fn remove(State(core): State<SharedVerbs>, Path(name): Path<String>) -> Reply<StatusCode> {
+#[derive(Deserialize)]
+pub(super) struct Revoke {
+    revoke: Option<String>,
+}
+
+pub(super) async fn remove(
+    State(core): State<SharedVerbs>,
+    Path(name): Path<String>,
+    Query(query): Query<Revoke>,
+) -> Reply<StatusCode> {
     let name: NodeName = name.parse().map_err(Error::invalid)?;
-    core.remove_node(&name).await?;
+    let revoke = flag(query.revoke.as_deref());
+    if revoke {
+        core.revoke_node(&name).await?;
+    }
+    match core.remove_node(&name).await {
+        // That its agent runs is why it was revoked: what it has is taken when it ends.
+        Err(error) if revoke && error.kind == Kind::Conflict => {}
+        removed => removed?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -28,6 +28,7 @@ fn report(status: Status) -> v1::Status {
         tunnel_port: Some(status.tunnel_port),
         data_dir: status.data_dir,
         joined: status.joined,
+        trust: status.trust,
         store: store(status.store),
         engine: status.engine.map(engine),
         counts: status.counts.named().map(|(what, count)| (what.to_owned(), count)).into(),

@@ -25,6 +25,7 @@ pub(crate) fn node() -> Written {
         uses: Vec::new(),
         underlay_mtu: None,
         tunnel: None,
+        signed: None,
         down_since: Some(Timestamp::now()),
         removed: Vec::new(),
         extra: Extra::new(),

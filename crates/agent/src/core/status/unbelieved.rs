@@ -1,0 +1,57 @@
+//! Nodes whose records are not believed, a sentence each.
+
+use crate::config::AgentConfig;
+use weft_model::{NodeName, Trust};
+use weft_state::cluster::Cluster;
+use weft_trust::Disbelief;
+
+/// What lets a host be believed.
+const JOIN: &str = "join with a token (`weft node token` on a host that lets others in; there `weft leave`, if it \
+                    was in without one, and `weft join`)";
+
+/// What somebody should look at.
+pub(super) fn problems(cluster: &Cluster, config: &AgentConfig) -> Vec<String> {
+    let me = &config.node_name;
+    let unbelieved = cluster.unbelieved.iter().map(|(name, why)| sentence(cluster, (name, name == me), why));
+    unbelieved.chain(behind(cluster, config)).collect()
+}
+
+fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief) -> String {
+    let who = if this { "of this host" } else { "of node" };
+    let holds = cluster.nodes.contains_key(name);
+    let then = match (this, holds) {
+        (true, _) => "the other hosts go on as if it were not written",
+        (false, true) => "where the node said itself that it is still holds",
+        (false, false) => "nothing is sent to where it says that the node is",
+    };
+    let mend = match why {
+        Disbelief::Revoked if this => {
+            "`weft leave --force --purge` makes it a host of its own again".to_owned()
+        }
+        Disbelief::Revoked => {
+            format!(
+                "stop its agent, if it is yours, and run `weft node rm {name}`; change what it knew of the store"
+            )
+        }
+        Disbelief::Unsigned if !holds => {
+            format!("let that host {JOIN}, or stop its agent and run `weft node rm {name}`")
+        }
+        _ => format!(
+            "somebody else can write to the store (change its token), or that host has to {JOIN}; its agent puts the record \
+             right if it can"
+        ),
+    };
+    format!("the record {who} {name} in the store is not believed, {why}: {then}; {mend}")
+}
+
+/// Whether others sign and this host does not.
+fn behind(cluster: &Cluster, config: &AgentConfig) -> Option<String> {
+    let own = cluster.nodes.get(&config.node_name)?;
+    let others = cluster.nodes.values().any(|node| node.signed.is_some());
+    (config.trust == Trust::Store && own.signed.is_none() && others).then(|| {
+        format!(
+            "other hosts of the cluster sign their records, and this one cannot: those that say trust = \"signed\" do not believe \
+             it; let it {JOIN}"
+        )
+    })
+}

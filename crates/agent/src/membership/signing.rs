@@ -1,0 +1,150 @@
+//! This node's record, signed: others believe it whoever keeps the store.
+
+use crate::config::AgentConfig;
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use weft_model::{Node, NodeName, NodeStatement, SignedStatement, Trust, chain};
+use weft_state::{credentials::Credentials, journal::JournalError};
+use weft_trust::{Authorities, Member, Subject, TrustError};
+
+/// Why an agent does not begin that is to believe nodes alone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SigningError {
+    /// Nobody would believe it, and it could believe nobody.
+    #[error(
+        "trust is \"signed\", and this host has no certificate of a cluster: run `weft join` here with a token (`weft node \
+         token`, on a host of the cluster), or `weft init` if it is the first. Without either, take `trust` out of the \
+         configuration file, and the store is believed who the nodes are"
+    )]
+    NoCertificate,
+    /// Its files.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What is in them.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
+
+/// Signs the record of this node, if the host has a certificate.
+pub(crate) struct Signer {
+    credentials: Credentials,
+    name: NodeName,
+    trust: Trust,
+    authorities: Option<Arc<Authorities>>,
+    now: Mutex<Now>,
+}
+
+#[derive(Default)]
+struct Now {
+    member: Option<Arc<Member>>,
+    /// What was signed last; nothing while nothing can be.
+    said: Option<SignedStatement>,
+}
+
+impl Signer {
+    /// With what is in the data directory.
+    ///
+    /// # Errors
+    /// If records have to be signed, and cannot be.
+    pub(crate) fn open(config: &AgentConfig) -> Result<Self, SigningError> {
+        let credentials = Credentials::of(&config.data_dir);
+        let found = credentials.member().map_err(SigningError::from).and_then(|member| {
+            let authorities = member.as_ref().map(Authorities::of).transpose()?;
+            Ok(member.map(Arc::new).zip(authorities.map(Arc::new)))
+        });
+        let found = match (found, config.trust) {
+            (Ok(None), Trust::Signed) => return Err(SigningError::NoCertificate),
+            (Ok(found), _) => found,
+            (Err(error), Trust::Signed) => return Err(error),
+            (Err(error), Trust::Store) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "this host's certificate cannot be used: its record is not signed"
+                );
+                None
+            }
+        };
+        let (member, authorities) = found.unzip();
+        let now = Mutex::new(Now { member, said: None });
+        Ok(Self { credentials, name: config.node_name.clone(), trust: config.trust, authorities, now })
+    }
+
+    /// Who is believed who the nodes are; nobody where the store is.
+    pub(crate) fn believed(&self) -> Option<&Arc<Authorities>> {
+        self.authorities.as_ref().filter(|_| self.trust == Trust::Signed)
+    }
+
+    /// Whether what this node last wrote was signed.
+    pub(super) fn signs(&self) -> bool {
+        self.lock().said.is_some()
+    }
+
+    /// Whether a record has what this node signed last, if it signs.
+    pub(super) fn is_in(&self, node: &Node) -> bool {
+        self.lock().said == node.signed
+    }
+
+    /// Whether a record that the store has under this node's name is none of this node's, and is no other's either.
+    pub(super) fn is_a_lie(&self, node: Option<&Node>) -> bool {
+        self.believed().is_some() && node.is_none_or(|node| self.number_of(node).is_none())
+    }
+
+    /// The number of the statement in a record under this node's name, if it is good.
+    pub(super) fn number_of(&self, node: &Node) -> Option<u64> {
+        let statement = self.authorities.as_ref()?.believe(&self.name, node.signed.as_ref()?);
+        statement.ok().map(|statement| statement.serial)
+    }
+
+    /// Notices a new certificate. Returns whether there is one. What cannot be read now is as it was.
+    pub(super) fn look_again(&self) -> bool {
+        let Ok(Some(member)) = self.credentials.member() else { return false };
+        let mut now = self.lock();
+        if now.member.as_ref().is_none_or(|before| before.certificate() == member.certificate()) {
+            return false;
+        }
+        now.member = Some(Arc::new(member));
+        true
+    }
+
+    /// The record with what this node says of itself, signed: as it said it last where that is still so, and with a number
+    /// above `known` otherwise. It is on the disk before it is anywhere else.
+    ///
+    /// # Errors
+    /// If it cannot be signed, or be written down.
+    pub(super) fn sign(&self, node: Node, known: u64, time: Timestamp) -> Result<Node, SigningError> {
+        let Some(member) = self.lock().member.clone() else { return Ok(Node { signed: None, ..node }) };
+        if member.subject()? != (Subject { name: self.name.clone(), id: node.id }) {
+            tracing::warn!(
+                node = %self.name,
+                "the certificate of this host is another node's: its record is not signed (join with a token again)"
+            );
+            self.lock().said = None;
+            return Ok(Node { signed: None, ..node });
+        }
+        let last = self.credentials.statement()?;
+        let statement =
+            last.as_ref().and_then(|last| serde_json::from_str::<NodeStatement>(&last.statement).ok());
+        let number = statement.as_ref().map_or(0, |statement| statement.serial);
+        let holds =
+            statement.is_some_and(|it| it.is_what_says(&node) && it.name == self.name && it.serial >= known);
+        let signed = match last.filter(|last| holds && last.certificate == member.certificate()) {
+            Some(last) => last,
+            None => {
+                // By the clock, so that a host set up anew under a name does not begin below the one before.
+                let by_clock = u64::try_from(time.as_second()).unwrap_or_default();
+                let signed = member.sign(&self.name, &node, (known.max(number) + 1).max(by_clock))?;
+                self.credentials.keep_statement(&signed)?;
+                signed
+            }
+        };
+        self.lock().said = Some(signed.clone());
+        Ok(Node { signed: Some(signed), ..node })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

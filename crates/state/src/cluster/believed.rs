@@ -1,0 +1,125 @@
+//! Which records of nodes are believed, where the cluster has an authority: those that their node signed. What others write
+//! in its place changes nothing: its last good record holds.
+
+use super::{Cluster, Stored};
+use imbl::OrdMap;
+use std::sync::Arc;
+use weft_model::{Node, NodeId, NodeName, NodeStatement, Record, Revocation};
+use weft_store::{Revision, StoreEntry};
+use weft_trust::{Authorities, Disbelief};
+
+impl Cluster {
+    /// This cluster, in which only those nodes are left that the `authorities` say are some; without any, all of them.
+    #[must_use]
+    pub fn trusting(mut self, authorities: Option<&Arc<Authorities>>) -> Self {
+        let Some(authorities) = authorities else { return self };
+        self.authorities = Some(Arc::clone(authorities));
+        for (name, node) in std::mem::take(&mut self.nodes) {
+            if let Ok((believed, _)) = self.judge(authorities, &name, Node::clone(&node), None) {
+                self.nodes.insert(name, Stored { record: Arc::new(believed), modified: node.modified });
+            }
+        }
+        self
+    }
+
+    /// Whether its nodes are taken at their own word alone.
+    pub fn is_signed(&self) -> bool {
+        self.authorities.is_some()
+    }
+
+    /// A cluster without a record, for one that comes after this: the nodes that were good, of another store's time.
+    pub(super) fn lasting(&self) -> Self {
+        let forgotten = |(name, node): (&NodeName, &Stored<Node>)| {
+            (name.clone(), Stored { modified: Revision::default(), ..node.clone() })
+        };
+        let nodes = if self.is_signed() { self.nodes.iter().map(forgotten).collect() } else { OrdMap::new() };
+        Self { nodes, ..self.beginning() }
+    }
+
+    /// A cluster without a record, that believes whom this one does.
+    pub(super) fn beginning(&self) -> Self {
+        let (authorities, serials) = (self.authorities.clone(), self.serials.clone());
+        Self { authorities, serials, barred: self.barred.clone(), ..Self::default() }
+    }
+
+    /// Takes the record of the node `name`, if it is believed. If not, its last good one holds, which may be written over
+    /// the bad one.
+    pub(super) fn put_node(
+        &mut self,
+        name: NodeName,
+        entry: &StoreEntry,
+        before: &Self,
+    ) -> Result<(), weft_model::InvalidRecord> {
+        let known = before.nodes.get(&name).filter(|_| !before.unbelieved.contains_key(&name));
+        let Some(authorities) = self.authorities.clone() else {
+            self.nodes.insert(name, super::stored(entry, known)?);
+            return Ok(());
+        };
+        let same =
+            |known: &&Stored<Node>| known.modified == entry.modified && !self.barred.contains_key(&known.id);
+        if let Some(known) = known.filter(same) {
+            self.unbelieved.remove(&name);
+            self.nodes.insert(name, known.clone());
+            return Ok(());
+        }
+        let last = self.nodes.get(&name).or_else(|| before.nodes.get(&name)).cloned();
+        let read = Node::from_json(&entry.value);
+        let judged = read.map(|node| self.judge(&authorities, &name, node, last.as_deref()));
+        let (good, doubt) = match &judged {
+            Ok(Ok((node, doubt))) => (Some(Arc::new(node.clone())), doubt.clone()),
+            Ok(Err(Disbelief::Revoked)) => (None, Some(Disbelief::Revoked)),
+            Ok(Err(why)) => (last.map(|last| last.record), Some(why.clone())),
+            Err(_) => (last.map(|last| last.record), None),
+        };
+        match doubt {
+            Some(why) => drop(self.unbelieved.insert(name.clone(), why)),
+            None => drop(self.unbelieved.remove(&name)),
+        }
+        if let Some(record) = good.filter(|node| !self.barred.contains_key(&node.id)) {
+            self.nodes.insert(name, Stored { record, modified: entry.modified });
+        }
+        judged.map(drop)
+    }
+
+    /// Believes a node no more, if the authority says so: for good, whatever the store says later.
+    pub(super) fn bar(&mut self, id: NodeId, revocation: &Revocation) {
+        if !self.authorities.as_ref().is_some_and(|authorities| authorities.is_revoked(&id, revocation)) {
+            return;
+        }
+        self.barred.insert(id, revocation.clone());
+        let of_it = self.nodes.iter().filter(|(_, node)| node.id == id).map(|(name, _)| name.clone());
+        for name in of_it.collect::<Vec<_>>() {
+            self.nodes.remove(&name);
+            self.unbelieved.insert(name, Disbelief::Revoked);
+        }
+    }
+
+    /// The record as its node says that it is; and whether something else is beside that, which others might go by.
+    fn judge(
+        &mut self,
+        authorities: &Authorities,
+        name: &NodeName,
+        node: Node,
+        last: Option<&Node>,
+    ) -> Result<(Node, Option<Disbelief>), Disbelief> {
+        let signed = node.signed.as_ref().ok_or(Disbelief::Unsigned)?;
+        // What was found to be good is good.
+        let same = last.and_then(|last| last.signed.as_ref()).filter(|last| *last == signed);
+        let read = same.and_then(|same| serde_json::from_str::<NodeStatement>(&same.statement).ok());
+        let statement = read.map_or_else(|| authorities.believe(name, signed), Ok)?;
+        if self.barred.contains_key(&statement.id) {
+            return Err(Disbelief::Revoked);
+        }
+        let serial = statement.serial;
+        match self.serials.get(name) {
+            Some(known) if *known > serial => return Err(Disbelief::Old { serial, known: *known }),
+            Some(known) if *known == serial => {}
+            _ => drop(self.serials.insert(name.clone(), serial)),
+        }
+        let doubt = (!statement.is_what_says(&node)).then_some(Disbelief::Beside);
+        Ok((statement.put_right(node), doubt))
+    }
+}
+
+#[cfg(test)]
+mod tests;
