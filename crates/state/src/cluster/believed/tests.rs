@@ -177,11 +177,15 @@ fn a_node_that_was_revoked_is_believed_no_more() {
     assert_eq!((vtep(&cluster), why(&cluster)), (None, Some(&Disbelief::Unsigned)));
     // Read anew, in whatever order, and where nothing but that changed.
     let node = super::tests::entry("host2", &signed(3, 6).to_json(), 1);
-    for entries in [vec![node.clone(), entry.clone()], vec![entry, node]] {
+    for entries in [vec![node.clone(), entry.clone()], vec![entry, node.clone()]] {
         let listing = Listing { entries, revision: Revision(9) };
-        let mut read = Cluster::read_after(&Keyspace::new("weft"), &listing, &nothing());
-        read.advance(&Keyspace::new("weft"), Update::Snapshot(listing));
-        assert_eq!((vtep(&read), why(&read), keys(&read)), (None, Some(&Disbelief::Revoked), 2));
+        let without = Listing { entries: vec![node.clone()], revision: Revision(9) };
+        let mut read = Cluster::read_after(&Keyspace::new("weft"), &without, &nothing());
+        assert_eq!(vtep(&read), Some(vec![3]));
+        for (listing, there) in [(listing.clone(), 2), (listing, 2), (without, 1)] {
+            read.advance(&Keyspace::new("weft"), Update::Snapshot(listing));
+            assert_eq!((vtep(&read), why(&read), keys(&read)), (None, Some(&Disbelief::Revoked), there));
+        }
     }
 }
 
