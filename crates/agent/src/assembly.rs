@@ -80,13 +80,9 @@ impl Assembly {
         let ownership = watch::Sender::new(Ownership::at_start(identity.moved()));
         let (all_of_it, store) = (Arc::clone(&store), own_store(store, &ownership));
         let (leave, departures) = mpsc::channel(1);
-        let journal = Arc::new(Journal::open(&config.data_dir)?);
-        journal.name_node(&config.node_name)?;
-        let table = Arc::new(ProcessTable::open(&config.data_dir)?);
-        let signer = Arc::new(Signer::open(&config)?);
+        let OnDisk { journal, table, signer, tunnel } = OnDisk::open(&config, &env)?;
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal, &signer))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
-        let tunnel = Arc::new(OwnTunnel::of(&config.data_dir, &env));
         let (reconciler, rounds) = Reconciler::new(Parts {
             config: Arc::clone(&config),
             env: Arc::clone(&env),
@@ -139,6 +135,24 @@ impl Assembly {
         }));
         let parts = parts(&core, (keeper, reconciler, member));
         Ok(Self { core, departures, ownership, store: all_of_it, parts })
+    }
+}
+
+/// What an agent has in its data directory, besides what it remembers of the cluster.
+struct OnDisk {
+    journal: Arc<Journal>,
+    table: Arc<ProcessTable>,
+    signer: Arc<Signer>,
+    tunnel: Arc<OwnTunnel>,
+}
+
+impl OnDisk {
+    fn open(config: &AgentConfig, env: &Arc<Env>) -> Result<Self, AgentStartError> {
+        let journal = Arc::new(Journal::open(&config.data_dir)?);
+        journal.name_node(&config.node_name)?;
+        let table = Arc::new(ProcessTable::open(&config.data_dir)?);
+        let tunnel = Arc::new(OwnTunnel::of(&config.data_dir, env));
+        Ok(Self { journal, table, signer: Arc::new(Signer::open(config)?), tunnel })
     }
 }
 
