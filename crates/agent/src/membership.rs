@@ -222,7 +222,8 @@ impl Membership {
     fn tunnel(&self) -> Option<TunnelEnd> {
         let own = self.tunnel.end(self.identity.id())?;
         let (port, behind_nat) = (self.config.tunnel_port, self.config.behind_nat);
-        Some(TunnelEnd { key: own.key, port, behind_nat, extra: Extra::new() })
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Some(TunnelEnd { key: own.key, port, version, behind_nat, extra: Extra::new() })
     }
 
     /// Whether the record is right but for what this node says of its host: what that uses changes with each network of an

@@ -23,6 +23,7 @@ pub(crate) use desired::has_way_out;
 pub(crate) use drift::KernelDrift;
 pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{RoundReport, Rounds};
+pub(crate) use tunnels::contested;
 
 use crate::{config::AgentConfig, host::Host, metrics::Metrics, underlay::Underlay};
 use carry_out::beside_what_is_there;

@@ -11,6 +11,7 @@
 mod clock;
 mod copied;
 mod disk;
+mod encrypted;
 mod engines;
 mod faults;
 pub(crate) mod histories;

@@ -21,7 +21,7 @@ use weft_agent::config::{AgentConfig, DATA_DIR, DEFAULT_TUNNEL_PORT};
 use weft_agent::{Ended, Inherited, joining::member_files};
 use weft_http::open_files;
 use weft_ipam::AddressPool;
-use weft_model::{NodeName, VNI_OPTIONS};
+use weft_model::{NodeName, VNI_OPTIONS, check_encryption_option};
 use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 use weft_verbs::refuse_unknown_options;
 
@@ -137,6 +137,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
     let store_token = token_from_environment()?;
     let options = StoreOptions::parse(&settings.cluster_store_opt)?;
     let data_dir = std::path::absolute(settings.data_dir.unwrap_or_else(|| DATA_DIR.into()))?;
+    let (vxlan_port, tunnel_port) = ports(settings.vxlan_port, settings.tunnel_port)?;
     let (store_serve, store_options) = serving(settings.store_serve, &store, options, store_token.as_ref())?;
     Ok(AgentConfig {
         node_name: settings.node_name.map_or_else(host_name, Ok)?,
@@ -147,8 +148,8 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         store_rebuild: settings.store_rebuild.is_none_or(|switch| switch == Switch::On),
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default(),
-        vxlan_port: settings.vxlan_port.unwrap_or(DEFAULT_VXLAN_PORT),
-        tunnel_port: settings.tunnel_port.unwrap_or(DEFAULT_TUNNEL_PORT),
+        vxlan_port,
+        tunnel_port,
         behind_nat: settings.behind_nat,
         trust: settings.trust.unwrap_or_default().get(),
         peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
@@ -181,6 +182,15 @@ fn address_pools(given: &[AddressPool]) -> Vec<AddressPool> {
     if given.is_empty() { vec![AddressPool::default_ipv4()] } else { given.to_vec() }
 }
 
+/// The UDP ports for VXLAN and for encrypted packets, which are two.
+fn ports(vxlan: Option<u16>, tunnel: Option<u16>) -> anyhow::Result<(u16, u16)> {
+    let ports = (vxlan.unwrap_or(DEFAULT_VXLAN_PORT), tunnel.unwrap_or(DEFAULT_TUNNEL_PORT));
+    if ports.0 == ports.1 {
+        bail!("--vxlan-port and --tunnel-port are both {}: each needs a UDP port of its own", ports.0);
+    }
+    Ok(ports)
+}
+
 /// The options of networks that do not say otherwise. What a network could not have is refused at once, not when the first
 /// is created.
 fn network_options(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
@@ -190,6 +200,7 @@ fn network_options(given: &[String]) -> anyhow::Result<BTreeMap<String, String>>
         bail!("--default-network-opt {vni}: each network has a VNI of its own, so it cannot be a default");
     }
     refuse_unknown_options(&options).context("--default-network-opt")?;
+    check_encryption_option(&options).context("--default-network-opt")?;
     Ok(options)
 }
 

@@ -28,7 +28,7 @@ mod tunnel;
 mod vni;
 
 pub use cidr::{InvalidCidr, cidr, is_public};
-pub use encrypted::{ENCRYPTED_OPTION, InvalidEncrypted, asks_for_encryption};
+pub use encrypted::{ENCRYPTED_OPTION, InvalidEncrypted, asks_for_encryption, check_encryption_option};
 pub use endpoint::Endpoint;
 pub use error::chain;
 pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};

@@ -26,7 +26,7 @@ pub struct Node {
     /// does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub underlay_mtu: Option<u32>,
-    /// Where it takes encrypted packets. Absent where its version cannot encrypt.
+    /// Where it takes encrypted packets, as the version that is named there said: see [`encrypts`](Self::encrypts).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<TunnelEnd>,
     /// What of this the node itself signed. Absent where it has no certificate of the cluster.
@@ -49,6 +49,11 @@ impl Record for Node {
 }
 
 impl Node {
+    /// Where it takes encrypted packets; nothing if its agent cannot encrypt.
+    pub fn encrypts(&self) -> Option<&TunnelEnd> {
+        self.tunnel.as_ref().filter(|end| end.version == self.version)
+    }
+
     /// How many removed endpoints are remembered.
     pub const MAX_REMOVED: usize = 256;
 

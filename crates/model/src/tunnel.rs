@@ -72,6 +72,8 @@ pub struct TunnelEnd {
     pub key: TunnelKey,
     /// The UDP port it takes encrypted packets on.
     pub port: u16,
+    /// The version of the agent that said so. One of before, in its place, carries this along and cannot encrypt.
+    pub version: String,
     /// Whether others cannot reach it, but for answering: it keeps its tunnels open itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind_nat: bool,

@@ -44,7 +44,11 @@ impl Diff {
         let left: Vec<_> = self.want.namespaces.iter().flat_map(of).collect();
         for (netns, name) in left {
             forget(&mut self.want.namespaces, &netns, &name);
-            forget(&mut self.have, &netns, &name);
+            let there = self.have.get(&netns).and_then(|namespace| namespace.links.get(&name));
+            // Any other, one in clear for instance, is not wanted.
+            if there.is_some_and(carried) {
+                forget(&mut self.have, &netns, &name);
+            }
         }
     }
 

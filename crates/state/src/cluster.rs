@@ -1,6 +1,6 @@
 //! The cluster as the store describes it, parsed.
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr, ops::Deref, sync::Arc};
 use weft_model::{
@@ -82,6 +82,8 @@ pub struct Cluster {
     pub rebuilt: Option<Stored<Rebuilt>>,
     /// Which cluster it is; absent before an agent that writes it came.
     pub identity: Option<Stored<ClusterRecord>>,
+    /// The ids of all encrypted networks that ever were there.
+    encrypted: OrdSet<NetworkId>,
     /// Keys that cannot be read, and why.
     pub unreadable: OrdMap<String, String>,
     /// Nodes whose records are not believed, and why: they are not among the nodes, or as they were when they last were.

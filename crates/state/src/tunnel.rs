@@ -41,7 +41,7 @@ impl OwnTunnel {
     pub fn end(&self, node: NodeId) -> Option<OwnEnd> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|last| last.node != node) {
-            *last = self.read(node).inspect_err(|error| warn(error)).ok();
+            *last = self.read(node).inspect_err(warn).ok();
         }
         last.clone()
     }

@@ -14,7 +14,7 @@ mod refusal;
 mod taking;
 
 pub(super) use claims::NewEndpoint;
-pub(super) use ledger::{Ledger, is_leftover};
+pub(super) use ledger::{Ledger, is_leftover, keeper};
 pub(super) use pending::ClaimKey;
 
 use super::access::ClusterAccess;

@@ -38,6 +38,10 @@ use weft_state::{
 };
 use weft_verbs::{Attach, EndpointView, EngineStatus, Error, JoinOptions, Kind};
 
+/// Why nobody joins an encrypted network.
+const NO_KEY: &str = "this host has no key to encrypt with: its agent could not read or write credentials/tunnel.key in its data \
+                      directory when it started, and its log says why; an encrypted network is never served in clear";
+
 /// How long the kernel's part of joining or leaving may take.
 const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -229,6 +233,10 @@ impl Endpoints {
     async fn make(&self, id: EndpointId, local: LocalEndpoint) -> Result<(), Error> {
         if local.network.is_encrypted() {
             self.host.can_encrypt().await?;
+            let own = self.access.known().nodes.get(self.access.node()).map(|own| own.encrypts().is_some());
+            if own == Some(false) {
+                return Err(Error::new(Kind::Forbidden, NO_KEY));
+            }
         }
         self.journal.put(id, local).map_err(|error| Error::internal("the endpoint was not made", error))?;
         self.rounds.made(DATA_PLANE_PATIENCE, &id).await

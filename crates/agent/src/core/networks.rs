@@ -8,7 +8,7 @@ use super::{
 use crate::{config::AgentConfig, host::Host};
 use ipnet::IpNet;
 use std::{collections::BTreeMap, sync::Arc};
-use weft_model::{Endpoint, Extra, Key, Network, NetworkId, NetworkName, Record, Subnet};
+use weft_model::{Endpoint, Extra, Key, MTU_OPTIONS, Network, NetworkId, NetworkName, Record, Subnet};
 use weft_state::{
     cluster::{Cluster, Stored},
     env::Env,
@@ -18,8 +18,6 @@ use weft_verbs::{CreateNetwork, Error, Kind, NetworkView, PruneFilter, warning_i
 
 /// More could not be removed at once: its record counts twice, and there are its name and the lineage.
 const MAX_SEGMENTS: usize = MAX_OPS - 4;
-/// The same of an encrypted one, of which each pool is kept by a key of its own.
-const MAX_ENCRYPTED_SUBNETS: usize = (MAX_OPS - 4) / 2;
 
 /// Creates networks and removes them.
 pub(crate) struct Networks {
@@ -98,8 +96,11 @@ impl Networks {
 
     /// What is asked for, and this host's defaults for the rest.
     fn options(&self, request: &CreateNetwork) -> BTreeMap<String, String> {
-        let defaults = self.config.default_network_options.clone();
-        defaults.into_iter().chain(request.options.clone()).collect()
+        let asks_for_mtu = MTU_OPTIONS.iter().any(|option| request.options.contains_key(*option));
+        // Of two names for one thing the user's counts.
+        let said = |option: &str| asks_for_mtu && MTU_OPTIONS.contains(&option);
+        let defaults = self.config.default_network_options.clone().into_iter();
+        defaults.filter(|(option, _)| !said(option)).chain(request.options.clone()).collect()
     }
 
     /// What the network that is asked for is like.
@@ -130,12 +131,6 @@ impl Networks {
         if segments > MAX_SEGMENTS {
             return Err(Error::invalid(format!(
                 "a network has at most {MAX_SEGMENTS} segments; this has {segments}"
-            )));
-        }
-        if network.is_encrypted() && network.subnets.len() > MAX_ENCRYPTED_SUBNETS {
-            return Err(Error::invalid(format!(
-                "an encrypted network has at most {MAX_ENCRYPTED_SUBNETS} subnets; this has {}",
-                network.subnets.len()
             )));
         }
         Ok(network)
@@ -367,7 +362,7 @@ fn refuse_if_used<'e>(
 
 /// An agent that cannot encrypt would not know of the network.
 fn refuse_unless_all_encrypt(cluster: &Cluster) -> Result<(), Error> {
-    let unable = cluster.nodes.iter().filter(|(_, node)| node.tunnel.is_none());
+    let unable = cluster.nodes.iter().filter(|(_, node)| node.encrypts().is_none());
     let unable: Vec<String> = unable.map(|(name, node)| format!("{name} ({})", node.version)).collect();
     let Some((first, others)) = unable.split_first() else { return Ok(()) };
     let more = match others.len() {

@@ -14,7 +14,7 @@ use crate::{
     reconcile::{
         KernelDrift, RoundReport, Rounds,
         clash::{self, Overlap},
-        has_way_out,
+        contested, has_way_out,
     },
     shared_names::shared_names,
     underlay::Underlay,
@@ -216,6 +216,7 @@ impl Reporter {
         });
         let here = here.chain(clashes).chain(unbelieved::problems(cluster, &self.config));
         let shared = shared_names(cluster, &self.endpoints.here());
+        let shared = shared.into_iter().chain(self.without_key(cluster)).chain(contested(cluster));
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
 }
@@ -238,6 +239,16 @@ impl Reporter {
             Overlap::Problem(_) => None,
         };
         self.overlaps(cluster, underlay).into_iter().filter_map(note).chain(self.encrypted()).collect()
+    }
+
+    /// That encrypted networks do not work here.
+    fn without_key(&self, cluster: &Cluster) -> Option<String> {
+        let own = cluster.nodes.get(&self.config.node_name)?;
+        let needed = cluster.networks.values().any(|network| network.is_encrypted());
+        (needed && own.encrypts().is_none()).then(|| {
+            "this host has no key to encrypt with, and takes part in no encrypted network: see its log"
+                .to_owned()
+        })
     }
 
     /// The networks with endpoints here that are encrypted.

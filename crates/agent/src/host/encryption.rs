@@ -55,7 +55,7 @@ pub(super) async fn can_encrypt() -> Result<(), Error> {
             Ok(())
         }
         Err(Unable::Netlink(error)) if error.is_unsupported() => refused(
-            "its kernel has no WireGuard. Load it with `modprobe wireguard`, or boot Linux 5.6 or later with that module"
+            "its kernel has no WireGuard. Load it with `modprobe wireguard`, or boot a kernel that has that module"
                 .to_owned(),
         ),
         Err(error) => refused(format!("the kernel makes no WireGuard device: {}", chain(&error))),

@@ -36,7 +36,11 @@ pub(super) fn desired(
     below: &Below<'_>,
     remotes: &mut RemotesBySegment,
 ) -> Desired {
-    let around = Around { config, cluster, below };
+    // An endpoint that joined when the network was encrypted is on no other: whatever the store says by now.
+    let local = endpoints.values().filter(|local| local.network.is_encrypted());
+    let encrypted =
+        local.flat_map(|local| local.network.segments().into_iter().map(|segment| segment.vni)).collect();
+    let around = Around { config, cluster, below, encrypted };
     let mut desired = Desired { peers: Some(peers(&config.node_name, cluster)), ..Desired::default() };
     let ways_out = ways_out(endpoints);
     // One that is cut off comes last: its network may be gone, and its VNI another's.
@@ -81,6 +85,8 @@ struct Around<'a> {
     config: &'a AgentConfig,
     cluster: &'a Cluster,
     below: &'a Below<'a>,
+    /// The segments that are encrypted.
+    encrypted: BTreeSet<Vni>,
 }
 
 impl Around<'_> {
@@ -102,8 +108,8 @@ impl Around<'_> {
 
     /// What carries the packets of a network, and where they come from. Nobody's address: without an end of the tunnels
     /// there is no device for them.
-    fn carried(&self, network: &Network) -> (Carrier, IpAddr) {
-        if network.is_encrypted() {
+    fn carried(&self, network: &Network, vni: Vni) -> (Carrier, IpAddr) {
+        if network.is_encrypted() || self.encrypted.contains(&vni) {
             let own = self.below.own_end.as_ref().map_or(Ipv6Addr::UNSPECIFIED, |own| own.address);
             return (Carrier::Tunnel, own.into());
         }
@@ -111,13 +117,13 @@ impl Around<'_> {
     }
 
     fn segment(&self, local: &LocalEndpoint, vni: Vni, remotes: &mut RemotesBySegment) -> Segment {
-        let Self { config, cluster, below } = self;
+        let Self { config, cluster, below, .. } = self;
         let network = (&local.network_id, &local.network);
         let subnets: Vec<_> = local.network.subnets.iter().filter(|subnet| subnet.vni == vni).collect();
         let gateways = subnets.iter().map(|subnet| subnet.gateway_net()).collect();
         let mtu = below.mtus.get(&local.network_id).copied();
         let none = MacAddr::for_ip(IpAddr::from([0, 0, 0, 0]));
-        let (carrier, vtep) = self.carried(&local.network);
+        let (carrier, vtep) = self.carried(&local.network, vni);
         Segment {
             network: local.network_id,
             carrier,

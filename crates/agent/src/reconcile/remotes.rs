@@ -110,7 +110,7 @@ impl Basis {
     /// Where a node takes VXLAN packets of the segment; nothing if it cannot decrypt them.
     fn vtep(&self, node: &Node) -> Option<IpAddr> {
         if self.encrypted {
-            return node.tunnel.as_ref().map(|_| tunnel_address(&node.id).into());
+            return node.encrypts().map(|_| tunnel_address(&node.id).into());
         }
         Some(node.vtep)
     }

@@ -86,9 +86,10 @@ fn explain(step: &Step, error: &Error) -> String {
              all agents another --vxlan-port"
                 .to_owned()
         }
-        Step::SetLink(_, name, Change::Up(true)) if *name == IfName::tunnel() && is(Errno::ADDRINUSE) => {
+        Step::SetLink(_, name, Change::Up(true) | Change::Tunnel(_)) if *name == IfName::tunnel() && is(Errno::ADDRINUSE) => {
             "another program of this host has the UDP port of the tunnels: see which with `ss -lunp`, and stop it, or give \
-             this agent another --tunnel-port"
+             this agent another --tunnel-port. Where it shows no program, it is another WireGuard device, or something still \
+             runs in an earlier namespace weft-tunnel"
                 .to_owned()
         }
         _ if is(Errno::PERM) => format!("{}: the agent needs CAP_NET_ADMIN over this host's network", chain(error)),

@@ -36,10 +36,15 @@ impl Cluster {
         Self { nodes, ..self.beginning() }
     }
 
-    /// A cluster without a record, that believes whom this one does.
+    /// A cluster without a record, that believes whom this one does, and knows which networks are never in clear.
     pub(super) fn beginning(&self) -> Self {
-        let (authorities, serials) = (self.authorities.clone(), self.serials.clone());
-        Self { authorities, serials, barred: self.barred.clone(), ..Self::default() }
+        Self {
+            authorities: self.authorities.clone(),
+            serials: self.serials.clone(),
+            barred: self.barred.clone(),
+            encrypted: self.encrypted.clone(),
+            ..Self::default()
+        }
     }
 
     /// Takes the record of the node `name`, if it is believed. If not, its last good one holds, which may be written over

@@ -20,7 +20,9 @@ impl Cluster {
 
     /// Whether there is a record of the network `id`, and it cannot be read.
     pub fn has_unreadable_network(&self, id: &NetworkId) -> bool {
-        self.has_unreadable(&format!("/networks/{id}")) || self.has_unreadable(&format!("/encrypted/{id}"))
+        // Of an encrypted one, a record in clear is set aside, and in nobody's way.
+        let kind = if self.encrypted.contains(id) { "encrypted" } else { "networks" };
+        self.has_unreadable(&format!("/{kind}/{id}"))
     }
 
     /// Whether there is a record of what `node` took last, and it cannot be read.

@@ -6,7 +6,10 @@ use crate::{
     wire::{Wire, listen, send, sent},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::net::UdpSocket;
+use std::{
+    io::{self, Write},
+    net::UdpSocket,
+};
 use weft_testbed::{Agent, Container, World, last_release, until};
 
 const SECRET: &str = "marker-of-the-secret-network";
@@ -108,11 +111,16 @@ fn nothing_is_ever_on_the_wire_in_clear() {
     assert!(status.contains("as it should be"), "{status}");
 }
 
+/// Not by `eprintln!`, which is hidden for a test that passes.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
 /// What a seed makes of it: faults, with and without an agent, before and after what was broken is mended.
 fn rounds(count: usize) {
     let Some(mut lab) = Lab::up() else { return };
     let seed = rand::random::<u64>();
-    println!("seed {seed}");
+    say(&format!("seed {seed}"));
     let mut rng = StdRng::seed_from_u64(seed);
     for round in 0..count {
         let faults: Vec<&str> =
@@ -199,7 +207,7 @@ fn large_packets_pass_and_no_larger_ones_and_it_costs_so_much() {
         let said: serde_json::Value = serde_json::from_str(&said).expect("iperf3 writes JSON");
         said["end"]["sum_received"]["bits_per_second"].as_f64().expect("it has received something")
     });
-    println!("encrypted against clear, one TCP stream: {:.2}", secret / open);
+    say(&format!("encrypted against clear, one TCP stream: {:.2}", secret / open));
 }
 
 #[test]

@@ -68,12 +68,11 @@ impl<'k> Ledger<'k> {
         network: &Network,
         as_seen: Condition,
     ) -> Txn {
-        // No node is called so: nobody takes it for its own, and lets it go.
-        let Ok(node) = format!("encrypted-{}", id.short()).parse() else { return txn };
+        let Some(node) = keeper(id) else { return txn };
         let reservation = PoolReservation { node, created: network.created, extra: Extra::new() };
         network.subnets.iter().fold(txn, |txn, subnet| {
             let key = self.keyspace.path(&Key::PoolReservation(subnet.pool));
-            txn.put(key, reservation.to_json(), as_seen.clone())
+            txn.put(key, reservation.to_json(), as_seen)
         })
     }
 
@@ -81,6 +80,12 @@ impl<'k> Ledger<'k> {
     pub(in crate::core) fn end_reservation(self, txn: Txn, pool: IpNet, as_seen: Condition) -> Txn {
         txn.delete(self.keyspace.path(&Key::PoolReservation(pool)), as_seen)
     }
+}
+
+/// In whose name the pools of an encrypted network are kept. No node is called so: nobody takes them for its own, and lets
+/// them go.
+pub(in crate::core) fn keeper(network: NetworkId) -> Option<NodeName> {
+    format!("encrypted-{}", network.short()).parse().ok()
 }
 
 /// Whether `claim` is for an endpoint that `node`, which has `endpoints`, once had.

@@ -3,7 +3,7 @@
 use crate::{
     config::AgentConfig,
     core::{
-        allocator::{Ledger, is_leftover},
+        allocator::{Ledger, is_leftover, keeper},
         endpoints::WHY,
     },
 };
@@ -315,7 +315,11 @@ fn in_the_way(cluster: &Cluster, id: NetworkId, network: &Network) -> Option<Obs
         taken.map(|(id, vni)| (Some(id), format!("VNI {vni}"))).next()
     };
     let placed = || {
-        let pools = cluster.pools();
+        // Those that are kept for this very network are not in its way.
+        let kept = |pool: &IpNet| {
+            cluster.reserved_pools.get(pool).is_some_and(|hold| keeper(id).as_ref() == Some(&hold.node))
+        };
+        let pools: BTreeSet<IpNet> = cluster.pools().into_iter().filter(|pool| !kept(pool)).collect();
         let overlap = |pool: &IpNet| pools.iter().find(|other| other.contains(pool) || pool.contains(*other));
         let pool = network.subnets.iter().find_map(|subnet| overlap(&subnet.pool))?;
         Some((cluster.network_with(*pool).map(|(id, _)| id), format!("pool {pool}")))

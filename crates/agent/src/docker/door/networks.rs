@@ -6,7 +6,7 @@ use crate::docker::Mapped;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use weft_docker::plugin::{self, DRIVER, NetworkRef, PluginReply};
-use weft_model::NetworkId;
+use weft_model::{NetworkId, asks_for_encryption};
 use weft_verbs::{CreateNetwork, Error, Kind, PoolRequest, refuse_unknown_options};
 
 impl Driver {
@@ -18,6 +18,8 @@ impl Driver {
             return Ok(PluginReply::Done);
         }
         let network = pools.iter().find_map(|pool| self.shared.being_created(*pool));
+        // A user may ask for it at the same moment, and for another.
+        let network = network.filter(|network| self.is_as_asked(*network, &request.options));
         // What the cluster has was checked when it was created.
         if network.is_none() {
             self.engines.check_network(&self.to_create(request)?).await?;
@@ -55,6 +57,12 @@ impl Driver {
             })?;
         }
         Ok(PluginReply::Done)
+    }
+
+    /// Whether a network of the cluster is encrypted, if that was asked for.
+    fn is_as_asked(&self, network: NetworkId, options: &BTreeMap<String, String>) -> bool {
+        let known = || self.verbs.known_network(network);
+        !asks_for_encryption(options) || known().is_some_and(|view| view.network.is_encrypted())
     }
 
     /// The network goes from the engine, and stays in the cluster.

@@ -6,7 +6,7 @@ use weft_docker::{
     engine::{self, ConfiguredPool, NewNetwork},
     plugin::DRIVER,
 };
-use weft_model::{IpNet, Network};
+use weft_model::{IpNet, Network, asks_for_encryption};
 use weft_verbs::{CreateNetwork, PoolRequest};
 
 /// How long after each other two networks of one name are created at most if nobody knew of the first: the clocks of
@@ -57,11 +57,14 @@ pub(super) fn creation(network: &Network) -> NewNetwork {
     }
 }
 
-/// What keeps the two from being one network; `None` if nothing does. Options, labels and what addresses are
+/// What keeps the two from being one network; `None` if nothing does. Other options, labels and what addresses are
 /// handed out from are the cluster's business: that the engine has others changes nothing for containers.
 pub(super) fn difference(network: &engine::Network, cluster: &Network) -> Option<String> {
     if network.name != cluster.name {
         return Some(format!("the cluster calls it {}", cluster.name));
+    }
+    if is_open(network, cluster) {
+        return Some("it was to be encrypted, and the cluster's is not".to_owned());
     }
     let (has, wanted) = (pools_of(network), subnets_of(cluster));
     if has != wanted {
@@ -87,9 +90,15 @@ pub(super) fn raced(network: &engine::Network, cluster: &Network) -> bool {
     };
     network.name == cluster.name
         && network.ipam.driver == DRIVER
+        && !is_open(network, cluster)
         && network.internal == cluster.internal
         && families(pools_of(network)) == families(subnets_of(cluster))
         && network.created.duration_since(cluster.created).abs() <= RACE
+}
+
+/// Whether the user asked for an encrypted network, and the cluster's is none.
+fn is_open(network: &engine::Network, cluster: &Network) -> bool {
+    asks_for_encryption(&network.options) && !cluster.is_encrypted()
 }
 
 /// The pools of an engine's network.

@@ -31,6 +31,48 @@ async fn created_in_one_engine_it_is_in_all_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_for_an_encrypted_network_is_not_given_another() {
+    let (_store, hosts) = hosts(2).await;
+    let encrypted = NewNetwork {
+        options: [("encrypted".to_owned(), String::new())].into(),
+        ..of_weft("overlay", Some("10.7.0.0/24"))
+    };
+    hosts[0].core().networks.create(network_in("overlay", "10.7.0.0/24")).await.unwrap();
+    // While the agent there is about to create it, too.
+    let asked = hosts[1].engine.create_network(&encrypted).await;
+    sleep(Duration::from_secs(30)).await;
+    hosts[1].has_none_in_clear(asked.ok());
+}
+
+/// Both orders: which of two at once comes first is not to be said.
+#[tokio::test(start_paused = true)]
+async fn of_two_at_once_the_encrypted_one_is_encrypted_or_none() {
+    for first in [0, 1] {
+        let (_store, hosts) = hosts(2).await;
+        let encrypted = NewNetwork {
+            options: [("encrypted".to_owned(), String::new())].into(),
+            ..of_weft("overlay", None)
+        };
+        let clear = of_weft("overlay", None);
+        let at_once = |n: usize| hosts[n].engine.create_network(if n == first { &clear } else { &encrypted });
+        let created = tokio::join!(at_once(0), at_once(1));
+        sleep(Duration::from_secs(30)).await;
+        hosts[1 - first].has_none_in_clear(if first == 0 { created.1.ok() } else { created.0.ok() });
+    }
+}
+
+impl super::Host {
+    /// Whether the network that an encrypted one was asked for as is served, it is encrypted.
+    fn has_none_in_clear(&self, asked: Option<weft_model::NetworkId>) {
+        let mapped = self.shared.as_ref().unwrap().mapped();
+        let served = asked.and_then(|asked| mapped.get(&asked)?.network);
+        let known = self.core().known();
+        let served = served.and_then(|id| known.networks.get(&id));
+        assert!(served.is_none_or(|network| network.is_encrypted()), "{served:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn created_in_the_cluster_it_is_in_all_engines() {
     let (_store, hosts) = hosts(2).await;
     let mut dual = network_in("overlay", "10.7.0.0/16");

@@ -187,6 +187,26 @@ fn one_that_was_created_at_the_same_time_stands_for_that_of_the_cluster() {
 }
 
 #[test]
+fn one_that_was_to_be_encrypted_is_none_that_is_not() {
+    // The same pool, and one that was created at the same time.
+    for pool in ["10.7.0.0/24", "10.8.0.0/24"] {
+        let mut world =
+            World::default().with_cluster(1, "overlay", "10.7.0.0/24").with_engine(2, "overlay", pool);
+        let created = world.cluster[&id_of(1)].created;
+        world.engine.get_mut(&id_of(2)).unwrap().created = created;
+        assert!(matches!(world.steps()[..], [NetworkStep::Map { .. }]), "{pool}");
+        let asked = world.engine.get_mut(&id_of(2)).unwrap();
+        asked.options.insert("encrypted".to_owned(), String::new());
+        assert!(matches!(world.steps()[0], NetworkStep::Remove { .. }), "{pool}");
+        let known = world.clone().with_mapping(2, 1);
+        assert!(known.problem().contains("was to be encrypted"));
+        let cluster = world.cluster.get_mut(&id_of(1)).unwrap();
+        cluster.options.insert("encrypted".to_owned(), "true".to_owned());
+        assert!(matches!(world.steps()[..], [NetworkStep::Map { .. }]), "{pool}");
+    }
+}
+
+#[test]
 fn a_network_of_another_driver_is_left_alone() {
     let mut world = World::default().with_cluster(1, "a", "10.0.0.0/24");
     world.engine.insert(id_of(2), in_engine(id_of(2), "a", "bridge", "172.17.0.0/16"));
