@@ -54,6 +54,8 @@ pub struct WireGuardPeer {
     pub allowed: Vec<(IpAddr, u8)>,
     /// When it last proved that it has its key, as time since 1970; absent if it never did.
     pub last_handshake: Option<Duration>,
+    /// How many bytes were sent to it.
+    pub sent: u64,
 }
 
 /// A change of a WireGuard device.

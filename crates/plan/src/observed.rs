@@ -131,6 +131,8 @@ pub struct Link {
     pub tunnel: Option<TunnelSettings>,
     /// As a WireGuard device: the other ends.
     pub peers: BTreeMap<TunnelKey, TunnelPeer>,
+    /// As a WireGuard device: those that have been sent something, and have never answered. Nobody wants any.
+    pub silent: BTreeSet<TunnelKey>,
 }
 
 /// The end of a pair that an engine has, under any name.
@@ -160,6 +162,7 @@ impl Link {
             local_fdb,
             tunnel: None,
             peers: BTreeMap::new(),
+            silent: BTreeSet::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! How this node is.
 
+mod encrypted;
 mod inside;
 mod unbelieved;
 
@@ -14,17 +15,13 @@ use crate::{
     reconcile::{
         KernelDrift, RoundReport, Rounds,
         clash::{self, Overlap},
-        contested, has_way_out,
+        has_way_out,
     },
     shared_names::shared_names,
     underlay::Underlay,
 };
 use jiff::Timestamp;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::timeout};
 use weft_model::{ClusterId, Key, NetworkId, NetworkName};
 use weft_state::{
@@ -216,7 +213,7 @@ impl Reporter {
         });
         let here = here.chain(clashes).chain(unbelieved::problems(cluster, &self.config));
         let shared = shared_names(cluster, &self.endpoints.here());
-        let shared = shared.into_iter().chain(self.without_key(cluster)).chain(contested(cluster));
+        let shared = shared.into_iter().chain(self.troubles_of_encrypted(cluster));
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
 }
@@ -239,27 +236,6 @@ impl Reporter {
             Overlap::Problem(_) => None,
         };
         self.overlaps(cluster, underlay).into_iter().filter_map(note).chain(self.encrypted()).collect()
-    }
-
-    /// That encrypted networks do not work here.
-    fn without_key(&self, cluster: &Cluster) -> Option<String> {
-        let own = cluster.nodes.get(&self.config.node_name)?;
-        let needed = cluster.networks.values().any(|network| network.is_encrypted());
-        (needed && own.encrypts().is_none()).then(|| {
-            "this host has no key to encrypt with, and takes part in no encrypted network: see its log"
-                .to_owned()
-        })
-    }
-
-    /// The networks with endpoints here that are encrypted.
-    fn encrypted(&self) -> Option<String> {
-        let endpoints = self.endpoints.here();
-        let encrypted = endpoints.values().filter(|local| local.network.is_encrypted());
-        let names: BTreeSet<&str> = encrypted.map(|local| local.network.name.as_str()).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        let port = self.config.tunnel_port;
-        (!names.is_empty())
-            .then(|| format!("encrypted between hosts, by WireGuard on {port}/udp: {}", names.join(", ")))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use weft_model::NetworkId;
-use weft_plan::{Desired, Differences, Observed, Plan, differences};
+use weft_model::{NetworkId, TunnelKey};
+use weft_plan::{Desired, Differences, Netns, Observed, Plan, differences};
 use weft_verbs::Drift;
 
 /// What the last look at the kernel has shown. Never what a round believes it has brought about.
@@ -17,6 +17,8 @@ pub(crate) struct KernelDrift {
     pub(crate) parts: BTreeMap<Option<NetworkId>, Drift>,
     /// The MTU of each network that should be here, in bytes.
     pub(crate) mtus: BTreeMap<NetworkId, u32>,
+    /// The other ends of tunnels that do not answer, and since when.
+    pub(crate) silent: BTreeMap<TunnelKey, Timestamp>,
 }
 
 impl KernelDrift {
@@ -38,7 +40,11 @@ impl KernelDrift {
         };
         let parts = differences(desired, observed, plan).into_iter().map(stands).collect();
         let mtus = desired.segments.values().map(|segment| (segment.network, segment.mtu)).collect();
-        Self { at, error: None, parts, mtus }
+        let links =
+            observed.namespaces.get(&Netns::Tunnel).into_iter().flat_map(|tunnel| tunnel.links.values());
+        let since = |key: &TunnelKey| before.and_then(|before| before.silent.get(key).copied()).unwrap_or(at);
+        let silent = links.flat_map(|link| &link.silent).map(|key| (*key, since(key))).collect();
+        Self { at, error: None, parts, mtus, silent }
     }
 
     /// The same, with the reason why it is not known any better.
@@ -51,7 +57,7 @@ impl KernelDrift {
 mod tests {
     use super::*;
     use weft_model::Vni;
-    use weft_plan::{Namespace, Netns, plan};
+    use weft_plan::{Namespace, plan};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -39,6 +39,7 @@ impl Kernel {
             keepalive: peer.keepalive,
             allowed: vec![(IpAddr::V6(peer.address), ALONE)],
             last_handshake: None,
+            sent: 0,
         };
         self.change(netns, name, &WireGuardChange::Peer(&peer))
     }
@@ -67,6 +68,8 @@ pub(super) fn observe(index: u32, link: &mut Link, want: Option<&Link>) -> Resul
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let nobody = BTreeMap::new();
     let wanted = want.map_or(&nobody, |want| &want.peers);
+    let silent = |peer: &&WireGuardPeer| peer.sent > 0 && peer.last_handshake.is_none();
+    link.silent = found.peers.iter().filter(silent).map(|peer| peer.key).collect();
     link.peers = found.peers.iter().map(|found| peer(found, wanted.get(&found.key), now)).collect();
     Ok(())
 }
@@ -104,6 +107,7 @@ mod tests {
             keepalive: 0,
             allowed: vec![("fd01::1".parse().unwrap(), 128)],
             last_handshake,
+            sent: 0,
         };
         let now = Duration::from_secs(1000);
         let seen = |last: Option<u64>| peer(&at(last.map(Duration::from_secs)), Some(&want), now).1;

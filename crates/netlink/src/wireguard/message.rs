@@ -18,6 +18,7 @@ const WGPEER_A_FLAGS: u16 = 3;
 const WGPEER_A_ENDPOINT: u16 = 4;
 const WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL: u16 = 5;
 const WGPEER_A_LAST_HANDSHAKE_TIME: u16 = 6;
+const WGPEER_A_TX_BYTES: u16 = 8;
 const WGPEER_A_ALLOWEDIPS: u16 = 9;
 const WGALLOWEDIP_A_FAMILY: u16 = 1;
 const WGALLOWEDIP_A_IPADDR: u16 = 2;
@@ -125,6 +126,9 @@ fn peer(value: &[u8]) -> Option<WireGuardPeer> {
         keepalive: find(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL).and_then(short).unwrap_or_default(),
         allowed: allowed.filter_map(|(_, value)| range(value)).collect(),
         last_handshake: find(WGPEER_A_LAST_HANDSHAKE_TIME).and_then(time),
+        sent: find(WGPEER_A_TX_BYTES)
+            .and_then(|value| value.first_chunk())
+            .map_or(0, |bytes| u64::from_ne_bytes(*bytes)),
     })
 }
 

@@ -16,6 +16,7 @@ fn peer(endpoint: Option<&str>) -> WireGuardPeer {
         keepalive: 25,
         allowed: vec![("fd01::2".parse().unwrap(), 128), ("10.0.0.2".parse().unwrap(), 32)],
         last_handshake: None,
+        sent: 0,
     }
 }
 

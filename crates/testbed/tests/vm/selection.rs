@@ -24,6 +24,7 @@ pub(crate) const WIDE: &[&str] = &[
     "encrypted::a_strangers_frames_go_nowhere",
     "encrypted::a_host_goes_on_with_another_key",
     "encrypted::a_host_that_others_cannot_begin_to_send_to_keeps_its_tunnels_open",
+    "encrypted::a_host_that_does_not_answer_is_named",
     "encrypted::large_packets_pass_and_no_larger_ones_and_it_costs_so_much",
     // IPv6.
     "networks::both_families_across_hosts",

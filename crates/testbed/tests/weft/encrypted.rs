@@ -265,6 +265,31 @@ fn a_host_that_others_cannot_begin_to_send_to_keeps_its_tunnels_open() {
     until("it arrives", SOON * 2, || sent(&a, &b, &receiver, SECRET));
 }
 
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn a_host_that_does_not_answer_is_named() {
+    let Some(lab) = Lab::up() else { return };
+    let [one, two] = [1, 2].map(|number| lab.cluster.host(number));
+    let status = || one.output(&["weft", "status"]);
+    assert!(status().status.success(), "all is well");
+    sh(
+        two,
+        "nft add table inet closed
+         nft 'add chain inet closed input { type filter hook input priority 0; }'
+         nft 'add rule inet closed input udp dport 51820 drop'",
+    );
+    // The tunnel is made anew, so that nobody has answered on it yet.
+    sh(one, "ip netns delete weft-tunnel");
+    until("it is said", SOON * 3, || {
+        lab.go_on_sending();
+        let said = String::from_utf8_lossy(&status().stdout).into_owned();
+        said.contains(&format!("host2 does not answer on {} port 51820/udp", two.address()))
+    });
+    sh(two, "nft delete table inet closed");
+    lab.reaches();
+    until("it is over", SOON, || status().status.success());
+}
+
 /// A host without WireGuard can be told from others by what it refuses.
 #[test]
 fn where_the_kernel_cannot_encrypt_nobody_joins_and_nothing_else_changes() {

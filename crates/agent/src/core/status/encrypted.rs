@@ -1,0 +1,59 @@
+//! What is to be said of encrypted networks.
+
+use super::Reporter;
+use crate::reconcile::contested;
+use jiff::Timestamp;
+use std::{collections::BTreeSet, time::Duration};
+use weft_model::{Node, TunnelKey};
+use weft_state::cluster::Cluster;
+
+/// For how long a host may leave what is sent to it through its tunnel without an answer: as long as WireGuard goes on trying
+/// at first (Rekey-Attempt-Time is 90 s, a try every 5 s).
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Reporter {
+    /// What keeps them from working.
+    pub(super) fn troubles_of_encrypted(&self, cluster: &Cluster) -> Vec<String> {
+        let troubles = self.without_key(cluster).into_iter().chain(contested(cluster));
+        troubles.chain(self.silent(cluster)).collect()
+    }
+
+    /// The hosts that do not answer through their tunnels.
+    fn silent(&self, cluster: &Cluster) -> Vec<String> {
+        let Some(kernel) = self.rounds.kernel() else { return Vec::new() };
+        let now = self.env.now();
+        let say = |(key, since): (&TunnelKey, &Timestamp)| {
+            let lasted = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+            let of_it = |node: &Node| node.encrypts().is_some_and(|end| end.key == *key);
+            let (name, node) =
+                cluster.nodes.iter().find(|(_, node)| of_it(node)).filter(|_| lasted >= PATIENCE)?;
+            let (vtep, port) = (node.vtep, node.encrypts()?.port);
+            Some(format!(
+                "{name} does not answer on {vtep} port {port}/udp: on encrypted networks it cannot be reached from here. \
+                 Open that port there, here and in between (`weft setup docker` looks at this host's rules)"
+            ))
+        };
+        kernel.silent.iter().filter_map(say).collect()
+    }
+
+    /// That encrypted networks do not work here.
+    fn without_key(&self, cluster: &Cluster) -> Option<String> {
+        let own = cluster.nodes.get(&self.config.node_name)?;
+        let needed = cluster.networks.values().any(|network| network.is_encrypted());
+        (needed && own.encrypts().is_none()).then(|| {
+            "this host has no key to encrypt with, and takes part in no encrypted network: see its log"
+                .to_owned()
+        })
+    }
+
+    /// The networks with endpoints here that are encrypted.
+    pub(super) fn encrypted(&self) -> Option<String> {
+        let endpoints = self.endpoints.here();
+        let encrypted = endpoints.values().filter(|local| local.network.is_encrypted());
+        let names: BTreeSet<&str> = encrypted.map(|local| local.network.name.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let port = self.config.tunnel_port;
+        (!names.is_empty())
+            .then(|| format!("encrypted between hosts, by WireGuard on {port}/udp: {}", names.join(", ")))
+    }
+}
