@@ -94,7 +94,7 @@ impl Assembly {
             tunnel: Arc::clone(&tunnel),
             metrics: Arc::clone(&telemetry.metrics),
         })?;
-        let (problem, membership) = watch::channel(Some(Outside::Kept("it has just started".to_owned())));
+        let (problem, membership) = watch::channel(Some(Outside::JustStarted));
         let member = Membership {
             config: Arc::clone(&config),
             store: Arc::clone(&all_of_it),

@@ -194,7 +194,9 @@ fn ports(vxlan: Option<u16>, tunnel: Option<u16>) -> anyhow::Result<(u16, u16)> 
 /// The options of networks that do not say otherwise. What a network could not have is refused at once, not when the first
 /// is created.
 fn network_options(given: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
-    let option = |text: &String| crate::network::option(text).map_err(anyhow::Error::msg);
+    let option = |text: &String| {
+        crate::network::option(text).map_err(|why| anyhow::anyhow!("--default-network-opt {text:?}: {why}"))
+    };
     let options: BTreeMap<String, String> = given.iter().map(option).collect::<Result<_, _>>()?;
     if let Some(vni) = VNI_OPTIONS.iter().find(|vni| options.contains_key(**vni)) {
         bail!("--default-network-opt {vni}: each network has a VNI of its own, so it cannot be a default");

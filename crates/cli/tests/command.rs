@@ -77,8 +77,8 @@ fn lists_for_people_programs_and_scripts() {
     let (output, asked) = against(&[("200 OK", NETWORKS)], &["network", "ls", "-f", "name=over"]);
     assert_eq!(
         text(&output.stdout),
-        "NETWORK ID     NAME      DRIVER   SCOPE    SUBNETS\n\
-         7d86d31b1478   overlay   weft     global   10.0.0.0/24, fd00::/64\n"
+        "NETWORK ID     NAME      DRIVER   SCOPE    ENCRYPTED   SUBNETS\n\
+         7d86d31b1478   overlay   weft     global   no          10.0.0.0/24, fd00::/64\n"
     );
     assert_eq!(asked, ["GET /networks?filters=%7B%22name%22%3A%5B%22over%22%5D%7D"]);
     let (output, _) = against(&[("200 OK", NETWORKS)], &["network", "ls", "-q"]);

@@ -21,7 +21,11 @@ use crate::{
     underlay::Underlay,
 };
 use jiff::Timestamp;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::{sync::watch, time::timeout};
 use weft_model::{ClusterId, Key, NetworkId, NetworkName};
 use weft_state::{
@@ -67,6 +71,8 @@ pub(crate) struct Reporter {
     rounds: Rounds,
     engine: watch::Receiver<Option<EngineStatus>>,
     started: Timestamp,
+    /// Why this host cannot encrypt, where a network is encrypted; as it was when it was last asked.
+    unable: Mutex<Option<String>>,
 }
 
 impl Reporter {
@@ -84,6 +90,7 @@ impl Reporter {
             rounds: parts.rounds.clone(),
             engine,
             started: parts.env.now(),
+            unable: Mutex::default(),
         }
     }
 
@@ -111,6 +118,7 @@ impl Reporter {
 
     /// Looks at the kernel and asks the store anew, both for a while at most.
     pub(crate) async fn examine(&self) {
+        self.ask_for_encryption().await;
         let lineage = self.access.path(&Key::Lineage);
         // The store's client notes how long an answer takes; the task that follows the store notes that there is none.
         let ask = timeout(LOOK_PATIENCE, self.access.get(&lineage));
@@ -235,7 +243,12 @@ impl Reporter {
             Overlap::Note(text) => Some(text),
             Overlap::Problem(_) => None,
         };
-        self.overlaps(cluster, underlay).into_iter().filter_map(note).chain(self.encrypted()).collect()
+        self.overlaps(cluster, underlay)
+            .into_iter()
+            .filter_map(note)
+            .chain(self.encrypted())
+            .chain(self.unable(cluster))
+            .collect()
     }
 }
 

@@ -26,8 +26,8 @@ const DOCKER_PROXY: &str = "/run/weft/docker.sock";
 #[derive(Debug, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Settings {
-    /// Where the truth of the cluster is: consul://HOST:8500[/PREFIX], etcd://HOST:2379[/PREFIX], or
-    /// embedded[:PATH], a file of this host [default: embedded]
+    /// Where the truth of the cluster is: consul://HOST:8500[/PREFIX], etcd://HOST:2379[/PREFIX], weft://HOST:8500, the
+    /// store that another agent serves to members, or embedded[:PATH], a file of this host [default: embedded]
     ///
     /// Several servers are separated by commas; consul+tls:// and etcd+tls:// speak TLS. A store that cannot
     /// be reached yet does not keep the agent from starting: it joins when the store comes.
@@ -54,7 +54,8 @@ pub(super) struct Settings {
     pub(super) store_rebuild: Option<Switch>,
     /// Serve the embedded store to other hosts, which give --cluster-store=consul://ADDRESS:PORT
     ///
-    /// It needs a token, --cluster-store-opt token-file=FILE, unless the address is a loopback one.
+    /// For members, by certificates (`weft init`), as weft://ADDRESS:PORT; for others with a token, --cluster-store-opt
+    /// token-file=FILE. Without either, the address has to be a loopback one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) store_serve: Option<SocketAddr>,
     /// This host's name in the cluster [default: the hostname]

@@ -94,7 +94,7 @@ pub(crate) fn option(text: &str) -> Result<(String, String), &'static str> {
     if text == ENCRYPTED_OPTION {
         return Ok((text.to_owned(), String::new()));
     }
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, as mtu=1400, or encrypted alone")?;
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, as mtu=1400, or `encrypted` alone")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 

@@ -6,6 +6,7 @@ use crate::{
 };
 use std::process::ExitCode;
 use weft_api::docker::{Filters, Network};
+use weft_model::asks_for_encryption;
 
 /// List networks.
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ impl Ls {
             out.json(&networks)?;
         } else {
             let rows = networks.into_iter().map(|network| row(network, self.no_trunc)).collect();
-            out.table(&["NETWORK ID", "NAME", "DRIVER", "SCOPE", "SUBNETS"], rows)?;
+            out.table(&["NETWORK ID", "NAME", "DRIVER", "SCOPE", "ENCRYPTED", "SUBNETS"], rows)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -39,7 +40,9 @@ impl Ls {
 
 fn row(network: Network, whole: bool) -> Vec<String> {
     let subnets: Vec<_> = network.ipam.config.into_iter().map(|config| config.subnet).collect();
-    vec![short(&network.id, whole), network.name, network.driver, network.scope, subnets.join(", ")]
+    let encrypted = if asks_for_encryption(&network.options) { "yes" } else { "no" };
+    let id = short(&network.id, whole);
+    vec![id, network.name, network.driver, network.scope, encrypted.to_owned(), subnets.join(", ")]
 }
 
 /// Reads `FIELD=VALUE`.

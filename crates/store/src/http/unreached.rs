@@ -40,6 +40,9 @@ impl Unreached {
             }
             _ => last,
         };
+        if all.contains("CertificateRevoked") {
+            return Self::revoked();
+        }
         let hint = if tls {
             "do the URL (+tls), kv.cacertfile, kv.certfile and kv.keyfile fit what it has?".to_owned()
         } else if all.contains("lookup") {
@@ -48,6 +51,16 @@ impl Unreached {
             hint(servers)
         };
         Self { cause, hint }
+    }
+
+    /// The server let this host know that it is no member any more.
+    fn revoked() -> Self {
+        Self {
+            cause: "this host's certificate was revoked".to_owned(),
+            hint: "somebody ran `weft node rm --revoke` of this host; if it is to be in again: `weft leave --force --purge`, and \
+                   `weft join` with a new token"
+                .to_owned(),
+        }
     }
 
     /// This host has not any more the address that it was asked from.

@@ -310,9 +310,11 @@ fn where_the_kernel_cannot_encrypt_nobody_joins_and_nothing_else_changes() {
     assert!(!left.contains("weft-tunnel") && left.contains("weft-"), "{left}");
     let listed = host.run(&["weft", "endpoint", "ls"]);
     assert!(listed.contains("o1") && !listed.contains("secret"), "{listed}");
+    let status = host.run(&["weft", "status"]);
+    assert!(status.contains("nothing here can be on secret") && status.contains("no WireGuard"), "{status}");
     host.run(&["weft", "network", "rm", "secret"]);
     let status = host.run(&["weft", "status"]);
-    assert!(status.contains("as it should be"), "{status}");
+    assert!(status.contains("as it should be") && !status.contains("secret"), "{status}");
 }
 
 #[test]

@@ -3,13 +3,19 @@
 use super::Reporter;
 use crate::reconcile::contested;
 use jiff::Timestamp;
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 use weft_model::{Node, TunnelKey};
 use weft_state::cluster::Cluster;
 
 /// For how long a host may leave what is sent to it through its tunnel without an answer: as long as WireGuard goes on trying
 /// at first (Rekey-Attempt-Time is 90 s, a try every 5 s).
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The names of the encrypted networks.
+fn names(cluster: &Cluster) -> impl Iterator<Item = &str> {
+    let encrypted = cluster.networks.values().filter(|network| network.is_encrypted());
+    encrypted.map(|network| network.name.as_str())
+}
 
 impl Reporter {
     /// What keeps them from working.
@@ -44,6 +50,20 @@ impl Reporter {
             "this host has no key to encrypt with, and takes part in no encrypted network: see its log"
                 .to_owned()
         })
+    }
+
+    /// Asks the kernel whether it can encrypt, if a network is encrypted.
+    pub(super) async fn ask_for_encryption(&self) {
+        let needed = names(&self.access.known()).next().is_some();
+        let unable = if needed { self.host.can_encrypt().await.err() } else { None };
+        *self.unable.lock().unwrap_or_else(PoisonError::into_inner) = unable.map(|error| error.to_string());
+    }
+
+    /// The networks that nothing of this host can be on, and why.
+    pub(super) fn unable(&self, cluster: &Cluster) -> Option<String> {
+        let why = self.unable.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let names: Vec<&str> = names(cluster).collect();
+        (!names.is_empty()).then(|| format!("nothing here can be on {}: {why}", names.join(", ")))
     }
 
     /// The networks with endpoints here that are encrypted.

@@ -9,6 +9,11 @@ use weft_trust::Disbelief;
 const JOIN: &str = "join with a token (`weft node token` on a host that lets others in; there `weft leave`, if it \
                     was in without one, and `weft join`)";
 
+/// Of a member that believes the store.
+const NOT_HEEDED: &str = "this host has a certificate of the cluster, and believes the store all the same (trust: store): who can \
+                          write to the store can lead its packets elsewhere, and it heeds no revocation. Write trust = \"signed\" \
+                          into /etc/weft/weft.toml, and restart the agent";
+
 /// What somebody should look at.
 pub(super) fn problems(cluster: &Cluster, config: &AgentConfig) -> Vec<String> {
     let me = &config.node_name;
@@ -30,25 +35,34 @@ fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief)
         }
         Disbelief::Revoked => {
             format!(
-                "stop its agent, if it is yours, and run `weft node rm {name}`; change what it knew of the store"
+                "stop its agent, if it is yours, and run `weft node rm {name}`; with Consul or etcd, change the token that it knew"
             )
         }
         Disbelief::Unsigned if !holds => {
             format!("let that host {JOIN}, or stop its agent and run `weft node rm {name}`")
         }
-        _ => format!(
-            "somebody else can write to the store (change its token), or that host has to {JOIN}; its agent puts the record \
-             right if it can"
-        ),
+        _ => {
+            let whose = if this { "this agent" } else { "its agent" };
+            format!(
+                "somebody else wrote it: any member can, and with Consul or etcd whoever has the token; {whose} puts it right"
+            )
+        }
     };
     format!("the record {who} {name} in the store is not believed, {why}: {then}; {mend}")
 }
 
-/// Whether others sign and this host does not.
+/// Whether others sign and this host does not, or does not go by it.
 fn behind(cluster: &Cluster, config: &AgentConfig) -> Option<String> {
     let own = cluster.nodes.get(&config.node_name)?;
-    let others = cluster.nodes.values().any(|node| node.signed.is_some());
-    (config.trust == Trust::Store && own.signed.is_none() && others).then(|| {
+    let others = cluster.nodes.iter().filter(|(name, _)| **name != config.node_name);
+    let sign = others.filter(|(_, node)| node.signed.is_some()).count() > 0;
+    if config.trust != Trust::Store || !sign {
+        return None;
+    }
+    if own.signed.is_some() {
+        return Some(NOT_HEEDED.to_owned());
+    }
+    Some({
         format!(
             "other hosts of the cluster sign their records, and this one cannot: those that say trust = \"signed\" do not believe \
              it; let it {JOIN}"
