@@ -16,6 +16,7 @@ mod exhausted;
 mod findings;
 mod firewall;
 mod guard;
+mod hardening;
 mod joining;
 mod leave;
 mod let_in;
