@@ -25,6 +25,8 @@ pub(crate) const WIDE: &[&str] = &[
     "encrypted::a_host_goes_on_with_another_key",
     "encrypted::a_host_that_others_cannot_begin_to_send_to_keeps_its_tunnels_open",
     "encrypted::a_host_that_does_not_answer_is_named",
+    "encrypted::a_host_that_moves_is_followed",
+    "hardening::ports_and_files_are_those_of_the_page",
     "encrypted::large_packets_pass_and_no_larger_ones_and_it_costs_so_much",
     // IPv6.
     "networks::both_families_across_hosts",

@@ -266,6 +266,19 @@ fn a_host_that_others_cannot_begin_to_send_to_keeps_its_tunnels_open() {
 
 #[test]
 #[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
+fn a_host_that_moves_is_followed() {
+    let Some(lab) = Lab::up() else { return };
+    let two = lab.cluster.host(2);
+    let before = two.address();
+    sh(two, &format!("ip address add 192.168.77.99/24 dev eth0; ip address del {before}/24 dev eth0"));
+    lab.reaches();
+    lab.nothing_was_seen("a host that moved");
+    let there = || lab.cluster.host(1).run(&["weft", "plan"]).trim().is_empty();
+    until("nothing is left to be done", SOON, there);
+}
+
+#[test]
+#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
 fn a_host_that_does_not_answer_is_named() {
     let Some(lab) = Lab::up() else { return };
     let [one, two] = [1, 2].map(|number| lab.cluster.host(number));
