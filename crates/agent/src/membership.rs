@@ -20,7 +20,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use weft_model::{Extra, Keyspace, Node, TunnelEnd, chain};
+use weft_model::{Extra, Key, Keyspace, Node, TunnelEnd, chain};
 use weft_state::{
     admission::Admission,
     cluster::Cluster,
@@ -211,6 +211,7 @@ impl Membership {
         let here = self.address();
         let underlay = self.underlay.borrow();
         node.uses == underlay.said
+            && node.version == env!("CARGO_PKG_VERSION")
             && node.underlay_mtu == underlay.mtu
             && node.tunnel == self.tunnel()
             && node.id == self.identity.id()
@@ -254,7 +255,9 @@ impl Membership {
             // A record that others do not believe is to be written again, if that mends it.
             let doubted = cluster.unbelieved.get(name);
             let (doubted, revoked) = (doubted.is_some(), doubted == Some(&Disbelief::Revoked));
+            let readable = !cluster.unreadable.contains_key(&self.keyspace.path(&Key::Node(name.clone())));
             (if self.signer.signs() && !revoked { said && !doubted } else { said || doubted })
+                && readable
                 && cluster.live.get(name).is_some_and(|(live, _)| live.incarnation == run)
         };
         view.in_store().is_some_and(|cluster| own(cluster))

@@ -125,9 +125,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let certificate = OwnCertificate::load(&config.data_dir);
     let opened = open_store(&config, certificate.is_some())?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    if let Some(server) = store_server(&config, &opened, certificate.as_ref()).await? {
-        tasks.spawn(server.run(stop.clone().cancelled_owned()));
-    }
+    let server = store_server(&config, &opened, certificate.as_ref()).await?;
     let underlay = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
     let (env, metrics, place) = (Arc::new(Env::system()), Arc::<Metrics>::default(), underlay.subscribe());
     let datapath = Arc::new(Linux::listening());
@@ -145,6 +143,13 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let door = Arc::new(CoreVerbs::new(Arc::clone(&core)));
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
+    }
+    // Who was revoked is known by now, and is not let in for a moment.
+    if let Some(own) = &certificate {
+        own.keep_out(&core.access.view().borrow());
+    }
+    if let Some(server) = server {
+        tasks.spawn(server.run(stop.clone().cancelled_owned()));
     }
     if let Some(own) = certificate {
         Peers::new(&config, own, door.clone(), place).start(core.access.view(), &tasks, &stop).await;

@@ -235,8 +235,9 @@ impl Cluster {
                 self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
             }
             Key::Revoked(id) => {
+                self.revoked.remove(&id);
                 let revocation = stored(entry, before.revoked.get(&id))?;
-                self.bar(id, &revocation);
+                self.bar(id, &revocation)?;
                 self.revoked.insert(id, revocation);
             }
             Key::Cluster => {

@@ -205,6 +205,7 @@ impl Membership {
         let address = self.address();
         let underlay = self.underlay.borrow().clone();
         let known = earlier.as_ref().and_then(|node| self.signer.number_of(node)).max(self.known_number());
+        let stored = earlier.as_ref().and_then(|node| node.signed.clone());
         let node = Node {
             id: self.identity.id(),
             advertise: address,
@@ -223,7 +224,8 @@ impl Membership {
                 .map_or_else(Vec::new, |n| n.removed.clone()),
             extra: earlier.map_or_else(Extra::new, |node| node.extra),
         };
-        let node = self.signer.sign(node, known.unwrap_or_default(), self.env.now());
+        let known = (known.unwrap_or_default(), stored.as_ref());
+        let node = self.signer.sign(node, known, self.env.now());
         let node = node.map_err(|error| NotRegistered::Passing(chain(&error)))?;
         // Written again by the same run, since what it says of the host has changed.
         let own = here.filter(|here| here.live.incarnation == Some(self.identity.incarnation()));

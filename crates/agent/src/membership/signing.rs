@@ -106,12 +106,18 @@ impl Signer {
         true
     }
 
-    /// The record with what this node says of itself, signed: as it said it last where that is still so, and with a number
-    /// above `known` otherwise. It is on the disk before it is anywhere else.
+    /// The record with what this node says of itself, signed: as it said it last where that is still so, and the store has it
+    /// or this run said it; with a number above `known` otherwise. What only the disk has may be of a backup, and others may
+    /// know of later ones. It is on the disk before it is anywhere else.
     ///
     /// # Errors
     /// If it cannot be signed, or be written down.
-    pub(super) fn sign(&self, node: Node, known: u64, time: Timestamp) -> Result<Node, SigningError> {
+    pub(super) fn sign(
+        &self,
+        node: Node,
+        (known, stored): (u64, Option<&SignedStatement>),
+        time: Timestamp,
+    ) -> Result<Node, SigningError> {
         let Some(member) = self.lock().member.clone() else { return Ok(Node { signed: None, ..node }) };
         if member.subject()? != (Subject { name: self.name.clone(), id: node.id }) {
             tracing::warn!(
@@ -122,12 +128,14 @@ impl Signer {
             return Ok(Node { signed: None, ..node });
         }
         let last = self.credentials.statement()?;
+        let is_current = last.is_some() && (last.as_ref() == stored || last == self.lock().said);
         let statement =
             last.as_ref().and_then(|last| serde_json::from_str::<NodeStatement>(&last.statement).ok());
         let number = statement.as_ref().map_or(0, |statement| statement.serial);
         let holds =
             statement.is_some_and(|it| it.is_what_says(&node) && it.name == self.name && it.serial >= known);
-        let signed = match last.filter(|last| holds && last.certificate == member.certificate()) {
+        let signed = match last.filter(|last| is_current && holds && last.certificate == member.certificate())
+        {
             Some(last) => last,
             None => {
                 // By the clock, so that a host set up anew under a name does not begin below the one before.

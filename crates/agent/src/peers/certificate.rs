@@ -46,11 +46,16 @@ impl OwnCertificate {
         Some(Arc::new(Self { credentials, configs: ArcSwap::from_pointee(configs), barred }))
     }
 
-    /// Lets in nobody that the cluster's authority revoked, for as long as this runs.
+    /// Lets in nobody that the cluster's authority revoked, as far as is known.
+    pub(crate) fn keep_out(&self, view: &View) {
+        let revoked = |cluster: &Arc<Cluster>| cluster.barred.keys().copied().collect();
+        self.barred.set(view.cluster.as_ref().map(revoked).unwrap_or_default());
+    }
+
+    /// The same, for as long as this runs.
     pub(crate) async fn keep_out_revoked(self: Arc<Self>, mut view: watch::Receiver<View>) {
         loop {
-            let revoked = |cluster: &Arc<Cluster>| cluster.barred.keys().copied().collect();
-            self.barred.set(view.borrow_and_update().cluster.as_ref().map(revoked).unwrap_or_default());
+            self.keep_out(&view.borrow_and_update());
             if view.changed().await.is_err() {
                 return;
             }

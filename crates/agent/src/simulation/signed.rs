@@ -209,6 +209,12 @@ async fn a_node_that_was_revoked_is_no_peer_any_more() {
     nodes[1].move_to(address(99));
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(store.get(&revoked.key).await.unwrap().unwrap().value, revoked.value, "it is there again");
+    // Or writes something else in its place.
+    for other in [&br#"{"name":"x","signature":"AAAA"}"#[..], b"?"] {
+        store.commit(Txn::new().put(revoked.key.clone(), other.to_vec(), Condition::Always)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(store.get(&revoked.key).await.unwrap().unwrap().value, revoked.value, "{other:?}");
+    }
     nodes[0].kill().await;
     nodes[1].store.faults().set_unavailable(true);
     store.commit(Txn::new().delete(revoked.key.clone(), Condition::Always)).await.unwrap();
@@ -230,4 +236,17 @@ async fn where_the_store_is_believed_nobody_is_revoked() {
     become_authority(&nodes[0].config).unwrap();
     let refused = nodes[0].core().nodes.revoke(&"host2".parse().unwrap()).await.unwrap_err();
     assert!(refused.to_string().contains("trust: store"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_write_over_a_record_is_written_over() {
+    let (store, nodes) = signed().await;
+    let good = record(&store).await;
+    for lie in [b"?".to_vec(), NodeRecord { version: "9".to_owned(), ..good.clone() }.to_json()] {
+        store.commit(Txn::new().put(KEY, lie.clone(), Condition::Always)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let now = record(&store).await;
+        assert_eq!((now.version, now.signed), (good.version.clone(), good.signed.clone()), "{lie:?}");
+        assert!(nodes[0].problems().is_empty(), "{:?}", nodes[0].problems());
+    }
 }

@@ -4,7 +4,7 @@
 use super::{Cluster, Stored};
 use imbl::OrdMap;
 use std::sync::Arc;
-use weft_model::{Node, NodeId, NodeName, NodeStatement, Record, Revocation};
+use weft_model::{InvalidRecord, Node, NodeId, NodeName, NodeStatement, Record, Revocation};
 use weft_store::{Revision, StoreEntry};
 use weft_trust::{Authorities, Disbelief};
 
@@ -54,8 +54,9 @@ impl Cluster {
         name: NodeName,
         entry: &StoreEntry,
         before: &Self,
-    ) -> Result<(), weft_model::InvalidRecord> {
-        let known = before.nodes.get(&name).filter(|_| !before.unbelieved.contains_key(&name));
+    ) -> Result<(), InvalidRecord> {
+        let was_good = !before.unbelieved.contains_key(&name) && !before.unreadable.contains_key(&entry.key);
+        let known = before.nodes.get(&name).filter(|_| was_good);
         let Some(authorities) = self.authorities.clone() else {
             self.nodes.insert(name, super::stored(entry, known)?);
             return Ok(());
@@ -87,9 +88,11 @@ impl Cluster {
     }
 
     /// Believes a node no more, if the authority says so: for good, whatever the store says later.
-    pub(super) fn bar(&mut self, id: NodeId, revocation: &Revocation) {
-        if !self.authorities.as_ref().is_some_and(|authorities| authorities.is_revoked(&id, revocation)) {
-            return;
+    pub(super) fn bar(&mut self, id: NodeId, revocation: &Revocation) -> Result<(), InvalidRecord> {
+        // Where nobody is believed but the store, it says nothing to anybody.
+        let Some(authorities) = &self.authorities else { return Ok(()) };
+        if !authorities.is_revoked(&id, revocation) {
+            return Err(InvalidRecord::refused(Revocation::WHAT, "the cluster's authority did not sign it"));
         }
         self.barred.insert(id, revocation.clone());
         let of_it = self.nodes.iter().filter(|(_, node)| node.id == id).map(|(name, _)| name.clone());
@@ -97,6 +100,7 @@ impl Cluster {
             self.nodes.remove(&name);
             self.unbelieved.insert(name, Disbelief::Revoked);
         }
+        Ok(())
     }
 
     /// The record as its node says that it is; and whether something else is beside that, which others might go by.

@@ -45,8 +45,8 @@ impl Nodes {
         let gone = known.barred.iter().filter(|(id, _)| !known.revoked.contains_key(*id));
         for (id, revocation) in gone.filter(|_| known.is_signed()) {
             let key = self.access.path(&Key::Revoked(*id));
-            // Of several that do it at once, one is first.
-            self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Absent)).await?;
+            // Whatever somebody wrote in its place.
+            self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Always)).await?;
         }
         Ok(())
     }

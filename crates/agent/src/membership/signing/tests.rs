@@ -26,11 +26,13 @@ fn the_number_goes_up_when_something_else_is_said_and_only_then() {
     let directory = tempfile::tempdir().unwrap();
     let config = member(directory.path(), "host1");
     let at = |second| Timestamp::from_second(second).unwrap();
-    let sign = |node: Node, known, time| {
+    let mut stored = None;
+    let mut sign = |node: Node, known, time| {
         // Each time as after a restart.
         let signer = Signer::open(&config).unwrap();
-        let node = signer.sign(node, known, time).unwrap();
+        let node = signer.sign(node, (known, stored.as_ref()), time).unwrap();
         assert!(signer.signs() && signer.is_in(&node));
+        stored.clone_from(&node.signed);
         signer.number_of(&node).unwrap()
     };
     let elsewhere = Node { vxlan_port: 4790, ..node() };
@@ -42,13 +44,19 @@ fn the_number_goes_up_when_something_else_is_said_and_only_then() {
     // Others have seen a later one: this directory was brought back from a backup.
     assert_eq!(sign(node(), 5000, at(3000)), 5001);
     assert_eq!(sign(node(), 5001, at(6000)), 5001);
+    // The record is gone, and with it what others know that this directory does not.
+    let signer = Signer::open(&config).unwrap();
+    let again = signer.sign(node(), (0, None), at(7000)).unwrap();
+    assert_eq!(signer.number_of(&again), Some(7000));
+    let once_more = signer.sign(node(), (0, None), at(8000)).unwrap();
+    assert_eq!(once_more, again, "this run has said it");
 }
 
 #[test]
 fn a_certificate_of_another_name_signs_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let signer = Signer::open(&member(directory.path(), "host2")).unwrap();
-    assert_eq!(signer.sign(node(), 0, Timestamp::now()).unwrap().signed, None);
+    assert_eq!(signer.sign(node(), (0, None), Timestamp::now()).unwrap().signed, None);
     assert!(!signer.signs());
 }
 
@@ -57,7 +65,7 @@ fn what_is_a_lie_says_nothing_of_this_node() {
     let directory = tempfile::tempdir().unwrap();
     let config = member(directory.path(), "host1");
     let signer = Signer::open(&config).unwrap();
-    let own = signer.sign(node(), 0, Timestamp::now()).unwrap();
+    let own = signer.sign(node(), (0, None), Timestamp::now()).unwrap();
     assert!(!signer.is_a_lie(Some(&own)));
     // Another host under this name, or what nobody can read.
     assert!(signer.is_a_lie(None) && signer.is_a_lie(Some(&Node { signed: None, ..own })));
@@ -76,7 +84,7 @@ fn without_a_certificate_nothing_begins_that_is_to_believe_nodes_alone() {
     let refused = Signer::open(&config).err().unwrap();
     assert!(refused.to_string().contains("weft join"), "{refused}");
     let signer = Signer::open(&AgentConfig { trust: Trust::Store, ..config.clone() }).unwrap();
-    assert_eq!(signer.sign(node(), 0, Timestamp::now()).unwrap(), node());
+    assert_eq!(signer.sign(node(), (0, None), Timestamp::now()).unwrap(), node());
     // Nor with one that cannot be read.
     std::fs::create_dir_all(directory.path().join("credentials")).unwrap();
     for name in ["node.pem", "ca.pem"] {

@@ -92,6 +92,11 @@ fn what_is_no_record_at_all_changes_nothing_either() {
     says_node(&mut cluster, &signed(2, 5));
     says(&mut cluster, Some(b"{\"name\":7}"));
     assert_eq!((vtep(&cluster), cluster.unreadable.len(), keys(&cluster)), (Some(vec![2]), 1, 1));
+    // Nor is it taken for good when all is read again.
+    let garbage = entry("host2", b"{\"name\":7}", cluster.revision.0);
+    let listing = Listing { entries: vec![garbage], revision: cluster.revision };
+    cluster.advance(&Keyspace::new("weft"), Update::Snapshot(listing));
+    assert_eq!((vtep(&cluster), cluster.unreadable.len(), keys(&cluster)), (Some(vec![2]), 1, 1));
     says_node(&mut cluster, &signed(3, 6));
     assert_eq!((vtep(&cluster), cluster.unreadable.len(), keys(&cluster)), (Some(vec![3]), 0, 1));
 }
