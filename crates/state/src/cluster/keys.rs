@@ -26,7 +26,7 @@ impl Cluster {
 
     fn has(&self, key: &Key) -> bool {
         match key {
-            Key::Node(name) => self.nodes.contains_key(name),
+            Key::Node(name) => self.nodes.contains_key(name) || self.unbelieved.contains_key(name),
             Key::Live(name) => self.live.contains_key(name),
             Key::Call(name) => self.calls.contains_key(name),
             Key::Latest(name) => self.latest.contains_key(name),

@@ -38,7 +38,7 @@ pub(super) async fn remove(
         core.revoke_node(&name).await?;
     }
     match core.remove_node(&name).await {
-        // That its agent runs is why it was revoked: what it has is taken when it ends.
+        // That its agent runs is why it was revoked: what it has is taken by another `node rm`, when it has ended.
         Err(error) if revoke && error.kind == Kind::Conflict => {}
         removed => removed?,
     }

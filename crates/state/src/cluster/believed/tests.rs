@@ -194,6 +194,15 @@ fn a_node_that_was_revoked_is_believed_no_more() {
     }
 }
 
+#[test]
+fn a_key_counts_once_whatever_is_wrong_with_it() {
+    let mut cluster = nothing();
+    says_node(&mut cluster, &signed(2, 5));
+    says(&mut cluster, Some(b"?"));
+    revokes(&mut cluster, &AUTHORITY);
+    assert_eq!((vtep(&cluster), keys(&cluster)), (None, 2));
+}
+
 #[derive(Debug, Clone)]
 enum Says {
     Good(u8, u64),
