@@ -184,7 +184,7 @@ impl Membership {
                 self.answer(session).await;
             }
             if self.signer.look_again() {
-                tracing::info!(node = %self.config.node_name, "this host has a new certificate; signing its record with that");
+                tracing::info!(node = %self.config.node_name, "this host has a new certificate, or the authority's key; saying so in its record");
                 return;
             }
             match self.store.renew_session(session).await {
@@ -214,6 +214,7 @@ impl Membership {
             && node.version == env!("CARGO_PKG_VERSION")
             && node.underlay_mtu == underlay.mtu
             && node.tunnel == self.tunnel()
+            && node.authority == self.signer.holds_authority()
             && node.id == self.identity.id()
             && self.signer.is_in(node)
             && (node.advertise, node.vtep, node.vxlan_port) == (here, here, self.config.vxlan_port)

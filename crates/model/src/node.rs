@@ -32,6 +32,9 @@ pub struct Node {
     /// What of this the node itself signed. Absent where it has no certificate of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<SignedStatement>,
+    /// Whether it has the key of the cluster's authority, and may let hosts in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authority: bool,
     /// When another node first noticed that its session was gone; absent while it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_since: Option<Timestamp>,

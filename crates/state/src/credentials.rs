@@ -128,6 +128,11 @@ impl Credentials {
         self.read("ca.pem")
     }
 
+    /// Whether this host may let others in.
+    pub fn has_authority(&self) -> bool {
+        self.directory.join("ca.key").exists()
+    }
+
     /// The authority, if this host may let others in.
     ///
     /// # Errors

@@ -145,6 +145,7 @@ impl ReadVerbs for FakeVerbs {
             underlay_mtu: Some(1500),
             tunnel: None,
             signed: None,
+            authority: false,
             down_since: None,
             removed: Vec::new(),
             extra: Extra::new(),

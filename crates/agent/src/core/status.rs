@@ -248,6 +248,7 @@ impl Reporter {
             .filter_map(note)
             .chain(self.encrypted())
             .chain(self.unable(cluster))
+            .chain(unbelieved::only_authority(cluster))
             .collect()
     }
 }

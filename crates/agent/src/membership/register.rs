@@ -216,6 +216,7 @@ impl Membership {
             underlay_mtu: underlay.mtu,
             tunnel: self.tunnel(),
             signed: None,
+            authority: self.signer.holds_authority(),
             down_since: None,
             // Another host under this name had others.
             removed: earlier

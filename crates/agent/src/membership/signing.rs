@@ -37,6 +37,8 @@ pub(crate) struct Signer {
 #[derive(Default)]
 struct Now {
     member: Option<Arc<Member>>,
+    /// Whether this host has the authority's key.
+    authority: bool,
     /// What was signed last; nothing while nothing can be.
     said: Option<SignedStatement>,
 }
@@ -65,7 +67,8 @@ impl Signer {
             }
         };
         let (member, authorities) = found.unzip();
-        let now = Mutex::new(Now { member, said: None });
+        let authority = credentials.has_authority();
+        let now = Mutex::new(Now { member, authority, said: None });
         Ok(Self { credentials, name: config.node_name.clone(), trust: config.trust, authorities, now })
     }
 
@@ -95,12 +98,19 @@ impl Signer {
         statement.ok().map(|statement| statement.serial)
     }
 
-    /// Notices a new certificate. Returns whether there is one. What cannot be read now is as it was.
+    /// Whether this host may let others in.
+    pub(super) fn holds_authority(&self) -> bool {
+        self.lock().authority
+    }
+
+    /// Notices a new certificate, and the authority's key. Returns whether there is something new. What cannot be read now is as
+    /// it was.
     pub(super) fn look_again(&self) -> bool {
         let Ok(Some(member)) = self.credentials.member() else { return false };
         let mut now = self.lock();
+        let had = std::mem::replace(&mut now.authority, self.credentials.has_authority());
         if now.member.as_ref().is_none_or(|before| before.certificate() == member.certificate()) {
-            return false;
+            return had != now.authority;
         }
         now.member = Some(Arc::new(member));
         true

@@ -250,3 +250,16 @@ async fn what_others_write_over_a_record_is_written_over() {
         assert!(nodes[0].problems().is_empty(), "{:?}", nodes[0].problems());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn that_one_host_alone_can_let_others_in_is_said() {
+    let (_store, nodes) = signed().await;
+    let says = |node: &Node| {
+        node.core().reporter.describe().notes.iter().any(|note| note.contains("weft node promote"))
+    };
+    let key = |node: &Node| node.config.data_dir.join("credentials/ca.key");
+    assert!(key(&nodes[0]).exists() && !key(&nodes[1]).exists());
+    eventually("both say so", || nodes.iter().all(says)).await;
+    std::fs::write(key(&nodes[1]), "a key").unwrap();
+    eventually("nobody says so", || !nodes.iter().any(says)).await;
+}

@@ -51,6 +51,18 @@ fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief)
     format!("the record {who} {name} in the store is not believed, {why}: {then}; {mend}")
 }
 
+/// That nobody can join, and no certificate be renewed, while one host is away.
+pub(super) fn only_authority(cluster: &Cluster) -> Option<String> {
+    let mut holders = cluster.nodes.iter().filter(|(_, node)| node.authority).map(|(name, _)| name);
+    let (holder, another) = (holders.next()?, holders.next());
+    (cluster.is_signed() && cluster.nodes.len() > 1 && another.is_none()).then(|| {
+        format!(
+            "{holder} alone can let hosts in and renew certificates, and when it is lost for good, nobody can: `weft node promote \
+             HOST` there has another do so, too"
+        )
+    })
+}
+
 /// Whether others sign and this host does not, or does not go by it.
 fn behind(cluster: &Cluster, config: &AgentConfig) -> Option<String> {
     let own = cluster.nodes.get(&config.node_name)?;

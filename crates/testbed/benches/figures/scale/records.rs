@@ -26,6 +26,7 @@ pub(crate) fn node() -> Written {
         underlay_mtu: None,
         tunnel: None,
         signed: None,
+        authority: false,
         down_since: Some(Timestamp::now()),
         removed: Vec::new(),
         extra: Extra::new(),
