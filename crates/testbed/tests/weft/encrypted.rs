@@ -270,7 +270,8 @@ fn a_host_that_moves_is_followed() {
     let Some(lab) = Lab::up() else { return };
     let two = lab.cluster.host(2);
     let before = two.address();
-    sh(two, &format!("ip address add 192.168.77.99/24 dev eth0; ip address del {before}/24 dev eth0"));
+    // In this order: the second address of a subnet goes with the first.
+    sh(two, &format!("ip address del {before}/24 dev eth0; ip address add 192.168.77.99/24 dev eth0"));
     lab.reaches();
     lab.nothing_was_seen("a host that moved");
     let there = || lab.cluster.host(1).run(&["weft", "plan"]).trim().is_empty();
