@@ -236,20 +236,11 @@ impl Kernel {
 
     /// The number that the namespace of a carrier has in `netns`.
     fn number(&mut self, netns: &Netns, carrier: Carrier) -> Result<i32, Error> {
-        let place = match carrier {
-            Carrier::Host => Netns::Host,
-            Carrier::Tunnel => Netns::Tunnel,
-        };
-        for netns in [&place, netns] {
-            self.at(netns)?;
-        }
-        let mut at = self.open.remove(netns).ok_or_else(|| gone(netns))?;
-        let number = match self.open.get(&place) {
-            Some(place) => at.socket.namespace_id(&place.namespace).map_err(Error::from),
-            None => Err(gone(&place)),
-        };
-        self.open.insert(netns.clone(), at);
-        number
+        self.at(netns)?;
+        let tunnel = (carrier == Carrier::Tunnel).then(|| open(&Netns::Tunnel)).transpose()?;
+        let Self { open, host, .. } = self;
+        let at = open.get_mut(netns).ok_or_else(|| gone(netns))?;
+        Ok(at.socket.namespace_id(tunnel.as_ref().unwrap_or(host))?)
     }
 
     /// Makes links that came up usable at once. The kernel does the last of it later, in `linkwatch_event`

@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 use weft_model::{Node, TunnelKey};
 use weft_state::cluster::Cluster;
 
-/// For how long a host may leave what is sent to it through its tunnel without an answer: as long as WireGuard goes on trying
-/// at first (Rekey-Attempt-Time is 90 s, a try every 5 s).
+/// For how long a host may leave what is sent to it through its tunnel without an answer: three tries of WireGuard's
+/// (Rekey-Timeout is 5 s: whitepaper, section 6.1).
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The names of the encrypted networks.
@@ -28,24 +28,24 @@ impl Reporter {
     fn silent(&self, cluster: &Cluster) -> Vec<String> {
         let Some(kernel) = self.rounds.kernel() else { return Vec::new() };
         let now = self.env.now();
-        let say = |(key, since): (&TunnelKey, &Timestamp)| {
-            let lasted = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
-            let of_it = |node: &Node| node.encrypts().is_some_and(|end| end.key == *key);
-            let (name, node) =
-                cluster.nodes.iter().find(|(_, node)| of_it(node)).filter(|_| lasted >= PATIENCE)?;
-            let (vtep, port) = (node.vtep, node.encrypts()?.port);
+        let lasted = |since: &Timestamp| Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+        let silent = kernel.silent.iter().filter(|(_, since)| lasted(since) >= PATIENCE);
+        let say = |(key, _): (&TunnelKey, &Timestamp)| {
+            let port_of = |node: &Node| node.encrypts().filter(|end| end.key == *key).map(|end| end.port);
+            let (name, vtep, port) =
+                cluster.nodes.iter().find_map(|(name, node)| Some((name, node.vtep, port_of(node)?)))?;
             Some(format!(
                 "{name} does not answer on {vtep} port {port}/udp: on encrypted networks it cannot be reached from here. \
                  Open that port there, here and in between (`weft setup docker` looks at this host's rules)"
             ))
         };
-        kernel.silent.iter().filter_map(say).collect()
+        silent.filter_map(say).collect()
     }
 
     /// That encrypted networks do not work here.
     fn without_key(&self, cluster: &Cluster) -> Option<String> {
         let own = cluster.nodes.get(&self.config.node_name)?;
-        let needed = cluster.networks.values().any(|network| network.is_encrypted());
+        let needed = names(cluster).next().is_some();
         (needed && own.encrypts().is_none()).then(|| {
             "this host has no key to encrypt with, and takes part in no encrypted network: see its log"
                 .to_owned()

@@ -66,18 +66,15 @@ pub(super) fn only_authority(cluster: &Cluster) -> Option<String> {
 /// Whether others sign and this host does not, or does not go by it.
 fn behind(cluster: &Cluster, config: &AgentConfig) -> Option<String> {
     let own = cluster.nodes.get(&config.node_name)?;
-    let others = cluster.nodes.iter().filter(|(name, _)| **name != config.node_name);
-    let sign = others.filter(|(_, node)| node.signed.is_some()).count() > 0;
-    if config.trust != Trust::Store || !sign {
+    let mut others = cluster.nodes.iter().filter(|(name, _)| **name != config.node_name);
+    if config.trust != Trust::Store || !others.any(|(_, node)| node.signed.is_some()) {
         return None;
     }
     if own.signed.is_some() {
         return Some(NOT_HEEDED.to_owned());
     }
-    Some({
-        format!(
-            "other hosts of the cluster sign their records, and this one cannot: those that say trust = \"signed\" do not believe \
-             it; let it {JOIN}"
-        )
-    })
+    Some(format!(
+        "other hosts of the cluster sign their records, and this one cannot: those that say trust = \"signed\" do not believe \
+         it; let it {JOIN}"
+    ))
 }
