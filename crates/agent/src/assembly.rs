@@ -20,6 +20,7 @@ use weft_datapath::Datapath;
 use weft_model::Keyspace;
 use weft_state::{
     admission::{Admission, AdmissionDeps},
+    cluster::Cluster,
     env::Env,
     journal::{Identity, Journal, JournalError},
     memory::Memory,
@@ -190,7 +191,7 @@ fn keeper(
     (env, identity, journal, signer): (&Arc<Env>, &Arc<Identity>, &Arc<Journal>, &Signer),
 ) -> Result<Reflector, AgentStartError> {
     let (memory, remembered) = Memory::open(&config.data_dir, &store.describe(), keyspace)?;
-    let remembered = remembered.map(|cluster| cluster.trusting(signer.believed()));
+    let remembered = remembered.map(|cluster| signer.judged(cluster));
     let admission = Admission::open(&AdmissionDeps {
         data_dir: &config.data_dir,
         store: &**store,
@@ -211,7 +212,7 @@ fn keeper(
         journal: Arc::clone(journal),
         memory: Arc::new(memory),
         warned: Mutex::default(),
-        authorities: signer.believed().cloned(),
+        nothing: signer.judged(Cluster::default()),
         admission: Arc::new(admission),
         rebuild: config.store_rebuild,
     })

@@ -1,10 +1,12 @@
 //! How a host gets into a cluster with a token: what the host does that made it, and what the new one does.
 
+mod authority;
 mod guest;
 mod promotion;
 pub(crate) mod store_access;
 
 pub use crate::peers::AskError;
+pub use authority::{export_authority, import_authority, replace_authority};
 pub use guest::{Guest, JoinError, join, try_token};
 pub use promotion::{PromotionError, promote};
 
@@ -14,7 +16,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{net::SocketAddr, path::Path, time::Duration};
-use weft_model::{Keyspace, NodeId, NodeName};
+use weft_model::{AuthorityId, ClusterId, Keyspace, NodeId, NodeName};
 use weft_state::{
     admission::{Home, StoreLocation},
     credentials::Credentials,
@@ -23,7 +25,7 @@ use weft_state::{
     fingerprint::Fingerprint,
     journal::{Identity, JournalError, file::read_json},
 };
-use weft_store::{StoreUrl, TlsFiles};
+use weft_store::{MemberFiles, StoreUrl};
 use weft_trust::{Authority, JoinToken, Subject, TokenSecret, TrustError};
 
 /// The port on which agents speak to each other, if nothing else is said: that of Serf and of Swarm, which do not run
@@ -53,6 +55,21 @@ pub enum AuthorityError {
          there, which lets this host do it, too"
     )]
     NoAuthority(NodeName),
+    /// It has no need of a new one.
+    #[error(
+        "this host has the key of the cluster's authority: `weft ca rotate` replaces it, and no host has to join again"
+    )]
+    HasAuthority,
+    /// A backup of something else.
+    #[error(
+        "the backup is of the authority {}, and that of this host's cluster is {}: was it replaced since?", found.short(), newest.short()
+    )]
+    AnotherAuthority {
+        /// What is in it.
+        found: AuthorityId,
+        /// What the host believes.
+        newest: AuthorityId,
+    },
     /// It belongs to a cluster that it was let into.
     #[error(
         "this host joined a cluster with a token: `weft node promote {0}`, on the host that let it in, lets this host make \
@@ -81,19 +98,27 @@ pub enum AuthorityError {
 /// If it is a member by another host's authority, is in another cluster, or its files cannot be read or written.
 pub fn become_authority(config: &AgentConfig) -> Result<(), AuthorityError> {
     let credentials = Credentials::of(&config.data_dir);
-    let now = Timestamp::now();
     let authority = match credentials.authority()? {
         Some(authority) => authority,
         None => {
             refuse_joined(config)?;
-            let authority = Authority::found(now)?;
+            let authority = Authority::found(Timestamp::now())?;
             credentials.hold(&authority)?;
             authority
         }
     };
+    certify(config, &credentials, &authority)
+}
+
+/// Gives this host a certificate by an authority that it has the key of.
+fn certify(
+    config: &AgentConfig,
+    credentials: &Credentials,
+    authority: &Authority,
+) -> Result<(), AuthorityError> {
     let subject = Subject { name: config.node_name.clone(), id: installation(&config.data_dir)? };
-    let own = authority.issue(&subject, &credentials.key()?.request()?, now)?;
-    Ok(credentials.admit(&own, authority.certificate_pem())?)
+    let own = authority.issue(&subject, &credentials.key()?.request()?, Timestamp::now())?;
+    Ok(credentials.renew(&own)?)
 }
 
 /// Refuses to set up anew a host that another let into its cluster.
@@ -119,8 +144,11 @@ pub async fn make_token(
 ) -> Result<(JoinToken, Vec<String>), AuthorityError> {
     let credentials = Credentials::of(&config.data_dir);
     let member = credentials.member()?.ok_or(AuthorityError::NotSetUp)?;
-    let authority = credentials.authority()?;
-    let authority = authority.ok_or_else(|| AuthorityError::NoAuthority(config.node_name.clone()))?;
+    if credentials.authority()?.is_none() {
+        return Err(AuthorityError::NoAuthority(config.node_name.clone()));
+    }
+    // That of the certificate which it shows, which may not be the newest.
+    let authority = member.issuer().ok_or(AuthorityError::NotSetUp)?;
     let address = config.advertise.resolve(None)?;
     let at = SocketAddr::new(address, config.peer_port);
     let files = store_access::of(config, address).map_err(AuthorityError::Store)?.files;
@@ -129,7 +157,7 @@ pub async fn make_token(
     let expires = now.saturating_add(SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX));
     let (secret, expires) = (TokenSecret::random(&mut rand::rng()), expires.unwrap_or(Timestamp::MAX));
     credentials.remember(secret, expires, now)?;
-    Ok((JoinToken { at, authority: authority.digest(), secret, expires }, files))
+    Ok((JoinToken { at, authority, secret, expires }, files))
 }
 
 /// The installation in `data_dir`, which is made one if it is none.
@@ -141,9 +169,9 @@ fn installation(data_dir: &Path) -> Result<NodeId, JournalError> {
 }
 
 /// The files that a member of a cluster has in `data_dir`, wherever that is.
-pub fn member_files(data_dir: &Path) -> TlsFiles {
-    let [ca, cert, key] = Credentials::of(data_dir).files().map(Some);
-    TlsFiles { ca, cert, key }
+pub fn member_files(data_dir: &Path) -> MemberFiles {
+    let [authorities, certificate, key, told] = Credentials::of(data_dir).files();
+    MemberFiles { authorities, certificate, key, told }
 }
 
 /// Where a host belongs.
@@ -154,7 +182,7 @@ pub enum Belonging {
     /// To a cluster of its own, whose store no other host reaches.
     ToItself,
     /// To a cluster with this store.
-    To(String),
+    To(String, Option<ClusterId>),
 }
 
 /// Where a host belongs whose agent is configured like that.
@@ -165,7 +193,7 @@ pub fn belonging(config: &AgentConfig) -> Result<Belonging, JournalError> {
     Ok(match home(config)? {
         None => Belonging::None,
         Some(home) if home.store.is_here() && config.store_serve.is_none() => Belonging::ToItself,
-        Some(home) => Belonging::To(home.store.to_string()),
+        Some(home) => Belonging::To(home.store.to_string(), home.cluster),
     })
 }
 

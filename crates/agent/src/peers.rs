@@ -51,6 +51,7 @@ pub(crate) struct Peers {
     own: Arc<OwnCertificate>,
     verbs: Arc<dyn ReadVerbs>,
     underlay: watch::Receiver<Underlay>,
+    view: watch::Receiver<View>,
     failures: Failures,
     visitors: Visitors,
 }
@@ -61,27 +62,23 @@ impl Peers {
         config: &Arc<AgentConfig>,
         own: Arc<OwnCertificate>,
         verbs: Arc<dyn ReadVerbs>,
-        underlay: watch::Receiver<Underlay>,
+        (underlay, view): (watch::Receiver<Underlay>, watch::Receiver<View>),
     ) -> Arc<Self> {
         Arc::new(Self {
             config: Arc::clone(config),
             own,
             verbs,
             underlay,
+            view,
             failures: Failures::default(),
             visitors: Visitors::default(),
         })
     }
 
     /// Answers peers from now on, until `stop`, keeps the certificate renewed, and lets nobody in that is revoked.
-    pub(crate) async fn start(
-        self: Arc<Self>,
-        view: &watch::Receiver<View>,
-        tasks: &TaskTracker,
-        stop: &CancellationToken,
-    ) {
-        let keep_out = Arc::clone(&self.own).keep_out_revoked(view.clone());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(keep_out));
+    pub(crate) async fn start(self: Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let follow = Arc::clone(&self.own).keep_following(self.view.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(follow));
         tasks.spawn(stop.clone().run_until_cancelled_owned(Arc::clone(&self).keep_renewed()));
         let listener = self.listen().await.inspect_err(|error| self.say_taken(error)).ok();
         tasks.spawn(self.serve_when_free(listener, stop.clone()));

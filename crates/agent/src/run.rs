@@ -145,10 +145,12 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
     // Who was revoked is known by now, and is not let in for a moment.
-    certificate.iter().for_each(|own| own.keep_out(&core.access.view().borrow()));
+    certificate.iter().for_each(|own| own.follow(&core.access.view().borrow()));
     server.into_iter().for_each(|server| drop(tasks.spawn(server.run(stop.clone().cancelled_owned()))));
     if let Some(own) = certificate {
-        Peers::new(&config, own, door.clone(), place).start(core.access.view(), &tasks, &stop).await;
+        Peers::new(&config, own, door.clone(), (place, core.access.view().clone()))
+            .start(&tasks, &stop)
+            .await;
     }
     tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
     let deps = docker::DockerDeps {

@@ -1,5 +1,6 @@
 //! weft's own resources, under `/weft/v1`.
 
+mod authority;
 mod endpoint;
 mod inside;
 mod leave;
@@ -7,6 +8,7 @@ mod node;
 mod process;
 mod status;
 
+pub use authority::{Authority, Rotate};
 pub use endpoint::{Attach, Endpoint};
 pub use inside::{DebugInfo, StoredKey};
 pub use leave::{Leave, Left};

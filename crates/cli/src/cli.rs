@@ -1,8 +1,8 @@
 //! The commands.
 
 use crate::{
-    agent, client::Client, client::UnixSocket, completion, debug, endpoint, joining, leave, manual, network,
-    node, output::Out, plan, process, setup, shim, status, store, version,
+    agent, ca, client::Client, client::UnixSocket, completion, debug, endpoint, joining, leave, manual,
+    network, node, output::Out, plan, process, setup, shim, status, store, version,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -41,6 +41,9 @@ enum Command {
     /// The hosts of the cluster
     #[command(subcommand)]
     Node(node::Node),
+    /// The authority that says who the hosts of the cluster are
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// Who is on which network, and where
     #[command(subcommand)]
     Endpoint(endpoint::Endpoint),
@@ -104,6 +107,7 @@ impl Cli {
             Command::Exec(exec) => exec.run(&client),
             Command::Network(network) => wait_for(network.run(&client, out)),
             Command::Node(node) => wait_for(node.run(&client, out)),
+            Command::Ca(ca) => ca.run(&client, out),
             Command::Endpoint(endpoint) => wait_for(endpoint.run(&client, out)),
             Command::Status(status) => wait_for(status.run(&client, out)),
             Command::Run(run) => wait_for(run.run(&client, out)),

@@ -13,7 +13,9 @@ mod token;
 
 pub(crate) use init::Init;
 pub(crate) use join::Join;
-pub(crate) use promote::Promote;
+pub(crate) use promote::{Promote, promoted};
+pub(crate) use start::restart;
+pub(crate) use terminal::passphrase;
 pub(crate) use token::Token;
 
 use crate::agent::CONFIG_FILE;
@@ -53,11 +55,11 @@ fn advertise(text: &str) -> Result<String, String> {
 }
 
 /// ` --config FILE` for commands that are to be typed, if it is not the usual one.
-fn with_config(config: Option<&Path>) -> String {
+pub(crate) fn with_config(config: Option<&Path>) -> String {
     config.map(|path| format!(" --config {}", path.display())).unwrap_or_default()
 }
 
-fn must_be_root(doing: &str) -> anyhow::Result<()> {
+pub(crate) fn must_be_root(doing: &str) -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("{doing} writes the agent's files: run it as root");
     }

@@ -2,6 +2,7 @@
 //! that what it reads can be fuzzed.
 
 mod agent;
+mod ca;
 mod cli;
 mod client;
 mod completion;

@@ -109,6 +109,11 @@ id!(
     "incarnation"
 );
 id!(
+    /// An authority of a cluster: the SHA-256 of its certificate.
+    AuthorityId,
+    "authority"
+);
+id!(
     /// A process started by `weft run`.
     ProcessId,
     "process"
@@ -118,6 +123,18 @@ id!(
     ContainerId,
     "container"
 );
+
+impl From<[u8; 32]> for AuthorityId {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
+impl From<AuthorityId> for [u8; 32] {
+    fn from(id: AuthorityId) -> Self {
+        id.0
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Where each record is kept.
 
-use crate::{EndpointId, NetworkId, NetworkName, NodeId, NodeName, Vni};
+use crate::{AuthorityId, EndpointId, NetworkId, NetworkName, NodeId, NodeName, Vni};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -39,6 +39,8 @@ pub enum Key {
     Cluster,
     /// `revoked/<node-id>`: a [`Revocation`](crate::Revocation); there for good.
     Revoked(NodeId),
+    /// `authorities/<authority-id>`: an [`AuthorityRecord`](crate::AuthorityRecord); absent as long as the cluster has its first.
+    Authority(AuthorityId),
 }
 
 /// The kinds of keys, and how many parts follow.
@@ -48,6 +50,7 @@ const KINDS: &[(&str, usize)] = &[
     ("cluster", 0),
     ("nodes", 1),
     ("revoked", 1),
+    ("authorities", 1),
     ("live", 1),
     ("calls", 1),
     ("latest", 1),
@@ -119,6 +122,7 @@ impl Keyspace {
             Key::Rebuilt => format!("{root}rebuilt"),
             Key::Cluster => format!("{root}cluster"),
             Key::Revoked(id) => format!("{root}revoked/{id}"),
+            Key::Authority(id) => format!("{root}authorities/{id}"),
         }
     }
 
@@ -167,6 +171,7 @@ impl Keyspace {
             ("cluster", None, None) => Some(Key::Cluster),
             ("nodes", Some(name), None) => name.parse().ok().map(Key::Node),
             ("revoked", Some(id), None) => id.parse().ok().map(Key::Revoked),
+            ("authorities", Some(id), None) => id.parse().ok().map(Key::Authority),
             ("live", Some(name), None) => name.parse().ok().map(Key::Live),
             ("calls", Some(name), None) => name.parse().ok().map(Key::Call),
             ("latest", Some(name), None) => name.parse().ok().map(Key::Latest),
@@ -227,6 +232,7 @@ mod tests {
             Key::Rebuilt,
             Key::Cluster,
             Key::Revoked(NodeId::random(&mut rng)),
+            Key::Authority(AuthorityId::random(&mut rng)),
         ]
     }
 

@@ -4,6 +4,7 @@
 //! Nothing here does I/O, and nothing here can hold a value that another node would refuse: all input is parsed into
 //! these types first, and an error says why a text cannot be parsed.
 
+mod authority;
 mod cidr;
 mod encrypted;
 mod endpoint;
@@ -27,11 +28,14 @@ mod trust;
 mod tunnel;
 mod vni;
 
+pub use authority::{AuthorityRecord, Endorsement};
 pub use cidr::{InvalidCidr, cidr, is_public};
 pub use encrypted::{ENCRYPTED_OPTION, InvalidEncrypted, asks_for_encryption, check_encryption_option};
 pub use endpoint::Endpoint;
 pub use error::chain;
-pub use id::{ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId};
+pub use id::{
+    AuthorityId, ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId,
+};
 pub use ifname::{IfName, InvalidIfName};
 pub use in_use::{InUse, is_default};
 pub use keep::{InvalidKeep, KEEP_LABEL, KEEP_OPTION};

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 use weft_model::{
-    Call, Claim, ClusterRecord, Cursor, Endpoint, Latest, Lineage, Liveness, Network, NetworkId, Node,
-    PoolReservation, Rebuilt, Record, Revocation,
+    AuthorityRecord, Call, Claim, ClusterRecord, Cursor, Endpoint, Latest, Lineage, Liveness, Network,
+    NetworkId, Node, PoolReservation, Rebuilt, Record, Revocation,
 };
 
 /// Reads a golden record and writes it again: nothing may be added, lost or changed.
@@ -64,6 +64,7 @@ golden! {
     rebuilt: Rebuilt, "rebuilt.json";
     cluster: ClusterRecord, "cluster.json";
     revocation: Revocation, "revoked.json";
+    authority: AuthorityRecord, "authority.json";
 }
 
 #[test]

@@ -4,13 +4,14 @@ use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr, ops::Deref, sync::Arc};
 use weft_model::{
-    Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace, Latest, Lineage, Liveness,
-    Network, NetworkId, NetworkName, Node, NodeId, NodeName, PoolReservation, Rebuilt, Record, Revocation,
-    Vni,
+    AuthorityId, AuthorityRecord, Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace,
+    Latest, Lineage, Liveness, Network, NetworkId, NetworkName, Node, NodeId, NodeName, PoolReservation,
+    Rebuilt, Record, Revocation, Vni,
 };
-use weft_store::{Event, Listing, Revision, SessionId, StoreEntry, Update};
-use weft_trust::{Authorities, Disbelief};
+use weft_store::{Listing, Revision, SessionId, StoreEntry, Update};
+use weft_trust::Disbelief;
 
+pub use beliefs::Beliefs;
 pub use own_keys::OwnKeys;
 
 /// A record, and when it last changed.
@@ -88,14 +89,12 @@ pub struct Cluster {
     pub unreadable: OrdMap<String, String>,
     /// Nodes whose records are not believed, and why: they are not among the nodes, or as they were when they last were.
     pub unbelieved: OrdMap<NodeName, Disbelief>,
-    /// The highest number that a believed statement of each node had, also of nodes that are gone.
-    pub serials: OrdMap<NodeName, u64>,
     /// What says that nodes are believed no more, whoever wrote it.
     pub revoked: OrdMap<NodeId, Stored<Revocation>>,
-    /// Those of which it is so, also if the store does not say it any more.
-    pub barred: OrdMap<NodeId, Revocation>,
-    /// Who is believed who the nodes are; absent where the store is.
-    authorities: Option<Arc<Authorities>>,
+    /// What says that authorities are to be believed, whoever wrote it.
+    pub authorities: OrdMap<AuthorityId, Stored<AuthorityRecord>>,
+    /// Who is believed, and who is not any more, also if the store does not say so any more.
+    pub beliefs: Beliefs,
     /// Keys of kinds that this version does not know, and records of a later format: the kind of each. They are in
     /// order.
     pub unknown: OrdMap<String, String>,
@@ -111,11 +110,9 @@ impl Cluster {
 
     /// The same, of a cluster that was `known`: whom that believes is believed, and what is not good is as it was known.
     pub fn read_after(keyspace: &Keyspace, listing: &Listing, known: &Self) -> Self {
-        let (mut cluster, before) = (known.beginning(), known.lasting());
+        let (mut cluster, mut before) = (known.beginning(), known.lasting());
         cluster.revision = listing.revision;
-        for entry in &listing.entries {
-            cluster.put(keyspace, entry, &before);
-        }
+        cluster.put_all(keyspace, &listing.entries, &mut before);
         cluster
     }
 
@@ -124,12 +121,7 @@ impl Cluster {
     pub fn advance(&mut self, keyspace: &Keyspace, update: Update) {
         match update {
             Update::Events { events, revision } => {
-                for event in events {
-                    match event {
-                        Event::Put(entry) => self.put(keyspace, &entry, &Self::default()),
-                        Event::Delete(path) => self.delete(keyspace, &path),
-                    }
-                }
+                self.put_events(keyspace, events);
                 self.revision = revision;
             }
             Update::Snapshot(listing) => {
@@ -140,9 +132,7 @@ impl Cluster {
                     before = before.lasting();
                 }
                 self.revision = listing.revision;
-                for entry in &listing.entries {
-                    self.put(keyspace, entry, &before);
-                }
+                self.put_all(keyspace, &listing.entries, &mut before);
                 let kept = |(id, endpoints): (NetworkId, EndpointMap)| {
                     let old = before.endpoints.get(&id).filter(|old| **old == endpoints);
                     (id, old.cloned().unwrap_or(endpoints))
@@ -234,12 +224,8 @@ impl Cluster {
                 self.rebuilt = None;
                 self.rebuilt = Some(stored(entry, before.rebuilt.as_ref())?);
             }
-            Key::Revoked(id) => {
-                self.revoked.remove(&id);
-                let revocation = stored(entry, before.revoked.get(&id))?;
-                self.bar(id, &revocation)?;
-                self.revoked.insert(id, revocation);
-            }
+            Key::Revoked(id) => self.put_revocation(id, entry, before)?,
+            Key::Authority(id) => self.put_authority(id, entry, before)?,
             Key::Cluster => {
                 self.identity = None;
                 self.identity = Some(stored(entry, before.identity.as_ref())?);
@@ -269,6 +255,7 @@ impl Cluster {
             Key::Rebuilt => self.rebuilt = None,
             Key::Cluster => self.identity = None,
             Key::Revoked(id) => drop(self.revoked.remove(&id)),
+            Key::Authority(id) => drop(self.authorities.remove(&id)),
             Key::Claim(pool, address) => {
                 if let Some(claims) = self.claims.get_mut(&pool) {
                     claims.remove(&address);
@@ -369,6 +356,7 @@ fn is_of_later_format(entry: &StoreEntry) -> bool {
     brace && serde_json::from_slice::<Marked>(&entry.value).is_ok_and(|marked| marked.format > 1)
 }
 
+mod beliefs;
 mod believed;
 mod keys;
 mod macs;

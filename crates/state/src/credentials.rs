@@ -4,11 +4,15 @@
 //! | file | what it is |
 //! |---|---|
 //! | `node.key` | the node's key |
-//! | `node.pem`, `ca.pem` | its certificate, and that of the cluster's authority: written last, and first, by a host that joins |
-//! | `ca.key` | the authority's key, on hosts that may let others in |
+//! | `node.pem`, `ca.pem` | its certificate, and those of the authorities that it believes, the newest first: written last, and first, by a host that joins |
+//! | `ca.key` | the newest authority's key, on hosts that may let others in |
+//! | `next-ca.key`, `next-ca.pem` | an authority that is to follow |
 //! | `tunnel.key` | what this node encrypts with, and which node it was made for |
+//! | `told.json` | which nodes are not believed any more, and the numbers of statements that it was told when it joined |
 //! | `statement.json` | what the node signed last of itself |
 //! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
+
+mod authority;
 
 use crate::{
     data_dir,
@@ -27,7 +31,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use weft_model::{InvalidTunnelKey, NodeId, SignedStatement};
-use weft_trust::{Authority, Member, NodeKey, TokenId, TokenSecret, TrustError, TunnelSecret};
+use weft_trust::{Member, NodeKey, TokenId, TokenSecret, TrustError, TunnelSecret};
 
 /// How long it is remembered that a token was used, or that there was one.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -103,9 +107,9 @@ impl Credentials {
         JournalError::new("cannot use", &self.directory.join("tunnel.key"))(error)
     }
 
-    /// Where the authority's certificate, the node's and its key are.
-    pub fn files(&self) -> [PathBuf; 3] {
-        ["ca.pem", "node.pem", "node.key"].map(|name| self.directory.join(name))
+    /// Where the authorities' certificates, the node's, its key, and what it was told of the nodes are.
+    pub fn files(&self) -> [PathBuf; 4] {
+        ["ca.pem", "node.pem", "node.key", "told.json"].map(|name| self.directory.join(name))
     }
 
     /// What the node shows its peers, if it has a certificate.
@@ -118,54 +122,6 @@ impl Credentials {
         };
         let member = Member::new(self.key()?, &own, &authority);
         member.map(Some).map_err(|error| self.invalid("node.pem", error))
-    }
-
-    /// The certificate of the authority that this host believes, if there is one: PEM.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn authority_certificate(&self) -> Result<Option<String>, JournalError> {
-        self.read("ca.pem")
-    }
-
-    /// Whether this host may let others in.
-    pub fn has_authority(&self) -> bool {
-        self.directory.join("ca.key").exists()
-    }
-
-    /// The authority, if this host may let others in.
-    ///
-    /// # Errors
-    /// If a file cannot be read, or is not valid.
-    pub fn authority(&self) -> Result<Option<Authority>, JournalError> {
-        let (Some(key), Some(certificate)) = (self.read("ca.key")?, self.read("ca.pem")?) else {
-            return Ok(None);
-        };
-        let authority = Authority::from_pem(&certificate, &key);
-        authority.map(Some).map_err(|error| self.invalid("ca.key", error))
-    }
-
-    /// Becomes a host that may let others in.
-    ///
-    /// # Errors
-    /// If that cannot be written down.
-    pub fn hold(&self, authority: &Authority) -> Result<(), JournalError> {
-        self.write("ca.key", &authority.key_pem())?;
-        self.write("ca.pem", authority.certificate_pem())
-    }
-
-    /// Becomes a member: with a certificate of its key, by an authority with that certificate. A host that held the key of
-    /// another authority does so no longer.
-    ///
-    /// # Errors
-    /// If that cannot be written down.
-    pub fn admit(&self, own: &str, authority: &str) -> Result<(), JournalError> {
-        if self.read("ca.pem")?.is_some_and(|before| before != authority) {
-            let key = self.directory.join("ca.key");
-            remove_file(&key).map_err(JournalError::new("cannot remove", &key))?;
-        }
-        self.write("ca.pem", authority)?;
-        self.write("node.pem", own)
     }
 
     /// Goes on with another certificate by the same authority.
@@ -285,6 +241,7 @@ mod tests {
     use super::*;
     use rand::{SeedableRng, rngs::StdRng};
     use std::os::unix::fs::PermissionsExt;
+    use weft_trust::Authority;
 
     fn secret(seed: u64) -> TokenSecret {
         TokenSecret::random(&mut StdRng::seed_from_u64(seed))
@@ -355,7 +312,7 @@ mod tests {
         }
         let token = inside.join(format!("tokens/{}.json", secret(1).id()));
         assert_eq!(mode(&token), 0o600);
-        assert_eq!(credentials.authority().unwrap().unwrap().digest(), authority.digest());
+        assert_eq!(credentials.authority().unwrap().unwrap().id(), authority.id());
         assert!(credentials.member().is_err(), "`own` is no certificate");
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use weft_model::{EndpointId, Key, NetworkId};
 
 /// How many kinds of keys there are.
-pub(crate) const KINDS: usize = 16;
+pub(crate) const KINDS: usize = 17;
 
 /// One of the keys of a kind, by number.
 pub(crate) fn key(kind: usize, number: u8) -> Key {
@@ -33,6 +33,7 @@ pub(crate) fn key(kind: usize, number: u8) -> Key {
         Key::Rebuilt,
         Key::Cluster,
         Key::Revoked(format!("{:064x}", u32::from(number) + 1).parse().unwrap()),
+        Key::Authority(format!("{:064x}", u32::from(number) + 1).parse().unwrap()),
     ];
     keys[kind].clone()
 }
@@ -60,6 +61,7 @@ pub(crate) fn record(key: &Key, number: u32) -> Vec<u8> {
         Key::Rebuilt => golden!("rebuilt.json"),
         Key::Cluster => golden!("cluster.json"),
         Key::Revoked(_) => golden!("revoked.json"),
+        Key::Authority(_) => golden!("authority.json"),
     };
     let mut record: Value = serde_json::from_str(golden).unwrap();
     record["of-a-later-version"] = number.into();

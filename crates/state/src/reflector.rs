@@ -26,7 +26,6 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use weft_model::{Key, Keyspace, Lineage, Network, NetworkId, NodeName, Record, chain};
 use weft_store::{Event, Revision, Store, StoreError, Update};
-use weft_trust::Authorities;
 
 /// The first pause after a failure, doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -55,8 +54,8 @@ pub struct Reflector {
     pub memory: Arc<Memory>,
     /// The gate.
     pub admission: Arc<Admission>,
-    /// Who is believed who the nodes are; absent where the store is. What is remembered believes the same.
-    pub authorities: Option<Arc<Authorities>>,
+    /// A cluster of which nothing is known but whom it believes. What is remembered believes the same.
+    pub nothing: Cluster,
     /// Whether what the store loses is put back; otherwise what the store says is true, even if that is less than
     /// before.
     pub rebuild: bool,
@@ -303,7 +302,7 @@ impl Reflector {
 
     /// A cluster of which nothing is known but whom it believes.
     fn nothing(&self) -> Arc<Cluster> {
-        Arc::new(Cluster::default().trusting(self.authorities.as_ref()))
+        Arc::new(self.nothing.clone())
     }
 
     /// If the store seems to have lost something: a key that it had.

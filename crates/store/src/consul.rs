@@ -12,7 +12,7 @@ mod wire;
 
 use crate::{
     CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
-    http::{Connections, Http, HttpError, Named, Patience, Secret, TlsFiles},
+    http::{Connections, Http, HttpError, MemberFiles, Named, Patience, Secret, TlsFiles},
     limits,
 };
 use async_trait::async_trait;
@@ -58,7 +58,7 @@ impl ConsulStore {
     ///
     /// # Errors
     /// [`HttpError`] if a server's name is not valid, or a file cannot be used.
-    pub fn of_member(servers: &[String], files: &TlsFiles) -> Result<Self, HttpError> {
+    pub fn of_member(servers: &[String], files: &MemberFiles) -> Result<Self, HttpError> {
         let (http, name) = (Http::of_member(servers, files)?, Named::new("weft", "the store", servers));
         let client = Arc::new(Client::new(http, name, None));
         Ok(Self { client, tree: Arc::default() })

@@ -12,7 +12,7 @@ use connections::Fate;
 use followed::Followed;
 pub(crate) use named::Named;
 pub use secret::{Secret, SecretError};
-pub use tls::{TlsError, TlsFiles};
+pub use tls::{MemberFiles, TlsError, TlsFiles};
 pub(crate) use unreached::Unreached;
 
 use futures::{Stream, StreamExt};
@@ -126,7 +126,7 @@ impl Http {
     }
 
     /// A client with these files of a member, for servers that are members of the same cluster.
-    pub(crate) fn of_member(servers: &[String], files: &TlsFiles) -> Result<Self, HttpError> {
+    pub(crate) fn of_member(servers: &[String], files: &MemberFiles) -> Result<Self, HttpError> {
         let (all, files) = (files.all(), files.clone());
         Self::with(servers, "https", all, move |builder| tls::configure_member(builder, &files))
     }

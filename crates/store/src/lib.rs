@@ -39,7 +39,7 @@ pub use copy::{CopyError, CopyReport, copy};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, StoreError};
 pub use etcd::{EtcdConfig, EtcdStore, EtcdUser};
-pub use http::{Connections, HttpError, Secret, SecretError, TlsError, TlsFiles};
+pub use http::{Connections, HttpError, MemberFiles, Secret, SecretError, TlsError, TlsFiles};
 pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::MemoryStore;
 pub use options::{InvalidOption, STORE_OPTIONS, StoreOptions};

@@ -1,6 +1,6 @@
 //! What else is to be said about a store: the `k=v` of Docker's `--cluster-store-opt`.
 
-use crate::{TlsFiles, url};
+use crate::{MemberFiles, TlsFiles, url};
 use std::{path::PathBuf, time::Duration};
 
 /// The TTLs that every store takes: Consul's limits (`agent/structs/structs.go`, `SessionTTLMax`;
@@ -35,7 +35,7 @@ pub struct StoreOptions {
     /// etcd's password.
     pub password_file: Option<PathBuf>,
     /// The files of this host as a member of its cluster, for `weft://`. Nobody says where they are: the agent knows.
-    pub member: Option<TlsFiles>,
+    pub member: Option<MemberFiles>,
 }
 
 impl Default for StoreOptions {

@@ -30,7 +30,7 @@ pub struct Subject {
 /// Signs the certificates of a cluster's nodes. Whoever has it decides who is a member.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
+    pub(crate) certificate: CertificateDer<'static>,
     pem: String,
 }
 
@@ -49,10 +49,11 @@ impl Authority {
         Self::from_pem(&certificate.pem(), &key.serialize_pem())
     }
 
-    /// Reads what [`certificate_pem`](Self::certificate_pem) and [`key_pem`](Self::key_pem) wrote.
+    /// Reads what [`certificate_pem`](Self::certificate_pem) and [`key_pem`](Self::key_pem) wrote. Of several certificates, the
+    /// first counts.
     ///
     /// # Errors
-    /// If one of them is not valid.
+    /// If one of them is not valid; [`TrustError::OtherKey`] if they do not belong together.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, TrustError> {
         let key = KeyPair::from_pem_and_sign_algo(key, &PKCS_ED25519);
         let key = key.map_err(TrustError::invalid("the authority's key"))?;
@@ -60,12 +61,12 @@ impl Authority {
             TrustError::Invalid { what: "the authority's certificate", why: error.to_string() }
         })?;
         if key.public_key_raw() != crate::member::public_key(&der)? {
-            let why = "it does not belong to the authority's certificate".to_owned();
-            return Err(TrustError::Invalid { what: "the authority's key", why });
+            return Err(TrustError::OtherKey);
         }
         let issuer = Issuer::from_ca_cert_der(&der, key);
         let issuer = issuer.map_err(TrustError::invalid("the authority's certificate"))?;
-        Ok(Self { issuer, certificate: der, pem: certificate.to_owned() })
+        let pem = crate::authorities::pem(&der);
+        Ok(Self { issuer, certificate: der, pem })
     }
 
     /// Its certificate, which is no secret: PEM.
@@ -80,11 +81,6 @@ impl Authority {
 
     pub(crate) fn key(&self) -> &KeyPair {
         self.issuer.key()
-    }
-
-    /// What a token names it by: SHA-256 of its certificate.
-    pub fn digest(&self) -> [u8; 32] {
-        crate::tls::digest(&self.certificate)
     }
 
     /// A certificate (PEM) for the key that signed `request` ([`NodeKey::request`](crate::NodeKey::request)), as `subject`.

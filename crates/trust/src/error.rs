@@ -11,6 +11,14 @@ pub enum TrustError {
         /// Why.
         why: String,
     },
+    /// A key of another authority.
+    #[error(
+        "the authority's key is not valid: it does not belong to the certificate of the cluster's authority"
+    )]
+    OtherKey,
+    /// A wrong passphrase.
+    #[error("the passphrase is wrong, or the backup is damaged")]
+    Passphrase,
     /// The library refuses.
     #[error("cannot make {what}: {why}")]
     Make {

@@ -1,9 +1,9 @@
 //! What a host that joins and the host that made its token say to each other: one JSON document each way.
 
-use crate::{TokenId, TrustError};
+use crate::{TokenId, Told, TrustError};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use weft_model::{NodeId, NodeName, Trust};
+use weft_model::{ClusterId, NodeId, NodeName, Trust};
 
 /// The longest request taken, in bytes.
 pub const MAX_REQUEST: usize = 4096;
@@ -23,6 +23,9 @@ pub struct JoinRequest {
     pub name: NodeName,
     /// Its installation.
     pub id: NodeId,
+    /// The cluster that it is in already, if it is: it joins that again, or none.
+    #[serde(default)]
+    pub cluster: Option<ClusterId>,
 }
 
 /// What it is answered.
@@ -69,6 +72,9 @@ pub enum JoinRefusal {
          `weft leave --forget` makes this host one of its own"
     )]
     IdTaken(NodeName),
+    /// It is in another cluster.
+    #[error("this host is in another cluster already: take it out of that with `weft leave` first")]
+    InAnother,
     /// It tried too often.
     #[error("too many attempts from this host failed: try again in a minute")]
     TooMany,
@@ -83,7 +89,10 @@ pub enum JoinRefusal {
 impl JoinRefusal {
     /// Whether it may have been an attempt to get in without a token.
     pub fn is_a_guess(&self) -> bool {
-        !matches!(self, Self::NameTaken(_) | Self::IdTaken(_) | Self::Cannot(_) | Self::TooMany)
+        !matches!(
+            self,
+            Self::NameTaken(_) | Self::IdTaken(_) | Self::InAnother | Self::Cannot(_) | Self::TooMany
+        )
     }
 }
 
@@ -92,7 +101,7 @@ impl JoinRefusal {
 pub struct JoinAnswer {
     /// Its certificate: PEM.
     pub certificate: String,
-    /// That of the authority: PEM.
+    /// Those of the authorities that the cluster believes, the one that signed first: PEM.
     pub authority: String,
     /// How to reach the store.
     pub store: StoreAccess,
@@ -101,6 +110,9 @@ pub struct JoinAnswer {
     /// Whom the hosts of the cluster believe where the others are.
     #[serde(default)]
     pub trust: Trust,
+    /// What the host that made the token remembers of the nodes.
+    #[serde(default)]
+    pub told: Told,
 }
 
 /// How a node reaches the store.

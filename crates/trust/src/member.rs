@@ -1,30 +1,34 @@
 //! A node that has its certificate.
 
-use crate::{NodeKey, Subject, TrustError};
+use crate::{Authorities, NodeKey, Subject, TrustError};
 use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use std::fmt;
+use weft_model::AuthorityId;
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
 
-/// What a node shows its peers: its certificate and that of its cluster's authority, and the key to prove them with.
+/// What a node shows its peers: its certificate and that of the authority that signed it, and the key to prove them with.
 pub struct Member {
     pub(crate) key: NodeKey,
-    /// Its own, then the authority's.
-    pub(crate) chain: [CertificateDer<'static>; 2],
+    /// Its own, then its authority's, if it believes that.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// Those that it believes, the newest first.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
 }
 
 impl Member {
-    /// From a key and two certificates in PEM.
+    /// From a key, its certificate, and those of the authorities that it believes, the newest first: PEM.
     ///
     /// # Errors
     /// If a certificate is not valid.
-    pub fn new(key: NodeKey, certificate: &str, authority: &str) -> Result<Self, TrustError> {
-        let read = |what, text: &str| {
-            CertificateDer::from_pem_slice(text.as_bytes())
-                .map_err(|error| TrustError::Invalid { what, why: error.to_string() })
-        };
-        let own = read("the node's certificate", certificate)?;
-        Ok(Self { key, chain: [own, read("the authority's certificate", authority)?] })
+    pub fn new(key: NodeKey, certificate: &str, authorities: &str) -> Result<Self, TrustError> {
+        let invalid = |what, why: String| TrustError::Invalid { what, why };
+        let own = CertificateDer::from_pem_slice(certificate.as_bytes())
+            .map_err(|error| invalid(CERTIFICATE, error.to_string()))?;
+        let authorities = certificates(authorities)?;
+        let issuer = Authorities::of_certificates(&authorities)?.verify(&own).ok();
+        let issuer = authorities.iter().find(|one| issuer == Some(crate::tls::digest(one).into()));
+        Ok(Self { key, chain: [&own].into_iter().chain(issuer).cloned().collect(), authorities })
     }
 
     /// Who it is.
@@ -48,9 +52,14 @@ impl Member {
         Err(TrustError::Invalid { what: CERTIFICATE, why: "it is another node's".to_owned() })
     }
 
-    /// The authority that it believes, as a token names it.
-    pub fn authority(&self) -> [u8; 32] {
-        crate::tls::digest(&self.chain[1])
+    /// The authority that signed its certificate, if it believes that one.
+    pub fn issuer(&self) -> Option<AuthorityId> {
+        self.chain.get(1).map(|issuer| crate::tls::digest(issuer).into())
+    }
+
+    /// Whether its certificate is by the newest authority that it believes.
+    pub fn is_up_to_date(&self) -> bool {
+        self.chain.get(1).is_some_and(|issuer| self.authorities.first() == Some(issuer))
     }
 
     /// From when until when its certificate is good.
@@ -72,6 +81,14 @@ impl Member {
 }
 
 const CERTIFICATE: &str = "the node's certificate";
+
+/// All that are in a file: one at least.
+pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let invalid = |why: String| TrustError::Invalid { what: "the authority's certificate", why };
+    let all = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let all = all.map_err(|error| invalid(error.to_string()))?;
+    if all.is_empty() { Err(invalid("there is none".to_owned())) } else { Ok(all) }
+}
 
 fn certificate<'d>(der: &'d CertificateDer<'_>) -> Result<X509Certificate<'d>, TrustError> {
     let read = X509Certificate::from_der(der).map(|(_, read)| read);

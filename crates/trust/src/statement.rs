@@ -1,16 +1,10 @@
 //! What nodes say of themselves in the store, signed: whoever writes there cannot say it in their place.
 
-use crate::{Authority, MEMBER, Member, Subject, TrustError, member};
+use crate::{Authorities, Authority, Member, Subject, TrustError, member};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::SigningKey;
 use ring::signature::{ED25519, UnparsedPublicKey};
-use rustls::{
-    CertificateError, RootCertStore,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
-    crypto::ring::default_provider,
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
-use std::{fmt, sync::Arc, time::Duration};
+use rustls::pki_types::CertificateDer;
 use weft_model::{Extra, Node, NodeId, NodeName, NodeStatement, Revocation, SignedStatement};
 
 /// Comes before a statement in what is signed, so that a signature of something else is never one of a statement.
@@ -67,33 +61,10 @@ pub enum Disbelief {
     },
 }
 
-/// Whom a cluster believes who its nodes are.
-pub struct Authorities {
-    verifier: Arc<WebPkiServerVerifier>,
-    /// The authority's own.
-    key: Vec<u8>,
-}
-
 impl Authorities {
-    /// Those that a member believes.
-    ///
-    /// # Errors
-    /// If the certificate is not valid.
-    pub fn of(member: &Member) -> Result<Self, TrustError> {
-        let invalid = |why: String| TrustError::Invalid { what: "the authority's certificate", why };
-        let mut roots = RootCertStore::empty();
-        roots.add(member.chain[1].clone()).map_err(|error| invalid(error.to_string()))?;
-        let provider = Arc::new(default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
-        let verifier = verifier.map_err(|error| invalid(error.to_string()))?;
-        Ok(Self { verifier, key: member::public_key(&member.chain[1])? })
-    }
-
     /// Whether an authority revokes the node `id` with that.
     pub fn is_revoked(&self, id: &NodeId, by: &Revocation) -> bool {
-        let key = UnparsedPublicKey::new(&ED25519, &self.key);
-        decoded("signature", &by.signature)
-            .is_ok_and(|signature| key.verify(&revoking(id), &signature).is_ok())
+        self.any_signed(&revoking(id), &by.signature)
     }
 
     /// What the node `name` says of itself in its record, if it is the node that says so. That its certificate has
@@ -119,28 +90,6 @@ impl Authorities {
             return Err(Disbelief::OtherId);
         }
         Ok(statement)
-    }
-
-    /// Whether an authority signed a node's certificate, at whatever time.
-    fn verify(&self, certificate: &CertificateDer<'_>) -> Result<(), Disbelief> {
-        let no_node = |why: String| Disbelief::NoNode(why);
-        let at = member::begins(certificate).map_err(|error| no_node(error.to_string()))?;
-        let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));
-        let name = ServerName::try_from(MEMBER).map_err(|error| no_node(error.to_string()))?;
-        match self.verifier.verify_server_cert(certificate, &[], &name, &[], at) {
-            Ok(_) => Ok(()),
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::BadSignature,
-            )) => Err(Disbelief::OtherAuthority),
-            Err(error) => Err(no_node(error.to_string())),
-        }
-    }
-}
-
-/// No secret, and nothing to read.
-impl fmt::Debug for Authorities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Authorities")
     }
 }
 
@@ -180,6 +129,12 @@ impl Authority {
     }
 }
 
+/// Whether a certificate request ([`NodeKey::request`](crate::NodeKey::request)) is for the key that made a statement.
+pub fn signed_with(request: &[u8], signed: &SignedStatement) -> bool {
+    let certificate = decoded("certificate", &signed.certificate).map(CertificateDer::from);
+    certificate.is_ok_and(|certificate| crate::same_key(request, &certificate).unwrap_or_default())
+}
+
 fn revoking(id: &NodeId) -> Vec<u8> {
     [REVOKES, id.to_string().as_bytes()].concat()
 }
@@ -188,7 +143,7 @@ fn tagged(statement: &str) -> Vec<u8> {
     [TAG, statement.as_bytes()].concat()
 }
 
-fn decoded(what: &'static str, text: &str) -> Result<Vec<u8>, Disbelief> {
+pub(crate) fn decoded(what: &'static str, text: &str) -> Result<Vec<u8>, Disbelief> {
     let nonsense = |why: String| Disbelief::Nonsense { what, why };
     if text.len() > LONGEST {
         return Err(nonsense("it is too long".to_owned()));

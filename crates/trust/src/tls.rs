@@ -21,6 +21,7 @@ use rustls::{
     version::TLS13,
 };
 use std::{sync::Arc, time::Duration};
+use weft_model::AuthorityId;
 
 /// What is spoken on a connection of a host that joins (RFC 7301).
 pub const JOIN: &[u8] = b"weft-join/1";
@@ -104,13 +105,14 @@ fn server_for(
     Ok(config)
 }
 
-/// The client's side of such a store, whose address is of no importance: any member may serve it.
+/// The client's side of such a store, whose address is of no importance: any member may serve it that is not `barred`.
 ///
 /// # Errors
 /// If key and certificates do not belong together.
-pub fn store_client(member: &Member) -> Result<ClientConfig, TrustError> {
+pub fn store_client(member: &Member, barred: &Arc<Barred>) -> Result<ClientConfig, TrustError> {
     let mut config = member_client(member)?;
-    config.dangerous().set_certificate_verifier(Arc::new(OfAuthority::new(member.authority())));
+    let verifier = MembersAlone::new(Whom::These(roots(member)?), Arc::clone(barred));
+    config.dangerous().set_certificate_verifier(Arc::new(verifier));
     config.alpn_protocols = vec![HTTP.to_vec()];
     Ok(config)
 }
@@ -134,33 +136,29 @@ pub fn member_client(member: &Member) -> Result<ClientConfig, TrustError> {
 pub(crate) fn check(member: &Member, now: Timestamp) -> Result<(), TrustError> {
     server(member, &Arc::default())?;
     let now = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
-    let [own, authority] = &member.chain;
-    let checked = signed_by(authority, own, &[], UnixTime::since_unix_epoch(now));
+    let checked = signed_by(roots(member)?, &member.chain[0], &[], UnixTime::since_unix_epoch(now));
     checked.map(drop).map_err(|error| not_together(&error))
 }
 
-/// Whether `authority` signed the certificate `own`, of a member, and it is good `now`.
+/// Whether one of `roots` signed the certificate `own`, of a member, and it is good `now`.
 fn signed_by(
-    authority: &CertificateDer<'_>,
+    roots: Arc<RootCertStore>,
     own: &CertificateDer<'_>,
     ocsp: &[u8],
     now: UnixTime,
 ) -> Result<ServerCertVerified, rustls::Error> {
-    let roots = alone(authority)?;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::new(default_provider())).build();
     let verifier = verifier.map_err(|error| rustls::Error::General(error.to_string()))?;
     let name = ServerName::try_from(MEMBER).map_err(|error| rustls::Error::General(error.to_string()))?;
     verifier.verify_server_cert(own, &[], &name, ocsp, now)
 }
 
-/// The authority alone.
+/// The authorities that it believes, and nobody else.
 fn roots(member: &Member) -> Result<Arc<RootCertStore>, TrustError> {
-    alone(&member.chain[1]).map_err(|error| not_together(&error))
-}
-
-fn alone(authority: &CertificateDer<'_>) -> Result<Arc<RootCertStore>, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.clone().into_owned())?;
+    for authority in &member.authorities {
+        roots.add(authority.clone()).map_err(|error| not_together(&error))?;
+    }
     Ok(roots.into())
 }
 
@@ -172,8 +170,8 @@ fn not_together(error: &dyn std::error::Error) -> TrustError {
 ///
 /// # Errors
 /// If the library cannot speak TLS 1.3.
-pub fn join_client(authority: [u8; 32]) -> Result<ClientConfig, TrustError> {
-    let verifier = Arc::new(OfAuthority::new(authority));
+pub fn join_client(authority: AuthorityId) -> Result<ClientConfig, TrustError> {
+    let verifier = Arc::new(MembersAlone::new(Whom::Named(authority), Arc::default()));
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config.with_protocol_versions(&[&TLS13]);
     let config = config.map_err(|error| TrustError::Make { what: "a TLS client", why: error.to_string() })?;
@@ -191,21 +189,43 @@ pub fn binding<Data>(connection: &ConnectionCommon<Data>) -> Result<[u8; 32], ru
     connection.export_keying_material([0; 32], BINDING, None)
 }
 
-/// Believes any member that shows a certificate which an authority with this digest signed, and that authority's beside
-/// it, whatever address or name it was asked under.
+/// Believes any member that an authority has signed and that is not barred, whatever address or name it was asked under.
 #[derive(Debug)]
-struct OfAuthority {
-    authority: [u8; 32],
+struct MembersAlone {
+    whom: Whom,
+    barred: Arc<Barred>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl OfAuthority {
-    fn new(authority: [u8; 32]) -> Self {
-        Self { authority, algorithms: default_provider().signature_verification_algorithms }
+/// Which authorities.
+#[derive(Debug)]
+enum Whom {
+    /// The one with this digest: the member shows it beside its own certificate.
+    Named(AuthorityId),
+    /// One of these.
+    These(Arc<RootCertStore>),
+}
+
+impl MembersAlone {
+    fn new(whom: Whom, barred: Arc<Barred>) -> Self {
+        let algorithms = default_provider().signature_verification_algorithms;
+        Self { whom, barred, algorithms }
+    }
+
+    fn roots(&self, shown: &[CertificateDer<'_>]) -> Result<Arc<RootCertStore>, rustls::Error> {
+        match &self.whom {
+            Whom::These(roots) => Ok(Arc::clone(roots)),
+            Whom::Named(authority) => {
+                let found = shown.iter().find(|shown| AuthorityId::from(digest(shown)) == *authority);
+                let mut roots = RootCertStore::empty();
+                roots.add(found.ok_or(CertificateError::UnknownIssuer)?.clone().into_owned())?;
+                Ok(roots.into())
+            }
+        }
     }
 }
 
-impl ServerCertVerifier for OfAuthority {
+impl ServerCertVerifier for MembersAlone {
     fn verify_server_cert(
         &self,
         own: &CertificateDer<'_>,
@@ -214,9 +234,9 @@ impl ServerCertVerifier for OfAuthority {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let authority = others.iter().find(|certificate| digest(certificate) == self.authority);
-        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        signed_by(authority.ok_or_else(unknown)?, own, ocsp, now)
+        let verified = signed_by(self.roots(others)?, own, ocsp, now)?;
+        self.barred.check(own)?;
+        Ok(verified)
     }
 
     fn verify_tls12_signature(

@@ -9,6 +9,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
 };
+use weft_model::AuthorityId;
 
 /// How every token begins.
 const PREFIX: &str = "weft1.";
@@ -26,8 +27,8 @@ const CHECK: usize = 4;
 pub struct JoinToken {
     /// Where the host that made it listens.
     pub at: SocketAddr,
-    /// The authority, by [`Authority::digest`](crate::Authority::digest).
-    pub authority: [u8; 32],
+    /// The authority.
+    pub authority: AuthorityId,
     /// What lets in.
     pub secret: TokenSecret,
     /// Until when, to the second.
@@ -127,9 +128,8 @@ impl fmt::Display for JoinToken {
             IpAddr::V6(address) => [&[6], address.octets().as_slice()].concat(),
         };
         let seconds = u32::try_from(self.expires.as_second()).unwrap_or(u32::MAX);
-        let port = self.at.port().to_be_bytes();
-        let all =
-            [&address, port.as_slice(), &self.authority, &self.secret.0, &seconds.to_be_bytes()].concat();
+        let (port, authority) = (self.at.port().to_be_bytes(), <[u8; 32]>::from(self.authority));
+        let all = [&address, port.as_slice(), &authority, &self.secret.0, &seconds.to_be_bytes()].concat();
         let text = BASE32_NOPAD.encode(&[&all, check(&all).as_slice()].concat());
         write!(f, "{PREFIX}{}", text.to_ascii_lowercase())
     }
@@ -165,11 +165,12 @@ fn parse(bytes: &[u8]) -> Option<JoinToken> {
         _ => return None,
     };
     let (port, rest) = rest.split_first_chunk()?;
-    let (authority, rest) = rest.split_first_chunk()?;
+    let (authority, rest) = rest.split_first_chunk::<32>()?;
     let (secret, rest) = rest.split_first_chunk()?;
     let expires = Timestamp::from_second(u32::from_be_bytes(rest.try_into().ok()?).into()).ok()?;
     let at = SocketAddr::new(ip, u16::from_be_bytes(*port));
-    (at.port() != 0).then_some(JoinToken { at, authority: *authority, secret: TokenSecret(*secret), expires })
+    let authority = AuthorityId::from(*authority);
+    (at.port() != 0).then_some(JoinToken { at, authority, secret: TokenSecret(*secret), expires })
 }
 
 fn check(bytes: &[u8]) -> [u8; CHECK] {

@@ -1,9 +1,9 @@
 //! A cluster that is a list in memory, for tests of what calls the verbs.
 
 use crate::{
-    Attach, Counts, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Kind, Leave,
-    NetworkVerbs, NetworkView, NodeVerbs, NodeView, Process, ProcessState, ProcessVerbs, PruneFilter,
-    ReadVerbs, Run, Status, StoreStatus,
+    Attach, AuthorityView, Counts, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions,
+    Kind, Leave, NetworkVerbs, NetworkView, NodeVerbs, NodeView, Process, ProcessState, ProcessVerbs,
+    PruneFilter, ReadVerbs, Run, Status, StoreStatus,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -133,6 +133,10 @@ impl ReadVerbs for FakeVerbs {
     }
 
     async fn look_again(&self) {}
+
+    fn authority(&self) -> Result<AuthorityView, Error> {
+        Ok(AuthorityView { believed: Vec::new(), holders: vec![node_name()], behind: Vec::new() })
+    }
 
     fn nodes(&self) -> Vec<NodeView> {
         let node = Node {
@@ -341,6 +345,10 @@ impl ProcessVerbs for FakeVerbs {
 impl NodeVerbs for FakeVerbs {
     async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
         if *node == node_name() { Ok(()) } else { Err(Error::not_found("node", node.as_str())) }
+    }
+
+    async fn rotate_authority(&self, _finish: bool) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {

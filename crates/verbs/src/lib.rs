@@ -18,8 +18,8 @@ pub use checks::{refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use engines::{ContainerNames, EngineEndpoint, EngineVerbs, Join, Joined};
 pub use error::{Error, Kind};
 pub use report::{
-    Answered, Counts, DebugInfo, Down, Drift, EndpointView, EngineStatus, Fenced, KernelStatus,
-    LoggedProblem, NetworkStatus, NetworkView, NodeView, Round, Severity, Status, StoreStatus,
+    Answered, AuthorityView, Counts, DebugInfo, Down, Drift, EndpointView, EngineStatus, Fenced,
+    KernelStatus, LoggedProblem, NetworkStatus, NetworkView, NodeView, Round, Severity, Status, StoreStatus,
 };
 pub use request::{
     Attach, CreateNetwork, JoinOptions, Leave, Mount, PoolRequest, Process, ProcessState, Run,

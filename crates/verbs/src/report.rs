@@ -8,4 +8,4 @@ mod view;
 pub use drift::{Drift, KernelStatus, NetworkStatus};
 pub use log::{LoggedProblem, Severity};
 pub use status::{Answered, Counts, DebugInfo, Down, EngineStatus, Fenced, Round, Status, StoreStatus};
-pub use view::{EndpointView, NetworkView, NodeView};
+pub use view::{AuthorityView, EndpointView, NetworkView, NodeView};

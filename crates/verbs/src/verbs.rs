@@ -1,8 +1,8 @@
 //! The one way in.
 
 use crate::{
-    Attach, CreateNetwork, DebugInfo, EndpointView, Error, JoinOptions, Leave, NetworkView, NodeView,
-    Process, Run, Status,
+    Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointView, Error, JoinOptions, Leave, NetworkView,
+    NodeView, Process, Run, Status,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -33,6 +33,12 @@ pub trait ReadVerbs: Send + Sync + 'static {
     /// Asks the store for what is not known here yet, unless it is out of reach: for a caller that finds nothing in a
     /// list.
     async fn look_again(&self);
+
+    /// Which authorities are believed, and how far hosts are.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) where the store is believed.
+    fn authority(&self) -> Result<AuthorityView, Error>;
 
     /// All nodes that are known, in order of their names.
     fn nodes(&self) -> Vec<NodeView>;
@@ -129,6 +135,12 @@ pub trait NodeVerbs: Send + Sync + 'static {
     /// # Errors
     /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have the authority's key, or is that node.
     async fn revoke_node(&self, node: &NodeName) -> Result<(), Error>;
+
+    /// Replaces the cluster's authority by another; or, to `finish`, has nobody believe those before.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have its key, or it is being replaced already.
+    async fn rotate_authority(&self, finish: bool) -> Result<(), Error>;
 
     /// Forgets a node that is down: its endpoints, their addresses and names.
     ///

@@ -1,5 +1,6 @@
 //! weft's own resources, under `/weft/v1`.
 
+mod authority;
 mod debug;
 mod endpoints;
 mod leave;
@@ -24,6 +25,8 @@ pub(super) fn brief_routes() -> Router<SharedVerbs> {
         .route("/weft/v1/endpoints/{network}/{endpoint}", delete(endpoints::detach))
         .route("/weft/v1/processes", get(processes::list).post(processes::run))
         .route("/weft/v1/processes/{process}", get(processes::inspect).delete(processes::remove))
+        .route("/weft/v1/authority", get(authority::inspect))
+        .route("/weft/v1/authority/rotate", post(authority::rotate))
         .route("/weft/v1/status", get(status::status))
         .route("/weft/v1/plan", get(status::plan))
         .route("/weft/v1/debug", get(debug::inside))

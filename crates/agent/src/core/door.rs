@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use weft_model::{NetworkId, NetworkName, NodeName};
 use weft_verbs::{
-    Attach, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave, NetworkVerbs,
-    NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run, Status,
+    Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave,
+    NetworkVerbs, NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run,
+    Status,
 };
 
 /// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
@@ -47,6 +48,10 @@ impl ReadVerbs for CoreVerbs {
 
     async fn network(&self, network: &str) -> Result<NetworkView, Error> {
         self.0.networks.inspect(network).await
+    }
+
+    fn authority(&self) -> Result<AuthorityView, Error> {
+        self.0.nodes.authority_view()
     }
 
     fn nodes(&self) -> Vec<NodeView> {
@@ -162,6 +167,13 @@ impl NodeVerbs for CoreVerbs {
     async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
         self.to_the_end(|core| async move { core.nodes.revoke(&node).await }).await
+    }
+
+    async fn rotate_authority(&self, finish: bool) -> Result<(), Error> {
+        let rotated = move |core: Arc<Core>| async move {
+            if finish { core.nodes.finish_rotation().await } else { core.nodes.rotate_authority().await }
+        };
+        self.to_the_end(rotated).await
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {

@@ -124,6 +124,7 @@ impl Housekeeping {
             self.let_go_of_pools(&known, watched).await;
         }
         goes_on(self.nodes.revoke_again(&known).await);
+        goes_on(self.nodes.keep_authorities(&known).await);
         self.finish_removals(&known, watched).await;
         self.mark_down(&known, watched).await;
     }

@@ -1,5 +1,6 @@
 //! Nodes: looked at, and given up.
 
+mod authority;
 mod revoke;
 
 use super::{access::ClusterAccess, allocator::Allocator};

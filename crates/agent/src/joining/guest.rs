@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use std::{io, net::SocketAddr, path::Path};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use weft_model::NodeName;
+use weft_model::{ClusterId, NodeName};
 use weft_state::{credentials::Credentials, journal::JournalError};
 use weft_trust::{
-    JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject, TrustError,
-    Unbelieved, binding, join_client,
+    Authorities, JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject,
+    TrustError, Unbelieved, binding, join_client,
 };
 
 /// A host that wants to be let in.
@@ -20,6 +20,8 @@ pub struct Guest<'h> {
     pub name: &'h NodeName,
     /// Where its agent will keep its files.
     pub data_dir: &'h Path,
+    /// The cluster that it is in already, if it is in one.
+    pub cluster: Option<ClusterId>,
 }
 
 /// Why a host did not get in.
@@ -114,6 +116,7 @@ pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, Joi
         certificate_request,
         name: guest.name.clone(),
         id,
+        cluster: guest.cluster,
     };
     let (answer, proof) = match exchange(&mut stream, &request).await.map_err(no_agent)? {
         JoinReply::Welcome { answer, proof } => (answer, proof),
@@ -126,10 +129,12 @@ pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, Joi
     answer.store.harmless_options()?;
     // Before it is kept: nobody would believe a certificate that is not good.
     let member = Member::new(key, &answer.certificate, &answer.authority)?;
-    if member.authority() != token.authority {
+    if Authorities::of(&member)?.ids().all(|believed| believed != token.authority) {
         return Err(JoinError::OtherCluster(at));
     }
     member.check(&Subject { name: guest.name.clone(), id }, Timestamp::now())?;
+    // Of no importance for a while, since the store says it, too, unless somebody takes it out there.
+    credentials.keep_told(&answer.told)?;
     credentials.admit(&answer.certificate, &answer.authority)?;
     Ok(answer)
 }

@@ -255,7 +255,7 @@ impl Membership {
     fn known_number(&self) -> Option<u64> {
         let view = self.view.borrow();
         let cluster = view.in_store().or(view.cluster.as_ref())?;
-        cluster.serials.get(&self.config.node_name).copied()
+        cluster.beliefs.serials.get(&self.config.node_name).copied()
     }
 
     /// The start of a transaction on the store as long as it is the cluster's that this node was let into.

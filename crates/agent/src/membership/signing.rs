@@ -4,8 +4,8 @@ use crate::config::AgentConfig;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weft_model::{Node, NodeName, NodeStatement, SignedStatement, Trust, chain};
-use weft_state::{credentials::Credentials, journal::JournalError};
-use weft_trust::{Authorities, Member, Subject, TrustError};
+use weft_state::{cluster::Cluster, credentials::Credentials, journal::JournalError};
+use weft_trust::{Authorities, Member, Subject, Told, TrustError};
 
 /// Why an agent does not begin that is to believe nodes alone.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +30,15 @@ pub(crate) struct Signer {
     credentials: Credentials,
     name: NodeName,
     trust: Trust,
-    authorities: Option<Arc<Authorities>>,
+    /// What it was told of the nodes when it joined.
+    told: Told,
     now: Mutex<Now>,
 }
 
 #[derive(Default)]
 struct Now {
     member: Option<Arc<Member>>,
+    authorities: Option<Arc<Authorities>>,
     /// Whether this host has the authority's key.
     authority: bool,
     /// What was signed last; nothing while nothing can be.
@@ -50,11 +52,7 @@ impl Signer {
     /// If records have to be signed, and cannot be.
     pub(crate) fn open(config: &AgentConfig) -> Result<Self, SigningError> {
         let credentials = Credentials::of(&config.data_dir);
-        let found = credentials.member().map_err(SigningError::from).and_then(|member| {
-            let authorities = member.as_ref().map(Authorities::of).transpose()?;
-            Ok(member.map(Arc::new).zip(authorities.map(Arc::new)))
-        });
-        let found = match (found, config.trust) {
+        let found = match (credentials.believed().map_err(SigningError::from), config.trust) {
             (Ok(None), Trust::Signed) => return Err(SigningError::NoCertificate),
             (Ok(found), _) => found,
             (Err(error), Trust::Signed) => return Err(error),
@@ -66,15 +64,22 @@ impl Signer {
                 None
             }
         };
+        let told = if found.is_some() { credentials.told()? } else { Told::default() };
         let (member, authorities) = found.unzip();
+        let (member, authorities) = (member.map(Arc::new), authorities.map(Arc::new));
         let authority = credentials.has_authority();
-        let now = Mutex::new(Now { member, authority, said: None });
-        Ok(Self { credentials, name: config.node_name.clone(), trust: config.trust, authorities, now })
+        let now = Mutex::new(Now { member, authorities, authority, said: None });
+        Ok(Self { credentials, name: config.node_name.clone(), trust: config.trust, told, now })
+    }
+
+    /// A cluster of which as much is believed as this host believes of it.
+    pub(crate) fn judged(&self, cluster: Cluster) -> Cluster {
+        cluster.told(self.told.clone()).trusting(self.believed().as_ref())
     }
 
     /// Who is believed who the nodes are; nobody where the store is.
-    pub(crate) fn believed(&self) -> Option<&Arc<Authorities>> {
-        self.authorities.as_ref().filter(|_| self.trust == Trust::Signed)
+    fn believed(&self) -> Option<Arc<Authorities>> {
+        self.lock().authorities.clone().filter(|_| self.trust == Trust::Signed)
     }
 
     /// Whether what this node last wrote was signed.
@@ -94,7 +99,8 @@ impl Signer {
 
     /// The number of the statement in a record under this node's name, if it is good.
     pub(super) fn number_of(&self, node: &Node) -> Option<u64> {
-        let statement = self.authorities.as_ref()?.believe(&self.name, node.signed.as_ref()?);
+        let authorities = self.lock().authorities.clone()?;
+        let statement = authorities.believe(&self.name, node.signed.as_ref()?);
         statement.ok().map(|statement| statement.serial)
     }
 
@@ -106,8 +112,9 @@ impl Signer {
     /// Notices a new certificate, and the authority's key. Returns whether there is something new. What cannot be read now is as
     /// it was.
     pub(super) fn look_again(&self) -> bool {
-        let Ok(Some(member)) = self.credentials.member() else { return false };
+        let Ok(Some((member, authorities))) = self.credentials.believed() else { return false };
         let mut now = self.lock();
+        now.authorities = Some(Arc::new(authorities));
         let had = std::mem::replace(&mut now.authority, self.credentials.has_authority());
         if now.member.as_ref().is_none_or(|before| before.certificate() == member.certificate()) {
             return had != now.authority;

@@ -4,8 +4,8 @@ use super::Peers;
 use crate::{config::AgentConfig, joining::store_access};
 use jiff::Timestamp;
 use weft_model::chain;
-use weft_state::credentials::KnownToken;
-use weft_trust::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, Side, Subject};
+use weft_state::{credentials::KnownToken, view::View};
+use weft_trust::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, Side, Subject, signed_with};
 
 impl Peers {
     /// Uses the token up last of all that can fail, and before anything is answered.
@@ -31,14 +31,7 @@ impl Peers {
             let why = "the data directory of the new host is that of one that was revoked: `weft leave --purge` there";
             return Err(JoinRefusal::Cannot(why.to_owned()));
         }
-        // Up or down: nobody becomes a node that others send packets to.
-        for node in self.verbs.nodes() {
-            if node.node.id == request.id {
-                return Err(JoinRefusal::IdTaken(node.name));
-            } else if node.name == request.name {
-                return Err(JoinRefusal::NameTaken(node.name));
-            }
-        }
+        self.refuse_taken(&request)?;
         let authority = self.own.credentials.authority().map_err(|error| cannot(&error))?;
         let authority = authority
             .ok_or_else(|| JoinRefusal::Cannot("it does not have the authority's key any more".to_owned()))?;
@@ -47,9 +40,11 @@ impl Peers {
         let subject = Subject { name: request.name, id: request.id };
         let certificate = authority.issue(&subject, &request.certificate_request, now);
         let certificate = certificate.map_err(|error| JoinRefusal::Misunderstood(error.to_string()))?;
-        let authority = authority.certificate_pem().to_owned();
+        let authority = self.own.credentials.authority_certificates().map_err(|error| cannot(&error))?;
+        let authority = authority.unwrap_or_default();
+        let told = self.view.borrow().cluster.as_ref().map(|cluster| cluster.to_tell()).unwrap_or_default();
         let AgentConfig { vxlan_port, trust, .. } = *self.config;
-        let answer = JoinAnswer { certificate, authority, store, vxlan_port, trust };
+        let answer = JoinAnswer { certificate, authority, store, vxlan_port, trust, told };
         let answer = serde_json::to_string(&answer).map_err(|error| cannot(&error))?;
         let proof = secret.proof(Side::Host, binding, answer.as_bytes());
         if !self.own.credentials.use_up(&request.token).map_err(|error| cannot(&error))? {
@@ -57,5 +52,29 @@ impl Peers {
         }
         tracing::info!(node = %subject.name, id = subject.id.short(), "let a host into the cluster");
         Ok(JoinReply::Welcome { answer, proof })
+    }
+
+    /// Nobody becomes a node that others send packets to, up or down, but that node itself: it joins again if its certificate
+    /// ended, or if it had none, or the cluster has an authority that it does not know.
+    fn refuse_taken(&self, request: &JoinRequest) -> Result<(), JoinRefusal> {
+        let own = |view: &View| Some(view.cluster.as_ref()?.identity.as_ref()?.id);
+        let own = own(&self.view.borrow());
+        if request.cluster.is_some() && request.cluster != own {
+            return Err(JoinRefusal::InAnother);
+        }
+        for node in self.verbs.nodes() {
+            let (same_id, same_name) = (node.node.id == request.id, node.name == request.name);
+            let signed = node.node.signed.as_ref();
+            let same_key = || signed.is_none_or(|signed| signed_with(&request.certificate_request, signed));
+            if same_id && same_name && request.cluster.is_some() && same_key() {
+                continue;
+            }
+            if same_id {
+                return Err(JoinRefusal::IdTaken(node.name));
+            } else if same_name {
+                return Err(JoinRefusal::NameTaken(node.name));
+            }
+        }
+        Ok(())
     }
 }

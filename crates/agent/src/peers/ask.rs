@@ -14,7 +14,7 @@ use weft_trust::{MEMBER, Member, MemberReply, MemberRequest, Subject, TrustError
 /// How long a host may take to be reached, and how long to answer.
 const WITHIN: Duration = Duration::from_secs(5);
 /// The longest answer taken, in bytes.
-const MAX_ANSWER: u64 = 64 << 10;
+const MAX_ANSWER: u64 = 1 << 20;
 
 /// Why a member was not answered.
 #[derive(Debug, thiserror::Error)]

@@ -2,12 +2,16 @@
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use std::{path::Path, sync::Arc};
-use tokio::sync::watch;
-use weft_model::chain;
-use weft_state::{cluster::Cluster, credentials::Credentials, view::View};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::{Notify, watch};
+use weft_model::{NodeId, Revocation, chain};
+use weft_state::{credentials::Credentials, view::View};
 use weft_store::serve::ServerTls;
-use weft_trust::{Barred, Member, TrustError, server, store_server};
+use weft_trust::{Authorities, Barred, Member, TrustError, server, store_server};
 
 /// Who this host is to others, wherever it listens. It changes when the certificate is renewed.
 pub(crate) struct OwnCertificate {
@@ -15,6 +19,16 @@ pub(crate) struct OwnCertificate {
     configs: ArcSwap<Configs>,
     /// Who is let in nowhere, whatever certificate it has.
     pub(super) barred: Arc<Barred>,
+    followed: Mutex<Followed>,
+    /// Told when the certificate is to be renewed.
+    pub(super) due: Notify,
+}
+
+/// What was written down last of whom to believe.
+#[derive(Default)]
+struct Followed {
+    revoked: BTreeMap<NodeId, Revocation>,
+    authorities: Option<Arc<Authorities>>,
 }
 
 /// TLS, by what it is for.
@@ -41,21 +55,64 @@ impl OwnCertificate {
             );
         };
         let member = credentials.member().inspect_err(|error| unusable(chain(error))).ok()??;
-        let barred = Arc::default();
+        let told = credentials.told().inspect_err(|error| unusable(chain(error))).ok()?;
+        let barred = Arc::new(Barred::default());
+        barred.set(told.revoked.keys().copied().collect());
         let configs = Configs::of(&member, &barred).inspect_err(|error| unusable(chain(error))).ok()?;
-        Some(Arc::new(Self { credentials, configs: ArcSwap::from_pointee(configs), barred }))
+        let followed = Mutex::new(Followed { revoked: told.revoked, authorities: None });
+        let due = Notify::new();
+        Some(Arc::new(Self { credentials, configs: ArcSwap::from_pointee(configs), barred, followed, due }))
     }
 
-    /// Lets in nobody that the cluster's authority revoked, as far as is known.
-    pub(crate) fn keep_out(&self, view: &View) {
-        let revoked = |cluster: &Arc<Cluster>| cluster.barred.keys().copied().collect();
-        self.barred.set(view.cluster.as_ref().map(revoked).unwrap_or_default());
+    /// Believes whom the cluster's authorities name, and lets in nobody that they revoked, as far as is known.
+    pub(crate) fn follow(&self, view: &View) {
+        // What is not let in as a cluster of this host may know of more that were revoked, and of none that was not.
+        let known = view.stored.as_ref().or(view.cluster.as_ref());
+        let Some(cluster) = known.filter(|cluster| cluster.is_signed()) else { return };
+        let (told, authorities) = (cluster.to_tell(), cluster.believed().cloned().unwrap_or_default());
+        self.barred.set(told.revoked.keys().copied().collect());
+        if cluster.has_several_authorities() {
+            // It may be this host's turn.
+            self.due.notify_one();
+        }
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if followed.revoked != told.revoked {
+            match self.credentials.keep_told(&told) {
+                Ok(()) => followed.revoked = told.revoked,
+                Err(error) => tracing::warn!(error = chain(&error), "cannot write down who was revoked"),
+            }
+        }
+        if followed.authorities.as_ref() != Some(&authorities) {
+            match self.believe(&authorities) {
+                Ok(()) => followed.authorities = Some(authorities),
+                Err(error) => tracing::warn!(error, "cannot go on with the cluster's new authority"),
+            }
+        }
+    }
+
+    fn believe(&self, authorities: &Arc<Authorities>) -> Result<(), String> {
+        let had = self.credentials.believed().map_err(|error| chain(&error))?;
+        if had.is_some_and(|(_, had)| had == **authorities) {
+            return Ok(());
+        }
+        self.credentials.believe(authorities).map_err(|error| chain(&error))?;
+        let newest = authorities.newest().map(|id| id.short());
+        tracing::info!(newest, "the cluster's authorities changed");
+        if let Some(member) = self.credentials.member().map_err(|error| chain(&error))? {
+            let configs = Configs::of(&member, &self.barred).map_err(|error| chain(&error))?;
+            self.configs.store(Arc::new(configs));
+        }
+        self.due.notify_one();
+        Ok(())
     }
 
     /// The same, for as long as this runs.
-    pub(crate) async fn keep_out_revoked(self: Arc<Self>, mut view: watch::Receiver<View>) {
+    pub(crate) async fn keep_following(self: Arc<Self>, mut view: watch::Receiver<View>) {
         loop {
-            self.keep_out(&view.borrow_and_update());
+            {
+                let view = view.borrow_and_update().clone();
+                self.follow(&view);
+            }
             if view.changed().await.is_err() {
                 return;
             }
@@ -78,7 +135,7 @@ impl OwnCertificate {
     /// # Errors
     /// Why not, for the log.
     pub(super) fn replace(&self, certificate: &str) -> Result<(), String> {
-        let authority = self.credentials.authority_certificate().map_err(|error| chain(&error))?;
+        let authority = self.credentials.authority_certificates().map_err(|error| chain(&error))?;
         let authority = authority.ok_or("the authority's certificate is not there any more")?;
         let key = self.credentials.key().map_err(|error| chain(&error))?;
         let member = Member::new(key, certificate, &authority).map_err(|error| chain(&error))?;

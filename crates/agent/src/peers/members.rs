@@ -48,7 +48,7 @@ impl Peers {
     }
 
     fn take(&self, key: &str) -> Result<MemberReply, String> {
-        let certificate = self.own.credentials.authority_certificate().map_err(|error| chain(&error))?;
+        let certificate = self.own.credentials.authority_certificates().map_err(|error| chain(&error))?;
         let certificate = certificate.ok_or("it does not know the authority")?;
         let authority = Authority::from_pem(&certificate, key).map_err(|error| chain(&error))?;
         self.own.credentials.hold(&authority).map_err(|error| chain(&error))?;

@@ -3,11 +3,15 @@
 use super::{Peers, ask};
 use jiff::{SignedDuration, Timestamp};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use weft_model::chain;
+use weft_state::cluster::Cluster;
 use weft_trust::{Member, MemberReply, MemberRequest, Subject};
 
 /// How often to look whether it is time.
 const LOOK: Duration = Duration::from_secs(3600);
+/// The same, where it could not be renewed.
+const RETRY: Duration = Duration::from_secs(60);
 /// When to say that it should have been renewed.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -21,13 +25,13 @@ impl Peers {
     /// Renews the certificate when it is time, for ever.
     pub(super) async fn keep_renewed(self: Arc<Self>) {
         loop {
+            let mut soon = LOOK;
             if let Err(why) = self.renew_if_due(Timestamp::now()).await {
-                tracing::warn!(
-                    why,
-                    "the certificate of this host could not be renewed; it is tried again in an hour"
-                );
+                tracing::warn!(why, "the certificate of this host could not be renewed; it is tried again");
+                soon = RETRY;
             }
-            tokio::time::sleep(LOOK).await;
+            // Whether it is time, or the certificate is by an authority that another follows, makes no difference.
+            let _ = timeout(soon, self.own.due.notified()).await;
         }
     }
 
@@ -37,7 +41,8 @@ impl Peers {
             return Ok(());
         };
         let validity = member.validity().map_err(|error| chain(&error))?;
-        if !is_due(validity, now) {
+        let is_behind = !member.is_up_to_date() && !self.waits_for_others();
+        if !is_due(validity, now) && !is_behind {
             return Ok(());
         }
         let request = self.own.credentials.key().map_err(|error| chain(&error))?;
@@ -47,11 +52,26 @@ impl Peers {
             return Ok(());
         }
         let until = validity.1;
+        if is_behind {
+            return Err(
+                "it is by an authority that another follows, and no host that has the key of that renews it"
+                    .to_owned(),
+            );
+        }
         let soon = until.duration_since(now) < SOON;
         let why = format!(
             "it is good until {until}, and no host of the cluster that has the authority's key renews it"
         );
         if soon { Err(why) } else { Ok(()) }
+    }
+
+    /// A host that serves the store is the last to have a certificate by a new authority: those that were away believe the one
+    /// before until they have seen the store.
+    fn waits_for_others(&self) -> bool {
+        let is_alone =
+            |cluster: &Cluster| cluster.behind().iter().all(|name| **name == self.config.node_name);
+        self.config.store_serve.is_some()
+            && !self.view.borrow().cluster.as_ref().is_some_and(|it| is_alone(it))
     }
 
     /// By this host itself, if it has the authority's key.

@@ -52,11 +52,17 @@ fn subject() -> Subject {
     Subject { name: "host2".parse().unwrap(), id: NodeId::LEAST }
 }
 
+/// Of a store that has not answered.
+fn nothing_seen() -> watch::Receiver<View> {
+    weft_state::view::unseen(&weft_store::MemoryStore::new(), &weft_state::env::Env::system(), None)
+        .subscribe()
+}
+
 async fn listening(dir: TempDir, config: AgentConfig) -> Host {
     let place = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     let config = Arc::new(AgentConfig { peer_port: 0, ..config });
     let own = OwnCertificate::load(dir.path()).unwrap();
-    let peers = Peers::new(&config, own, FakeVerbs::new(), place.subscribe());
+    let peers = Peers::new(&config, own, FakeVerbs::new(), (place.subscribe(), nothing_seen()));
     let listener = peers.listen().await.unwrap();
     let at = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().unwrap().port());
     let stop = CancellationToken::new();
@@ -91,7 +97,7 @@ async fn who_has_the_authoritys_key_renews_a_members_certificate() {
     else {
         panic!("another answer")
     };
-    let authority = two.credentials().authority_certificate().unwrap().unwrap();
+    let authority = two.credentials().authority_certificates().unwrap().unwrap();
     let renewed = Member::new(two.credentials().key().unwrap(), &new, &authority).unwrap();
     assert!(renewed.validity().unwrap().1 > two.member().validity().unwrap().1);
     // It is good, and has the name that the old one had: what a request says counts for nothing.
@@ -195,7 +201,7 @@ async fn a_promoted_host_has_the_key_and_nobody_elses() {
     assert!(ask(&one.member(), &two.subject(), two.at, &wrong).await.is_err());
     assert!(two.credentials().authority().unwrap().is_none());
     crate::joining::promote(one.dir.path(), &two.subject(), two.at).await.unwrap();
-    let [ours, theirs] = [&one, &two].map(|host| host.credentials().authority().unwrap().unwrap().digest());
+    let [ours, theirs] = [&one, &two].map(|host| host.credentials().authority().unwrap().unwrap().id());
     assert_eq!(ours, theirs);
     // It renews, now.
     ask(&one.member(), &two.subject(), two.at, &renewal_of(&one)).await.unwrap();
@@ -212,7 +218,7 @@ async fn another_clusters_member_is_answered_nothing() {
 async fn who_shows_no_certificate_may_ask_to_join_and_nothing_else() {
     let one = first().await;
     let authority = one.credentials().authority().unwrap().unwrap();
-    let mut config = join_client(authority.digest()).unwrap();
+    let mut config = join_client(authority.id()).unwrap();
     config.alpn_protocols = vec![MEMBERS.to_vec()];
     let mut stream = connected(config, one.at).await.unwrap();
     let request =
@@ -223,7 +229,7 @@ async fn who_shows_no_certificate_may_ask_to_join_and_nothing_else() {
 /// What a host that wants to join is answered to a line.
 async fn told(host: &Host, line: impl FnOnce(&[u8; 32]) -> serde_json::Value) -> Option<JoinReply> {
     let authority = host.credentials().authority().unwrap().unwrap();
-    let mut stream = connected(join_client(authority.digest()).unwrap(), host.at).await.ok()?;
+    let mut stream = connected(join_client(authority.id()).unwrap(), host.at).await.ok()?;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(JOIN));
     let binding = binding(stream.get_ref().1).unwrap();
     exchange(&mut stream, &line(&binding)).await.ok()
@@ -245,6 +251,7 @@ async fn a_proof_for_one_connection_is_no_good_on_another() {
             certificate_request: certificate_request.clone(),
             name,
             id,
+            cluster: None,
         };
         serde_json::to_value(request).unwrap()
     };
@@ -276,7 +283,8 @@ async fn a_host_without_a_certificate_and_one_whose_port_is_taken_answer_nobody(
     let place = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     let listen = async |config: &AgentConfig| {
         let Some(own) = OwnCertificate::load(&config.data_dir) else { return false };
-        let peers = Peers::new(&Arc::new(config.clone()), own, FakeVerbs::new(), place.subscribe());
+        let peers =
+            Peers::new(&Arc::new(config.clone()), own, FakeVerbs::new(), (place.subscribe(), nothing_seen()));
         peers.listen().await.is_ok()
     };
     config.peer_port = 0;

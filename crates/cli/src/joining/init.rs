@@ -74,7 +74,7 @@ impl Init {
         // The certificate is what the store is served with.
         become_authority(&config)?;
         // Where others were before, they would not be believed from now on.
-        if !matches!(belonging(&config)?, Belonging::To(_)) {
+        if !matches!(belonging(&config)?, Belonging::To(..)) {
             file.set("trust", &Trust::Signed.to_string());
         }
         file.describes().map(drop)

@@ -14,6 +14,7 @@ use crate::{
 use anyhow::{Context, bail};
 use std::process::ExitCode;
 use weft_agent::joining::{Guest, PEER_PORT, join, try_token, until_no_agent_runs};
+use weft_api::v1;
 use weft_store::{StoreOptions, StoreUrl};
 use weft_trust::{JoinAnswer, JoinToken};
 
@@ -49,6 +50,14 @@ impl Join {
         // All that can be known before something is given up, and before the token is used up.
         config.advertise.resolve(None)?;
         try_replacing(file.path())?;
+        let cluster = own_cluster::shared(&config)?;
+        let runs = || wait_for(async { Ok(client.get::<v1::Status>("/weft/v1/status").await.is_ok()) });
+        if cluster.is_some() && !service::is_there() && runs()? {
+            bail!(
+                "this host is in a cluster already: to join that again, stop its agent first; for another, take it out with `weft \
+                 leave`"
+            );
+        }
         let answer = wait_for(patiently("Joining the cluster", async {
             try_token(&token).await?;
             own_cluster::give_up(&config, client).await?;
@@ -56,7 +65,7 @@ impl Join {
                 service::stop()?;
             }
             until_no_agent_runs(&config).await?;
-            Ok(join(&token, Guest { name: &config.node_name, data_dir: &config.data_dir }).await?)
+            Ok(join(&token, Guest { name: &config.node_name, data_dir: &config.data_dir, cluster }).await?)
         }))?;
         let configured = self.configure(&mut file, &answer, token.at.port());
         configured.context("this host was let in, but its agent cannot be told so")?;

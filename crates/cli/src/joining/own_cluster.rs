@@ -7,18 +7,35 @@ use weft_agent::{
     joining::{Belonging, belonging},
 };
 use weft_api::{docker::Network, v1};
+use weft_model::ClusterId;
+
+/// The cluster with others that this host is in already, which it can join again.
+///
+/// # Errors
+/// If it is one that others join here.
+pub(super) fn shared(config: &AgentConfig) -> anyhow::Result<Option<ClusterId>> {
+    let Belonging::To(store, cluster) = belonging(config)? else { return Ok(None) };
+    if config.store_serve.is_some() {
+        bail!(
+            "this host keeps the store of its cluster, which the other hosts join with tokens from here (`weft node token`, or \
+             `weft ca new` if it cannot make any): for another cluster, take it out of this one with `weft leave` first"
+        );
+    }
+    let unknown = || {
+        format!(
+            "this host is in a cluster already, whose store is {store}: take it out with `weft leave` first"
+        )
+    };
+    cluster.map(Some).with_context(unknown)
+}
 
 /// Gives up the cluster that this host has for itself alone, if it has one.
 ///
 /// # Errors
-/// If it is in a cluster with others, or something runs on the networks that it would give up: nothing has changed then.
+/// If something runs on the networks that it would give up: nothing has changed then.
 pub(super) async fn give_up(config: &AgentConfig, client: &Client) -> anyhow::Result<()> {
-    match belonging(config)? {
-        Belonging::None => return Ok(()),
-        Belonging::ToItself => {}
-        Belonging::To(store) => bail!(
-            "this host is in a cluster already, whose store is {store}: take it out with `weft leave` first"
-        ),
+    if belonging(config)? != Belonging::ToItself {
+        return Ok(());
     }
     // Without an agent nobody can tell.
     let networks: Vec<Network> = client.get("/networks").await.unwrap_or_default();

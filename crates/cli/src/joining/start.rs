@@ -1,9 +1,9 @@
 //! The agent is started, and waited for.
 
-use super::{Shared, file::ConfigFile, service};
+use super::{Shared, file::ConfigFile, service, with_config};
 use crate::{agent, cli::wait_for, client::Client, client::UnixSocket, output::Out, patience::patiently};
 use anyhow::bail;
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 use tokio::time::{Instant, sleep};
 use weft_api::v1;
 
@@ -42,6 +42,17 @@ impl Start<'_> {
         out.line(format!("Now {}", self.next))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Starts the agent again, so that it goes by what was written, or says that this is to be done.
+pub(crate) fn restart(config: Option<&Path>, client: &Client, out: &mut Out) -> anyhow::Result<()> {
+    if service::is_there() {
+        service::start()?;
+        wait_for(patiently("Waiting until this host is in the cluster", joined(client)))?;
+        return Ok(());
+    }
+    let command = format!("weft agent{}", with_config(config));
+    Ok(out.line(format!("Start the agent again, as root: {command}"))?)
 }
 
 async fn joined(client: &Client) -> anyhow::Result<Vec<v1::Node>> {

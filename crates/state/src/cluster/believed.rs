@@ -4,29 +4,11 @@
 use super::{Cluster, Stored};
 use imbl::OrdMap;
 use std::sync::Arc;
-use weft_model::{InvalidRecord, Node, NodeId, NodeName, NodeStatement, Record, Revocation};
+use weft_model::{InvalidRecord, Node, NodeName, NodeStatement, Record};
 use weft_store::{Revision, StoreEntry};
 use weft_trust::{Authorities, Disbelief};
 
 impl Cluster {
-    /// This cluster, in which only those nodes are left that the `authorities` say are some; without any, all of them.
-    #[must_use]
-    pub fn trusting(mut self, authorities: Option<&Arc<Authorities>>) -> Self {
-        let Some(authorities) = authorities else { return self };
-        self.authorities = Some(Arc::clone(authorities));
-        for (name, node) in std::mem::take(&mut self.nodes) {
-            if let Ok((believed, _)) = self.judge(authorities, &name, Node::clone(&node), None) {
-                self.nodes.insert(name, Stored { record: Arc::new(believed), modified: node.modified });
-            }
-        }
-        self
-    }
-
-    /// Whether its nodes are taken at their own word alone.
-    pub fn is_signed(&self) -> bool {
-        self.authorities.is_some()
-    }
-
     /// A cluster without a record, for one that comes after this: the nodes that were good, of another store's time.
     pub(super) fn lasting(&self) -> Self {
         let forgotten = |(name, node): (&NodeName, &Stored<Node>)| {
@@ -38,13 +20,7 @@ impl Cluster {
 
     /// A cluster without a record, that believes whom this one does, and knows which networks are never in clear.
     pub(super) fn beginning(&self) -> Self {
-        Self {
-            authorities: self.authorities.clone(),
-            serials: self.serials.clone(),
-            barred: self.barred.clone(),
-            encrypted: self.encrypted.clone(),
-            ..Self::default()
-        }
+        Self { beliefs: self.beliefs.clone(), encrypted: self.encrypted.clone(), ..Self::default() }
     }
 
     /// Takes the record of the node `name`, if it is believed. If not, its last good one holds, which may be written over
@@ -57,12 +33,13 @@ impl Cluster {
     ) -> Result<(), InvalidRecord> {
         let was_good = !before.unbelieved.contains_key(&name) && !before.unreadable.contains_key(&entry.key);
         let known = before.nodes.get(&name).filter(|_| was_good);
-        let Some(authorities) = self.authorities.clone() else {
+        let Some(authorities) = self.beliefs.authorities.clone() else {
             self.nodes.insert(name, super::stored(entry, known)?);
             return Ok(());
         };
-        let same =
-            |known: &&Stored<Node>| known.modified == entry.modified && !self.barred.contains_key(&known.id);
+        let same = |known: &&Stored<Node>| {
+            known.modified == entry.modified && !self.beliefs.barred.contains_key(&known.id)
+        };
         if let Some(known) = known.filter(same) {
             self.unbelieved.remove(&name);
             self.nodes.insert(name, known.clone());
@@ -81,30 +58,14 @@ impl Cluster {
             Some(why) => drop(self.unbelieved.insert(name.clone(), why)),
             None => drop(self.unbelieved.remove(&name)),
         }
-        if let Some(record) = good.filter(|node| !self.barred.contains_key(&node.id)) {
+        if let Some(record) = good.filter(|node| !self.beliefs.barred.contains_key(&node.id)) {
             self.nodes.insert(name, Stored { record, modified: entry.modified });
         }
         judged.map(drop)
     }
 
-    /// Believes a node no more, if the authority says so: for good, whatever the store says later.
-    pub(super) fn bar(&mut self, id: NodeId, revocation: &Revocation) -> Result<(), InvalidRecord> {
-        // Where nobody is believed but the store, it says nothing to anybody.
-        let Some(authorities) = &self.authorities else { return Ok(()) };
-        if !authorities.is_revoked(&id, revocation) {
-            return Err(InvalidRecord::refused(Revocation::WHAT, "the cluster's authority did not sign it"));
-        }
-        self.barred.insert(id, revocation.clone());
-        let of_it = self.nodes.iter().filter(|(_, node)| node.id == id).map(|(name, _)| name.clone());
-        for name in of_it.collect::<Vec<_>>() {
-            self.nodes.remove(&name);
-            self.unbelieved.insert(name, Disbelief::Revoked);
-        }
-        Ok(())
-    }
-
     /// The record as its node says that it is; and whether something else is beside that, which others might go by.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         authorities: &Authorities,
         name: &NodeName,
@@ -116,14 +77,14 @@ impl Cluster {
         let same = last.and_then(|last| last.signed.as_ref()).filter(|last| *last == signed);
         let read = same.and_then(|same| serde_json::from_str::<NodeStatement>(&same.statement).ok());
         let statement = read.map_or_else(|| authorities.believe(name, signed), Ok)?;
-        if self.barred.contains_key(&statement.id) {
+        if self.beliefs.barred.contains_key(&statement.id) {
             return Err(Disbelief::Revoked);
         }
         let serial = statement.serial;
-        match self.serials.get(name) {
+        match self.beliefs.serials.get(name) {
             Some(known) if *known > serial => return Err(Disbelief::Old { serial, known: *known }),
             Some(known) if *known == serial => {}
-            _ => drop(self.serials.insert(name.clone(), serial)),
+            _ => drop(self.beliefs.serials.insert(name.clone(), serial)),
         }
         let doubt = (!statement.is_what_says(&node)).then_some(Disbelief::Beside);
         Ok((statement.put_right(node), doubt))

@@ -7,7 +7,7 @@ impl Cluster {
     /// How many keys there are, with those that cannot be read.
     pub fn keys(&self, keyspace: &Keyspace) -> u64 {
         let of_nodes = self.nodes.len() + self.live.len() + self.calls.len() + self.latest.len();
-        let of_nodes = of_nodes + self.revoked.len();
+        let of_nodes = of_nodes + self.revoked.len() + self.authorities.len();
         let of_networks = self.networks.len() + self.names.len() + self.vnis.len();
         let of_pools = self.cursors.len()
             + self.reserved_pools.len()
@@ -41,6 +41,7 @@ impl Cluster {
             Key::Rebuilt => self.rebuilt.is_some(),
             Key::Cluster => self.identity.is_some(),
             Key::Revoked(id) => self.revoked.contains_key(id),
+            Key::Authority(id) => self.authorities.contains_key(id),
         }
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::golden::{KINDS, key, record};
 use weft_model::Timestamp;
+use weft_store::Event;
 
 fn keyspace() -> Keyspace {
     Keyspace::new("weft")

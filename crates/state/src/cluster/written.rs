@@ -47,7 +47,9 @@ impl Cluster {
         let identity = one(Key::Cluster, &before.identity, &self.identity);
         let revoked = flat(&before.revoked, &self.revoked)
             .map(|(id, revocation)| (Key::Revoked(*id), json(revocation)));
-        let nodes = nodes.chain(revoked);
+        let authorities = flat(&before.authorities, &self.authorities)
+            .map(|(id, authority)| (Key::Authority(*id), json(authority)));
+        let nodes = nodes.chain(revoked).chain(authorities);
         let of_networks = networks.chain(names).chain(vnis).chain(claims).chain(cursors).chain(reservations);
         let of_all = lineage.into_iter().chain(rebuilt).chain(identity);
         nodes.chain(live).chain(latest).chain(of_networks).chain(endpoints).chain(of_all)
@@ -63,12 +65,14 @@ impl Cluster {
         &'c self,
         before: &'c Self,
     ) -> impl Iterator<Item = (&'c NodeId, &'c Revocation)> {
-        flat(&before.barred, &self.barred).filter_map(|(id, revocation)| Some((id, revocation?)))
+        flat(&before.beliefs.barred, &self.beliefs.barred)
+            .filter_map(|(id, revocation)| Some((id, revocation?)))
     }
 
     /// The numbers of statements that went up since `before`.
     pub fn serials_since<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = (&'c NodeName, u64)> {
-        flat(&before.serials, &self.serials).filter_map(|(name, serial)| Some((name, *serial?)))
+        flat(&before.beliefs.serials, &self.beliefs.serials)
+            .filter_map(|(name, serial)| Some((name, *serial?)))
     }
 }
 

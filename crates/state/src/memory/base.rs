@@ -75,8 +75,8 @@ pub(super) fn write(path: &Path, log: &str, source: &Source, content: &Content) 
         dealt_with: content.dealt_with,
         removed: &content.removed,
         latest,
-        serials: content.cluster.serials.iter().map(|(name, serial)| (name, *serial)).collect(),
-        barred: content.cluster.barred.iter().collect(),
+        serials: content.cluster.beliefs.serials.iter().map(|(name, serial)| (name, *serial)).collect(),
+        barred: content.cluster.beliefs.barred.iter().collect(),
         cluster: (&source.keyspace, &content.cluster),
     };
     file::write_json(path, &saving)
@@ -92,8 +92,8 @@ fn cluster_of(saved: &Saved, keyspace: &Keyspace) -> Cluster {
     let records = saved.cluster.iter();
     let entries = records.map(|(key, value)| entry(keyspace, &saved.latest, key, value)).collect();
     let mut cluster = Cluster::read(keyspace, &Listing { entries, revision: Revision::default() });
-    cluster.barred = saved.barred.iter().map(|(id, revocation)| (*id, revocation.clone())).collect();
-    cluster.serials = saved.serials.iter().map(|(name, serial)| (name.clone(), *serial)).collect();
+    cluster.beliefs.barred = saved.barred.iter().map(|(id, revocation)| (*id, revocation.clone())).collect();
+    cluster.beliefs.serials = saved.serials.iter().map(|(name, serial)| (name.clone(), *serial)).collect();
     cluster
 }
 

@@ -171,8 +171,8 @@ impl Saved {
         };
         let events = self.cluster.iter().map(event).collect();
         content.cluster.advance(keyspace, Update::Events { events, revision: Revision::default() });
-        content.cluster.barred.extend(self.barred);
-        content.cluster.serials.extend(self.serials);
+        content.cluster.beliefs.barred.extend(self.barred);
+        content.cluster.beliefs.serials.extend(self.serials);
         content.dealt_with = self.dealt_with;
         Removals { forgotten: self.forgotten, added: self.removed }.apply(&mut content.removed);
     }

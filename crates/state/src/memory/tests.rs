@@ -170,9 +170,9 @@ fn the_numbers_of_statements_are_remembered_beyond_their_records() {
     let mut now = cluster();
     // The first is in the base, the others are in its log, the last without another change.
     for all in [&[("host1", 5)][..], &[("host1", 7), ("host9", 2)], &[("host1", 7), ("host9", 3)]] {
-        now.serials = serials(all);
+        now.beliefs.serials = serials(all);
         let id = format!("{:064x}", all[0].1).parse().unwrap();
-        now.barred.insert(
+        now.beliefs.barred.insert(
             id,
             weft_model::Revocation {
                 name: "host1".parse().unwrap(),
@@ -182,6 +182,6 @@ fn the_numbers_of_statements_are_remembered_beyond_their_records() {
         );
         memory.save(&now).unwrap();
         let again = open(&directory, "consul://one").1.unwrap();
-        assert_eq!((again.serials, again.barred), (serials(all), now.barred.clone()));
+        assert_eq!((again.beliefs.serials, again.beliefs.barred), (serials(all), now.beliefs.barred.clone()));
     }
 }

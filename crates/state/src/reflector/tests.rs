@@ -109,7 +109,7 @@ async fn bench(rebuild: bool) -> (Bench, Listing) {
         journal,
         memory: Arc::new(memory),
         warned: Mutex::default(),
-        authorities: None,
+        nothing: Cluster::default(),
         rebuild,
     };
     let view = keeper.view.subscribe();

@@ -4,8 +4,9 @@ use reqwest::{Certificate, ClientBuilder, Identity};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use weft_trust::{Member, NodeKey, TrustError, store_client};
+use weft_trust::{Barred, Member, NodeKey, Told, TrustError, store_client};
 
 /// Where TLS finds its certificates, all PEM. No file at all: the machine's own authorities, and no
 /// certificate of the client.
@@ -17,6 +18,25 @@ pub struct TlsFiles {
     pub cert: Option<PathBuf>,
     /// Its key.
     pub key: Option<PathBuf>,
+}
+
+/// The files of a host that is a member of its cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MemberFiles {
+    /// The certificates of the authorities that it believes: PEM.
+    pub authorities: PathBuf,
+    /// Its own: PEM.
+    pub certificate: PathBuf,
+    /// Its key: PEM.
+    pub key: PathBuf,
+    /// Which members are believed no more ([`Told`]): JSON. It may be absent.
+    pub told: PathBuf,
+}
+
+impl MemberFiles {
+    pub(super) fn all(&self) -> Vec<PathBuf> {
+        [&self.authorities, &self.certificate, &self.key, &self.told].map(Clone::clone).to_vec()
+    }
 }
 
 impl TlsFiles {
@@ -88,19 +108,23 @@ pub(super) fn configure(
 }
 
 /// Has `builder` show this member's certificate, and believe members alone.
-pub(super) fn configure_member(builder: ClientBuilder, files: &TlsFiles) -> Result<ClientBuilder, TlsError> {
-    let text = |path: &Option<PathBuf>| {
-        let path = path.as_deref().unwrap_or(Path::new("credentials"));
-        match fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(TlsError::NotJoined { path: path.to_owned() })
-            }
-            read => read.map_err(|source| TlsError::Read { path: path.to_owned(), source }),
+pub(super) fn configure_member(
+    builder: ClientBuilder,
+    files: &MemberFiles,
+) -> Result<ClientBuilder, TlsError> {
+    let text = |path: &PathBuf| match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(TlsError::NotJoined { path: path.clone() })
         }
+        read => read.map_err(|source| TlsError::Read { path: path.clone(), source }),
     };
     let key = NodeKey::from_pem(&text(&files.key)?)?;
-    let member = Member::new(key, &text(&files.cert)?, &text(&files.ca)?)?;
-    Ok(builder.tls_backend_preconfigured(store_client(&member)?).https_only(true))
+    let member = Member::new(key, &text(&files.certificate)?, &text(&files.authorities)?)?;
+    let told: Told =
+        fs::read(&files.told).ok().and_then(|told| serde_json::from_slice(&told).ok()).unwrap_or_default();
+    let barred = Arc::new(Barred::default());
+    barred.set(told.revoked.into_keys().collect());
+    Ok(builder.tls_backend_preconfigured(store_client(&member, &barred)?).https_only(true))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -11,13 +11,13 @@ use std::{
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use weft_store::{
-    ConsulConfig, ConsulStore, EmbeddedStore, Secret, Store, TlsFiles,
+    ConsulConfig, ConsulStore, EmbeddedStore, MemberFiles, Secret, Store,
     serve::{ServeConfig, Server},
 };
 use weft_trust::{Authority, Member, NodeKey, Subject, store_server};
 
 /// The credentials of a member, as files.
-fn member(authority: &Authority, directory: &Path) -> TlsFiles {
+fn member(authority: &Authority, directory: &Path) -> MemberFiles {
     let key = NodeKey::generate().unwrap();
     let subject = Subject { name: "host1".parse().unwrap(), id: "0".repeat(64).parse().unwrap() };
     let certificate = authority.issue(&subject, &key.request().unwrap(), Timestamp::now()).unwrap();
@@ -26,7 +26,7 @@ fn member(authority: &Authority, directory: &Path) -> TlsFiles {
     for (path, text) in [&ca, &cert, &key].into_iter().flatten().zip(texts) {
         std::fs::write(path, text).unwrap();
     }
-    TlsFiles { ca, cert, key }
+    MemberFiles { ca, cert, key }
 }
 
 struct Served {
@@ -62,7 +62,7 @@ fn plain_client(address: SocketAddr, token: Option<&str>) -> ConsulStore {
     ConsulStore::new(&ConsulConfig { servers: vec![address.to_string()], tls: None, token }).unwrap()
 }
 
-fn member_client(served: &Served, files: &TlsFiles) -> ConsulStore {
+fn member_client(served: &Served, files: &MemberFiles) -> ConsulStore {
     ConsulStore::of_member(&[served.address.to_string()], files).unwrap()
 }
 
@@ -93,7 +93,7 @@ async fn a_store_for_members_is_for_nobody_else() {
     let _silent = std::net::TcpStream::connect(served.address).unwrap();
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(member_client(&served, &member(&ours, directory.path())).get(key).await.unwrap(), None);
-    let missing = TlsFiles { ca: Some("/nonexistent/ca.pem".into()), ..stranger };
+    let missing = MemberFiles { ca: Some("/nonexistent/ca.pem".into()), ..stranger };
     let told = ConsulStore::of_member(&[served.address.to_string()], &missing).unwrap_err();
     assert!(told.to_string().contains("weft join"), "{told}");
 }

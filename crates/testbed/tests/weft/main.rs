@@ -4,6 +4,7 @@
 
 mod addresses;
 mod another_store;
+mod authority;
 mod balancer;
 mod cluster;
 mod commands;

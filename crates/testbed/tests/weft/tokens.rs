@@ -19,7 +19,7 @@ pub(crate) fn init(host: &Host, arguments: &[&str]) -> Service {
 }
 
 /// A token, as a file of `to`: it goes from host to host by a pipe, as over ssh.
-fn token(from: &Host, to: &Host, arguments: &[&str]) -> String {
+pub(crate) fn token(from: &Host, to: &Host, arguments: &[&str]) -> String {
     let token = from.run(&[&["weft", "node", "token"], arguments].concat());
     to.write(TOKEN, &token);
     token

@@ -26,6 +26,15 @@ impl Barred {
     pub fn has(&self, id: &NodeId) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
+
+    /// Refuses a certificate of one, and one that is of no node.
+    pub(super) fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+        match crate::Subject::of(certificate) {
+            Ok(subject) if !self.has(&subject.id) => Ok(()),
+            Ok(_) => Err(CertificateError::Revoked.into()),
+            Err(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
 }
 
 /// Lets in whom another lets in, but for those.
@@ -55,11 +64,8 @@ impl ClientCertVerifier for NotBarred {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let verified = self.others.verify_client_cert(own, others, now)?;
-        match crate::Subject::of(own) {
-            Ok(subject) if !self.barred.has(&subject.id) => Ok(verified),
-            Ok(_) => Err(CertificateError::Revoked.into()),
-            Err(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
-        }
+        self.barred.check(own)?;
+        Ok(verified)
     }
 
     fn verify_tls12_signature(

@@ -36,7 +36,7 @@ fn handshake(client: &mut ClientConnection, server: &mut ServerConnection) -> Re
 }
 
 /// What tells the connection apart, at both ends, or why it did not come about.
-fn shake(authority: [u8; 32], server: &Member) -> Result<[[u8; 32]; 2], rustls::Error> {
+fn shake(authority: AuthorityId, server: &Member) -> Result<[[u8; 32]; 2], rustls::Error> {
     let name = MEMBER.try_into().unwrap();
     let mut client = ClientConnection::new(join_client(authority).unwrap().into(), name).unwrap();
     let mut server = ServerConnection::new(server_config(server, &Arc::default()).unwrap().into()).unwrap();
@@ -44,7 +44,7 @@ fn shake(authority: [u8; 32], server: &Member) -> Result<[[u8; 32]; 2], rustls::
     Ok([binding(&client)?, binding(&server)?])
 }
 
-fn unbelieved(authority: [u8; 32], server: &Member) -> Option<Unbelieved> {
+fn unbelieved(authority: AuthorityId, server: &Member) -> Option<Unbelieved> {
     Unbelieved::of(&shake(authority, server).unwrap_err())
 }
 
@@ -52,29 +52,26 @@ fn unbelieved(authority: [u8; 32], server: &Member) -> Option<Unbelieved> {
 fn a_member_of_the_cluster_is_believed_and_the_connection_is_the_only_one_of_its_kind() {
     let authority = Authority::found(Timestamp::now()).unwrap();
     let member = member(&authority, Timestamp::now());
-    let [[client, server], [again, _]] = [(); 2].map(|()| shake(authority.digest(), &member).unwrap());
+    let [[client, server], [again, _]] = [(); 2].map(|()| shake(authority.id(), &member).unwrap());
     assert_eq!(client, server);
     assert_ne!(client, again);
-    assert_eq!(member.authority(), authority.digest());
+    assert_eq!(member.issuer(), Some(authority.id()));
 }
 
 #[test]
 fn what_a_host_keeps_is_read_again() {
     let authority = Authority::found(Timestamp::now()).unwrap();
     let again = Authority::from_pem(authority.certificate_pem(), &authority.key_pem()).unwrap();
-    assert_eq!(again.digest(), authority.digest());
+    assert_eq!(again.id(), authority.id());
     let key = NodeKey::from_pem(&NodeKey::generate().unwrap().pem()).unwrap();
     let certificate = again.issue(&subject(), &key.request().unwrap(), Timestamp::now()).unwrap();
-    shake(authority.digest(), &Member::new(key, &certificate, again.certificate_pem()).unwrap()).unwrap();
+    shake(authority.id(), &Member::new(key, &certificate, again.certificate_pem()).unwrap()).unwrap();
 }
 
 #[test]
 fn another_clusters_host_is_not_believed() {
     let [ours, other] = [(); 2].map(|()| Authority::found(Timestamp::now()).unwrap());
-    assert_eq!(
-        unbelieved(ours.digest(), &member(&other, Timestamp::now())),
-        Some(Unbelieved::OtherAuthority)
-    );
+    assert_eq!(unbelieved(ours.id(), &member(&other, Timestamp::now())), Some(Unbelieved::OtherAuthority));
 }
 
 /// It shows the authority's certificate beside its own, which that did not sign.
@@ -84,7 +81,7 @@ fn who_only_shows_the_authoritys_certificate_is_not_believed() {
     let key = NodeKey::generate().unwrap();
     let certificate = other.issue(&subject(), &key.request().unwrap(), Timestamp::now()).unwrap();
     let liar = Member::new(key, &certificate, ours.certificate_pem()).unwrap();
-    assert_eq!(unbelieved(ours.digest(), &liar), Some(Unbelieved::OtherAuthority));
+    assert_eq!(unbelieved(ours.id(), &liar), Some(Unbelieved::OtherAuthority));
 }
 
 #[test]
@@ -92,11 +89,7 @@ fn a_certificate_of_another_time_is_told_apart() {
     let authority = Authority::found(Timestamp::now()).unwrap();
     for hours in [-400 * 24, 48] {
         let at = Timestamp::now() + SignedDuration::from_hours(hours);
-        assert_eq!(
-            unbelieved(authority.digest(), &member(&authority, at)),
-            Some(Unbelieved::Time),
-            "{hours}"
-        );
+        assert_eq!(unbelieved(authority.id(), &member(&authority, at)), Some(Unbelieved::Time), "{hours}");
     }
 }
 

@@ -7,7 +7,7 @@ fn token(ip: IpAddr, port: u16, bytes: [u8; 32], seconds: u32) -> JoinToken {
     let mut secret = [0; 16];
     secret.copy_from_slice(&bytes[8..24]);
     let expires = Timestamp::from_second(seconds.into()).unwrap();
-    JoinToken { at: SocketAddr::new(ip, port), authority: bytes, secret: TokenSecret(secret), expires }
+    JoinToken { at: SocketAddr::new(ip, port), authority: bytes.into(), secret: TokenSecret(secret), expires }
 }
 
 proptest! {

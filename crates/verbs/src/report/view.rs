@@ -1,7 +1,7 @@
 //! Networks, endpoints and nodes as users see them.
 
 use jiff::Timestamp;
-use weft_model::{Endpoint, EndpointId, Network, NetworkId, NetworkName, Node, NodeName};
+use weft_model::{AuthorityId, Endpoint, EndpointId, Network, NetworkId, NetworkName, Node, NodeName};
 
 /// A network with the endpoints on it, of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub struct EndpointView {
     pub network: NetworkId,
     /// The name of its network.
     pub network_name: NetworkName,
+}
+
+/// Whom a signed cluster believes who its nodes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorityView {
+    /// The authorities, the newest first: several while one is being replaced.
+    pub believed: Vec<AuthorityId>,
+    /// The nodes that have the key of the newest, as they say.
+    pub holders: Vec<NodeName>,
+    /// The nodes that have no certificate by the newest yet.
+    pub behind: Vec<NodeName>,
 }
 
 /// A node of the cluster.

@@ -14,14 +14,7 @@ impl Nodes {
             return Err(Error::conflict("this is the host itself: `weft leave` takes it out of the cluster"));
         }
         let unusable = |error: &dyn std::error::Error| Error::new(Kind::Internal, chain(error));
-        let authority =
-            Credentials::of(&self.config.data_dir).authority().map_err(|error| unusable(&error))?;
-        let Some(authority) = authority else {
-            return Err(Error::conflict(
-                "this host does not have the key of the cluster's authority: do it on one that has (where `weft init` was run, \
-                 or that `weft node promote` named)",
-            ));
-        };
+        let authority = self.held(&Credentials::of(&self.config.data_dir))?;
         let which = |cluster: &Cluster| {
             if !cluster.is_signed() {
                 let message = "the store is believed in this cluster (trust: store), so nobody would heed it: see `--trust`";
@@ -35,14 +28,14 @@ impl Nodes {
         let revocation = revocation.map_err(|error| unusable(&error))?;
         let key = self.access.path(&Key::Revoked(id));
         self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Always)).await?;
-        self.access.until(|cluster| cluster.barred.contains_key(&id)).await;
+        self.access.until(|cluster| cluster.beliefs.barred.contains_key(&id)).await;
         tracing::warn!(node = %name, id = id.short(), "node revoked: it is believed no more");
         Ok(())
     }
 
     /// Writes what the authority said once, where somebody took it out of the store: hosts that come later have to know.
     pub(in crate::core) async fn revoke_again(&self, known: &Cluster) -> Result<(), Error> {
-        let gone = known.barred.iter().filter(|(id, _)| !known.revoked.contains_key(*id));
+        let gone = known.beliefs.barred.iter().filter(|(id, _)| !known.revoked.contains_key(*id));
         for (id, revocation) in gone.filter(|_| known.is_signed()) {
             let key = self.access.path(&Key::Revoked(*id));
             // Whatever somebody wrote in its place.

@@ -1,13 +1,16 @@
 //! Nodes whose records are not believed, a sentence each.
 
 use crate::config::AgentConfig;
-use weft_model::{NodeName, Trust};
+use weft_model::{AuthorityId, NodeName, Trust};
 use weft_state::cluster::Cluster;
 use weft_trust::Disbelief;
 
 /// What lets a host be believed.
-const JOIN: &str = "join with a token (`weft node token` on a host that lets others in; there `weft leave`, if it \
-                    was in without one, and `weft join`)";
+const JOIN: &str = "join with a token (`weft node token` on a host that lets others in; `weft join` there)";
+
+/// The same for a host that is in the cluster.
+const JOIN_AGAIN: &str =
+    "join again (`weft node token` on a host that lets others in; `weft join` here: nothing that runs stops)";
 
 /// Of a member that believes the store.
 const NOT_HEEDED: &str = "this host has a certificate of the cluster, and believes the store all the same (trust: store): who can \
@@ -18,7 +21,7 @@ const NOT_HEEDED: &str = "this host has a certificate of the cluster, and believ
 pub(super) fn problems(cluster: &Cluster, config: &AgentConfig) -> Vec<String> {
     let me = &config.node_name;
     let unbelieved = cluster.unbelieved.iter().map(|(name, why)| sentence(cluster, (name, name == me), why));
-    unbelieved.chain(behind(cluster, config)).collect()
+    unbelieved.chain(behind(cluster, config)).chain(authorities(cluster)).collect()
 }
 
 fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief) -> String {
@@ -38,6 +41,13 @@ fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief)
                 "stop its agent, if it is yours, and run `weft node rm {name}`; with Consul or etcd, change the token that it knew"
             )
         }
+        Disbelief::OtherAuthority if this => {
+            format!("the cluster has another authority by now: let this host {JOIN_AGAIN}")
+        }
+        Disbelief::OtherAuthority => format!(
+            "if `weft ca new` was run there, let this host {JOIN_AGAIN}, with a token from there; otherwise somebody else wrote it, \
+             and its agent puts it right"
+        ),
         Disbelief::Unsigned if !holds => {
             format!("let that host {JOIN}, or stop its agent and run `weft node rm {name}`")
         }
@@ -59,6 +69,34 @@ pub(super) fn only_authority(cluster: &Cluster) -> Option<String> {
         format!(
             "{holder} alone can let hosts in and renew certificates, and when it is lost for good, nobody can: `weft node promote \
              HOST` there has another do so, too"
+        )
+    })
+}
+
+/// That the authority is being replaced, and it does not go on by itself.
+fn authorities(cluster: &Cluster) -> Option<String> {
+    if cluster.is_torn() {
+        return Some(
+            "the store has two authorities that the cluster's authority names to follow it, and this host follows neither: \
+             somebody else has its key. Run `weft ca new` on one host, and let all others join again with its tokens"
+                .to_owned(),
+        );
+    }
+    let strangers = cluster.authorities.iter().filter(|(_, record)| record.by.is_none());
+    let believed = |id: &AuthorityId| cluster.believed().is_none_or(|all| all.ids().any(|one| one == *id));
+    if let Some((id, _)) = strangers.into_iter().find(|(id, _)| !believed(id)) {
+        return Some(format!(
+            "the store has an authority that this host does not believe, {}: if `weft ca new` was run on a host of the cluster, let this \
+             one {JOIN_AGAIN}, with a token from there; otherwise somebody else wrote it, and it changes nothing",
+            id.short()
+        ));
+    }
+    let behind: Vec<_> = cluster.behind().into_iter().filter(|name| !cluster.is_up(name)).collect();
+    let all = behind.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    (!behind.is_empty()).then(|| {
+        format!(
+            "the cluster's authority is being replaced, and these hosts are down and have no certificate by the new one: {all}. They \
+             get one when they are back; `weft node rm` for those that are gone for good, or `weft ca rotate --finish`"
         )
     })
 }

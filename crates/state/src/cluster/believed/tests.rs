@@ -71,6 +71,36 @@ fn keys(cluster: &Cluster) -> u64 {
 }
 
 #[test]
+fn who_only_an_authority_of_before_vouches_for_is_not_believed_any_more() {
+    let next = Authority::found(Timestamp::now()).unwrap();
+    let mut record = next.record(Some(&AUTHORITY)).unwrap();
+    record.alone = Some(next.alone().unwrap());
+    let keyspace = Keyspace::new("weft");
+    let key = keyspace.path(&Key::Authority(next.id()));
+    let authority = StoreEntry { key, value: record.to_json(), modified: Revision(2), session: None };
+    let node = entry("host2", &signed(2, 5).to_json(), 1);
+    let mut known = nothing();
+    let listing = |entries: &[&StoreEntry], revision| Listing {
+        entries: entries.iter().copied().cloned().collect(),
+        revision: Revision(revision),
+    };
+    known.advance(&keyspace, Update::Snapshot(listing(&[&node], 1)));
+    assert_eq!(vtep(&known), Some(vec![2]));
+    let both = || listing(&[&authority, &node], 2);
+    let (mut by_event, mut by_snapshot, read) =
+        (known.clone(), known.clone(), Cluster::read_after(&keyspace, &both(), &known));
+    by_event.advance(
+        &keyspace,
+        Update::Events { events: vec![Event::Put(authority.clone())], revision: Revision(2) },
+    );
+    by_snapshot.advance(&keyspace, Update::Snapshot(both()));
+    for cluster in [by_event, by_snapshot, read] {
+        assert_eq!((vtep(&cluster), why(&cluster)), (None, Some(&Disbelief::OtherAuthority)));
+        assert_eq!(cluster.believed().unwrap().newest(), Some(next.id()));
+    }
+}
+
+#[test]
 fn what_was_rewritten_is_as_it_was_and_can_be_put_right() {
     let mut cluster = nothing();
     says_node(&mut cluster, &signed(2, 5));
@@ -150,7 +180,7 @@ fn what_was_remembered_is_believed_if_it_was_signed() {
     assert_eq!(vtep(&before.clone().trusting(Some(&authorities))), None);
     says_node(&mut before, &signed(2, 5));
     let after = before.trusting(Some(&authorities));
-    assert_eq!((vtep(&after), after.serials.get(&name("host2"))), (Some(vec![2]), Some(&5)));
+    assert_eq!((vtep(&after), after.beliefs.serials.get(&name("host2"))), (Some(vec![2]), Some(&5)));
 }
 
 /// The authority, or another, says that host2 is believed no more.
@@ -249,7 +279,7 @@ proptest! {
             }
             for cluster in [&by_events, &by_snapshots, &read_anew] {
                 prop_assert_ne!(vtep(cluster), Some(vec![66]));
-                prop_assert_eq!(cluster.serials.get(&name("host2")).copied().unwrap_or_default(), highest);
+                prop_assert_eq!(cluster.beliefs.serials.get(&name("host2")).copied().unwrap_or_default(), highest);
                 prop_assert_eq!(keys(cluster), u64::from(record.is_some()));
                 prop_assert_eq!(&cluster.nodes, &by_events.nodes);
                 prop_assert_eq!(&cluster.unbelieved, &by_events.unbelieved);

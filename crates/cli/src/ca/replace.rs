@@ -1,0 +1,37 @@
+//! `weft ca new`.
+
+use crate::{
+    agent,
+    client::Client,
+    joining::{must_be_root, restart, with_config},
+    output::Out,
+};
+use std::{path::PathBuf, process::ExitCode};
+use weft_agent::joining::replace_authority;
+
+/// Make a new authority where nobody has the key of the one before.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What runs goes on. Until a host has joined again (`weft node token` here, `weft join` there), it goes on \
+    with what it knew of this one."
+)]
+pub(crate) struct New {
+    /// The agent's configuration file [default: /etc/weft/weft.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl New {
+    pub(crate) fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
+        must_be_root("`weft ca new`")?;
+        let config = agent::read_config(self.config.as_deref())?;
+        let authority = replace_authority(&config)?;
+        let file = with_config(self.config.as_deref());
+        out.line(format!("The authority is {} now.", authority.short()))?;
+        restart(self.config.as_deref(), client, &mut out)?;
+        out.line(format!(
+            "Now let each of the other hosts join again: weft node token{file} | ssh HOST sudo weft join"
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,164 @@
+//! The cluster's authority, on hosts that have its key; and whom a host believes.
+//!
+//! An authority that is to follow waits in `next-ca.key` and `next-ca.pem` until the store has it: whoever tries again goes
+//! on with the same one.
+
+use super::Credentials;
+use crate::journal::{
+    JournalError,
+    file::{read_or_set_aside, remove_file, write_json_durably},
+};
+use std::path::PathBuf;
+use weft_model::AuthorityId;
+use weft_trust::{Authorities, Authority, Member, Told, TrustError};
+
+impl Credentials {
+    /// The certificates of the authorities that this host believes, the newest first, if there are some: PEM.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn authority_certificates(&self) -> Result<Option<String>, JournalError> {
+        self.read("ca.pem")
+    }
+
+    /// Whether this host may let others in.
+    pub fn has_authority(&self) -> bool {
+        matches!(self.authority(), Ok(Some(_)))
+    }
+
+    /// The newest authority, if this host has its key, and so may let others in.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not valid.
+    pub fn authority(&self) -> Result<Option<Authority>, JournalError> {
+        let (Some(key), Some(certificates)) = (self.read("ca.key")?, self.read("ca.pem")?) else {
+            return Ok(None);
+        };
+        self.belonging(&certificates, &key, "ca.key")
+    }
+
+    /// Becomes a host that may let others in.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn hold(&self, authority: &Authority) -> Result<(), JournalError> {
+        self.write("ca.key", &authority.key_pem())?;
+        let believed = self.read("ca.pem")?.unwrap_or_default();
+        if believed.starts_with(authority.certificate_pem()) {
+            return Ok(());
+        }
+        self.write("ca.pem", &format!("{}{believed}", authority.certificate_pem()))
+    }
+
+    /// Becomes a member: with a certificate of its key, by the first of the authorities with those certificates. A host that
+    /// held the key of another authority does so no longer.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn admit(&self, own: &str, authorities: &str) -> Result<(), JournalError> {
+        self.write("ca.pem", authorities)?;
+        self.drop_old_key()?;
+        self.write("node.pem", own)
+    }
+
+    /// Believes these authorities from now on, and has the key of the newest if it waits here.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn believe(&self, authorities: &Authorities) -> Result<(), JournalError> {
+        let next = self.next_authority()?.filter(|next| Some(next.id()) == authorities.newest());
+        if let Some(next) = next {
+            self.write("ca.key", &next.key_pem())?;
+        }
+        self.write("ca.pem", &authorities.pem())?;
+        for name in ["next-ca.pem", "next-ca.key"] {
+            self.remove(name)?;
+        }
+        self.drop_old_key()
+    }
+
+    /// The authority that waits to follow, if there is one.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn next_authority(&self) -> Result<Option<Authority>, JournalError> {
+        let (Some(key), Some(certificate)) = (self.read("next-ca.key")?, self.read("next-ca.pem")?) else {
+            return Ok(None);
+        };
+        self.belonging(&certificate, &key, "next-ca.key")
+    }
+
+    /// Has an authority wait until hosts know that it follows.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn keep_next_authority(&self, next: &Authority) -> Result<(), JournalError> {
+        self.write("next-ca.key", &next.key_pem())?;
+        self.write("next-ca.pem", next.certificate_pem())
+    }
+
+    /// The authorities that this host believes, if it is a member.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not valid.
+    pub fn believed(&self) -> Result<Option<(Member, Authorities)>, JournalError> {
+        let Some(member) = self.member()? else { return Ok(None) };
+        let authorities = Authorities::of(&member).map_err(|error| self.invalid("ca.pem", error))?;
+        Ok(Some((member, authorities)))
+    }
+
+    /// Which authority is the newest here.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not valid.
+    pub fn newest_authority(&self) -> Result<Option<AuthorityId>, JournalError> {
+        Ok(self.believed()?.and_then(|(_, authorities)| authorities.newest()))
+    }
+
+    /// What this host was told of the nodes, if it was, and that makes sense.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn told(&self) -> Result<Told, JournalError> {
+        let path = self.told_file();
+        let told = read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
+        Ok(told.unwrap_or_default())
+    }
+
+    /// Remembers what this host was told of the nodes.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub fn keep_told(&self, told: &Told) -> Result<(), JournalError> {
+        let path = self.told_file();
+        write_json_durably(&path, told).map_err(JournalError::new("cannot write", &path))
+    }
+
+    fn told_file(&self) -> PathBuf {
+        self.directory.join("told.json")
+    }
+
+    /// The authority with the first of these certificates, if that is the one of the key.
+    fn belonging(
+        &self,
+        certificates: &str,
+        key: &str,
+        name: &str,
+    ) -> Result<Option<Authority>, JournalError> {
+        match Authority::from_pem(certificates, key) {
+            Ok(authority) => Ok(Some(authority)),
+            Err(TrustError::OtherKey) => Ok(None),
+            Err(error) => Err(self.invalid(name, error)),
+        }
+    }
+
+    /// The key of an authority that another has followed is of no use.
+    fn drop_old_key(&self) -> Result<(), JournalError> {
+        if self.authority()?.is_some() { Ok(()) } else { self.remove("ca.key") }
+    }
+
+    fn remove(&self, name: &str) -> Result<(), JournalError> {
+        let path = self.directory.join(name);
+        remove_file(&path).map_err(JournalError::new("cannot remove", &path))
+    }
+}
