@@ -11,6 +11,7 @@ mod statement;
 mod tls;
 mod token;
 mod tunnel;
+mod writes;
 
 pub use authority::{Authority, Subject, same_key};
 pub use error::TrustError;
@@ -25,6 +26,7 @@ pub use tls::{
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 pub use tunnel::{TunnelSecret, tunnel_address};
+pub use writes::{Asked, Change, Kept, NotYours, WriteRules, session_name};
 
 /// The name that every node's certificate is for: whoever shows one is a member, whatever its address.
 pub const MEMBER: &str = "node.weft.internal";

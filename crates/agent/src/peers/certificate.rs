@@ -1,13 +1,17 @@
 //! This host's certificate, as it is at the moment.
 
+use crate::membership::SigningError;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::{path::Path, sync::Arc};
 use tokio::sync::watch;
-use weft_model::chain;
+use weft_model::{Keyspace, Trust, chain};
 use weft_state::{cluster::Cluster, credentials::Credentials, view::View};
-use weft_store::serve::ServerTls;
-use weft_trust::{Barred, Member, TrustError, server, store_server};
+use weft_store::{
+    Asker,
+    serve::{Members, ServerTls},
+};
+use weft_trust::{Authorities, Barred, Member, TrustError, WriteRules, server, store_server};
 
 /// Who this host is to others, wherever it listens. It changes when the certificate is renewed.
 pub(crate) struct OwnCertificate {
@@ -67,10 +71,27 @@ impl OwnCertificate {
         Arc::clone(&self.configs.load().peers)
     }
 
-    /// To serve the store with, from now on.
-    pub(crate) fn for_store(self: &Arc<Self>) -> ServerTls {
+    /// To serve the store to members with, from now on: where they sign what they say of themselves (`trust`), each writes what
+    /// is its own to write alone.
+    ///
+    /// # Errors
+    /// If this host's certificate cannot be read any more.
+    pub(crate) fn for_store(
+        self: &Arc<Self>,
+        trust: Trust,
+        keyspace: &Keyspace,
+    ) -> Result<Members, SigningError> {
         let own = Arc::clone(self);
-        Arc::new(move || Arc::clone(&own.configs.load().store))
+        let tls: ServerTls = Arc::new(move || Arc::clone(&own.configs.load().store));
+        let signed = match (trust, self.credentials.member()?) {
+            (Trust::Signed, Some(member)) => {
+                let rules = WriteRules::new(keyspace.clone(), Some(Arc::new(Authorities::of(&member)?)));
+                Some(Asker::new(member.subject()?, Arc::new(rules)))
+            }
+            (Trust::Signed, None) => return Err(SigningError::NoCertificate),
+            (Trust::Store, _) => None,
+        };
+        Ok(Members { tls, barred: Arc::clone(&self.barred), signed })
     }
 
     /// Goes on with another certificate (PEM) of the same key, by the same authority. On the disk first.
