@@ -264,7 +264,9 @@ impl Store for MemoryStore {
     async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
         let open = || {
             let number = self.shared.sessions_opened.fetch_add(1, Ordering::Relaxed);
-            let id = SessionId(format!("memory-{number}"));
+            // Of two stores in memory, each counts for itself: a host's session of one is no other host's of the other.
+            let of = self.asker.as_ref().map_or_else(String::new, |a| format!("-{}", a.subject().name));
+            let id = SessionId(format!("memory-{number}{of}"));
             let name = self.asker.as_ref().map_or_else(String::new, |asker| session_name(asker.subject()));
             let opened = self.change("open a session", |overlay| {
                 overlay.attempt(|overlay| {

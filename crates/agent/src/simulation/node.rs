@@ -328,3 +328,10 @@ impl Node {
         self.core().endpoints.attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
     }
 }
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let refused = self.seen.lock().unwrap().iter().find(|seen| seen.starts_with("refused")).cloned();
+        assert!(std::thread::panicking() || refused.is_none(), "{}: {refused:?}", self.config.node_name);
+    }
+}
