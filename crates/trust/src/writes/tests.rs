@@ -9,7 +9,7 @@ use weft_model::Extra;
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::found(Timestamp::now()).unwrap());
 /// host1 and host2.
-static MEMBERS: LazyLock<[Member; 2]> = LazyLock::new(|| [1, 2].map(|number| member(number)));
+static MEMBERS: LazyLock<[Member; 2]> = LazyLock::new(|| [1, 2].map(member));
 
 fn id(number: u8) -> NodeId {
     format!("{number:064x}").parse().unwrap()
