@@ -130,7 +130,8 @@ fn a_store_is_served_on_a_port_and_on_a_socket() {
     assert!(both.openness().unwrap().contains("without a token"));
     let one = served("store-serve = \"unix:///run/weft/store.sock\"");
     assert_eq!((one.listen(), one.openness()), (None, None));
-    assert!(read("store-serve = \"/run/weft/store.sock\"").unwrap_err().to_string().contains("unix://"));
+    let why = read("store-serve = \"/run/weft/store.sock\"").unwrap_err();
+    assert!(format!("{why:#}").contains("unix://"), "{why:#}");
 }
 
 #[test]
