@@ -40,7 +40,7 @@ static SERVED: LazyLock<SocketAddr> = LazyLock::new(|| {
     });
     // It is open; nobody needs its name any more.
     std::fs::remove_file(&file).expect("the store's file");
-    let address = server.address();
+    let address = server.address().expect("a port");
     thread::spawn(move || runtime.block_on(server.run(std::future::pending())));
     address
 });

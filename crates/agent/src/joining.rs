@@ -185,6 +185,11 @@ pub enum Belonging {
     To(String, Option<ClusterId>),
 }
 
+/// Whether other hosts can use the store that this host keeps.
+fn is_served(config: &AgentConfig) -> bool {
+    config.store_serve.as_ref().is_some_and(|serve| serve.listen().is_some())
+}
+
 /// Where a host belongs whose agent is configured like that.
 ///
 /// # Errors
@@ -192,7 +197,7 @@ pub enum Belonging {
 pub fn belonging(config: &AgentConfig) -> Result<Belonging, JournalError> {
     Ok(match home(config)? {
         None => Belonging::None,
-        Some(home) if home.store.is_here() && config.store_serve.is_none() => Belonging::ToItself,
+        Some(home) if home.store.is_here() && !is_served(config) => Belonging::ToItself,
         Some(home) => Belonging::To(home.store.to_string(), home.cluster),
     })
 }

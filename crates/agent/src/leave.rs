@@ -22,7 +22,7 @@ use crate::{
 use std::{path::Path, sync::Arc};
 use weft_datapath::Datapath;
 use weft_model::chain;
-use weft_store::Store;
+use weft_store::{Store, serve::ServeConfig};
 use weft_verbs::{Error, Leave};
 
 /// Takes away the sockets and locks of an agent that has ended, on a host that has left.
@@ -30,7 +30,8 @@ pub(crate) fn last_traces(config: &AgentConfig, only: OnlyAgent) {
     let docker = config.docker.as_ref();
     let proxy = docker.and_then(DockerConfig::proxy);
     let plugin = docker.map(|_| Path::new(PLUGIN_SOCKET));
-    [Some(config.socket.as_path()), plugin, proxy].into_iter().flatten().for_each(weft_http::clear);
+    let store = config.store_serve.as_ref().and_then(ServeConfig::socket);
+    [Some(config.socket.as_path()), plugin, proxy, store].into_iter().flatten().for_each(weft_http::clear);
     only.leave();
 }
 

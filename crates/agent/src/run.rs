@@ -30,11 +30,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_http::Inherited;
-use weft_model::Keyspace;
+use weft_model::{Keyspace, Trust};
 use weft_state::env::Env;
 use weft_store::{
     ConnectError, Connections, Opened, StoreUrl, connect,
-    serve::{ServeError, Server},
+    serve::{Certificates, ServeError, Server},
 };
 use weft_verbs::{Error, Kind};
 
@@ -123,9 +123,9 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     other_directory::refuse(&only, &config.data_dir)?;
     let scrapes = scrapes(&config).await?;
     let certificate = OwnCertificate::load(&config.data_dir);
-    let opened = open_store(&config, certificate.is_some())?;
+    let mut opened = open_store(&config, certificate.is_some())?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let server = store_server(&config, &opened, certificate.as_ref()).await?;
+    let server = store_server(&config, &mut opened, certificate.as_ref()).await?;
     let underlay = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
     let (env, metrics, place) = (Arc::new(Env::system()), Arc::<Metrics>::default(), underlay.subscribe());
     let datapath = Arc::new(Linux::listening());
@@ -288,22 +288,34 @@ fn open_store(config: &AgentConfig, certificates: bool) -> Result<Opened, RunErr
     let embedded_path = embedded_store(&config.data_dir);
     // Another store is not served, which is said then.
     if let (Some(serve), StoreUrl::Embedded(path)) = (&config.store_serve, &config.store) {
+        let certificates = match (certificates, config.trust) {
+            (false, _) => Certificates::None,
+            (true, Trust::Store) => Certificates::Known,
+            (true, Trust::Signed) => Certificates::Everywhere,
+        };
         serve.check(!path.as_deref().unwrap_or(&embedded_path).exists(), certificates)?;
     }
     Ok(connect(&config.store, &config.store_options, config.store_token.clone(), &embedded_path)?)
 }
 
+/// Takes the places where the store is to be served. This agent is then a member like others, and held to the same.
 async fn store_server(
     config: &AgentConfig,
-    opened: &Opened,
+    opened: &mut Opened,
     certificate: Option<&Arc<OwnCertificate>>,
 ) -> Result<Option<Server>, RunError> {
     let Some(serve) = &config.store_serve else { return Ok(None) };
     let Some(embedded) = opened.embedded.clone() else {
         return Err(RunError::NotEmbedded(opened.store.describe()));
     };
-    let tls = certificate.map(|own| own.for_store());
-    let server = Server::bind(serve.clone(), embedded, tls).await?;
-    tracing::info!(address = %server.address(), "serving the embedded store");
+    let keyspace = Keyspace::new(opened.prefix.as_deref().unwrap_or_default());
+    let members = certificate.map(|own| own.for_store(config.trust, &keyspace)).transpose();
+    let members = members.map_err(AgentStartError::from)?;
+    if let Some(own) = members.as_ref().and_then(|members| members.signed.clone()) {
+        opened.store = Arc::new(embedded.asked_by(own));
+    }
+    let server = Server::bind(serve.clone(), embedded, members).await?;
+    let (address, socket) = (server.address(), serve.socket());
+    tracing::info!(address = address.map(tracing::field::display), ?socket, "serving the embedded store");
     Ok(Some(server))
 }

@@ -17,6 +17,7 @@ mod faults;
 pub(crate) mod histories;
 mod host;
 mod ipam;
+mod liar;
 mod life;
 mod moved;
 mod networks;

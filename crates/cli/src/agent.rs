@@ -13,7 +13,6 @@ use rustix::thread::{CapabilitySet, capabilities};
 use settings::{Settings, Switch};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -22,7 +21,10 @@ use weft_agent::{Ended, Inherited, joining::member_files};
 use weft_http::open_files;
 use weft_ipam::AddressPool;
 use weft_model::{NodeName, VNI_OPTIONS, check_encryption_option};
-use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
+use weft_store::{
+    Secret, StoreOptions, StoreUrl,
+    serve::{ServeAddress, ServeConfig},
+};
 use weft_verbs::refuse_unknown_options;
 
 /// The exit status of an agent whose host has left its cluster. systemd does not start it again: its units name this
@@ -209,20 +211,21 @@ fn network_options(given: &[String]) -> anyhow::Result<BTreeMap<String, String>>
 /// How to serve the store, and the options that are left for opening it: what clients have to know is said in
 /// the same way as what a client knows.
 fn serving(
-    address: Option<SocketAddr>,
+    addresses: Vec<ServeAddress>,
     store: &StoreUrl,
     mut options: StoreOptions,
     token: Option<&Secret>,
 ) -> anyhow::Result<(Option<ServeConfig>, StoreOptions)> {
-    let Some(address) = address else { return Ok((None, options)) };
+    if addresses.is_empty() {
+        return Ok((None, options));
+    }
     if !matches!(store, StoreUrl::Embedded(_)) {
         bail!(
             "--store-serve serves the embedded store, but --cluster-store is {store}: leave out one of them"
         );
     }
     let from_file = options.token_file.take().map(|path| Secret::read(&path)).transpose()?;
-    let served = ServeConfig::new(address, from_file.or_else(|| token.cloned()));
-    Ok((Some(served), options))
+    Ok((ServeConfig::on(addresses, from_file.or_else(|| token.cloned())), options))
 }
 
 fn host_name() -> anyhow::Result<NodeName> {

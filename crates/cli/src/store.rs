@@ -15,7 +15,7 @@ use weft_agent::config::{DATA_DIR, embedded_store};
 use weft_model::Keyspace;
 use weft_store::{
     EmbeddedStore, Opened, Secret, StoreOptions, StoreUrl, connect, copy,
-    serve::{ServeConfig, Server},
+    serve::{Certificates, ServeConfig, Server},
 };
 
 /// Serve the embedded store to other hosts, or copy one store to another.
@@ -58,11 +58,15 @@ impl Serve {
         let config =
             ServeConfig::new(self.listen, token.map_or_else(token_from_environment, |t| Ok(Some(t)))?);
         let path = self.path.unwrap_or_else(|| embedded_store(Path::new(DATA_DIR)));
-        config.check(!path.exists(), false)?;
+        config.check(!path.exists(), Certificates::None)?;
         let server = Server::bind(config, EmbeddedStore::open(&path)?, None).await?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        out.line(format!("serving {} at consul://{}", path.display(), server.address()))?;
+        out.line(format!(
+            "serving {} at consul://{}",
+            path.display(),
+            server.address().unwrap_or(self.listen)
+        ))?;
         let stop = async {
             tokio::select! {
                 _ = interrupt.recv() => {}

@@ -11,7 +11,8 @@ mod writer;
 pub use error::OpenError;
 
 use crate::{
-    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
+    Asker, CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
+    limits,
     state::{self, Overlay, State},
 };
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use weft_trust::session_name;
 use writer::{WriteFailure, Writer};
 
 /// How long a change may take before its caller is told that nobody knows. Generous: the slowest disk that is
@@ -34,6 +36,8 @@ pub struct EmbeddedStore {
     name: Arc<str>,
     shared: Arc<Shared>,
     writer: Arc<Writer>,
+    /// Who asks by this handle; nobody is held to anything if absent.
+    asker: Option<Arc<Asker>>,
 }
 
 /// What readers and the writer share.
@@ -67,7 +71,15 @@ impl EmbeddedStore {
     /// [`OpenError`] if the file cannot be read or written, is in use, or is not such a store.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let (writer, shared) = Writer::start(path)?;
-        Ok(Self { name: format!("embedded:{}", path.display()).into(), shared, writer: Arc::new(writer) })
+        let name = format!("embedded:{}", path.display()).into();
+        Ok(Self { name, shared, writer: Arc::new(writer), asker: None })
+    }
+
+    /// The handle of a member, who changes what is its to change alone: other changes are
+    /// [refused](StoreError::Refused).
+    #[must_use]
+    pub fn asked_by(&self, asker: Asker) -> Self {
+        Self { asker: Some(Arc::new(asker)), ..self.clone() }
     }
 
     /// Overlays changes with `work` and returns its result when they are on the disk.
@@ -78,7 +90,8 @@ impl EmbeddedStore {
     ) -> Result<T, StoreError> {
         let unknown = || StoreError::Unknown { store: self.describe(), doing, waited: DEADLINE };
         let unavailable = |source| StoreError::Unavailable { store: self.describe(), doing, source };
-        let answered = match self.writer.submit(work) {
+        let asker = self.asker.clone();
+        let answered = match self.writer.submit(move |overlay| overlay.asked_by(asker.as_deref(), work)) {
             // The writer's thread may end before it answers, or take too long.
             Ok(answer) => match tokio::time::timeout(DEADLINE, answer).await {
                 Ok(Ok(answered)) => answered,
@@ -86,11 +99,12 @@ impl EmbeddedStore {
             },
             Err(failure) => Err(failure),
         };
-        answered.map_err(|failure| match failure {
+        let permitted = answered.map_err(|failure| match failure {
             WriteFailure::NotWritten(source) => unavailable(source.into()),
             WriteFailure::Busy => unavailable("too many changes wait for its disk".into()),
             WriteFailure::Unsure => unknown(),
-        })
+        })?;
+        permitted.map_err(|not_yours| limits::refused(&self.name, doing, not_yours.to_string()))
     }
 
     /// Reads what is on the disk.
@@ -190,6 +204,8 @@ impl EmbeddedStore {
     ) -> Result<SessionId, StoreError> {
         let id = random_id();
         let opened = id.clone();
+        // Who opened it is known as long as it is, across restarts, too.
+        let name = self.asker.as_ref().map_or(name, |asker| session_name(asker.subject()));
         let open = move |overlay: &mut Overlay<'_>| {
             let _: Result<(), ()> = overlay.attempt(|overlay| {
                 overlay.open_session(opened, name, ttl);

@@ -16,6 +16,7 @@
 //!
 //! All of them pass one suite, `tests/stores/suite`. [`connect`](connect()) makes one of a [`StoreUrl`].
 
+mod asker;
 mod connect;
 pub mod consul;
 mod copy;
@@ -33,6 +34,8 @@ mod types;
 mod url;
 mod watchdog;
 
+pub use asker::Asker;
+pub(crate) use asker::NOT_YOURS;
 pub use connect::{ConnectError, Opened, connect};
 pub use consul::{ConsulConfig, ConsulStore};
 pub use copy::{CopyError, CopyReport, copy};

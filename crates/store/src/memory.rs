@@ -8,7 +8,8 @@ pub use backup::Backup;
 pub use faults::{Silence, StoreFaults};
 
 use crate::{
-    CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update, limits,
+    Asker, CommitError, Listing, Mark, Revision, SessionId, Store, StoreEntry, StoreError, Txn, Update,
+    limits,
     state::{self, Overlay, State},
 };
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
+use weft_trust::session_name;
 
 /// What the store is called.
 const NAME: &str = "memory";
@@ -31,6 +33,8 @@ const NAME: &str = "memory";
 pub struct MemoryStore {
     shared: Arc<Shared>,
     faults: Arc<StoreFaults>,
+    /// Who asks by this handle; nobody is held to anything if absent.
+    asker: Option<Asker>,
 }
 
 #[derive(Debug)]
@@ -62,12 +66,27 @@ impl MemoryStore {
             sessions_opened: AtomicU64::new(0),
             commits: AtomicU64::new(0),
         };
-        Self { shared: Arc::new(shared), faults: Arc::default() }
+        Self { shared: Arc::new(shared), faults: Arc::default(), asker: None }
     }
 
     /// Another way to the same store, with faults of its own: one for each node, to cut off just that one.
     pub fn another_way(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), faults: Arc::default() }
+        Self { shared: Arc::clone(&self.shared), faults: Arc::default(), asker: None }
+    }
+
+    /// The same way for a member, who changes what is its to change alone.
+    #[must_use]
+    pub fn asked_by(&self, asker: Asker) -> Self {
+        Self { asker: Some(asker), ..self.clone() }
+    }
+
+    fn change<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Overlay<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let permitted = self.shared.change(|overlay| overlay.asked_by(self.asker.as_ref(), work));
+        permitted.map_err(|not_yours| limits::refused(NAME, doing, not_yours.to_string()))
     }
 
     /// What goes wrong on this way to the store.
@@ -149,11 +168,6 @@ impl Shared {
     fn since(&self, prefix: &str, revision: Revision) -> Seen {
         let state = self.state();
         (state.since(prefix, revision), Revision(state.revision), state.next_deadline())
-    }
-
-    fn commit(&self, txn: &Txn) -> Result<(), Vec<String>> {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.change(|overlay| state::commit(overlay, txn))
     }
 
     fn change<T>(&self, work: impl FnOnce(&mut Overlay<'_>) -> T) -> T {
@@ -239,37 +253,45 @@ impl Store for MemoryStore {
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
         limits::check_txn(&txn).map_err(|reason| limits::refused(NAME, "commit", reason))?;
-        let done = self.faults.write("commit", || self.shared.commit(&txn)).await?;
+        let commit = || {
+            self.shared.commits.fetch_add(1, Ordering::Relaxed);
+            self.change("commit", |overlay| state::commit(overlay, &txn))
+        };
+        let done = self.faults.write("commit", commit).await??;
         done.map_err(|keys| CommitError::Conflict { keys })
     }
 
     async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
         let open = || {
             let number = self.shared.sessions_opened.fetch_add(1, Ordering::Relaxed);
-            let id = SessionId(format!("memory-{number}"));
-            let _: Result<(), ()> = self.shared.change(|overlay| {
+            // Of two stores in memory, each counts for itself: a host's session of one is no other host's of the other.
+            let of = self.asker.as_ref().map_or_else(String::new, |a| format!("-{}", a.subject().name));
+            let id = SessionId(format!("memory-{number}{of}"));
+            let name = self.asker.as_ref().map_or_else(String::new, |asker| session_name(asker.subject()));
+            let opened = self.change("open a session", |overlay| {
                 overlay.attempt(|overlay| {
-                    overlay.open_session(id.clone(), String::new(), ttl);
-                    Ok(())
+                    overlay.open_session(id.clone(), name, ttl);
+                    Ok::<_, ()>(())
                 })
             });
-            id
+            opened.map(|_| id)
         };
-        self.faults.write("open a session", open).await
+        self.faults.write("open a session", open).await?
     }
 
     async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
         let renew = || {
-            self.shared.change(|overlay| {
+            self.change("renew a session", |overlay| {
                 overlay
                     .attempt(|overlay| if overlay.renew_session(session) { Ok(()) } else { Err(()) })
                     .is_ok()
             })
         };
-        self.faults.write("renew a session", renew).await
+        self.faults.write("renew a session", renew).await?
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
-        self.faults.write("close a session", || self.shared.change(|overlay| end(overlay, session))).await
+        let close = || self.change("close a session", |overlay| end(overlay, session));
+        self.faults.write("close a session", close).await?
     }
 }

@@ -1,6 +1,7 @@
 //! What a store of our own holds, and by which rules it changes: shared by [`memory`](crate::memory) and
 //! [`embedded`](crate::embedded), which differ only in where it is kept.
 
+mod asked;
 mod commit;
 mod history;
 mod overlay;

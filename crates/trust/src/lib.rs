@@ -15,6 +15,7 @@ mod tls;
 mod token;
 mod told;
 mod tunnel;
+mod writes;
 
 pub use authorities::Authorities;
 pub use authority::{Authority, Subject, same_key};
@@ -31,6 +32,7 @@ pub use tls::{
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 pub use told::Told;
 pub use tunnel::{TunnelSecret, tunnel_address};
+pub use writes::{Asked, Change, Kept, NotYours, WriteRules, session_name};
 
 /// The name that every node's certificate is for: whoever shows one is a member, whatever its address.
 pub const MEMBER: &str = "node.weft.internal";

@@ -249,6 +249,7 @@ impl Reporter {
             .chain(self.encrypted())
             .chain(self.unable(cluster))
             .chain(unbelieved::only_authority(cluster))
+            .chain(self.config.store_serve.iter().filter_map(|serve| serve.openness().map(str::to_owned)))
             .collect()
     }
 }

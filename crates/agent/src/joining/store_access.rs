@@ -2,8 +2,10 @@
 
 use crate::config::AgentConfig;
 use std::net::{IpAddr, SocketAddr};
-use weft_store::{Secret, StoreOptions, StoreUrl};
+use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 use weft_trust::StoreAccess;
+
+const ALONE: &str = "this host keeps the store for itself alone: `weft init` makes it serve the others";
 
 /// How a host that joins reaches the store of an agent that is configured like that and has this address.
 ///
@@ -16,13 +18,12 @@ pub(crate) fn of(config: &AgentConfig, address: IpAddr) -> Result<StoreAccess, S
         None => Ok(config.store_token.clone()),
     };
     let (url, token) = match (&config.store, &config.store_serve) {
-        (StoreUrl::Embedded(_), None) => {
-            return Err("this host keeps the store for itself alone: `weft init` makes it serve the others"
-                .to_owned());
-        }
-        (StoreUrl::Embedded(_), Some(serve)) => {
+        (StoreUrl::Embedded(_), serve) => {
             // Its own certificate does for a member.
-            (format!("weft://{}", reached_at(serve.listen(), address)?), None)
+            let Some(listen) = serve.as_ref().and_then(ServeConfig::listen) else {
+                return Err(ALONE.to_owned());
+            };
+            (format!("weft://{}", reached_at(listen, address)?), None)
         }
         (url, _) => (url.to_string(), token()?),
     };

@@ -1,17 +1,21 @@
 //! This host's certificate, as it is at the moment.
 
+use crate::membership::SigningError;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::sync::{Notify, watch};
-use weft_model::{NodeId, Revocation, chain};
+use weft_model::{Keyspace, NodeId, Revocation, Trust, chain};
 use weft_state::{credentials::Credentials, view::View};
-use weft_store::serve::ServerTls;
-use weft_trust::{Authorities, Barred, Member, TrustError, server, store_server};
+use weft_store::{
+    Asker,
+    serve::{Members, ServerTls},
+};
+use weft_trust::{Authorities, Barred, Member, TrustError, WriteRules, server, store_server};
 
 /// Who this host is to others, wherever it listens. It changes when the certificate is renewed.
 pub(crate) struct OwnCertificate {
@@ -20,6 +24,8 @@ pub(crate) struct OwnCertificate {
     /// Who is let in nowhere, whatever certificate it has.
     pub(super) barred: Arc<Barred>,
     followed: Mutex<Followed>,
+    /// Who writes what in the store that this host serves, if it does.
+    rules: OnceLock<Arc<WriteRules>>,
     /// Told when the certificate is to be renewed.
     pub(super) due: Notify,
 }
@@ -61,7 +67,8 @@ impl OwnCertificate {
         let configs = Configs::of(&member, &barred).inspect_err(|error| unusable(chain(error))).ok()?;
         let followed = Mutex::new(Followed { revoked: told.revoked, authorities: None });
         let due = Notify::new();
-        Some(Arc::new(Self { credentials, configs: ArcSwap::from_pointee(configs), barred, followed, due }))
+        let (configs, rules) = (ArcSwap::from_pointee(configs), OnceLock::new());
+        Some(Arc::new(Self { credentials, configs, barred, followed, rules, due }))
     }
 
     /// Believes whom the cluster's authorities name, and lets in nobody that they revoked, as far as is known.
@@ -91,6 +98,9 @@ impl OwnCertificate {
     }
 
     fn believe(&self, authorities: &Arc<Authorities>) -> Result<(), String> {
+        if let Some(rules) = self.rules.get() {
+            rules.believe(authorities);
+        }
         let had = self.credentials.believed().map_err(|error| chain(&error))?;
         if had.is_some_and(|(_, had)| had == **authorities) {
             return Ok(());
@@ -124,10 +134,28 @@ impl OwnCertificate {
         Arc::clone(&self.configs.load().peers)
     }
 
-    /// To serve the store with, from now on.
-    pub(crate) fn for_store(self: &Arc<Self>) -> ServerTls {
+    /// To serve the store to members with, from now on: where they sign what they say of themselves (`trust`), each writes what
+    /// is its own to write alone.
+    ///
+    /// # Errors
+    /// If this host's certificate cannot be read any more.
+    pub(crate) fn for_store(
+        self: &Arc<Self>,
+        trust: Trust,
+        keyspace: &Keyspace,
+    ) -> Result<Members, SigningError> {
         let own = Arc::clone(self);
-        Arc::new(move || Arc::clone(&own.configs.load().store))
+        let tls: ServerTls = Arc::new(move || Arc::clone(&own.configs.load().store));
+        let signed = match (trust, self.credentials.believed()?) {
+            (Trust::Signed, Some((member, authorities))) => {
+                let rules = || Arc::new(WriteRules::new(keyspace.clone(), Some(Arc::new(authorities))));
+                let rules = Arc::clone(self.rules.get_or_init(rules));
+                Some(Asker::new(member.subject()?, rules))
+            }
+            (Trust::Signed, None) => return Err(SigningError::NoCertificate),
+            (Trust::Store, _) => None,
+        };
+        Ok(Members { tls, barred: Arc::clone(&self.barred), signed })
     }
 
     /// Goes on with another certificate (PEM) of the same key, by the same authority. On the disk first.

@@ -22,16 +22,17 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::sync::watch;
 use weft_datapath::Fake;
-use weft_model::{InUse, Keyspace};
-use weft_state::{env::Env, fingerprint::Fingerprint};
-use weft_store::{MemoryStore, Store};
+use weft_model::{InUse, Keyspace, Trust};
+use weft_state::{credentials::Credentials, env::Env, fingerprint::Fingerprint};
+use weft_store::{Asker, MemoryStore, Store};
+use weft_trust::{Authorities, Subject, WriteRules};
 use weft_verbs::{Attach, EndpointView, Error, JoinOptions, Leave};
 
 /// A host with an agent that can be killed and started again.
@@ -163,11 +164,14 @@ impl Node {
         self.running = None;
         self.seed += 1000;
         let (clock, life) = (self.clock.clone(), Arc::new(Life::default()));
+        let identity = Arc::<OnceLock<_>>::default();
         let deps = Deps {
             config: Arc::clone(&self.config),
             store: Arc::new(Witness {
-                node: self.config.node_name.to_string(),
+                node: self.config.node_name.clone(),
                 store: self.store.clone(),
+                identity: Arc::clone(&identity),
+                rules: self.rules(),
                 called: self.store_name.clone(),
                 kernel: Arc::clone(&self.kernel),
                 life: Arc::clone(&life),
@@ -182,8 +186,23 @@ impl Node {
         };
         let Assembly { core, parts, ownership, store, .. } =
             self.disk.while_readable(|| Assembly::new(deps)).unwrap();
+        let _ = identity.set(core.access.in_use());
         let parts = parts.into_iter().map(|part| turns::spawn(Some(&life), part)).collect();
         self.running = Some(Running { life, parts, core, ownership, store });
+    }
+
+    /// What a server of the store lets each host write.
+    fn rules(&self) -> Arc<WriteRules> {
+        let signed = self.config.trust == Trust::Signed;
+        let member = signed.then(|| Credentials::of(&self.config.data_dir).member().ok().flatten()).flatten();
+        let authorities = member.map(|member| Arc::new(Authorities::of(&member).unwrap()));
+        Arc::new(WriteRules::new(Keyspace::new("weft"), authorities))
+    }
+
+    /// The store, as the node's host may use it.
+    pub(crate) fn way(&self) -> MemoryStore {
+        let (name, id) = (self.config.node_name.clone(), self.core().access.identity().id());
+        self.store.asked_by(Asker::new(Subject { name, id }, self.rules()))
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -307,5 +326,12 @@ impl Node {
         self.kernel.add_container(netns.clone());
         let name = name.parse().unwrap();
         self.core().endpoints.attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let refused = self.seen.lock().unwrap().iter().find(|seen| seen.starts_with("refused")).cloned();
+        assert!(std::thread::panicking() || refused.is_none(), "{}: {refused:?}", self.config.node_name);
     }
 }

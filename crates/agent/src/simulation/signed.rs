@@ -41,7 +41,7 @@ impl Node {
 }
 
 /// Two hosts that were let in with tokens.
-async fn signed() -> (MemoryStore, Vec<Node>) {
+pub(super) async fn signed() -> (MemoryStore, Vec<Node>) {
     let (store, mut nodes) = two_nodes().await;
     for node in &mut nodes {
         node.kill().await;

@@ -6,22 +6,28 @@ use futures::stream::BoxStream;
 use std::{
     fmt::Debug,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock, Weak},
     time::Duration,
 };
 use weft_datapath::Fake;
-use weft_model::{Key, Keyspace};
+use weft_model::{Key, Keyspace, NodeName};
 use weft_plan::{Carrier, Kind, Link, Netns};
+use weft_state::journal::Identity;
 use weft_store::{
-    CommitError, Condition, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreEntry,
+    Asker, CommitError, Condition, Listing, Mark, MemoryStore, Op, Revision, SessionId, Store, StoreEntry,
     StoreError, Txn, Update,
 };
+use weft_trust::{Subject, WriteRules};
 
 /// A node's way to the store. It notes what is asked, and every address that the node gives back while its kernel
 /// still has it. The agent may die of any call, before it is made or before the answer is heard.
 pub(super) struct Witness {
-    pub(super) node: String,
+    pub(super) node: NodeName,
     pub(super) store: MemoryStore,
+    /// Which installation asks, once it is known.
+    pub(super) identity: Arc<OnceLock<Weak<Identity>>>,
+    /// What each may write.
+    pub(super) rules: Arc<WriteRules>,
     pub(super) called: String,
     pub(super) kernel: Arc<Fake>,
     pub(super) life: Arc<Life>,
@@ -46,6 +52,24 @@ impl Witness {
         });
         self.survive().await;
         answer
+    }
+
+    /// The store, which holds the node to what it may write.
+    fn own(&self) -> MemoryStore {
+        match self.identity.get().and_then(Weak::upgrade) {
+            Some(identity) => self.store.asked_by(Asker::new(
+                Subject { name: self.node.clone(), id: identity.id() },
+                Arc::clone(&self.rules),
+            )),
+            None => self.store.clone(),
+        }
+    }
+
+    /// No agent asks for what it may not.
+    fn look_at_refusal(&self, error: &StoreError) {
+        if let StoreError::Refused { reason, .. } = error {
+            self.seen.lock().unwrap().push(format!("refused: {reason}"));
+        }
     }
 
     /// Does not return if the agent's life is over by now.
@@ -146,19 +170,25 @@ impl Store for Witness {
 
     async fn commit(&self, txn: Txn) -> Result<(), CommitError> {
         self.look_at(&txn);
-        self.ask(|| show(&txn), self.store.commit(txn.clone())).await
+        let answer = self.ask(|| show(&txn), self.own().commit(txn.clone())).await;
+        if let Err(CommitError::Store(error)) = &answer {
+            self.look_at_refusal(error);
+        }
+        answer
     }
 
     async fn open_session(&self, ttl: Duration) -> Result<SessionId, StoreError> {
-        self.ask(|| "open a session".to_owned(), self.store.open_session(ttl)).await
+        self.ask(|| "open a session".to_owned(), self.own().open_session(ttl)).await
     }
 
     async fn renew_session(&self, session: &SessionId) -> Result<bool, StoreError> {
-        self.ask(|| format!("renew {session}"), self.store.renew_session(session)).await
+        let answer = self.ask(|| format!("renew {session}"), self.own().renew_session(session)).await;
+        answer.inspect_err(|error| self.look_at_refusal(error))
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), StoreError> {
-        self.ask(|| format!("close {session}"), self.store.close_session(session)).await
+        let answer = self.ask(|| format!("close {session}"), self.own().close_session(session)).await;
+        answer.inspect_err(|error| self.look_at_refusal(error))
     }
 }
 

@@ -9,11 +9,11 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 use weft_agent::config::{Advertise, DockerConfig, Loopback};
 use weft_ipam::AddressPool;
 use weft_model::{NodeName, Trust};
-use weft_store::StoreUrl;
+use weft_store::{StoreUrl, serve::ServeAddress};
 
 /// How long after a node went down its endpoints are given up, if nothing else is said.
 pub(super) const NODE_EXPIRY: Duration = Duration::from_secs(3600);
@@ -52,12 +52,14 @@ pub(super) struct Settings {
     /// are gone, and containers on them are cut off. Say the same on all hosts.
     #[arg(long, value_enum, value_name = "on|off")]
     pub(super) store_rebuild: Option<Switch>,
-    /// Serve the embedded store to other hosts, which give --cluster-store=consul://ADDRESS:PORT
+    /// Serve the embedded store to other hosts, which give --cluster-store=consul://ADDRESS:PORT; or to root's programs on
+    /// this host, on a socket: unix:///run/weft/store.sock. May be repeated, for one of each
     ///
     /// For members, by certificates (`weft init`), as weft://ADDRESS:PORT; for others with a token, --cluster-store-opt
-    /// token-file=FILE. Without either, the address has to be a loopback one.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(super) store_serve: Option<SocketAddr>,
+    /// token-file=FILE, unless trust is signed. Without either, the address has to be a loopback one.
+    #[arg(long, value_name = "ADDRESS:PORT|unix://PATH")]
+    #[serde(deserialize_with = "file::list")]
+    pub(super) store_serve: Vec<ServeAddress>,
     /// This host's name in the cluster [default: the hostname]
     #[arg(long, value_name = "NAME")]
     pub(super) node_name: Option<NodeName>,
@@ -144,7 +146,7 @@ impl Settings {
             cluster_store: self.cluster_store.or(others.cluster_store),
             cluster_advertise: self.cluster_advertise.or(others.cluster_advertise),
             store_rebuild: self.store_rebuild.or(others.store_rebuild),
-            store_serve: self.store_serve.or(others.store_serve),
+            store_serve: if self.store_serve.is_empty() { others.store_serve } else { self.store_serve },
             node_name: self.node_name.or(others.node_name),
             vxlan_port: self.vxlan_port.or(others.vxlan_port),
             tunnel_port: self.tunnel_port.or(others.tunnel_port),

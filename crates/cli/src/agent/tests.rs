@@ -1,6 +1,7 @@
 use super::{settings::DockerSocketOption, *};
 use std::time::Duration;
 use weft_agent::config::DockerConfig;
+use weft_store::serve::Certificates;
 
 fn read(toml: &str) -> anyhow::Result<Settings> {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -105,19 +106,32 @@ fn the_token_of_the_served_store_is_its_servers() {
     std::fs::write(token.path(), "s3cret\n").unwrap();
     let options = StoreOptions::parse([format!("token-file={}", token.path().display())]).unwrap();
     let address = "192.0.2.1:8500".parse().unwrap();
-    let (served, left) = serving(Some(address), &StoreUrl::Embedded(None), options, None).unwrap();
-    served.unwrap().check(false, false).expect("it has the token");
+    let (served, left) = serving(vec![address], &StoreUrl::Embedded(None), options, None).unwrap();
+    served.unwrap().check(false, Certificates::None).expect("it has the token");
     assert_eq!(left.token_file, None, "the embedded store itself has no use for it");
 }
 
 #[test]
 fn a_store_is_not_served_to_everybody() {
     let address = "192.0.2.1:8500".parse().unwrap();
-    let served = serving(Some(address), &StoreUrl::Embedded(None), StoreOptions::default(), None);
+    let served = serving(vec![address], &StoreUrl::Embedded(None), StoreOptions::default(), None);
     let served = served.unwrap().0.unwrap();
-    assert!(served.check(false, false).unwrap_err().to_string().contains("without a token"));
+    assert!(served.check(false, Certificates::None).unwrap_err().to_string().contains("without a token"));
     // Members show their certificates.
-    served.check(false, true).unwrap();
+    served.check(false, Certificates::Known).unwrap();
+}
+
+#[test]
+fn a_store_is_served_on_a_port_and_on_a_socket() {
+    let served = |text: &str| config(read(text).unwrap()).unwrap().store_serve.unwrap();
+    let both = served("store-serve = [\"127.0.0.1:8500\", \"unix:///run/weft/store.sock\"]");
+    assert_eq!(both.listen(), Some("127.0.0.1:8500".parse().unwrap()));
+    assert_eq!(both.socket(), Some("/run/weft/store.sock".as_ref()));
+    assert!(both.openness().unwrap().contains("without a token"));
+    let one = served("store-serve = \"unix:///run/weft/store.sock\"");
+    assert_eq!((one.listen(), one.openness()), (None, None));
+    let why = read("store-serve = \"/run/weft/store.sock\"").unwrap_err();
+    assert!(format!("{why:#}").contains("unix://"), "{why:#}");
 }
 
 #[test]

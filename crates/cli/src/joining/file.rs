@@ -8,7 +8,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, Table, value};
 use weft_agent::config::AgentConfig;
 
 /// The options of the store, as a key.
@@ -47,6 +47,11 @@ impl ConfigFile {
     /// Says something there, instead of what was said.
     pub(super) fn set(&mut self, key: &str, to: &str) {
         self.document[key] = value(to);
+    }
+
+    /// Says several things there, instead of what was said.
+    pub(super) fn set_list(&mut self, key: &str, to: &[String]) {
+        self.document[key] = value(to.iter().collect::<Array>());
     }
 
     /// Says a number there.

@@ -10,7 +10,7 @@ use std::{
 };
 use weft_agent::joining::{Belonging, become_authority, belonging, refuse_another_cluster, refuse_joined};
 use weft_model::Trust;
-use weft_store::StoreUrl;
+use weft_store::{StoreUrl, serve::ServeConfig};
 
 /// The port that a store of one's own is served on: Consul's, whose API it speaks.
 const STORE_PORT: u16 = 8500;
@@ -66,10 +66,16 @@ impl Init {
             );
         }
         let address = config.advertise.resolve(None)?;
-        if matches!(config.store, StoreUrl::Embedded(_)) && !file.says("store-serve") {
+        let served = config.store_serve.as_ref();
+        if matches!(config.store, StoreUrl::Embedded(_)) && served.and_then(ServeConfig::listen).is_none() {
             let at = SocketAddr::new(address, STORE_PORT);
             refuse_taken(at)?;
-            file.set("store-serve", &at.to_string());
+            match served.and_then(ServeConfig::socket) {
+                None => file.set("store-serve", &at.to_string()),
+                Some(socket) => {
+                    file.set_list("store-serve", &[at.to_string(), format!("unix://{}", socket.display())]);
+                }
+            }
         }
         // The certificate is what the store is served with.
         become_authority(&config)?;

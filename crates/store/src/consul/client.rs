@@ -2,7 +2,7 @@
 
 use super::{objects::Objects, wire::Pair};
 use crate::{
-    StoreError,
+    NOT_YOURS, StoreError,
     http::{Answer, Arriving, CallError, Connections, Http, Named, Patience, Question, Secret},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -118,6 +118,8 @@ impl Client {
     /// What a status that is none of those expected comes to.
     fn refusal(&self, doing: &'static str, answer: &Answer) -> StoreError {
         match answer.status {
+            // A store that is served to members knows them by their certificates.
+            403 if answer.text().contains(NOT_YOURS) => self.store.refused(doing, answer.text()),
             401 | 403 => self.store.refused(doing, format!("{}; check the token", answer.text())),
             400 | 405 | 413 => self.store.refused(doing, answer.text()),
             // Too many requests: it was not looked at.

@@ -43,6 +43,14 @@ impl Unreached {
         if all.contains("CertificateRevoked") {
             return Self::revoked();
         }
+        if all.contains("certificate: Revoked") {
+            return Self {
+                cause: "the host that answers there was revoked".to_owned(),
+                hint:
+                    "is it the one that serves the store? `weft store` commands move a store to another host"
+                        .to_owned(),
+            };
+        }
         let hint = if tls {
             "do the URL (+tls), kv.cacertfile, kv.certfile and kv.keyfile fit what it has?".to_owned()
         } else if all.contains("lookup") {

@@ -1,6 +1,7 @@
 //! Connections: each has a task, so that a slow one holds nobody up, and limits, so that it ends.
 
-use super::{ServerTls, auth::OfMember};
+use super::{Members, auth::OfMember};
+use crate::Asker;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,7 +14,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
-use weft_http::{Slot, attentive, each_connection};
+use weft_http::{Listener, Slot, attentive, each_connection};
+use weft_trust::Subject;
 
 /// The most connections at a time. An agent holds two or three: enough for a thousand of them.
 const MAX_CONNECTIONS: usize = 4096;
@@ -27,20 +29,33 @@ const HANDSHAKE: u8 = 22;
 const UNREAD_DEADLINE_MS: u32 = 30_000;
 
 /// Serves every client that connects. The connections end with this future, also when it is dropped.
-pub(super) async fn accept(listener: TcpListener, router: Router, tls: Option<ServerTls>) {
+pub(super) async fn accept(listener: TcpListener, router: Router, members: Option<Members>) {
     let end = CancellationToken::new();
     let _dropped = end.clone().drop_guard();
     let converse = |stream, slot| {
-        let (end, router, tls) = (end.clone(), router.clone(), tls.clone());
+        let (end, router, members) = (end.clone(), router.clone(), members.clone());
         async move {
-            end.run_until_cancelled_owned(begin(stream, router, tls, slot)).await;
+            end.run_until_cancelled_owned(begin(stream, router, members, slot)).await;
+        }
+    };
+    each_connection(listener, MAX_CONNECTIONS, Duration::ZERO, &CancellationToken::new(), converse).await;
+}
+
+/// The same for programs of this host.
+pub(super) async fn accept_local(listener: impl Listener, router: Router) {
+    let end = CancellationToken::new();
+    let _dropped = end.clone().drop_guard();
+    let converse = |stream, slot| {
+        let (end, router) = (end.clone(), router.clone());
+        async move {
+            end.run_until_cancelled_owned(serve(stream, router, slot)).await;
         }
     };
     each_connection(listener, MAX_CONNECTIONS, Duration::ZERO, &CancellationToken::new(), converse).await;
 }
 
 /// Speaks TLS with a client that does, which is told by its first byte.
-async fn begin(stream: TcpStream, router: Router, tls: Option<ServerTls>, slot: Arc<Slot>) {
+async fn begin(stream: TcpStream, router: Router, members: Option<Members>, slot: Arc<Slot>) {
     // A client that stops reading, or is gone without a word, ends by this (tcp(7), TCP_USER_TIMEOUT).
     let limited = sockopt::set_tcp_user_timeout(&stream, UNREAD_DEADLINE_MS);
     if let Err(error) = limited.map_err(std::io::Error::from).and_then(|()| stream.set_nodelay(true)) {
@@ -48,12 +63,20 @@ async fn begin(stream: TcpStream, router: Router, tls: Option<ServerTls>, slot: 
         return;
     }
     let opened = tokio::select! {
-        opened = timeout(OPENED_WITHIN, open(stream, tls)) => opened,
+        opened = timeout(OPENED_WITHIN, open(stream, members)) => opened,
         () = slot.wanted() => return,
     };
     match opened {
         Ok(Ok(Opened::Plain(stream))) => serve(stream, router, slot).await,
-        Ok(Ok(Opened::Member(stream))) => serve(*stream, router.layer(Extension(OfMember)), slot).await,
+        Ok(Ok(Opened::Member(stream, member))) => {
+            let (barred, subject) = (Arc::clone(&member.barred), Arc::clone(&member.subject));
+            tokio::select! {
+                () = serve(*stream, router.layer(Extension(member)), slot) => {}
+                () = barred.until_barred(&subject.id) => {
+                    tracing::warn!(node = %subject.name, "the connection of a host that was revoked ends");
+                }
+            }
+        }
         Ok(Err(error)) => tracing::debug!(%error, "a client of the store was not understood"),
         Err(_) => tracing::debug!("a client of the store said nothing"),
     }
@@ -62,18 +85,23 @@ async fn begin(stream: TcpStream, router: Router, tls: Option<ServerTls>, slot: 
 /// A connection that a request can come on.
 enum Opened {
     Plain(TcpStream),
-    Member(Box<TlsStream<TcpStream>>),
+    Member(Box<TlsStream<TcpStream>>, OfMember),
 }
 
-async fn open(stream: TcpStream, tls: Option<ServerTls>) -> std::io::Result<Opened> {
-    let Some(tls) = tls else { return Ok(Opened::Plain(stream)) };
+async fn open(stream: TcpStream, members: Option<Members>) -> std::io::Result<Opened> {
+    let Some(Members { tls, barred, signed }) = members else { return Ok(Opened::Plain(stream)) };
     let mut first = [0];
     stream.peek(&mut first).await?;
     if first != [HANDSHAKE] {
         return Ok(Opened::Plain(stream));
     }
     // It ends without a certificate of the cluster.
-    TlsAcceptor::from(tls()).accept(stream).await.map(|stream| Opened::Member(Box::new(stream)))
+    let stream = TlsAcceptor::from(tls()).accept(stream).await?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let subject = shown.ok_or_else(|| std::io::Error::other("it shows no certificate"))?;
+    let subject = Subject::of(subject).map_err(std::io::Error::other)?;
+    let asker = signed.map(|own| Asker::new(subject.clone(), own.shared_rules()));
+    Ok(Opened::Member(Box::new(stream), OfMember { subject: Arc::new(subject), barred, asker }))
 }
 
 async fn serve(

@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Query, Request, State as Extract},
+    extract::{Query, Request},
     http::{StatusCode, Uri},
     response::{IntoResponse, Response},
 };
@@ -47,7 +47,7 @@ pub(super) struct Writing {
 }
 
 pub(super) async fn get(
-    Extract(store): Store,
+    Store(store): Store,
     uri: Uri,
     Query(reading): Query<Reading>,
 ) -> Result<Response, Error> {
@@ -122,7 +122,7 @@ async fn wait(store: &EmbeddedStore, key: &str, reading: &Reading) -> Result<(),
 }
 
 pub(super) async fn put(
-    Extract(store): Store,
+    Store(store): Store,
     uri: Uri,
     Query(writing): Query<Writing>,
     request: Request,
@@ -171,7 +171,7 @@ fn write(overlay: &mut Overlay<'_>, key: &str, value: Vec<u8>, writing: Writing)
 }
 
 pub(super) async fn delete(
-    Extract(store): Store,
+    Store(store): Store,
     uri: Uri,
     Query(writing): Query<Writing>,
 ) -> Result<Json<bool>, Error> {

@@ -1,6 +1,6 @@
 //! What answers look like.
 
-use crate::{SessionId, StoreError, state::StoredRecord};
+use crate::{NOT_YOURS, SessionId, StoreError, state::StoredRecord};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -41,6 +41,9 @@ impl IntoResponse for Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Refused { reason, .. } = &error {
+            return Self::new(StatusCode::FORBIDDEN, format!("{NOT_YOURS} {reason}"));
+        }
         let reason = match &error {
             // What Consul's clients know to mean that nothing was done.
             StoreError::Unavailable { source, .. } => format!("No cluster leader: {error}: {source}"),

@@ -69,10 +69,7 @@ impl Session {
     }
 }
 
-pub(super) async fn create(
-    axum::extract::State(store): Store,
-    request: Request,
-) -> Result<Json<Created>, Error> {
+pub(super) async fn create(Store(store): Store, request: Request) -> Result<Json<Created>, Error> {
     let body = body(request).await?;
     let new: New = if body.is_empty() { Ok(New::default()) } else { serde_json::from_slice(&body) }
         .map_err(|error| Error::bad(format!("Request decode failed: {error}")))?;
@@ -93,7 +90,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn renew(
-    axum::extract::State(store): Store,
+    Store(store): Store,
     Path(id): Path<SessionId>,
 ) -> Result<Json<Vec<Session>>, Error> {
     if !store.renew_session(&id).await? {
@@ -104,25 +101,19 @@ pub(super) async fn renew(
     })))
 }
 
-pub(super) async fn destroy(
-    axum::extract::State(store): Store,
-    Path(id): Path<SessionId>,
-) -> Result<Json<bool>, Error> {
+pub(super) async fn destroy(Store(store): Store, Path(id): Path<SessionId>) -> Result<Json<bool>, Error> {
     store.close_session(&id).await?;
     Ok(Json(true))
 }
 
-pub(super) async fn info(
-    axum::extract::State(store): Store,
-    Path(id): Path<SessionId>,
-) -> (HeaderMap, Json<Vec<Session>>) {
+pub(super) async fn info(Store(store): Store, Path(id): Path<SessionId>) -> (HeaderMap, Json<Vec<Session>>) {
     store.read(|state| {
         let session = state.sessions.get(&id).map(|session| Session::new(&id, session));
         (meta(state.revision), Json(session.into_iter().collect()))
     })
 }
 
-pub(super) async fn list(axum::extract::State(store): Store) -> (HeaderMap, Json<Vec<Session>>) {
+pub(super) async fn list(Store(store): Store) -> (HeaderMap, Json<Vec<Session>>) {
     store.read(|state| {
         let sessions = state.sessions.iter().map(|(id, session)| Session::new(id, session)).collect();
         (meta(state.revision), Json(sessions))

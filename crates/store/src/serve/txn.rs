@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::Request,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -74,7 +74,7 @@ struct Answer {
     errors: Option<Vec<Failed>>,
 }
 
-pub(super) async fn put(State(store): Store, request: Request) -> Result<Response, Error> {
+pub(super) async fn put(Store(store): Store, request: Request) -> Result<Response, Error> {
     let body = body(request).await?;
     let ops: Vec<Op> = serde_json::from_slice(&body)
         .map_err(|error| Error::bad(format!("Failed to parse body: {error}")))?;

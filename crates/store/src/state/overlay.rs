@@ -1,13 +1,14 @@
 //! Changes on their way into a [`State`].
 
 use super::{Session, State, StoredRecord, history::Change};
-use crate::SessionId;
+use crate::{Asker, SessionId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
     sync::Arc,
     time::{Duration, Instant},
 };
+use weft_trust::NotYours;
 
 /// The longest TTL of a session, as in Consul (`agent/structs/structs.go`, `SessionTTLMax`).
 const MAX_TTL: Duration = Duration::from_secs(86_400);
@@ -53,25 +54,32 @@ pub(crate) struct Write {
 ///
 /// Several attempts go into one overlay, each sees those before it, and each is taken in whole or not at all.
 pub(crate) struct Overlay<'a> {
-    base: &'a State,
+    pub(super) base: &'a State,
     now: Instant,
     kept: Changes,
-    attempt: Changes,
+    pub(super) attempt: Changes,
+    /// Who makes the next attempts, where that matters.
+    pub(super) asker: Option<Asker>,
+    /// What that one asked for and may not do.
+    pub(super) refused: Option<NotYours>,
 }
 
 impl<'a> Overlay<'a> {
     pub(crate) fn new(base: &'a State, now: Instant) -> Self {
         let kept = Changes { revision: base.revision, ..Changes::default() };
-        Self { base, now, kept, attempt: Changes::default() }
+        Self { base, now, kept, attempt: Changes::default(), asker: None, refused: None }
     }
 
-    /// Runs `work` on this overlay, and keeps what it changed unless it fails.
+    /// Runs `work` on this overlay, and keeps what it changed unless it fails, or is not the asker's to change.
     pub(crate) fn attempt<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.attempt = Changes { revision: self.kept.revision + 1, ..Changes::default() };
         let result = work(self);
+        let permitted = if result.is_ok() { self.permit() } else { Ok(()) };
         let attempt = mem::take(&mut self.attempt);
-        if result.is_ok() {
-            self.keep(attempt);
+        match permitted {
+            Ok(()) if result.is_ok() => self.keep(attempt),
+            Ok(()) => {}
+            Err(refused) => self.refused = Some(refused),
         }
         result
     }
@@ -98,6 +106,16 @@ impl<'a> Overlay<'a> {
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<StoredRecord>> {
         let overlaid = self.attempt.records.get(key).or_else(|| self.kept.records.get(key));
         overlaid.map_or_else(|| self.base.records.get(key), Option::as_ref)
+    }
+
+    /// What was there before the present attempt.
+    pub(super) fn settled(&self, key: &str) -> Option<&Arc<StoredRecord>> {
+        self.kept.records.get(key).map_or_else(|| self.base.records.get(key), Option::as_ref)
+    }
+
+    /// The same of a session.
+    pub(super) fn settled_session(&self, id: &SessionId) -> Option<&Session> {
+        self.kept.sessions.get(id).map_or_else(|| self.base.sessions.get(id), Option::as_ref)
     }
 
     /// The keys under a prefix.

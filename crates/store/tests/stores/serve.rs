@@ -41,7 +41,7 @@ async fn serve(token: Option<&str>) -> Served {
     let token = token.map(|token| Secret::new(token, "the test").unwrap());
     let config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), token);
     let server = Server::bind(config, store.clone(), None).await.unwrap();
-    let address = server.address();
+    let address = server.address().unwrap();
     let task = tokio::spawn(server.run(std::future::pending()));
     Served { address, store, task, directory }
 }
@@ -95,7 +95,7 @@ async fn a_token_that_is_replaced_is_taken_up_on_both_sides() {
     let store = EmbeddedStore::open(&directory.path().join("store")).unwrap();
     let config = ServeConfig::new("127.0.0.1:0".parse().unwrap(), Some(Secret::read(&server).unwrap()));
     let served = Server::bind(config, store, None).await.unwrap();
-    let servers = vec![served.address().to_string()];
+    let servers = vec![served.address().unwrap().to_string()];
     let task = tokio::spawn(served.run(std::future::pending()));
     let open = |token| {
         ConsulStore::new(&ConsulConfig { servers: servers.clone(), tls: None, token: Some(token) }).unwrap()

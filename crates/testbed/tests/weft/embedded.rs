@@ -57,4 +57,7 @@ fn without_a_token_it_is_served_to_this_host_alone() {
     assert!(refusal.contains("token"), "{refusal}");
     let _agent = world.host(1).agent(&["--cluster-advertise=eth0", "--store-serve=127.0.0.1:8500"]);
     world.host(1).run(&["consul", "kv", "get", "-keys", "weft/"]);
+    let status = world.host(1).output(&["weft", "status"]).stdout;
+    let status = String::from_utf8_lossy(&status);
+    assert!(status.contains("without a token") && status.contains("unix://"), "{status}");
 }

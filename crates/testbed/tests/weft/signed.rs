@@ -149,6 +149,8 @@ fn a_host_that_somebody_took_over_is_shut_out_while_it_runs() {
     one.run(&["weft", "node", "rm", "--revoke", "host2"]);
     until("nothing is sent to it", SOON, || !fdb(one).contains("dst"));
     assert!(problems(one).contains("its certificate was revoked"), "{}", problems(one));
+    // What it has open to the store ends, too.
+    two.refused(&["weft", "network", "create", "late"]);
     let silent = one.output(&["weft", "exec", "one", "--", "ping", "-c2", "-W1", "two"]);
     assert!(!silent.status.success());
     // Whatever it says when it comes back, it is not let into the store.

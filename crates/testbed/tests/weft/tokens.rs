@@ -278,3 +278,35 @@ fn the_store_of_a_cluster_is_for_its_members() {
         assert!(refused.contains("tls: ") || refused.contains("certificate"), "{refused}");
     }
 }
+
+/// A host that was taken over has its certificate, and the tools of others.
+#[test]
+fn a_member_writes_nothing_that_is_anothers_into_the_served_store() {
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [world.host(1), world.host(2)];
+    one.write("/etc/weft/weft.toml", "store-serve = \"unix:///run/weft/store.sock\"\n");
+    let _first = init(one, &[]);
+    let _second = let_in(one, two);
+    let credentials = "/var/lib/weft/credentials";
+    let tls = format!(
+        "-http-addr=https://192.168.77.11:8500 -tls-server-name=node.weft.internal -ca-file={credentials}/ca.pem \
+         -client-cert={credentials}/node.pem -client-key={credentials}/node.key"
+    );
+    for (verb, key) in
+        [("put", "nodes/host1"), ("delete", "nodes/host1"), ("put", "live/host1"), ("delete", "live/host1")]
+    {
+        let value = if verb == "put" { "x" } else { "" };
+        let refused = two.refused(&["sh", "-c", &format!("consul kv {verb} {tls} weft/v1/{key} {value}")]);
+        assert!(refused.contains("host2 may not") && refused.contains("host1"), "{refused}");
+    }
+    two.run(&["sh", "-c", &format!("consul kv put {tls} mine/a b")]);
+    // Root's programs on the serving host need nothing to show, and are that host.
+    let local = "-http-addr=unix:///run/weft/store.sock";
+    assert_eq!(one.run(&["consul", "kv", "get", local, "mine/a"]).trim(), "b");
+    let refused = one.refused(&["consul", "kv", "delete", local, "weft/v1/nodes/host2"]);
+    assert!(refused.contains("host1 may not") && refused.contains("host2"), "{refused}");
+    assert_eq!(one.run(&["stat", "-c", "%a %U", "/run/weft/store.sock"]).trim(), "600 root");
+    for host in [one, two] {
+        until("all is well", SOON, || host.output(&["weft", "status"]).status.success());
+    }
+}

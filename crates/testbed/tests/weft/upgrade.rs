@@ -1,7 +1,7 @@
 //! Another version put in the place of the one that runs.
 
 use crate::cluster::{SOON, exec, has_network, sleeper};
-use weft_testbed::{Container, Host, World, last_release, until};
+use weft_testbed::{Container, Host, Pings, Service, World, last_release, until};
 
 #[test]
 fn an_agent_whose_binary_was_replaced_still_starts_processes() {
@@ -84,4 +84,62 @@ fn the_last_release_and_this_one_are_in_one_cluster() {
 fn joined(host: &Host, weft: &str) -> bool {
     let nodes = String::from_utf8_lossy(&host.output(&[weft, "node", "ls"]).stdout).into_owned();
     nodes.lines().any(|line| line.contains(host.name()) && line.split_whitespace().any(|word| word == "up"))
+}
+
+const SERVED: &str = "192.168.77.11:8500";
+const TOKEN: &str = "--cluster-store-opt=token-file=/etc/weft/token";
+
+/// Three hosts of 0.1.0, of which the first serves the store with a token, are upgraded in this order.
+fn upgraded_one_by_one(order: [usize; 3]) {
+    let Some(earlier) = last_release() else { return };
+    let earlier = earlier.to_str().expect("a path that can be typed");
+    let Some(world) = World::up(3) else { return };
+    let (serve, store) = (format!("--store-serve={SERVED}"), format!("--cluster-store=consul://{SERVED}"));
+    let arguments =
+        |number: usize| ["--cluster-advertise=eth0", TOKEN, if number == 1 { &serve } else { &store }];
+    let mut agents: Vec<Option<Service>> = Vec::new();
+    for number in 1..=3 {
+        let host = world.host(number);
+        host.write("/etc/weft/token", "a secret of some length\n");
+        agents.push(Some(host.spawn(&[&[earlier, "agent"], &arguments(number)[..]].concat())));
+        until("the earlier agent has joined", SOON, || joined(host, earlier));
+    }
+    world.host(1).run(&[earlier, "network", "create", "overlay"]);
+    until("it is everywhere", SOON, || world.hosts().iter().all(|host| has_network(host, "overlay")));
+    let attach = |number: usize, name: &str| Container::attach(world.host(number), "overlay", name);
+    let [a, b, c] = [(1, "a"), (2, "b"), (3, "c")].map(|(number, name)| attach(number, name));
+    let pings = [Pings::start(&a, &b), Pings::start(&b, &c), Pings::start(&c, &a)];
+    let mut new = Vec::new();
+    for number in order {
+        let host = world.host(number);
+        agents[number - 1].take().expect("it is upgraded once").stop();
+        new.push(host.agent(&arguments(number)));
+        until("the new one is well", SOON, || host.output(&["weft", "status"]).status.success());
+        // New containers come to all hosts, whichever version is there.
+        for number in 1..=3 {
+            let name = format!("of{number}-after{}", new.len());
+            let _attached = attach(number, &name);
+            let listed = |host: &Host| host.run(&["weft", "endpoint", "ls"]).contains(&name);
+            until("all know of it", SOON, || world.hosts().iter().all(listed));
+        }
+    }
+    for host in world.hosts() {
+        until("all are well", SOON, || host.output(&["weft", "status"]).status.success());
+    }
+    for pings in pings {
+        let counted = pings.count();
+        assert!(counted.lost.is_empty(), "{counted:?}");
+    }
+    let refused = world.host(2).output(&["curl", "--silent", &format!("http://{SERVED}/v1/kv/weft/?keys")]);
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("token"), "{refused:?}");
+}
+
+#[test]
+fn a_served_cluster_of_the_last_release_is_upgraded_with_the_server_first() {
+    upgraded_one_by_one([1, 2, 3]);
+}
+
+#[test]
+fn a_served_cluster_of_the_last_release_is_upgraded_with_the_server_last() {
+    upgraded_one_by_one([3, 2, 1]);
 }

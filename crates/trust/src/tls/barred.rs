@@ -6,25 +6,33 @@ use rustls::{
     pki_types::{CertificateDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::sync::watch;
 use weft_model::NodeId;
 
 /// The nodes that the authority revoked, as far as is known at the moment.
 #[derive(Debug, Default)]
-pub struct Barred(RwLock<BTreeSet<NodeId>>);
+pub struct Barred(watch::Sender<BTreeSet<NodeId>>);
 
 impl Barred {
     /// These are, from now on.
     pub fn set(&self, all: BTreeSet<NodeId>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = all;
+        self.0.send_if_modified(|before| {
+            let differs = *before != all;
+            *before = all;
+            differs
+        });
     }
 
     /// Whether this one is.
     pub fn has(&self, id: &NodeId) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+        self.0.borrow().contains(id)
+    }
+
+    /// Returns once this one is: what was begun with it is to end then. Cancel-safe.
+    pub async fn until_barred(&self, id: &NodeId) {
+        // The sender is this, so it is there as long as this waits.
+        let _ = self.0.subscribe().wait_for(|all| all.contains(id)).await;
     }
 
     /// Refuses a certificate of one, and one that is of no node.
