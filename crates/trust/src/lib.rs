@@ -11,6 +11,7 @@ mod statement;
 mod tls;
 mod token;
 mod tunnel;
+mod user;
 
 pub use authority::{Authority, Subject, same_key};
 pub use error::TrustError;
@@ -20,11 +21,12 @@ pub use member::Member;
 pub use members::{MemberReply, MemberRequest};
 pub use statement::{Authorities, Disbelief};
 pub use tls::{
-    Barred, JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client,
-    store_server,
+    ApiServer, Barred, JOIN, MEMBERS, Unbelieved, WhoMayAsk, api_client, api_is_fresh, api_server, binding,
+    join_client, member_client, server, store_client, store_server,
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 pub use tunnel::{TunnelSecret, tunnel_address};
+pub use user::{ApiNames, User};
 
 /// The name that every node's certificate is for: whoever shows one is a member, whatever its address.
 pub const MEMBER: &str = "node.weft.internal";
