@@ -24,6 +24,7 @@ mod setup;
 mod shim;
 mod status;
 mod store;
+mod user;
 mod version;
 
 use clap::Parser;

@@ -6,9 +6,15 @@
 //! | `node.key` | the node's key |
 //! | `node.pem`, `ca.pem` | its certificate, and that of the cluster's authority: written last, and first, by a host that joins |
 //! | `ca.key` | the authority's key, on hosts that may let others in |
+//! | `api.pem` | what the remote API is answered with: a key and its certificate |
+//! | `users/ID.json` | whom a certificate for the remote API was made for here |
 //! | `tunnel.key` | what this node encrypts with, and which node it was made for |
 //! | `statement.json` | what the node signed last of itself |
 //! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
+
+mod remote;
+
+pub use remote::KnownUser;
 
 use crate::{
     data_dir,

@@ -15,7 +15,7 @@ use std::{
 };
 use weft_model::{
     Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
-    NodeName, ProcessId, Subnet, Vni,
+    NodeName, ProcessId, Subnet, UserName, Vni,
 };
 
 /// Creating a network of this name panics.
@@ -341,6 +341,10 @@ impl ProcessVerbs for FakeVerbs {
 impl NodeVerbs for FakeVerbs {
     async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
         if *node == node_name() { Ok(()) } else { Err(Error::not_found("node", node.as_str())) }
+    }
+
+    async fn revoke_user(&self, _user: &UserName, _id: NodeId) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {

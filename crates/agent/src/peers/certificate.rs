@@ -11,10 +11,10 @@ use weft_trust::{Barred, Member, TrustError, server, store_server};
 
 /// Who this host is to others, wherever it listens. It changes when the certificate is renewed.
 pub(crate) struct OwnCertificate {
-    pub(super) credentials: Credentials,
+    pub(crate) credentials: Credentials,
     configs: ArcSwap<Configs>,
     /// Who is let in nowhere, whatever certificate it has.
-    pub(super) barred: Arc<Barred>,
+    pub(crate) barred: Arc<Barred>,
 }
 
 /// TLS, by what it is for.
