@@ -48,6 +48,20 @@ impl Client {
         Self { host, tls, http: OnceLock::new() }
     }
 
+    /// Refuses another host's agent, for what is about this one.
+    ///
+    /// # Errors
+    /// If it is another's.
+    pub(crate) fn must_be_here(&self, doing: &str) -> anyhow::Result<()> {
+        match &self.host {
+            Host::Unix(_) => Ok(()),
+            Host::Tcp(_) => anyhow::bail!(
+                "{doing} is about this host, and --host (or WEFT_HOST) names another, {}: do it there, or leave that out",
+                self.host
+            ),
+        }
+    }
+
     fn http(&self) -> Result<&weft_http::Client> {
         if let Some(http) = self.http.get() {
             return Ok(http);

@@ -70,6 +70,7 @@ impl User {
         if !rustix::process::geteuid().is_root() {
             bail!("`weft user` reads the agent's keys: run it as root");
         }
+        client.must_be_here("`weft user`")?;
         match self {
             Self::Add(add) => add.run(out),
             Self::Ls { listing, config } => {

@@ -175,7 +175,6 @@ fn invalid(why: impl ToString) -> TrustError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::PublicKeyData;
     use rustls::pki_types::pem::PemObject;
 
     fn der(pem: &str) -> CertificateDer<'static> {

@@ -107,6 +107,10 @@ fn docker_and_weft_ask_from_another_host() {
         let answer = with_files(away, "/run/alice", &format!("cd /run/alice; {ask}")).unwrap();
         assert!(answer.ends_with("403"), "{path}: {answer}");
     }
+    for here in ["debug bundle", "setup docker", "user ls"] {
+        let refused = weft(here).unwrap_err();
+        assert!(refused.contains("is about this host"), "{here}: {refused}");
+    }
     one.run(&["weft", "exec", "box", "--", "true"]);
     // An agent of another host that does not answer is no reason to take this one out.
     let closed = with_files(away, "/run/alice", "weft -H tcp://192.168.77.11:2377 leave").unwrap_err();
