@@ -7,6 +7,7 @@
 mod docker;
 mod extract;
 mod guard;
+mod local_only;
 mod metrics;
 mod reply;
 mod version;
@@ -21,10 +22,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weft_http::{Inherited, Limits, Terms};
 use weft_network_api::MAX_BODY;
-use weft_verbs::Verbs;
+use weft_verbs::{RemoteVerbs, Verbs};
 
-/// What every handler gets.
+/// What a handler gets that answers on this host alone.
 type SharedVerbs = Arc<dyn Verbs>;
+
+/// What one gets that also answers who asks from another host.
+type FromAfar = Arc<dyn RemoteVerbs>;
 
 /// Which group may connect, and what to do where the socket cannot be had.
 const TERMS: Terms = Terms { group: Some("weft"), instead: "give this one another --host" };
@@ -49,7 +53,7 @@ pub async fn serve(listener: ServerSocket, router: Router, shutdown: Cancellatio
 /// all may change something.
 pub(crate) async fn serve_metrics(
     listener: TcpListener,
-    core: Arc<dyn Verbs>,
+    core: Arc<dyn RemoteVerbs>,
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
@@ -59,15 +63,27 @@ pub(crate) async fn serve_metrics(
 
 /// Everything that is answered on the socket.
 pub fn router(core: Arc<dyn Verbs>, metrics: Arc<Metrics>) -> Router {
-    let brief = docker::routes().merge(weft::brief_routes()).merge(metrics::routes(metrics));
-    let brief = brief.layer(middleware::from_fn(guard::brief));
-    let lasting = weft::lasting_routes().layer(middleware::from_fn(guard::lasting));
-    let routes = brief
-        .merge(lasting)
+    let brief = weft::local_routes().layer(middleware::from_fn(guard::brief));
+    let local = brief.merge(weft::lasting_routes().layer(middleware::from_fn(guard::lasting)));
+    let shared = shared(Arc::clone(&core) as _, metrics);
+    whole(shared.merge(local.with_state(core)))
+}
+
+/// Everything that is answered who asks from another host. It has no way to a process.
+pub(crate) fn remote_router(core: Arc<dyn RemoteVerbs>, metrics: Arc<Metrics>) -> Router {
+    whole(shared(core, metrics).merge(local_only::routes()))
+}
+
+fn shared(core: FromAfar, metrics: Arc<Metrics>) -> Router {
+    let routes = docker::routes().merge(weft::shared_routes()).merge(metrics::routes(metrics));
+    routes.layer(middleware::from_fn(guard::brief)).with_state(core)
+}
+
+fn whole(routes: Router) -> Router {
+    let routes = routes
         .fallback(docker::elsewhere)
         .method_not_allowed_fallback(reply::method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(core);
+        .layer(DefaultBodyLimit::max(MAX_BODY));
     // The version has to go before a route is looked for, and layers of a router come after that: hence a
     // router around the router.
     Router::new().fallback_service(routes).layer(middleware::from_fn(version::strip))

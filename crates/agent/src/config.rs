@@ -92,6 +92,17 @@ impl FromStr for Loopback {
     }
 }
 
+/// The API for other hosts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoteConfig {
+    /// Where it is answered; nowhere: it is off.
+    pub listen: Vec<SocketAddr>,
+    /// The certificate to show, and the file of its key; none: one of this host's cluster.
+    pub shown: Option<(PathBuf, PathBuf)>,
+    /// The certificates of the authorities whose clients are answered; none: the users of this host's cluster.
+    pub authorities: Option<PathBuf>,
+}
+
 /// The UDP port for encrypted packets, if nothing else is said: WireGuard's.
 pub const DEFAULT_TUNNEL_PORT: u16 = 51820;
 
@@ -132,6 +143,8 @@ pub struct AgentConfig {
     pub moved: bool,
     /// The socket it answers on.
     pub socket: PathBuf,
+    /// Where it answers other hosts.
+    pub remote: RemoteConfig,
     /// Where it answers scrapes of Prometheus, besides its socket.
     pub metrics_listen: Option<Loopback>,
     /// The engine; none: there is none, or it is to be left alone.

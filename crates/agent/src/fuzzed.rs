@@ -71,6 +71,7 @@ impl FuzzedNode {
             data_dir: PathBuf::new(),
             moved: false,
             socket: PathBuf::new(),
+            remote: crate::config::RemoteConfig::default(),
             metrics_listen: None,
             docker: None,
             session_ttl: Duration::from_secs(20),

@@ -19,11 +19,14 @@ mod other_directory;
 mod peers;
 mod processes;
 mod reconcile;
+mod remote;
 mod run;
 mod shared_names;
 mod underlay;
+pub mod users;
 
 pub use leave::{forget, leave};
+pub use remote::RemoteError;
 pub use run::{Ended, RunError, run};
 pub use weft_http::Inherited;
 

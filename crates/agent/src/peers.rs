@@ -2,6 +2,7 @@
 //! may ask to join, and nothing else.
 
 mod admit;
+mod api_names;
 mod ask;
 mod certificate;
 mod failures;
@@ -14,6 +15,7 @@ mod visitors;
 pub use ask::AskError;
 pub(crate) use ask::{ask, connected, exchange, greet};
 pub(crate) use certificate::OwnCertificate;
+pub(crate) use visitors::Visitors;
 
 use crate::{config::AgentConfig, underlay::Underlay};
 use failures::Failures;
@@ -32,7 +34,6 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use visitors::Visitors;
 use weft_http::Slot;
 use weft_state::view::View;
 use weft_trust::{JoinRefusal, JoinReply, MAX_REQUEST, MEMBERS, MemberReply, binding};
@@ -40,6 +41,8 @@ use weft_verbs::ReadVerbs;
 
 /// Connections at once. Of more, those that have been silent longest make room.
 const AT_ONCE: usize = 32;
+/// Connections from one address at once.
+const FROM_ONE: usize = 4;
 /// How often to try for a port that another program has.
 const RETRY: Duration = Duration::from_secs(10);
 /// How long a peer may take for all of it.
@@ -71,7 +74,7 @@ impl Peers {
             underlay,
             view,
             failures: Failures::default(),
-            visitors: Visitors::default(),
+            visitors: Visitors::at_once(FROM_ONE),
         })
     }
 

@@ -12,6 +12,7 @@ use crate::{
     metrics::{Measured, Metrics, Telemetry},
     other_directory,
     peers::{OwnCertificate, Peers},
+    remote::{Remote, RemoteDeps},
     underlay::{self, Underlay, Usage},
 };
 use std::{
@@ -47,6 +48,9 @@ pub enum RunError {
     /// One of its sockets.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The API for other hosts.
+    #[error(transparent)]
+    Remote(#[from] crate::remote::RemoteError),
     /// Where scrapes are to be answered.
     #[error(
         "cannot answer scrapes on {address}: choose another --metrics-listen, or stop what listens there"
@@ -123,6 +127,7 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     other_directory::refuse(&only, &config.data_dir)?;
     let scrapes = scrapes(&config).await?;
     let certificate = OwnCertificate::load(&config.data_dir);
+    let remote = Remote::open(&config.remote, certificate.as_ref()).await?;
     let mut opened = open_store(&config, certificate.is_some())?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let server = store_server(&config, &mut opened, certificate.as_ref()).await?;
@@ -147,19 +152,16 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     // Who was revoked is known by now, and is not let in for a moment.
     certificate.iter().for_each(|own| own.follow(&core.access.view().borrow()));
     server.into_iter().for_each(|server| drop(tasks.spawn(server.run(stop.clone().cancelled_owned()))));
+    if let Some(remote) = remote {
+        remote.start(RemoteDeps::of(&config, door.clone(), &metrics, place.clone()), &tasks, &stop);
+    }
     if let Some(own) = certificate {
         Peers::new(&config, own, door.clone(), (place, core.access.view().clone()))
             .start(&tasks, &stop)
             .await;
     }
     tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
-    let deps = docker::DockerDeps {
-        config: Arc::clone(&config),
-        access: Arc::new(DriverAccess::new(&core)),
-        metrics: Arc::clone(&metrics),
-    };
-    let serve = |engine| docker::start(engine, &deps, inherited, (&tasks, &stop));
-    let engine = config.docker.as_ref().map(serve).transpose()?;
+    let engine = serve_engine(&config, (&core, &metrics), inherited, (&tasks, &stop))?;
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     say_started(&config, address, &core);
     tasks.spawn(stop.clone().run_until_cancelled_owned(say_ready(core, config.session_ttl)));
@@ -174,6 +176,22 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
         last_traces(&config, only);
     }
     ended
+}
+
+/// Is the driver of the engine, if there is to be one.
+fn serve_engine(
+    config: &Arc<AgentConfig>,
+    (core, metrics): (&Arc<Core>, &Arc<Metrics>),
+    inherited: &Inherited,
+    tasks: (&TaskTracker, &CancellationToken),
+) -> Result<Option<docker::Served>, RunError> {
+    let deps = docker::DockerDeps {
+        config: Arc::clone(config),
+        access: Arc::new(DriverAccess::new(core)),
+        metrics: Arc::clone(metrics),
+    };
+    let serve = |engine| docker::start(engine, &deps, inherited, tasks);
+    Ok(config.docker.as_ref().map(serve).transpose()?)
 }
 
 /// Waits until the agent is to end, and leaves the cluster if that is why.

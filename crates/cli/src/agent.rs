@@ -7,7 +7,10 @@ mod settings;
 pub(crate) use file::DEFAULT as CONFIG_FILE;
 pub(crate) use settings::Span;
 
-use crate::{cli::wait_for, client::UnixSocket};
+use crate::{
+    cli::wait_for,
+    client::{Host, Place, TlsFlags},
+};
 use anyhow::{Context, bail};
 use rustix::thread::{CapabilitySet, capabilities};
 use settings::{Settings, Switch};
@@ -16,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use weft_agent::config::{AgentConfig, DATA_DIR, DEFAULT_TUNNEL_PORT};
+use weft_agent::config::{AgentConfig, DATA_DIR, DEFAULT_TUNNEL_PORT, RemoteConfig};
 use weft_agent::{Ended, Inherited, joining::member_files};
 use weft_http::open_files;
 use weft_ipam::AddressPool;
@@ -66,10 +69,10 @@ impl Agent {
         Self { settings: Settings::default(), config, moved: false }
     }
 
-    pub(crate) fn run(self, host: Option<UnixSocket>) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, place: Place) -> anyhow::Result<ExitCode> {
         // First of all, before anything else is opened.
         let inherited = inherited();
-        let ended = self.serve(host, &inherited);
+        let ended = self.serve(place, &inherited);
         if let Err(error) = &ended {
             let why = format!("the weft agent of this host does not start, or ended: {error:#}");
             wait_for(async {
@@ -80,8 +83,8 @@ impl Agent {
         ended
     }
 
-    fn serve(mut self, host: Option<UnixSocket>, inherited: &Inherited) -> anyhow::Result<ExitCode> {
-        self.settings.host = host;
+    fn serve(mut self, place: Place, inherited: &Inherited) -> anyhow::Result<ExitCode> {
+        self.settings.at(place);
         let settings = self.settings.or(file::read(self.config.as_deref())?);
         let logs =
             log::start(settings.log_level.unwrap_or_default(), settings.log_format.unwrap_or_default());
@@ -135,6 +138,7 @@ fn check_capabilities() -> anyhow::Result<()> {
 
 /// Checks everything together, and fills in what is not given.
 fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
+    let (socket, remote) = listening(&settings.host, settings.tls()?)?;
     let store = settings.cluster_store.unwrap_or(StoreUrl::Embedded(None));
     let store_token = token_from_environment()?;
     let options = StoreOptions::parse(&settings.cluster_store_opt)?;
@@ -159,7 +163,8 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         default_network_options: network_options(&settings.default_network_opt)?,
         moved: false,
         data_dir,
-        socket: settings.host.unwrap_or_default().path().to_owned(),
+        socket,
+        remote,
         metrics_listen: settings.metrics_listen,
         docker: settings.docker_socket.unwrap_or_default().engine(settings.docker_proxy)?,
         node_expiry: settings.node_expiry.map_or(settings::NODE_EXPIRY, |span| span.0),
@@ -182,6 +187,21 @@ pub(crate) fn configured_address_pools() -> Vec<AddressPool> {
 
 fn address_pools(given: &[AddressPool]) -> Vec<AddressPool> {
     if given.is_empty() { vec![AddressPool::default_ipv4()] } else { given.to_vec() }
+}
+
+/// The socket that the agent answers on, which it always has, and the ports on which it answers other hosts.
+fn listening(hosts: &[Host], tls: TlsFlags) -> anyhow::Result<(PathBuf, RemoteConfig)> {
+    let (mut sockets, mut remote) = (Vec::new(), tls.served()?);
+    for host in hosts {
+        match host {
+            Host::Unix(socket) => sockets.push(socket.clone()),
+            Host::Tcp(host) => remote.listen.push(host.address()?),
+        }
+    }
+    if sockets.len() > 1 {
+        bail!("--host: the agent answers on one socket, and was given {}", sockets.len());
+    }
+    Ok((sockets.pop().unwrap_or_default().path().to_owned(), remote))
 }
 
 /// The UDP ports for VXLAN and for encrypted packets, which are two.

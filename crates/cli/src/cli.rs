@@ -1,8 +1,8 @@
 //! The commands.
 
 use crate::{
-    agent, ca, client::Client, client::UnixSocket, completion, debug, endpoint, joining, leave, manual,
-    network, node, output::Out, plan, process, setup, shim, status, store, version,
+    agent, ca, client::Place, completion, debug, endpoint, joining, leave, manual, network, node,
+    output::Out, plan, process, setup, shim, status, store, user, version,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -11,10 +11,8 @@ use std::{future::Future, process::ExitCode};
 #[derive(Debug, Parser)]
 #[command(name = "weft", version, propagate_version = false, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The agent's socket [default: unix:///run/weft/weft.sock]
-    #[arg(short = 'H', long, global = true, env = "WEFT_HOST", hide_env_values = true)]
-    #[arg(value_name = "unix://PATH", help_heading = "Global options")]
-    host: Option<UnixSocket>,
+    #[command(flatten)]
+    place: Place,
     #[command(subcommand)]
     command: Command,
 }
@@ -44,6 +42,9 @@ enum Command {
     /// The authority that says who the hosts of the cluster are
     #[command(subcommand)]
     Ca(ca::Ca),
+    /// Who may use the API for other hosts
+    #[command(subcommand)]
+    User(user::User),
     /// Who is on which network, and where
     #[command(subcommand)]
     Endpoint(endpoint::Endpoint),
@@ -96,18 +97,23 @@ enum Command {
 impl Cli {
     /// Carries out the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let client = Client::new(self.host.clone().unwrap_or_default());
+        let client = match &self.command {
+            // These say where an agent listens.
+            Command::Agent(_) | Command::Init(_) | Command::Join(_) => self.place.own(),
+            _ => self.place.client()?,
+        };
         let out = Out::stdout();
         match self.command {
             // These decide themselves about threads: the shim and exec must have one only.
-            Command::Agent(agent) => agent.run(self.host),
-            Command::Init(init) => init.run(self.host, &client, out),
-            Command::Join(join) => join.run(self.host, &client, out),
+            Command::Agent(agent) => agent.run(self.place),
+            Command::Init(init) => init.run(self.place, &client, out),
+            Command::Join(join) => join.run(self.place, &client, out),
             Command::Shim(shim) => Ok(shim.run()),
             Command::Exec(exec) => exec.run(&client),
             Command::Network(network) => wait_for(network.run(&client, out)),
             Command::Node(node) => wait_for(node.run(&client, out)),
             Command::Ca(ca) => ca.run(&client, out),
+            Command::User(user) => wait_for(user.run(&client, out)),
             Command::Endpoint(endpoint) => wait_for(endpoint.run(&client, out)),
             Command::Status(status) => wait_for(status.run(&client, out)),
             Command::Run(run) => wait_for(run.run(&client, out)),

@@ -1,9 +1,15 @@
-//! The agent's HTTP, over its socket.
+//! The agent's HTTP, over its socket, or from another host.
 
 mod error;
+mod host;
+mod place;
+mod tls;
 mod unix_socket;
 
 pub(crate) use error::ClientError;
+pub(crate) use host::{Host, TcpHost};
+pub(crate) use place::Place;
+pub(crate) use tls::TlsFlags;
 pub(crate) use unix_socket::UnixSocket;
 
 use crate::patience::patiently;
@@ -13,7 +19,11 @@ use hyper::{
     body::{Bytes, Incoming},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::time::timeout;
 use weft_api::docker::ErrorBody;
 
@@ -25,15 +35,46 @@ const LARGEST: usize = 64 << 20;
 /// A way to the agent. Every request has a connection of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    host: UnixSocket,
-    http: weft_http::Client,
+    host: Host,
+    tls: TlsFlags,
+    /// Made when something is asked for: not every command does.
+    http: OnceLock<weft_http::Client>,
 }
 
 type Result<T> = std::result::Result<T, ClientError>;
 
 impl Client {
-    pub(crate) fn new(host: UnixSocket) -> Self {
-        Self { http: weft_http::Client::new(host.path(), "weft", LARGEST), host }
+    pub(crate) fn new(host: Host, tls: TlsFlags) -> Self {
+        Self { host, tls, http: OnceLock::new() }
+    }
+
+    /// Refuses another host's agent, for what is about this one.
+    ///
+    /// # Errors
+    /// If it is another's.
+    pub(crate) fn must_be_here(&self, doing: &str) -> anyhow::Result<()> {
+        match &self.host {
+            Host::Unix(_) => Ok(()),
+            Host::Tcp(_) => anyhow::bail!(
+                "{doing} is about this host, and --host (or WEFT_HOST) names another, {}: do it there, or leave that out",
+                self.host
+            ),
+        }
+    }
+
+    fn http(&self) -> Result<&weft_http::Client> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let http = match &self.host {
+            Host::Unix(socket) => weft_http::Client::new(socket.path(), "weft", LARGEST),
+            Host::Tcp(host) => {
+                let server = remote(host, &self.tls);
+                let server = server.map_err(|cause| ClientError::Files { host: self.host.clone(), cause })?;
+                weft_http::Client::over_tls(server, "weft", LARGEST)
+            }
+        };
+        Ok(self.http.get_or_init(|| http))
     }
 
     /// Reads something.
@@ -109,7 +150,7 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>> {
-        self.http.send(method, path, body).await.map_err(|error| self.failed(path, error))
+        self.http()?.send(method, path, body).await.map_err(|error| self.failed(path, error))
     }
 
     fn failed(&self, path: &str, error: weft_http::ClientError) -> ClientError {
@@ -137,7 +178,7 @@ impl Client {
     }
 
     async fn collect(&self, answer: Response<Incoming>) -> Result<Bytes> {
-        self.http.read(answer).await.map_err(|error| self.failed("the answer", error))
+        self.http()?.read(answer).await.map_err(|error| self.failed("the answer", error))
     }
 
     async fn limited<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -158,6 +199,8 @@ impl ClientError {
     /// Whether there is no agent that could answer: none, or one that does not start.
     pub(crate) fn is_without_agent(&self) -> bool {
         match self {
+            // Another host's says nothing of this one.
+            Self::Connect { host: Host::Tcp(_), .. } => false,
             Self::Connect { cause, .. } => {
                 matches!(cause.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused)
             }
@@ -170,6 +213,12 @@ impl ClientError {
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND.as_u16())
     }
+}
+
+fn remote(host: &TcpHost, tls: &TlsFlags) -> anyhow::Result<weft_http::TlsServer> {
+    let [authority, certificate, key] = tls.read()?;
+    let config = Arc::new(weft_trust::api_client(&authority, (&certificate, &key))?);
+    Ok(weft_http::TlsServer { name: host.name().to_owned(), port: host.port(), config })
 }
 
 /// A name as a part of a path: everything that could mean something else there is written as `%XX`.

@@ -36,6 +36,7 @@ pub(crate) enum Debugging {
 impl Debugging {
     pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
         let Self::Bundle { output } = self;
+        client.must_be_here("`weft debug bundle`")?;
         let name = format!("weft-debug-{}-{}", host_name(), Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
         let path = output.unwrap_or_else(|| format!("{name}.tar.gz").into());
         // Created first: if the file cannot be written, nothing needs to be asked.

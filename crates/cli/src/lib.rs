@@ -25,6 +25,7 @@ mod setup;
 mod shim;
 mod status;
 mod store;
+mod user;
 mod version;
 
 use clap::Parser;

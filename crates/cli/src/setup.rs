@@ -29,6 +29,7 @@ pub(crate) enum Setup {
 
 impl Setup {
     pub(crate) async fn run(self, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
+        client.must_be_here("`weft setup`")?;
         match self {
             Self::Docker(docker) => docker.run(client, out).await,
         }

@@ -1,4 +1,8 @@
-//! Asking over a unix socket: one request a connection.
+//! Asking over a unix socket, or by TLS: one request a connection.
+
+mod way;
+
+pub use way::TlsServer;
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -13,6 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{net::UnixStream, time::Instant};
+use way::Way;
 
 /// How long to try to connect, while the other side is too busy to accept.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -23,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A client of a server that listens on a unix socket.
 #[derive(Debug, Clone)]
 pub struct Client {
-    socket: PathBuf,
+    way: Way,
     host: &'static str,
     largest: usize,
 }
@@ -48,12 +53,12 @@ pub enum ClientError {
 impl Client {
     /// For a server that listens on `socket`, calls itself `host` and has answers of `largest` bytes at most.
     pub fn new(socket: impl Into<PathBuf>, host: &'static str, largest: usize) -> Self {
-        Self { socket: socket.into(), host, largest }
+        Self { way: Way::Unix(socket.into()), host, largest }
     }
 
-    /// Where it listens.
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    /// For a server of another host, that has answers of `largest` bytes at most.
+    pub fn over_tls(server: TlsServer, host: &'static str, largest: usize) -> Self {
+        Self { way: Way::Tls(server), host, largest }
     }
 
     /// Sends a request, with `body` as its JSON, over a connection of its own, which ends with the answer, or when the
@@ -67,7 +72,7 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, ClientError> {
-        let stream = connect(&self.socket).await.map_err(ClientError::Connect)?;
+        let stream = self.way.open().await.map_err(ClientError::Connect)?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Lost)?;
         tokio::spawn(connection);

@@ -1,5 +1,5 @@
-//! HTTP between programs of one machine, and to the served store: where to listen, how many connections at a time, how
-//! long each may be silent, and a client of unix sockets. What is said on a connection is up to the caller.
+//! HTTP between programs of one machine, to the served store, and to agents of other hosts: where to listen, how many
+//! connections at a time, how long each may be silent, and a client. What is said on a connection is up to the caller.
 
 mod attention;
 mod bind;
@@ -17,12 +17,12 @@ mod turn_away;
 
 pub use attention::{attend, attentive};
 pub use bind::{BindError, Terms, clear, open};
-pub use client::{Client, ClientError, connect};
+pub use client::{Client, ClientError, TlsServer, connect};
 pub use crowd::{Crowd, Slot};
 pub use for_programs::for_programs;
 pub use inherited::Inherited;
 pub use kept::Kept;
 pub use listener::Listener;
-pub use serve::{Limits, each_connection, serve};
+pub use serve::{Limits, converse, each_connection, serve};
 pub use socket::{Removal, ServerSocket};
 pub use turn_away::turn_away;

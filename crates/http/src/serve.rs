@@ -64,7 +64,8 @@ pub async fn each_connection<L, F>(
     }
 }
 
-async fn converse(
+/// Answers the requests of one client with `router`, until it goes, its place is wanted, or `shutdown`.
+pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     slot: Arc<Slot>,
     router: Router,

@@ -47,7 +47,7 @@ pub use mtu::{
     InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MIN_REQUESTED_MTU, MTU_OPTIONS, RefusedMtu, overlay_mtu,
     tunnel_mtu,
 };
-pub use name::{EndpointName, InvalidName, NetworkName, NodeName};
+pub use name::{EndpointName, InvalidName, NetworkName, NodeName, UserName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Call, Liveness, Node};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};

@@ -119,6 +119,12 @@ name!(
     63
 );
 name!(
+    /// The name of who may use the remote API, at most 63 bytes.
+    UserName,
+    "user",
+    63
+);
+name!(
     /// An endpoint's name or alias: what other containers resolve. At most 63 bytes between its dots, and 253 in all,
     /// so that it fits in DNS.
     EndpointName,

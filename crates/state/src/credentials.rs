@@ -7,12 +7,17 @@
 //! | `node.pem`, `ca.pem` | its certificate, and those of the authorities that it believes, the newest first: written last, and first, by a host that joins |
 //! | `ca.key` | the newest authority's key, on hosts that may let others in |
 //! | `next-ca.key`, `next-ca.pem` | an authority that is to follow |
+//! | `api.pem` | what the remote API is answered with: a key and its certificate |
+//! | `users/ID.json` | whom a certificate for the remote API was made for here |
 //! | `tunnel.key` | what this node encrypts with, and which node it was made for |
 //! | `told.json` | which nodes are not believed any more, and the numbers of statements that it was told when it joined |
 //! | `statement.json` | what the node signed last of itself |
 //! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
 
 mod authority;
+mod remote;
+
+pub use remote::KnownUser;
 
 use crate::{
     data_dir,

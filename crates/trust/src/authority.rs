@@ -89,14 +89,7 @@ impl Authority {
     /// # Errors
     /// If the request is not valid, or its signature is not.
     pub fn issue(&self, subject: &Subject, request: &[u8], now: Timestamp) -> Result<String, TrustError> {
-        let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request));
-        let key = request.map_err(TrustError::invalid("the certificate request"))?.public_key;
-        if *key.algorithm() != PKCS_ED25519 {
-            let why = "its key is not of the kind Ed25519".to_owned();
-            return Err(TrustError::Invalid { what: "the certificate request", why });
-        }
         let mut params = lasting(now, NODE_LIFE);
-        params.serial_number = Some(SerialNumber::from_slice(&rand::random::<[u8; 16]>()));
         params.distinguished_name = named("weft node");
         let own = format!("weft://{}/{}", subject.id, subject.name);
         let name = |text: &str| text.try_into().map_err(TrustError::make("a name in a certificate"));
@@ -104,6 +97,25 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.certify(params, request)
+    }
+
+    /// A certificate (PEM) that says what `params` says, for the key that signed `request`.
+    ///
+    /// # Errors
+    /// If the request is not valid, or its signature is not.
+    pub(crate) fn certify(
+        &self,
+        mut params: CertificateParams,
+        request: &[u8],
+    ) -> Result<String, TrustError> {
+        let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request));
+        let key = request.map_err(TrustError::invalid("the certificate request"))?.public_key;
+        if *key.algorithm() != PKCS_ED25519 {
+            let why = "its key is not of the kind Ed25519".to_owned();
+            return Err(TrustError::Invalid { what: "the certificate request", why });
+        }
+        params.serial_number = Some(SerialNumber::from_slice(&rand::random::<[u8; 16]>()));
         let certificate = params.signed_by(&key, &self.issuer).map_err(TrustError::make("a certificate"))?;
         Ok(certificate.pem())
     }
@@ -119,7 +131,7 @@ pub fn same_key(request: &[u8], certificate: &CertificateDer<'_>) -> Result<bool
     Ok(key.der_bytes() == crate::member::public_key(certificate)?)
 }
 
-fn lasting(now: Timestamp, life: SignedDuration) -> CertificateParams {
+pub(crate) fn lasting(now: Timestamp, life: SignedDuration) -> CertificateParams {
     let at = |time: Timestamp| SystemTime::from(time).into();
     let mut params = CertificateParams::default();
     params.not_before = at(now.saturating_sub(BEFORE).unwrap_or(now));
@@ -127,7 +139,7 @@ fn lasting(now: Timestamp, life: SignedDuration) -> CertificateParams {
     params
 }
 
-fn named(name: &str) -> DistinguishedName {
+pub(crate) fn named(name: &str) -> DistinguishedName {
     let mut names = DistinguishedName::new();
     names.push(DnType::CommonName, name);
     names

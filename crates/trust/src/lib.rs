@@ -15,6 +15,7 @@ mod tls;
 mod token;
 mod told;
 mod tunnel;
+mod user;
 mod writes;
 
 pub use authorities::Authorities;
@@ -26,12 +27,13 @@ pub use member::Member;
 pub use members::{MemberReply, MemberRequest};
 pub use statement::{Disbelief, signed_with};
 pub use tls::{
-    Barred, JOIN, MEMBERS, Unbelieved, binding, join_client, member_client, server, store_client,
-    store_server,
+    ApiServer, Barred, JOIN, MEMBERS, Unbelieved, WhoMayAsk, api_client, api_is_fresh, api_server, binding,
+    join_client, member_client, server, store_client, store_server,
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 pub use told::Told;
 pub use tunnel::{TunnelSecret, tunnel_address};
+pub use user::{ApiNames, User};
 pub use writes::{Asked, Change, Kept, NotYours, WriteRules, session_name};
 
 /// The name that every node's certificate is for: whoever shows one is a member, whatever its address.

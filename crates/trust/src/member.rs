@@ -67,12 +67,7 @@ impl Member {
     /// # Errors
     /// If it is none.
     pub fn validity(&self) -> Result<(Timestamp, Timestamp), TrustError> {
-        let read = certificate(&self.chain[0])?;
-        let validity = &read.validity;
-        let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp());
-        let (from, until) = (at(validity.not_before), at(validity.not_after));
-        let invalid = |error: jiff::Error| TrustError::Invalid { what: CERTIFICATE, why: error.to_string() };
-        Ok((from.map_err(invalid)?, until.map_err(invalid)?))
+        validity(&self.chain[0])
     }
 
     pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
@@ -93,6 +88,15 @@ pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Tr
 fn certificate<'d>(der: &'d CertificateDer<'_>) -> Result<X509Certificate<'d>, TrustError> {
     let read = X509Certificate::from_der(der).map(|(_, read)| read);
     read.map_err(|error| TrustError::Invalid { what: CERTIFICATE, why: error.to_string() })
+}
+
+/// From when until when a certificate is good.
+pub(crate) fn validity(der: &CertificateDer<'_>) -> Result<(Timestamp, Timestamp), TrustError> {
+    let read = certificate(der)?;
+    let at = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp());
+    let (from, until) = (at(read.validity.not_before), at(read.validity.not_after));
+    let invalid = |error: jiff::Error| TrustError::Invalid { what: CERTIFICATE, why: error.to_string() };
+    Ok((from.map_err(invalid)?, until.map_err(invalid)?))
 }
 
 /// The key that a certificate is for, as it is in it.

@@ -13,6 +13,12 @@ pub enum MemberRequest {
         #[serde(with = "bytes")]
         certificate_request: Vec<u8>,
     },
+    /// A certificate to answer the remote API with, for its own name and address.
+    Serve {
+        /// [`NodeKey::request`](crate::NodeKey::request) of another key than its own.
+        #[serde(with = "bytes")]
+        certificate_request: Vec<u8>,
+    },
     /// To become one that may let others in, too.
     Promote {
         /// The key of the authority that both believe: PEM, a secret.
@@ -26,6 +32,8 @@ pub enum MemberRequest {
 pub enum MemberReply {
     /// The new certificate: PEM.
     Renewed(String),
+    /// The certificate for the remote API: PEM.
+    Serves(String),
     /// It may let others in now.
     Promoted,
     /// No, and why.
@@ -37,6 +45,7 @@ impl std::fmt::Debug for MemberRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Renew { .. } => "Renew",
+            Self::Serve { .. } => "Serve",
             Self::Promote { .. } => "Promote",
         })
     }

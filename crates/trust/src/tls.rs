@@ -1,7 +1,9 @@
 //! TLS (1.3, RFC 8446) between nodes, and between a node and a host that joins.
 
+mod api;
 mod barred;
 
+pub use api::{ApiServer, WhoMayAsk, api_client, api_is_fresh, api_server};
 pub use barred::Barred;
 
 use crate::{MEMBER, Member, TrustError};

@@ -15,7 +15,7 @@ use std::{
 };
 use weft_model::{
     Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
-    NodeName, ProcessId, Subnet, Vni,
+    NodeName, ProcessId, Subnet, UserName, Vni,
 };
 
 /// Creating a network of this name panics.
@@ -348,6 +348,10 @@ impl NodeVerbs for FakeVerbs {
     }
 
     async fn rotate_authority(&self, _finish: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn revoke_user(&self, _user: &UserName, _id: NodeId) -> Result<(), Error> {
         Ok(())
     }
 

@@ -25,5 +25,6 @@ pub use request::{
     Attach, CreateNetwork, JoinOptions, Leave, Mount, PoolRequest, Process, ProcessState, Run,
 };
 pub use verbs::{
-    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, Verbs,
+    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, RemoteVerbs,
+    Verbs,
 };

@@ -7,16 +7,21 @@ use crate::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-use weft_model::{Network, NetworkId, NetworkName, NodeName};
+use weft_model::{Network, NetworkId, NetworkName, NodeId, NodeName, UserName};
 
 /// Everything that can be done to the cluster and to this node. The doors call these and nothing else.
 ///
 /// Networks are named by their name, their id, or a start of their id that only one has; processes and
 /// containers by their name, id, or such a start. Every verb can be repeated. Every verb ends by itself,
 /// except [`wait`](ProcessVerbs::wait); all are safe to cancel, but may have been carried out.
-pub trait Verbs: ReadVerbs + NetworkVerbs + EndpointVerbs + ProcessVerbs + NodeVerbs {}
+pub trait Verbs: RemoteVerbs + ProcessVerbs + NodeVerbs {}
 
-impl<T: ReadVerbs + NetworkVerbs + EndpointVerbs + ProcessVerbs + NodeVerbs> Verbs for T {}
+impl<T: RemoteVerbs + ProcessVerbs + NodeVerbs> Verbs for T {}
+
+/// What can be asked for from another host: nothing that starts or ends processes, or takes hosts out of the cluster.
+pub trait RemoteVerbs: ReadVerbs + NetworkVerbs + EndpointVerbs {}
+
+impl<T: ReadVerbs + NetworkVerbs + EndpointVerbs> RemoteVerbs for T {}
 
 /// What can be asked. Nothing is changed by it.
 #[async_trait]
@@ -141,6 +146,12 @@ pub trait NodeVerbs: Send + Sync + 'static {
     /// # Errors
     /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have its key, or it is being replaced already.
     async fn rotate_authority(&self, finish: bool) -> Result<(), Error>;
+
+    /// Has no host of a signed cluster answer a user of the remote API any more who shows the certificate `id`, for good.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have the authority's key.
+    async fn revoke_user(&self, user: &UserName, id: NodeId) -> Result<(), Error>;
 
     /// Forgets a node that is down: its endpoints, their addresses and names.
     ///

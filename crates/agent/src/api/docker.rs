@@ -3,7 +3,7 @@
 mod networks;
 mod system;
 
-use super::SharedVerbs;
+use super::FromAfar;
 use axum::{
     Router,
     http::{StatusCode, Uri},
@@ -33,7 +33,7 @@ const RESOURCES_OF_ENGINES: [&str; 18] = [
     "volumes",
 ];
 
-pub(super) fn routes() -> Router<SharedVerbs> {
+pub(super) fn routes() -> Router<FromAfar> {
     Router::new()
         .route("/_ping", get(system::ping))
         .route("/version", get(system::version))

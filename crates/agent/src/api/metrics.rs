@@ -1,6 +1,6 @@
 //! `/metrics`, for Prometheus.
 
-use super::SharedVerbs;
+use super::FromAfar;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use axum::{
     Router,
@@ -20,9 +20,9 @@ use weft_network_api::ErrorAnswer;
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The one path there is.
-pub(super) fn routes(metrics: Arc<Metrics>) -> Router<SharedVerbs> {
+pub(super) fn routes(metrics: Arc<Metrics>) -> Router<FromAfar> {
     let looked = Arc::new(Mutex::new(None::<Instant>));
-    let show = async move |State(core): State<SharedVerbs>| -> Response {
+    let show = async move |State(core): State<FromAfar>| -> Response {
         let is_due = {
             let mut looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
             let is_due = looked.is_none_or(|looked| looked.elapsed() >= FRESH);

@@ -9,30 +9,39 @@ mod nodes;
 mod output;
 mod processes;
 mod status;
+mod users;
 
-use super::SharedVerbs;
+use super::{FromAfar, SharedVerbs};
 use axum::{
     Router,
     routing::{delete, get, post},
 };
 
-/// What is answered soon.
-pub(super) fn brief_routes() -> Router<SharedVerbs> {
+/// What is answered soon, also from afar.
+pub(super) fn shared_routes() -> Router<FromAfar> {
     Router::new()
         .route("/weft/v1/nodes", get(nodes::list))
-        .route("/weft/v1/nodes/{node}", get(nodes::inspect).delete(nodes::remove))
-        .route("/weft/v1/endpoints", get(endpoints::list).post(endpoints::attach))
+        .route("/weft/v1/nodes/{node}", get(nodes::inspect))
+        .route("/weft/v1/endpoints", get(endpoints::list))
         .route("/weft/v1/endpoints/{network}/{endpoint}", delete(endpoints::detach))
+        .route("/weft/v1/status", get(status::status))
+        .route("/weft/v1/plan", get(status::plan))
+}
+
+/// What is answered soon, on this host alone.
+pub(super) fn local_routes() -> Router<SharedVerbs> {
+    Router::new()
+        .route("/weft/v1/nodes/{node}", delete(nodes::remove))
+        .route("/weft/v1/endpoints", post(endpoints::attach))
+        .route("/weft/v1/users/{user}/{id}", delete(users::revoke))
         .route("/weft/v1/processes", get(processes::list).post(processes::run))
         .route("/weft/v1/processes/{process}", get(processes::inspect).delete(processes::remove))
         .route("/weft/v1/authority", get(authority::inspect))
         .route("/weft/v1/authority/rotate", post(authority::rotate))
-        .route("/weft/v1/status", get(status::status))
-        .route("/weft/v1/plan", get(status::plan))
         .route("/weft/v1/debug", get(debug::inside))
 }
 
-/// What is answered when it is done, however long it takes.
+/// What is answered when it is done, however long it takes, on this host alone.
 pub(super) fn lasting_routes() -> Router<SharedVerbs> {
     Router::new()
         .route("/weft/v1/leave", post(leave::leave))

@@ -5,7 +5,7 @@ mod engines;
 use super::Core;
 use async_trait::async_trait;
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
-use weft_model::{NetworkId, NetworkName, NodeName};
+use weft_model::{NetworkId, NetworkName, NodeId, NodeName, UserName};
 use weft_verbs::{
     Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave,
     NetworkVerbs, NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run,
@@ -174,6 +174,11 @@ impl NodeVerbs for CoreVerbs {
             if finish { core.nodes.finish_rotation().await } else { core.nodes.rotate_authority().await }
         };
         self.to_the_end(rotated).await
+    }
+
+    async fn revoke_user(&self, user: &UserName, id: NodeId) -> Result<(), Error> {
+        let user = user.clone();
+        self.to_the_end(move |core| async move { core.nodes.revoke_user(&user, id).await }).await
     }
 
     async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {

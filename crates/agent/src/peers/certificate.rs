@@ -19,10 +19,10 @@ use weft_trust::{Authorities, Barred, Member, TrustError, WriteRules, server, st
 
 /// Who this host is to others, wherever it listens. It changes when the certificate is renewed.
 pub(crate) struct OwnCertificate {
-    pub(super) credentials: Credentials,
+    pub(crate) credentials: Credentials,
     configs: ArcSwap<Configs>,
     /// Who is let in nowhere, whatever certificate it has.
-    pub(super) barred: Arc<Barred>,
+    pub(crate) barred: Arc<Barred>,
     followed: Mutex<Followed>,
     /// Who writes what in the store that this host serves, if it does.
     rules: OnceLock<Arc<WriteRules>>,

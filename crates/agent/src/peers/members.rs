@@ -1,6 +1,6 @@
 //! What members ask: a closed list.
 
-use super::Peers;
+use super::{Peers, api_names::api_names};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use weft_model::chain;
@@ -23,6 +23,7 @@ impl Peers {
             MemberRequest::Renew { certificate_request } => {
                 self.renew_for(&asker, shown, certificate_request)
             }
+            MemberRequest::Serve { certificate_request } => self.serve_for(&asker, certificate_request),
             MemberRequest::Promote { authority_key } => self.take(authority_key),
         };
         match &done {
@@ -45,6 +46,14 @@ impl Peers {
         let authority = authority.ok_or("it does not have the authority's key")?;
         let certificate = authority.issue(asker, request, Timestamp::now());
         certificate.map(MemberReply::Renewed).map_err(|error| chain(&error))
+    }
+
+    fn serve_for(&self, asker: &Subject, request: &[u8]) -> Result<MemberReply, String> {
+        let names = api_names(asker, &self.verbs.nodes())?;
+        let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
+        let authority = authority.ok_or("it does not have the authority's key")?;
+        let certificate = authority.issue_api(asker, &names, request, Timestamp::now());
+        certificate.map(MemberReply::Serves).map_err(|error| chain(&error))
     }
 
     fn take(&self, key: &str) -> Result<MemberReply, String> {

@@ -90,6 +90,7 @@ impl Node {
             data_dir: disk.path().to_owned(),
             moved: false,
             socket: "/nonexistent".into(),
+            remote: crate::config::RemoteConfig::default(),
             metrics_listen: None,
             docker: None,
             session_ttl: Duration::from_secs(20),

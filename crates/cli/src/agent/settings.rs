@@ -4,7 +4,7 @@ use super::{
     file,
     log::{Level, LogFormat},
 };
-use crate::client::UnixSocket;
+use crate::client::{Host, Place, TlsFlags};
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
@@ -129,9 +129,18 @@ pub(super) struct Settings {
     #[arg(long, value_name = "ADDRESS:PORT")]
     #[serde(deserialize_with = "file::parsed")]
     pub(super) metrics_listen: Option<Loopback>,
-    /// The global flag of the same name.
+    /// The global flags of the same names.
     #[arg(skip)]
-    pub(super) host: Option<UnixSocket>,
+    #[serde(deserialize_with = "file::list")]
+    pub(super) host: Vec<Host>,
+    #[arg(skip)]
+    pub(super) tlscacert: Option<PathBuf>,
+    #[arg(skip)]
+    pub(super) tlscert: Option<PathBuf>,
+    #[arg(skip)]
+    pub(super) tlskey: Option<PathBuf>,
+    #[arg(skip)]
+    pub(super) tlsverify: Option<bool>,
 }
 
 impl Settings {
@@ -160,8 +169,33 @@ impl Settings {
             log_level: self.log_level.or(others.log_level),
             log_format: self.log_format.or(others.log_format),
             metrics_listen: self.metrics_listen.or(others.metrics_listen),
-            host: self.host.or(others.host),
+            host: if self.host.is_empty() { others.host } else { self.host },
+            tlscacert: self.tlscacert.or(others.tlscacert),
+            tlscert: self.tlscert.or(others.tlscert),
+            tlskey: self.tlskey.or(others.tlskey),
+            tlsverify: self.tlsverify.or(others.tlsverify),
         }
+    }
+
+    /// Takes over what the global flags say.
+    pub(super) fn at(&mut self, place: Place) {
+        let TlsFlags { tlscacert, tlscert, tlskey, tlsverify } = place.tls;
+        self.host = place.host;
+        (self.tlscacert, self.tlscert, self.tlskey) = (tlscacert, tlscert, tlskey);
+        self.tlsverify = tlsverify.then_some(true);
+    }
+
+    /// The files for TLS.
+    ///
+    /// # Errors
+    /// If it is not to be used.
+    pub(super) fn tls(&self) -> anyhow::Result<TlsFlags> {
+        if self.tlsverify == Some(false) {
+            bail!("tlsverify = false: other hosts are answered by TLS and with certificates, or not at all");
+        }
+        let (tlscacert, tlscert, tlskey) =
+            (self.tlscacert.clone(), self.tlscert.clone(), self.tlskey.clone());
+        Ok(TlsFlags { tlscacert, tlscert, tlskey, tlsverify: true })
     }
 }
 

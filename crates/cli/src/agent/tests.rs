@@ -27,13 +27,19 @@ fn the_file_has_the_keys_of_the_flags() {
         docker-proxy = "/srv/weft.sock"
         data-dir = "/srv/weft"
         log-level = "debug"
-        host = "unix:///run/w.sock"
+        host = ["unix:///run/w.sock", "tcp://0.0.0.0:2376"]
+        tlsverify = true
+        tlscert = "/etc/weft/server.pem"
+        tlskey = "/etc/weft/server-key.pem"
         [cluster-store-opt]
         token-file = "/etc/weft/token"
         "discovery.ttl" = 30
         "#,
     )
     .unwrap();
+    let remote = listening(&settings.host, settings.tls().unwrap()).unwrap().1;
+    assert_eq!(remote.listen, ["0.0.0.0:2376".parse().unwrap()]);
+    assert_eq!(remote.shown, Some(("/etc/weft/server.pem".into(), "/etc/weft/server-key.pem".into())));
     assert_eq!(settings.cluster_store.unwrap().to_string(), "consul://192.0.2.1:8500/prod");
     assert_eq!(settings.vxlan_port, Some(4790));
     assert_eq!(settings.default_address_pool.len(), 2);
@@ -43,7 +49,22 @@ fn the_file_has_the_keys_of_the_flags() {
     assert_eq!(settings.cluster_store_opt, ["discovery.ttl=30", "token-file=/etc/weft/token"]);
     assert_eq!(settings.docker_socket, Some("/srv/docker.sock".parse().unwrap()));
     assert_eq!(settings.docker_proxy, Some("/srv/weft.sock".parse().unwrap()));
-    assert_eq!(settings.host.unwrap().path().to_str(), Some("/run/w.sock"));
+    assert_eq!(settings.host, ["/run/w.sock".parse().unwrap(), "tcp://0.0.0.0:2376".parse().unwrap()]);
+}
+
+#[test]
+fn what_other_hosts_are_answered_with_is_whole_and_is_tls() {
+    let refused = |toml: &str| {
+        let settings = read(toml).unwrap();
+        let listening = settings.tls().and_then(|tls| listening(&settings.host, tls));
+        format!("{:#}", listening.unwrap_err())
+    };
+    assert!(refused("tlscert = \"/x\"").contains("belong together"));
+    assert!(refused("tlsverify = false").contains("or not at all"));
+    assert!(refused("host = [\"/run/a.sock\", \"/run/b.sock\"]").contains("one socket"));
+    assert!(refused("host = \"tcp://host1\"").contains("no address of this host"));
+    let clear = format!("{:#}", read("host = \"tcp://0.0.0.0:2375\"").unwrap_err());
+    assert!(clear.contains("2375"), "{clear}");
 }
 
 #[test]

@@ -36,6 +36,11 @@ fn the_guides_lines_are_understood() {
         "weft detach --net overlay --name lab",
         "weft node rm host2 -H unix:///run/other.sock",
         "weft -H /run/other.sock status --format json",
+        "weft --host tcp://192.0.2.1:2376 --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem network ls",
+        "weft agent --host tcp://0.0.0.0:2376 -H unix:///run/weft/weft.sock --tlscert a --tlskey b",
+        "weft user add --days 30 --directory /root/.weft alice",
+        "weft user ls --format json",
+        "weft user rm alice bob",
         "weft store copy embedded consul://192.168.77.11:8500 --to-opt token-file=/t",
         "weft store serve --listen 127.0.0.1:8501",
         "weft setup docker --apply --format json --docker-socket /run/docker.sock",
@@ -76,6 +81,9 @@ fn mistakes_are_usage_errors() {
         "weft run --net n --ip fd00::1 true",
         "weft run --net n --mac-address ff:ff:ff:ff:ff:ff true",
         "weft -H tcp://192.0.2.1:2375 status",
+        "weft agent -H tcp://0.0.0.0:2375",
+        "weft user add a/b",
+        "weft user add --days 0 alice",
         "weft exec web",
         "weft store copy embedded",
     ] {
@@ -87,12 +95,13 @@ fn mistakes_are_usage_errors() {
 
 #[test]
 fn what_follows_the_command_is_the_commands() {
-    let Ok(Cli { command: Command::Run(run), host }) = parse("weft run --net n sh -c true -H x --net m -- y")
+    let Ok(Cli { command: Command::Run(run), place }) =
+        parse("weft run --net n sh -c true -H x --net m -- y")
     else {
         panic!("not parsed");
     };
     assert_eq!(format!("{run:?}").matches("--net").count(), 1, "only the command has it");
-    assert_eq!(host, None);
+    assert_eq!(place.host, []);
 }
 
 proptest! {

@@ -1,7 +1,10 @@
 //! `weft init`.
 
 use super::{Shared, file::ConfigFile, must_be_root, start::Start, with_config};
-use crate::{client::Client, client::UnixSocket, output::Out};
+use crate::{
+    client::{Client, Place},
+    output::Out,
+};
 use anyhow::bail;
 use std::{
     io::ErrorKind,
@@ -30,7 +33,7 @@ pub(crate) struct Init {
 }
 
 impl Init {
-    pub(crate) fn run(self, host: Option<UnixSocket>, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, place: Place, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
         must_be_root("`weft init`")?;
         let mut file = ConfigFile::read(self.shared.config_file())?;
         self.say(&mut file)?;
@@ -39,7 +42,7 @@ impl Init {
         let next = format!(
             "let other hosts in, each with a token of its own: weft node token{config} | ssh HOST sudo weft join"
         );
-        Start { shared: &self.shared, host, client, next }.carry_out(&file, out)
+        Start { shared: &self.shared, place, client, next }.carry_out(&file, out)
     }
 
     /// Makes what others will know this host by, and says what its agent needs to know.

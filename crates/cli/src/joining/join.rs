@@ -8,7 +8,10 @@ use super::{
     terminal,
 };
 use crate::{
-    agent::DEFAULT_VXLAN_PORT, cli::wait_for, client::Client, client::UnixSocket, output::Out,
+    agent::DEFAULT_VXLAN_PORT,
+    cli::wait_for,
+    client::{Client, Place},
+    output::Out,
     patience::patiently,
 };
 use anyhow::{Context, bail};
@@ -34,7 +37,7 @@ pub(crate) struct Join {
 }
 
 impl Join {
-    pub(crate) fn run(self, host: Option<UnixSocket>, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self, place: Place, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
         must_be_root("`weft join`")?;
         if self.in_the_open.is_some() {
             bail!(
@@ -70,7 +73,7 @@ impl Join {
         let configured = self.configure(&mut file, &answer, token.at.port());
         configured.context("this host was let in, but its agent cannot be told so")?;
         let next = "use the cluster's networks: weft network ls".to_owned();
-        Start { shared: &self.shared, host, client, next }.carry_out(&file, out)
+        Start { shared: &self.shared, place, client, next }.carry_out(&file, out)
     }
 
     fn say(&self, file: &mut ConfigFile) {

@@ -38,6 +38,7 @@ pub(crate) async fn promoted(config: &AgentConfig, node: &v1::Node) -> Result<()
 impl Promote {
     pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
         must_be_root("`weft node promote`")?;
+        client.must_be_here("`weft node promote`")?;
         let config = agent::read_config(self.config.as_deref())?;
         let node: v1::Node = client.get(&format!("/weft/v1/nodes/{}", part(&self.node))).await?;
         if node.this {

@@ -1,7 +1,13 @@
 //! The agent is started, and waited for.
 
 use super::{Shared, file::ConfigFile, service, with_config};
-use crate::{agent, cli::wait_for, client::Client, client::UnixSocket, output::Out, patience::patiently};
+use crate::{
+    agent,
+    cli::wait_for,
+    client::{Client, Place},
+    output::Out,
+    patience::patiently,
+};
 use anyhow::bail;
 use std::{path::Path, process::ExitCode, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -15,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How the agent is started, and what is said then.
 pub(super) struct Start<'s> {
     pub(super) shared: &'s Shared,
-    pub(super) host: Option<UnixSocket>,
+    pub(super) place: Place,
     pub(super) client: &'s Client,
     /// What to do once it runs.
     pub(super) next: String,
@@ -26,7 +32,7 @@ impl Start<'_> {
     pub(super) fn carry_out(self, file: &ConfigFile, mut out: Out) -> anyhow::Result<ExitCode> {
         out.line(format!("Wrote {}.", file.path().display()))?;
         if self.shared.foreground {
-            return agent::Agent::described_in(self.shared.config.clone()).run(self.host);
+            return agent::Agent::described_in(self.shared.config.clone()).run(self.place);
         }
         if !service::is_there() {
             let runs =

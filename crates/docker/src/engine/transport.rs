@@ -25,6 +25,7 @@ const LARGEST: usize = 32 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     client: Client,
+    socket: PathBuf,
 }
 
 /// What is asked, and how long the answer may take.
@@ -70,11 +71,11 @@ impl Question {
 
 impl Transport {
     pub(super) fn new(socket: PathBuf) -> Self {
-        Self { client: Client::new(socket, "docker", LARGEST) }
+        Self { client: Client::new(&socket, "docker", LARGEST), socket }
     }
 
     pub(super) fn socket(&self) -> &Path {
-        self.client.socket()
+        &self.socket
     }
 
     /// Asks, and reads the answer.

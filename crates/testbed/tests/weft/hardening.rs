@@ -36,14 +36,14 @@ fn open_ports(host: &Host) -> BTreeSet<String> {
 fn ports_and_files_are_those_of_the_page() {
     let Some(world) = World::up(1) else { return };
     let host = world.host(1);
-    let _agent = init(host, &[]);
+    let _agent = init(host, &["--host", "tcp://0.0.0.0:2376"]);
     host.run(&["weft", "network", "create", "overlay"]);
     until("it is there", SOON, || has_network(host, "overlay"));
     let _container = Container::attach(host, "overlay", "one");
     let encrypts = host.output(&["ip", "link", "add", "wg9", "type", "wireguard"]).status.success();
     let listed = rows("| port |").into_iter().map(|[port, _]| port);
     let expected: BTreeSet<String> = listed.filter(|port| port != "51820/udp").collect();
-    assert_eq!(expected.len(), 3, "{expected:?}");
+    assert_eq!(expected.len(), 4, "{expected:?}");
     until("the ports of the page are open, and no others", SOON, || open_ports(host) == expected);
     if encrypts {
         host.run(&["weft", "network", "create", "-o", "encrypted", "secret"]);

@@ -32,6 +32,7 @@ mod partition;
 mod processes;
 mod publishing;
 mod refusals;
+mod remote;
 mod removed;
 mod routed;
 mod signed;

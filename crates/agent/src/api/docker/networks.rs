@@ -1,7 +1,7 @@
 //! `/networks`.
 
 use crate::api::{
-    SharedVerbs,
+    FromAfar,
     extract::{Json, Path, Query},
     reply::Reply,
 };
@@ -12,7 +12,7 @@ use weft_network_api::{Filtered, Scoped, connect, create, select, view};
 use weft_verbs::Error;
 
 pub(super) async fn list(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Query(query): Query<Filtered>,
 ) -> Reply<axum::Json<Vec<docker::Network>>> {
     let filter = select::Select::parse(&query.parse()?)?;
@@ -32,7 +32,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn inspect(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Path(network): Path<String>,
     Query(query): Query<Scoped>,
 ) -> Reply<axum::Json<docker::Network>> {
@@ -44,7 +44,7 @@ pub(super) async fn inspect(
 }
 
 pub(super) async fn create(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Json(body): Json<docker::CreateNetwork>,
 ) -> Reply<(StatusCode, axum::Json<docker::CreatedNetwork>)> {
     let warning = create::warning(&body);
@@ -52,16 +52,13 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, axum::Json(docker::CreatedNetwork { id: id.to_string(), warning })))
 }
 
-pub(super) async fn remove(
-    State(core): State<SharedVerbs>,
-    Path(network): Path<String>,
-) -> Reply<StatusCode> {
+pub(super) async fn remove(State(core): State<FromAfar>, Path(network): Path<String>) -> Reply<StatusCode> {
     core.remove_network(&network).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn prune(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Query(query): Query<Filtered>,
 ) -> Reply<axum::Json<docker::PrunedNetworks>> {
     let filter = select::prune(&query.parse()?, Timestamp::now())?;
@@ -71,7 +68,7 @@ pub(super) async fn prune(
 }
 
 pub(super) async fn connect(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Path(network): Path<String>,
     Json(body): Json<docker::Connect>,
 ) -> Reply<StatusCode> {
@@ -81,7 +78,7 @@ pub(super) async fn connect(
 }
 
 pub(super) async fn disconnect(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Path(network): Path<String>,
     Json(body): Json<docker::Disconnect>,
 ) -> Reply<StatusCode> {

@@ -1,6 +1,6 @@
 //! `/_ping`, `/version`, `/info`: what a client asks before anything else.
 
-use crate::api::SharedVerbs;
+use crate::api::FromAfar;
 use axum::{
     Json,
     extract::State,
@@ -44,7 +44,7 @@ pub(super) async fn version() -> Json<docker::Version> {
     })
 }
 
-pub(super) async fn info(State(core): State<SharedVerbs>) -> Json<docker::Info> {
+pub(super) async fn info(State(core): State<FromAfar>) -> Json<docker::Info> {
     let status = core.status();
     let processes = core.processes();
     let running = processes.iter().filter(|p| matches!(p.state, ProcessState::Running { .. })).count();

@@ -1,7 +1,7 @@
 //! `/weft/v1/endpoints`.
 
 use crate::api::{
-    SharedVerbs,
+    FromAfar, SharedVerbs,
     extract::{Json, Path, Query},
     reply::Reply,
 };
@@ -21,7 +21,7 @@ pub(super) struct Which {
 }
 
 pub(super) async fn list(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Query(which): Query<Which>,
 ) -> Reply<axum::Json<Vec<v1::Endpoint>>> {
     let mut endpoints = chosen(&core, &which).await?;
@@ -32,7 +32,7 @@ pub(super) async fn list(
     Ok(axum::Json(endpoints))
 }
 
-async fn chosen(core: &SharedVerbs, which: &Which) -> Result<Vec<v1::Endpoint>, Error> {
+async fn chosen(core: &FromAfar, which: &Which) -> Result<Vec<v1::Endpoint>, Error> {
     let networks = match &which.network {
         Some(network) => vec![core.network(network).await?],
         None => core.networks(),
@@ -64,7 +64,7 @@ pub(super) async fn attach(
 }
 
 pub(super) async fn detach(
-    State(core): State<SharedVerbs>,
+    State(core): State<FromAfar>,
     Path((network, endpoint)): Path<(String, String)>,
 ) -> Reply<StatusCode> {
     core.detach(&network, &endpoint).await?;

@@ -1,7 +1,7 @@
 //! `/weft/v1/nodes`.
 
 use crate::api::{
-    SharedVerbs,
+    FromAfar, SharedVerbs,
     extract::{Path, Query, flag},
     reply::Reply,
 };
@@ -11,14 +11,11 @@ use weft_api::v1;
 use weft_model::NodeName;
 use weft_verbs::{Error, Kind, NodeView};
 
-pub(super) async fn list(State(core): State<SharedVerbs>) -> Json<Vec<v1::Node>> {
+pub(super) async fn list(State(core): State<FromAfar>) -> Json<Vec<v1::Node>> {
     Json(core.nodes().into_iter().map(node).collect())
 }
 
-pub(super) async fn inspect(
-    State(core): State<SharedVerbs>,
-    Path(name): Path<String>,
-) -> Reply<Json<v1::Node>> {
+pub(super) async fn inspect(State(core): State<FromAfar>, Path(name): Path<String>) -> Reply<Json<v1::Node>> {
     Ok(Json(node(core.node(&name).await?)))
 }
 

@@ -1,6 +1,6 @@
 //! `/weft/v1/status` and `/weft/v1/plan`.
 
-use crate::api::{SharedVerbs, reply::Reply};
+use crate::api::{FromAfar, reply::Reply};
 use axum::{Json, extract::State};
 use std::time::Duration;
 use weft_api::v1;
@@ -8,11 +8,11 @@ use weft_verbs::{
     Down, Drift, EngineStatus, Fenced, KernelStatus, LoggedProblem, NetworkStatus, Round, Status, StoreStatus,
 };
 
-pub(super) async fn status(State(core): State<SharedVerbs>) -> Json<v1::Status> {
+pub(super) async fn status(State(core): State<FromAfar>) -> Json<v1::Status> {
     Json(report(core.examine().await))
 }
 
-pub(super) async fn plan(State(core): State<SharedVerbs>) -> Reply<Json<v1::Plan>> {
+pub(super) async fn plan(State(core): State<FromAfar>) -> Reply<Json<v1::Plan>> {
     Ok(Json(v1::Plan { steps: core.plan().await? }))
 }
 

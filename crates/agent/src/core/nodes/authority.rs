@@ -31,7 +31,7 @@ impl Nodes {
     /// then believe the one before no more. Returns when this host believes it.
     pub(crate) async fn rotate_authority(&self) -> Result<(), Error> {
         let credentials = Credentials::of(&self.config.data_dir);
-        let authority = self.held(&credentials)?;
+        let authority = self.held()?;
         let is_free = |cluster: &Cluster| {
             let believed = cluster.believed().ok_or_else(|| Error::conflict(NO_AUTHORITY))?;
             if believed.newest() != Some(authority.id()) || cluster.is_torn() {
@@ -78,7 +78,7 @@ impl Nodes {
     /// Has nobody believe an authority but the newest, though there are hosts without a certificate by that.
     pub(crate) async fn finish_rotation(&self) -> Result<(), Error> {
         let credentials = Credentials::of(&self.config.data_dir);
-        let authority = self.held(&credentials)?;
+        let authority = self.held()?;
         let known = self.access.cluster().await?;
         if !known.has_several_authorities() {
             return Err(Error::conflict("no authority is being replaced: `weft ca rotate` begins"));
@@ -108,7 +108,7 @@ impl Nodes {
         if !known.has_several_authorities() {
             return Ok(());
         }
-        let Ok(authority) = self.held(&Credentials::of(&self.config.data_dir)) else { return Ok(()) };
+        let Ok(authority) = self.held() else { return Ok(()) };
         let is_newest = known.believed().and_then(|all| all.newest()) == Some(authority.id());
         if is_newest && !known.authorities.contains_key(&authority.id()) {
             // Made here for hosts that join again (`weft ca new`).
@@ -165,8 +165,9 @@ impl Nodes {
     }
 
     /// The authority, on a host that has its key.
-    pub(super) fn held(&self, credentials: &Credentials) -> Result<Authority, Error> {
-        let authority = credentials.authority().map_err(|error| Error::new(Kind::Internal, chain(&error)))?;
+    pub(super) fn held(&self) -> Result<Authority, Error> {
+        let authority = Credentials::of(&self.config.data_dir).authority();
+        let authority = authority.map_err(|error| Error::new(Kind::Internal, chain(&error)))?;
         authority.ok_or_else(|| {
             Error::conflict(
                 "this host does not have the key of the cluster's authority: do it on one that has (where `weft init` was run, \

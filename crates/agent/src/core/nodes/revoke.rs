@@ -1,10 +1,10 @@
 //! A node is believed no more, because somebody with the authority's key says so.
 
 use super::Nodes;
-use weft_model::{Key, NodeName, Record, chain};
-use weft_state::{cluster::Cluster, credentials::Credentials};
+use weft_model::{Key, NodeId, NodeName, Record, UserName, chain};
+use weft_state::cluster::Cluster;
 use weft_store::{Condition, Txn};
-use weft_trust::Subject;
+use weft_trust::{Authority, Subject};
 use weft_verbs::{Error, Kind};
 
 impl Nodes {
@@ -13,23 +13,41 @@ impl Nodes {
         if name == self.access.node() {
             return Err(Error::conflict("this is the host itself: `weft leave` takes it out of the cluster"));
         }
-        let unusable = |error: &dyn std::error::Error| Error::new(Kind::Internal, chain(error));
-        let authority = self.held(&Credentials::of(&self.config.data_dir))?;
+        let authority = self.held()?;
         let which = |cluster: &Cluster| {
-            if !cluster.is_signed() {
-                let message = "the store is believed in this cluster (trust: store), so nobody would heed it: see `--trust`";
-                return Err(Error::conflict(message));
-            }
+            heeds_revocations(cluster)?;
             let found = cluster.nodes.get(name).map(|node| node.id);
             found.ok_or_else(|| Error::not_found("node", name.as_str()))
         };
         let (_, id) = self.access.decide(which).await?;
-        let revocation = authority.revoke(&Subject { name: name.clone(), id });
-        let revocation = revocation.map_err(|error| unusable(&error))?;
-        let key = self.access.path(&Key::Revoked(id));
-        self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Always)).await?;
-        self.access.until(|cluster| cluster.beliefs.barred.contains_key(&id)).await;
+        self.bar(&authority, &Subject { name: name.clone(), id }).await?;
         tracing::warn!(node = %name, id = id.short(), "node revoked: it is believed no more");
+        Ok(())
+    }
+
+    /// Says in the store that nobody is to answer who shows a user's certificate any more. It has an id as nodes have one.
+    pub(crate) async fn revoke_user(&self, user: &UserName, id: NodeId) -> Result<(), Error> {
+        let authority = self.held()?;
+        let is_a_node = |cluster: &Cluster| {
+            heeds_revocations(cluster)?;
+            let node = cluster.nodes.iter().find(|(_, node)| node.id == id);
+            node.map_or(Ok(()), |(name, _)| {
+                Err(Error::conflict(format!("that is the id of the host {name}")))
+            })
+        };
+        self.access.decide(is_a_node).await?;
+        let name = user.as_str().parse().map_err(Error::invalid)?;
+        self.bar(&authority, &Subject { name, id }).await?;
+        tracing::warn!(%user, id = id.short(), "a user's certificate was revoked");
+        Ok(())
+    }
+
+    async fn bar(&self, authority: &Authority, subject: &Subject) -> Result<(), Error> {
+        let revocation = authority.revoke(subject);
+        let revocation = revocation.map_err(|error| Error::new(Kind::Internal, chain(&error)))?;
+        let key = self.access.path(&Key::Revoked(subject.id));
+        self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Always)).await?;
+        self.access.until(|cluster| cluster.beliefs.barred.contains_key(&subject.id)).await;
         Ok(())
     }
 
@@ -43,4 +61,13 @@ impl Nodes {
         }
         Ok(())
     }
+}
+
+fn heeds_revocations(cluster: &Cluster) -> Result<(), Error> {
+    if cluster.is_signed() {
+        return Ok(());
+    }
+    let message =
+        "the store is believed in this cluster (trust: store), so nobody would heed it: see `--trust`";
+    Err(Error::conflict(message))
 }

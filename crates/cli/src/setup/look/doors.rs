@@ -2,7 +2,7 @@
 
 use super::PLUGIN_SOCKET;
 use crate::{
-    client::{Client, ClientError, UnixSocket},
+    client::{Client, ClientError, Host, TlsFlags, UnixSocket},
     setup::facts::{Agent, Engine, Reach},
 };
 use serde::Deserialize;
@@ -74,7 +74,8 @@ struct AddressSpaces {
 pub(super) async fn plugin() -> Reach<String> {
     let Ok(socket) = PLUGIN_SOCKET.parse() else { return Reach::Absent };
     let method = "/IpamDriver.GetDefaultAddressSpaces";
-    let answer = Client::new(socket).post::<AddressSpaces>(method, &json!({})).await;
+    let answer =
+        Client::new(Host::Unix(socket), TlsFlags::default()).post::<AddressSpaces>(method, &json!({})).await;
     answer.map_or_else(reach, |spaces| Reach::Here(spaces.local_default_address_space))
 }
 

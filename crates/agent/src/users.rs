@@ -1,0 +1,85 @@
+//! Users of the remote API: their certificates are made on a host that has the authority's key, and listed there.
+
+pub use weft_state::credentials::KnownUser;
+
+use crate::config::AgentConfig;
+use jiff::{SignedDuration, Timestamp};
+use std::path::Path;
+use weft_model::{NodeId, NodeName, UserName};
+use weft_state::{credentials::Credentials, journal::JournalError};
+use weft_trust::{NodeKey, TrustError, User};
+
+/// Why there is no certificate for a user.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// This host's files.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A key or a certificate.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// Nothing was set up.
+    #[error(
+        "this host is not set up for that: run `weft init` here first, or do it on the host where it was run"
+    )]
+    NotSetUp,
+    /// It does not have the authority's key.
+    #[error(
+        "this host does not have the key of the cluster's authority: do it on the host where `weft init` was run, or run \
+         `weft node promote {0}` there, which lets this host do it, too"
+    )]
+    NoAuthority(NodeName),
+}
+
+/// What a user needs to be answered: PEM each.
+pub struct Bundle {
+    /// Whose it is.
+    pub user: KnownUser,
+    /// The certificate of the authority, which also signed those of the hosts' APIs.
+    pub authority: String,
+    /// The user's certificate.
+    pub certificate: String,
+    /// Its key: a secret, which is nowhere else.
+    pub key: String,
+}
+
+/// Makes a certificate for a user of the remote API, that is good for that long. It is listed before it is there.
+///
+/// # Errors
+/// [`UserError`].
+pub fn add(config: &AgentConfig, name: UserName, life: SignedDuration) -> Result<Bundle, UserError> {
+    let credentials = Credentials::of(&config.data_dir);
+    let authority = match credentials.authority()? {
+        Some(authority) => authority,
+        None if credentials.member()?.is_none() => return Err(UserError::NotSetUp),
+        None => return Err(UserError::NoAuthority(config.node_name.clone())),
+    };
+    let (made, id, key) = (Timestamp::now(), NodeId::random(&mut rand::rng()), NodeKey::generate()?);
+    let of_name = User { name: name.clone(), id };
+    let certificate = authority.issue_user(&of_name, &key.request()?, (made, life))?;
+    let until = made.saturating_add(life).unwrap_or(Timestamp::MAX);
+    let user = KnownUser { name, id, made, until };
+    credentials.note_user(&user)?;
+    Ok(Bundle {
+        user,
+        authority: authority.certificate_pem().to_owned(),
+        certificate,
+        key: key.pem_for_others()?,
+    })
+}
+
+/// The certificates that were made on this host, in order of the users' names.
+///
+/// # Errors
+/// If that cannot be read.
+pub fn list(data_dir: &Path) -> Result<Vec<KnownUser>, JournalError> {
+    Credentials::of(data_dir).users()
+}
+
+/// Lists one no longer.
+///
+/// # Errors
+/// If its file cannot be removed.
+pub fn forget(data_dir: &Path, id: NodeId) -> Result<(), JournalError> {
+    Credentials::of(data_dir).forget_user(id)
+}
