@@ -12,6 +12,8 @@ SEEDS ?=
 SECONDS ?= $(if $(SEEDS),,600)
 # What to pack, if not target/release/weft.
 BINARY ?=
+# For `make packages`: which architectures, if not all.
+ARCHES ?=
 MUSL := $(shell uname -m)-unknown-linux-musl
 
 export WEFT_TOOLS := $(CURDIR)/target/tools
@@ -25,7 +27,7 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test vm-test soak mutants chaos bench lint audit fuzz static deb rpm tools
+.PHONY: help build demo demo-down test vm-test soak mutants chaos bench lint audit fuzz static deb rpm packages tools
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -91,6 +93,10 @@ deb: $(if $(BINARY),,build) ## a Debian package of target/release/weft (or BINAR
 
 rpm: $(if $(BINARY),,build) ## the same for Fedora, RHEL, openSUSE
 	@scripts/package rpm $(BINARY)
+
+packages: ## .deb and .rpm for amd64 and arm64, for glibc 2.28 and later, in target/packages (ARCHES=amd64)
+	@scripts/tools cc:gcc dpkg-gencontrol:dpkg-dev readelf:binutils rpmbuild:rpm
+	@scripts/packages $(ARCHES)
 
 tools: # what tests and demo need; at once when it is there
 	@scripts/tools
