@@ -29,11 +29,11 @@ ifneq ($(shell id -u),0)
 endif
 
 .PHONY: help build demo demo-down test vm-test soak mutants chaos bench lint audit fuzz static deb rpm packages \
-    packages-test tools
+    packages-test arm64-test tools
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
 
 build: ## the release binary: target/release/weft
 	cargo build --release --locked --package weft
@@ -104,6 +104,12 @@ packages-test: ## these, installed, used, upgraded and removed: Debian 11, 12 an
 	@scripts/tools debootstrap:debootstrap dpkg-gencontrol:dpkg-dev ip:iproute2 nft:nftables rpmbuild:rpm
 	@$(SUDO) scripts/roots
 	@$(SUDO) scripts/packages-test $(CHECKS)
+
+arm64-test: ## the guide in a virtual machine with an arm64 processor, with the arm64 package
+	@scripts/tools cpio:cpio debootstrap:debootstrap depmod:kmod qemu-system-aarch64:qemu-system-arm setpriv:util-linux
+	@scripts/vm-kernels 6.1-arm64
+	@$(SUDO) scripts/roots bullseye-arm64
+	@$(SUDO) scripts/arm64-test
 
 tools: # what tests and demo need; at once when it is there
 	@scripts/tools
