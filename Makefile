@@ -12,6 +12,9 @@ SEEDS ?=
 SECONDS ?= $(if $(SEEDS),,600)
 # What to pack, if not target/release/weft.
 BINARY ?=
+# For `make packages`, and for its test: which, if not all.
+ARCHES ?=
+CHECKS ?=
 MUSL := $(shell uname -m)-unknown-linux-musl
 
 export WEFT_TOOLS := $(CURDIR)/target/tools
@@ -25,11 +28,12 @@ ifneq ($(shell id -u),0)
     export $(RUNNER) := sudo --preserve-env
 endif
 
-.PHONY: help build demo demo-down test vm-test soak mutants chaos bench lint audit fuzz static deb rpm tools
+.PHONY: help build demo demo-down test vm-test soak mutants chaos bench lint audit fuzz static deb rpm packages \
+    packages-test arm64-test tools
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
 
 build: ## the release binary: target/release/weft
 	cargo build --release --locked --package weft
@@ -91,6 +95,21 @@ deb: $(if $(BINARY),,build) ## a Debian package of target/release/weft (or BINAR
 
 rpm: $(if $(BINARY),,build) ## the same for Fedora, RHEL, openSUSE
 	@scripts/package rpm $(BINARY)
+
+packages: ## .deb and .rpm for amd64 and arm64, for glibc 2.28 and later, in target/packages (ARCHES=amd64)
+	@scripts/tools cc:gcc dpkg-gencontrol:dpkg-dev readelf:binutils rpmbuild:rpm
+	@scripts/packages $(ARCHES)
+
+packages-test: ## these, installed, used, upgraded and removed: Debian 11, 12 and 13, and rpm (CHECKS="check_rpm")
+	@scripts/tools debootstrap:debootstrap dpkg-gencontrol:dpkg-dev ip:iproute2 nft:nftables rpmbuild:rpm
+	@$(SUDO) scripts/roots
+	@$(SUDO) scripts/packages-test $(CHECKS)
+
+arm64-test: ## the guide in a virtual machine with an arm64 processor, with the arm64 package
+	@scripts/tools cpio:cpio debootstrap:debootstrap depmod:kmod qemu-system-aarch64:qemu-system-arm setpriv:util-linux
+	@scripts/vm-kernels 6.1-arm64
+	@$(SUDO) scripts/roots bullseye-arm64
+	@$(SUDO) scripts/arm64-test
 
 tools: # what tests and demo need; at once when it is there
 	@scripts/tools

@@ -111,6 +111,53 @@ fn an_rpm_has_what_the_debian_package_has() {
     assert!(!exists(host, &format!("{root}/usr/bin/weft")));
 }
 
+/// What `make packages` does for a processor that is not this machine's, with a program that needs libc alone.
+#[test]
+fn a_package_is_for_the_processor_of_its_program_and_an_old_glibc() {
+    let tools = ["cc", "dpkg-gencontrol", "readelf", "rpmbuild"];
+    if !need("gcc, binutils, dpkg-dev and rpm", tools.into_iter().all(|program| tool(program).is_some())) {
+        return;
+    }
+    let Some(world) = World::up(1) else { return };
+    let host = world.host(1);
+    // Byte 18 of an ELF file, e_machine.
+    let [byte, debian, rpm] = if cfg!(target_arch = "aarch64") {
+        [r"\x3e", "amd64", "x86_64"]
+    } else {
+        [r"\xb7", "arm64", "aarch64"]
+    };
+    let program = format!(
+        "mkdir -p /var/tmp/other && cd /var/tmp/other && echo 'int main(void) {{ return 0; }}' | cc -x c -o weft - && \
+         printf '{byte}' | dd of=weft bs=1 seek=18 conv=notrunc status=none"
+    );
+    host.run(&["bash", "-euc", &program]);
+    let pack = |kind: &str, glibc: &str, program: &str| {
+        let script = format!(
+            "PACKAGES={PACKAGES} GLIBC={glibc} TEXTS=\"$(command -v weft)\" {CHECKOUT}/scripts/package {kind} {program}"
+        );
+        host.output(&["bash", "-euc", &script])
+    };
+    let packed = |kind: &str| {
+        let output = pack(kind, "2.999", "/var/tmp/other/weft");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let package = packed("deb");
+    assert_eq!(host.run(&["dpkg-deb", "--field", &package, "Architecture"]).trim(), debian);
+    assert!(host.run(&["dpkg-deb", "--field", &package, "Depends"]).contains("libc6 (>= 2."));
+    let package = packed("rpm");
+    assert_eq!(host.run(&["rpm", "--query", "--package", "--queryformat", "%{ARCH}", &package]), rpm);
+
+    for (glibc, program, why) in [
+        ("2.1", "/var/tmp/other/weft", "is to run with glibc 2.1, and needs 2."),
+        ("2.999", "\"$(command -v nft)\"", "and nothing else, and needs libnftables.so"),
+    ] {
+        let refused = pack("deb", glibc, program);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains(why), "{refused:?}");
+    }
+}
+
 #[test]
 fn the_unit_is_one_that_systemd_takes() {
     if !need("systemd-analyze, of the package systemd", tool("systemd-analyze").is_some()) {
