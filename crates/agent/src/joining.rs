@@ -57,7 +57,8 @@ pub enum AuthorityError {
     NoAuthority(NodeName),
     /// It has no need of a new one.
     #[error(
-        "this host has the key of the cluster's authority: `weft ca rotate` replaces it, and no host has to join again"
+        "this host has the key of the cluster's authority: `weft ca rotate` replaces it, and no host has to join again. If somebody \
+         else uses that key, `weft ca new --force`"
     )]
     HasAuthority,
     /// A backup of something else.

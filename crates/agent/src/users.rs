@@ -62,7 +62,7 @@ pub fn add(config: &AgentConfig, name: UserName, life: SignedDuration) -> Result
     credentials.note_user(&user)?;
     Ok(Bundle {
         user,
-        authority: authority.certificate_pem().to_owned(),
+        authority: credentials.authority_certificates()?.unwrap_or_default(),
         certificate,
         key: key.pem_for_others()?,
     })

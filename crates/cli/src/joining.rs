@@ -13,7 +13,7 @@ mod token;
 
 pub(crate) use init::Init;
 pub(crate) use join::Join;
-pub(crate) use promote::{Promote, promoted};
+pub(crate) use promote::Promote;
 pub(crate) use start::restart;
 pub(crate) use terminal::passphrase;
 pub(crate) use token::Token;

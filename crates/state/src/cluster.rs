@@ -89,6 +89,8 @@ pub struct Cluster {
     pub unreadable: OrdMap<String, String>,
     /// Nodes whose records are not believed, and why: they are not among the nodes, or as they were when they last were.
     pub unbelieved: OrdMap<NodeName, Disbelief>,
+    /// Of those that an authority vouches for which is not believed: their records.
+    pub strangers: OrdMap<NodeName, Arc<Node>>,
     /// What says that nodes are believed no more, whoever wrote it.
     pub revoked: OrdMap<NodeId, Stored<Revocation>>,
     /// What says that authorities are to be believed, whoever wrote it.
@@ -242,6 +244,7 @@ impl Cluster {
             Key::Node(name) => {
                 self.nodes.remove(&name);
                 self.unbelieved.remove(&name);
+                self.strangers.remove(&name);
             }
             Key::Live(name) => drop(self.live.remove(&name)),
             Key::Call(name) => drop(self.calls.remove(&name)),

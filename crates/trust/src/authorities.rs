@@ -118,6 +118,25 @@ impl Authorities {
         (!now.ids().eq(self.ids())).then_some(now)
     }
 
+    /// How much a record of the authority `id` says, if that is one of these, or is named by one: more is better. 0: nothing that
+    /// is true.
+    pub fn weight(&self, id: &AuthorityId, record: &AuthorityRecord) -> u8 {
+        let certificate = decoded("certificate", &record.certificate).map(CertificateDer::from);
+        let believed = certificate.ok().and_then(|certificate| Believed::new(certificate).ok());
+        let Some(believed) = believed.filter(|believed| believed.id == *id) else { return 0 };
+        let alone = record.alone.as_ref().map(|signature| believed.signed(&alone_text(id), signature));
+        let named = record.by.as_ref().map(|by| {
+            let before = self.0.iter().find(|before| before.id == by.authority);
+            before.is_some_and(|before| before.signed(&followed_text(&believed.certificate), &by.signature))
+        });
+        match (alone, named) {
+            (Some(true), _) => 3,
+            (Some(false), _) | (None, Some(false)) => 0,
+            (None, Some(true)) => 2,
+            (None, None) => 1,
+        }
+    }
+
     /// Whether the newest has named several to follow it: nobody can tell which is right.
     pub fn is_torn<'r>(&self, records: impl Iterator<Item = (&'r AuthorityId, &'r AuthorityRecord)>) -> bool {
         self.named(records).len() > 1

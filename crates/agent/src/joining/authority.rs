@@ -40,10 +40,10 @@ pub fn import_authority(
 /// believe it when they have joined again.
 ///
 /// # Errors
-/// If this host is in no cluster, or has the key.
-pub fn replace_authority(config: &AgentConfig) -> Result<AuthorityId, AuthorityError> {
+/// If this host is in no cluster, or has the key, unless that is to be given up by `force`.
+pub fn replace_authority(config: &AgentConfig, force: bool) -> Result<AuthorityId, AuthorityError> {
     let credentials = Credentials::of(&config.data_dir);
-    if credentials.authority()?.is_some() {
+    if !force && credentials.authority()?.is_some() {
         return Err(AuthorityError::HasAuthority);
     }
     let (_, mut believed) = credentials.believed()?.ok_or(AuthorityError::NotSetUp)?;

@@ -62,17 +62,19 @@ impl Peers {
         if request.cluster.is_some() && request.cluster != own {
             return Err(JoinRefusal::InAnother);
         }
-        for node in self.verbs.nodes() {
-            let (same_id, same_name) = (node.node.id == request.id, node.name == request.name);
-            let signed = node.node.signed.as_ref();
+        let strangers = self.view.borrow().cluster.as_ref().map(|cluster| cluster.strangers.clone());
+        let strangers = strangers.into_iter().flatten().map(|(name, node)| (name, (*node).clone()));
+        for (name, node) in self.verbs.nodes().into_iter().map(|it| (it.name, it.node)).chain(strangers) {
+            let (same_id, same_name) = (node.id == request.id, name == request.name);
+            let signed = node.signed.as_ref();
             let same_key = || signed.is_none_or(|signed| signed_with(&request.certificate_request, signed));
             if same_id && same_name && request.cluster.is_some() && same_key() {
                 continue;
             }
             if same_id {
-                return Err(JoinRefusal::IdTaken(node.name));
+                return Err(JoinRefusal::IdTaken(name));
             } else if same_name {
-                return Err(JoinRefusal::NameTaken(node.name));
+                return Err(JoinRefusal::NameTaken(name));
             }
         }
         Ok(())

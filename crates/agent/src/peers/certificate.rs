@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::sync::{Notify, watch};
-use weft_model::{Keyspace, NodeId, Revocation, Trust, chain};
+use weft_model::{Keyspace, NodeId, NodeName, Revocation, Trust, chain};
 use weft_state::{credentials::Credentials, view::View};
 use weft_store::{
     Asker,
@@ -28,6 +28,8 @@ pub(crate) struct OwnCertificate {
     rules: OnceLock<Arc<WriteRules>>,
     /// Told when the certificate is to be renewed.
     pub(super) due: Notify,
+    /// Changes with the authorities that are believed.
+    pub(crate) changed: watch::Sender<()>,
 }
 
 /// What was written down last of whom to believe.
@@ -35,6 +37,8 @@ pub(crate) struct OwnCertificate {
 struct Followed {
     revoked: BTreeMap<NodeId, Revocation>,
     authorities: Option<Arc<Authorities>>,
+    /// The hosts without a certificate by the newest authority, when it was looked last.
+    behind: Vec<NodeName>,
 }
 
 /// TLS, by what it is for.
@@ -65,10 +69,11 @@ impl OwnCertificate {
         let barred = Arc::new(Barred::default());
         barred.set(told.revoked.keys().copied().collect());
         let configs = Configs::of(&member, &barred).inspect_err(|error| unusable(chain(error))).ok()?;
-        let followed = Mutex::new(Followed { revoked: told.revoked, authorities: None });
+        let followed = Mutex::new(Followed { revoked: told.revoked, ..Followed::default() });
         let due = Notify::new();
         let (configs, rules) = (ArcSwap::from_pointee(configs), OnceLock::new());
-        Some(Arc::new(Self { credentials, configs, barred, followed, rules, due }))
+        let changed = watch::Sender::default();
+        Some(Arc::new(Self { credentials, configs, barred, followed, rules, due, changed }))
     }
 
     /// Believes whom the cluster's authorities name, and lets in nobody that they revoked, as far as is known.
@@ -76,18 +81,21 @@ impl OwnCertificate {
         // What is not let in as a cluster of this host may know of more that were revoked, and of none that was not.
         let known = view.stored.as_ref().or(view.cluster.as_ref());
         let Some(cluster) = known.filter(|cluster| cluster.is_signed()) else { return };
-        let (told, authorities) = (cluster.to_tell(), cluster.believed().cloned().unwrap_or_default());
-        self.barred.set(told.revoked.keys().copied().collect());
-        if cluster.has_several_authorities() {
-            // It may be this host's turn.
-            self.due.notify_one();
-        }
+        let authorities = cluster.believed().cloned().unwrap_or_default();
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        if followed.revoked != told.revoked {
+        if !cluster.beliefs.barred.iter().eq(followed.revoked.iter()) {
+            let told = cluster.to_tell();
+            self.barred.set(told.revoked.keys().copied().collect());
             match self.credentials.keep_told(&told) {
                 Ok(()) => followed.revoked = told.revoked,
                 Err(error) => tracing::warn!(error = chain(&error), "cannot write down who was revoked"),
             }
+        }
+        let behind = cluster.behind();
+        if !behind.iter().copied().eq(&followed.behind) {
+            followed.behind = behind.into_iter().cloned().collect();
+            // It may be this host's turn.
+            self.due.notify_one();
         }
         if followed.authorities.as_ref() != Some(&authorities) {
             match self.believe(&authorities) {
@@ -101,17 +109,16 @@ impl OwnCertificate {
         if let Some(rules) = self.rules.get() {
             rules.believe(authorities);
         }
-        let had = self.credentials.believed().map_err(|error| chain(&error))?;
-        if had.is_some_and(|(_, had)| had == **authorities) {
-            return Ok(());
+        if self.credentials.believe(authorities).map_err(|error| chain(&error))? {
+            let newest = authorities.newest().map(|id| id.short());
+            tracing::info!(newest, "the cluster's authorities changed");
         }
-        self.credentials.believe(authorities).map_err(|error| chain(&error))?;
-        let newest = authorities.newest().map(|id| id.short());
-        tracing::info!(newest, "the cluster's authorities changed");
+        // Whoever wrote it down.
         if let Some(member) = self.credentials.member().map_err(|error| chain(&error))? {
             let configs = Configs::of(&member, &self.barred).map_err(|error| chain(&error))?;
             self.configs.store(Arc::new(configs));
         }
+        self.changed.send_replace(());
         self.due.notify_one();
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{Peers, api_names::api_names};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use weft_model::chain;
-use weft_trust::{Authority, MemberReply, MemberRequest, Subject, same_key};
+use weft_trust::{Authority, MemberReply, MemberRequest, Subject, same_key, signed_with};
 
 impl Peers {
     /// Does what a member asks.
@@ -42,6 +42,7 @@ impl Peers {
         if !same_key(request, shown).map_err(|error| chain(&error))? {
             return Err("it is for another key than that of the certificate which was shown".to_owned());
         }
+        self.refuse_unknown(asker, request)?;
         let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
         let authority = authority.ok_or("it does not have the authority's key")?;
         let certificate = authority.issue(asker, request, Timestamp::now());
@@ -54,6 +55,21 @@ impl Peers {
         let authority = authority.ok_or("it does not have the authority's key")?;
         let certificate = authority.issue_api(asker, &names, request, Timestamp::now());
         certificate.map(MemberReply::Serves).map_err(|error| chain(&error))
+    }
+
+    /// In a signed cluster only a host that is in it gets a new certificate, for the key that its record is signed with: not
+    /// one that was taken out, nor who made a certificate with a key that an authority of before lost.
+    fn refuse_unknown(&self, asker: &Subject, request: &[u8]) -> Result<(), String> {
+        let view = self.view.borrow();
+        let Some(cluster) = view.cluster.as_ref().filter(|cluster| cluster.is_signed()) else {
+            return Ok(());
+        };
+        let record = cluster.nodes.get(&asker.name).filter(|node| node.id == asker.id);
+        let signed = record.and_then(|node| node.signed.as_ref());
+        match signed.is_some_and(|signed| signed_with(request, signed)) {
+            true => Ok(()),
+            false => Err("no host of the cluster has that name and key: join with a token".to_owned()),
+        }
     }
 
     fn take(&self, key: &str) -> Result<MemberReply, String> {

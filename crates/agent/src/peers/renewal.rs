@@ -84,7 +84,11 @@ impl Peers {
     /// By the first other that can.
     async fn renewed_elsewhere(&self, member: &Member, request: &[u8]) -> bool {
         let request = MemberRequest::Renew { certificate_request: request.to_owned() };
-        for node in self.verbs.nodes().into_iter().filter(|node| node.up && !node.this) {
+        let mut others: Vec<_> =
+            self.verbs.nodes().into_iter().filter(|node| node.up && !node.this).collect();
+        // Who says that it has the key is asked first.
+        others.sort_by_key(|node| !node.node.authority);
+        for node in others {
             let at = SocketAddr::new(node.node.advertise, self.config.peer_port);
             let whom = Subject { name: node.name, id: node.node.id };
             match ask(member, &whom, at, &request).await {

@@ -17,6 +17,8 @@ struct Host {
     dir: TempDir,
     at: SocketAddr,
     peers: Arc<Peers>,
+    /// What it knows of its cluster.
+    seen: watch::Sender<View>,
     stop: CancellationToken,
 }
 
@@ -53,21 +55,21 @@ fn subject() -> Subject {
 }
 
 /// Of a store that has not answered.
-fn nothing_seen() -> watch::Receiver<View> {
+fn nothing_seen() -> watch::Sender<View> {
     weft_state::view::unseen(&weft_store::MemoryStore::new(), &weft_state::env::Env::system(), None)
-        .subscribe()
 }
 
 async fn listening(dir: TempDir, config: AgentConfig) -> Host {
     let place = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     let config = Arc::new(AgentConfig { peer_port: 0, ..config });
+    let seen = nothing_seen();
     let own = OwnCertificate::load(dir.path()).unwrap();
-    let peers = Peers::new(&config, own, FakeVerbs::new(), (place.subscribe(), nothing_seen()));
+    let peers = Peers::new(&config, own, FakeVerbs::new(), (place.subscribe(), seen.subscribe()));
     let listener = peers.listen().await.unwrap();
     let at = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().unwrap().port());
     let stop = CancellationToken::new();
     tokio::spawn(Arc::clone(&peers).serve(listener, stop.clone()));
-    Host { dir, at, peers, stop }
+    Host { dir, at, peers, seen, stop }
 }
 
 impl Host {
@@ -192,6 +194,47 @@ async fn nobody_can_renew_and_it_is_said_when_it_is_urgent() {
     assert!(urgent.contains("authority's key"), "{urgent}");
 }
 
+/// A view of a signed cluster with `host` in it, whose record it signed.
+fn with_record_of(host: &Host, id: NodeId) -> View {
+    use weft_model::{Key, Keyspace, Node, Record};
+    use weft_store::{Listing, Revision, StoreEntry};
+    let golden = include_bytes!("../../../model/tests/golden/node.json");
+    let mut node = Node { id, ..Node::from_json(golden).unwrap() };
+    let (member, name) = (host.member(), host.subject().name);
+    node.signed = Some(member.sign(&name, &node, 1).unwrap());
+    let authorities = Arc::new(weft_trust::Authorities::of(&member).unwrap());
+    let (keyspace, modified) = (Keyspace::new("weft"), Revision(1));
+    let entry =
+        StoreEntry { key: keyspace.path(&Key::Node(name)), value: node.to_json(), modified, session: None };
+    let known = weft_state::cluster::Cluster::default().trusting(Some(&authorities));
+    let listing = Listing { entries: vec![entry], revision: modified };
+    let cluster = weft_state::cluster::Cluster::read_after(&keyspace, &listing, &known);
+    let mut view = nothing_seen().borrow().clone();
+    view.cluster = Some(Arc::new(cluster));
+    view
+}
+
+#[tokio::test]
+async fn who_is_not_in_a_signed_cluster_has_nothing_renewed() {
+    let one = first().await;
+    let [two, impostor] =
+        [another(&one, SignedDuration::ZERO).await, another(&one, SignedDuration::ZERO).await];
+    one.seen.send_replace(with_record_of(&two, two.subject().id));
+    let asks = |host: &Host| {
+        let (member, request) = (host.member(), renewal_of(host));
+        let one = &one;
+        async move { ask(&member, &one.subject(), one.at, &request).await }
+    };
+    assert!(matches!(asks(&two).await, Ok(MemberReply::Renewed(_))));
+    // It has a certificate of that name and id, for another key.
+    let refused = asks(&impostor).await.unwrap_err().to_string();
+    assert!(refused.contains("join with a token"), "{refused}");
+    // It was taken out.
+    one.seen.send_replace(with_record_of(&one, one.subject().id));
+    let refused = asks(&two).await.unwrap_err().to_string();
+    assert!(refused.contains("join with a token"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_promoted_host_has_the_key_and_nobody_elses() {
     let one = first().await;
@@ -283,8 +326,12 @@ async fn a_host_without_a_certificate_and_one_whose_port_is_taken_answer_nobody(
     let place = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     let listen = async |config: &AgentConfig| {
         let Some(own) = OwnCertificate::load(&config.data_dir) else { return false };
-        let peers =
-            Peers::new(&Arc::new(config.clone()), own, FakeVerbs::new(), (place.subscribe(), nothing_seen()));
+        let peers = Peers::new(
+            &Arc::new(config.clone()),
+            own,
+            FakeVerbs::new(),
+            (place.subscribe(), nothing_seen().subscribe()),
+        );
         peers.listen().await.is_ok()
     };
     config.peer_port = 0;

@@ -111,6 +111,7 @@ impl Keeper {
     /// Gets one, and another when it is time or this host has another address, for ever.
     pub(super) async fn keep(mut self) {
         let mut failed = 0;
+        let mut authorities = self.of.own.changed.subscribe();
         loop {
             let address = self.underlay.borrow_and_update().address;
             let kept = self.renew(address, Timestamp::now()).await;
@@ -133,6 +134,7 @@ impl Keeper {
             tokio::select! {
                 () = sleep(pause) => {}
                 Ok(_) = moved => {}
+                Ok(()) = authorities.changed() => {}
             }
         }
     }

@@ -32,7 +32,7 @@ use weft_datapath::Fake;
 use weft_model::{InUse, Keyspace, Trust};
 use weft_state::{credentials::Credentials, env::Env, fingerprint::Fingerprint};
 use weft_store::{Asker, MemoryStore, Store};
-use weft_trust::{Authorities, Subject, WriteRules};
+use weft_trust::{Subject, WriteRules};
 use weft_verbs::{Attach, EndpointView, Error, JoinOptions, Leave};
 
 /// A host with an agent that can be killed and started again.
@@ -46,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// What its agent did that must not be.
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    /// What a server of its store lets it write.
+    pub(crate) rules: Arc<WriteRules>,
     record: Transcript,
     host: Arc<FakeHost>,
     seed: u64,
@@ -114,6 +116,7 @@ impl Node {
             clock: Clock::new(),
             disk,
             seen: Arc::default(),
+            rules: Arc::new(WriteRules::new(Keyspace::new("weft"), None)),
             record: record.clone(),
             seed: (seed << 16) + number as u64,
             copies: AtomicU64::new(0),
@@ -194,10 +197,12 @@ impl Node {
 
     /// What a server of the store lets each host write.
     fn rules(&self) -> Arc<WriteRules> {
-        let signed = self.config.trust == Trust::Signed;
-        let member = signed.then(|| Credentials::of(&self.config.data_dir).member().ok().flatten()).flatten();
-        let authorities = member.map(|member| Arc::new(Authorities::of(&member).unwrap()));
-        Arc::new(WriteRules::new(Keyspace::new("weft"), authorities))
+        if self.config.trust == Trust::Signed
+            && let Ok(Some((_, authorities))) = Credentials::of(&self.config.data_dir).believed()
+        {
+            self.rules.believe(&Arc::new(authorities));
+        }
+        Arc::clone(&self.rules)
     }
 
     /// The store, as the node's host may use it.

@@ -16,6 +16,9 @@ use weft_agent::joining::replace_authority;
     with what it knew of this one."
 )]
 pub(crate) struct New {
+    /// Also on a host that has the key: because somebody else has it, too, and uses it
+    #[arg(long)]
+    force: bool,
     /// The agent's configuration file [default: /etc/weft/weft.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -25,7 +28,7 @@ impl New {
     pub(crate) fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
         must_be_root("`weft ca new`")?;
         let config = agent::read_config(self.config.as_deref())?;
-        let authority = replace_authority(&config)?;
+        let authority = replace_authority(&config, self.force)?;
         let file = with_config(self.config.as_deref());
         out.line(format!("The authority is {} now.", authority.short()))?;
         restart(self.config.as_deref(), client, &mut out)?;

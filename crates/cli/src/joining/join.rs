@@ -68,7 +68,13 @@ impl Join {
                 service::stop()?;
             }
             until_no_agent_runs(&config).await?;
-            Ok(join(&token, Guest { name: &config.node_name, data_dir: &config.data_dir, cluster }).await?)
+            let guest = Guest { name: &config.node_name, data_dir: &config.data_dir, cluster };
+            let joined = join(&token, guest).await;
+            if joined.is_err() && cluster.is_some() && service::is_there() {
+                // As it was.
+                service::start()?;
+            }
+            Ok(joined?)
         }))?;
         let configured = self.configure(&mut file, &answer, token.at.port());
         configured.context("this host was let in, but its agent cannot be told so")?;

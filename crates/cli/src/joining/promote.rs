@@ -8,10 +8,7 @@ use crate::{
 };
 use anyhow::bail;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
-use weft_agent::{
-    config::AgentConfig,
-    joining::{PromotionError, promote},
-};
+use weft_agent::joining::promote;
 use weft_api::v1;
 use weft_trust::Subject;
 
@@ -26,15 +23,6 @@ pub(crate) struct Promote {
     config: Option<PathBuf>,
 }
 
-/// Gives a node the key that this host has.
-///
-/// # Errors
-/// If this host has none, or the node does not take it.
-pub(crate) async fn promoted(config: &AgentConfig, node: &v1::Node) -> Result<(), PromotionError> {
-    let at = SocketAddr::new(node.advertise, config.peer_port);
-    promote(&config.data_dir, &Subject { name: node.name.clone(), id: node.id }, at).await
-}
-
 impl Promote {
     pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
         must_be_root("`weft node promote`")?;
@@ -44,7 +32,8 @@ impl Promote {
         if node.this {
             bail!("{} is this host, which is not asked by itself", self.node);
         }
-        promoted(&config, &node).await?;
+        let at = SocketAddr::new(node.advertise, config.peer_port);
+        promote(&config.data_dir, &Subject { name: node.name, id: node.id }, at).await?;
         out.line(format!("{} can make tokens now, too", self.node))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -139,13 +139,18 @@ impl Cluster {
     /// Believes whom its authorities say that is to be believed after them.
     fn follow_authorities(&mut self) {
         let Some(before) = self.beliefs.authorities.clone() else { return };
-        let after = before.after(self.said_of_authorities()).map_or(before, Arc::new);
-        // What one says of itself is not taken back either.
-        let before = std::mem::take(&mut self.beliefs.followed);
+        let after = before.after(self.said_of_authorities()).map_or_else(|| Arc::clone(&before), Arc::new);
+        // Nobody makes it less by what is written over it.
+        let followed = std::mem::take(&mut self.beliefs.followed);
         let record = |id| {
-            let (known, said) = (before.get(&id), self.authorities.get(&id).map(|said| &**said));
-            let known = known.filter(|known| known.alone.is_some() || said.is_none());
-            Some((id, known.or(said)?.clone()))
+            let (known, said) = (followed.get(&id), self.authorities.get(&id).map(|said| &**said));
+            let weight = |record: &AuthorityRecord| before.weight(&id, record).max(after.weight(&id, record));
+            let best = [known, said]
+                .into_iter()
+                .flatten()
+                .filter(|record| weight(record) > 0)
+                .max_by_key(|it| weight(it));
+            Some((id, best?.clone()))
         };
         self.beliefs.followed = after.ids().filter_map(record).collect();
         self.beliefs.authorities = Some(Arc::clone(&after));
@@ -200,7 +205,8 @@ impl Cluster {
     fn doubt(&mut self, why: &Disbelief, doubtful: impl Fn(&Node) -> bool) {
         let of_them = self.nodes.iter().filter(|(_, node)| doubtful(node)).map(|(name, _)| name.clone());
         for name in of_them.collect::<Vec<_>>() {
-            self.nodes.remove(&name);
+            let node = self.nodes.remove(&name).filter(|_| *why == Disbelief::OtherAuthority);
+            node.into_iter().for_each(|node| drop(self.strangers.insert(name.clone(), node.record)));
             self.unbelieved.insert(name, why.clone());
         }
     }

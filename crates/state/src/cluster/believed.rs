@@ -47,7 +47,14 @@ impl Cluster {
         }
         let last = self.nodes.get(&name).or_else(|| before.nodes.get(&name)).cloned();
         let read = Node::from_json(&entry.value);
-        let judged = read.map(|node| self.judge(&authorities, &name, node, last.as_deref()));
+        let judged = read.map(|node| {
+            let judged = self.judge(&authorities, &name, node.clone(), last.as_deref());
+            match &judged {
+                Err(Disbelief::OtherAuthority) => drop(self.strangers.insert(name.clone(), Arc::new(node))),
+                _ => drop(self.strangers.remove(&name)),
+            }
+            judged
+        });
         let (good, doubt) = match &judged {
             Ok(Ok((node, doubt))) => (Some(Arc::new(node.clone())), doubt.clone()),
             Ok(Err(Disbelief::Revoked)) => (None, Some(Disbelief::Revoked)),

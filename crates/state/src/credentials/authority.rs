@@ -6,9 +6,13 @@
 use super::Credentials;
 use crate::journal::{
     JournalError,
-    file::{read_or_set_aside, remove_file, write_json_durably},
+    file::{make_private_dir, read_or_set_aside, remove_file, write_json_durably},
 };
-use std::path::PathBuf;
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+};
 use weft_model::AuthorityId;
 use weft_trust::{Authorities, Authority, Member, Told, TrustError};
 
@@ -37,17 +41,18 @@ impl Credentials {
         self.belonging(&certificates, &key, "ca.key")
     }
 
-    /// Becomes a host that may let others in.
+    /// Becomes a host that may let others in, with the key of the newest authority that it believes; or of its first.
     ///
     /// # Errors
-    /// If that cannot be written down.
+    /// If it believes another, or that cannot be written down.
     pub fn hold(&self, authority: &Authority) -> Result<(), JournalError> {
-        self.write("ca.key", &authority.key_pem())?;
-        let believed = self.read("ca.pem")?.unwrap_or_default();
-        if believed.starts_with(authority.certificate_pem()) {
-            return Ok(());
+        let _alone = self.exclusively()?;
+        let believed = self.read("ca.pem")?;
+        if believed.as_ref().is_some_and(|believed| !believed.starts_with(authority.certificate_pem())) {
+            return Err(self.invalid("ca.pem", TrustError::OtherKey));
         }
-        self.write("ca.pem", &format!("{}{believed}", authority.certificate_pem()))
+        self.write("ca.key", &authority.key_pem())?;
+        if believed.is_some() { Ok(()) } else { self.write("ca.pem", authority.certificate_pem()) }
     }
 
     /// Becomes a member: with a certificate of its key, by the first of the authorities with those certificates. A host that
@@ -56,25 +61,33 @@ impl Credentials {
     /// # Errors
     /// If that cannot be written down.
     pub fn admit(&self, own: &str, authorities: &str) -> Result<(), JournalError> {
+        let _alone = self.exclusively()?;
         self.write("ca.pem", authorities)?;
         self.drop_old_key()?;
         self.write("node.pem", own)
     }
 
-    /// Believes these authorities from now on, and has the key of the newest if it waits here.
+    /// Believes these authorities from now on, and has the key of the newest if it waits here. Returns whether it believed
+    /// others before.
     ///
     /// # Errors
     /// If that cannot be written down.
-    pub fn believe(&self, authorities: &Authorities) -> Result<(), JournalError> {
+    pub fn believe(&self, authorities: &Authorities) -> Result<bool, JournalError> {
+        let _alone = self.exclusively()?;
+        let all = authorities.pem();
         let next = self.next_authority()?.filter(|next| Some(next.id()) == authorities.newest());
         if let Some(next) = next {
             self.write("ca.key", &next.key_pem())?;
         }
-        self.write("ca.pem", &authorities.pem())?;
+        let is_new = self.read("ca.pem")?.is_none_or(|before| before != all);
+        if is_new {
+            self.write("ca.pem", &all)?;
+        }
         for name in ["next-ca.pem", "next-ca.key"] {
             self.remove(name)?;
         }
-        self.drop_old_key()
+        self.drop_old_key()?;
+        Ok(is_new)
     }
 
     /// The authority that waits to follow, if there is one.
@@ -93,6 +106,7 @@ impl Credentials {
     /// # Errors
     /// If that cannot be written down.
     pub fn keep_next_authority(&self, next: &Authority) -> Result<(), JournalError> {
+        let _alone = self.exclusively()?;
         self.write("next-ca.key", &next.key_pem())?;
         self.write("next-ca.pem", next.certificate_pem())
     }
@@ -155,6 +169,17 @@ impl Credentials {
     /// The key of an authority that another has followed is of no use.
     fn drop_old_key(&self) -> Result<(), JournalError> {
         if self.authority()?.is_some() { Ok(()) } else { self.remove("ca.key") }
+    }
+
+    /// Nobody else, in this process or another, changes who is believed until that is dropped.
+    fn exclusively(&self) -> Result<File, JournalError> {
+        let path = self.directory.join("lock");
+        let lock = make_private_dir(&self.directory).and_then(|()| {
+            let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path)?;
+            lock.lock()?;
+            Ok(lock)
+        });
+        lock.map_err(JournalError::new("cannot lock", &path))
     }
 
     fn remove(&self, name: &str) -> Result<(), JournalError> {

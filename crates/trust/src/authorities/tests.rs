@@ -82,6 +82,31 @@ fn only_an_authority_itself_says_that_it_is_alone() {
 }
 
 #[test]
+fn a_record_is_worth_what_its_signatures_are() {
+    let [first, second, stranger] = [(); 3].map(|()| found());
+    let (now, id) = (of(&[&second, &first]), second.id());
+    let [named, unnamed, by_stranger] =
+        [Some(&first), None, Some(&stranger)].map(|by| second.record(by).unwrap());
+    let alone = |record: &AuthorityRecord, signature: &str| AuthorityRecord {
+        alone: Some(signature.to_owned()),
+        ..record.clone()
+    };
+    let own = second.alone().unwrap();
+    for (record, weight) in [
+        (&unnamed, 1),
+        (&named, 2),
+        (&alone(&unnamed, &own), 3),
+        (&alone(&named, "AAAA"), 0),
+        (&alone(&named, &first.alone().unwrap()), 0),
+        (&by_stranger, 0),
+        (&AuthorityRecord { certificate: "AAAA".to_owned(), ..named.clone() }, 0),
+        (&stranger.record(Some(&first)).unwrap(), 0),
+    ] {
+        assert_eq!(now.weight(&id, record), weight, "{record:?}");
+    }
+}
+
+#[test]
 fn certificates_of_each_are_believed_and_told_apart() {
     let [first, second, stranger] = [(); 3].map(|()| found());
     let both = of(&[&second, &first]);

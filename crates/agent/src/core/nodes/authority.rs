@@ -7,6 +7,9 @@ use weft_store::{Condition, Txn};
 use weft_trust::{Authority, Subject};
 use weft_verbs::{AuthorityView, Error, Kind};
 
+/// How often to wait for this host's own record, each time as long as for any change.
+const OWN_RECORD: usize = 8;
+
 /// Where the store is believed, there is none.
 const NO_AUTHORITY: &str =
     "the store is believed in this cluster (trust: store), so nobody would heed an authority: see `--trust`";
@@ -34,9 +37,15 @@ impl Nodes {
         let authority = self.held()?;
         let is_free = |cluster: &Cluster| {
             let believed = cluster.believed().ok_or_else(|| Error::conflict(NO_AUTHORITY))?;
-            if believed.newest() != Some(authority.id()) || cluster.is_torn() {
+            if believed.newest() != Some(authority.id()) {
                 return Err(Error::conflict(
                     "another authority was made just now: see `weft ca show`, and try again",
+                ));
+            }
+            if cluster.is_torn() {
+                return Err(Error::conflict(
+                    "somebody else has the authority's key, and has named another to follow it: run `weft ca new --force` on one \
+                     host, and let all others join again with tokens from there",
                 ));
             }
             if believed.ids().nth(1).is_none() {
@@ -52,7 +61,9 @@ impl Nodes {
         };
         self.access.decide(is_free).await?;
         let unusable = |error: &dyn std::error::Error| Error::new(Kind::Internal, chain(error));
-        let next = match credentials.next_authority().map_err(|error| unusable(&error))? {
+        // One that is believed is left over: it is what is to be replaced.
+        let is_new = |next: &Authority| next.id() != authority.id();
+        let next = match credentials.next_authority().map_err(|error| unusable(&error))?.filter(is_new) {
             Some(next) => next,
             None => {
                 let next = Authority::found(self.env.now()).map_err(|error| unusable(&error))?;
@@ -87,7 +98,13 @@ impl Nodes {
             return self.finish(&known, &authority).await;
         }
         self.certify(&credentials, &authority)?;
-        self.access.until(|cluster| !cluster.behind().contains(&self.access.node())).await;
+        let is_done = |cluster: &Cluster| !cluster.behind().contains(&self.access.node());
+        for _ in 0..OWN_RECORD {
+            self.access.until(is_done).await;
+            if is_done(&self.access.known()) {
+                break;
+            }
+        }
         let known = self.access.cluster().await?;
         if known.behind().contains(&self.access.node()) {
             let why = "this host's own record is not by the new authority yet: try again";
@@ -148,7 +165,7 @@ impl Nodes {
             self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Always)).await?;
         }
         let id = authority.id();
-        let record = known.authorities.get(&id).map(|record| (**record).clone());
+        let record = known.beliefs.followed.get(&id).cloned();
         let mut record = record.map_or_else(|| authority.record(None).map_err(unusable), Ok)?;
         record.alone = Some(authority.alone().map_err(unusable)?);
         let mut txn = Txn::new();

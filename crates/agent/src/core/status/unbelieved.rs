@@ -78,7 +78,7 @@ fn authorities(cluster: &Cluster) -> Option<String> {
     if cluster.is_torn() {
         return Some(
             "the store has two authorities that the cluster's authority names to follow it, and this host follows neither: \
-             somebody else has its key. Run `weft ca new` on one host, and let all others join again with its tokens"
+             somebody else has its key. Run `weft ca new --force` on the host that serves the store, or any with Consul or etcd, and let all others join again with its tokens"
                 .to_owned(),
         );
     }

@@ -11,7 +11,9 @@ impl Node {
 
     /// What `peers` does on a host: it believes whom the cluster believes, and gets a certificate by the newest from `first`.
     fn follows(&self, first: &Self) {
-        self.credentials().believe(self.core().known().believed().unwrap()).unwrap();
+        let known = self.core().known();
+        self.credentials().believe(known.believed().unwrap()).unwrap();
+        self.rules.believe(known.believed().unwrap());
         self.credentials().renew(&self.certificate(first)).unwrap();
     }
 
@@ -68,6 +70,17 @@ async fn an_authority_is_replaced_and_nothing_stops() {
         put(&store, &stranger, &lie).await;
         sends_to(&nodes[0], 12).await;
         assert_eq!(nodes[0].believes(), both);
+    }
+    // Or something that says less is written over what led to the new one.
+    let own = nodes[0].authority();
+    let good =
+        authorities(&store).await.into_iter().find(|(key, _)| key.ends_with(&newest.to_string())).unwrap();
+    let (mut alone, mut unnamed) = (good.1.clone(), good.1.clone());
+    (alone.alone, unnamed.by) = (Some("c2lnbmF0dXJl".to_owned()), None);
+    for less in [alone, unnamed] {
+        put(&store, &own, &less).await;
+        sends_to(&nodes[0], 12).await;
+        assert!(authorities(&store).await.contains(&good), "it is as it was again");
     }
     let key = format!("weft/v1/authorities/{}", stranger.id());
     store.commit(Txn::new().delete(key, Condition::Always)).await.unwrap();
@@ -151,7 +164,7 @@ async fn a_new_authority_is_believed_by_those_that_join_again() {
     let old = nodes[0].believes();
     nodes[0].kill().await;
     std::fs::remove_file(nodes[0].config.data_dir.join("credentials/ca.key")).unwrap();
-    let newest = crate::joining::replace_authority(&nodes[0].config).unwrap();
+    let newest = crate::joining::replace_authority(&nodes[0].config, false).unwrap();
     nodes[0].start();
     eventually("host1 believes both", || nodes[0].believes() == [newest, old[0]]).await;
     eventually("host2 is told", || {
