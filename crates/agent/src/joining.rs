@@ -51,8 +51,8 @@ pub enum AuthorityError {
     NotSetUp,
     /// It does not have the authority's key.
     #[error(
-        "this host may not let others in: make the token on the host where `weft init` was run, or run `weft node promote {0}` \
-         there, which lets this host do it, too"
+        "this host does not have the key of the cluster's authority: do it on a host that has (`weft ca show` lists them), or run \
+         `weft node promote {0}` there, which gives it to this host. If none has: `weft ca import`, or `weft ca new`"
     )]
     NoAuthority(NodeName),
     /// It has no need of a new one.

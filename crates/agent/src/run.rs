@@ -334,6 +334,8 @@ async fn store_server(
     }
     let server = Server::bind(serve.clone(), embedded, members).await?;
     let (address, socket) = (server.address(), serve.socket());
-    tracing::info!(address = address.map(tracing::field::display), ?socket, "serving the embedded store");
+    let (address, socket) =
+        (address.map(tracing::field::display), socket.map(|path| tracing::field::display(path.display())));
+    tracing::info!(address, socket, "serving the embedded store");
     Ok(Some(server))
 }

@@ -139,6 +139,13 @@ fn check_capabilities() -> anyhow::Result<()> {
 /// Checks everything together, and fills in what is not given.
 fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
     let (socket, remote) = listening(&settings.host, settings.tls()?)?;
+    let peer_port = settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT);
+    if let Some(taken) = remote.listen.iter().find(|listen| listen.port() == peer_port) {
+        bail!(
+            "--host tcp://{taken}: agents speak to each other on that port (--peer-port); give another, as tcp://{}:2376",
+            taken.ip()
+        );
+    }
     let store = settings.cluster_store.unwrap_or(StoreUrl::Embedded(None));
     let store_token = token_from_environment()?;
     let options = StoreOptions::parse(&settings.cluster_store_opt)?;
@@ -158,7 +165,7 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         tunnel_port,
         behind_nat: settings.behind_nat,
         trust: settings.trust.unwrap_or_default().get(),
-        peer_port: settings.peer_port.unwrap_or(weft_agent::joining::PEER_PORT),
+        peer_port,
         default_address_pools: address_pools(&settings.default_address_pool),
         default_network_options: network_options(&settings.default_network_opt)?,
         moved: false,
@@ -243,6 +250,10 @@ fn serving(
         bail!(
             "--store-serve serves the embedded store, but --cluster-store is {store}: leave out one of them"
         );
+    }
+    let sockets = addresses.iter().filter(|address| matches!(address, ServeAddress::Unix(_))).count();
+    if sockets > 1 || addresses.len() - sockets > 1 {
+        bail!("--store-serve takes one address and one unix://PATH: leave out the others");
     }
     let from_file = options.token_file.take().map(|path| Secret::read(&path)).transpose()?;
     Ok((ServeConfig::on(addresses, from_file.or_else(|| token.cloned())), options))

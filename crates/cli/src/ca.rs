@@ -26,6 +26,7 @@ pub(crate) enum Ca {
 
 impl Ca {
     pub(crate) fn run(self, client: &Client, out: Out) -> anyhow::Result<ExitCode> {
+        client.must_be_here("`weft ca`")?;
         match self {
             Self::Show(show) => crate::cli::wait_for(show.run(client, out)),
             Self::Rotate(rotate) => crate::cli::wait_for(rotate.run(client, out)),

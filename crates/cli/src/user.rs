@@ -95,7 +95,9 @@ impl User {
 
 /// Which certificates are meant: all of a user, or one, also if another host made it.
 fn chosen(known: &[KnownUser], user: &str) -> anyhow::Result<Vec<(UserName, NodeId)>> {
-    let is_it = |one: &&KnownUser| one.name.as_str() == user || one.id.to_string() == user;
+    let is_it = |one: &&KnownUser| {
+        one.name.as_str() == user || user.len() >= 4 && one.id.to_string().starts_with(user)
+    };
     let found: Vec<_> = known.iter().filter(is_it).map(|one| (one.name.clone(), one.id)).collect();
     match user.parse() {
         Ok(id) if found.is_empty() => Ok(vec![("unknown".parse()?, id)]),

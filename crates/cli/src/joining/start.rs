@@ -58,7 +58,7 @@ pub(crate) fn restart(config: Option<&Path>, client: &Client, out: &mut Out) -> 
         return Ok(());
     }
     let command = format!("weft agent{}", with_config(config));
-    out.line(format!("Start the agent again, as root: {command}"))
+    out.line(format!("Stop the agent, if it runs, and start it again, as root: {command}"))
 }
 
 async fn joined(client: &Client) -> anyhow::Result<Vec<v1::Node>> {

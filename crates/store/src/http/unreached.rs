@@ -51,6 +51,13 @@ impl Unreached {
                         .to_owned(),
             };
         }
+        if ["DecryptError", "UnknownCA", "UnknownCa"].iter().any(|alert| all.contains(alert)) {
+            return Self {
+                cause: "it does not believe this host's certificate".to_owned(),
+                hint: "is it of another cluster, or has the cluster another authority by now? `weft join` with a new token"
+                    .to_owned(),
+            };
+        }
         let hint = if tls {
             "do the URL (+tls), kv.cacertfile, kv.certfile and kv.keyfile fit what it has?".to_owned()
         } else if all.contains("lookup") {

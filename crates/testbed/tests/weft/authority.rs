@@ -97,7 +97,7 @@ fn the_key_is_brought_back_from_a_backup_or_replaced_when_all_are_lost() {
         host.run(&["rm", "/var/lib/weft/credentials/ca.key"]);
     }
     let said = one.run(&["weft", "ca", "new"]);
-    assert!(said.contains("Start the agent again"), "{said}");
+    assert!(said.contains("start it again"), "{said}");
     agents[0].stop();
     let _first = one.agent(&[]);
     until("host2 is told", SOON, || {

@@ -12,6 +12,10 @@ const JOIN: &str = "join with a token (`weft node token` on a host that lets oth
 const JOIN_AGAIN: &str =
     "join again (`weft node token` on a host that lets others in; `weft join` here: nothing that runs stops)";
 
+/// Where nobody can let hosts in.
+const NO_HOLDER: &str = "no host has the key of the cluster's authority: no host can join, and no certificate is renewed. \
+                         `weft ca import` brings it back from a backup; without one, `weft ca new`";
+
 /// Of a member that believes the store.
 const NOT_HEEDED: &str = "this host has a certificate of the cluster, and believes the store all the same (trust: store): who can \
                           write to the store can lead its packets elsewhere, and it heeds no revocation. Write trust = \"signed\" \
@@ -64,7 +68,11 @@ fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief)
 /// That nobody can join, and no certificate be renewed, while one host is away.
 pub(super) fn only_authority(cluster: &Cluster) -> Option<String> {
     let mut holders = cluster.nodes.iter().filter(|(_, node)| node.authority).map(|(name, _)| name);
-    let (holder, another) = (holders.next()?, holders.next());
+    let Some(holder) = holders.next() else {
+        let is_in = cluster.is_signed() && !cluster.nodes.is_empty();
+        return is_in.then(|| NO_HOLDER.to_owned());
+    };
+    let another = holders.next();
     (cluster.is_signed() && cluster.nodes.len() > 1 && another.is_none()).then(|| {
         format!(
             "{holder} alone can let hosts in and renew certificates, and when it is lost for good, nobody can: `weft node promote \
@@ -87,7 +95,7 @@ fn authorities(cluster: &Cluster) -> Option<String> {
     if let Some((id, _)) = strangers.into_iter().find(|(id, _)| !believed(id)) {
         return Some(format!(
             "the store has an authority that this host does not believe, {}: if `weft ca new` was run on a host of the cluster, let this \
-             one {JOIN_AGAIN}, with a token from there; otherwise somebody else wrote it, and it changes nothing",
+             one {JOIN_AGAIN}, with a token from there; otherwise somebody else wrote it, it changes nothing, and the next `weft ca rotate` removes it",
             id.short()
         ));
     }

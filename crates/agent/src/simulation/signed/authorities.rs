@@ -61,29 +61,7 @@ async fn an_authority_is_replaced_and_nothing_stops() {
         nodes[0].problems().iter().any(|it| it.contains("no certificate by the new one: host2"))
     })
     .await;
-    // Somebody has the key of the one before: those who followed already do not care.
-    let stranger = Authority::found(Timestamp::now()).unwrap();
-    let named = stranger.record(Some(&before)).unwrap();
-    let mut forged = named.clone();
-    forged.by.as_mut().unwrap().authority = newest;
-    for lie in [named, forged] {
-        put(&store, &stranger, &lie).await;
-        sends_to(&nodes[0], 12).await;
-        assert_eq!(nodes[0].believes(), both);
-    }
-    // Or something that says less is written over what led to the new one.
-    let own = nodes[0].authority();
-    let good =
-        authorities(&store).await.into_iter().find(|(key, _)| key.ends_with(&newest.to_string())).unwrap();
-    let (mut alone, mut unnamed) = (good.1.clone(), good.1.clone());
-    (alone.alone, unnamed.by) = (Some("c2lnbmF0dXJl".to_owned()), None);
-    for less in [alone, unnamed] {
-        put(&store, &own, &less).await;
-        sends_to(&nodes[0], 12).await;
-        assert!(authorities(&store).await.contains(&good), "it is as it was again");
-    }
-    let key = format!("weft/v1/authorities/{}", stranger.id());
-    store.commit(Txn::new().delete(key, Condition::Always)).await.unwrap();
+    nobody_else_names_one(&store, &nodes, (&before, &both)).await;
 
     nodes[0].kill().await;
     for node in &mut nodes {
@@ -107,6 +85,37 @@ async fn an_authority_is_replaced_and_nothing_stops() {
         nodes.iter().all(|node| node.believes() == [nodes[0].authority().id(), newest])
     })
     .await;
+}
+
+/// Somebody has the key of the authority before: those who followed already do not care.
+async fn nobody_else_names_one(
+    store: &MemoryStore,
+    nodes: &[Node],
+    (before, both): (&Authority, &Vec<AuthorityId>),
+) {
+    let newest = both[0];
+    let stranger = Authority::found(Timestamp::now()).unwrap();
+    let named = stranger.record(Some(before)).unwrap();
+    let mut forged = named.clone();
+    forged.by.as_mut().unwrap().authority = newest;
+    for lie in [named, forged] {
+        put(store, &stranger, &lie).await;
+        sends_to(&nodes[0], 12).await;
+        assert_eq!(nodes[0].believes(), *both);
+    }
+    // Or something that says less is written over what led to the new one.
+    let own = nodes[0].authority();
+    let good =
+        authorities(store).await.into_iter().find(|(key, _)| key.ends_with(&newest.to_string())).unwrap();
+    let (mut alone, mut unnamed) = (good.1.clone(), good.1.clone());
+    (alone.alone, unnamed.by) = (Some("c2lnbmF0dXJl".to_owned()), None);
+    for less in [alone, unnamed] {
+        put(store, &own, &less).await;
+        sends_to(&nodes[0], 12).await;
+        assert!(authorities(store).await.contains(&good), "it is as it was again");
+    }
+    let key = format!("weft/v1/authorities/{}", stranger.id());
+    store.commit(Txn::new().delete(key, Condition::Always)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
