@@ -84,11 +84,14 @@ impl Nodes {
     /// half-way, what is left is still a node with endpoints.
     pub(crate) async fn give_up_node(&self, name: &NodeName) -> Result<(), Error> {
         let mut attempts = self.access.attempts();
+        let key = self.access.path(&Key::Node(name.clone()));
+        // Of somebody's nonsense in its place nothing else gets rid, where the node writes no more.
+        let is_doubtful = |cluster: &Cluster| {
+            cluster.unbelieved.contains_key(name) || cluster.unreadable.contains_key(&key)
+        };
         loop {
             let down = |cluster: &Cluster| match cluster.nodes.get(name) {
-                None if !cluster.unbelieved.contains_key(name) => {
-                    Err(Error::not_found("node", name.as_str()))
-                }
+                None if !is_doubtful(cluster) => Err(Error::not_found("node", name.as_str())),
                 _ if cluster.is_up(name) => {
                     Err(Error::conflict(format!("node {name} is up: stop its agent first")))
                 }
@@ -106,8 +109,7 @@ impl Nodes {
             }
             attempts.again(&cluster).await?;
         }
-        let is_gone =
-            |cluster: &Cluster| !cluster.nodes.contains_key(name) && !cluster.unbelieved.contains_key(name);
+        let is_gone = |cluster: &Cluster| !cluster.nodes.contains_key(name) && !is_doubtful(cluster);
         self.access.until(is_gone).await;
         tracing::info!(node = %name, "node given up");
         Ok(())
