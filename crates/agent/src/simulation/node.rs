@@ -17,6 +17,7 @@ use crate::{
     leave::Leaver,
     membership::Ownership,
 };
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -29,8 +30,8 @@ use std::{
 };
 use tokio::sync::watch;
 use weft_datapath::Fake;
-use weft_model::{InUse, Keyspace, Trust};
-use weft_state::{credentials::Credentials, env::Env, fingerprint::Fingerprint};
+use weft_model::{InUse, Keyspace, NodeId, Trust};
+use weft_state::{credentials::Credentials, env::Env, fingerprint::Fingerprint, journal::Identity};
 use weft_store::{Asker, MemoryStore, Store};
 use weft_trust::{Subject, WriteRules};
 use weft_verbs::{Attach, EndpointView, Error, JoinOptions, Leave};
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
     /// What a server of its store lets it write.
     pub(crate) rules: Arc<WriteRules>,
+    /// Whether its store checks nothing of what is written to it, as Consul and etcd do.
+    pub(crate) lawless: bool,
     record: Transcript,
     host: Arc<FakeHost>,
     seed: u64,
@@ -117,6 +120,7 @@ impl Node {
             disk,
             seen: Arc::default(),
             rules: Arc::new(WriteRules::new(Keyspace::new("weft"), None)),
+            lawless: false,
             record: record.clone(),
             seed: (seed << 16) + number as u64,
             copies: AtomicU64::new(0),
@@ -190,9 +194,17 @@ impl Node {
         };
         let Assembly { core, parts, ownership, store, .. } =
             self.disk.while_readable(|| Assembly::new(deps)).unwrap();
-        let _ = identity.set(core.access.in_use());
+        if !self.lawless {
+            let _ = identity.set(core.access.in_use());
+        }
         let parts = parts.into_iter().map(|part| turns::spawn(Some(&life), part)).collect();
         self.running = Some(Running { life, parts, core, ownership, store });
+    }
+
+    /// Which installation this is, or will be when an agent is started.
+    pub(crate) fn install(&self) -> NodeId {
+        let env = Env::new(Timestamp::now, StdRng::seed_from_u64(self.seed));
+        Identity::open(self.disk.path(), &env, |lock| self.host.fingerprint(lock)).unwrap().id()
     }
 
     /// What a server of the store lets each host write.

@@ -1,6 +1,7 @@
 //! A cluster whose hosts sign their records, and a store that lies about them.
 
 mod authorities;
+mod random;
 
 use super::{
     Node, cluster, eventually,

@@ -5,7 +5,7 @@ use weft_model::{AuthorityId, AuthorityRecord};
 use weft_trust::Authority;
 
 impl Node {
-    fn credentials(&self) -> Credentials {
+    pub(super) fn credentials(&self) -> Credentials {
         Credentials::of(&self.config.data_dir)
     }
 
@@ -17,11 +17,11 @@ impl Node {
         self.credentials().renew(&self.certificate(first)).unwrap();
     }
 
-    fn believes(&self) -> Vec<AuthorityId> {
+    pub(super) fn believes(&self) -> Vec<AuthorityId> {
         self.core().known().believed().unwrap().ids().collect()
     }
 
-    fn authority(&self) -> Authority {
+    pub(super) fn authority(&self) -> Authority {
         self.credentials().authority().unwrap().unwrap()
     }
 }
