@@ -263,7 +263,7 @@ impl World {
     pub(super) fn is_past(&self, authority: &weft_trust::Authority) -> bool {
         self.hosts.iter().filter(|host| !host.revoked).all(|host| {
             let on_disk = host.node.credentials().believed().unwrap();
-            let known = host.node.is_running().then(|| host.node.believes()).unwrap_or_default();
+            let known = if host.node.is_running() { host.node.believes() } else { Vec::new() };
             let on_disk = on_disk.iter().flat_map(|(_, all)| all.ids());
             on_disk.chain(known).all(|id| id != authority.id())
         })
