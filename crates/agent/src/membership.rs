@@ -172,6 +172,8 @@ impl Membership {
                 return;
             }
             if heard && self.is_out(&view.borrow()) {
+                // It may be out because of its certificate, and have a better one by now.
+                self.signer.look_again();
                 if self.host_differs_alone(&view.borrow()) {
                     tracing::debug!(node = %self.config.node_name, "what this node says of its host has changed; saying so");
                     return;

@@ -233,6 +233,25 @@ async fn a_node_that_was_revoked_is_no_peer_any_more() {
     eventually("nothing is left of it", || nodes[0].problems().is_empty()).await;
 }
 
+/// Nobody puts right any more what somebody wrote in its place.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_revoked_is_given_up_whatever_its_record_is() {
+    let (store, mut nodes) = signed().await;
+    let host2 = "host2".parse().unwrap();
+    nodes[1].kill().await;
+    eventually("it is down", || !nodes[0].core().known().is_up(&host2)).await;
+    nodes[0].core().nodes.revoke(&host2).await.unwrap();
+    store.commit(Txn::new().put(KEY, "?", Condition::Always)).await.unwrap();
+    nodes[0].kill().await;
+    nodes[0].start();
+    let says = |node: &Node| node.problems().iter().any(|problem| problem.contains(KEY));
+    eventually("host1 says so", || says(&nodes[0])).await;
+    nodes[0].joined(1).await;
+    nodes[0].core().nodes.give_up_node(&host2).await.unwrap();
+    eventually("nothing is left of it", || nodes[0].problems().is_empty()).await;
+    assert_eq!(store.get(KEY).await.unwrap(), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_the_store_is_believed_nobody_is_revoked() {
     let (_store, nodes) = two_nodes().await;

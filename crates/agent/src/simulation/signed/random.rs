@@ -33,7 +33,7 @@ use weft_store::{MemoryStore, memory::Backup};
 use weft_trust::Authority;
 
 /// The seeds that are tried when nobody says which.
-const SEEDS: Range<u64> = 0..200;
+const SEEDS: Range<u64> = 0..100;
 /// How many hosts there are at first, and at most.
 const HOSTS: (usize, usize) = (3, 5);
 /// How much happens in one history.

@@ -5,7 +5,8 @@
 
 use super::Authority;
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
+use weft_model::AuthorityId;
 
 /// More than a history needs.
 const MADE: usize = 24;
@@ -20,6 +21,8 @@ static ALL: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
 pub(super) struct Authorities {
     left: Vec<usize>,
     stranger: usize,
+    /// Those that were the cluster's.
+    pub(super) own: BTreeSet<AuthorityId>,
     /// Those that were replaced: the liar has their keys.
     pub(super) replaced: Vec<Authority>,
 }
@@ -28,12 +31,14 @@ impl Authorities {
     pub(super) fn new(seed: u64) -> Self {
         let mut left: Vec<usize> = (0..MADE).collect();
         left.shuffle(&mut StdRng::seed_from_u64(seed));
-        Self { stranger: left.pop().unwrap(), left, replaced: Vec::new() }
+        Self { stranger: left.pop().unwrap(), own: BTreeSet::new(), left, replaced: Vec::new() }
     }
 
     /// One that nobody has seen yet.
     pub(super) fn next(&mut self) -> Authority {
-        made(self.left.pop().unwrap())
+        let next = made(self.left.pop().unwrap());
+        self.own.insert(next.id());
+        next
     }
 
     /// The liar's own.

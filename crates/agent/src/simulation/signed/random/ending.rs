@@ -95,7 +95,8 @@ impl World {
             let known = host.core().known();
             let nodes: BTreeSet<_> = known.nodes.keys().map(ToString::to_string).collect();
             if nodes != names || known.live.len() != names.len() {
-                return Err(format!("{name} knows {nodes:?}, {} up, of {names:?}", known.live.len()));
+                let (up, problems) = (known.live.len(), host.problems());
+                return Err(format!("{name} knows {nodes:?}, {up} up, of {names:?}: {problems:?}"));
             }
             if host.believes() != [newest] {
                 return Err(format!("{name} believes {:?}, not {newest:?}", host.believes()));

@@ -63,8 +63,12 @@ impl World {
         }
     }
 
-    /// Whether it believes members alone, and nothing of what the liar says.
+    /// Whether it believes authorities of the cluster and members alone, and nothing of what the liar says.
     fn believes(&self, known: &Cluster) -> Result<(), String> {
+        let mut believed = known.believed().into_iter().flat_map(|all| all.ids());
+        if let Some(other) = believed.find(|id| !self.authorities.own.contains(id)) {
+            return Err(format!("it believes {}, which is no authority of the cluster", other.short()));
+        }
         let lie = known.nodes.iter().find(|(name, node)| {
             node.vtep == ELSEWHERE || node.advertise == ELSEWHERE || !self.members.contains(*name)
         });
