@@ -110,6 +110,9 @@ pub struct JoinAnswer {
     /// Whom the hosts of the cluster believe where the others are.
     #[serde(default)]
     pub trust: Trust,
+    /// What networks have that say nothing else, as `--default-network-opt` has it.
+    #[serde(default)]
+    pub network_options: Vec<String>,
     /// What the host that made the token remembers of the nodes.
     #[serde(default)]
     pub told: Told,

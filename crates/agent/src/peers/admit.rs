@@ -44,7 +44,11 @@ impl Peers {
         let authority = authority.unwrap_or_default();
         let told = self.view.borrow().cluster.as_ref().map(|cluster| cluster.to_tell()).unwrap_or_default();
         let AgentConfig { vxlan_port, trust, .. } = *self.config;
-        let answer = JoinAnswer { certificate, authority, store, vxlan_port, trust, told };
+        let said = |(name, to): (&String, &String)| {
+            if to.is_empty() { name.clone() } else { format!("{name}={to}") }
+        };
+        let network_options = self.config.default_network_options.iter().map(said).collect();
+        let answer = JoinAnswer { certificate, authority, store, vxlan_port, trust, network_options, told };
         let answer = serde_json::to_string(&answer).map_err(|error| cannot(&error))?;
         let proof = secret.proof(Side::Host, binding, answer.as_bytes());
         if !self.own.credentials.use_up(&request.token).map_err(|error| cannot(&error))? {

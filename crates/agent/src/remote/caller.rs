@@ -35,7 +35,7 @@ impl Caller {
 }
 
 /// Has a request answered, unless its user was revoked since the connection began. One that changes something is in the
-/// log, with who asked.
+/// log, with who asked, and what it was answered.
 pub(super) async fn attend(State(caller): State<Arc<Caller>>, request: Request, next: Next) -> Response {
     let user = caller.user.as_ref().map_or("(by another authority)", |user| user.name.as_str());
     if caller.is_revoked() {
@@ -44,11 +44,14 @@ pub(super) async fn attend(State(caller): State<Arc<Caller>>, request: Request, 
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return answer;
     }
-    if !request.method().is_safe() {
-        let path: String = request.uri().path().chars().take(200).collect();
-        tracing::info!(user, from = %caller.from, method = %request.method(), path, "asked through the remote API");
+    if request.method().is_safe() {
+        return next.run(request).await;
     }
-    next.run(request).await
+    let (method, path) = (request.method().clone(), request.uri().path().chars().take(200).collect::<String>());
+    let answer = next.run(request).await;
+    let status = answer.status().as_u16();
+    tracing::info!(user, from = %caller.from, %method, path, status, "asked through the remote API");
+    answer
 }
 
 #[cfg(test)]

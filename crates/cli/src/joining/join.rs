@@ -117,6 +117,9 @@ impl Join {
             options.push(format!("token-file={}", path.display()));
         }
         file.set_options(&options);
+        if !answer.network_options.is_empty() {
+            file.set_list("default-network-opt", &answer.network_options);
+        }
         if answer.vxlan_port != DEFAULT_VXLAN_PORT || file.says("vxlan-port") {
             file.set_number("vxlan-port", answer.vxlan_port);
         }

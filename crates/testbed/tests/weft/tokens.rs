@@ -67,6 +67,8 @@ fn join_refused(host: &Host) -> String {
 fn a_host_joins_with_a_token_and_nothing_else() {
     let Some(world) = World::up(2) else { return };
     let [one, two] = [world.host(1), world.host(2)];
+    one.run(&["mkdir", "-p", "/etc/weft"]);
+    one.write("/etc/weft/weft.toml", "default-network-opt = [\"mtu=1300\"]\n");
     let first = init(one, &[]);
     let secret = token(one, two, &[]);
     let mut second = join(two, "");
@@ -79,6 +81,8 @@ fn a_host_joins_with_a_token_and_nothing_else() {
     sleeper(two, "overlay", "two", &[]);
     ping(two, "two", "one");
 
+    let config = two.run(&["cat", "/etc/weft/weft.toml"]);
+    assert!(config.contains("mtu=1300"), "what the cluster's networks have: {config}");
     let root_only = "find /var/lib/weft/credentials -perm /077 | grep .";
     for host in [one, two] {
         assert!(!host.output(&["sh", "-c", root_only]).status.success(), "others can read something");
