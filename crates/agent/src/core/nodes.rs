@@ -85,9 +85,12 @@ impl Nodes {
     pub(crate) async fn give_up_node(&self, name: &NodeName) -> Result<(), Error> {
         let mut attempts = self.access.attempts();
         let key = self.access.path(&Key::Node(name.clone()));
-        // Of somebody's nonsense in its place nothing else gets rid, where the node writes no more.
+        // Of somebody's nonsense in its place nothing else gets rid, where the node writes no more; nor of what it had, where
+        // somebody took its record away.
         let is_doubtful = |cluster: &Cluster| {
-            cluster.unbelieved.contains_key(name) || cluster.unreadable.contains_key(&key)
+            cluster.unbelieved.contains_key(name)
+                || cluster.unreadable.contains_key(&key)
+                || cluster.all_endpoints().any(|(_, _, endpoint)| endpoint.node == *name)
         };
         loop {
             let down = |cluster: &Cluster| match cluster.nodes.get(name) {

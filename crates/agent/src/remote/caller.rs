@@ -47,7 +47,8 @@ pub(super) async fn attend(State(caller): State<Arc<Caller>>, request: Request, 
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    let (method, path) = (request.method().clone(), request.uri().path().chars().take(200).collect::<String>());
+    let (method, path) =
+        (request.method().clone(), request.uri().path().chars().take(200).collect::<String>());
     let answer = next.run(request).await;
     let status = answer.status().as_u16();
     tracing::info!(user, from = %caller.from, %method, path, status, "asked through the remote API");

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_plan::Netns;
-use weft_store::Store;
+use weft_store::{Condition, Store, Txn};
 use weft_verbs::Kind;
 
 #[tokio::test(start_paused = true)]
@@ -111,6 +111,24 @@ async fn a_node_that_is_gone_is_down_then_given_up() {
     nodes[1].start();
     nodes[1].joined(2).await;
     eventually("its endpoint is back", || core.known().all_endpoints().count() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_had_is_given_up_though_somebody_took_its_record_away() {
+    let (store, mut nodes) = cluster(2).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    eventually("it is seen", || nodes[1].core().networks.network_view("overlay").is_ok()).await;
+    nodes[1].attach("overlay", "b").await.unwrap();
+    nodes[1].kill().await;
+    let core = nodes[0].core();
+    eventually("it is down", || core.known().live.len() == 1).await;
+    store.commit(Txn::new().delete("weft/v1/nodes/host2".to_owned(), Condition::Always)).await.unwrap();
+    eventually("it is gone", || core.known().nodes.len() == 1).await;
+    core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap();
+    let known = core.known();
+    assert!(known.claims.is_empty() && known.endpoints.is_empty());
+    let again = core.nodes.give_up_node(&"host2".parse().unwrap()).await.unwrap_err();
+    assert_eq!(again.kind, Kind::NotFound);
 }
 
 #[tokio::test(start_paused = true)]

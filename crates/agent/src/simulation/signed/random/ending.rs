@@ -34,7 +34,12 @@ impl World {
             self.look_after(began.elapsed() > ALONE).await;
             self.pass(Duration::from_secs(5)).await;
             let Err(why) = self.is_right() else { break };
-            assert!(began.elapsed() < PATIENCE, "still so after {PATIENCE:?}: {why}");
+            let says = || self.hosts[0].node.problems();
+            assert!(
+                began.elapsed() < PATIENCE,
+                "still so after {PATIENCE:?}: {why}; host1 says {:?}",
+                says()
+            );
         }
     }
 
