@@ -135,7 +135,8 @@ impl Nodes {
             self.access.committed(Txn::new().put(key, record.to_json(), Condition::Absent)).await?;
             return Ok(());
         }
-        if is_newest && known.behind().is_empty() {
+        // This host's own record may be gone for a moment, because somebody took it away.
+        if is_newest && known.behind().is_empty() && known.nodes.contains_key(self.access.node()) {
             return self.finish(known, &authority).await;
         }
         Ok(())
