@@ -14,7 +14,7 @@ static HOST1: LazyLock<(Authorities, SignedStatement)> = LazyLock::new(|| {
     let member = Member::new(key, &own, authority.certificate_pem()).unwrap();
     let json = include_bytes!("../seeds/store_record/node");
     let node = Node { id: NodeId::LEAST, ..Node::from_json(json).unwrap() };
-    (Authorities::of(&member).unwrap(), member.sign(&name(), &node, 1).unwrap())
+    (member.authorities().clone(), member.sign(&name(), &node, 1).unwrap())
 });
 
 fn name() -> NodeName {

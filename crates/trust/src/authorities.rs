@@ -1,6 +1,6 @@
 //! Whom a cluster believes who its nodes are: its authority, and while that is being replaced, the one before it, too.
 
-use crate::{Authority, Disbelief, MEMBER, Member, TrustError, member, statement::decoded};
+use crate::{Authority, Disbelief, MEMBER, TrustError, member, statement::decoded};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use rustls::{
@@ -16,10 +16,10 @@ use weft_model::{AuthorityId, AuthorityRecord};
 const MOST: usize = 4;
 
 /// Comes before the certificate of an authority in what the one before it signs.
-pub(crate) const FOLLOWED: &[u8] = b"weft authority 1\0";
+const FOLLOWED: &[u8] = b"weft authority 1\0";
 
 /// Comes before the id of an authority in what it signs when it is the only one.
-pub(crate) const ALONE: &[u8] = b"weft authority alone 1\0";
+const ALONE: &[u8] = b"weft authority alone 1\0";
 
 /// The authorities that are believed, the newest first.
 #[derive(Clone, Default)]
@@ -35,14 +35,6 @@ struct Believed {
 }
 
 impl Authorities {
-    /// Those that a member believes.
-    ///
-    /// # Errors
-    /// If a certificate is not valid.
-    pub fn of(member: &Member) -> Result<Self, TrustError> {
-        Self::of_certificates(&member.authorities)
-    }
-
     pub(crate) fn of_certificates(all: &[CertificateDer<'static>]) -> Result<Self, TrustError> {
         all.iter().map(|certificate| Believed::new(certificate.clone())).collect::<Result<_, _>>().map(Self)
     }
@@ -67,9 +59,18 @@ impl Authorities {
         self.0.iter().map(|believed| believed.id)
     }
 
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.0.iter().map(|believed| &believed.certificate)
+    }
+
+    /// The certificate of one of them.
+    pub(crate) fn certificate(&self, id: AuthorityId) -> Option<&CertificateDer<'static>> {
+        self.0.iter().find(|believed| believed.id == id).map(|believed| &believed.certificate)
+    }
+
     /// Their certificates, as a file has them: PEM, the newest first.
     pub fn pem(&self) -> String {
-        self.0.iter().map(|believed| pem(&believed.certificate)).collect()
+        self.certificates().map(pem).collect()
     }
 
     /// Which of them signed a certificate (DER, in base64) of a node, at whatever time.
@@ -162,7 +163,7 @@ impl Authorities {
 
 impl Believed {
     fn new(certificate: CertificateDer<'static>) -> Result<Self, TrustError> {
-        let invalid = |why: String| TrustError::Invalid { what: "the authority's certificate", why };
+        let invalid = |why: String| TrustError::Invalid { what: member::AUTHORITY, why };
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).map_err(|error| invalid(error.to_string()))?;
         let provider = Arc::new(default_provider());

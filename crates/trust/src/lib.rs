@@ -23,7 +23,7 @@ pub use authority::{Authority, Subject, same_key};
 pub use error::TrustError;
 pub use joining::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, MAX_REQUEST, StoreAccess};
 pub use key::NodeKey;
-pub use member::Member;
+pub use member::{Member, is_due};
 pub use members::{MemberReply, MemberRequest};
 pub use statement::{Disbelief, signed_with};
 pub use tls::{

@@ -12,8 +12,7 @@ pub struct Member {
     pub(crate) key: NodeKey,
     /// Its own, then its authority's, if it believes that.
     pub(crate) chain: Vec<CertificateDer<'static>>,
-    /// Those that it believes, the newest first.
-    pub(crate) authorities: Vec<CertificateDer<'static>>,
+    authorities: Authorities,
 }
 
 impl Member {
@@ -25,10 +24,15 @@ impl Member {
         let invalid = |what, why: String| TrustError::Invalid { what, why };
         let own = CertificateDer::from_pem_slice(certificate.as_bytes())
             .map_err(|error| invalid(CERTIFICATE, error.to_string()))?;
-        let authorities = certificates(authorities)?;
-        let issuer = Authorities::of_certificates(&authorities)?.verify(&own).ok();
-        let issuer = authorities.iter().find(|one| issuer == Some(crate::tls::digest(one).into()));
-        Ok(Self { key, chain: [&own].into_iter().chain(issuer).cloned().collect(), authorities })
+        let authorities = Authorities::of_certificates(&certificates(AUTHORITY, authorities)?)?;
+        let issuer = authorities.verify(&own).ok().and_then(|issuer| authorities.certificate(issuer));
+        let chain = [&own].into_iter().chain(issuer).cloned().collect();
+        Ok(Self { key, chain, authorities })
+    }
+
+    /// The authorities that it believes.
+    pub fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     /// Who it is.
@@ -59,7 +63,7 @@ impl Member {
 
     /// Whether its certificate is by the newest authority that it believes.
     pub fn is_up_to_date(&self) -> bool {
-        self.chain.get(1).is_some_and(|issuer| self.authorities.first() == Some(issuer))
+        self.issuer().is_some() && self.issuer() == self.authorities.newest()
     }
 
     /// From when until when its certificate is good.
@@ -77,12 +81,24 @@ impl Member {
 
 const CERTIFICATE: &str = "the node's certificate";
 
-/// All that are in a file: one at least.
-pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TrustError> {
-    let invalid = |why: String| TrustError::Invalid { what: "the authority's certificate", why };
+/// What those are called that it believes.
+pub(crate) const AUTHORITY: &str = "the authority's certificate";
+
+/// All that are in a file: one at least. `what` they are called where they are not valid.
+pub(crate) fn certificates(
+    what: &'static str,
+    pem: &str,
+) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let invalid = |why: String| TrustError::Invalid { what, why };
     let all = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
     let all = all.map_err(|error| invalid(error.to_string()))?;
-    if all.is_empty() { Err(invalid("there is none".to_owned())) } else { Ok(all) }
+    if all.is_empty() { Err(invalid("there is no certificate (PEM) in it".to_owned())) } else { Ok(all) }
+}
+
+/// Whether a certificate with this validity has had half of its life.
+pub fn is_due((from, until): (Timestamp, Timestamp), now: Timestamp) -> bool {
+    // One that begins later was made by a clock that was ahead.
+    now < from || now.duration_since(from) > until.duration_since(from) / 2
 }
 
 fn certificate<'d>(der: &'d CertificateDer<'_>) -> Result<X509Certificate<'d>, TrustError> {

@@ -2,12 +2,15 @@
 
 mod api;
 mod barred;
+mod clients;
+mod config;
 
 pub use api::{ApiServer, WhoMayAsk, api_client, api_is_fresh, api_server};
 pub use barred::Barred;
 
 use crate::{MEMBER, Member, TrustError};
-use barred::NotBarred;
+use clients::Checked;
+use config::Own;
 use jiff::Timestamp;
 use ring::digest::SHA256;
 use rustls::{
@@ -33,6 +36,8 @@ pub const MEMBERS: &[u8] = b"weft-members/1";
 
 /// What is spoken with a store (RFC 7301, section 6).
 const HTTP: &[u8] = b"http/1.1";
+
+const OWN: &str = "the node's certificate, or its key";
 
 /// What makes a proof good for one connection only (RFC 8446, section 7.5).
 const BINDING: &[u8] = b"EXPORTER-weft-join";
@@ -92,19 +97,11 @@ fn server_for(
     protocols: &[&[u8]],
     which_clients: impl FnOnce(WebPkiClientVerifierBuilder) -> WebPkiClientVerifierBuilder,
 ) -> Result<ServerConfig, TrustError> {
-    let provider = Arc::new(default_provider());
-    let clients = WebPkiClientVerifier::builder_with_provider(roots(member)?, Arc::clone(&provider));
-    let others = which_clients(clients).build().map_err(|error| not_together(&error))?;
-    let clients = Arc::new(NotBarred { others, barred: Arc::clone(barred) });
-    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]);
-    let config = config.map_err(|error| not_together(&error))?.with_client_cert_verifier(clients);
-    let config = config.with_single_cert(member.chain.to_vec(), member.private_key());
-    let mut config = config.map_err(|error| not_together(&error))?;
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    // A certificate is looked at each time.
-    config.send_tls13_tickets = 0;
-    config.max_early_data_size = 0;
-    Ok(config)
+    let clients = WebPkiClientVerifier::builder_with_provider(roots(member)?, Arc::new(default_provider()));
+    let others = which_clients(clients).build().map_err(config::invalid(OWN))?;
+    let barred = Arc::clone(barred);
+    let clients = Checked::new(others, move |certificate| barred.check(certificate));
+    config::server(own(member), clients, protocols)
 }
 
 /// The client's side of such a store, whose address is of no importance: any member may serve it that is not `barred`.
@@ -124,14 +121,7 @@ pub fn store_client(member: &Member, barred: &Arc<Barred>) -> Result<ClientConfi
 /// # Errors
 /// If key and certificates do not belong together.
 pub fn member_client(member: &Member) -> Result<ClientConfig, TrustError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_protocol_versions(&[&TLS13]).map_err(|error| not_together(&error))?;
-    let config = config.with_root_certificates(roots(member)?);
-    let config = config.with_client_auth_cert(member.chain.to_vec(), member.private_key());
-    let mut config = config.map_err(|error| not_together(&error))?;
-    config.alpn_protocols = vec![MEMBERS.to_vec()];
-    config.resumption = rustls::client::Resumption::disabled();
-    Ok(config)
+    config::client(own(member), roots(member)?, MEMBERS)
 }
 
 /// Whether the authority signed the certificate of `member`, for its key, and it is good `now`.
@@ -139,7 +129,7 @@ pub(crate) fn check(member: &Member, now: Timestamp) -> Result<(), TrustError> {
     server(member, &Arc::default())?;
     let now = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default());
     let checked = signed_by(roots(member)?, &member.chain[0], &[], UnixTime::since_unix_epoch(now));
-    checked.map(drop).map_err(|error| not_together(&error))
+    checked.map(drop).map_err(config::invalid(OWN))
 }
 
 /// Whether one of `roots` signed the certificate `own`, of a member, and it is good `now`.
@@ -157,15 +147,11 @@ fn signed_by(
 
 /// The authorities that it believes, and nobody else.
 fn roots(member: &Member) -> Result<Arc<RootCertStore>, TrustError> {
-    let mut roots = RootCertStore::empty();
-    for authority in &member.authorities {
-        roots.add(authority.clone()).map_err(|error| not_together(&error))?;
-    }
-    Ok(roots.into())
+    config::roots(OWN, member.authorities().certificates())
 }
 
-fn not_together(error: &dyn std::error::Error) -> TrustError {
-    TrustError::Invalid { what: "the node's certificate, or its key", why: error.to_string() }
+fn own(member: &Member) -> Own {
+    Own { chain: member.chain.clone(), key: member.private_key(), what: OWN }
 }
 
 /// The client's side: believes members of the cluster with this `authority` alone.

@@ -46,7 +46,8 @@ pub fn replace_authority(config: &AgentConfig, force: bool) -> Result<AuthorityI
     if !force && credentials.authority()?.is_some() {
         return Err(AuthorityError::HasAuthority);
     }
-    let (_, mut believed) = credentials.believed()?.ok_or(AuthorityError::NotSetUp)?;
+    let member = credentials.member()?.ok_or(AuthorityError::NotSetUp)?;
+    let mut believed = member.authorities().clone();
     let authority = Authority::found(Timestamp::now())?;
     believed.begin_with(&authority)?;
     credentials.keep_next_authority(&authority)?;

@@ -9,8 +9,8 @@ use tokio_rustls::client::TlsStream;
 use weft_model::{ClusterId, NodeName};
 use weft_state::{credentials::Credentials, journal::JournalError};
 use weft_trust::{
-    Authorities, JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject,
-    TrustError, Unbelieved, binding, join_client,
+    JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject, TrustError,
+    Unbelieved, binding, join_client,
 };
 
 /// A host that wants to be let in.
@@ -129,7 +129,7 @@ pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, Joi
     answer.store.harmless_options()?;
     // Before it is kept: nobody would believe a certificate that is not good.
     let member = Member::new(key, &answer.certificate, &answer.authority)?;
-    if Authorities::of(&member)?.ids().all(|believed| believed != token.authority) {
+    if member.authorities().ids().all(|believed| believed != token.authority) {
         return Err(JoinError::OtherCluster(at));
     }
     member.check(&Subject { name: guest.name.clone(), id }, Timestamp::now())?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weft_model::{Node, NodeName, NodeStatement, SignedStatement, Trust, chain};
 use weft_state::{cluster::Cluster, credentials::Credentials, journal::JournalError};
-use weft_trust::{Authorities, Member, Subject, Told, TrustError};
+use weft_trust::{Member, Subject, Told, TrustError};
 
 /// Why an agent does not begin that is to believe nodes alone.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,6 @@ pub(crate) struct Signer {
 #[derive(Default)]
 struct Now {
     member: Option<Arc<Member>>,
-    authorities: Option<Arc<Authorities>>,
     /// Whether this host has the authority's key.
     authority: bool,
     /// What was signed last; nothing while nothing can be.
@@ -52,7 +51,7 @@ impl Signer {
     /// If records have to be signed, and cannot be.
     pub(crate) fn open(config: &AgentConfig) -> Result<Self, SigningError> {
         let credentials = Credentials::of(&config.data_dir);
-        let found = match (credentials.believed().map_err(SigningError::from), config.trust) {
+        let found = match (credentials.member().map_err(SigningError::from), config.trust) {
             (Ok(None), Trust::Signed) => return Err(SigningError::NoCertificate),
             (Ok(found), _) => found,
             (Err(error), Trust::Signed) => return Err(error),
@@ -65,21 +64,15 @@ impl Signer {
             }
         };
         let told = if found.is_some() { credentials.told()? } else { Told::default() };
-        let (member, authorities) = found.unzip();
-        let (member, authorities) = (member.map(Arc::new), authorities.map(Arc::new));
         let authority = credentials.has_authority();
-        let now = Mutex::new(Now { member, authorities, authority, said: None });
+        let now = Mutex::new(Now { member: found.map(Arc::new), authority, said: None });
         Ok(Self { credentials, name: config.node_name.clone(), trust: config.trust, told, now })
     }
 
     /// A cluster of which as much is believed as this host believes of it.
     pub(crate) fn judged(&self, cluster: Cluster) -> Cluster {
-        cluster.told(self.told.clone()).trusting(self.believed().as_ref())
-    }
-
-    /// Who is believed who the nodes are; nobody where the store is.
-    fn believed(&self) -> Option<Arc<Authorities>> {
-        self.lock().authorities.clone().filter(|_| self.trust == Trust::Signed)
+        let believed = self.lock().member.as_ref().map(|member| Arc::new(member.authorities().clone()));
+        cluster.told(self.told.clone()).trusting(believed.filter(|_| self.trust == Trust::Signed).as_ref())
     }
 
     /// Whether what this node last wrote was signed.
@@ -94,13 +87,13 @@ impl Signer {
 
     /// Whether a record that the store has under this node's name is none of this node's, and is no other's either.
     pub(super) fn is_a_lie(&self, node: Option<&Node>) -> bool {
-        self.believed().is_some() && node.is_none_or(|node| self.number_of(node).is_none())
+        self.trust == Trust::Signed && node.is_none_or(|node| self.number_of(node).is_none())
     }
 
     /// The number of the statement in a record under this node's name, if it is good.
     pub(super) fn number_of(&self, node: &Node) -> Option<u64> {
-        let authorities = self.lock().authorities.clone()?;
-        let statement = authorities.believe(&self.name, node.signed.as_ref()?);
+        let member = self.lock().member.clone()?;
+        let statement = member.authorities().believe(&self.name, node.signed.as_ref()?);
         statement.ok().map(|statement| statement.serial)
     }
 
@@ -112,15 +105,14 @@ impl Signer {
     /// Notices a new certificate, and the authority's key. Returns whether there is something new. What cannot be read now is as
     /// it was.
     pub(super) fn look_again(&self) -> bool {
-        let Ok(Some((member, authorities))) = self.credentials.believed() else { return false };
+        let Ok(Some(member)) = self.credentials.member() else { return false };
         let mut now = self.lock();
-        now.authorities = Some(Arc::new(authorities));
         let had = std::mem::replace(&mut now.authority, self.credentials.has_authority());
-        if now.member.as_ref().is_none_or(|before| before.certificate() == member.certificate()) {
-            return had != now.authority;
-        }
+        let Some(before) = now.member.take() else { return had != now.authority };
+        let is_another = before.certificate() != member.certificate();
+        // With the same certificate, too: it may believe other authorities by now.
         now.member = Some(Arc::new(member));
-        true
+        is_another || had != now.authority
     }
 
     /// The record with what this node says of itself, signed: as it said it last where that is still so, and the store has it

@@ -153,9 +153,10 @@ impl OwnCertificate {
     ) -> Result<Members, SigningError> {
         let own = Arc::clone(self);
         let tls: ServerTls = Arc::new(move || Arc::clone(&own.configs.load().store));
-        let signed = match (trust, self.credentials.believed()?) {
-            (Trust::Signed, Some((member, authorities))) => {
-                let rules = || Arc::new(WriteRules::new(keyspace.clone(), Some(Arc::new(authorities))));
+        let signed = match (trust, self.credentials.member()?) {
+            (Trust::Signed, Some(member)) => {
+                let believed = Arc::new(member.authorities().clone());
+                let rules = || Arc::new(WriteRules::new(keyspace.clone(), Some(believed)));
                 let rules = Arc::clone(self.rules.get_or_init(rules));
                 Some(Asker::new(member.subject()?, rules))
             }

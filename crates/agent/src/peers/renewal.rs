@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use weft_model::chain;
 use weft_state::cluster::Cluster;
-use weft_trust::{Member, MemberReply, MemberRequest, Subject};
+use weft_trust::{Member, MemberReply, MemberRequest, Subject, is_due};
 
 /// How often to look whether it is time.
 const LOOK: Duration = Duration::from_secs(3600);
@@ -14,12 +14,6 @@ const LOOK: Duration = Duration::from_secs(3600);
 const RETRY: Duration = Duration::from_secs(60);
 /// When to say that it should have been renewed.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// Whether a certificate with this validity has had half of its life.
-pub(super) fn is_due((from, until): (Timestamp, Timestamp), now: Timestamp) -> bool {
-    // One that begins later was made by a clock that was ahead.
-    now < from || now.duration_since(from) > until.duration_since(from) / 2
-}
 
 impl Peers {
     /// Renews the certificate when it is time, for ever.

@@ -1,6 +1,6 @@
 //! Peers on this machine's loopback, with real TLS.
 
-use super::{ask::exchange, renewal, *};
+use super::{ask::exchange, *};
 use crate::{fuzzed::FuzzedNode, joining::become_authority};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -202,7 +202,7 @@ fn with_record_of(host: &Host, id: NodeId) -> View {
     let mut node = Node { id, ..Node::from_json(golden).unwrap() };
     let (member, name) = (host.member(), host.subject().name);
     node.signed = Some(member.sign(&name, &node, 1).unwrap());
-    let authorities = Arc::new(weft_trust::Authorities::of(&member).unwrap());
+    let authorities = Arc::new(member.authorities().clone());
     let (keyspace, modified) = (Keyspace::new("weft"), Revision(1));
     let entry =
         StoreEntry { key: keyspace.path(&Key::Node(name)), value: node.to_json(), modified, session: None };
@@ -349,7 +349,7 @@ async fn a_host_without_a_certificate_and_one_whose_port_is_taken_answer_nobody(
 #[test]
 fn a_certificate_is_renewed_in_the_second_half_of_its_life() {
     let at = |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
-    let due = |now| renewal::is_due((at(0), at(100)), at(now));
+    let due = |now| weft_trust::is_due((at(0), at(100)), at(now));
     // One that begins later was made by a clock that was ahead.
     assert!(due(-5) && !due(0) && !due(50) && due(51) && due(1000));
 }

@@ -210,9 +210,9 @@ impl Node {
     /// What a server of the store lets each host write.
     fn rules(&self) -> Arc<WriteRules> {
         if self.config.trust == Trust::Signed
-            && let Ok(Some((_, authorities))) = Credentials::of(&self.config.data_dir).believed()
+            && let Ok(Some(member)) = Credentials::of(&self.config.data_dir).member()
         {
-            self.rules.believe(&Arc::new(authorities));
+            self.rules.believe(&Arc::new(member.authorities().clone()));
         }
         Arc::clone(&self.rules)
     }

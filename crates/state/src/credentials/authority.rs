@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
 };
 use weft_model::AuthorityId;
-use weft_trust::{Authorities, Authority, Member, Told, TrustError};
+use weft_trust::{Authorities, Authority, Told, TrustError};
 
 impl Credentials {
     /// The certificates of the authorities that this host believes, the newest first, if there are some: PEM.
@@ -111,22 +111,12 @@ impl Credentials {
         self.write("next-ca.pem", next.certificate_pem())
     }
 
-    /// The authorities that this host believes, if it is a member.
-    ///
-    /// # Errors
-    /// If a file cannot be read, or is not valid.
-    pub fn believed(&self) -> Result<Option<(Member, Authorities)>, JournalError> {
-        let Some(member) = self.member()? else { return Ok(None) };
-        let authorities = Authorities::of(&member).map_err(|error| self.invalid("ca.pem", error))?;
-        Ok(Some((member, authorities)))
-    }
-
     /// Which authority is the newest here.
     ///
     /// # Errors
     /// If a file cannot be read, or is not valid.
     pub fn newest_authority(&self) -> Result<Option<AuthorityId>, JournalError> {
-        Ok(self.believed()?.and_then(|(_, authorities)| authorities.newest()))
+        Ok(self.member()?.and_then(|member| member.authorities().newest()))
     }
 
     /// What this host was told of the nodes, if it was, and that makes sense.

@@ -17,7 +17,7 @@ use weft_store::{
     SessionId, Store, StoreError, Txn,
     serve::{Members, ServeAddress, ServeConfig, Server},
 };
-use weft_trust::{Authorities, Authority, Barred, Member, NodeKey, Subject, Told, WriteRules, store_server};
+use weft_trust::{Authority, Barred, Member, NodeKey, Subject, Told, WriteRules, store_server};
 
 const TOKEN: &str = "correct horse battery staple";
 
@@ -72,7 +72,7 @@ async fn serve(authority: &Authority, signed: bool) -> Served {
     let own = Member::new(key, &text(&files.certificate), &text(&files.authorities)).unwrap();
     let (barred, socket) = (Arc::<Barred>::default(), directory.path().join("store.sock"));
     let tls = Arc::new(store_server(&own, &barred).unwrap());
-    let rules = || WriteRules::new(Keyspace::new("weft"), Some(Arc::new(Authorities::of(&own).unwrap())));
+    let rules = || WriteRules::new(Keyspace::new("weft"), Some(Arc::new(own.authorities().clone())));
     let signed = signed.then(|| Asker::new(own.subject().unwrap(), Arc::new(rules())));
     let members = Members { tls: Arc::new(move || Arc::clone(&tls)), barred: Arc::clone(&barred), signed };
     let token = Secret::new(TOKEN, "the test").unwrap();
@@ -138,6 +138,14 @@ async fn go_up(client: &ConsulStore, number: u8) -> SessionId {
     session
 }
 
+/// Two hosts of a cluster whose store is served.
+fn two_clients(served: &Served, authority: &Authority) -> [ConsulStore; 2] {
+    [1, 2].map(|number| {
+        let directory = tempfile::tempdir().unwrap();
+        member_client(served, &member_number(number, authority, directory.path()))
+    })
+}
+
 /// By HTTP as it is, on a socket. Returns the answer with its head.
 fn by_hand(socket: &Path, request: &str) -> String {
     let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
@@ -151,10 +159,7 @@ fn by_hand(socket: &Path, request: &str) -> String {
 async fn each_member_writes_what_is_its_own_by_whatever_way() {
     let authority = Authority::found(Timestamp::now()).unwrap();
     let served = serve(&authority, true).await;
-    let [one, two] = [1, 2].map(|number| {
-        let directory = tempfile::tempdir().unwrap();
-        member_client(&served, &member_number(number, &authority, directory.path()))
-    });
+    let [one, two] = two_clients(&served, &authority);
     let session = go_up(&two, 2).await;
     let key = "weft/v1/live/host2";
     let before = two.get(key).await.unwrap();
@@ -206,10 +211,7 @@ async fn who_is_revoked_is_shut_out_of_what_it_has_open() {
     use futures::StreamExt;
     let authority = Authority::found(Timestamp::now()).unwrap();
     let served = serve(&authority, true).await;
-    let [one, two] = [1, 2].map(|number| {
-        let directory = tempfile::tempdir().unwrap();
-        member_client(&served, &member_number(number, &authority, directory.path()))
-    });
+    let [one, two] = two_clients(&served, &authority);
     let session = go_up(&two, 2).await;
     let now = two.list("weft/").await.unwrap().revision;
     let mut watch = two.watch("weft/", Revision(now.0));

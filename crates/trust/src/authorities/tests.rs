@@ -1,7 +1,7 @@
 //! Who is believed after another.
 
 use super::*;
-use crate::{Authority, NodeKey, Subject};
+use crate::{Authority, Member, NodeKey, Subject};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use weft_model::{Endorsement, NodeId};
@@ -12,7 +12,7 @@ fn found() -> Authority {
 
 fn of(all: &[&Authority]) -> Authorities {
     let pem: String = all.iter().map(|authority| authority.certificate_pem()).collect();
-    Authorities::of_certificates(&member::certificates(&pem).unwrap()).unwrap()
+    Authorities::of_certificates(&member::certificates(member::AUTHORITY, &pem).unwrap()).unwrap()
 }
 
 type Records = BTreeMap<AuthorityId, AuthorityRecord>;
@@ -118,6 +118,6 @@ fn certificates_of_each_are_believed_and_told_apart() {
         assert_eq!(both.signer_of(&member.certificate()), signer);
         assert_eq!((member.issuer(), member.is_up_to_date()), (signer, signer == Some(second.id())));
         assert_eq!(member.check(&subject, Timestamp::now()).is_ok(), signer.is_some());
-        assert_eq!(Authorities::of(&member).unwrap(), both);
+        assert_eq!(member.authorities().clone(), both);
     }
 }

@@ -26,7 +26,7 @@ fn member(authority: &Authority, name: &str, at: Timestamp) -> Member {
 }
 
 fn believe(signed: &SignedStatement) -> Result<NodeStatement, Disbelief> {
-    Authorities::of(&HOST1.0).unwrap().believe(&"host1".parse().unwrap(), signed)
+    HOST1.0.authorities().clone().believe(&"host1".parse().unwrap(), signed)
 }
 
 #[test]
@@ -80,8 +80,7 @@ fn a_signature_of_something_else_is_none_of_a_statement() {
 
 #[test]
 fn the_authority_alone_revokes_and_one_node_with_each_signature() {
-    let (authorities, other) =
-        (Authorities::of(&HOST1.0).unwrap(), Authority::found(Timestamp::now()).unwrap());
+    let (authorities, other) = (HOST1.0.authorities().clone(), Authority::found(Timestamp::now()).unwrap());
     let subject = HOST1.0.subject().unwrap();
     let revocation = AUTHORITY.revoke(&subject).unwrap();
     assert!(authorities.is_revoked(&subject.id, &revocation));

@@ -1,12 +1,7 @@
 //! Members that were revoked are refused in the handshake.
 
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme,
-    client::danger::HandshakeSignatureValid,
-    pki_types::{CertificateDer, UnixTime},
-    server::danger::{ClientCertVerified, ClientCertVerifier},
-};
-use std::{collections::BTreeSet, sync::Arc};
+use rustls::{CertificateError, pki_types::CertificateDer};
+use std::collections::BTreeSet;
 use tokio::sync::watch;
 use weft_model::NodeId;
 
@@ -42,59 +37,5 @@ impl Barred {
             Ok(_) => Err(CertificateError::Revoked.into()),
             Err(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
         }
-    }
-}
-
-/// Lets in whom another lets in, but for those.
-#[derive(Debug)]
-pub(super) struct NotBarred {
-    pub(super) others: Arc<dyn ClientCertVerifier>,
-    pub(super) barred: Arc<Barred>,
-}
-
-impl ClientCertVerifier for NotBarred {
-    fn offer_client_auth(&self) -> bool {
-        self.others.offer_client_auth()
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.others.client_auth_mandatory()
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.others.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        own: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        let verified = self.others.verify_client_cert(own, others, now)?;
-        self.barred.check(own)?;
-        Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.others.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.others.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.others.supported_verify_schemes()
     }
 }

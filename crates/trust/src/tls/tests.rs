@@ -17,7 +17,10 @@ fn member(authority: &Authority, at: Timestamp) -> Member {
 }
 
 /// Shakes hands, in memory, until one gives up.
-fn handshake(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), rustls::Error> {
+pub(super) fn handshake(
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+) -> Result<(), rustls::Error> {
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         while client.wants_write() {

@@ -26,7 +26,7 @@ fn member(number: u8) -> Member {
 }
 
 fn rules() -> WriteRules {
-    let authorities = Authorities::of(&MEMBERS[0]).unwrap();
+    let authorities = MEMBERS[0].authorities().clone();
     WriteRules::new(Keyspace::new("weft"), Some(Arc::new(authorities)))
 }
 

@@ -34,7 +34,7 @@ fn signed(vtep: u8, serial: u64) -> Node {
 }
 
 fn nothing() -> Cluster {
-    Cluster::default().trusting(Some(&Arc::new(Authorities::of(&HOST2).unwrap())))
+    Cluster::default().trusting(Some(&Arc::new(HOST2.authorities().clone())))
 }
 
 fn entry(node: &str, value: &[u8], revision: u64) -> StoreEntry {
@@ -176,7 +176,7 @@ fn what_was_remembered_is_believed_if_it_was_signed() {
     let mut before = Cluster::default();
     says_node(&mut before, &at(66));
     assert_eq!(vtep(&before), Some(vec![66]), "without an authority the store is believed");
-    let authorities = Arc::new(Authorities::of(&HOST2).unwrap());
+    let authorities = Arc::new(HOST2.authorities().clone());
     assert_eq!(vtep(&before.clone().trusting(Some(&authorities))), None);
     says_node(&mut before, &signed(2, 5));
     let after = before.trusting(Some(&authorities));

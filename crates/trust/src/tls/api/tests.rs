@@ -3,10 +3,10 @@
 use super::*;
 use crate::{
     Authority, Member, NodeKey,
-    tls::{join_client, member_client, server, store_server},
+    tls::{join_client, member_client, server, store_server, tests::handshake},
 };
 use jiff::SignedDuration;
-use rustls::{ClientConnection, ServerConnection};
+use rustls::{ClientConnection, ServerConnection, version::TLS13};
 use weft_model::NodeId;
 
 const AT: &str = "192.0.2.1";
@@ -82,21 +82,7 @@ fn meet(client: ClientConfig, server: ServerConfig, name: &str) -> Result<(), ru
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut client = ClientConnection::new(client.into(), name).unwrap();
     let mut server = ServerConnection::new(server.into()).unwrap();
-    while client.is_handshaking() || server.is_handshaking() {
-        let mut wire = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut wire).unwrap();
-        }
-        server.read_tls(&mut wire.as_slice()).unwrap();
-        server.process_new_packets()?;
-        wire.clear();
-        while server.wants_write() {
-            server.write_tls(&mut wire).unwrap();
-        }
-        client.read_tls(&mut wire.as_slice()).unwrap();
-        client.process_new_packets()?;
-    }
-    Ok(())
+    handshake(&mut client, &mut server)
 }
 
 #[test]

@@ -183,7 +183,8 @@ impl World {
         let Some(holder) = self.holder().filter(|_| !host.revoked) else { return };
         let (own, first) = (host.node.credentials(), holder.node.credentials());
         let by = own.member().unwrap().unwrap().issuer();
-        let takes = first.believed().unwrap().is_some_and(|(_, all)| all.ids().any(|id| Some(id) == by));
+        let takes =
+            first.member().unwrap().is_some_and(|own| own.authorities().ids().any(|id| Some(id) == by));
         if takes && own.newest_authority().unwrap() == first.newest_authority().unwrap() {
             own.renew(&self.certified(host, days).unwrap()).unwrap();
         }
@@ -262,9 +263,9 @@ impl World {
     /// Whether nobody who may be believed would follow this authority.
     pub(super) fn is_past(&self, authority: &weft_trust::Authority) -> bool {
         self.hosts.iter().filter(|host| !host.revoked).all(|host| {
-            let on_disk = host.node.credentials().believed().unwrap();
+            let on_disk = host.node.credentials().member().unwrap();
             let known = if host.node.is_running() { host.node.believes() } else { Vec::new() };
-            let on_disk = on_disk.iter().flat_map(|(_, all)| all.ids());
+            let on_disk = on_disk.iter().flat_map(|own| own.authorities().ids());
             on_disk.chain(known).all(|id| id != authority.id())
         })
     }
