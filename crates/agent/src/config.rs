@@ -158,3 +158,10 @@ pub struct AgentConfig {
     /// The program that processes are started with: `weft` itself.
     pub weft_binary: PathBuf,
 }
+
+impl AgentConfig {
+    /// Where other hosts reach the store that this host keeps, if they do.
+    pub fn serves_at(&self) -> Option<SocketAddr> {
+        self.store_serve.as_ref()?.listen()
+    }
+}

@@ -108,18 +108,12 @@ pub fn become_authority(config: &AgentConfig) -> Result<(), AuthorityError> {
             authority
         }
     };
-    certify(config, &credentials, &authority)
+    Ok(credentials.certify(&authority, &subject(config)?, Timestamp::now())?)
 }
 
-/// Gives this host a certificate by an authority that it has the key of.
-fn certify(
-    config: &AgentConfig,
-    credentials: &Credentials,
-    authority: &Authority,
-) -> Result<(), AuthorityError> {
-    let subject = Subject { name: config.node_name.clone(), id: installation(&config.data_dir)? };
-    let own = authority.issue(&subject, &credentials.key()?.request()?, Timestamp::now())?;
-    Ok(credentials.renew(&own)?)
+/// Who this host is, or will be.
+fn subject(config: &AgentConfig) -> Result<Subject, JournalError> {
+    Ok(Subject { name: config.node_name.clone(), id: installation(&config.data_dir)? })
 }
 
 /// Refuses to set up anew a host that another let into its cluster.
@@ -186,11 +180,6 @@ pub enum Belonging {
     To(String, Option<ClusterId>),
 }
 
-/// Whether other hosts can use the store that this host keeps.
-fn is_served(config: &AgentConfig) -> bool {
-    config.store_serve.as_ref().is_some_and(|serve| serve.listen().is_some())
-}
-
 /// Where a host belongs whose agent is configured like that.
 ///
 /// # Errors
@@ -198,7 +187,7 @@ fn is_served(config: &AgentConfig) -> bool {
 pub fn belonging(config: &AgentConfig) -> Result<Belonging, JournalError> {
     Ok(match home(config)? {
         None => Belonging::None,
-        Some(home) if home.store.is_here() && !is_served(config) => Belonging::ToItself,
+        Some(home) if home.store.is_here() && config.serves_at().is_none() => Belonging::ToItself,
         Some(home) => Belonging::To(home.store.to_string(), home.cluster),
     })
 }

@@ -13,7 +13,7 @@ mod tests;
 mod visitors;
 
 pub use ask::AskError;
-pub(crate) use ask::{ask, connected, exchange, greet};
+pub(crate) use ask::{ask, ask_each, connected, exchange, greet};
 pub(crate) use certificate::OwnCertificate;
 pub(crate) use visitors::Visitors;
 

@@ -123,7 +123,7 @@ impl Cluster {
     pub fn advance(&mut self, keyspace: &Keyspace, update: Update) {
         match update {
             Update::Events { events, revision } => {
-                self.put_events(keyspace, events);
+                self.put_events(keyspace, &events);
                 self.revision = revision;
             }
             Update::Snapshot(listing) => {

@@ -30,7 +30,7 @@ use crate::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -114,7 +114,7 @@ impl Credentials {
 
     /// Where the authorities' certificates, the node's, its key, and what it was told of the nodes are.
     pub fn files(&self) -> [PathBuf; 4] {
-        ["ca.pem", "node.pem", "node.key", "told.json"].map(|name| self.directory.join(name))
+        ["ca.pem", "node.pem", "node.key", authority::TOLD].map(|name| self.directory.join(name))
     }
 
     /// What the node shows its peers, if it has a certificate.
@@ -142,8 +142,7 @@ impl Credentials {
     /// # Errors
     /// If it cannot be read.
     pub fn statement(&self) -> Result<Option<SignedStatement>, JournalError> {
-        let path = self.directory.join("statement.json");
-        read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))
+        self.read_record("statement.json")
     }
 
     /// Remembers what this node signs of itself.
@@ -151,8 +150,7 @@ impl Credentials {
     /// # Errors
     /// If that cannot be written down.
     pub fn keep_statement(&self, signed: &SignedStatement) -> Result<(), JournalError> {
-        let path = self.directory.join("statement.json");
-        write_json_durably(&path, signed).map_err(JournalError::new("cannot write", &path))
+        self.write_record("statement.json", signed)
     }
 
     /// Remembers a token, and forgets those that ended long ago.
@@ -219,6 +217,25 @@ impl Credentials {
         let path = self.directory.join(name);
         let written = make_private_dir(&self.directory).and_then(|()| write_text_durably(&path, text));
         written.map_err(JournalError::new("cannot write", &path))
+    }
+
+    /// A record in a file, if it is there and is valid. One that is not is set aside.
+    fn read_record<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, JournalError> {
+        let path = self.directory.join(name);
+        read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))
+    }
+
+    fn write_record(&self, name: &str, record: &impl Serialize) -> Result<(), JournalError> {
+        let path = self.directory.join(name);
+        let directory = path.parent().unwrap_or(&self.directory);
+        let written = make_private_dir(directory).and_then(|()| write_json_durably(&path, record));
+        written.map_err(JournalError::new("cannot write", &path))
+    }
+
+    /// Removes a file that may be gone already.
+    fn remove(&self, name: &str) -> Result<(), JournalError> {
+        let path = self.directory.join(name);
+        remove_file(&path).map_err(JournalError::new("cannot remove", &path))
     }
 
     fn invalid(&self, name: &str, error: TrustError) -> JournalError {

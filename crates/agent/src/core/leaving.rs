@@ -18,7 +18,7 @@ use weft_state::{
     cluster::Cluster,
     journal::{Journal, LocalEndpoint, Owner},
 };
-use weft_store::{Condition, Store, Txn, serve::ServeConfig};
+use weft_store::{Condition, Store, Txn};
 use weft_verbs::{Error, Kind, Leave};
 
 /// How long other nodes may be faster at what this one gives back.
@@ -112,7 +112,7 @@ impl Leaving {
         }
         let node = &self.config.node_name;
         let others = self.access.known().nodes.keys().filter(|name| *name != node).count();
-        match self.config.store_serve.as_ref().and_then(ServeConfig::listen) {
+        match self.config.serves_at() {
             Some(_) if others > 0 => Err(Error::conflict(format!(
                 "this host serves the store to {others} other nodes, which would lose it: move it first (`weft store copy`), \
                  or use --force"

@@ -1,11 +1,11 @@
 //! The cluster's authority on this host: copied off it, brought back, or made anew.
 
-use super::{AuthorityError, certify, installation};
+use super::{AuthorityError, subject};
 use crate::config::AgentConfig;
 use jiff::Timestamp;
 use weft_model::AuthorityId;
 use weft_state::credentials::Credentials;
-use weft_trust::{Authority, Subject};
+use weft_trust::Authority;
 
 /// The authority as a file that can be kept elsewhere, encrypted with a passphrase.
 ///
@@ -53,9 +53,9 @@ pub fn replace_authority(config: &AgentConfig, force: bool) -> Result<AuthorityI
     credentials.keep_next_authority(&authority)?;
     credentials.believe(&believed)?;
     // As long as its certificate is good, other hosts go on believing this one.
-    let subject = Subject { name: config.node_name.clone(), id: installation(&config.data_dir)? };
-    if credentials.member()?.is_none_or(|member| member.check(&subject, Timestamp::now()).is_err()) {
-        certify(config, &credentials, &authority)?;
+    let (subject, now) = (subject(config)?, Timestamp::now());
+    if member.check(&subject, now).is_err() {
+        credentials.certify(&authority, &subject, now)?;
     }
     Ok(authority.id())
 }

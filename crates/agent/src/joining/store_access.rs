@@ -2,7 +2,7 @@
 
 use crate::config::AgentConfig;
 use std::net::{IpAddr, SocketAddr};
-use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
+use weft_store::{Secret, StoreOptions, StoreUrl};
 use weft_trust::StoreAccess;
 
 const ALONE: &str = "this host keeps the store for itself alone: `weft init` makes it serve the others";
@@ -17,15 +17,13 @@ pub(crate) fn of(config: &AgentConfig, address: IpAddr) -> Result<StoreAccess, S
         Some(path) => Secret::read(path).map(Some).map_err(|error| weft_model::chain(&error)),
         None => Ok(config.store_token.clone()),
     };
-    let (url, token) = match (&config.store, &config.store_serve) {
-        (StoreUrl::Embedded(_), serve) => {
+    let (url, token) = match &config.store {
+        StoreUrl::Embedded(_) => {
             // Its own certificate does for a member.
-            let Some(listen) = serve.as_ref().and_then(ServeConfig::listen) else {
-                return Err(ALONE.to_owned());
-            };
+            let listen = config.serves_at().ok_or(ALONE)?;
             (format!("weft://{}", reached_at(listen, address)?), None)
         }
-        (url, _) => (url.to_string(), token()?),
+        url => (url.to_string(), token()?),
     };
     let (options, files) = to_be_said(options);
     Ok(StoreAccess { url, options, token: token.map(|token| token.expose().to_string()), files })

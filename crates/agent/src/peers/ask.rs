@@ -8,8 +8,9 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use weft_model::NodeName;
+use weft_model::{NodeName, chain};
 use weft_trust::{MEMBER, Member, MemberReply, MemberRequest, Subject, TrustError, member_client};
+use weft_verbs::NodeView;
 
 /// How long a host may take to be reached, and how long to answer.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -78,6 +79,33 @@ pub(crate) async fn ask(
         MemberReply::Refused(why) => Err(AskError::Refused { at, why }),
         reply => Ok(reply),
     }
+}
+
+/// Asks one after the other of the `nodes` that are up, on `port`, until one gives an answer that is `taken`. Who says that it
+/// has the authority's key is asked first.
+pub(crate) async fn ask_each<T>(
+    member: &Member,
+    nodes: Vec<NodeView>,
+    port: u16,
+    request: &MemberRequest,
+    taken: impl Fn(MemberReply, &NodeName) -> Option<T>,
+) -> Option<T> {
+    let mut others: Vec<_> = nodes.into_iter().filter(|node| node.up && !node.this).collect();
+    others.sort_by_key(|node| !node.node.authority);
+    for node in others {
+        let at = SocketAddr::new(node.node.advertise, port);
+        let whom = Subject { name: node.name, id: node.node.id };
+        match ask(member, &whom, at, request).await {
+            Ok(reply) => match taken(reply, &whom.name) {
+                None => {}
+                taken => return taken,
+            },
+            Err(error) => {
+                tracing::debug!(node = %whom.name, error = chain(&error), ?request, "nothing from there");
+            }
+        }
+    }
+    None
 }
 
 /// Finds out whether a member of the cluster listens on `at`.

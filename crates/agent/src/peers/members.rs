@@ -43,18 +43,19 @@ impl Peers {
             return Err("it is for another key than that of the certificate which was shown".to_owned());
         }
         self.refuse_unknown(asker, request)?;
-        let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
-        let authority = authority.ok_or("it does not have the authority's key")?;
-        let certificate = authority.issue(asker, request, Timestamp::now());
+        let certificate = self.authority()?.issue(asker, request, Timestamp::now());
         certificate.map(MemberReply::Renewed).map_err(|error| chain(&error))
     }
 
     fn serve_for(&self, asker: &Subject, request: &[u8]) -> Result<MemberReply, String> {
         let names = api_names(asker, &self.verbs.nodes())?;
-        let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
-        let authority = authority.ok_or("it does not have the authority's key")?;
-        let certificate = authority.issue_api(asker, &names, request, Timestamp::now());
+        let certificate = self.authority()?.issue_api(asker, &names, request, Timestamp::now());
         certificate.map(MemberReply::Serves).map_err(|error| chain(&error))
+    }
+
+    fn authority(&self) -> Result<Authority, String> {
+        let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
+        Ok(authority.ok_or("it does not have the authority's key")?)
     }
 
     /// In a signed cluster only a host that is in it gets a new certificate, for the key that its record is signed with: not

@@ -1,12 +1,12 @@
 //! A node's certificate is renewed before it ends, by itself.
 
-use super::{Peers, ask};
+use super::{Peers, ask::ask_each};
 use jiff::{SignedDuration, Timestamp};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
-use weft_model::chain;
+use weft_model::{NodeName, chain};
 use weft_state::cluster::Cluster;
-use weft_trust::{Member, MemberReply, MemberRequest, Subject, is_due};
+use weft_trust::{Member, MemberReply, MemberRequest, is_due};
 
 /// How often to look whether it is time.
 const LOOK: Duration = Duration::from_secs(3600);
@@ -64,7 +64,7 @@ impl Peers {
     fn waits_for_others(&self) -> bool {
         let is_alone =
             |cluster: &Cluster| cluster.behind().iter().all(|name| **name == self.config.node_name);
-        self.config.store_serve.is_some()
+        self.config.serves_at().is_some()
             && !self.view.borrow().cluster.as_ref().is_some_and(|it| is_alone(it))
     }
 
@@ -78,24 +78,11 @@ impl Peers {
     /// By the first other that can.
     async fn renewed_elsewhere(&self, member: &Member, request: &[u8]) -> bool {
         let request = MemberRequest::Renew { certificate_request: request.to_owned() };
-        let mut others: Vec<_> =
-            self.verbs.nodes().into_iter().filter(|node| node.up && !node.this).collect();
-        // Who says that it has the key is asked first.
-        others.sort_by_key(|node| !node.node.authority);
-        for node in others {
-            let at = SocketAddr::new(node.node.advertise, self.config.peer_port);
-            let whom = Subject { name: node.name, id: node.node.id };
-            match ask(member, &whom, at, &request).await {
-                Ok(MemberReply::Renewed(certificate)) if self.is_taken(&certificate, whom.name.as_str()) => {
-                    return true;
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(node = %whom.name, error = chain(&error), "no new certificate from there");
-                }
-            }
-        }
-        false
+        let taken = |reply, by: &NodeName| match reply {
+            MemberReply::Renewed(certificate) => self.is_taken(&certificate, by.as_str()).then_some(()),
+            _ => None,
+        };
+        ask_each(member, self.verbs.nodes(), self.config.peer_port, &request, taken).await.is_some()
     }
 
     /// Goes on with a new certificate, if it is good.

@@ -3,7 +3,7 @@
 use super::RemoteError;
 use crate::{
     config::{AgentConfig, RemoteConfig},
-    peers::{OwnCertificate, ask},
+    peers::{OwnCertificate, ask_each},
     underlay::Underlay,
 };
 use arc_swap::ArcSwapOption;
@@ -18,10 +18,9 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::sleep};
-use weft_model::chain;
+use weft_model::{NodeName, chain};
 use weft_trust::{
-    ApiNames, ApiServer, Barred, MemberReply, MemberRequest, NodeKey, Subject, WhoMayAsk, api_is_fresh,
-    api_server,
+    ApiNames, ApiServer, Barred, MemberReply, MemberRequest, NodeKey, WhoMayAsk, api_is_fresh, api_server,
 };
 use weft_verbs::RemoteVerbs;
 
@@ -192,17 +191,11 @@ impl Keeper {
         let member = self.of.own.credentials.member().map_err(|error| chain(&error))?;
         let member = member.ok_or("this host has no certificate any more")?;
         let request = MemberRequest::Serve { certificate_request: request };
-        for node in self.verbs.nodes().into_iter().filter(|node| node.up && !node.this) {
-            let at = SocketAddr::new(node.node.advertise, self.config.peer_port);
-            let whom = Subject { name: node.name, id: node.node.id };
-            match ask(&member, &whom, at, &request).await {
-                Ok(MemberReply::Serves(certificate)) => return Ok(certificate),
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(node = %whom.name, error = chain(&error), "no certificate for the API from there");
-                }
-            }
-        }
-        Err("no host of the cluster that has the authority's key made one".to_owned())
+        let made = |reply, _: &NodeName| match reply {
+            MemberReply::Serves(certificate) => Some(certificate),
+            _ => None,
+        };
+        let made = ask_each(&member, self.verbs.nodes(), self.config.peer_port, &request, made).await;
+        made.ok_or_else(|| "no host of the cluster that has the authority's key made one".to_owned())
     }
 }

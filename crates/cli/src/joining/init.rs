@@ -69,11 +69,10 @@ impl Init {
             );
         }
         let address = config.advertise.resolve(None)?;
-        let served = config.store_serve.as_ref();
-        if matches!(config.store, StoreUrl::Embedded(_)) && served.and_then(ServeConfig::listen).is_none() {
+        if matches!(config.store, StoreUrl::Embedded(_)) && config.serves_at().is_none() {
             let at = SocketAddr::new(address, STORE_PORT);
             refuse_taken(at)?;
-            match served.and_then(ServeConfig::socket) {
+            match config.store_serve.as_ref().and_then(ServeConfig::socket) {
                 None => file.set("store-serve", &at.to_string()),
                 Some(socket) => {
                     file.set_list("store-serve", &[at.to_string(), format!("unix://{}", socket.display())]);

@@ -15,7 +15,7 @@ use weft_model::ClusterId;
 /// If it is one that others join here.
 pub(super) fn shared(config: &AgentConfig) -> anyhow::Result<Option<ClusterId>> {
     let Belonging::To(store, cluster) = belonging(config)? else { return Ok(None) };
-    if config.store_serve.is_some() {
+    if config.serves_at().is_some() {
         bail!(
             "this host keeps the store of its cluster, which the other hosts join with tokens from here (`weft node token`, or \
              `weft ca new` if it cannot make any): for another cluster, take it out of this one with `weft leave` first"

@@ -55,12 +55,12 @@ impl Cluster {
     #[must_use]
     pub fn told(mut self, told: Told) -> Self {
         for (name, serial) in told.serials {
-            let known = self.beliefs.serials.get(&name).copied().unwrap_or_default();
-            self.beliefs.serials.insert(name, serial.max(known));
+            let known = self.beliefs.serials.entry(name).or_insert(serial);
+            *known = serial.max(*known);
         }
-        let revoked = told.revoked.into_iter().filter(|(id, _)| !self.beliefs.barred.contains_key(id));
-        let revoked: Vec<_> = revoked.collect();
-        self.beliefs.barred.extend(revoked);
+        for (id, revocation) in told.revoked {
+            self.beliefs.barred.entry(id).or_insert(revocation);
+        }
         self
     }
 
@@ -102,33 +102,34 @@ impl Cluster {
 
     /// Takes what the store says: whom to believe, before what they say.
     pub(super) fn put_all(&mut self, keyspace: &Keyspace, entries: &[StoreEntry], before: &mut Self) {
-        let (authorities, others): (Vec<_>, Vec<_>) =
-            entries.iter().partition(|entry| is_of_authority(keyspace, &entry.key));
-        authorities.into_iter().for_each(|entry| self.put(keyspace, entry, before));
-        self.follow_authorities();
+        let of_authority = |entry: &&StoreEntry| is_of_authority(keyspace, &entry.key);
+        entries.iter().filter(of_authority).for_each(|entry| self.put(keyspace, entry, before));
+        if self.authorities != before.authorities {
+            self.follow_authorities();
+        }
         if let Some(believed) = self.believed().filter(|now| before.believed() != Some(*now)) {
             // Who was vouched for before may not be any more.
             before.doubt_all_but(believed);
         }
-        others.into_iter().for_each(|entry| self.put(keyspace, entry, before));
+        let others = entries.iter().filter(|entry| !of_authority(entry));
+        others.for_each(|entry| self.put(keyspace, entry, before));
     }
 
     /// The same for what changed.
-    pub(super) fn put_events(&mut self, keyspace: &Keyspace, events: Vec<Event>) {
-        let (authorities, others): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|event| is_of_authority(keyspace, key_of(event)));
-        let changed = !authorities.is_empty();
-        authorities.into_iter().for_each(|event| self.follow(keyspace, event));
-        if changed {
+    pub(super) fn put_events(&mut self, keyspace: &Keyspace, events: &[Event]) {
+        let of_authority = |event: &&Event| is_of_authority(keyspace, key_of(event));
+        if events.iter().any(|event| of_authority(&event)) {
+            events.iter().filter(of_authority).for_each(|event| self.follow(keyspace, event));
             self.follow_authorities();
         }
-        others.into_iter().for_each(|event| self.follow(keyspace, event));
+        let others = events.iter().filter(|event| !of_authority(event));
+        others.for_each(|event| self.follow(keyspace, event));
     }
 
-    fn follow(&mut self, keyspace: &Keyspace, event: Event) {
+    fn follow(&mut self, keyspace: &Keyspace, event: &Event) {
         match event {
-            Event::Put(entry) => self.put(keyspace, &entry, &Self::default()),
-            Event::Delete(path) => self.delete(keyspace, &path),
+            Event::Put(entry) => self.put(keyspace, entry, &Self::default()),
+            Event::Delete(path) => self.delete(keyspace, path),
         }
     }
 

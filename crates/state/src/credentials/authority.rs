@@ -4,17 +4,17 @@
 //! on with the same one.
 
 use super::Credentials;
-use crate::journal::{
-    JournalError,
-    file::{make_private_dir, read_or_set_aside, remove_file, write_json_durably},
-};
+use crate::journal::{JournalError, file::make_private_dir};
+use jiff::Timestamp;
 use std::{
     fs::{File, OpenOptions},
     os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
 };
 use weft_model::AuthorityId;
-use weft_trust::{Authorities, Authority, Told, TrustError};
+use weft_trust::{Authorities, Authority, Subject, Told, TrustError};
+
+/// What this host was told of the nodes.
+pub(super) const TOLD: &str = "told.json";
 
 impl Credentials {
     /// The certificates of the authorities that this host believes, the newest first, if there are some: PEM.
@@ -47,12 +47,15 @@ impl Credentials {
     /// If it believes another, or that cannot be written down.
     pub fn hold(&self, authority: &Authority) -> Result<(), JournalError> {
         let _alone = self.exclusively()?;
-        let believed = self.read("ca.pem")?;
-        if believed.as_ref().is_some_and(|believed| !believed.starts_with(authority.certificate_pem())) {
+        let (believed, key) = (self.read("ca.pem")?, authority.key_pem());
+        let Some(believed) = believed else {
+            self.write("ca.key", &key)?;
+            return self.write("ca.pem", authority.certificate_pem());
+        };
+        if self.belonging(&believed, &key, "ca.pem")?.is_none() {
             return Err(self.invalid("ca.pem", TrustError::OtherKey));
         }
-        self.write("ca.key", &authority.key_pem())?;
-        if believed.is_some() { Ok(()) } else { self.write("ca.pem", authority.certificate_pem()) }
+        self.write("ca.key", &key)
     }
 
     /// Becomes a member: with a certificate of its key, by the first of the authorities with those certificates. A host that
@@ -65,6 +68,21 @@ impl Credentials {
         self.write("ca.pem", authorities)?;
         self.drop_old_key()?;
         self.write("node.pem", own)
+    }
+
+    /// Goes on as `subject` with a certificate by an authority that this host has the key of.
+    ///
+    /// # Errors
+    /// If there is no key for it, or that cannot be written down.
+    pub fn certify(
+        &self,
+        authority: &Authority,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let key = self.key()?;
+        let own = key.request().and_then(|request| authority.issue(subject, &request, now));
+        self.renew(&own.map_err(|error| self.invalid("node.key", error))?)
     }
 
     /// Believes these authorities from now on, and has the key of the newest if it waits here. Returns whether it believed
@@ -124,9 +142,7 @@ impl Credentials {
     /// # Errors
     /// If it cannot be read.
     pub fn told(&self) -> Result<Told, JournalError> {
-        let path = self.told_file();
-        let told = read_or_set_aside(&path).map_err(JournalError::new("cannot read", &path))?;
-        Ok(told.unwrap_or_default())
+        Ok(self.read_record(TOLD)?.unwrap_or_default())
     }
 
     /// Remembers what this host was told of the nodes.
@@ -134,12 +150,7 @@ impl Credentials {
     /// # Errors
     /// If that cannot be written down.
     pub fn keep_told(&self, told: &Told) -> Result<(), JournalError> {
-        let path = self.told_file();
-        write_json_durably(&path, told).map_err(JournalError::new("cannot write", &path))
-    }
-
-    fn told_file(&self) -> PathBuf {
-        self.directory.join("told.json")
+        self.write_record(TOLD, told)
     }
 
     /// The authority with the first of these certificates, if that is the one of the key.
@@ -170,10 +181,5 @@ impl Credentials {
             Ok(lock)
         });
         lock.map_err(JournalError::new("cannot lock", &path))
-    }
-
-    fn remove(&self, name: &str) -> Result<(), JournalError> {
-        let path = self.directory.join(name);
-        remove_file(&path).map_err(JournalError::new("cannot remove", &path))
     }
 }

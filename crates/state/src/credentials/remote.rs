@@ -1,13 +1,9 @@
 //! Of the remote API: what this host answers it with, and the users whose certificates it made.
 
 use super::Credentials;
-use crate::journal::{
-    JournalError,
-    file::{make_private_dir, read_all, remove_file, write_json_durably},
-};
+use crate::journal::{JournalError, file::read_all};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{io, path::PathBuf};
 use weft_model::{NodeId, UserName};
 
 /// The file with the key and the certificate: one, so that they belong together.
@@ -48,10 +44,7 @@ impl Credentials {
     /// # Errors
     /// If it cannot be written down.
     pub fn note_user(&self, user: &KnownUser) -> Result<(), JournalError> {
-        let path = self.user(user.id);
-        let directory = self.directory.join("users");
-        make_private_dir(&directory).map_err(JournalError::new("cannot make", &directory))?;
-        write_json_durably(&path, user).map_err(JournalError::new("cannot write", &path))
+        self.write_record(&file_of(user.id), user)
     }
 
     /// The certificates that were made here, in order of the users' names.
@@ -74,18 +67,12 @@ impl Credentials {
     /// # Errors
     /// If its file cannot be removed.
     pub fn forget_user(&self, id: NodeId) -> Result<(), JournalError> {
-        let path = self.user(id);
-        match remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(JournalError::new("cannot remove", &path)(error))
-            }
-            _ => Ok(()),
-        }
+        self.remove(&file_of(id))
     }
+}
 
-    fn user(&self, id: NodeId) -> PathBuf {
-        self.directory.join("users").join(format!("{id}.json"))
-    }
+fn file_of(id: NodeId) -> String {
+    format!("users/{id}.json")
 }
 
 #[cfg(test)]

@@ -1,24 +1,21 @@
 //! The cluster's authority is replaced by another, while everything runs.
 
 use super::Nodes;
+use std::sync::Arc;
 use weft_model::{Key, NodeName, Record, chain};
 use weft_state::{cluster::Cluster, credentials::Credentials};
 use weft_store::{Condition, Txn};
-use weft_trust::{Authority, Subject};
+use weft_trust::{Authorities, Authority, Subject};
 use weft_verbs::{AuthorityView, Error, Kind};
 
 /// How often to wait for this host's own record, each time as long as for any change.
 const OWN_RECORD: usize = 8;
 
-/// Where the store is believed, there is none.
-const NO_AUTHORITY: &str =
-    "the store is believed in this cluster (trust: store), so nobody would heed an authority: see `--trust`";
-
 impl Nodes {
     /// Which authorities are believed, and how far hosts are.
     pub(crate) fn authority_view(&self) -> Result<AuthorityView, Error> {
         let cluster = self.access.known();
-        let believed = cluster.believed().ok_or_else(|| Error::conflict(NO_AUTHORITY))?;
+        let believed = believed(&cluster)?;
         let behind = cluster.behind();
         // One that is away may not have heard of the newest.
         let knows = |name: &NodeName| cluster.is_up(name) || !behind.contains(&name);
@@ -36,8 +33,7 @@ impl Nodes {
         let credentials = Credentials::of(&self.config.data_dir);
         let authority = self.held()?;
         let is_free = |cluster: &Cluster| {
-            let believed = cluster.believed().ok_or_else(|| Error::conflict(NO_AUTHORITY))?;
-            if believed.newest() != Some(authority.id()) {
+            if believed(cluster)?.newest() != Some(authority.id()) {
                 return Err(Error::conflict(
                     "another authority was made just now: see `weft ca show`, and try again",
                 ));
@@ -48,7 +44,7 @@ impl Nodes {
                      host, and let all others join again with tokens from there",
                 ));
             }
-            if believed.ids().nth(1).is_none() {
+            if !cluster.has_several_authorities() {
                 return Ok(());
             }
             let behind: Vec<_> = cluster.behind().into_iter().map(NodeName::as_str).collect();
@@ -88,25 +84,23 @@ impl Nodes {
 
     /// Has nobody believe an authority but the newest, though there are hosts without a certificate by that.
     pub(crate) async fn finish_rotation(&self) -> Result<(), Error> {
-        let credentials = Credentials::of(&self.config.data_dir);
         let authority = self.held()?;
         let known = self.access.cluster().await?;
         if !known.has_several_authorities() {
             return Err(Error::conflict("no authority is being replaced: `weft ca rotate` begins"));
         }
-        if !known.behind().contains(&self.access.node()) {
-            return self.finish(&known, &authority).await;
-        }
-        self.certify(&credentials, &authority)?;
         let is_done = |cluster: &Cluster| !cluster.behind().contains(&self.access.node());
-        for _ in 0..OWN_RECORD {
-            self.access.until(is_done).await;
-            if is_done(&self.access.known()) {
-                break;
+        if !is_done(&known) {
+            self.certify(&authority)?;
+            for _ in 0..OWN_RECORD {
+                self.access.until(is_done).await;
+                if is_done(&self.access.known()) {
+                    break;
+                }
             }
         }
         let known = self.access.cluster().await?;
-        if known.behind().contains(&self.access.node()) {
+        if !is_done(&known) {
             let why = "this host's own record is not by the new authority yet: try again";
             return Err(Error::new(Kind::Unavailable, why));
         }
@@ -143,17 +137,14 @@ impl Nodes {
     }
 
     /// Has this host go on with a certificate by the authority, if it does not yet.
-    fn certify(&self, credentials: &Credentials, authority: &Authority) -> Result<(), Error> {
-        let unusable = |error: &dyn std::error::Error| Error::new(Kind::Internal, chain(error));
-        let member = credentials.member().map_err(|error| unusable(&error))?;
-        if member.is_some_and(|member| member.is_up_to_date()) {
+    fn certify(&self, authority: &Authority) -> Result<(), Error> {
+        let unusable = |error| Error::new(Kind::Internal, chain(&error));
+        let credentials = Credentials::of(&self.config.data_dir);
+        if credentials.member().map_err(unusable)?.is_some_and(|member| member.is_up_to_date()) {
             return Ok(());
         }
         let subject = Subject { name: self.access.node().clone(), id: self.access.identity().id() };
-        let request = credentials.key().map_err(|error| unusable(&error))?.request();
-        let request = request.map_err(|error| unusable(&error))?;
-        let own = authority.issue(&subject, &request, self.env.now()).map_err(|error| unusable(&error))?;
-        credentials.renew(&own).map_err(|error| unusable(&error))
+        credentials.certify(authority, &subject, self.env.now()).map_err(unusable)
     }
 
     async fn finish(&self, known: &Cluster, authority: &Authority) -> Result<(), Error> {
@@ -193,4 +184,16 @@ impl Nodes {
             )
         })
     }
+}
+
+/// Who is believed who the nodes are.
+///
+/// # Errors
+/// Where that is the store.
+pub(super) fn believed(cluster: &Cluster) -> Result<&Arc<Authorities>, Error> {
+    cluster.believed().ok_or_else(|| {
+        Error::conflict(
+            "the store is believed in this cluster (trust: store), so nobody would heed an authority: see `--trust`",
+        )
+    })
 }

@@ -1,6 +1,6 @@
 //! A node is believed no more, because somebody with the authority's key says so.
 
-use super::Nodes;
+use super::{Nodes, authority::believed};
 use weft_model::{Key, NodeId, NodeName, Record, UserName, chain};
 use weft_state::cluster::Cluster;
 use weft_store::{Condition, Txn};
@@ -15,7 +15,7 @@ impl Nodes {
         }
         let authority = self.held()?;
         let which = |cluster: &Cluster| {
-            heeds_revocations(cluster)?;
+            believed(cluster)?;
             let found = cluster.nodes.get(name).map(|node| node.id);
             found.ok_or_else(|| Error::not_found("node", name.as_str()))
         };
@@ -29,7 +29,7 @@ impl Nodes {
     pub(crate) async fn revoke_user(&self, user: &UserName, id: NodeId) -> Result<(), Error> {
         let authority = self.held()?;
         let is_a_node = |cluster: &Cluster| {
-            heeds_revocations(cluster)?;
+            believed(cluster)?;
             let node = cluster.nodes.iter().find(|(_, node)| node.id == id);
             node.map_or(Ok(()), |(name, _)| {
                 Err(Error::conflict(format!("that is the id of the host {name}")))
@@ -61,13 +61,4 @@ impl Nodes {
         }
         Ok(())
     }
-}
-
-fn heeds_revocations(cluster: &Cluster) -> Result<(), Error> {
-    if cluster.is_signed() {
-        return Ok(());
-    }
-    let message =
-        "the store is believed in this cluster (trust: store), so nobody would heed it: see `--trust`";
-    Err(Error::conflict(message))
 }

@@ -90,9 +90,9 @@ fn authorities(cluster: &Cluster) -> Option<String> {
                 .to_owned(),
         );
     }
-    let strangers = cluster.authorities.iter().filter(|(_, record)| record.by.is_none());
+    let mut strangers = cluster.authorities.iter().filter(|(_, record)| record.by.is_none());
     let believed = |id: &AuthorityId| cluster.believed().is_none_or(|all| all.ids().any(|one| one == *id));
-    if let Some((id, _)) = strangers.into_iter().find(|(id, _)| !believed(id)) {
+    if let Some((id, _)) = strangers.find(|(id, _)| !believed(id)) {
         return Some(format!(
             "the store has an authority that this host does not believe, {}: if `weft ca new` was run on a host of the cluster, let this \
              one {JOIN_AGAIN}, with a token from there; otherwise somebody else wrote it, it changes nothing, and the next `weft ca rotate` removes it",
