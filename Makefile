@@ -44,7 +44,10 @@ demo: tools build ## two hosts on this machine, step by step (DOCKER=1; STORE=co
 demo-down: ## ends what `make demo KEEP=1` left up
 	@$(SUDO) scripts/demo down
 
+# Most tests of `make test` wait, for engines and stores to start and for sessions to end: one more than there are cores.
+test: export RUST_TEST_THREADS := $(shell echo $$((1 + $$(nproc))))
 test: tools ## all tests, on real namespaces and stores
+	scripts/page-tools
 	scripts/earlier
 	cargo build --workspace --locked
 	WEFT_REQUIRE_TOOLS=1 cargo test --workspace --locked --no-fail-fast
@@ -55,9 +58,9 @@ vm-test: tools ## much of it on stock kernels: Debian's 5.10, 6.1 and 6.12, each
 	cargo test --locked --package weft-testbed --test weft --no-run
 	WEFT_REQUIRE_TOOLS=1 cargo test --locked --package weft-testbed --test vm -- --include-ignored --nocapture
 
-soak: ## random histories of the simulation, new ones each time (SECONDS=600, or SEEDS=0..100000)
+soak: ## random histories of the simulation, and those with a liar, new ones each time (SECONDS=600 each, or SEEDS=0..100000)
 	$(if $(SEEDS),WEFT_SEEDS=$(SEEDS)) $(if $(SECONDS),WEFT_SECONDS=$(SECONDS)) \
-	    cargo test --locked --package weft-agent --lib simulation::random::soak -- --ignored --nocapture
+	    cargo test --locked --package weft-agent --lib soak -- --ignored --nocapture --test-threads=1
 
 mutants: ## deliberate bugs, each of which the simulation has to catch; prints a table (SEEDS=0..800)
 	@$(if $(SEEDS),SEEDS=$(SEEDS)) scripts/mutants

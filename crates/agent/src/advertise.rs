@@ -4,7 +4,7 @@ mod choice;
 
 use choice::{choose, that_stays};
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
     str::FromStr,
 };
@@ -78,8 +78,26 @@ fn refuse_scope(text: &str) -> Result<(), String> {
     }
 }
 
+/// The address that a NAT in front of a host puts in place of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutsideAddress(pub(crate) IpAddr);
+
+impl FromStr for OutsideAddress {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = text.parse().map_err(|_| format!("{text:?} is not an IP address"))?;
+        good_for_others(address).map(|()| Self(address))
+    }
+}
+
+impl fmt::Display for OutsideAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Checks that an address means the same to other hosts.
-fn good_for_others(address: IpAddr) -> Result<(), String> {
+pub(crate) fn good_for_others(address: IpAddr) -> Result<(), String> {
     let link_local = match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
@@ -104,9 +122,8 @@ fn good_for_others(address: IpAddr) -> Result<(), String> {
 pub enum NoAddress {
     /// It is not this host's.
     #[error(
-        "cannot advertise {address}: this host does not have it (see `ip address`). The public address of a NAT in front of \
-         this host cannot be advertised, since packets do not come from it: give the one that this host has, and let the \
-         hosts reach each other there, by a VPN if need be"
+        "cannot advertise {address}: this host does not have it (see `ip address`). Give the one that it has; if {address} is \
+         what a NAT in front of it puts in place of that, one to one, say so with --outside-address"
     )]
     NotHere {
         /// The address.
@@ -114,6 +131,17 @@ pub enum NoAddress {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// No NAT puts the one in place of the other.
+    #[error(
+        "--outside-address {outside}: this host is reached at {own}, of the other family: give one of the same, or another \
+         --cluster-advertise"
+    )]
+    OfTheOtherFamily {
+        /// The address outside.
+        outside: IpAddr,
+        /// The host's own.
+        own: IpAddr,
     },
     /// The interface has none that would do.
     #[error(

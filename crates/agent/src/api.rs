@@ -15,7 +15,7 @@ mod weft;
 
 pub use weft_http::{BindError, ServerSocket};
 
-use crate::metrics::Metrics;
+use crate::{events::Events, metrics::Metrics};
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -62,11 +62,21 @@ pub(crate) async fn serve_metrics(
 }
 
 /// Everything that is answered on the socket.
+pub(crate) fn local_router(core: Arc<dyn Verbs>, metrics: Arc<Metrics>, events: Arc<Events>) -> Router {
+    let events = weft::event_routes().layer(middleware::from_fn(guard::lasting)).with_state(events);
+    whole(verbs(core, metrics).merge(events))
+}
+
+/// Everything that is answered on the socket by verbs.
 pub fn router(core: Arc<dyn Verbs>, metrics: Arc<Metrics>) -> Router {
+    whole(verbs(core, metrics))
+}
+
+fn verbs(core: Arc<dyn Verbs>, metrics: Arc<Metrics>) -> Router {
     let brief = weft::local_routes().layer(middleware::from_fn(guard::brief));
     let local = brief.merge(weft::lasting_routes().layer(middleware::from_fn(guard::lasting)));
     let shared = shared(Arc::clone(&core) as _, metrics);
-    whole(shared.merge(local.with_state(core)))
+    shared.merge(local.with_state(core))
 }
 
 /// Everything that is answered who asks from another host. It has no way to a process.

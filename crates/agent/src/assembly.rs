@@ -7,6 +7,7 @@ use crate::{
     leave::Leaver,
     membership::{Membership, Outside, OwnStore, Ownership, Signer, SigningError},
     metrics::Telemetry,
+    paths::Paths,
     processes::ProcessTable,
     reconcile::{Parts, Reconciler},
 };
@@ -16,11 +17,13 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Datapath;
 use weft_model::Keyspace;
 use weft_state::{
     admission::{Admission, AdmissionDeps},
     cluster::Cluster,
+    credentials::OwnKey,
     env::Env,
     journal::{Identity, Journal, JournalError},
     memory::Memory,
@@ -40,6 +43,8 @@ pub(crate) struct Deps {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) datapath: Arc<dyn Datapath>,
     pub(crate) telemetry: Telemetry,
+    /// By which other agents know this one, where the store is believed who has which.
+    pub(crate) own_key: Option<Arc<OwnKey>>,
 }
 
 /// Why an agent did not start.
@@ -68,6 +73,8 @@ pub(crate) struct Assembly {
     /// What it does, all at once. None of it ends but with the reason why the agent cannot go on; each can be
     /// dropped wherever it is.
     pub(crate) parts: Vec<BoxFuture<'static, Error>>,
+    /// Beside it, what measures paths. The agent goes on without.
+    pub(crate) paths: Paths,
 }
 
 impl Assembly {
@@ -76,15 +83,15 @@ impl Assembly {
     /// # Errors
     /// If the data directory cannot be used, or the kernel gives no thread.
     pub(crate) fn new(deps: Deps) -> Result<Self, AgentStartError> {
-        let Deps { config, store, keyspace, env, host, datapath, telemetry } = deps;
+        let Deps { config, store, keyspace, env, host, datapath, telemetry, own_key } = deps;
         let identity = Arc::new(Identity::open(&config.data_dir, &env, |lock| host.fingerprint(lock))?);
         let ownership = watch::Sender::new(Ownership::at_start(identity.moved()));
         let (all_of_it, store) = (Arc::clone(&store), own_store(store, &ownership));
         let (leave, departures) = mpsc::channel(1);
-        let OnDisk { journal, table, signer, tunnel } = OnDisk::open(&config, &env)?;
+        let OnDisk { journal, table, signer, tunnel } = OnDisk::open(&config, &env, own_key)?;
         let keeper = keeper(&config, &all_of_it, &keyspace, (&env, &identity, &journal, &signer))?;
         let (memory, view) = (Arc::clone(&keeper.memory), keeper.view.subscribe());
-        let (reconciler, rounds) = Reconciler::new(Parts {
+        let parts_of_loop = Parts {
             config: Arc::clone(&config),
             env: Arc::clone(&env),
             host: Arc::clone(&host),
@@ -94,7 +101,9 @@ impl Assembly {
             identity: Arc::clone(&identity),
             tunnel: Arc::clone(&tunnel),
             metrics: Arc::clone(&telemetry.metrics),
-        })?;
+        };
+        let paths = Paths::beside(&parts_of_loop);
+        let (reconciler, rounds) = Reconciler::new(parts_of_loop)?;
         let (problem, membership) = watch::channel(Some(Outside::JustStarted));
         let member = Membership {
             config: Arc::clone(&config),
@@ -112,18 +121,11 @@ impl Assembly {
             ownership: ownership.clone(),
             problem,
         };
-        let access = Arc::new(ClusterAccess::new(AccessParts {
-            store,
-            keyspace,
-            view,
-            node: config.node_name.clone(),
-            identity,
-            membership,
-            ownership: ownership.subscribe(),
-        }));
+        let (node, owns) = (config.node_name.clone(), ownership.subscribe());
+        let access = AccessParts { store, keyspace, view, node, identity, membership, ownership: owns };
         let core = Arc::new(Core::new(CoreParts {
             config,
-            access,
+            access: Arc::new(ClusterAccess::new(access)),
             env,
             host,
             journal,
@@ -133,9 +135,11 @@ impl Assembly {
             rounds,
             telemetry,
             departures: leave,
+            paths: paths.known.subscribe(),
+            pinger: paths.pinger.clone(),
         }));
         let parts = parts(&core, (keeper, reconciler, member));
-        Ok(Self { core, departures, ownership, store: all_of_it, parts })
+        Ok(Self { core, departures, ownership, store: all_of_it, parts, paths })
     }
 }
 
@@ -148,12 +152,17 @@ struct OnDisk {
 }
 
 impl OnDisk {
-    fn open(config: &AgentConfig, env: &Arc<Env>) -> Result<Self, AgentStartError> {
+    fn open(
+        config: &AgentConfig,
+        env: &Arc<Env>,
+        own_key: Option<Arc<OwnKey>>,
+    ) -> Result<Self, AgentStartError> {
         let journal = Arc::new(Journal::open(&config.data_dir)?);
         journal.name_node(&config.node_name)?;
         let table = Arc::new(ProcessTable::open(&config.data_dir)?);
         let tunnel = Arc::new(OwnTunnel::of(&config.data_dir, env));
-        Ok(Self { journal, table, signer: Arc::new(Signer::open(config)?), tunnel })
+        let signer = Arc::new(Signer::open(config)?.known_by(own_key));
+        Ok(Self { journal, table, signer, tunnel })
     }
 }
 
@@ -225,6 +234,7 @@ pub(crate) struct Agent {
     ownership: watch::Sender<Ownership>,
     store: Arc<dyn Store>,
     tasks: JoinSet<Error>,
+    paths: Option<Paths>,
 }
 
 /// What ends an agent by itself.
@@ -260,8 +270,17 @@ impl Agent {
         assembly: Assembly,
         choose: impl FnOnce(Vec<BoxFuture<'static, Error>>) -> Vec<BoxFuture<'static, Error>>,
     ) -> Self {
-        let Assembly { core, departures, ownership, store, parts } = assembly;
-        Self { core, departures, ownership, store, tasks: choose(parts).into_iter().collect() }
+        let Assembly { core, departures, ownership, store, parts, paths } = assembly;
+        let tasks = choose(parts).into_iter().collect();
+        Self { core, departures, ownership, store, tasks, paths: Some(paths) }
+    }
+
+    /// The same agent, which measures paths, too, until it is to stop.
+    pub(crate) fn measuring(mut self, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        if let Some(paths) = self.paths.take() {
+            tasks.spawn(paths.run(stop.clone()));
+        }
+        self
     }
 
     /// Returns when the agent cannot go on, or is not to. Cancel-safe.

@@ -1,9 +1,9 @@
 //! What an agent is told at its start. Everything has been parsed and checked by then.
 
-pub use crate::advertise::{Advertise, NoAddress};
+pub use crate::advertise::{Advertise, NoAddress, OutsideAddress};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -14,6 +14,8 @@ use weft_store::{Secret, StoreOptions, StoreUrl, serve::ServeConfig};
 
 /// Where an agent keeps its files if nothing else is said.
 pub const DATA_DIR: &str = "/var/lib/weft";
+
+pub use weft_state::data_dir::NODE as NODE_FILE;
 
 /// The file of the embedded store of an agent that keeps its files in `data_dir`.
 pub fn embedded_store(data_dir: &Path) -> PathBuf {
@@ -123,8 +125,13 @@ pub struct AgentConfig {
     pub store_serve: Option<ServeConfig>,
     /// How other nodes reach this host; VXLAN packets come from there, too.
     pub advertise: Advertise,
+    /// The address under which other nodes see this host and reach it, where a NAT in front of it puts that in place of its
+    /// own, one to one.
+    pub outside_address: Option<OutsideAddress>,
     /// The UDP port for VXLAN, the same on all nodes.
     pub vxlan_port: u16,
+    /// Whether the paths to other hosts are measured.
+    pub measures_paths: bool,
     /// The UDP port for encrypted packets.
     pub tunnel_port: u16,
     /// Whether other hosts cannot reach this one, but for answering.
@@ -160,6 +167,24 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
+    /// Checks that a NAT can put the outside address in place of `own`.
+    ///
+    /// # Errors
+    /// [`NoAddress::OfTheOtherFamily`].
+    pub(crate) fn check_outside(&self, own: IpAddr) -> Result<(), NoAddress> {
+        match self.outside_address {
+            Some(OutsideAddress(outside)) if outside.is_ipv4() != own.is_ipv4() => {
+                Err(NoAddress::OfTheOtherFamily { outside, own })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where other nodes reach this host, which has the address `own`.
+    pub fn reached_at(&self, own: IpAddr) -> IpAddr {
+        self.outside_address.map_or(own, |outside| outside.0)
+    }
+
     /// Where other hosts reach the store that this host keeps, if they do.
     pub fn serves_at(&self) -> Option<SocketAddr> {
         self.store_serve.as_ref()?.listen()

@@ -2,9 +2,11 @@
 
 mod access;
 mod allocator;
+mod check;
 mod door;
 mod driver;
 mod endpoints;
+mod explain;
 mod housekeeping;
 mod leaving;
 mod macs;
@@ -14,13 +16,16 @@ mod parts;
 mod processes;
 mod rebuild;
 mod refusal;
+mod resolution;
 mod status;
 
 pub(crate) use access::{AccessParts, ClusterAccess};
 use allocator::Allocator;
+use check::Checker;
 pub use door::CoreVerbs;
 pub(crate) use driver::DriverAccess;
 use endpoints::Endpoints;
+use explain::Explainer;
 use housekeeping::Housekeeping;
 use leaving::Leaving;
 pub(crate) use leaving::{Departure, in_use, refuse_if_in_use};
@@ -48,7 +53,9 @@ pub struct Core {
     pub(crate) nodes: Arc<Nodes>,
     pub(crate) processes: Arc<Processes>,
     pub(crate) recovery: Arc<Recovery>,
-    pub(crate) reporter: Reporter,
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) explainer: Arc<Explainer>,
+    pub(crate) checker: Checker,
     engine: EngineNotes,
     env: Arc<Env>,
 }

@@ -22,6 +22,16 @@ pub fn journal_survives(file: &[u8]) -> bool {
     survives::<LocalEndpoint>(file) && survives::<processes::ProcessRecord>(file) && survives::<Saved>(file)
 }
 
+/// Reads a file of events. Whether each that was read survives being written.
+pub fn events_survive(file: &[u8]) -> bool {
+    file.split_inclusive(|byte| *byte == b'\n').filter_map(weft_state::events::parse).all(|event| {
+        let mut line = serde_json::to_vec(&event).unwrap_or_default();
+        line.push(b'\n');
+        // What was read may have been written in fewer bytes than it is now.
+        line.len() > weft_state::events::LONGEST || weft_state::events::parse(&line) == Some(event)
+    })
+}
+
 fn survives<T: DeserializeOwned + Serialize + PartialEq>(file: &[u8]) -> bool {
     let Ok(read) = serde_json::from_slice::<T>(file) else { return true };
     let written = serde_json::to_vec(&read).unwrap_or_default();
@@ -61,8 +71,10 @@ impl FuzzedNode {
             store_rebuild: true,
             store_serve: None,
             advertise: Default::default(),
+            outside_address: None,
             vxlan_port: 4789,
             default_network_options: Default::default(),
+            measures_paths: true,
             tunnel_port: 51820,
             behind_nat: false,
             trust: Default::default(),

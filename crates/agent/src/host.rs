@@ -1,27 +1,35 @@
 //! What the core asks of this host besides the data plane.
 
 mod containers;
+mod echo;
 mod encryption;
 mod linux;
+mod listening;
 mod only;
 mod own_address;
 mod sandbox;
+mod traffic;
+mod trial;
 
+pub(crate) use echo::smallest as smallest_echo;
 pub(crate) use linux::LinuxHost;
+pub(crate) use listening::Listener;
 pub(crate) use only::{NotTheOnly, OnlyAgent};
+pub(crate) use trial::{Trial, Tried};
 
 use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
+    time::Duration,
 };
 use tokio::sync::watch;
 use weft_dns::EngineResolver;
-use weft_model::{InUse, PortMapping};
+use weft_model::{IfName, InUse, PortMapping, Traffic, Vni};
 use weft_state::fingerprint::Fingerprint;
 use weft_verbs::Error;
 
@@ -43,6 +51,10 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// How large a packet fits through the devices that lead to `others`, in bytes. From then on the underlay says so.
     async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error>;
 
+    /// Takes note of how large a packet gets to the others, in bytes, if what is between carries less than the devices. From
+    /// then on the underlay says so.
+    fn carried_between(&self, _mtu: Option<u32>) {}
+
     /// Whether packets can be encrypted here.
     ///
     /// # Errors
@@ -63,6 +75,36 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What tells the network namespace at `netns` from another that may take its place; `None` if there is
     /// none, or it cannot be told.
     fn which_netns(&self, netns: &Path) -> Option<u64>;
+
+    /// Sends packets from a network namespace; `None` where there is no real one.
+    ///
+    /// # Errors
+    /// If it cannot be entered.
+    async fn try_out(&self, _netns: &Path, _trial: Trial) -> Result<Option<Tried>, Error> {
+        Ok(None)
+    }
+
+    /// What has gone through the segments' ends of endpoints, by segment and name, as these ends see it. Segments that are
+    /// not there, or cannot be read now, have none.
+    async fn traffic(&self, _segments: BTreeSet<Vni>) -> BTreeMap<(Vni, IfName), Traffic> {
+        BTreeMap::new()
+    }
+
+    /// Sends one packet of `size` bytes from a network namespace, and says how long the answer took, or what the kernel said.
+    ///
+    /// # Errors
+    /// If it cannot be entered.
+    async fn echo(&self, _netns: &Path, _to: IpAddr, _size: u16) -> Result<io::Result<Duration>, Error> {
+        Ok(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    /// What programs in a network namespace listen on.
+    ///
+    /// # Errors
+    /// If it cannot be entered.
+    async fn listeners(&self, _netns: &Path) -> Result<BTreeSet<Listener>, Error> {
+        Ok(BTreeSet::new())
+    }
 
     /// Makes the network namespace `/run/netns/<name>`, with its loopback device up, and marks it as this host's.
     async fn create_netns(&self, name: &str) -> Result<(), Error>;

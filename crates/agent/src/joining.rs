@@ -46,7 +46,7 @@ pub enum AuthorityError {
     NoAddress(#[from] NoAddress),
     /// Nothing was set up.
     #[error(
-        "this host is not set up for that yet: run `weft init` here first, or `weft node token` on the host where it was run"
+        "this host is not set up for that: run `weft init` here first, or do it on the host where it was run"
     )]
     NotSetUp,
     /// It does not have the authority's key.
@@ -145,9 +145,10 @@ pub async fn make_token(
     // That of the certificate which it shows, which may not be the newest.
     let authority = member.issuer().ok_or(AuthorityError::NotSetUp)?;
     let address = config.advertise.resolve(None)?;
-    let at = SocketAddr::new(address, config.peer_port);
+    let at = SocketAddr::new(config.reached_at(address), config.peer_port);
     let files = store_access::of(config, address).map_err(AuthorityError::Store)?.files;
-    crate::peers::greet(&member, at).await?;
+    // Not every NAT leads back to a host what it sends to its own outside address.
+    crate::peers::greet(&member, SocketAddr::new(address, config.peer_port)).await?;
     let now = Timestamp::now();
     let expires = now.saturating_add(SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX));
     let (secret, expires) = (TokenSecret::random(&mut rand::rng()), expires.unwrap_or(Timestamp::MAX));

@@ -6,6 +6,7 @@ mod assembly;
 pub mod config;
 pub mod core;
 mod docker;
+mod events;
 #[doc(hidden)]
 pub mod fuzzed;
 mod host;
@@ -16,12 +17,14 @@ mod membership;
 pub mod metrics;
 mod orphans;
 mod other_directory;
+mod paths;
 mod peers;
 mod processes;
 mod reconcile;
 mod remote;
 mod run;
 mod shared_names;
+mod troubles;
 mod underlay;
 pub mod users;
 

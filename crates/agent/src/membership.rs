@@ -178,7 +178,7 @@ impl Membership {
                     tracing::debug!(node = %self.config.node_name, "what this node says of its host has changed; saying so");
                     return;
                 }
-                tracing::info!(node = %self.config.node_name, "what the store says of this node is not so, or not any more; writing it again");
+                self.say_why_out(&view.borrow());
                 return;
             }
             // Without a view of the store, calls have to be looked for there.
@@ -204,6 +204,19 @@ impl Membership {
         }
     }
 
+    /// What a store that is as it was lacks, somebody took out.
+    fn say_why_out(&self, view: &View) {
+        let node = &self.config.node_name;
+        let is_gone =
+            |cluster: &Cluster| !cluster.nodes.contains_key(node) && !cluster.unbelieved.contains_key(node);
+        let lost = view.stored.is_some();
+        if !lost && view.cluster.as_ref().is_some_and(|cluster| is_gone(cluster)) {
+            tracing::warn!(%node, "somebody took this node out of the store while it is up; writing it again");
+        } else {
+            tracing::info!(%node, "what the store says of this node is not so, or not any more; writing it again");
+        }
+    }
+
     fn is_lost(&self) -> bool {
         self.view.borrow().stored.is_some()
     }
@@ -214,8 +227,9 @@ impl Membership {
         let underlay = self.underlay.borrow();
         node.uses == underlay.said
             && node.version == env!("CARGO_PKG_VERSION")
-            && node.underlay_mtu == underlay.mtu
+            && (node.underlay_mtu, node.device_mtu) == (underlay.carried(), underlay.more_in_devices())
             && node.tunnel == self.tunnel()
+            && node.fingerprint == self.signer.fingerprint(self.identity.id())
             && node.authority == self.signer.holds_authority()
             && node.id == self.identity.id()
             && self.signer.is_in(node)
@@ -235,15 +249,16 @@ impl Membership {
     fn host_differs_alone(&self, view: &View) -> bool {
         // Borrowed once: a second borrow would wait for a task that waits to change the value, which waits for the
         // first borrow.
-        let Underlay { said: uses, mtu: underlay_mtu, .. } = self.underlay.borrow().clone();
+        let underlay = self.underlay.borrow().clone();
+        let (underlay_mtu, device_mtu) = (underlay.carried(), underlay.more_in_devices());
         let node = view.in_store().and_then(|cluster| cluster.nodes.get(&self.config.node_name));
-        let put_right = |node: &Node| Node { uses, underlay_mtu, ..node.clone() };
+        let put_right = |node: &Node| Node { uses: underlay.said, underlay_mtu, device_mtu, ..node.clone() };
         node.is_some_and(|node| !self.is_true(node) && self.is_true(&put_right(node)))
     }
 
     /// Where other nodes reach this one.
     fn address(&self) -> IpAddr {
-        self.underlay.borrow().address
+        self.config.reached_at(self.underlay.borrow().address)
     }
 
     fn is_out(&self, view: &View) -> bool {

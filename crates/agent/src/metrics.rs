@@ -2,20 +2,23 @@
 //!
 //! Nothing of it is global: each component that counts is given its part. Counts are kept as they happen; what has a
 //! state (nodes, endpoints, how the kernel agrees) is read from the status when a client asks. No label has values that
-//! users choose: how many series there are does not depend on what runs.
+//! users choose, but the names of hosts and networks: how many series there are does not depend on how many containers run.
 
 mod dns;
 mod docker;
+mod paths;
 mod process;
 mod rounds;
 mod state;
 mod store;
+mod traffic;
 
 pub(crate) use docker::DockerCalls;
 pub(crate) use rounds::RoundCounts;
 pub(crate) use store::{Measured, StoreCalls};
+use traffic::TrafficCounts;
 
-use crate::logs::Logs;
+use crate::{logs::Logs, troubles::Troubles};
 use prometheus_client::{
     encoding::text::{encode_eof, encode_registry},
     metrics::histogram::Histogram,
@@ -35,6 +38,8 @@ pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     /// What it logs.
     pub logs: Arc<Logs>,
+    /// What keeps its tasks from their work.
+    pub troubles: Arc<Troubles>,
 }
 
 /// Everything that is counted.
@@ -49,6 +54,8 @@ pub struct Metrics {
     pub(crate) docker: DockerCalls,
     /// Questions of containers.
     pub(crate) dns: Arc<QuestionCounts>,
+    /// What goes through endpoints.
+    pub(crate) traffic: TrafficCounts,
 }
 
 /// A name and a value each, all of them known when this is compiled.
@@ -62,7 +69,8 @@ impl Default for Metrics {
         let docker = DockerCalls::registered(&mut registry);
         let dns = Arc::new(QuestionCounts::default());
         registry.register_collector(Box::new(dns::Questions(Arc::clone(&dns))));
-        Self { registry, store, rounds, docker, dns }
+        let traffic = TrafficCounts::registered(&mut registry);
+        Self { registry, store, rounds, docker, dns, traffic }
     }
 }
 

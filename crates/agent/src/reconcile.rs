@@ -25,7 +25,7 @@ pub(crate) use fuzzed::first_sight;
 pub(crate) use rounds::{RoundReport, Rounds};
 pub(crate) use tunnels::contested;
 
-use crate::{config::AgentConfig, host::Host, metrics::Metrics, underlay::Underlay};
+use crate::{config::AgentConfig, host::Host, metrics::Metrics, paths, underlay::Underlay};
 use carry_out::beside_what_is_there;
 use desired::{Below, desired, hand_over, peers};
 use hosts::HostsByNetwork;
@@ -235,15 +235,16 @@ impl Reconciler {
         }
         let underlay = self.underlay.borrow().clone();
         let me = &self.parts.config.node_name;
-        let recorded = cluster.nodes.get(me).and_then(|node| node.underlay_mtu);
-        let own = (self.underlay_mtu.or(recorded.or(underlay.mtu)), underlay.address);
+        let recorded = cluster.nodes.get(me).and_then(|node| node.device_mtu());
+        let device = self.underlay_mtu.or(recorded.or(underlay.mtu));
+        let own = (underlay.between.map_or(device, |between| between.min(device)), underlay.address);
         let networks: BTreeMap<_, _> =
             endpoints.values().map(|local| (&local.network_id, &local.network)).collect();
         networks.keys().for_each(|id| self.hosts.follow(cluster, **id));
         self.hosts.retain(|id| networks.contains_key(id));
         let fits = networks
             .into_iter()
-            .map(|(id, network)| (*id, mtu::fits(cluster, network, self.hosts.of(id), me, own)));
+            .map(|(id, network)| (*id, mtu::fits(cluster, network, self.hosts.lasting(id), me, own)));
         let mtus = self.mtus.follow(Instant::now(), fits);
         let own_end = self.own_end(endpoints);
         let below = Below { vtep: underlay.address, underlay_mtu: own.0, own_end, mtus: &mtus };
@@ -251,6 +252,9 @@ impl Reconciler {
         tunnels::add(&mut desired, &self.parts.config, cluster, (endpoints, &self.hosts), &below);
         let segments = endpoints.values().flat_map(|local| local.network.segments());
         let segments: BTreeSet<Vni> = segments.map(|segment| segment.vni).collect();
+        // What passes is measured with as much as the devices carry.
+        let place = (below.vtep, device);
+        desired.probe = paths::device(&self.parts.config, cluster, &self.parts.identity.id(), place);
         self.remotes.retain(|vni| segments.contains(vni));
         desired.close_ways_out(|pool| clash::in_the_way(pool, me, cluster, &underlay).is_some());
         Ok(Some(desired))

@@ -3,7 +3,6 @@
 
 mod caller;
 mod certificate;
-mod holder;
 
 use crate::{
     api::remote_router,
@@ -15,7 +14,6 @@ use crate::{
 use axum::{Router, middleware};
 use caller::Caller;
 use certificate::Source;
-use rustix::net::sockopt;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -24,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weft_http::{Limits, Slot};
+use weft_http::{Holder, Limits, Protocol, Slot, holder};
 use weft_trust::{Barred, TrustError};
 use weft_verbs::RemoteVerbs;
 
@@ -34,8 +32,6 @@ const AT_ONCE: usize = 512;
 const UNKNOWN_FROM_ONE: usize = 16;
 /// How long a client may take to shake hands.
 const OPENED_WITHIN: Duration = Duration::from_secs(10);
-/// How long a client may take to take in what was sent, in milliseconds.
-const UNREAD_DEADLINE_MS: u32 = 30_000;
 /// As on the socket.
 const LIMITS: Limits = Limits { keep_alive: true, end_within: Duration::from_secs(2) };
 
@@ -167,7 +163,11 @@ impl Remote {
 async fn listen(address: SocketAddr) -> Result<TcpListener, RemoteError> {
     TcpListener::bind(address).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => {
-            let by = holder::of(address.port()).unwrap_or_else(|| "another program".to_owned());
+            let by = match holder(Protocol::Tcp, address.ip(), address.port()) {
+                Holder::Nobody => Holder::Unseen,
+                holder => holder,
+            };
+            let by = by.to_string();
             RemoteError::Taken { address, by }
         }
         _ => RemoteError::Listen { address, source },
@@ -213,9 +213,7 @@ impl Door {
     }
 
     async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        // A client that stops reading, or is gone without a word, ends by this (tcp(7), TCP_USER_TIMEOUT).
-        sockopt::set_tcp_user_timeout(&stream, UNREAD_DEADLINE_MS)?;
-        stream.set_nodelay(true)?;
+        weft_http::set_up(&stream)?;
         let config = self.shown.get().ok_or_else(|| io::Error::other("this host has no certificate yet"))?;
         TlsAcceptor::from(config).accept(stream).await
     }

@@ -6,6 +6,7 @@ use crate::{
     config::{AgentConfig, Loopback, NoAddress, embedded_store},
     core::{Core, CoreVerbs, Departure, DriverAccess},
     docker,
+    events::{self, Events, Seen},
     host::{LinuxHost, NotTheOnly, OnlyAgent},
     leave::last_traces,
     logs::Logs,
@@ -13,6 +14,7 @@ use crate::{
     other_directory,
     peers::{OwnCertificate, Peers},
     remote::{Remote, RemoteDeps},
+    troubles::Troubles,
     underlay::{self, Underlay, Usage},
 };
 use std::{
@@ -32,7 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weft_datapath::Linux;
 use weft_http::Inherited;
 use weft_model::{Keyspace, Trust};
-use weft_state::env::Env;
+use weft_state::{credentials::OwnKey, env::Env};
 use weft_store::{
     ConnectError, Connections, Opened, StoreUrl, connect,
     serve::{Certificates, ServeError, Server},
@@ -122,30 +124,32 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     let socket = api::bind(&config.socket, inherited)?;
     let removal = socket.removal();
-    let address = underlay::find(&config.advertise).await?;
+    let address = own_address(&config).await?;
     let mut only = OnlyAgent::become_it()?;
     other_directory::refuse(&only, &config.data_dir)?;
     let scrapes = scrapes(&config).await?;
     let certificate = OwnCertificate::load(&config.data_dir);
+    let own_key = own_key(&config);
     let remote = Remote::open(&config.remote, certificate.as_ref()).await?;
     let mut opened = open_store(&config, certificate.is_some())?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let server = store_server(&config, &mut opened, certificate.as_ref()).await?;
-    let underlay = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
+    let (underlay, troubles) = follow_underlay(&config, (address, opened.connections), &tasks, &stop).await;
     let (env, metrics, place) = (Arc::new(Env::system()), Arc::<Metrics>::default(), underlay.subscribe());
     let datapath = Arc::new(Linux::listening());
     let agent = Agent::start(Deps {
         store: Arc::new(Measured::new(opened.store, Arc::clone(&metrics), Arc::clone(&env))),
         keyspace: Keyspace::new(opened.prefix.as_deref().unwrap_or_default()),
         env,
-        telemetry: Telemetry { metrics: Arc::clone(&metrics), logs },
+        telemetry: Telemetry { metrics: Arc::clone(&metrics), logs, troubles: Arc::clone(&troubles) },
         host: Arc::new(LinuxHost::new(underlay)),
         datapath: Arc::clone(&datapath) as _,
         config: Arc::clone(&config),
-    })?;
+        own_key: own_key.clone(),
+    })?
+    .measuring(&tasks, &stop);
     only.note_data_dir(&config.data_dir);
-    let core = Arc::clone(&agent.core);
-    let door = Arc::new(CoreVerbs::new(Arc::clone(&core)));
+    let (core, door) = (agent.core.clone(), Arc::new(CoreVerbs::new(agent.core.clone())));
     if let Some(scrapes) = scrapes {
         tasks.spawn(api::serve_metrics(scrapes, door.clone(), Arc::clone(&metrics), stop.clone()));
     }
@@ -155,27 +159,60 @@ pub async fn run(config: AgentConfig, logs: Arc<Logs>, inherited: &Inherited) ->
     if let Some(remote) = remote {
         remote.start(RemoteDeps::of(&config, door.clone(), &metrics, place.clone()), &tasks, &stop);
     }
-    if let Some(own) = certificate {
-        Peers::new(&config, own, door.clone(), (place, core.access.view().clone()))
-            .start(&tasks, &stop)
-            .await;
-    }
-    tasks.spawn(api::serve(socket, api::router(door, Arc::clone(&metrics)), stop.clone()));
+    let (known_by, seen) = ((certificate, own_key), (place, core.access.view().clone()));
+    Peers::new(&config, known_by, core.access.identity(), door.clone(), seen, troubles)
+        .start(&tasks, &stop)
+        .await;
+    let events = tell_events(&config, &core, &tasks, &stop);
+    tasks.spawn(api::serve(socket, api::local_router(door, metrics.clone(), events), stop.clone()));
     let engine = serve_engine(&config, (&core, &metrics), inherited, (&tasks, &stop))?;
     turn_away_from_what_is_not_served(inherited, &tasks, &stop);
     say_started(&config, address, &core);
     tasks.spawn(stop.clone().run_until_cancelled_owned(say_ready(core, config.session_ttl)));
     let ended = until_the_end(agent, engine, datapath, [&mut terminate, &mut interrupt]).await;
-    tracing::info!("agent stopping; containers go on");
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
+    end(&stop, &tasks).await;
     removal.carry_out();
     if let Ok(Ended::Left) = ended {
         last_traces(&config, only);
     }
     ended
+}
+
+/// Ends what is asked of the agent, and waits until it has ended.
+async fn end(stop: &CancellationToken, tasks: &TaskTracker) {
+    tracing::info!("agent stopping; containers go on");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// By which other agents know this one, where the store is believed who has which.
+fn own_key(config: &AgentConfig) -> Option<Arc<OwnKey>> {
+    let new = || Arc::new(OwnKey::of(&config.data_dir, &config.node_name));
+    (config.trust == Trust::Store).then(new)
+}
+
+/// Writes down what happens, and has it told.
+fn tell_events(
+    config: &AgentConfig,
+    core: &Arc<Core>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Arc<Events> {
+    let events = Events::of(&config.data_dir);
+    let seen = Seen {
+        view: core.access.view().clone(),
+        journal: core.endpoints.changes(),
+        measured: core.nodes.measured(),
+        paths: Box::new({
+            let core = Arc::clone(core);
+            move || core.reporter.measured_paths(&core.known())
+        }),
+    };
+    let following = events::follow(Arc::clone(&events), seen, config.store.to_string());
+    tasks.spawn(stop.clone().run_until_cancelled_owned(following));
+    events
 }
 
 /// Is the driver of the engine, if there is to be one.
@@ -263,20 +300,31 @@ fn turn_away_from_what_is_not_served(inherited: &Inherited, tasks: &TaskTracker,
     }
 }
 
-/// Where this host is from now on, and what else it uses of the address space.
+/// The address that this host has for the others.
+async fn own_address(config: &AgentConfig) -> Result<IpAddr, NoAddress> {
+    let address = underlay::find(&config.advertise).await?;
+    config.check_outside(address).map(|()| address)
+}
+
+/// Where this host is from now on, and what else it uses of the address space; and what is wrong with that.
 async fn follow_underlay(
     config: &AgentConfig,
     (address, connections): (IpAddr, Option<Connections>),
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> watch::Sender<Underlay> {
+) -> (watch::Sender<Underlay>, Arc<Troubles>) {
     let mtu = weft_datapath::underlay::mtu(address, BTreeSet::new()).await.ok().map(|found| found.mtu);
     let underlay = watch::Sender::new(Underlay { mtu, ..Underlay::at(address) });
     let mut usage = Usage::new(&config.store, config.docker.is_some());
     usage.look(&underlay).await;
     let following = underlay::follow((config.advertise.clone(), connections), usage, underlay.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(following));
-    underlay
+    let troubles = Arc::<Troubles>::default();
+    if let Some(at) = config.serves_at().filter(|at| !at.ip().is_unspecified()) {
+        let watch = underlay::watch_address(at, underlay.subscribe(), Arc::clone(&troubles));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
+    }
+    (underlay, troubles)
 }
 
 /// Engines start containers as soon as the agent is ready. After a reboot it may give them no addresses before what is

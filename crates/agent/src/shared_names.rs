@@ -2,8 +2,20 @@
 //! Aliases are there to be shared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use weft_dns::NamedEndpoint;
 use weft_model::{Endpoint, EndpointName, NetworkId, NodeName};
 use weft_state::{cluster::Cluster, journal::LocalEndpoints};
+
+/// What an endpoint is asked for by.
+pub(crate) fn named(endpoint: &Endpoint) -> NamedEndpoint {
+    let short = |id: &String| id.get(..12).map(ToOwned::to_owned);
+    NamedEndpoint {
+        name: endpoint.name.clone(),
+        aliases: endpoint.aliases.clone(),
+        short_id: endpoint.container.as_ref().and_then(short),
+        addresses: endpoint.addresses().collect(),
+    }
+}
 
 /// A sentence for each name that an endpoint of this node shares with one of another node that is up.
 pub(crate) fn shared_names(cluster: &Cluster, locals: &LocalEndpoints) -> Vec<String> {

@@ -1,11 +1,13 @@
 //! Where this host is on the hosts' network: the address that it advertises, followed while it moves.
 
 mod pools;
+mod served;
 mod stores;
 mod usage;
 
 use crate::advertise::{Advertise, NoAddress};
 pub(crate) use pools::EnginePool;
+pub(crate) use served::watch_address;
 use std::{net::IpAddr, time::Duration};
 use tokio::{
     sync::watch,
@@ -45,6 +47,8 @@ pub(crate) struct Underlay {
     pub(crate) said: Vec<InUse>,
     /// How large a packet fits through the devices that lead to the others, in bytes, once that is known.
     pub(crate) mtu: Option<u32>,
+    /// How large a packet gets to the others, where what is between carries less than the devices, in bytes.
+    pub(crate) between: Option<u32>,
 }
 
 /// The address to begin with. An interface may not have it yet.
@@ -137,6 +141,7 @@ impl Underlay {
             engine_pools: None,
             said: Vec::new(),
             mtu: None,
+            between: None,
         }
     }
 
@@ -157,6 +162,32 @@ impl Underlay {
             tracing::info!(before, now, device, to, "what the hosts' network carries from here has changed");
         }
         before != Some(*now)
+    }
+
+    /// How large a packet gets to the others, in bytes, once that is known.
+    pub(crate) fn carried(&self) -> Option<u32> {
+        self.mtu.map(|mtu| self.between.map_or(mtu, |between| between.min(mtu)))
+    }
+
+    /// What fits through the devices, if that is more than what gets to the others.
+    pub(crate) fn more_in_devices(&self) -> Option<u32> {
+        self.mtu.filter(|mtu| self.carried().is_some_and(|carried| carried < *mtu))
+    }
+
+    /// Takes what was measured of what is between. Returns whether that is news.
+    pub(crate) fn is_between(&mut self, found: Option<u32>) -> bool {
+        let before = std::mem::replace(&mut self.between, found);
+        if before != found {
+            match found {
+                Some(now) => {
+                    tracing::info!(before, now, "packets to other hosts are kept to what passes in between")
+                }
+                None => {
+                    tracing::info!(before, "what is between the hosts carries as much as their devices again")
+                }
+            }
+        }
+        before != found
     }
 
     /// Takes what was found, and says it if it is news.

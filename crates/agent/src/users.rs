@@ -2,34 +2,12 @@
 
 pub use weft_state::credentials::KnownUser;
 
-use crate::config::AgentConfig;
+use crate::{config::AgentConfig, joining::AuthorityError};
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
-use weft_model::{NodeId, NodeName, UserName};
+use weft_model::{NodeId, UserName};
 use weft_state::{credentials::Credentials, journal::JournalError};
-use weft_trust::{NodeKey, TrustError, User};
-
-/// Why there is no certificate for a user.
-#[derive(Debug, thiserror::Error)]
-pub enum UserError {
-    /// This host's files.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// A key or a certificate.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// Nothing was set up.
-    #[error(
-        "this host is not set up for that: run `weft init` here first, or do it on the host where it was run"
-    )]
-    NotSetUp,
-    /// It does not have the authority's key.
-    #[error(
-        "this host does not have the key of the cluster's authority: do it on the host where `weft init` was run, or run \
-         `weft node promote {0}` there, which lets this host do it, too"
-    )]
-    NoAuthority(NodeName),
-}
+use weft_trust::{Authority, NodeKey, User};
 
 /// What a user needs to be answered: PEM each.
 pub struct Bundle {
@@ -46,14 +24,9 @@ pub struct Bundle {
 /// Makes a certificate for a user of the remote API, that is good for that long. It is listed before it is there.
 ///
 /// # Errors
-/// [`UserError`].
-pub fn add(config: &AgentConfig, name: UserName, life: SignedDuration) -> Result<Bundle, UserError> {
-    let credentials = Credentials::of(&config.data_dir);
-    let authority = match credentials.authority()? {
-        Some(authority) => authority,
-        None if credentials.member()?.is_none() => return Err(UserError::NotSetUp),
-        None => return Err(UserError::NoAuthority(config.node_name.clone())),
-    };
+/// [`AuthorityError`].
+pub fn add(config: &AgentConfig, name: UserName, life: SignedDuration) -> Result<Bundle, AuthorityError> {
+    let (credentials, authority) = (Credentials::of(&config.data_dir), authority(config)?);
     let (made, id, key) = (Timestamp::now(), NodeId::random(&mut rand::rng()), NodeKey::generate()?);
     let of_name = User { name: name.clone(), id };
     let certificate = authority.issue_user(&of_name, &key.request()?, (made, life))?;
@@ -66,6 +39,23 @@ pub fn add(config: &AgentConfig, name: UserName, life: SignedDuration) -> Result
         certificate,
         key: key.pem_for_others()?,
     })
+}
+
+/// Whether this host makes certificates for users.
+///
+/// # Errors
+/// [`AuthorityError`], if it does not.
+pub fn may_add(config: &AgentConfig) -> Result<(), AuthorityError> {
+    authority(config).map(drop)
+}
+
+fn authority(config: &AgentConfig) -> Result<Authority, AuthorityError> {
+    let credentials = Credentials::of(&config.data_dir);
+    match credentials.authority()? {
+        Some(authority) => Ok(authority),
+        None if credentials.member()?.is_none() => Err(AuthorityError::NotSetUp),
+        None => Err(AuthorityError::NoAuthority(config.node_name.clone())),
+    }
 }
 
 /// The certificates that were made on this host, in order of the users' names.

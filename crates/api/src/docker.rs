@@ -14,7 +14,10 @@ pub use connect::{Connect, Disconnect, EndpointIpam, EndpointSettings};
 pub use create::{CreateNetwork, CreatedNetwork, PrunedNetworks};
 pub use error::ErrorBody;
 pub use filters::{Filters, InvalidFilters};
-pub use network::{ConfigReference, Ipam, IpamConfig, Network, NetworkEndpoint, PeerInfo};
+pub use network::{
+    ConfigReference, Ipam, IpamConfig, IpamStatus, Network, NetworkEndpoint, NetworkStatus, PeerInfo,
+    SubnetStatus,
+};
 pub use system::{Component, EngineAddressPool, Info, Platform, Plugins, Swarm, Version};
 
 /// The newest version of the API that the agent speaks.

@@ -48,7 +48,8 @@ fn an_inspected_network() {
         },
         "Options": {"mtu": "1400"},
         "Labels": {"com.docker.compose.project": "shop"},
-        "Peers": [{"Name": "host1", "IP": "192.0.2.1"}]
+        "Peers": [{"Name": "host1", "IP": "192.0.2.1"}],
+        "Status": {"IPAM": {"Subnets": {"10.0.0.0/24": {"IPsInUse": 4, "DynamicIPsAvailable": 252}}}}
     });
     assert_eq!(through::<docker::Network>(&json), json);
 }

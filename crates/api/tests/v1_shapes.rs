@@ -24,6 +24,22 @@ fn a_node() {
 }
 
 #[test]
+fn what_a_name_leads_to() {
+    let json = json!({
+        "name": "db", "container": "web", "node": "host1", "networks": ["overlay"], "answered_by": "weft",
+        "records": [
+            {"type": "A", "address": "10.0.0.3", "network": "overlay", "endpoint": "db_1", "node": "host2"},
+            {"type": "AAAA", "address": "fd00::3", "network": "overlay"},
+        ]
+    });
+    assert_eq!(through::<v1::Resolution>(&json), json);
+    let json = json!({
+        "name": "example.org", "container": "web", "node": "host1", "networks": [], "answered_by": "name-server", "records": []
+    });
+    assert_eq!(through::<v1::Resolution>(&json), json);
+}
+
+#[test]
 fn to_leave() {
     let json = json!({"force": true, "purge": false, "dry_run": true});
     assert_eq!(through::<v1::Leave>(&json), json);

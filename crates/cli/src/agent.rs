@@ -72,6 +72,7 @@ impl Agent {
     pub(crate) fn run(self, place: Place) -> anyhow::Result<ExitCode> {
         // First of all, before anything else is opened.
         let inherited = inherited();
+        weft_netlink::give_back_freed();
         let ended = self.serve(place, &inherited);
         if let Err(error) = &ended {
             let why = format!("the weft agent of this host does not start, or ended: {error:#}");
@@ -161,7 +162,9 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
         store_rebuild: settings.store_rebuild.is_none_or(|switch| switch == Switch::On),
         store_serve,
         advertise: settings.cluster_advertise.unwrap_or_default(),
+        outside_address: settings.outside_address,
         vxlan_port,
+        measures_paths: true,
         tunnel_port,
         behind_nat: settings.behind_nat,
         trust: settings.trust.unwrap_or_default().get(),
@@ -184,6 +187,14 @@ fn config(settings: Settings) -> anyhow::Result<AgentConfig> {
 /// Reads the text of a configuration file, and forgets it.
 pub(crate) fn parse_file(text: &str) -> anyhow::Result<()> {
     Ok(file::parse(text).map(drop)?)
+}
+
+/// The files with secrets that the configuration file names. Without them the agent does not start, or does not reach its
+/// store.
+pub(crate) fn configured_secrets() -> Vec<PathBuf> {
+    let settings = file::read(None).unwrap_or_default();
+    let store = StoreOptions::parse(&settings.cluster_store_opt).unwrap_or_default();
+    [store.token_file, store.password_file, store.tls.key, settings.tlskey].into_iter().flatten().collect()
 }
 
 /// Where networks without a subnet of their own take theirs from, as far as the configuration file says.

@@ -1,8 +1,9 @@
 //! The commands.
 
 use crate::{
-    agent, ca, client::Place, completion, debug, endpoint, joining, leave, manual, network, node,
-    output::Out, plan, process, setup, shim, status, store, user, version,
+    agent, ca, capture, check, client::Place, completion, debug, endpoint, events, explain, history, joining,
+    leave, manual, network, node, output::Out, ping, plan, process, resolve, responder, setup, shim, status,
+    store, top, user, version, web, whois,
 };
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode};
@@ -48,8 +49,32 @@ enum Command {
     /// Who is on which network, and where
     #[command(subcommand)]
     Endpoint(endpoint::Endpoint),
+    /// Say who has an address, an Ethernet address or a name, and where
+    Whois(whois::Whois),
+    /// Say what a container is told that asks for a name
+    Resolve(resolve::Resolve),
+    /// Send packets to a host or a container, and say how long their answers take
+    Ping(ping::Ping),
+    /// Say why one container does not reach another, and what mends it
+    Explain(explain::Explain),
+    /// Try out whether all hosts reach each other on a network
+    Check(check::Check),
+    /// Say what happened in the cluster: hosts, networks and what is on them, the store
+    Events(events::Events),
+    /// Say what was on the networks at a certain time
+    History(history::History),
+    /// Write the packets of a container of this host, for tcpdump or Wireshark (as root)
+    Capture(capture::Capture),
+    /// Show how much goes through the containers of this host
+    Top(top::Top),
     /// How this host's agent is; fails if something needs to be looked at
     Status(status::Status),
+    /// Show the cluster on a page in a browser: hosts, networks, containers, paths, events
+    ///
+    /// The page shows what this host's agent knows, as it changes, and changes nothing. It is served on this host alone, for as
+    /// long as this command runs, to everyone who can open it here: all users of this host. From another machine, go through
+    /// ssh, as this command says.
+    Web(web::Web),
     /// Start a process on a network
     Run(Box<process::Run>),
     /// List the processes that `weft run` started on this host
@@ -74,7 +99,9 @@ enum Command {
     /// Serve the embedded store to other hosts, or copy one store to another
     #[command(subcommand)]
     Store(store::Store),
-    /// Check this host, and say what mends it
+    /// Check this host and all that weft needs, and say what mends it
+    Doctor(setup::Doctor),
+    /// Check what Docker's containers need: a part of `weft doctor`
     #[command(subcommand)]
     Setup(setup::Setup),
     /// Show what the agent would change on this host now: normally nothing
@@ -89,6 +116,9 @@ enum Command {
     /// Write the manual pages; packages are made with this
     #[command(hide = true)]
     Manual(manual::Manual),
+    /// Answer for a while; the agent runs this
+    #[command(hide = true)]
+    Responder(responder::Responder),
     /// Look after a process; the agent runs this
     #[command(hide = true)]
     Shim(shim::Shim),
@@ -109,13 +139,24 @@ impl Cli {
             Command::Init(init) => init.run(self.place, &client, out),
             Command::Join(join) => join.run(self.place, &client, out),
             Command::Shim(shim) => Ok(shim.run()),
+            Command::Responder(responder) => responder.run(),
             Command::Exec(exec) => exec.run(&client),
             Command::Network(network) => wait_for(network.run(&client, out)),
             Command::Node(node) => wait_for(node.run(&client, out)),
             Command::Ca(ca) => ca.run(&client, out),
             Command::User(user) => wait_for(user.run(&client, out)),
             Command::Endpoint(endpoint) => wait_for(endpoint.run(&client, out)),
+            Command::Whois(whois) => wait_for(whois.run(&client, out)),
+            Command::Resolve(resolve) => wait_for(resolve.run(&client, out)),
+            Command::Ping(ping) => wait_for(ping.run(&client, out)),
+            Command::Explain(explain) => wait_for(explain.run(&client, out)),
+            Command::Check(check) => wait_for(check.run(&client, out)),
+            Command::Events(events) => wait_for(events.run(&client, out)),
+            Command::History(history) => wait_for(history.run(&client, out)),
+            Command::Capture(capture) => wait_for(capture.run(&client)),
+            Command::Top(top) => wait_for(top.run(&client, out)),
             Command::Status(status) => wait_for(status.run(&client, out)),
+            Command::Web(web) => wait_for(web.run(&client, out)),
             Command::Run(run) => wait_for(run.run(&client, out)),
             Command::Ps(ps) => wait_for(ps.run(&client, out)),
             Command::Stop(stop) => wait_for(stop.run(&client, out)),
@@ -125,6 +166,7 @@ impl Cli {
             Command::Detach(detach) => wait_for(detach.run(&client)),
             Command::Leave(leave) => wait_for(leave.run(&client, out)),
             Command::Store(store) => wait_for(store.run(out)),
+            Command::Doctor(doctor) => wait_for(doctor.run(&client, out)),
             Command::Setup(setup) => wait_for(setup.run(&client, out)),
             Command::Plan(plan) => wait_for(plan.run(&client, out)),
             Command::Debug(debug) => wait_for(debug.run(&client, out)),

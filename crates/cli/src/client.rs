@@ -124,10 +124,11 @@ impl Client {
     /// Passes on an endless answer, piece by piece.
     pub(crate) async fn stream(
         &self,
+        method: Method,
         path: &str,
         mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let answer = self.send(Method::GET, path, Bytes::new()).await?;
+        let answer = self.send(method, path, Bytes::new()).await?;
         let mut body = self.refused(answer).await?.into_body();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|source| ClientError::Lost { host: self.host.clone(), source })?;

@@ -4,7 +4,10 @@ mod archive;
 mod collect;
 mod redact;
 
-use crate::{client::Client, output::Out};
+use crate::{
+    client::{Client, part},
+    output::Out,
+};
 use anyhow::Context;
 use clap::Subcommand;
 use collect::{Part, collect, host_name};
@@ -16,6 +19,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use weft_api::v1;
 
 /// For those who look for a fault.
 #[derive(Debug, Subcommand)]
@@ -31,11 +35,28 @@ pub(crate) enum Debugging {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Ask the agent of a host, directly, who it is: over TCP port 7946, as agents ask each other
+    ///
+    /// What answers has proved that it is that host, by its certificate, or by its key where the store is believed (trust:
+    /// store).
+    Peer {
+        /// The host
+        #[arg(value_name = "NODE")]
+        node: String,
+    },
 }
 
 impl Debugging {
     pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
-        let Self::Bundle { output } = self;
+        let output = match self {
+            Self::Bundle { output } => output,
+            Self::Peer { node } => {
+                client.must_be_here("`weft debug peer`")?;
+                let agent: v1::Agent = client.get(&format!("/weft/v1/nodes/{}/agent", part(&node))).await?;
+                out.json(&agent)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         client.must_be_here("`weft debug bundle`")?;
         let name = format!("weft-debug-{}-{}", host_name(), Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
         let path = output.unwrap_or_else(|| format!("{name}.tar.gz").into());

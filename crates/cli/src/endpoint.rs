@@ -2,17 +2,18 @@
 
 use crate::{
     client::{Client, part},
-    output::{Format, Listing, Out, short},
+    completion,
+    output::{Format, Listing, Out, bytes, short},
 };
 use anyhow::Context;
 use clap::Subcommand;
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     process::ExitCode,
 };
 use weft_api::v1;
-use weft_model::{EndpointName, MacAddr};
+use weft_model::{Amount, EndpointName, MacAddr, Traffic};
 
 /// The endpoints of networks, and where they are.
 #[derive(Debug, Subcommand)]
@@ -29,10 +30,15 @@ pub(crate) struct Ls {
     listing: Listing,
     /// Only those of one network
     #[arg(long, visible_alias = "net")]
+    #[arg(add = completion::networks())]
     network: Option<String>,
     /// Only those of one host
     #[arg(long)]
+    #[arg(add = completion::nodes())]
     node: Option<String>,
+    /// Also what has gone through those of this host
+    #[arg(short, long)]
+    verbose: bool,
     /// Whole ids
     #[arg(long)]
     no_trunc: bool,
@@ -45,6 +51,7 @@ impl Endpoint {
         let query: Vec<_> = given
             .iter()
             .filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={}", part(value))))
+            .chain(ls.verbose.then(|| "traffic=true".to_owned()))
             .collect();
         let endpoints: Vec<v1::Endpoint> =
             client.get(&format!("/weft/v1/endpoints?{}", query.join("&"))).await?;
@@ -52,19 +59,21 @@ impl Endpoint {
             for endpoint in endpoints {
                 out.line(short(&endpoint.id.to_string(), ls.no_trunc))?;
             }
-        } else if ls.listing.format == Format::Json {
-            out.json(&endpoints)?;
-        } else {
-            let headings = ["ENDPOINT ID", "NETWORK", "NAME", "ADDRESSES", "MAC", "NODE"];
-            out.table(&headings, endpoints.iter().map(|e| row(e, ls.no_trunc)).collect())?;
+        } else if !ls.listing.written(&endpoints, &mut out)? {
+            let mut headings = vec!["ENDPOINT ID", "NETWORK", "NAME", "ADDRESSES", "MAC", "NODE"];
+            let mut rows: Vec<_> = endpoints.iter().map(|e| row(e, ls.no_trunc)).collect();
+            if ls.verbose {
+                headings.extend(["RECEIVED", "SENT", "DROPPED"]);
+                rows.iter_mut().zip(&endpoints).for_each(|(row, endpoint)| row.extend(counted(endpoint)));
+            }
+            out.table(&headings, rows)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn addresses(endpoint: &v1::Endpoint) -> Vec<String> {
-    let ipv4 = endpoint.ipv4.map(IpAddr::V4);
-    ipv4.into_iter().chain(endpoint.ipv6.map(IpAddr::V6)).map(|ip| ip.to_string()).collect()
+    endpoint.addresses().map(|address| address.to_string()).collect()
 }
 
 fn row(endpoint: &v1::Endpoint, whole: bool) -> Vec<String> {
@@ -78,6 +87,14 @@ fn row(endpoint: &v1::Endpoint, whole: bool) -> Vec<String> {
     ]
 }
 
+/// What has gone through it, of one of this host.
+fn counted(endpoint: &v1::Endpoint) -> [String; 3] {
+    let amount = |amount: Amount| format!("{} in {} packets", bytes(amount.bytes), amount.packets);
+    let Some(Traffic { received, sent }) = endpoint.traffic else { return ["-"; 3].map(str::to_owned) };
+    let dropped = format!("{}/{}", received.dropped, sent.dropped);
+    [amount(received), amount(sent), dropped]
+}
+
 /// Put a network namespace of this host on a network.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Attach {
@@ -86,6 +103,7 @@ pub(crate) struct Attach {
     netns: PathBuf,
     /// The network's name, id, or a start of its id
     #[arg(long, visible_alias = "network", value_name = "NETWORK")]
+    #[arg(add = completion::networks())]
     net: String,
     /// The name it gets there
     #[arg(long)]
@@ -135,9 +153,11 @@ impl Attach {
 pub(crate) struct Detach {
     /// The network's name, id, or a start of its id
     #[arg(long, visible_alias = "network", value_name = "NETWORK")]
+    #[arg(add = completion::networks())]
     net: String,
     /// The endpoint's name or id
     #[arg(long)]
+    #[arg(add = completion::containers_here())]
     name: String,
 }
 

@@ -1,5 +1,6 @@
 //! Saying what went wrong, once.
 
+use crate::output::tame;
 use clap::builder::styling::{AnsiColor, Style};
 use std::{
     io::{ErrorKind, Write},
@@ -23,7 +24,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     // If that cannot be written, there is nobody to tell.
-    let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {}", chain(error.as_ref()));
+    let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {}", tame(&chain(error.as_ref())));
     ExitCode::from(error.downcast_ref::<Exit>().map_or(1, |exit| exit.code))
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn warn(warning: &str) {
     if !warning.is_empty() {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-        let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {warning}");
+        let _ = writeln!(anstream::stderr(), "{style}weft:{style:#} {}", tame(warning));
     }
 }
 

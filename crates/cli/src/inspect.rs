@@ -1,14 +1,19 @@
 //! `weft network inspect`, `weft node inspect`.
 
-use crate::{client::Client, failure, output::Out};
+use crate::{
+    client::Client,
+    failure,
+    output::{ListFormat, Out},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::process::ExitCode;
 
-/// Writes what is at `paths` as one JSON list. As docker does, also if some of it is not there.
+/// Writes what is at `paths` as one JSON list, or each by a template. As docker does, also if some of it is not there.
 pub(crate) async fn inspect<T: Serialize + DeserializeOwned>(
     client: &Client,
     mut out: Out,
     paths: impl Iterator<Item = String>,
+    format: &ListFormat,
 ) -> anyhow::Result<ExitCode> {
     let mut found: Vec<T> = Vec::new();
     let mut code = ExitCode::SUCCESS;
@@ -18,6 +23,8 @@ pub(crate) async fn inspect<T: Serialize + DeserializeOwned>(
             Err(error) => code = failure::report(&error.into()),
         }
     }
-    out.json(&found)?;
+    if !format.written(&found, &mut out)? {
+        out.json(&found)?;
+    }
     Ok(code)
 }

@@ -21,6 +21,7 @@ pub(crate) use token::Token;
 use crate::agent::CONFIG_FILE;
 use anyhow::bail;
 use std::path::{Path, PathBuf};
+use weft_agent::config::OutsideAddress;
 
 /// What `init` and `join` share.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,10 @@ struct Shared {
     /// default route uses]
     #[arg(long, value_name = "IP|INTERFACE", value_parser = advertise)]
     cluster_advertise: Option<String>,
+    /// The address under which the other hosts see this one and reach it, where a NAT in front of it puts that in place of
+    /// its own, one to one
+    #[arg(long, value_name = "IP")]
+    outside_address: Option<OutsideAddress>,
     /// How to reach the store, as to `weft agent`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     cluster_store_opt: Vec<String>,
@@ -61,7 +66,7 @@ pub(crate) fn with_config(config: Option<&Path>) -> String {
 
 pub(crate) fn must_be_root(doing: &str) -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
-        bail!("{doing} writes the agent's files: run it as root");
+        bail!("{doing} works on the agent's own files: run it as root");
     }
     Ok(())
 }

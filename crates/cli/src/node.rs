@@ -2,10 +2,11 @@
 
 use crate::{
     client::{Client, part},
+    completion,
     failure::each,
     inspect::inspect,
     joining::{Promote, Token},
-    output::{Format, Listing, Out, since},
+    output::{ListFormat, Listing, Out, since},
 };
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -20,8 +21,12 @@ pub(crate) enum Node {
     Ls(Listing),
     /// Show everything about nodes, as a JSON list
     Inspect {
+        /// How to write it: json, or for each node what a template makes of it, as docker has them
+        #[arg(short, long, value_name = "json|TEMPLATE", default_value = "json")]
+        format: ListFormat,
         /// Names
         #[arg(required = true, value_name = "NODE")]
+        #[arg(add = completion::nodes())]
         nodes: Vec<String>,
     },
     /// Print a token that lets one host into the cluster, once: weft node token | ssh HOST sudo weft join
@@ -37,6 +42,7 @@ pub(crate) enum Node {
         revoke: bool,
         /// Names
         #[arg(required = true, value_name = "NODE")]
+        #[arg(add = completion::nodes())]
         nodes: Vec<String>,
     },
 }
@@ -47,8 +53,8 @@ impl Node {
             Self::Token(token) => token.run(out).await,
             Self::Promote(promote) => promote.run(client, out).await,
             Self::Ls(listing) => ls(listing, client, out).await,
-            Self::Inspect { nodes } => {
-                inspect::<v1::Node>(client, out, nodes.iter().map(|node| path(node))).await
+            Self::Inspect { nodes, format } => {
+                inspect::<v1::Node>(client, out, nodes.iter().map(|node| path(node)), &format).await
             }
             Self::Rm { nodes, revoke } => {
                 let how = if revoke { "?revoke=true" } else { "" };
@@ -73,10 +79,8 @@ async fn ls(listing: Listing, client: &Client, mut out: Out) -> anyhow::Result<E
         for node in nodes {
             out.line(node.name.as_str())?;
         }
-    } else if listing.format == Format::Json {
-        out.json(&nodes)?;
-    } else {
-        let headings = ["NAME", "STATUS", "ADVERTISE", "VTEP", "ENDPOINTS", "VERSION"];
+    } else if !listing.written(&nodes, &mut out)? {
+        let headings = ["NAME", "STATUS", "ADVERTISE", "VTEP", "PATH", "ENDPOINTS", "VERSION"];
         let now = Timestamp::now();
         out.table(&headings, nodes.into_iter().map(|node| row(node, now)).collect())?;
     }
@@ -91,7 +95,27 @@ fn row(node: v1::Node, now: Timestamp) -> Vec<String> {
         format!("{state}{since}"),
         node.advertise.to_string(),
         format!("{} port {}", node.vtep, node.vxlan_port),
+        path_of(&node),
         node.endpoints.to_string(),
         node.version,
     ]
+}
+
+/// How packets get there and back.
+fn path_of(node: &v1::Node) -> String {
+    use v1::PathState::{Lost, Narrow, OneWay, Unknown, Works};
+    let Some(path) = node.path.as_ref() else { return "-".to_owned() };
+    match (path.state, path.round_trip_us) {
+        (Lost, _) => "lost".to_owned(),
+        (OneWay, _) => "one way".to_owned(),
+        (Narrow, _) => format!("up to {} bytes", path.mtu.unwrap_or_default()),
+        (Unknown, _) | (Works, None) => "-".to_owned(),
+        (Works, Some(micros)) => round_trip(micros),
+    }
+}
+
+/// `0.3 ms`
+pub(crate) fn round_trip(micros: u64) -> String {
+    let tenths = (micros + 50) / 100;
+    if tenths >= 1000 { format!("{} ms", tenths / 10) } else { format!("{}.{} ms", tenths / 10, tenths % 10) }
 }

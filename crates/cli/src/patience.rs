@@ -23,7 +23,13 @@ pub(crate) async fn patiently<T>(doing: &str, work: impl Future<Output = T>) -> 
     // A terminal that went away needs no telling.
     let _ = write!(stderr, "{doing}…").and_then(|()| stderr.flush());
     let result = work.await;
-    // Carriage return, and erase the line (ECMA-48 section 8.3.41).
-    let _ = write!(stderr, "\r\x1b[K").and_then(|()| stderr.flush());
+    rewrite("");
     result
+}
+
+/// Writes the terminal's line anew: carriage return, and erase the line (ECMA-48 section 8.3.41).
+pub(crate) fn rewrite(line: &str) {
+    let mut stderr = std::io::stderr();
+    // A terminal that went away needs no telling.
+    let _ = write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush());
 }

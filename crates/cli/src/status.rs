@@ -6,7 +6,7 @@ use crate::{
     client::{Client, ClientError},
     failure::Exit,
     output::{Format, Out},
-    setup::forwarding,
+    setup::{OwnRules, forwarding, vxlan},
 };
 use jiff::Timestamp;
 use std::process::ExitCode;
@@ -40,6 +40,15 @@ impl Status {
         };
         if status.leaving > 0 {
             status.problems.extend(forwarding(status.vtep).await);
+        }
+        // Of another host's rules this one knows nothing.
+        if client.must_be_here("looking at rules").is_ok() {
+            let blocked = status.paths.iter().filter(|path| path.blocked).map(|path| path.vtep).collect();
+            match vxlan(status.vtep, status.vxlan_port, blocked).await {
+                Some(OwnRules::Drop(problem)) => status.problems.push(problem),
+                Some(OwnRules::Pass(note)) => status.notes.push(note),
+                None => {}
+            }
         }
         match self.format {
             Format::Json => out.json(&status)?,

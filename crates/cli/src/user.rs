@@ -6,14 +6,14 @@ use crate::{
     agent,
     client::{Client, part},
     failure::each,
-    output::{Format, Listing, Out, short},
+    output::{Listing, Out, short},
 };
 use anyhow::bail;
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use std::{cell::RefCell, io::IsTerminal, path::PathBuf, process::ExitCode};
 use weft_agent::users::{self, KnownUser};
-use weft_model::{NodeId, UserName};
+use weft_model::{NodeId, UserName, starts_id};
 
 /// Who may use the API for other hosts.
 #[derive(Debug, Subcommand)]
@@ -95,9 +95,7 @@ impl User {
 
 /// Which certificates are meant: all of a user, or one, also if another host made it.
 fn chosen(known: &[KnownUser], user: &str) -> anyhow::Result<Vec<(UserName, NodeId)>> {
-    let is_it = |one: &&KnownUser| {
-        one.name.as_str() == user || user.len() >= 4 && one.id.to_string().starts_with(user)
-    };
+    let is_it = |one: &&KnownUser| one.name.as_str() == user || starts_id(user, &one.id.to_string());
     let found: Vec<_> = known.iter().filter(is_it).map(|one| (one.name.clone(), one.id)).collect();
     match user.parse() {
         Ok(id) if found.is_empty() => Ok(vec![("unknown".parse()?, id)]),
@@ -118,6 +116,7 @@ impl Add {
         }
         let config = agent::read_config(self.config.as_deref())?;
         let life = SignedDuration::from_hours(24 * i64::from(self.days));
+        users::may_add(&config)?;
         self.directory.as_deref().map(bundle::try_directory).transpose()?;
         let bundle = users::add(&config, self.name, life)?;
         match &self.directory {
@@ -144,9 +143,7 @@ fn ls(listing: &Listing, users: &[KnownUser], mut out: Out) -> anyhow::Result<Ex
         for user in users {
             out.line(user.id.to_string())?;
         }
-    } else if listing.format == Format::Json {
-        out.json(&users)?;
-    } else {
+    } else if !listing.written(users, &mut out)? {
         let row = |user: &KnownUser| {
             let id = short(&user.id.to_string(), false);
             vec![user.name.to_string(), id, date(user.made), date(user.until)]

@@ -176,7 +176,7 @@ fn nobody_has_to_read_to_the_end() {
 fn completion_scripts_are_written() {
     for shell in ["bash", "zsh", "fish"] {
         let output = weft(Path::new("/nonexistent"), &["completion", shell]).output().unwrap();
-        assert!(text(&output.stdout).contains("cluster-store"), "{shell}");
+        assert!(text(&output.stdout).contains("WEFT_COMPLETE"), "{shell}");
     }
 }
 

@@ -10,6 +10,7 @@
 //! the tests and in `fuzz/`, hickory-proto has to be able to read every answer.
 
 mod answer;
+mod ask;
 mod counts;
 mod engine;
 mod forward;
@@ -22,10 +23,11 @@ mod server;
 pub mod upstream;
 mod wire;
 
+pub use ask::ask;
 pub use counts::QuestionCounts;
 pub use engine::{EngineResolver, Sockets};
 pub use links::Links;
 pub use names::{NamedEndpoint, Names, NetworkNames};
 pub use query::ForeignQuestion;
-pub use resolve::{DnsClient, QueryOutcome, Transport, Upstream, respond};
+pub use resolve::{DnsClient, QueryOutcome, Transport, Upstream, addresses, respond};
 pub use server::{Resolver, ServerHandle};

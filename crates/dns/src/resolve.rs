@@ -8,7 +8,7 @@ use crate::{
     query::{ForeignQuestion, Query, Unusable},
     reverse,
     upstream::Servers,
-    wire::{HEADER, PLAIN_UDP, rcode, rtype},
+    wire::{HEADER, PLAIN_UDP, encode, rcode, rtype},
 };
 use std::net::IpAddr;
 use weft_model::NetworkId;
@@ -122,21 +122,45 @@ fn own(
     turn: usize,
     answer: &mut Answer<'_>,
 ) -> Option<u16> {
-    let known_to = || client.networks.iter().filter_map(|&id| Some((id, names.network(id)?)));
-    let networks = || known_to().map(|(_, network)| network);
+    let networks = || client.networks.iter().filter_map(|&id| names.network(id));
     if let Some(address) = reverse::address_of(query.name.as_bytes()) {
         return pointer(query.rtype, networks(), address, answer);
     }
-    let asked = query.name.as_bytes();
-    let linked = known_to().filter_map(|network| client.links.addresses_of(network, asked));
-    let mut known: Vec<&[IpAddr]> = linked.collect();
-    if known.is_empty() {
-        known.extend(networks().filter_map(|network| network.addresses_of(asked)));
-    }
-    let _ = known.iter().any(|addresses| write_addresses(query.rtype, addresses, turn, answer));
+    let known = known(query.name.as_bytes(), names, client);
+    let _ = known.iter().any(|(_, addresses)| write_addresses(query.rtype, addresses, turn, answer));
     // A name of ours without an address of this family, or asked for its mail server: it exists, and has
     // none. Anything else would send the client elsewhere with it.
     (!known.is_empty()).then_some(rcode::NOERROR)
+}
+
+/// The addresses that each of the client's networks has for a name, given on the wire and in lower case.
+fn known<'n>(asked: &[u8], names: &'n Names, client: &DnsClient) -> Vec<(NetworkId, &'n [IpAddr])> {
+    let networks = || client.networks.iter().filter_map(|&id| Some((id, names.network(id)?)));
+    let linked =
+        networks().filter_map(|network| Some((network.0, client.links.addresses_of(network, asked)?)));
+    let mut known: Vec<_> = linked.collect();
+    if known.is_empty() {
+        known.extend(networks().filter_map(|(id, network)| Some((id, network.addresses_of(asked)?))));
+    }
+    known
+}
+
+/// What a client is told of a name: for each family the addresses of the first of its networks that has some. None: its
+/// networks do not know the name, and whoever is asked for everything else answers.
+pub fn addresses(name: &str, names: &Names, client: &DnsClient) -> Option<Vec<(NetworkId, IpAddr)>> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let known = known(&encode(&name.to_ascii_lowercase())?, names, client);
+    if known.is_empty() {
+        return None;
+    }
+    let of = |ipv4: bool| {
+        let is_meant = move |address: &&IpAddr| address.is_ipv4() == ipv4;
+        let first = known.iter().find(|(_, addresses)| addresses.iter().any(|a| is_meant(&a)));
+        first
+            .into_iter()
+            .flat_map(move |(id, addresses)| addresses.iter().filter(is_meant).map(|address| (*id, *address)))
+    };
+    Some(of(true).chain(of(false)).collect())
 }
 
 /// Writes the addresses of the type in question. False if there are none.

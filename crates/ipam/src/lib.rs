@@ -6,8 +6,10 @@
 
 mod address;
 mod pool;
+mod room;
 mod vni;
 
 pub use address::{TakenAddresses, next_address, random_place};
 pub use pool::{AddressPool, InvalidAddressPool, NoFreePool, free_pool, random_ula};
+pub use room::{Room, room};
 pub use vni::{NoFreeVni, free_vni};

@@ -10,6 +10,12 @@ pub struct InvalidId {
     what: &'static str,
 }
 
+/// Whether `start` is taken for the start of `id`: shorter ones are nobody's.
+pub fn starts_id(start: &str, id: &str) -> bool {
+    const SHORTEST: usize = 4;
+    start.len() >= SHORTEST && id.starts_with(start)
+}
+
 fn parse(what: &'static str, text: &str) -> Result<[u8; 32], InvalidId> {
     let nibble = |b: u8| match b {
         b'0'..=b'9' => Ok(b - b'0'),
@@ -40,6 +46,11 @@ macro_rules! id {
                 let mut bytes = [0; 32];
                 rng.fill_bytes(&mut bytes);
                 Self(bytes)
+            }
+
+            /// Its 32 bytes.
+            pub fn bytes(&self) -> &[u8; 32] {
+                &self.0
             }
 
             /// The first twelve digits, which people read and type.
@@ -114,6 +125,11 @@ id!(
     "authority"
 );
 id!(
+    /// The key of a node: the SHA-256 of its public half (`SubjectPublicKeyInfo`, DER).
+    KeyFingerprint,
+    "key"
+);
+id!(
     /// A process started by `weft run`.
     ProcessId,
     "process"
@@ -136,6 +152,12 @@ impl From<AuthorityId> for [u8; 32] {
     }
 }
 
+impl From<[u8; 32]> for KeyFingerprint {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +167,13 @@ mod tests {
         let id = NetworkId::random(&mut rand::rng());
         assert_eq!(id.to_string().parse::<NetworkId>().unwrap(), id);
         assert_eq!(id.short(), id.to_string()[..12]);
+    }
+
+    #[test]
+    fn a_start_is_taken_for_an_id_if_it_is_long_enough() {
+        let taken = |start| starts_id(start, "0123abcd");
+        assert!(taken("0123") && taken("0123abcd"));
+        assert!(!taken("") && !taken("012") && !taken("0124") && !taken("0123abcd0"));
     }
 
     #[test]

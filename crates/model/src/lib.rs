@@ -9,6 +9,8 @@ mod cidr;
 mod encrypted;
 mod endpoint;
 mod error;
+mod event;
+mod examination;
 mod id;
 mod ifname;
 mod in_use;
@@ -24,6 +26,7 @@ mod node;
 mod port;
 mod record;
 mod signed;
+mod traffic;
 mod trust;
 mod tunnel;
 mod vni;
@@ -33,8 +36,14 @@ pub use cidr::{InvalidCidr, cidr, is_public};
 pub use encrypted::{ENCRYPTED_OPTION, InvalidEncrypted, asks_for_encryption, check_encryption_option};
 pub use endpoint::Endpoint;
 pub use error::chain;
+pub use event::{Event, EventAction, EventKind};
+pub use examination::{
+    CHECK_PORTS, CHECK_PREFIX, CheckNews, CheckOrder, Checked, Examination, ExaminedPart, Finding,
+    InvalidServicePort, ServicePort, Verdict, is_for_check,
+};
 pub use id::{
-    AuthorityId, ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, NetworkId, NodeId, ProcessId,
+    AuthorityId, ClusterId, ContainerId, EndpointId, Incarnation, InvalidId, KeyFingerprint, NetworkId,
+    NodeId, ProcessId, starts_id,
 };
 pub use ifname::{IfName, InvalidIfName};
 pub use in_use::{InUse, is_default};
@@ -45,7 +54,7 @@ pub use link::ContainerLink;
 pub use mac::{InvalidMac, MacAddr};
 pub use mtu::{
     InvalidMtu, MIN_IPV4_MTU, MIN_IPV6_MTU, MIN_REQUESTED_MTU, MTU_OPTIONS, RefusedMtu, overlay_mtu,
-    tunnel_mtu,
+    tunnel_mtu, underlay_mtu,
 };
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName, UserName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
@@ -55,6 +64,7 @@ pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,
 };
 pub use signed::{NodeStatement, Revocation, SignedStatement};
+pub use traffic::{Amount, Traffic};
 pub use trust::Trust;
 pub use tunnel::{InvalidTunnelKey, TunnelEnd, TunnelKey};
 pub use vni::{InvalidVni, VNI_OPTIONS, Vni};

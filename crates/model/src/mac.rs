@@ -1,5 +1,6 @@
 //! Ethernet addresses.
 
+use crate::NodeId;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -49,6 +50,13 @@ impl MacAddr {
             }
         };
         Self([0x02, 0x42, a, b, c, d])
+    }
+
+    /// The address of a node's probe device: the first bytes of its id, as an address that nobody else was given
+    /// (IEEE 802: the second bit of the first byte says so).
+    pub fn for_node(node: &NodeId) -> Self {
+        let [first, b, c, d, e, f, ..] = *node.bytes();
+        Self([first & !1 | 2, b, c, d, e, f])
     }
 
     /// The six bytes, most significant first.

@@ -112,8 +112,17 @@ pub const MIN_IPV6_MTU: u32 = 1280;
 /// VXLAN wraps each frame in Ethernet (14 bytes), VXLAN (8), UDP (8) and IP (20, or 40 for IPv6) headers
 /// (RFC 7348 section 5): 50 bytes, or 70.
 pub fn overlay_mtu(underlay: u32, vtep: IpAddr) -> u32 {
-    let overhead = if vtep.is_ipv4() { 50 } else { 70 };
-    underlay.saturating_sub(overhead).max(MIN_IPV4_MTU)
+    underlay.saturating_sub(overhead(vtep)).max(MIN_IPV4_MTU)
+}
+
+/// The reverse: what an underlay has to carry for a packet of `overlay` bytes.
+pub fn underlay_mtu(overlay: u32, vtep: IpAddr) -> u32 {
+    overlay.saturating_add(overhead(vtep))
+}
+
+/// What VXLAN adds to a packet, in bytes.
+fn overhead(vtep: IpAddr) -> u32 {
+    if vtep.is_ipv4() { 50 } else { 70 }
 }
 
 /// The largest packet, in bytes, that an encrypted one carries, whose packets leave through an underlay device of MTU

@@ -1,6 +1,8 @@
 //! Nodes: the hosts with an agent.
 
-use crate::{EndpointId, Extra, InUse, Incarnation, NodeId, Record, SignedStatement, TunnelEnd};
+use crate::{
+    EndpointId, Extra, InUse, Incarnation, KeyFingerprint, NodeId, Record, SignedStatement, TunnelEnd,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -22,16 +24,23 @@ pub struct Node {
     /// What the host uses of the address space. Empty where its version does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<InUse>,
-    /// The largest packet, in bytes, that fits through the devices which lead to the other hosts. Absent where its version
-    /// does not say.
+    /// The largest packet, in bytes, that gets to the other hosts: it fits through the devices which lead there and, as far as
+    /// that is measured, through what is between. Absent where its version does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub underlay_mtu: Option<u32>,
+    /// The largest that fits through the devices, if that is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_mtu: Option<u32>,
     /// Where it takes encrypted packets, as the version that is named there said: see [`encrypts`](Self::encrypts).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<TunnelEnd>,
     /// What of this the node itself signed. Absent where it has no certificate of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<SignedStatement>,
+    /// The key by which other agents know its agent, where they take the store's word for that. Absent where it signs all that
+    /// it says, and of versions that had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<KeyFingerprint>,
     /// Whether it has the key of the cluster's authority, and may let hosts in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub authority: bool,
@@ -55,6 +64,11 @@ impl Node {
     /// Where it takes encrypted packets; nothing if its agent cannot encrypt.
     pub fn encrypts(&self) -> Option<&TunnelEnd> {
         self.tunnel.as_ref().filter(|end| end.version == self.version)
+    }
+
+    /// The largest packet, in bytes, that fits through its devices. Absent where its version does not say.
+    pub fn device_mtu(&self) -> Option<u32> {
+        self.device_mtu.or(self.underlay_mtu)
     }
 
     /// How many removed endpoints are remembered.

@@ -19,6 +19,8 @@ pub struct InvalidVni(String);
 impl Vni {
     /// The first identifier weft hands out by itself, as Docker did; smaller ones can be asked for.
     pub const FIRST_AUTOMATIC: Vni = Vni(256);
+    /// The one that paths between hosts are measured on: no network gets it.
+    pub const PROBES: Vni = Self::MAX;
     /// The largest.
     pub const MAX: Vni = Vni((1 << 24) - 1);
 

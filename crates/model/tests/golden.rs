@@ -43,6 +43,7 @@ golden! {
     node_that_says_what_fits: Node, "node-mtu.json";
     node_that_says_what_it_uses: Node, "node-uses.json";
     node_that_lets_others_in: Node, "node-authority.json";
+    node_with_a_key: Node, "node-fingerprint.json";
     node_that_encrypts: Node, "node-tunnel.json";
     node_that_signed: Node, "node-signed.json";
     node_that_is_down: Node, "node-down.json";

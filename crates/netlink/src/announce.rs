@@ -1,11 +1,8 @@
 //! Telling everybody on a link which Ethernet address an IP address has now: a host that has talked to it before has
 //! the old one in its neighbour table, and uses it for up to 40 s.
 
-use rustix::net::{
-    AddressFamily, SendFlags, SocketFlags, SocketType,
-    addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque},
-    sendto, socket_with,
-};
+use crate::packet::LinkAddress;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sendto, socket_with};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -23,40 +20,8 @@ const ALL_NODES: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 /// When the kernel does not send it.
 pub fn announce(link: u32, ip: IpAddr, mac: MacAddr) -> io::Result<()> {
     let socket = socket_with(AddressFamily::PACKET, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
-    let link = i32::try_from(link).map_err(io::Error::other)?;
-    sendto(&socket, &frame(ip, mac), SendFlags::empty(), &Link::of(link))?;
+    sendto(&socket, &frame(ip, mac), SendFlags::empty(), &LinkAddress::new(link, 0)?)?;
     Ok(())
-}
-
-/// Where to send a frame (`struct sockaddr_ll`, include/uapi/linux/if_packet.h). The rest is in the frame.
-#[repr(C)]
-struct Link {
-    family: u16,
-    protocol: u16,
-    link: i32,
-    hardware: u16,
-    kind: u8,
-    length: u8,
-    address: [u8; 8],
-}
-
-/// Of a [`Link`], in bytes.
-const LENGTH: SocketAddrLen = 20;
-const _: () = assert!(size_of::<Link>() == 20);
-
-impl Link {
-    fn of(link: i32) -> Self {
-        let family = AddressFamily::PACKET.as_raw();
-        Self { family, protocol: 0, link, hardware: 0, kind: 0, length: 6, address: [0; 8] }
-    }
-}
-
-// SAFETY: the pointer is to a whole `sockaddr_ll`, which lives as long as the call, and the length is its own.
-#[allow(unsafe_code)]
-unsafe impl SocketAddrArg for Link {
-    unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
-        f(std::ptr::from_ref(self).cast(), LENGTH)
-    }
 }
 
 fn frame(ip: IpAddr, mac: MacAddr) -> Vec<u8> {

@@ -8,17 +8,20 @@ mod address;
 mod announce;
 mod changes;
 mod conntrack;
+mod counted;
 mod elsewhere;
 mod entry;
 mod error;
 #[doc(hidden)]
 pub mod fuzzed;
+mod heap;
 mod inherited;
 mod link;
 mod namespace;
 mod neighbour;
 mod nft;
 mod notifications;
+mod packet;
 mod process;
 mod route;
 mod socket;
@@ -31,6 +34,7 @@ pub use changes::Changes;
 pub use conntrack::{Flow, Flows};
 pub use elsewhere::Elsewhere;
 pub use error::NetlinkError;
+pub use heap::give_back_freed;
 pub use inherited::inherited_sockets;
 pub use link::{BridgePort, Link, LinkKind, LinkSetting, NewLink, Vxlan, delete_link, set_link};
 pub use namespace::{
@@ -41,8 +45,9 @@ pub use neighbour::{
     Forward, Neighbour, delete_local_fdb, delete_neighbour, delete_vxlan_forward, set_local_fdb,
     set_neighbour, set_own_local_fdb, set_vxlan_forward,
 };
-pub use nft::{NftTable, Redirect, Redirected, nft_table};
+pub use nft::{Gate, NftTable, Redirect, Redirected, nft_table};
 pub use notifications::{Notification, Notifications};
+pub use packet::Frames;
 pub use process::{enter, enter_network, unshare_mount_uts, unshare_network};
 pub use route::{PROTOCOL, Route, add_route, delete_route};
 pub use socket::{Request, Socket};

@@ -6,7 +6,7 @@ use std::{
 };
 use weft_api::docker;
 use weft_model::{Endpoint, EndpointId, Network, Subnet, VNI_OPTIONS};
-use weft_verbs::{NetworkView, NodeView};
+use weft_verbs::{NetworkView, NodeView, PoolRoom};
 
 /// A network as lists show it: like the engine, without the containers on it.
 pub fn summary(view: &NetworkView) -> docker::Network {
@@ -34,11 +34,12 @@ pub fn summary(view: &NetworkView) -> docker::Network {
         options: options(network),
         labels: network.labels.clone(),
         peers: Vec::new(),
+        status: None,
     }
 }
 
-/// A network with the endpoints on it, of all nodes.
-pub fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
+/// A network with the endpoints on it, of all nodes, and the room in its pools.
+pub fn full(view: &NetworkView, nodes: &[NodeView], room: &[PoolRoom]) -> docker::Network {
     let mut containers = BTreeMap::new();
     let mut called: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (_, endpoint) in &view.endpoints {
@@ -55,7 +56,14 @@ pub fn full(view: &NetworkView, nodes: &[NodeView]) -> docker::Network {
     let peers = nodes.iter().filter(|node| on_it.contains(&node.name));
     let peers =
         peers.map(|n| docker::PeerInfo { name: n.name.to_string(), ip: n.node.advertise.to_string() });
-    docker::Network { containers, peers: peers.collect(), ..summary(view) }
+    let status =
+        docker::NetworkStatus { ipam: docker::IpamStatus { subnets: room.iter().map(subnet).collect() } };
+    docker::Network { containers, peers: peers.collect(), status: Some(status), ..summary(view) }
+}
+
+fn subnet(room: &PoolRoom) -> (String, docker::SubnetStatus) {
+    let PoolRoom { pool, in_use, free } = *room;
+    (pool.to_string(), docker::SubnetStatus { ips_in_use: in_use, dynamic_ips_available: free })
 }
 
 /// As given, and the VNIs: where Docker shows them, since the devices in the kernel are named after them.

@@ -1,6 +1,6 @@
 //! What should be.
 
-use crate::{Carrier, Remotes, Tunnel};
+use crate::{Carrier, Probe, Remotes, Tunnel};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
@@ -24,6 +24,8 @@ pub struct Desired {
     pub peers: Option<BTreeSet<IpAddr>>,
     /// The tunnels, where a segment is encrypted.
     pub tunnel: Option<Tunnel>,
+    /// The device that paths are measured through, where there is somebody to measure them to.
+    pub probe: Option<Probe>,
 }
 
 /// A bridge and a VXLAN device in the namespace `weft-<vni>`, and the way out of it.

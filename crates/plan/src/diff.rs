@@ -24,6 +24,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     diff.links();
     diff.routes();
     diff.sysctls();
+    diff.gates();
     let ruleset = diff.has_segments().then(|| Ruleset::of(desired, &diff.uplinks()));
     match (ruleset, &observed.ruleset) {
         (Some(want), have) if Some(want.mark()) != have.as_ref() => diff.step(Step::SetRuleset(want)),
@@ -50,6 +51,8 @@ fn rank(step: &Step) -> u8 {
         Step::CreateNamespace(..) => 6,
         // Before the links, which take their own from the namespace's defaults.
         Step::SetSysctl { key, .. } if sysctl_link(key).is_none() => 7,
+        // Before anything can come in.
+        Step::SetGate(_) => 7,
         Step::CreateLink { .. } => 8,
         Step::SetSysctl { .. } => 9,
         Step::SetLink(_, _, Change::Up(_)) => 12,
@@ -245,9 +248,18 @@ impl Diff {
         }
     }
 
+    /// One that is not needed any more does no harm: it goes with its namespace.
+    fn gates(&mut self) {
+        let is_open = |netns: &Netns| self.have.get(netns).is_some_and(|have| !have.gate);
+        let missing = self.want.namespaces.iter().filter(|(netns, want)| want.gate && is_open(netns));
+        let vni = |netns: &Netns| if let Netns::Segment(vni) = netns { Some(*vni) } else { None };
+        self.out.steps.extend(missing.filter_map(|(netns, _)| vni(netns)).map(Step::SetGate));
+    }
+
     /// Whether there are segments to make or to keep. One that must be left alone has no rules, either.
     fn has_segments(&self) -> bool {
-        self.want.namespaces.keys().any(|netns| matches!(netns, Netns::Segment(_)))
+        let is_networks = |netns: &Netns| matches!(netns, Netns::Segment(vni) if *vni != Vni::PROBES);
+        self.want.namespaces.keys().any(is_networks)
     }
 
     /// The segments with a way to the host.

@@ -163,6 +163,10 @@ impl<'p> Made<'p> {
             Step::DeleteLink(..) => Is::Extra,
             Step::SetLink(netns, name, _) if self.creates(netns, name.as_str()) => Is::CountedAlready,
             Step::SetLink(..) => Is::Wrong,
+            Step::SetGate(vni) if !observed.namespaces.contains_key(&Netns::Segment(*vni)) => {
+                Is::CountedAlready
+            }
+            Step::SetGate(_) => Is::Missing,
             Step::SetSysctl { netns, .. } if !observed.namespaces.contains_key(netns) => Is::CountedAlready,
             Step::SetSysctl { netns, key, .. } => {
                 let of_new_link =

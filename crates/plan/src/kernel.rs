@@ -69,6 +69,7 @@ impl Observed {
                 }
                 namespace.sysctls.insert(key.clone(), value.clone());
             }
+            Step::SetGate(vni) => self.namespace(&Netns::Segment(*vni))?.gate = true,
             Step::SetRuleset(ruleset) => self.ruleset = Some(ruleset.mark().clone()),
             Step::DeleteRuleset => self.ruleset = None,
         }

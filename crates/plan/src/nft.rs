@@ -1,6 +1,7 @@
 //! The packet filter: which packets may come in or pass through the host, and with which addresses.
 
 mod guard;
+mod uplinks;
 
 use crate::{Desired, Publish};
 use ipnet::IpNet;
@@ -10,6 +11,7 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
 };
+use uplinks::Disguised;
 use weft_model::{IfName, NetworkId, Protocol, Vni};
 
 /// The nftables table `inet weft`, as `nft -f -` reads it: it replaces the one before at once, so that no
@@ -71,10 +73,12 @@ impl fmt::Debug for Ruleset {
 /// The rules of each chain.
 #[derive(Default)]
 struct Chains {
+    sources: Vec<String>,
     arriving: Vec<String>,
     leaving: Vec<String>,
     dnat: Vec<String>,
     masquerade: Vec<String>,
+    translated: Vec<String>,
     forward: Vec<String>,
 }
 
@@ -87,8 +91,6 @@ impl Chains {
             networks.entry(segment.network).or_default().insert(uplink.clone());
             pools.extend(segment.gateways.iter().map(|gateway| (gateway.trunc(), uplink.clone())));
         }
-        let ours = names(networks.values().flatten());
-        let reachable = |publish: &&Publish| pools.iter().any(|(p, _)| p.contains(&publish.target.ip()));
         // VXLAN packets are no connection: each host sends from its own ports to this one, and nothing comes back
         // on them. Our translations would have the kernel follow them all the same, at a sixth of what they carry.
         let ports: BTreeSet<u16> = desired.segments.values().map(|segment| segment.port).collect();
@@ -96,37 +98,51 @@ impl Chains {
             let rule = move |port| format!("udp dport {port} {of_this_host}notrack");
             ports.iter().map(rule).collect::<Vec<_>>()
         };
-        let mut arriving = guard::rules(desired);
-        arriving.extend(untracked("fib daddr type local "));
-        let leaving = untracked("");
+        let disguised = Disguised::of(desired, &ports, !uplinks.is_empty());
+        let all = Self {
+            arriving: [guard::rules(desired), untracked("fib daddr type local ")].concat(),
+            leaving: [disguised.sent, untracked("")].concat(),
+            translated: disguised.translated,
+            ..Self::default()
+        };
         if uplinks.is_empty() {
-            return Self { arriving, leaving, ..Self::default() };
+            return all;
         }
+        let uplinks: BTreeSet<IfName> = networks.values().flatten().cloned().collect();
+        let ours = names(&uplinks);
+        let reachable = |publish: &&Publish| pools.iter().any(|(p, _)| p.contains(&publish.target.ip()));
         Self {
-            arriving,
-            leaving,
+            sources: uplinks::sources(&uplinks, &pools),
+            arriving: [all.arriving, vec![format!("iifname {ours} jump sources")]].concat(),
             dnat: desired.publish.iter().filter(reachable).map(dnat).collect(),
             masquerade: masquerade(&ours, &pools),
             forward: forward(&ours, networks.values()),
+            ..all
         }
     }
 
     fn count(&self) -> usize {
-        let untracked = self.arriving.len() + self.leaving.len();
+        let filters = [&self.sources, &self.arriving, &self.leaving, &self.translated, &self.forward];
         // Prerouting and output each have the translations.
-        untracked + 2 * self.dnat.len() + self.masquerade.len() + self.forward.len()
+        filters.map(Vec::len).iter().sum::<usize>() + 2 * self.dnat.len() + self.masquerade.len()
     }
 }
 
 impl fmt::Display for Chains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // NF_IP_PRI_RAW, _NAT_DST, _NAT_SRC and _FILTER; nft before 1.0.8 has no names for them on every hook.
+        // Where others lead to it, before them.
+        f.write_str("\tchain sources {\n")?;
+        self.sources.iter().try_for_each(|rule| writeln!(f, "\t\t{rule}"))?;
+        f.write_str("\t}\n")?;
+        // NF_IP_PRI_RAW, _NAT_DST, _NAT_SRC and _FILTER; nft before 1.0.8 has no names for them on every hook. What is
+        // after NAT_SRC sees the translated address.
         for (name, hook, rules) in [
             ("raw_prerouting", "type filter hook prerouting priority -300", &self.arriving),
             ("raw_output", "type filter hook output priority -300", &self.leaving),
             ("prerouting", "type nat hook prerouting priority -100", &self.dnat),
             ("output", "type nat hook output priority -100", &self.dnat),
             ("postrouting", "type nat hook postrouting priority 100", &self.masquerade),
+            ("translated", "type filter hook postrouting priority 200", &self.translated),
             ("forward", "type filter hook forward priority 0", &self.forward),
         ] {
             write!(f, "\tchain {name} {{\n\t\t{hook}; policy accept;\n")?;

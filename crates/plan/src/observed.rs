@@ -91,6 +91,8 @@ pub struct Namespace {
     pub foreign_routes: BTreeMap<IpNet, String>,
     /// Kernel parameters by their path under `/proc/sys/net`; absent: the kernel does not have it.
     pub sysctls: BTreeMap<String, String>,
+    /// As a segment's: whether what comes from other hosts is kept from the gateway. In a target, where it has to be.
+    pub gate: bool,
 }
 
 impl Namespace {

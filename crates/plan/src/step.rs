@@ -7,7 +7,7 @@ use crate::{
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{fmt, net::IpAddr};
-use weft_model::{IfName, MacAddr};
+use weft_model::{IfName, MacAddr, Vni};
 
 /// The steps from what is to what should be, in the order they must be taken in, and what stands in the way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -82,6 +82,8 @@ pub enum Step {
         /// Its value.
         value: String,
     },
+    /// Keeps what comes from other hosts from the gateway of a segment, but for answers of ARP and ND.
+    SetGate(Vni),
     /// Replaces our nftables table as a whole, at once.
     SetRuleset(Ruleset),
     /// Removes our nftables table.
@@ -147,6 +149,7 @@ impl Step {
             | Step::Delete(netns, ..)
             | Step::AddRoute(netns, _)
             | Step::DeleteRoute(netns, _) => netns.clone(),
+            Step::SetGate(vni) => Netns::Segment(*vni),
             Step::SetRuleset(_) | Step::DeleteRuleset => Netns::Host,
         }
     }
@@ -164,6 +167,7 @@ impl Step {
             Step::AddRoute(..) => "add_route",
             Step::DeleteRoute(..) => "delete_route",
             Step::SetSysctl { .. } => "set_sysctl",
+            Step::SetGate(_) => "set_gate",
             Step::SetRuleset(_) => "set_ruleset",
             Step::DeleteRuleset => "delete_ruleset",
         }
@@ -181,6 +185,7 @@ impl Step {
             Step::SetSysctl { key, .. } => sysctl_link(key),
             Step::CreateNamespace(_)
             | Step::DeleteNamespace(_)
+            | Step::SetGate(_)
             | Step::SetRuleset(_)
             | Step::DeleteRuleset => None,
         }
@@ -215,6 +220,7 @@ impl fmt::Display for Step {
             Step::SetSysctl { netns, key, value } => {
                 write!(f, "{netns}: set sysctl net.{} = {value}", key.replace('/', "."))
             }
+            Step::SetGate(_) => write!(f, "{}: keep what vxlan0 brings from the gateway", self.netns()),
             Step::SetRuleset(ruleset) => write!(f, "host: set {ruleset}"),
             Step::DeleteRuleset => write!(f, "host: delete nftables table inet weft"),
         }

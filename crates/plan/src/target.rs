@@ -17,7 +17,7 @@ const HOST_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The bridge's link-local address, the same on every node as its Ethernet address is.
 const BRIDGE_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The segment's end of an uplink.
-const SEGMENT_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 2);
+pub(crate) const SEGMENT_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 2);
 const SEGMENT_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 
 /// The objects that should be, by namespace.
@@ -54,6 +54,9 @@ impl Target {
     pub fn of(desired: &Desired) -> Self {
         let mut target = Self::default();
         target.namespaces.insert(Netns::Host, Namespace::default());
+        if let Some(probe) = &desired.probe {
+            target.namespaces.insert(Netns::Segment(Vni::PROBES), probe.namespace());
+        }
         if let Some(tunnel) = &desired.tunnel {
             target.namespaces.insert(Netns::Tunnel, tunnel.namespace());
         }
@@ -143,6 +146,8 @@ impl Target {
         let outer = (Netns::Host, IfName::uplink(vni));
         let route = |to, via, dev: &IfName| Route { to, via, dev: dev.clone(), onlink: true };
 
+        // Each host's containers leave through its own gateway.
+        self.at(&inner.0).gate = true;
         if v4 {
             near.addresses.insert(IpAddr::V4(SEGMENT_V4).into());
             far.addresses.insert(IpAddr::V4(HOST_V4).into());

@@ -40,6 +40,7 @@ fn a_first_plan_reads_as_what_it_does() {
             "weft-256: create the namespace",
             "host: set sysctl net.ipv4.ip_forward = 1",
             "weft-256: set sysctl net.ipv4.ip_forward = 1",
+            "weft-256: keep what vxlan0 brings from the gateway",
             "weft-256: create veth peeeeeeeeeeee mtu 1450 peer eth0 in /run/netns/box address 02:42:0a:00:00:02",
             "weft-256: create veth uplink0 address 02:42:a9:fe:4d:02 mtu 1450 peer weft-256 in host address \
              02:42:a9:fe:4d:01",
@@ -168,7 +169,7 @@ fn a_way_out_exists_only_for_those_who_take_it() {
     };
     default_via.clear();
     let text = format!("{:?}", plan(&desired, &empty()));
-    for way in ["uplink0", "ip_forward", "masquerade", "\tdrop"] {
+    for way in ["uplink0", "ip_forward", "masquerade", "\tdrop", "gateway"] {
         assert!(!text.contains(way), "{way}: {text}");
     }
 }
@@ -309,8 +310,8 @@ fn a_published_port_changes_the_ruleset_and_nothing_else() {
     let rule = "meta nfproto ipv4 fib daddr type local tcp dport 8080 dnat ip to 10.0.0.2:80";
     assert_eq!(script.matches(rule).count(), 2, "{script}");
     assert!(!script.contains("10.9.0.2") && script.contains(&ruleset.mark().comment), "{script}");
-    // Each chain begins with a line that is no rule.
-    let chains = script.matches("\tchain ").count();
+    // Each chain begins with a line that is no rule, but for the one that others lead to.
+    let chains = script.matches("\tchain ").count() - 1;
     let lines = script.lines().filter(|line| line.starts_with("\t\t")).count();
     assert_eq!(lines - chains, ruleset.mark().rules);
 }
@@ -334,4 +335,38 @@ fn packets_for_a_segment_come_from_the_clusters_hosts_alone() {
     let none = script(Some(&[]));
     assert!(none.contains(&rule("meta nfproto ipv4")) && none.contains(&rule("meta nfproto ipv6")), "{none}");
     assert!(!script(None).contains("@th"), "nobody knows them yet");
+}
+
+#[test]
+fn nothing_comes_out_of_a_network_under_an_address_of_others_or_goes_on_as_the_hosts_own_vxlan() {
+    let script = |desired: &Desired| {
+        let steps = plan(desired, &empty()).steps;
+        let set = |step: &Step| {
+            if let Step::SetRuleset(rules) = step { Some(rules.script().to_owned()) } else { None }
+        };
+        steps.iter().find_map(set).unwrap()
+    };
+    let peers = Some(["192.0.2.2", "2001:db8::2"].map(ip).into());
+    let leaving = script(&Desired { peers: peers.clone(), ..desired() });
+    for rule in [
+        "iifname { \"weft-256\" } jump sources",
+        "iifname { \"weft-256\" } ip daddr 127.0.0.0/8 drop",
+        "iifname \"weft-256\" ip saddr != { 10.0.0.0/24, 169.254.77.2 } drop",
+        "iifname \"weft-256\" ip6 saddr != { fe80::/10 } drop",
+        "meta skuid != 0 udp dport 4789 @th,96,24 { 256 } ip daddr { 192.0.2.2 } drop",
+        "meta skuid != 0 udp dport 4789 @th,96,24 { 256 } ip6 daddr { 2001:db8::2 } drop",
+        "ct status snat udp dport 4789 ip daddr { 192.0.2.2 } drop",
+    ] {
+        assert!(leaving.contains(&format!("\t\t{rule}\n")), "{rule}: {leaving}");
+    }
+    // Nobody's connections are followed for nothing.
+    let mut staying = Desired { peers: peers.clone(), ..desired() };
+    let Outer::Container { default_via, .. } = &mut staying.attachments.get_mut(&id()).unwrap().outer else {
+        panic!("not in a container");
+    };
+    default_via.clear();
+    let staying = script(&staying);
+    assert!(staying.contains("skuid") && !staying.contains("ct status"), "{staying}");
+    // An engine translates.
+    assert!(script(&Desired { peers, ..for_engine(true) }).contains("ct status snat"));
 }

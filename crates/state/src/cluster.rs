@@ -4,9 +4,9 @@ use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr, ops::Deref, sync::Arc};
 use weft_model::{
-    AuthorityId, AuthorityRecord, Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key, Keyspace,
-    Latest, Lineage, Liveness, Network, NetworkId, NetworkName, Node, NodeId, NodeName, PoolReservation,
-    Rebuilt, Record, Revocation, Vni,
+    AuthorityId, AuthorityRecord, Call, Claim, ClusterRecord, Cursor, Endpoint, EndpointId, Key,
+    KeyFingerprint, Keyspace, Latest, Lineage, Liveness, Network, NetworkId, NetworkName, Node, NodeId,
+    NodeName, PoolReservation, Rebuilt, Record, Revocation, Vni,
 };
 use weft_store::{Listing, Revision, SessionId, StoreEntry, Update};
 use weft_trust::Disbelief;
@@ -280,6 +280,13 @@ impl Cluster {
     /// Whether the node's agent holds a session.
     pub fn is_up(&self, node: &NodeName) -> bool {
         self.live.contains_key(node)
+    }
+
+    /// The node whose record says that it has this key. Where several say so, none of them.
+    pub fn node_with_key(&self, key: &KeyFingerprint) -> Option<(&NodeName, &Node)> {
+        let mut found = self.nodes.iter().filter(|(_, node)| node.fingerprint.as_ref() == Some(key));
+        let (name, node) = found.next()?;
+        found.next().is_none().then_some((name, node))
     }
 
     /// The endpoints on a network.

@@ -4,7 +4,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `node.key` | the node's key |
-//! | `node.pem`, `ca.pem` | its certificate, and those of the authorities that it believes, the newest first: written last, and first, by a host that joins |
+//! | `node.pem`, `ca.pem` | its certificate, and those of the authorities that it believes, the newest first: written last, and first, by a host that joins. A host that never joined has made the first itself, and has none of the second |
 //! | `ca.key` | the newest authority's key, on hosts that may let others in |
 //! | `next-ca.key`, `next-ca.pem` | an authority that is to follow |
 //! | `api.pem` | what the remote API is answered with: a key and its certificate |
@@ -15,8 +15,10 @@
 //! | `tokens/ID.json` | a token that lets a host in; `tokens/ID.used`: one that did |
 
 mod authority;
+mod own;
 mod remote;
 
+pub use own::OwnKey;
 pub use remote::KnownUser;
 
 use crate::{
@@ -36,7 +38,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use weft_model::{InvalidTunnelKey, NodeId, SignedStatement};
-use weft_trust::{Member, NodeKey, TokenId, TokenSecret, TrustError, TunnelSecret};
+use weft_trust::{Member, NodeKey, TokenId, TokenSecret, TrustError, TunnelSecret, is_self_signed};
 
 /// How long it is remembered that a token was used, or that there was one.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -125,6 +127,10 @@ impl Credentials {
         let (Some(own), Some(authority)) = (self.read("node.pem")?, self.read("ca.pem")?) else {
             return Ok(None);
         };
+        if is_self_signed(&own) {
+            // It was stopped while it joined.
+            return Ok(None);
+        }
         let member = Member::new(self.key()?, &own, &authority);
         member.map(Some).map_err(|error| self.invalid("node.pem", error))
     }
@@ -202,6 +208,10 @@ impl Credentials {
 
     fn token(&self, id: &TokenId, ending: &str) -> PathBuf {
         self.directory.join("tokens").join(format!("{id}.{ending}"))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.directory.join(name).exists()
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, JournalError> {

@@ -13,6 +13,10 @@ pub const PROCESSES: &str = "processes";
 pub const ENGINE: &str = "docker.json";
 /// What is remembered of the cluster. What changed since is in one of the [`cluster_logs`], which it names.
 pub const CLUSTER: &str = "cluster.json";
+/// What happened lately, a line each.
+pub const EVENTS: &str = "events.jsonl";
+/// What happened before that.
+pub const OLDER_EVENTS: &str = "events.1.jsonl";
 /// This node's identity.
 pub const NODE: &str = "node.json";
 /// Which cluster this host belongs to.

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod credentials;
 pub mod data_dir;
 pub mod env;
+pub mod events;
 pub mod fingerprint;
 #[cfg(test)]
 mod golden;

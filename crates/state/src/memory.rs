@@ -19,7 +19,7 @@ use base::Base;
 use content::{Content, Source};
 use files::Files;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -27,7 +27,7 @@ use std::{
     },
 };
 use tokio::sync::watch;
-use weft_model::{Keyspace, NetworkId};
+use weft_model::{Keyspace, NetworkId, NodeId, Revocation};
 
 /// How many removed networks are remembered.
 const REMOVED: usize = 1000;
@@ -47,6 +47,8 @@ pub struct Memory {
     gave_up: AtomicBool,
     /// The networks that were seen to be removed, the latest last.
     removed: Mutex<VecDeque<NetworkId>>,
+    /// The nodes that this one itself has said, in this run, that nobody is to believe.
+    revoked: watch::Sender<BTreeMap<NodeId, Revocation>>,
 }
 
 impl Memory {
@@ -79,6 +81,7 @@ impl Memory {
             part_done: AtomicU64::new(0),
             gave_up: AtomicBool::new(false),
             removed: Mutex::new(removed),
+            revoked: watch::Sender::default(),
         };
         Ok((memory, cluster))
     }
@@ -127,6 +130,16 @@ impl Memory {
     /// A receiver that wakes whenever that changes.
     pub fn dealings(&self) -> watch::Receiver<Option<u64>> {
         self.dealt_with.subscribe()
+    }
+
+    /// This node says that a node is not to be believed: so it is here, whatever the store shows of it.
+    pub fn revoke(&self, id: NodeId, revocation: Revocation) {
+        self.revoked.send_modify(|revoked| drop(revoked.insert(id, revocation)));
+    }
+
+    /// What it has said of that so far.
+    pub fn revoked(&self) -> watch::Receiver<BTreeMap<NodeId, Revocation>> {
+        self.revoked.subscribe()
     }
 
     /// This node has done all it can about a rebuild.

@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use weft_model::{Key, Keyspace, Lineage, Network, NetworkId, NodeName, Record, chain};
+use weft_model::{Key, Keyspace, Lineage, Network, NetworkId, NodeId, NodeName, Record, Revocation, chain};
 use weft_store::{Event, Revision, Store, StoreError, Update};
 
 /// The first pause after a failure, doubled after each further one.
@@ -37,6 +37,17 @@ const RECONSIDERATION: Duration = Duration::from_secs(1);
 
 /// What is wrong with a store that has less than it had.
 const LOST: &str = "the store lost what it had, or was brought back from a backup; this node is putting back what is missing";
+
+/// Believes nodes no more that this one has revoked. Returns whether any of them was believed.
+fn bar(view: &mut View, revoked: &BTreeMap<NodeId, Revocation>) -> bool {
+    let mut news = false;
+    if !revoked.is_empty() {
+        for cluster in [&mut view.outside, &mut view.stored, &mut view.cluster].into_iter().flatten() {
+            news |= Arc::make_mut(cluster).bar_all(revoked);
+        }
+    }
+    news
+}
 
 /// The task that keeps the view.
 pub struct Reflector {
@@ -68,6 +79,21 @@ pub struct Reflector {
 impl Reflector {
     /// Keeps the view for ever. Safe to cancel at any time.
     pub async fn run(self) {
+        // Whatever the store does meanwhile.
+        tokio::join!(self.keep(), self.heed_revocations());
+    }
+
+    /// Believes nodes no more as soon as this one revokes them.
+    async fn heed_revocations(&self) {
+        let mut revoked = self.memory.revoked();
+        // The memory is there as long as this is.
+        while revoked.changed().await.is_ok() {
+            let revoked = revoked.borrow_and_update().clone();
+            self.change_if(|view| bar(view, &revoked));
+        }
+    }
+
+    async fn keep(&self) {
         let (mut pause, mut seen) = (FIRST_PAUSE, None);
         loop {
             let began = Instant::now();
@@ -140,6 +166,7 @@ impl Reflector {
         let mut founding = None;
         self.change(|view| {
             view.outside = Some(Arc::new(cluster));
+            bar(view, &self.memory.revoked().borrow());
             founding = self.look_at_the_gate(view);
         });
         founding

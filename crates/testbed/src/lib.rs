@@ -43,7 +43,7 @@ pub use engine::{Engine, Release};
 pub use history::{Claimed, History, Ticket, Verdict};
 pub use host::Host;
 pub use http::{Answer, request};
-pub use need::{checkout, last_release, need, tool};
+pub use need::{checkout, last_release, need, node_modules, tool};
 pub use pings::{Counted, Pings};
 pub use service::Service;
 pub use store::StoreServer;

@@ -36,6 +36,21 @@ pub fn tool(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
+/// Where the modules are that a browser is driven with, which `scripts/tools` got. Nothing, said loudly, where it could not.
+///
+/// # Panics
+/// If it was not tried, and `CI` or `WEFT_REQUIRE_TOOLS` is set.
+#[track_caller]
+pub fn node_modules() -> Option<PathBuf> {
+    let directory = tools_dir().and_then(|bin| Some(bin.parent()?.join("node"))).unwrap_or_default();
+    if let Ok(why) = fs::read_to_string(directory.join("missing")) {
+        let _ = writeln!(io::stderr(), "SKIPPED: {}", why.trim_end());
+        return None;
+    }
+    let modules = directory.join("node_modules");
+    need("what drives a browser: scripts/page-tools", modules.is_dir()).then_some(modules)
+}
+
 /// The directory of the programs that `scripts/tools` unpacked.
 pub(crate) fn tools_dir() -> Option<PathBuf> {
     let tools = env::var_os("WEFT_TOOLS").map_or_else(|| checkout().join("target/tools"), PathBuf::from);

@@ -7,8 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long between two looks. Short, since what is waited for often takes a millisecond.
+/// How long between two looks at first. Short, since what is waited for often takes a millisecond.
 const INTERVAL: Duration = Duration::from_millis(2);
+/// How long between two looks at most, where it is not said.
+const LONGEST: Duration = Duration::from_millis(100);
+/// The longest pause after a look that takes long itself.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many times slower than usual this machine is: `WEFT_PATIENCE`, which is set where processors are emulated.
 fn times_slower() -> u32 {
@@ -54,13 +58,14 @@ pub fn within<T, E>(
     deadline: Duration,
     mut attempt: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {
-    let (start, deadline, slow) = (Instant::now(), patient(deadline), times_slower() > 1);
+    let (start, deadline) = (Instant::now(), patient(deadline));
     loop {
         let look = Instant::now();
         match attempt() {
-            // On a slow machine, looking takes what is waited for its processor: no more than half of it.
             Err(_) if start.elapsed() < deadline => {
-                thread::sleep(if slow { interval.max(look.elapsed()) } else { interval });
+                // A look takes the processor from what is waited for: no more than half of it, and less as it takes longer.
+                let (half, seldom) = (look.elapsed().min(PAUSE), (start.elapsed() / 10).min(LONGEST));
+                thread::sleep(interval.max(half).max(seldom));
             }
             done => return done,
         }

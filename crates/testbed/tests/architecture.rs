@@ -14,7 +14,7 @@ use std::{
 const LONGEST: usize = 400;
 
 /// What does nothing but decide may stand on these alone.
-const PURE: [&str; 3] = ["ipam", "model", "plan"];
+const PURE: [&str; 4] = ["ipam", "model", "path", "plan"];
 const NO_IO: [&str; 8] = ["base64", "imbl", "ipnet", "jiff", "rand", "serde", "serde_json", "thiserror"];
 
 fn root() -> &'static Path {

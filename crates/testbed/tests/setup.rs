@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "setup/doctor.rs"]
+mod doctor;
 #[path = "weft/findings.rs"]
 mod findings;
 

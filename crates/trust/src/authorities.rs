@@ -9,11 +9,19 @@ use rustls::{
     crypto::ring::default_provider,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use weft_model::{AuthorityId, AuthorityRecord};
 
 /// How many can be believed at a time.
 const MOST: usize = 4;
+
+/// Of how many certificates it is remembered what came of them: more than a cluster has hosts.
+const REMEMBERED: usize = 4096;
 
 /// Comes before the certificate of an authority in what the one before it signs.
 const FOLLOWED: &[u8] = b"weft authority 1\0";
@@ -32,7 +40,11 @@ struct Believed {
     certificate: CertificateDer<'static>,
     key: Vec<u8>,
     verifier: Arc<WebPkiServerVerifier>,
+    /// What came of the certificates that were looked at, by their SHA-256: the same is asked on each change of the cluster.
+    looked_at: Arc<Mutex<LookedAt>>,
 }
+
+type LookedAt = HashMap<[u8; 32], Result<(), Disbelief>>;
 
 impl Authorities {
     pub(crate) fn of_certificates(all: &[CertificateDer<'static>]) -> Result<Self, TrustError> {
@@ -170,7 +182,7 @@ impl Believed {
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
         let verifier = verifier.map_err(|error| invalid(error.to_string()))?;
         let (id, key) = (crate::tls::digest(&certificate).into(), member::public_key(&certificate)?);
-        Ok(Self { id, key, verifier, certificate })
+        Ok(Self { id, key, verifier, certificate, looked_at: Arc::default() })
     }
 
     fn signed(&self, what: &[u8], signature: &str) -> bool {
@@ -179,6 +191,22 @@ impl Believed {
     }
 
     fn verify(&self, certificate: &CertificateDer<'_>) -> Result<(), Disbelief> {
+        let digest = crate::tls::digest(certificate);
+        let known = || self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(came) = known().get(&digest) {
+            return came.clone();
+        }
+        let came = self.look_at(certificate);
+        let mut known = known();
+        if known.len() >= REMEMBERED {
+            // Whoever writes to the store could make it grow for ever.
+            known.clear();
+        }
+        known.insert(digest, came.clone());
+        came
+    }
+
+    fn look_at(&self, certificate: &CertificateDer<'_>) -> Result<(), Disbelief> {
         let no_node = |why: String| Disbelief::NoNode(why);
         let at = member::begins(certificate).map_err(|error| no_node(error.to_string()))?;
         let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or_default()));

@@ -27,6 +27,14 @@ pub struct Subject {
     pub id: NodeId,
 }
 
+impl Subject {
+    /// The names in a certificate for it.
+    pub(crate) fn names(&self) -> Result<Vec<SanType>, TrustError> {
+        let name = |text: &str| text.try_into().map_err(TrustError::make("a name in a certificate"));
+        Ok(vec![SanType::DnsName(name(MEMBER)?), SanType::URI(name(&self.uri())?)])
+    }
+}
+
 /// Signs the certificates of a cluster's nodes. Whoever has it decides who is a member.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -91,9 +99,7 @@ impl Authority {
     pub fn issue(&self, subject: &Subject, request: &[u8], now: Timestamp) -> Result<String, TrustError> {
         let mut params = lasting(now, NODE_LIFE);
         params.distinguished_name = named("weft node");
-        let own = format!("weft://{}/{}", subject.id, subject.name);
-        let name = |text: &str| text.try_into().map_err(TrustError::make("a name in a certificate"));
-        params.subject_alt_names = vec![SanType::DnsName(name(MEMBER)?), SanType::URI(name(&own)?)];
+        params.subject_alt_names = subject.names()?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

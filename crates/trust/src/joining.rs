@@ -26,7 +26,13 @@ pub struct JoinRequest {
     /// The cluster that it is in already, if it is: it joins that again, or none.
     #[serde(default)]
     pub cluster: Option<ClusterId>,
+    /// It only asks whether it would be let in, before it gives up what it has: the token stays good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
 }
+
+/// What [`JoinReply::Free`] proves.
+pub const FREE: &[u8] = b"free";
 
 /// What it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +44,12 @@ pub enum JoinReply {
         answer: String,
         /// That the host that made the token says so ([`TokenSecret::proof`](crate::TokenSecret::proof) of `answer`): any
         /// member can be on the other end of the connection.
+        #[serde(with = "bytes")]
+        proof: Vec<u8>,
+    },
+    /// It would be let in: what it asked is no more than that.
+    Free {
+        /// That the host that made the token says so, of [`FREE`].
         #[serde(with = "bytes")]
         proof: Vec<u8>,
     },
@@ -113,6 +125,12 @@ pub struct JoinAnswer {
     /// What networks have that say nothing else, as `--default-network-opt` has it.
     #[serde(default)]
     pub network_options: Vec<String>,
+    /// Where networks without a subnet take theirs from, as `--default-address-pool` has it; nothing: as usual.
+    #[serde(default)]
+    pub address_pools: Vec<String>,
+    /// Whether what the store loses is gone, as `--store-rebuild=off` has it.
+    #[serde(default)]
+    pub store_says_all: bool,
     /// What the host that made the token remembers of the nodes.
     #[serde(default)]
     pub told: Told,

@@ -9,6 +9,7 @@ mod joining;
 mod key;
 mod member;
 mod members;
+mod self_signed;
 mod statement;
 mod succession;
 mod tls;
@@ -21,18 +22,20 @@ mod writes;
 pub use authorities::Authorities;
 pub use authority::{Authority, Subject, same_key};
 pub use error::TrustError;
-pub use joining::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, MAX_REQUEST, StoreAccess};
+pub use joining::{FREE, JoinAnswer, JoinRefusal, JoinReply, JoinRequest, MAX_REQUEST, StoreAccess};
 pub use key::NodeKey;
 pub use member::{Member, is_due};
-pub use members::{MemberReply, MemberRequest};
+pub use members::{About, MemberReply, MemberRequest};
+pub use self_signed::{SelfSigned, is_self_signed};
 pub use statement::{Disbelief, signed_with};
 pub use tls::{
-    ApiServer, Barred, JOIN, MEMBERS, Unbelieved, WhoMayAsk, api_client, api_is_fresh, api_server, binding,
-    join_client, member_client, server, store_client, store_server,
+    ApiServer, Barred, JOIN, MEMBERS, PINNED, Pins, Unbelieved, WhoMayAsk, api_client, api_is_fresh,
+    api_server, binding, join_client, member_client, pinned_client, pinned_server, server, store_client,
+    store_server,
 };
 pub use token::{InvalidToken, JoinToken, Side, TokenId, TokenSecret};
 pub use told::Told;
-pub use tunnel::{TunnelSecret, tunnel_address};
+pub use tunnel::{PAIR_MARK, PairKey, TunnelSecret, tunnel_address};
 pub use user::{ApiNames, User};
 pub use writes::{Asked, Change, Kept, NotYours, WriteRules, session_name};
 

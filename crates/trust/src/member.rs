@@ -120,12 +120,28 @@ pub(crate) fn public_key(der: &CertificateDer<'_>) -> Result<Vec<u8>, TrustError
     Ok(certificate(der)?.public_key().subject_public_key.data.to_vec())
 }
 
+/// The same with what kind of key it is (`SubjectPublicKeyInfo`, RFC 5280, section 4.1), DER.
+pub(crate) fn key_info(der: &CertificateDer<'_>) -> Result<Vec<u8>, TrustError> {
+    Ok(certificate(der)?.public_key().raw.to_vec())
+}
+
+/// Whether it says that whom it is for issued it.
+pub(crate) fn is_self_issued(der: &CertificateDer<'_>) -> Result<bool, TrustError> {
+    let read = certificate(der)?;
+    Ok(read.issuer() == read.subject())
+}
+
 /// When a certificate begins to be good, in seconds since 1970.
 pub(crate) fn begins(der: &CertificateDer<'_>) -> Result<i64, TrustError> {
     Ok(certificate(der)?.validity.not_before.timestamp())
 }
 
 impl Subject {
+    /// What a certificate says that is for it.
+    pub(crate) fn uri(&self) -> String {
+        format!("weft://{}/{}", self.id, self.name)
+    }
+
     /// Who a certificate is for that an authority signed ([`Authority::issue`](crate::Authority::issue)): whether it did is
     /// found out in the handshake.
     ///

@@ -4,9 +4,11 @@ mod api;
 mod barred;
 mod clients;
 mod config;
+mod pinned;
 
 pub use api::{ApiServer, WhoMayAsk, api_client, api_is_fresh, api_server};
 pub use barred::Barred;
+pub use pinned::{PINNED, Pins, pinned_client, pinned_server};
 
 use crate::{MEMBER, Member, TrustError};
 use clients::Checked;
@@ -68,10 +70,10 @@ impl Unbelieved {
     }
 }
 
-/// SHA-256 of a certificate.
-pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+/// SHA-256 of a certificate, or of a key.
+pub(crate) fn digest(der: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
-    bytes.copy_from_slice(ring::digest::digest(&SHA256, certificate).as_ref());
+    bytes.copy_from_slice(ring::digest::digest(&SHA256, der).as_ref());
     bytes
 }
 
@@ -100,7 +102,7 @@ fn server_for(
     let clients = WebPkiClientVerifier::builder_with_provider(roots(member)?, Arc::new(default_provider()));
     let others = which_clients(clients).build().map_err(config::invalid(OWN))?;
     let barred = Arc::clone(barred);
-    let clients = Checked::new(others, move |certificate| barred.check(certificate));
+    let clients = Checked::new(Some(others), move |certificate| barred.check(certificate));
     config::server(own(member), clients, protocols)
 }
 
@@ -109,11 +111,10 @@ fn server_for(
 /// # Errors
 /// If key and certificates do not belong together.
 pub fn store_client(member: &Member, barred: &Arc<Barred>) -> Result<ClientConfig, TrustError> {
-    let mut config = member_client(member)?;
-    let verifier = MembersAlone::new(Whom::These(roots(member)?), Arc::clone(barred));
-    config.dangerous().set_certificate_verifier(Arc::new(verifier));
-    config.alpn_protocols = vec![HTTP.to_vec()];
-    Ok(config)
+    let verifier = Arc::new(MembersAlone::new(Whom::These(roots(member)?), Arc::clone(barred)));
+    config::client_that(own(member), HTTP, |config| {
+        config.dangerous().with_custom_certificate_verifier(verifier)
+    })
 }
 
 /// A member's side of a connection to another member.
@@ -177,7 +178,8 @@ pub fn binding<Data>(connection: &ConnectionCommon<Data>) -> Result<[u8; 32], ru
     connection.export_keying_material([0; 32], BINDING, None)
 }
 
-/// Believes any member that an authority has signed and that is not barred, whatever address or name it was asked under.
+/// Believes any node that an authority has signed and that is not barred, or that is known by its key, whatever address or
+/// name it was asked under.
 #[derive(Debug)]
 struct MembersAlone {
     whom: Whom,
@@ -185,13 +187,15 @@ struct MembersAlone {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// Which authorities.
+/// By which authorities.
 #[derive(Debug)]
 enum Whom {
     /// The one with this digest: the member shows it beside its own certificate.
     Named(AuthorityId),
     /// One of these.
     These(Arc<RootCertStore>),
+    /// None: nodes are known by their keys.
+    Pinned(Arc<Pins>),
 }
 
 impl MembersAlone {
@@ -200,16 +204,25 @@ impl MembersAlone {
         Self { whom, barred, algorithms }
     }
 
-    fn roots(&self, shown: &[CertificateDer<'_>]) -> Result<Arc<RootCertStore>, rustls::Error> {
-        match &self.whom {
-            Whom::These(roots) => Ok(Arc::clone(roots)),
+    fn verify(
+        &self,
+        own: &CertificateDer<'_>,
+        shown: &[CertificateDer<'_>],
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let roots = match &self.whom {
+            Whom::Pinned(pins) => return pins.check(own),
+            Whom::These(roots) => Arc::clone(roots),
             Whom::Named(authority) => {
                 let found = shown.iter().find(|shown| AuthorityId::from(digest(shown)) == *authority);
                 let mut roots = RootCertStore::empty();
                 roots.add(found.ok_or(CertificateError::UnknownIssuer)?.clone().into_owned())?;
-                Ok(roots.into())
+                roots.into()
             }
-        }
+        };
+        signed_by(roots, own, ocsp, now)?;
+        self.barred.check(own)
     }
 }
 
@@ -222,9 +235,8 @@ impl ServerCertVerifier for MembersAlone {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = signed_by(self.roots(others)?, own, ocsp, now)?;
-        self.barred.check(own)?;
-        Ok(verified)
+        self.verify(own, others, ocsp, now)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

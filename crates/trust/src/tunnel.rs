@@ -1,8 +1,12 @@
 //! What a host encrypts packets with.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ring::digest::{Context, SHA256};
+use ring::{
+    digest::{Context, SHA256},
+    hmac,
+};
 use std::{fmt, net::Ipv6Addr};
+use subtle::ConstantTimeEq;
 use weft_model::{InvalidTunnelKey, NodeId, TunnelKey};
 use x25519_dalek::{PublicKey, StaticSecret};
 
@@ -41,6 +45,44 @@ impl TunnelSecret {
     /// Never for a secret of this type: no X25519 secret has the public half that is all zeros.
     pub fn public(&self) -> Result<TunnelKey, InvalidTunnelKey> {
         TunnelKey::new(*PublicKey::from(&self.0).as_bytes())
+    }
+}
+
+/// What two nodes have in common that nobody else has: by it, they know that what comes from the other is the other's.
+#[derive(Debug, Clone)]
+pub struct PairKey(hmac::Key);
+
+/// How long a mark made with a [`PairKey`] is, in bytes.
+pub const PAIR_MARK: usize = 16;
+
+impl PairKey {
+    /// That of a node and another. Nothing where the other's key is none: what comes of it would be no secret (RFC 7748,
+    /// section 6.1).
+    pub fn new(own: (&NodeId, &TunnelSecret), other: (&NodeId, &TunnelKey)) -> Option<Self> {
+        let shared = own.1.0.diffie_hellman(&PublicKey::from(*other.1.bytes()));
+        if !shared.was_contributory() {
+            return None;
+        }
+        let (first, second) = (own.0.min(other.0), own.0.max(other.0));
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, shared.as_bytes()));
+        [b"weft path\0", &first.bytes()[..], second.bytes()]
+            .into_iter()
+            .for_each(|part| context.update(part));
+        Some(Self(hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref())))
+    }
+
+    /// The mark of what consists of `parts`: HMAC-SHA256, the first half.
+    pub fn mark(&self, parts: [&[u8]; 2]) -> [u8; PAIR_MARK] {
+        let mut context = hmac::Context::with_key(&self.0);
+        parts.into_iter().for_each(|part| context.update(part));
+        let mut mark = [0; PAIR_MARK];
+        mark.copy_from_slice(&context.sign().as_ref()[..PAIR_MARK]);
+        mark
+    }
+
+    /// Whether this is the mark of `parts`. It takes the same time whatever it is.
+    pub fn made(&self, mark: &[u8], parts: [&[u8]; 2]) -> bool {
+        bool::from(self.mark(parts).ct_eq(mark))
     }
 }
 
@@ -88,6 +130,26 @@ mod tests {
         for bad in ["", "x", &secret.expose()[..40], &STANDARD.encode([0; 32])] {
             assert!(TunnelSecret::read(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_pair_has_one_key_and_every_other_pair_another() {
+        let mut rng = StdRng::seed_from_u64(3);
+        let mut node = || (NodeId::random(&mut rng), TunnelSecret::random(&mut rng));
+        let [a, b, c] = [node(), node(), node()];
+        let key = |own: &(NodeId, TunnelSecret), other: &(NodeId, TunnelSecret)| {
+            PairKey::new((&own.0, &own.1), (&other.0, &other.1.public().unwrap())).unwrap()
+        };
+        let (said, mark) = ([&b"said"[..], b"more"], key(&a, &b).mark([b"said", b"more"]));
+        assert!(key(&b, &a).made(&mark, said));
+        assert!(!key(&b, &a).made(&mark, [b"said", b"less"]) && !key(&b, &a).made(&mark[..15], said));
+        for other in [key(&a, &c), key(&c, &b), key(&(c.0, a.1.clone()), &b)] {
+            assert!(!other.made(&mark, said));
+        }
+        // A point of low order: what comes of it is the same for every secret.
+        let weak =
+            TunnelKey::new([1].into_iter().chain([0; 31]).collect::<Vec<_>>().try_into().unwrap()).unwrap();
+        assert!(PairKey::new((&a.0, &a.1), (&b.0, &weak)).is_none());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A cluster that is a list in memory, for tests of what calls the verbs.
 
+mod nodes;
+
 use crate::{
-    Attach, AuthorityView, Counts, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions,
-    Kind, Leave, NetworkVerbs, NetworkView, NodeVerbs, NodeView, Process, ProcessState, ProcessVerbs,
-    PruneFilter, ReadVerbs, Run, Status, StoreStatus,
+    Attach, AuthorityView, Counts, CreateNetwork, DebugInfo, EndpointTraffic, EndpointVerbs, EndpointView,
+    Error, JoinOptions, Kind, NetworkVerbs, NetworkView, NodeView, PoolRoom, Process, ProcessState,
+    ProcessVerbs, PruneFilter, ReadVerbs, Resolution, Run, Status, StoreStatus,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -15,7 +17,7 @@ use std::{
 };
 use weft_model::{
     Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
-    NodeName, ProcessId, Subnet, UserName, Vni,
+    NodeName, ProcessId, Subnet, Vni,
 };
 
 /// Creating a network of this name panics.
@@ -132,6 +134,27 @@ impl ReadVerbs for FakeVerbs {
         find_mut(&mut self.state(), network).cloned()
     }
 
+    fn room(&self, network: NetworkId) -> Vec<PoolRoom> {
+        let view = self.known_network(network);
+        let used = view.as_ref().map_or(0, |view| view.endpoints.len() as u64 + 3);
+        let subnets = view.into_iter().flat_map(|view| view.network.subnets);
+        subnets
+            .map(|subnet| PoolRoom { pool: subnet.pool, in_use: used, free: 256_u64.saturating_sub(used) })
+            .collect()
+    }
+
+    async fn resolve(&self, _name: &str, container: &str) -> Result<Resolution, Error> {
+        let networks = self.state();
+        let on =
+            networks.iter().filter(|view| view.endpoints.iter().any(|(_, e)| e.name.as_str() == container));
+        let on: Vec<NetworkName> = on.map(|view| view.network.name.clone()).collect();
+        if on.is_empty() {
+            return Err(Error::not_found("container", container));
+        }
+        let container = container.parse().map_err(Error::invalid)?;
+        Ok(Resolution { container, node: node_name(), networks: on, addresses: None })
+    }
+
     async fn look_again(&self) {}
 
     fn authority(&self) -> Result<AuthorityView, Error> {
@@ -147,15 +170,17 @@ impl ReadVerbs for FakeVerbs {
             version: "0.1.0".to_owned(),
             uses: Vec::new(),
             underlay_mtu: Some(1500),
+            device_mtu: None,
             tunnel: None,
             signed: None,
+            fingerprint: None,
             authority: false,
             down_since: None,
             removed: Vec::new(),
             extra: Extra::new(),
         };
         let (name, endpoints) = (node_name(), self.state().iter().map(|n| n.endpoints.len()).sum());
-        vec![NodeView { name, node, up: true, since: None, expires: None, endpoints, this: true }]
+        vec![NodeView { name, node, up: true, since: None, expires: None, endpoints, this: true, path: None }]
     }
 
     async fn node(&self, node: &str) -> Result<NodeView, Error> {
@@ -209,6 +234,7 @@ impl ReadVerbs for FakeVerbs {
             fenced: Vec::new(),
             round: None,
             problems: vec!["the clock is off by an hour".to_owned()],
+            paths: Vec::new(),
             notes: Vec::new(),
             errors: Vec::new(),
         }
@@ -224,6 +250,10 @@ impl ReadVerbs for FakeVerbs {
 
     async fn plan(&self) -> Result<Vec<String>, Error> {
         Ok(vec!["add bridge br0 in weft-256".to_owned()])
+    }
+
+    async fn traffic(&self) -> Vec<EndpointTraffic> {
+        Vec::new()
     }
 }
 
@@ -338,34 +368,5 @@ impl ProcessVerbs for FakeVerbs {
         self.process(process)?;
         self.ended.subscribe().wait_for(|ended| *ended).await.unwrap();
         Ok(Some(3))
-    }
-}
-
-#[async_trait]
-impl NodeVerbs for FakeVerbs {
-    async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
-        if *node == node_name() { Ok(()) } else { Err(Error::not_found("node", node.as_str())) }
-    }
-
-    async fn rotate_authority(&self, _finish: bool) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn revoke_user(&self, _user: &UserName, _id: NodeId) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn remove_node(&self, node: &NodeName) -> Result<(), Error> {
-        if *node == node_name() {
-            return Err(Error::conflict(format!("node {node} is up")));
-        }
-        Err(Error::not_found("node", node.as_str()))
-    }
-
-    async fn leave(&self, leave: Leave) -> Result<Vec<String>, Error> {
-        match leave.force {
-            true => Ok(vec!["something".to_owned()]),
-            false => Err(Error::conflict("in use on this host: web-1 on network overlay")),
-        }
     }
 }

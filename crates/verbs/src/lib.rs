@@ -18,13 +18,15 @@ pub use checks::{refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use engines::{ContainerNames, EngineEndpoint, EngineVerbs, Join, Joined};
 pub use error::{Error, Kind};
 pub use report::{
-    Answered, AuthorityView, Counts, DebugInfo, Down, Drift, EndpointView, EngineStatus, Fenced,
-    KernelStatus, LoggedProblem, NetworkStatus, NetworkView, NodeView, Round, Severity, Status, StoreStatus,
+    AgentView, Answered, AuthorityView, Counts, DebugInfo, Down, Drift, EndpointTraffic, EndpointView,
+    EngineStatus, Explanation, Fenced, KernelStatus, LoggedProblem, NetworkStatus, NetworkView, NodeView,
+    PeerPath, Pinged, PingedPlace, PoolRoom, Resolution, ResolvedAddress, Round, Severity, Status,
+    StoreStatus,
 };
 pub use request::{
-    Attach, CreateNetwork, JoinOptions, Leave, Mount, PoolRequest, Process, ProcessState, Run,
+    Attach, CreateNetwork, JoinOptions, Leave, Mount, Ping, PoolRequest, Process, ProcessState, Run,
 };
 pub use verbs::{
-    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, ProcessVerbs, PruneFilter, ReadVerbs, RemoteVerbs,
-    Verbs,
+    EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, PeerVerbs, ProcessVerbs, PruneFilter, ReadVerbs,
+    RemoteVerbs, Verbs,
 };

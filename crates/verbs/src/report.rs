@@ -7,5 +7,10 @@ mod view;
 
 pub use drift::{Drift, KernelStatus, NetworkStatus};
 pub use log::{LoggedProblem, Severity};
-pub use status::{Answered, Counts, DebugInfo, Down, EngineStatus, Fenced, Round, Status, StoreStatus};
-pub use view::{AuthorityView, EndpointView, NetworkView, NodeView};
+pub use status::{
+    Answered, Counts, DebugInfo, Down, EngineStatus, Fenced, PeerPath, Round, Status, StoreStatus,
+};
+pub use view::{
+    AgentView, AuthorityView, EndpointTraffic, EndpointView, Explanation, NetworkView, NodeView, Pinged,
+    PingedPlace, PoolRoom, Resolution, ResolvedAddress,
+};

@@ -157,3 +157,14 @@ pub struct Leave {
     /// Only say whether it could.
     pub dry_run: bool,
 }
+
+/// A packet to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ping {
+    /// To whom: a node by its name, or an endpoint as [`explain`](crate::NodeVerbs::explain) takes it.
+    pub to: String,
+    /// The endpoint of this node that sends it; else one that is on a network with the other.
+    pub from: Option<String>,
+    /// How large it is, in bytes, without the Ethernet header.
+    pub size: Option<u16>,
+}

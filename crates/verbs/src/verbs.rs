@@ -1,22 +1,27 @@
 //! The one way in.
 
 use crate::{
-    Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointView, Error, JoinOptions, Leave, NetworkView,
-    NodeView, Process, Run, Status,
+    AgentView, Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointTraffic, EndpointView, Error,
+    Explanation, JoinOptions, Leave, NetworkView, NodeView, Ping, Pinged, PoolRoom, Process, Resolution, Run,
+    Status,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-use weft_model::{Network, NetworkId, NetworkName, NodeId, NodeName, UserName};
+use tokio::sync::mpsc::Sender;
+use weft_model::{
+    CheckNews, Checked, EndpointName, Examination, Finding, Network, NetworkId, NetworkName, NodeId,
+    NodeName, ServicePort, UserName,
+};
 
 /// Everything that can be done to the cluster and to this node. The doors call these and nothing else.
 ///
 /// Networks are named by their name, their id, or a start of their id that only one has; processes and
 /// containers by their name, id, or such a start. Every verb can be repeated. Every verb ends by itself,
 /// except [`wait`](ProcessVerbs::wait); all are safe to cancel, but may have been carried out.
-pub trait Verbs: RemoteVerbs + ProcessVerbs + NodeVerbs {}
+pub trait Verbs: RemoteVerbs + PeerVerbs + ProcessVerbs + NodeVerbs {}
 
-impl<T: RemoteVerbs + ProcessVerbs + NodeVerbs> Verbs for T {}
+impl<T: RemoteVerbs + PeerVerbs + ProcessVerbs + NodeVerbs> Verbs for T {}
 
 /// What can be asked for from another host: nothing that starts or ends processes, or takes hosts out of the cluster.
 pub trait RemoteVerbs: ReadVerbs + NetworkVerbs + EndpointVerbs {}
@@ -34,6 +39,16 @@ pub trait ReadVerbs: Send + Sync + 'static {
 
     /// One network. Before it says that there is none, it asks the store.
     async fn network(&self, network: &str) -> Result<NetworkView, Error>;
+
+    /// How much of each pool of a network is in use, as far as is known here.
+    fn room(&self, network: NetworkId) -> Vec<PoolRoom>;
+
+    /// What a container, on whatever node, is told that asks for a name. Containers are named by their name or id.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::Kind::NotFound) if no such container is on a network, [`Kind::Conflict`](crate::Kind::Conflict)
+    /// if several nodes have one of that name.
+    async fn resolve(&self, name: &str, container: &str) -> Result<Resolution, Error>;
 
     /// Asks the store for what is not known here yet, unless it is out of reach: for a caller that finds nothing in a
     /// list.
@@ -71,6 +86,28 @@ pub trait ReadVerbs: Send + Sync + 'static {
 
     /// What the next round would change on this host, a step a line. Normally nothing.
     async fn plan(&self) -> Result<Vec<String>, Error>;
+
+    /// What has gone through each endpoint of this node, as far as the kernel says.
+    async fn traffic(&self) -> Vec<EndpointTraffic>;
+}
+
+/// What agents of other nodes ask.
+#[async_trait]
+pub trait PeerVerbs: ReadVerbs {
+    /// Looks at this node's part of the way between two endpoints, for another node or this one. Takes up to five seconds.
+    async fn look_at(&self, asked: &Examination) -> Vec<Finding>;
+
+    /// Puts something on a network that answers, for two minutes at most.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) if it is not called as such things are.
+    async fn begin_check(&self, network: NetworkId, name: &EndpointName) -> Result<Checked, Error>;
+
+    /// Takes it off again. Where there is none (any more), that is well.
+    ///
+    /// # Errors
+    /// As above.
+    async fn end_check(&self, name: &EndpointName) -> Result<(), Error>;
 }
 
 /// What can be done to the networks of the cluster.
@@ -140,6 +177,33 @@ pub trait NodeVerbs: Send + Sync + 'static {
     /// # Errors
     /// [`Kind::Conflict`](crate::Kind::Conflict) if this host does not have the authority's key, or is that node.
     async fn revoke_node(&self, node: &NodeName) -> Result<(), Error>;
+
+    /// Asks a node's agent itself what it is, over the network.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`](crate::Kind::Unavailable) if it does not answer, or somebody else does.
+    async fn ask_agent(&self, node: &str) -> Result<AgentView, Error>;
+
+    /// Everything on the way from a container, on whatever node, to what it calls `to`: a name, an address, or an id. Asks the
+    /// agents of both, and has packets sent.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::Kind::NotFound) if nothing is called so, [`Kind::Conflict`](crate::Kind::Conflict) if several
+    /// containers are.
+    async fn explain(&self, from: &str, to: &str, port: Option<ServicePort>) -> Result<Explanation, Error>;
+
+    /// Sends one packet to a node or an endpoint, and waits a second for the answer.
+    ///
+    /// # Errors
+    /// If none was sent.
+    async fn ping(&self, ping: Ping) -> Result<Pinged, Error>;
+
+    /// Checks all ways between the nodes on a network: puts something that answers on it on each node, and has each send to
+    /// each other. What becomes of it is told to `news`; when nobody hears it any more, it ends. Nothing is left of it.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`](crate::Kind::Internal) if it broke off.
+    async fn check(&self, network: NetworkId, news: Sender<CheckNews>) -> Result<(), Error>;
 
     /// Replaces the cluster's authority by another; or, to `finish`, has nobody believe those before.
     ///

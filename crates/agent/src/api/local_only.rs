@@ -13,8 +13,15 @@ pub(super) fn routes() -> Router {
         "/weft/v1/processes",
         "/weft/v1/processes/{*rest}",
         "/weft/v1/users/{*rest}",
+        "/weft/v1/nodes/{node}/agent",
+        "/weft/v1/authority",
+        "/weft/v1/authority/{*rest}",
         "/weft/v1/leave",
+        "/weft/v1/events",
         "/weft/v1/debug",
+        "/weft/v1/explain",
+        "/weft/v1/check",
+        "/weft/v1/ping",
     ];
     let routes = Router::new().route("/weft/v1/nodes/{node}", delete(refuse));
     let routes = routes.route("/weft/v1/endpoints", post(refuse));
@@ -22,11 +29,16 @@ pub(super) fn routes() -> Router {
 }
 
 async fn refuse(uri: Uri) -> ErrorAnswer {
-    let about = match uri.path().split('/').nth(3) {
+    let mut parts = uri.path().split('/').skip(3);
+    let about = match parts.next() {
+        Some("nodes") if parts.nth(1).is_some() => "agents are asked who they are",
+        Some("authority") => "the cluster's authority is looked at and replaced (weft ca)",
         Some("processes") => "processes (weft run, ps, exec, stop, logs, rm) are started and looked at",
         Some("endpoints") => "network namespaces are put on networks",
         Some("nodes" | "leave") => "hosts are taken out of the cluster",
         Some("users") => "users are removed",
+        Some("events") => "events are listened to",
+        Some("explain" | "check" | "ping") => "packets are sent (weft explain, check, ping)",
         _ => "a report for finding faults is made",
     };
     let message = format!(
@@ -38,12 +50,15 @@ async fn refuse(uri: Uri) -> ErrorAnswer {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::{remote_router, router};
+    use crate::{
+        api::{local_router, remote_router},
+        events::Events,
+    };
     use axum::{
         body::Body,
         http::{Request, StatusCode},
     };
-    use std::sync::Arc;
+    use std::{path::Path, sync::Arc};
     use tower::ServiceExt;
     use weft_verbs::fake::FakeVerbs;
 
@@ -51,7 +66,7 @@ mod tests {
         let fake = FakeVerbs::new();
         let router = match remote {
             true => remote_router(fake, Arc::default()),
-            false => router(fake, Arc::default()),
+            false => local_router(fake, Arc::default(), Events::of(Path::new("/nonexistent"))),
         };
         let request = Request::builder().method(method).uri(path).body(Body::from("{}")).unwrap();
         router.oneshot(request).await.unwrap().status()
@@ -70,13 +85,23 @@ mod tests {
             "POST /weft/v1/endpoints",
             "DELETE /weft/v1/nodes/host2",
             "DELETE /weft/v1/users/alice/x",
+            "GET /weft/v1/nodes/host1/agent",
+            "GET /weft/v1/authority",
+            "POST /weft/v1/authority/rotate",
             "POST /weft/v1/leave",
             "GET /weft/v1/debug",
+            "GET /weft/v1/events",
+            "GET /weft/v1/explain?from=a&to=b",
+            "GET /weft/v1/ping?to=b",
             "POST /v1.41/weft/v1/leave",
         ] {
             let (method, path) = local.split_once(' ').unwrap();
             assert_eq!(status(true, method, path).await, StatusCode::FORBIDDEN, "{local}");
-            assert_ne!(status(false, method, path).await, StatusCode::FORBIDDEN, "{local}");
+            let here = status(false, method, path).await;
+            assert!(
+                here != StatusCode::FORBIDDEN && here != StatusCode::METHOD_NOT_ALLOWED,
+                "{local}: {here}"
+            );
         }
     }
 

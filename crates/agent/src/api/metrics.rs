@@ -22,6 +22,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The one path there is.
 pub(super) fn routes(metrics: Arc<Metrics>) -> Router<FromAfar> {
     let looked = Arc::new(Mutex::new(None::<Instant>));
+    let counting = Arc::new(tokio::sync::Mutex::new(()));
     let show = async move |State(core): State<FromAfar>| -> Response {
         let is_due = {
             let mut looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,6 +33,11 @@ pub(super) fn routes(metrics: Arc<Metrics>) -> Router<FromAfar> {
             is_due
         };
         let status = if is_due { core.examine().await } else { core.status() };
+        if is_due {
+            // One after the other: an older count after a newer one would look like interfaces made anew.
+            let _alone = counting.lock().await;
+            metrics.traffic.follow(core.traffic().await);
+        }
         match metrics.render(&status) {
             Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
             Err(error) => {

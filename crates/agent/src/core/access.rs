@@ -53,7 +53,7 @@ impl ClusterAccess {
     }
 
     /// Which node this is.
-    pub(crate) fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
 

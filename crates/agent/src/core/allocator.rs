@@ -27,7 +27,7 @@ use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
 };
-use weft_model::EndpointId;
+use weft_model::{Claim, EndpointId};
 use weft_state::{env::Env, journal::Journal, memory::Memory};
 use weft_verbs::{Error, Kind};
 
@@ -78,5 +78,11 @@ impl Allocator {
     /// Whether `id` is being made, or an address is reserved for it.
     pub(super) fn expects(&self, id: &EndpointId) -> bool {
         self.pending.is_in_the_making(id) || self.reserved.is_for(id)
+    }
+
+    /// Whether `claim` is for an endpoint that this node once had, and not for one to come.
+    fn is_left_over(&self, claim: &Claim) -> bool {
+        // In this order: what is not expected any more is in the journal by then.
+        !self.expects(&claim.endpoint) && is_leftover(claim, self.access.node(), &self.journal.endpoints())
     }
 }

@@ -2,14 +2,19 @@
 
 mod engines;
 
-use super::Core;
+use super::{Core, resolution};
 use async_trait::async_trait;
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
-use weft_model::{NetworkId, NetworkName, NodeId, NodeName, UserName};
+use tokio::sync::mpsc::Sender;
+use weft_model::{
+    CheckNews, Checked, EndpointName, Examination, Finding, NetworkId, NetworkName, NodeId, NodeName,
+    ServicePort, UserName, is_for_check,
+};
+use weft_state::cluster::Cluster;
 use weft_verbs::{
-    Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointVerbs, EndpointView, Error, JoinOptions, Leave,
-    NetworkVerbs, NetworkView, NodeVerbs, NodeView, Process, ProcessVerbs, PruneFilter, ReadVerbs, Run,
-    Status,
+    AgentView, Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointTraffic, EndpointVerbs, EndpointView,
+    Error, Explanation, JoinOptions, Leave, NetworkVerbs, NetworkView, NodeVerbs, NodeView, PeerVerbs, Ping,
+    Pinged, PoolRoom, Process, ProcessVerbs, PruneFilter, ReadVerbs, Resolution, Run, Status,
 };
 
 /// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
@@ -44,6 +49,19 @@ impl ReadVerbs for CoreVerbs {
 
     async fn look_again(&self) {
         self.0.access.look_again().await;
+    }
+
+    fn room(&self, network: NetworkId) -> Vec<PoolRoom> {
+        self.0.networks.room(network)
+    }
+
+    async fn resolve(&self, name: &str, container: &str) -> Result<Resolution, Error> {
+        let access = &self.0.access;
+        let look = |cluster: &Cluster| {
+            let locals = self.0.endpoints.here();
+            resolution::resolve(cluster, (&locals, access.node()), name, container)
+        };
+        access.look_up(look).await
     }
 
     async fn network(&self, network: &str) -> Result<NetworkView, Error> {
@@ -89,6 +107,27 @@ impl ReadVerbs for CoreVerbs {
 
     async fn plan(&self) -> Result<Vec<String>, Error> {
         self.0.reporter.plan().await
+    }
+
+    async fn traffic(&self) -> Vec<EndpointTraffic> {
+        self.0.reporter.traffic().await
+    }
+}
+
+#[async_trait]
+impl PeerVerbs for CoreVerbs {
+    async fn look_at(&self, asked: &Examination) -> Vec<Finding> {
+        self.0.explainer.look_at(asked).await
+    }
+
+    async fn begin_check(&self, network: NetworkId, name: &EndpointName) -> Result<Checked, Error> {
+        let name = name.clone();
+        self.to_the_end(move |core| async move { core.checker.begin(network, &name).await }).await
+    }
+
+    async fn end_check(&self, name: &EndpointName) -> Result<(), Error> {
+        let name = name.clone();
+        self.to_the_end(move |core| async move { core.checker.end(&name).await }).await
     }
 }
 
@@ -144,6 +183,11 @@ impl EndpointVerbs for CoreVerbs {
 #[async_trait]
 impl ProcessVerbs for CoreVerbs {
     async fn run(&self, request: Run) -> Result<Process, Error> {
+        if request.name.as_ref().is_some_and(is_for_check) {
+            return Err(Error::invalid(
+                "names that begin with weft-check- are those of `weft check`: choose another",
+            ));
+        }
         self.to_the_end(|core| async move { core.processes.start(request).await }).await
     }
 
@@ -167,6 +211,27 @@ impl NodeVerbs for CoreVerbs {
     async fn revoke_node(&self, node: &NodeName) -> Result<(), Error> {
         let node = node.clone();
         self.to_the_end(|core| async move { core.nodes.revoke(&node).await }).await
+    }
+
+    async fn ask_agent(&self, node: &str) -> Result<AgentView, Error> {
+        self.0.nodes.ask_agent(node).await
+    }
+
+    async fn explain(&self, from: &str, to: &str, port: Option<ServicePort>) -> Result<Explanation, Error> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.to_the_end(move |core| async move { core.explainer.explain(&from, &to, port).await }).await
+    }
+
+    async fn ping(&self, ping: Ping) -> Result<Pinged, Error> {
+        self.0.explainer.ping(ping).await
+    }
+
+    async fn check(&self, network: NetworkId, news: Sender<CheckNews>) -> Result<(), Error> {
+        let check = move |core: Arc<Core>| async move {
+            core.checker.check(network, &news).await;
+            Ok(())
+        };
+        self.to_the_end(check).await
     }
 
     async fn rotate_authority(&self, finish: bool) -> Result<(), Error> {

@@ -13,11 +13,11 @@ use super::{
     nodes::Nodes,
     rebuild::Recovery,
 };
-use crate::{config::AgentConfig, host::Host, processes::ProcessTable};
+use crate::{config::AgentConfig, host::Host, processes::ProcessTable, troubles::Troubles};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
@@ -48,19 +48,6 @@ struct Watched {
     held: BTreeMap<IpNet, Instant>,
 }
 
-/// Whether to go on with the next of its kind: what failed is tried again. Where the store is out of reach for
-/// one, it is for the others.
-fn goes_on(done: Result<(), Error>) -> bool {
-    let Err(error) = done else { return true };
-    match error.kind {
-        // A disk that cannot be written, a store that refuses: somebody has to see to it.
-        Kind::Internal => tracing::warn!(%error, "something is left to be done; it is tried again"),
-        // Another node was faster, or `status` says that the store is away.
-        _ => tracing::debug!(%error, "not done yet"),
-    }
-    error.kind != Kind::Unavailable
-}
-
 /// Keeps right, in the store and on this node, what else would be left as a crash or a partition left it.
 pub(crate) struct Housekeeping {
     config: Arc<AgentConfig>,
@@ -74,6 +61,9 @@ pub(crate) struct Housekeeping {
     host: Arc<dyn Host>,
     journal: Arc<Journal>,
     processes: Arc<ProcessTable>,
+    troubles: Arc<Troubles>,
+    /// The first thing that could not be done this time, and that somebody has to see to.
+    left: Mutex<Option<String>>,
 }
 
 impl Housekeeping {
@@ -90,7 +80,29 @@ impl Housekeeping {
             host: Arc::clone(&parts.host),
             journal: Arc::clone(&parts.journal),
             processes: Arc::clone(&parts.table),
+            troubles: Arc::clone(&parts.telemetry.troubles),
+            left: Mutex::default(),
         }
+    }
+
+    /// Whether to go on with the next of its kind: what failed is tried again. Where the store is out of reach for
+    /// one, it is for the others.
+    fn goes_on(&self, done: Result<(), Error>) -> bool {
+        let Err(error) = done else { return true };
+        match error.kind {
+            // A disk that cannot be written, a store that refuses: somebody has to see to it.
+            Kind::Internal => {
+                tracing::warn!(%error, "something is left to be done; it is tried again");
+                self.left().get_or_insert_with(|| error.to_string());
+            }
+            // Another node was faster, or `status` says that the store is away.
+            _ => tracing::debug!(%error, "not done yet"),
+        }
+        error.kind != Kind::Unavailable
+    }
+
+    fn left(&self) -> MutexGuard<'_, Option<String>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps up for ever. Safe to cancel at any time.
@@ -99,6 +111,11 @@ impl Housekeeping {
         let (mut view, mut journal) = (self.access.view().clone(), self.journal.changes());
         loop {
             self.pay(&mut watched).await;
+            let left = self.left().take();
+            self.troubles.set(
+                "housekeeping",
+                left.map(|why| format!("something is left to be done, and is tried again: {why}")),
+            );
             let change = async {
                 // In this order, so that the same happens when the same happens (`simulation`).
                 tokio::select! {
@@ -123,8 +140,8 @@ impl Housekeeping {
             self.claim_again(&known).await;
             self.let_go_of_pools(&known, watched).await;
         }
-        goes_on(self.nodes.revoke_again(&known).await);
-        goes_on(self.nodes.keep_authorities(&known).await);
+        self.goes_on(self.nodes.revoke_again(&known).await);
+        self.goes_on(self.nodes.keep_authorities(&known).await);
         self.finish_removals(&known, watched).await;
         self.mark_down(&known, watched).await;
     }
@@ -152,7 +169,7 @@ impl Housekeeping {
                 let endpoint = id.short();
                 tracing::info!(endpoint, netns, "its network namespace is gone, and so is the endpoint");
             }
-            goes_on(left);
+            self.goes_on(left);
         }
         watched.without_netns = gone;
     }
@@ -163,7 +180,7 @@ impl Housekeeping {
             if released.is_ok() {
                 tracing::info!(endpoint = id.short(), "a leftover was taken out of the store");
             }
-            if !goes_on(released) {
+            if !self.goes_on(released) {
                 return;
             }
         }
@@ -179,10 +196,10 @@ impl Housekeeping {
             let there = stored.is_some_and(|endpoint| **endpoint == local.endpoint);
             if local.removed {
                 // A node that remembers what was before the removal may have put it back meanwhile.
-                if stored.is_some() && !goes_on(self.allocator.release(*id).await) {
+                if stored.is_some() && !self.goes_on(self.allocator.release(*id).await) {
                     return;
                 }
-                goes_on(self.set_fenced(id, local, local.fenced.clone()));
+                self.goes_on(self.set_fenced(id, local, local.fenced.clone()));
                 continue;
             }
             if there && local.fenced.is_none() {
@@ -190,14 +207,14 @@ impl Housekeeping {
             }
             let judged = if there { Ok(None) } else { self.claim_one_again(known, *id, local).await };
             undecided |= !there && !matches!(judged, Ok(Some(_)));
-            if !goes_on(judged.and_then(|fenced| self.set_fenced(id, local, fenced))) {
+            if !self.goes_on(judged.and_then(|fenced| self.set_fenced(id, local, fenced))) {
                 return;
             }
         }
         if !undecided {
             self.access.identity().set_given_up(false);
         }
-        goes_on(self.endpoints.forget_removals(known).await);
+        self.goes_on(self.endpoints.forget_removals(known).await);
     }
 
     /// Gives back the pools of networks that were never created: the engine, or this agent, died half-way.
@@ -206,7 +223,8 @@ impl Housekeeping {
         watched.held.retain(|pool, _| own.contains(pool));
         for pool in own {
             let since = *watched.held.entry(pool).or_insert_with(Instant::now);
-            if since.elapsed() > POOL_RESERVATION_PATIENCE && !goes_on(self.allocator.let_go(pool).await) {
+            if since.elapsed() > POOL_RESERVATION_PATIENCE && !self.goes_on(self.allocator.let_go(pool).await)
+            {
                 return;
             }
         }
@@ -292,7 +310,7 @@ impl Housekeeping {
         for (id, network) in known.networks.iter().filter(|(_, network)| network.removing) {
             let since = *watched.removing.entry(*id).or_insert_with(Instant::now);
             if since.elapsed() > REMOVAL_PATIENCE + self.turn(known, &id.to_string())
-                && !goes_on(self.networks.remove_unused(*id, network.name.clone()).await)
+                && !self.goes_on(self.networks.remove_unused(*id, network.name.clone()).await)
             {
                 return;
             }
@@ -310,7 +328,7 @@ impl Housekeeping {
                 Some(_) if self.has_expired(seen + turn) => self.nodes.give_up_node(name).await,
                 _ => Ok(()),
             };
-            if !goes_on(done) {
+            if !self.goes_on(done) {
                 return;
             }
         }

@@ -11,11 +11,11 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep},
 };
-use weft_model::{Key, Liveness, Node, Record};
+use weft_model::{Key, Liveness, Node, NodeName, Record};
 use weft_process::RunState;
 use weft_state::{
     admission::{Admission, StoreLocation},
-    cluster::Cluster,
+    cluster::{Cluster, Stored},
     journal::{Journal, LocalEndpoint, Owner},
 };
 use weft_store::{Condition, Store, Txn};
@@ -110,8 +110,16 @@ impl Leaving {
                 self.what_stays()
             )));
         }
-        let node = &self.config.node_name;
-        let others = self.access.known().nodes.keys().filter(|name| *name != node).count();
+        let (node, known) = (&self.config.node_name, self.access.known());
+        let others = known.nodes.keys().filter(|name| *name != node).count();
+        let holds = |(name, node): (&NodeName, &Stored<Node>)| node.authority.then_some(name.clone());
+        let holders: Vec<NodeName> = known.nodes.iter().filter_map(holds).collect();
+        if others > 0 && holders == [node.clone()] {
+            return Err(Error::conflict(format!(
+                "this host alone has the key of the cluster's authority, without which no host can join the {others} others, \
+                 and no certificate is renewed: have another keep it, too (`weft node promote HOST`), or use --force"
+            )));
+        }
         match self.config.serves_at() {
             Some(_) if others > 0 => Err(Error::conflict(format!(
                 "this host serves the store to {others} other nodes, which would lose it: move it first (`weft store copy`), \

@@ -1,5 +1,7 @@
 //! Networks: created and removed by compare-and-set, so that of racing nodes exactly one wins.
 
+mod room;
+
 use super::{
     access::ClusterAccess,
     allocator::{Allocator, Ledger},

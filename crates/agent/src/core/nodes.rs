@@ -1,16 +1,19 @@
 //! Nodes: looked at, and given up.
 
+mod asked;
 mod authority;
 mod revoke;
 
-use super::{access::ClusterAccess, allocator::Allocator};
-use crate::config::AgentConfig;
+use super::{access::ClusterAccess, allocator::Allocator, parts::CoreParts};
+use crate::{config::AgentConfig, paths::KnownPaths};
 use jiff::Timestamp;
 use std::sync::Arc;
+use tokio::sync::watch;
 use weft_model::{Key, Node, NodeName};
 use weft_state::{
     cluster::{Cluster, Stored},
     env::Env,
+    memory::Memory,
 };
 use weft_store::{Condition, Txn};
 use weft_verbs::{Down, Error, NodeView};
@@ -21,17 +24,30 @@ pub(crate) struct Nodes {
     allocator: Arc<Allocator>,
     config: Arc<AgentConfig>,
     env: Arc<Env>,
+    memory: Arc<Memory>,
+    paths: watch::Receiver<Arc<KnownPaths>>,
 }
 
 impl Nodes {
-    pub(super) fn new(
-        access: &Arc<ClusterAccess>,
-        allocator: &Arc<Allocator>,
-        config: &Arc<AgentConfig>,
-        env: &Arc<Env>,
-    ) -> Self {
-        let (access, allocator) = (Arc::clone(access), Arc::clone(allocator));
-        Self { access, allocator, config: Arc::clone(config), env: Arc::clone(env) }
+    pub(super) fn new(parts: &CoreParts, allocator: &Arc<Allocator>) -> Self {
+        Self {
+            access: Arc::clone(&parts.access),
+            allocator: Arc::clone(allocator),
+            config: Arc::clone(&parts.config),
+            env: Arc::clone(&parts.env),
+            memory: Arc::clone(&parts.memory),
+            paths: parts.paths.clone(),
+        }
+    }
+
+    /// Changes when something was measured.
+    pub(crate) fn measured(&self) -> watch::Receiver<Arc<KnownPaths>> {
+        self.paths.clone()
+    }
+
+    /// The paths as they were measured last.
+    pub(super) fn paths(&self) -> Arc<KnownPaths> {
+        Arc::clone(&self.paths.borrow())
     }
 
     pub(crate) fn node_views(&self) -> Vec<NodeView> {
@@ -47,6 +63,7 @@ impl Nodes {
     }
 
     fn views_of_nodes(&self, cluster: &Cluster) -> Vec<NodeView> {
+        let paths = self.paths();
         let count = |name: &NodeName| cluster.all_endpoints().filter(|(_, _, e)| e.node == *name).count();
         cluster
             .nodes
@@ -59,6 +76,8 @@ impl Nodes {
                 expires: self.expires(cluster, name, node),
                 endpoints: count(name),
                 this: *name == *self.access.node(),
+                // One that is down answers nobody, however the path is; this may be known before that.
+                path: paths.paths.get(&node.id).copied().filter(|_| cluster.is_up(name)),
             })
             .collect()
     }

@@ -1,12 +1,17 @@
 //! What a core is put together from.
 
 use super::{
-    Core, Departure, EngineNotes, access::ClusterAccess, allocator::Allocator, endpoints::Endpoints,
-    housekeeping::Housekeeping, leaving::Leaving, networks::Networks, nodes::Nodes, processes::Processes,
-    rebuild::Recovery, status::Reporter,
+    Core, Departure, EngineNotes, access::ClusterAccess, allocator::Allocator, check::Checker,
+    endpoints::Endpoints, explain::Explainer, housekeeping::Housekeeping, leaving::Leaving,
+    networks::Networks, nodes::Nodes, processes::Processes, rebuild::Recovery, status::Reporter,
 };
 use crate::{
-    config::AgentConfig, host::Host, metrics::Telemetry, processes::ProcessTable, reconcile::Rounds,
+    config::AgentConfig,
+    host::Host,
+    metrics::Telemetry,
+    paths::{KnownPaths, Pinger},
+    processes::ProcessTable,
+    reconcile::Rounds,
 };
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -26,6 +31,8 @@ pub(crate) struct CoreParts {
     pub(crate) rounds: Rounds,
     pub(crate) telemetry: Telemetry,
     pub(crate) departures: mpsc::Sender<Departure>,
+    pub(crate) paths: watch::Receiver<Arc<KnownPaths>>,
+    pub(crate) pinger: Pinger,
 }
 
 impl Core {
@@ -34,6 +41,9 @@ impl Core {
         let engine = watch::Sender::new(None);
         let base = &Base::new(&parts, &engine);
         let recovery = Arc::new(Recovery::new(&parts, base));
+        let reporter = Arc::new(Reporter::new(&parts, base, engine.subscribe()));
+        let explainer = Arc::new(Explainer::new(&parts, base, &reporter));
+        let processes = Arc::new(Processes::new(&parts, base));
         Self {
             access: Arc::clone(&parts.access),
             allocator: Arc::clone(&base.allocator),
@@ -42,9 +52,11 @@ impl Core {
             leaving: Leaving::new(&parts, base),
             networks: Arc::clone(&base.networks),
             nodes: Arc::clone(&base.nodes),
-            processes: Arc::new(Processes::new(&parts, base)),
             recovery,
-            reporter: Reporter::new(&parts, base, engine.subscribe()),
+            checker: Checker::new(&parts, base, (&explainer, &processes)),
+            explainer,
+            processes,
+            reporter,
             engine: EngineNotes { host: parts.host, status: engine },
             env: parts.env,
         }
@@ -65,7 +77,7 @@ impl Base {
         let allocator = Arc::new(Allocator::new(parts));
         let endpoints = Arc::new(Endpoints::new(parts, &allocator, engine.subscribe()));
         let networks = Arc::new(Networks::new(config, access, &allocator, env, host));
-        let nodes = Arc::new(Nodes::new(access, &allocator, config, env));
+        let nodes = Arc::new(Nodes::new(parts, &allocator));
         Self { allocator, endpoints, networks, nodes }
     }
 }

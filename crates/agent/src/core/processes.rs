@@ -23,7 +23,11 @@ use tokio::time::{sleep, timeout};
 use weft_dns::upstream::ResolvConf;
 use weft_model::{EndpointId, ProcessId, chain};
 use weft_process::{Mount, RunState, Signal, Spec, StartError};
-use weft_state::{cluster::Cluster, env::Env, journal::Owner};
+use weft_state::{
+    cluster::Cluster,
+    env::Env,
+    journal::{LocalEndpoint, Owner},
+};
 use weft_verbs::{Error, Kind, Process, ProcessState, Run};
 
 /// The first pause before a process that cannot be watched is looked at again, doubled after each further one.
@@ -310,6 +314,18 @@ impl Processes {
             (Err(_), Some(code)) => Ok(code),
             (Err(refusal), None) => Err(refusal.into()),
         }
+    }
+
+    /// What a process has on a network.
+    pub(super) fn endpoint_of(
+        &self,
+        process: &ProcessId,
+        network: weft_model::NetworkId,
+    ) -> Option<EndpointId> {
+        let endpoints = self.endpoints.here();
+        let is_its =
+            |local: &LocalEndpoint| local.owner == Owner::Process(*process) && local.network_id == network;
+        endpoints.iter().find(|(_, local)| is_its(local)).map(|(id, _)| *id)
     }
 
     pub(super) fn directory_of(&self, name: &str) -> Result<PathBuf, Error> {

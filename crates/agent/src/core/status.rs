@@ -1,7 +1,10 @@
 //! How this node is.
 
+mod certificate;
 mod encrypted;
 mod inside;
+mod paths;
+mod traffic;
 mod unbelieved;
 
 use super::parts::{Base, CoreParts};
@@ -37,11 +40,12 @@ use weft_state::{
 };
 use weft_store::StoreError;
 use weft_verbs::{
-    Counts, Drift, EngineStatus, Error, Fenced, KernelStatus, NetworkStatus, Round, Status, StoreStatus,
+    Counts, Drift, EngineStatus, Error, Fenced, KernelStatus, NetworkStatus, PeerPath, Round, Status,
+    StoreStatus,
 };
 
 /// How long a request for the status waits for a look at the kernel, and for the store.
-const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the kernel may be otherwise than it should before somebody has to look at it. Until then the loop is at
 /// work on it.
 const MENDING: Duration = Duration::from_secs(10);
@@ -55,6 +59,7 @@ struct Findings<'a> {
     /// Why this node is not in the cluster, if it is not.
     outside: Option<Outside>,
     engine: Option<&'a EngineStatus>,
+    paths: &'a [PeerPath],
 }
 
 /// Says how this node is.
@@ -142,11 +147,12 @@ impl Reporter {
         // second borrow waits for a task that waits to change the value, for ever (tokio's `watch::Sender::borrow`).
         let (membership, engine) = (self.access.membership().borrow().clone(), self.engine.borrow().clone());
         let underlay = self.host.underlay().borrow().clone();
+        let paths = self.measured_paths(&cluster);
         Status {
             node: self.config.node_name.clone(),
             id: self.access.identity().id(),
             started: self.started,
-            advertise: underlay.address,
+            advertise: self.config.reached_at(underlay.address),
             vtep: underlay.address,
             vxlan_port: self.config.vxlan_port,
             tunnel_port: self.config.tunnel_port,
@@ -157,7 +163,8 @@ impl Reporter {
             counts: Counts {
                 networks: cluster.networks.len(),
                 nodes: cluster.nodes.len(),
-                nodes_up: cluster.live.len(),
+                nodes_up: cluster.nodes.keys().filter(|name| cluster.is_up(name)).count(),
+                nodes_unbelieved: unbelieved::of_nobody(&cluster).count(),
                 endpoints: cluster.all_endpoints().count(),
                 endpoints_here: endpoints.len(),
                 processes: self.processes.all().len(),
@@ -174,7 +181,9 @@ impl Reporter {
                 drift: kernel.as_ref(),
                 outside: membership,
                 engine: engine.as_ref(),
+                paths: &paths,
             }),
+            paths,
             engine,
             kernel,
             fenced,
@@ -198,7 +207,7 @@ impl Reporter {
     }
 
     fn problems(&self, findings: Findings<'_>) -> Vec<String> {
-        let Findings { cluster, underlay, fenced, drift, outside, engine } = findings;
+        let Findings { cluster, underlay, fenced, drift, outside, engine, paths } = findings;
         let unreadable =
             cluster.garbage().map(|(key, why)| format!("key {key} in the store is ignored: {why}"));
         let fenced = fenced
@@ -220,8 +229,11 @@ impl Reporter {
             Overlap::Note(_) => None,
         });
         let here = here.chain(clashes).chain(unbelieved::problems(cluster, &self.config));
+        let here = here.chain(certificate::problem(&self.config, Timestamp::now()));
         let shared = shared_names(cluster, &self.endpoints.here());
-        let shared = shared.into_iter().chain(self.troubles_of_encrypted(cluster));
+        let paths = paths.iter().filter_map(|path| path.trouble.clone());
+        let shared = shared.into_iter().chain(self.troubles_of_encrypted(cluster)).chain(paths);
+        let shared = shared.chain(self.telemetry.troubles.all());
         here.chain(kernel).chain(differing).chain(engine).chain(shared).chain(unreadable).collect()
     }
 }
@@ -249,6 +261,8 @@ impl Reporter {
             .chain(self.encrypted())
             .chain(self.unable(cluster))
             .chain(unbelieved::only_authority(cluster))
+            .chain(self.unmeasured(cluster))
+            .chain(self.lowered(cluster))
             .chain(self.config.store_serve.iter().filter_map(|serve| serve.openness().map(str::to_owned)))
             .collect()
     }
@@ -285,20 +299,30 @@ fn differing(kernel: &KernelStatus, now: Timestamp) -> Vec<String> {
     let all = networks.chain([("the host".to_owned(), &kernel.host)]);
     let say = |(what, drift): (String, &Drift)| {
         let differences = &drift.differences;
-        let lasted = Duration::try_from(now.duration_since(drift.differs_since?)).unwrap_or_default();
         // What stands in the way is said by the round.
-        (differences.entries() > 0 && lasted >= MENDING).then(|| {
+        (differences.entries() > 0 && is_lasting(drift, now)).then(|| {
             format!(
                 "{what}: the kernel lacks {} entries, has {} too many, and {} are wrong, for {} s: see `weft plan`",
                 differences.missing,
                 differences.extra,
                 differences.wrong,
-                lasted.as_secs()
+                lasted(drift, now).as_secs()
             )
         })
     };
     let unseen = kernel.error.as_ref().map(|why| format!("the kernel cannot be looked at: {why}"));
     all.filter_map(say).chain(unseen).collect()
+}
+
+/// For how long something has been otherwise than it should.
+fn lasted(drift: &Drift, now: Timestamp) -> Duration {
+    let since = drift.differs_since.map(|since| now.duration_since(since));
+    since.and_then(|lasted| Duration::try_from(lasted).ok()).unwrap_or_default()
+}
+
+/// Whether the loop will not mend it by itself.
+pub(super) fn is_lasting(drift: &Drift, now: Timestamp) -> bool {
+    lasted(drift, now) >= MENDING
 }
 
 fn round(report: &RoundReport) -> Round {

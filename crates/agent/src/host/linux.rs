@@ -1,20 +1,29 @@
 //! This host as it is.
 
-use super::{Host, InSandbox, NetnsContent, containers, encryption, own_address::answers_from, sandbox};
+use super::{
+    Host, InSandbox, Listener, NetnsContent, Trial, Tried, containers,
+    echo::echo,
+    encryption,
+    listening::listening,
+    own_address::answers_from,
+    sandbox, traffic,
+    trial::{WITHIN, try_out},
+};
 use crate::underlay::{EnginePool, Underlay};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
     thread,
+    time::Duration,
 };
 use tokio::sync::{oneshot, watch};
 use weft_datapath::underlay;
 use weft_http::open_files;
-use weft_model::{InUse, PortMapping, Protocol, chain};
+use weft_model::{IfName, InUse, PortMapping, Protocol, Traffic, Vni, chain};
 use weft_netlink::{
     LinkSetting, Namespace, NamespaceError, NetlinkError, PROTOCOL, Route, Socket, create_named,
     delete_named, in_namespace, named_path, set_link,
@@ -36,6 +45,10 @@ impl LinuxHost {
 fn of_netns(error: &NamespaceError) -> Error {
     // The path came from the client, which has to correct it.
     Error::new(Kind::Invalid, chain(error))
+}
+
+fn not_sent(error: &NamespaceError) -> Error {
+    Error::internal("cannot send from the container's namespace", error)
 }
 
 /// Whether a path leads to the network namespace of this host.
@@ -98,6 +111,14 @@ impl Host for LinuxHost {
         Ok(found.mtu)
     }
 
+    fn carried_between(&self, mtu: Option<u32>) {
+        self.underlay.send_if_modified(|underlay| underlay.is_between(mtu));
+    }
+
+    async fn traffic(&self, segments: BTreeSet<Vni>) -> BTreeMap<(Vni, IfName), Traffic> {
+        traffic::traffic(segments).await
+    }
+
     async fn can_encrypt(&self) -> Result<(), Error> {
         encryption::can_encrypt().await
     }
@@ -126,6 +147,19 @@ impl Host for LinuxHost {
 
     fn which_netns(&self, netns: &Path) -> Option<u64> {
         Namespace::inode_at(netns).ok()
+    }
+
+    async fn try_out(&self, netns: &Path, trial: Trial) -> Result<Option<Tried>, Error> {
+        in_namespace(netns, move || try_out(trial)).await.map(Some).map_err(|error| not_sent(&error))
+    }
+
+    async fn echo(&self, netns: &Path, to: IpAddr, size: u16) -> Result<io::Result<Duration>, Error> {
+        in_namespace(netns, move || echo(to, size, WITHIN)).await.map_err(|error| not_sent(&error))
+    }
+
+    async fn listeners(&self, netns: &Path) -> Result<BTreeSet<Listener>, Error> {
+        let found = in_namespace(netns, listening).await;
+        found.map_err(|error| Error::internal("cannot look into the container's namespace", error))
     }
 
     async fn create_netns(&self, name: &str) -> Result<(), Error> {

@@ -6,11 +6,14 @@ use jiff::Timestamp;
 use std::{io, net::SocketAddr, path::Path};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use weft_model::{ClusterId, NodeName};
-use weft_state::{credentials::Credentials, journal::JournalError};
+use weft_model::{ClusterId, NodeId, NodeName};
+use weft_state::{
+    credentials::Credentials,
+    journal::{Identity, JournalError},
+};
 use weft_trust::{
-    JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, Side, Subject, TrustError,
-    Unbelieved, binding, join_client,
+    FREE, JoinAnswer, JoinRefusal, JoinReply, JoinRequest, JoinToken, Member, NodeKey, Side, Subject,
+    TrustError, Unbelieved, binding, join_client,
 };
 
 /// A host that wants to be let in.
@@ -106,21 +109,12 @@ pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, Joi
     let (at, credentials) = (token.at, Credentials::of(guest.data_dir));
     let id = installation(guest.data_dir)?;
     let key = credentials.key()?;
-    let certificate_request = key.request()?;
-    let mut stream = connect(token).await?;
     let no_agent = |source| JoinError::NoAgent { at, source };
-    let binding = binding(stream.get_ref().1).map_err(|error| no_agent(io::Error::other(error)))?;
-    let request = JoinRequest {
-        token: token.secret.id(),
-        proof: token.secret.proof(Side::Guest, &binding, &certificate_request),
-        certificate_request,
-        name: guest.name.clone(),
-        id,
-        cluster: guest.cluster,
-    };
-    let (answer, proof) = match exchange(&mut stream, &request).await.map_err(no_agent)? {
+    let (reply, binding) = ask(token, (guest, id), key.request()?, false).await?;
+    let (answer, proof) = match reply {
         JoinReply::Welcome { answer, proof } => (answer, proof),
         JoinReply::Refused(refusal) => return Err(JoinError::Refused { at, refusal }),
+        JoinReply::Free { .. } => return Err(no_agent(io::Error::other("it answers what was not asked"))),
     };
     if !token.secret.is_proved_by(&proof, Side::Host, &binding, answer.as_bytes()) {
         return Err(JoinError::AnotherMember(at));
@@ -139,16 +133,57 @@ pub async fn join(token: &JoinToken, guest: Guest<'_>) -> Result<JoinAnswer, Joi
     Ok(answer)
 }
 
-/// Whether the host that made `token` answers. Nothing of the token's secret is sent.
+/// Asks the host that made `token` for that, or whether it would be given.
+async fn ask(
+    token: &JoinToken,
+    (guest, id): (Guest<'_>, NodeId),
+    certificate_request: Vec<u8>,
+    trial: bool,
+) -> Result<(JoinReply, [u8; 32]), JoinError> {
+    let no_agent = |source| JoinError::NoAgent { at: token.at, source };
+    let mut stream = connect(token).await?;
+    let binding = binding(stream.get_ref().1).map_err(|error| no_agent(io::Error::other(error)))?;
+    let request = JoinRequest {
+        token: token.secret.id(),
+        proof: token.secret.proof(Side::Guest, &binding, &certificate_request),
+        certificate_request,
+        name: guest.name.clone(),
+        id,
+        cluster: guest.cluster,
+        trial,
+    };
+    Ok((exchange(&mut stream, &request).await.map_err(no_agent)?, binding))
+}
+
+/// Whether the host that made `token` would let this one in, which has changed nothing yet. The token stays good, and
+/// nothing of its secret is sent.
 ///
 /// # Errors
 /// [`JoinError`], if a host that asked would not get in.
-pub async fn try_token(token: &JoinToken) -> Result<(), JoinError> {
-    let now = Timestamp::now();
+pub async fn try_token(token: &JoinToken, guest: Guest<'_>) -> Result<(), JoinError> {
+    let (now, at) = (Timestamp::now(), token.at);
     if token.expires < now {
         return Err(JoinError::Expired { until: token.expires, now });
     }
-    connect(token).await.map(drop)
+    // It need not be the installation that joins then: one that gives up its cluster is another afterwards.
+    let id = match Identity::saved_in(guest.data_dir)? {
+        Some(id) if guest.cluster.is_some() => id,
+        _ => NodeId::random(&mut rand::rng()),
+    };
+    let key = match guest.cluster {
+        Some(_) => Credentials::of(guest.data_dir).key()?,
+        None => NodeKey::generate()?,
+    };
+    match ask(token, (guest, id), key.request()?, true).await? {
+        (JoinReply::Free { proof }, binding) => {
+            let is_proved = token.secret.is_proved_by(&proof, Side::Host, &binding, FREE);
+            is_proved.then_some(()).ok_or(JoinError::AnotherMember(at))
+        }
+        (JoinReply::Refused(refusal), _) => Err(JoinError::Refused { at, refusal }),
+        (JoinReply::Welcome { .. }, _) => {
+            Err(JoinError::NoAgent { at, source: io::Error::other("it answers what was not asked") })
+        }
+    }
 }
 
 async fn connect(token: &JoinToken) -> Result<TlsStream<TcpStream>, JoinError> {

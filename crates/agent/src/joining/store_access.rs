@@ -21,7 +21,7 @@ pub(crate) fn of(config: &AgentConfig, address: IpAddr) -> Result<StoreAccess, S
         StoreUrl::Embedded(_) => {
             // Its own certificate does for a member.
             let listen = config.serves_at().ok_or(ALONE)?;
-            (format!("weft://{}", reached_at(listen, address)?), None)
+            (format!("weft://{}", reached_at(listen, address, config.reached_at(address))?), None)
         }
         url => (url.to_string(), token()?),
     };
@@ -29,13 +29,13 @@ pub(crate) fn of(config: &AgentConfig, address: IpAddr) -> Result<StoreAccess, S
     Ok(StoreAccess { url, options, token: token.map(|token| token.expose().to_string()), files })
 }
 
-/// Where others reach what listens there.
-fn reached_at(listen: SocketAddr, address: IpAddr) -> Result<SocketAddr, String> {
+/// Where others reach what listens there, on a host that has the address `own` and is reached at `outside`.
+fn reached_at(listen: SocketAddr, own: IpAddr, outside: IpAddr) -> Result<SocketAddr, String> {
     match listen.ip() {
-        ip if ip.is_unspecified() => Ok(SocketAddr::new(address, listen.port())),
+        ip if ip.is_unspecified() || ip == own => Ok(SocketAddr::new(outside, listen.port())),
         ip if ip.to_canonical().is_loopback() => Err(format!(
             "the store is served to this host alone: let store-serve in /etc/weft/weft.toml be {}",
-            SocketAddr::new(address, listen.port())
+            SocketAddr::new(outside, listen.port())
         )),
         _ => Ok(listen),
     }
@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn others_are_told_an_address_that_they_reach() {
-        let reached = |listen: &str| reached_at(listen.parse().unwrap(), [192, 0, 2, 1].into());
+        let own = [192, 0, 2, 1].into();
+        let reached = |listen: &str| reached_at(listen.parse().unwrap(), own, own);
         assert_eq!(reached("192.0.2.9:8500").unwrap().to_string(), "192.0.2.9:8500");
         for any in ["0.0.0.0:8501", "[::]:8501"] {
             assert_eq!(reached(any).unwrap().to_string(), "192.0.2.1:8501");

@@ -69,6 +69,7 @@ pub async fn leave(config: AgentConfig, leave: Leave) -> Result<Vec<String>, Run
         host: Arc::new(LinuxHost::new(watch::Sender::new(Underlay::at(address(&config, leave).await?)))),
         datapath: Arc::clone(&datapath) as _,
         config: Arc::clone(&config),
+        own_key: None,
     })?;
     let core = Arc::clone(&agent.core);
     if was_there {

@@ -6,12 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 use weft_state::{
-    data_dir::{CLUSTER, CREDENTIALS, ENDPOINTS, ENGINE, HOME, LOCK, NODE, PROCESSES, cluster_logs},
+    data_dir::{
+        CLUSTER, CREDENTIALS, ENDPOINTS, ENGINE, EVENTS, HOME, LOCK, NODE, OLDER_EVENTS, PROCESSES,
+        cluster_logs,
+    },
     journal::{JournalError, file::remove_file},
 };
 
 /// What a node keeps of itself and of what is on its networks, the identity last.
-const OF_THE_NODE: [&str; 6] = [ENDPOINTS, PROCESSES, ENGINE, CLUSTER, CREDENTIALS, NODE];
+const OF_THE_NODE: [&str; 8] =
+    [ENDPOINTS, PROCESSES, ENGINE, CLUSTER, EVENTS, OLDER_EVENTS, CREDENTIALS, NODE];
 /// What ends the names of files that were half written, or made no sense.
 const ASIDE: [&str; 2] = ["tmp", "unreadable"];
 

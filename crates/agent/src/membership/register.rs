@@ -114,7 +114,8 @@ impl Membership {
         let message = if itself {
             format!(
                 "another host{at} is up as this node, {name}, and this host has a copy of its data directory: nothing was \
-                 changed. `weft leave --forget` makes this host one of its own; the other goes on as it is"
+                 changed. `weft leave --forget` makes this host one of its own, and removes the keys of the other that it has; the other \
+                 goes on as it is"
             )
         } else {
             format!(
@@ -212,10 +213,12 @@ impl Membership {
             vtep: address,
             vxlan_port: self.config.vxlan_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            underlay_mtu: underlay.carried(),
+            device_mtu: underlay.more_in_devices(),
             uses: underlay.said,
-            underlay_mtu: underlay.mtu,
             tunnel: self.tunnel(),
             signed: None,
+            fingerprint: self.signer.fingerprint(self.identity.id()),
             authority: self.signer.holds_authority(),
             down_since: None,
             // Another host under this name had others.

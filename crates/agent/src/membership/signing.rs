@@ -3,8 +3,12 @@
 use crate::config::AgentConfig;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use weft_model::{Node, NodeName, NodeStatement, SignedStatement, Trust, chain};
-use weft_state::{cluster::Cluster, credentials::Credentials, journal::JournalError};
+use weft_model::{KeyFingerprint, Node, NodeId, NodeName, NodeStatement, SignedStatement, Trust, chain};
+use weft_state::{
+    cluster::Cluster,
+    credentials::{Credentials, OwnKey},
+    journal::JournalError,
+};
 use weft_trust::{Member, Subject, Told, TrustError};
 
 /// Why an agent does not begin that is to believe nodes alone.
@@ -30,6 +34,8 @@ pub(crate) struct Signer {
     credentials: Credentials,
     name: NodeName,
     trust: Trust,
+    /// By which other agents know it, where they believe the store.
+    own_key: Option<Arc<OwnKey>>,
     /// What it was told of the nodes when it joined.
     told: Told,
     now: Mutex<Now>,
@@ -66,7 +72,24 @@ impl Signer {
         let told = if found.is_some() { credentials.told()? } else { Told::default() };
         let authority = credentials.has_authority();
         let now = Mutex::new(Now { member: found.map(Arc::new), authority, said: None });
-        Ok(Self { credentials, name: config.node_name.clone(), trust: config.trust, told, now })
+        Ok(Self {
+            credentials,
+            name: config.node_name.clone(),
+            trust: config.trust,
+            own_key: None,
+            told,
+            now,
+        })
+    }
+
+    /// The same for a node that others know by this key.
+    pub(crate) fn known_by(self, own_key: Option<Arc<OwnKey>>) -> Self {
+        Self { own_key, ..self }
+    }
+
+    /// By which key others know this node as the installation `id`.
+    pub(super) fn fingerprint(&self, id: NodeId) -> Option<KeyFingerprint> {
+        self.own_key.as_ref()?.fingerprint(id)
     }
 
     /// A cluster of which as much is believed as this host believes of it.

@@ -1,6 +1,6 @@
 //! How the agent is: the same as `weft status` says.
 
-use super::Labels;
+use super::{Labels, paths};
 use jiff::Timestamp;
 use prometheus_client::{
     metrics::{
@@ -44,6 +44,7 @@ pub(super) fn of(status: &Status) -> Registry {
     if let Some(kernel) = &status.kernel {
         agrees(&mut registry, kernel);
     }
+    paths::register(&mut registry, &status.paths);
     if let Some(engine) = &status.engine {
         let up = gauge(i64::from(engine.version.is_ok()));
         registry.register("docker_up", "Whether the container engine answers", up);

@@ -3,9 +3,10 @@
 use super::Peers;
 use crate::{config::AgentConfig, joining::store_access};
 use jiff::Timestamp;
+use weft_ipam::AddressPool;
 use weft_model::chain;
 use weft_state::{credentials::KnownToken, view::View};
-use weft_trust::{JoinAnswer, JoinRefusal, JoinReply, JoinRequest, Side, Subject, signed_with};
+use weft_trust::{FREE, JoinAnswer, JoinRefusal, JoinReply, JoinRequest, Side, Subject, signed_with};
 
 impl Peers {
     /// Uses the token up last of all that can fail, and before anything is answered.
@@ -14,7 +15,7 @@ impl Peers {
         let request =
             JoinRequest::parse(line).map_err(|error| JoinRefusal::Misunderstood(error.to_string()))?;
         let (secret, expires) =
-            match self.own.credentials.known(&request.token).map_err(|error| cannot(&error))? {
+            match self.credentials.known(&request.token).map_err(|error| cannot(&error))? {
                 KnownToken::Unknown => return Err(JoinRefusal::Unknown),
                 KnownToken::Used => return Err(JoinRefusal::Used),
                 KnownToken::Pending(secret, expires) => {
@@ -27,31 +28,41 @@ impl Peers {
         if expires < now {
             return Err(JoinRefusal::Expired);
         }
-        if self.own.barred.has(&request.id) {
+        if self.own.as_ref().is_some_and(|own| own.barred.has(&request.id)) {
             let why = "the data directory of the new host is that of one that was revoked: `weft leave --purge` there";
             return Err(JoinRefusal::Cannot(why.to_owned()));
         }
         self.refuse_taken(&request)?;
-        let authority = self.own.credentials.authority().map_err(|error| cannot(&error))?;
+        let authority = self.credentials.authority().map_err(|error| cannot(&error))?;
         let authority = authority
             .ok_or_else(|| JoinRefusal::Cannot("it does not have the authority's key any more".to_owned()))?;
         let address = self.underlay.borrow().address;
         let store = store_access::of(&self.config, address).map_err(JoinRefusal::Cannot)?;
+        if request.trial {
+            return Ok(JoinReply::Free { proof: secret.proof(Side::Host, binding, FREE) });
+        }
         let subject = Subject { name: request.name, id: request.id };
         let certificate = authority.issue(&subject, &request.certificate_request, now);
         let certificate = certificate.map_err(|error| JoinRefusal::Misunderstood(error.to_string()))?;
-        let authority = self.own.credentials.authority_certificates().map_err(|error| cannot(&error))?;
+        let authority = self.credentials.authority_certificates().map_err(|error| cannot(&error))?;
         let authority = authority.unwrap_or_default();
         let told = self.view.borrow().cluster.as_ref().map(|cluster| cluster.to_tell()).unwrap_or_default();
         let AgentConfig { vxlan_port, trust, .. } = *self.config;
-        let said = |(name, to): (&String, &String)| {
-            if to.is_empty() { name.clone() } else { format!("{name}={to}") }
+        let (network_options, address_pools) = what_networks_get(&self.config);
+        let answer = JoinAnswer {
+            certificate,
+            authority,
+            store,
+            vxlan_port,
+            trust,
+            network_options,
+            address_pools,
+            store_says_all: !self.config.store_rebuild,
+            told,
         };
-        let network_options = self.config.default_network_options.iter().map(said).collect();
-        let answer = JoinAnswer { certificate, authority, store, vxlan_port, trust, network_options, told };
         let answer = serde_json::to_string(&answer).map_err(|error| cannot(&error))?;
         let proof = secret.proof(Side::Host, binding, answer.as_bytes());
-        if !self.own.credentials.use_up(&request.token).map_err(|error| cannot(&error))? {
+        if !self.credentials.use_up(&request.token).map_err(|error| cannot(&error))? {
             return Err(JoinRefusal::Used);
         }
         tracing::info!(node = %subject.name, id = subject.id.short(), "let a host into the cluster");
@@ -83,4 +94,16 @@ impl Peers {
         }
         Ok(())
     }
+}
+
+/// What networks have that say nothing else, as all hosts should have it: options, and where their subnets are from, unless
+/// that is as usual.
+fn what_networks_get(config: &AgentConfig) -> (Vec<String>, Vec<String>) {
+    let said = |(name, to): (&String, &String)| {
+        if to.is_empty() { name.clone() } else { format!("{name}={to}") }
+    };
+    let pools = &config.default_address_pools;
+    let usual = *pools == [AddressPool::default_ipv4()];
+    let pools = if usual { Vec::new() } else { pools.iter().map(ToString::to_string).collect() };
+    (config.default_network_options.iter().map(said).collect(), pools)
 }

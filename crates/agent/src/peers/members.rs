@@ -3,34 +3,60 @@
 use super::{Peers, api_names::api_names};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
-use weft_model::chain;
-use weft_trust::{Authority, MemberReply, MemberRequest, Subject, same_key, signed_with};
+use weft_model::{CheckOrder, Examination, chain};
+use weft_trust::{About, Authority, MemberReply, MemberRequest, Subject, same_key, signed_with};
 
 impl Peers {
     /// Does what a member asks.
     ///
     /// # Errors
     /// Why not, for the member.
-    pub(super) fn decide_for_member(
+    pub(super) async fn decide_for_member(
         &self,
         shown: &CertificateDer<'_>,
         line: &[u8],
     ) -> Result<MemberReply, String> {
         let asker = Subject::of(shown).map_err(|error| chain(&error))?;
-        let request: MemberRequest = serde_json::from_slice(line)
-            .map_err(|error| format!("it did not understand the request: {error}"))?;
+        let request = read(line)?;
         let done = match &request {
+            MemberRequest::About => Ok(self.about()),
+            MemberRequest::Examine(asked) => Ok(self.examine(asked).await),
+            MemberRequest::Check(order) => self.check(order).await,
             MemberRequest::Renew { certificate_request } => {
                 self.renew_for(&asker, shown, certificate_request)
             }
             MemberRequest::Serve { certificate_request } => self.serve_for(&asker, certificate_request),
             MemberRequest::Promote { authority_key } => self.take(authority_key),
         };
-        match &done {
-            Ok(_) => tracing::info!(node = %asker.name, ?request, "did what a member asked"),
-            Err(why) => tracing::warn!(node = %asker.name, ?request, why, "refused what a member asked"),
+        said(&asker, &request, done)
+    }
+
+    /// Has something on a network that answers, for a while.
+    pub(super) async fn check(&self, order: &CheckOrder) -> Result<MemberReply, String> {
+        let said = |error: weft_verbs::Error| error.message;
+        match order {
+            CheckOrder::Begin { network, name } => {
+                self.verbs.begin_check(*network, name).await.map(MemberReply::Checking).map_err(said)
+            }
+            CheckOrder::End { name } => {
+                self.verbs.end_check(name).await.map(|()| MemberReply::Cleared).map_err(said)
+            }
         }
-        done
+    }
+
+    /// This host's part of the way between two endpoints.
+    pub(super) async fn examine(&self, asked: &Examination) -> MemberReply {
+        MemberReply::Examined(self.verbs.look_at(asked).await)
+    }
+
+    /// What this agent says of itself.
+    pub(super) fn about(&self) -> MemberReply {
+        MemberReply::About(About {
+            name: self.config.node_name.clone(),
+            id: self.identity.id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: self.started,
+        })
     }
 
     fn renew_for(
@@ -54,7 +80,7 @@ impl Peers {
     }
 
     fn authority(&self) -> Result<Authority, String> {
-        let authority = self.own.credentials.authority().map_err(|error| chain(&error))?;
+        let authority = self.credentials.authority().map_err(|error| chain(&error))?;
         Ok(authority.ok_or("it does not have the authority's key")?)
     }
 
@@ -74,10 +100,31 @@ impl Peers {
     }
 
     fn take(&self, key: &str) -> Result<MemberReply, String> {
-        let certificate = self.own.credentials.authority_certificates().map_err(|error| chain(&error))?;
+        let certificate = self.credentials.authority_certificates().map_err(|error| chain(&error))?;
         let certificate = certificate.ok_or("it does not know the authority")?;
         let authority = Authority::from_pem(&certificate, key).map_err(|error| chain(&error))?;
-        self.own.credentials.hold(&authority).map_err(|error| chain(&error))?;
+        self.credentials.hold(&authority).map_err(|error| chain(&error))?;
         Ok(MemberReply::Promoted)
     }
+}
+
+/// What is asked.
+///
+/// # Errors
+/// That it is not understood: a later version may ask for more.
+pub(super) fn read(line: &[u8]) -> Result<MemberRequest, String> {
+    serde_json::from_slice(line).map_err(|error| format!("it did not understand the request: {error}"))
+}
+
+/// Says in the log what came of a request.
+pub(super) fn said(
+    asker: &Subject,
+    request: &MemberRequest,
+    done: Result<MemberReply, String>,
+) -> Result<MemberReply, String> {
+    match &done {
+        Ok(_) => tracing::info!(node = %asker.name, ?request, "did what a member asked"),
+        Err(why) => tracing::warn!(node = %asker.name, ?request, why, "refused what a member asked"),
+    }
+    done
 }

@@ -9,15 +9,16 @@ use weft_state::cluster::Cluster;
 use weft_trust::{Member, MemberReply, MemberRequest, is_due};
 
 /// How often to look whether it is time.
-const LOOK: Duration = Duration::from_secs(3600);
+const LOOK: Duration = Duration::from_secs(300);
 /// The same, where it could not be renewed.
 const RETRY: Duration = Duration::from_secs(60);
 /// When to say that it should have been renewed.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Peers {
-    /// Renews the certificate when it is time, for ever.
+    /// Renews the certificate when it is time, for ever; if there is one.
     pub(super) async fn keep_renewed(self: Arc<Self>) {
+        let Some(own) = self.own.clone() else { return };
         loop {
             let mut soon = LOOK;
             if let Err(why) = self.renew_if_due(Timestamp::now()).await {
@@ -25,13 +26,13 @@ impl Peers {
                 soon = RETRY;
             }
             // Whether it is time, or the certificate is by an authority that another follows, makes no difference.
-            let _ = timeout(soon, self.own.due.notified()).await;
+            let _ = timeout(soon, own.due.notified()).await;
         }
     }
 
     /// Renews the certificate if it is time. Fails only if it ends soon: who has the authority's key may be away.
     pub(super) async fn renew_if_due(&self, now: Timestamp) -> Result<(), String> {
-        let Some(member) = self.own.credentials.member().map_err(|error| chain(&error))? else {
+        let Some(member) = self.credentials.member().map_err(|error| chain(&error))? else {
             return Ok(());
         };
         let validity = member.validity().map_err(|error| chain(&error))?;
@@ -39,7 +40,7 @@ impl Peers {
         if !is_due(validity, now) && !is_behind {
             return Ok(());
         }
-        let request = self.own.credentials.key().map_err(|error| chain(&error))?;
+        let request = self.credentials.key().map_err(|error| chain(&error))?;
         let request = request.request().map_err(|error| chain(&error))?;
         if self.renewed_here(&member, &request) || self.renewed_elsewhere(&member, &request).await {
             tracing::info!("the certificate of this host was renewed");
@@ -70,7 +71,7 @@ impl Peers {
 
     /// By this host itself, if it has the authority's key.
     fn renewed_here(&self, member: &Member, request: &[u8]) -> bool {
-        let Ok(Some(authority)) = self.own.credentials.authority() else { return false };
+        let Ok(Some(authority)) = self.credentials.authority() else { return false };
         let issued = member.subject().and_then(|own| authority.issue(&own, request, Timestamp::now()));
         issued.is_ok_and(|certificate| self.is_taken(&certificate, "this host itself"))
     }
@@ -87,7 +88,8 @@ impl Peers {
 
     /// Goes on with a new certificate, if it is good.
     fn is_taken(&self, certificate: &str, by: &str) -> bool {
-        let taken = self.own.replace(certificate);
+        let own = self.own.as_ref().ok_or_else(|| "this host has no certificate".to_owned());
+        let taken = own.and_then(|own| own.replace(certificate));
         taken
             .inspect_err(|why| tracing::warn!(by, why, "a new certificate is not good, and was not taken"))
             .is_ok()

@@ -5,12 +5,14 @@ use crate::{fuzzed::FuzzedNode, joining::become_authority};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use weft_model::NodeId;
-use weft_state::{credentials::Credentials, journal::file::write_text_durably};
+use weft_state::{env::Env, fingerprint::Fingerprint, journal::file::write_text_durably};
 use weft_trust::{
     Authority, JOIN, JoinRefusal, JoinRequest, Member, MemberRequest, NodeKey, Side, Subject, TokenSecret,
     join_client,
 };
 use weft_verbs::fake::FakeVerbs;
+
+mod pinned;
 
 /// A host with a certificate, that listens.
 struct Host {
@@ -60,11 +62,22 @@ fn nothing_seen() -> watch::Sender<View> {
 }
 
 async fn listening(dir: TempDir, config: AgentConfig) -> Host {
+    let own = OwnCertificate::load(dir.path()).unwrap();
+    answering(dir, config, (Some(own), None)).await
+}
+
+/// A host that others know by this, or by that.
+async fn answering(
+    dir: TempDir,
+    config: AgentConfig,
+    known_by: (Option<Arc<OwnCertificate>>, Option<Arc<OwnKey>>),
+) -> Host {
     let place = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
     let config = Arc::new(AgentConfig { peer_port: 0, ..config });
     let seen = nothing_seen();
-    let own = OwnCertificate::load(dir.path()).unwrap();
-    let peers = Peers::new(&config, own, FakeVerbs::new(), (place.subscribe(), seen.subscribe()));
+    let identity = identity(dir.path());
+    let watched = (place.subscribe(), seen.subscribe());
+    let peers = Peers::new(&config, known_by, &identity, FakeVerbs::new(), watched, Arc::default());
     let listener = peers.listen().await.unwrap();
     let at = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().unwrap().port());
     let stop = CancellationToken::new();
@@ -72,7 +85,16 @@ async fn listening(dir: TempDir, config: AgentConfig) -> Host {
     Host { dir, at, peers, seen, stop }
 }
 
+fn identity(dir: &std::path::Path) -> Arc<Identity> {
+    Arc::new(Identity::open(dir, &Env::system(), Fingerprint::of_this_machine).unwrap())
+}
+
 impl Host {
+    /// Its certificate, as it is at the moment.
+    fn own(&self) -> &OwnCertificate {
+        self.peers.own.as_deref().unwrap()
+    }
+
     fn credentials(&self) -> Credentials {
         Credentials::of(self.dir.path())
     }
@@ -116,7 +138,7 @@ async fn a_host_that_was_revoked_is_told_nothing() {
     let two = another(&one, SignedDuration::ZERO).await;
     let asks = || async { ask(&two.member(), &one.subject(), one.at, &renewal_of(&two)).await };
     assert!(matches!(asks().await, Ok(MemberReply::Renewed(_))));
-    one.peers.own.barred.set([two.subject().id].into());
+    one.own().barred.set([two.subject().id].into());
     // In the handshake.
     assert!(asks().await.is_err());
 }
@@ -156,10 +178,10 @@ async fn a_certificate_that_is_not_good_is_not_taken() {
         authority.issue(&one.subject(), &request, now - SignedDuration::from_hours(400 * 24)).unwrap(),
         other.issue(&one.subject(), &request, now).unwrap(),
     ] {
-        assert!(one.peers.own.replace(&bad).is_err(), "{bad}");
+        assert!(one.own().replace(&bad).is_err(), "{bad}");
     }
     assert_eq!(std::fs::read(&one.credentials().files()[1]).unwrap(), before);
-    one.peers.own.replace(&authority.issue(&one.subject(), &request, now).unwrap()).unwrap();
+    one.own().replace(&authority.issue(&one.subject(), &request, now).unwrap()).unwrap();
 }
 
 /// Another member has its address: an attacker, or the next user of that address.
@@ -295,6 +317,7 @@ async fn a_proof_for_one_connection_is_no_good_on_another() {
             name,
             id,
             cluster: None,
+            trial: false,
         };
         serde_json::to_value(request).unwrap()
     };
@@ -324,13 +347,16 @@ async fn a_host_without_a_certificate_and_one_whose_port_is_taken_answer_nobody(
     let mut config = FuzzedNode::of("host1".parse().unwrap()).config();
     dir.path().clone_into(&mut config.data_dir);
     let place = watch::Sender::new(Underlay::at(Ipv4Addr::LOCALHOST.into()));
+    let id = identity(dir.path());
     let listen = async |config: &AgentConfig| {
         let Some(own) = OwnCertificate::load(&config.data_dir) else { return false };
         let peers = Peers::new(
             &Arc::new(config.clone()),
-            own,
+            (Some(own), None),
+            &id,
             FakeVerbs::new(),
             (place.subscribe(), nothing_seen().subscribe()),
+            Arc::default(),
         );
         peers.listen().await.is_ok()
     };

@@ -39,6 +39,8 @@ pub(super) fn beside_what_is_there(desired: Desired, kernel: &Observed, plan: Pl
         plan.steps.iter().any(|step| matches!(step, Step::CreateNamespace(_)) && step.netns() == *netns)
     };
     let of_others = |step: &&Step| match step {
+        // Containers' packets do not go by what is measured.
+        Step::Add(Netns::Segment(Vni::PROBES), ..) | Step::Delete(Netns::Segment(Vni::PROBES), ..) => false,
         Step::Add(netns, _, entry) | Step::Delete(netns, _, entry) => {
             matches!(entry, Entry::Fdb(..) | Entry::Neighbour(..) | Entry::Peer(_)) && !made(netns)
         }

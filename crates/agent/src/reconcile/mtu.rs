@@ -254,6 +254,36 @@ mod tests {
         held
     }
 
+    /// One host's mistake does not have all send packets for a few bytes each.
+    #[test]
+    fn no_less_is_found_than_a_network_can_do_with() {
+        let network = |pools: &str| -> Network {
+            let text = format!(
+                r#"{{"name":"overlay","subnets":[{pools}],"options":{{}},"labels":{{}},"created":"2026-11-22T12:00:00Z"}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let ipv4 = r#"{"pool":"10.0.0.0/24","gateway":"10.0.0.1","vni":256}"#;
+        let both = format!(r#"{ipv4},{{"pool":"fd00::/64","gateway":"fd00::1","vni":256}}"#);
+        let (me, vtep) = ("host1".parse().unwrap(), IpAddr::from([192, 0, 2, 1]));
+        let found = |network: &Network, underlay| match fits(
+            &Cluster::default(),
+            network,
+            std::iter::empty(),
+            &me,
+            (underlay, vtep),
+        ) {
+            Fits::Found { mtu, .. } => mtu,
+            Fits::Asked(mtu) => panic!("{mtu} was asked for"),
+        };
+        let (ipv4, both) = (network(ipv4), network(&both));
+        assert_eq!(
+            [1500, 627, 626, 625, 100].map(|underlay| found(&ipv4, underlay)),
+            [1450, 577, 576, 576, 576]
+        );
+        assert_eq!([1500, 1330, 1329, 100].map(|underlay| found(&both, underlay)), [1450, 1280, 1280, 1280]);
+    }
+
     #[test]
     fn a_restart_goes_on_from_what_is_there() {
         assert_eq!(after_a_restart(found(8950), &[1450, 1450]), 1450);

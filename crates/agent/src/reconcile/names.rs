@@ -1,12 +1,12 @@
 //! The names of the cluster, as containers ask for them.
 
-use crate::shared_names::shared_names;
+use crate::shared_names::{named, shared_names};
 use arc_swap::ArcSwap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use weft_dns::{NamedEndpoint, NetworkNames};
+use weft_dns::NetworkNames;
 use weft_model::{Endpoint, EndpointId, Network, NetworkId, NodeName};
 use weft_state::{
     changes::{KeyChange, changes},
@@ -124,7 +124,7 @@ impl Table {
     }
 
     fn insert(&mut self, endpoint: &Endpoint) {
-        self.alone &= self.names.insert(&host(endpoint));
+        self.alone &= self.names.insert(&named(endpoint));
     }
 
     /// The table for what is so `now`, while the same nodes are up, if that follows from what has changed.
@@ -142,7 +142,7 @@ impl Table {
         gone.extend(gone_of_own.map(|(_, own)| own));
         let new_of_own = now.own.iter().filter(|(id, own)| before.own.get(id) != Some(own));
         new.extend(new_of_own.map(|(_, own)| own));
-        gone.into_iter().for_each(|endpoint| self.names.remove(&host(endpoint)));
+        gone.into_iter().for_each(|endpoint| self.names.remove(&named(endpoint)));
         new.into_iter().for_each(|endpoint| self.insert(endpoint));
         self.basis = now;
         self.alone.then_some(self)
@@ -151,16 +151,6 @@ impl Table {
     /// Whether a name of this node's leads to addresses that are not that endpoint's alone.
     fn may_share(&self) -> bool {
         self.basis.own.values().any(|own| self.names.count(&own.name) > own.addresses().count())
-    }
-}
-
-fn host(endpoint: &Endpoint) -> NamedEndpoint {
-    let short = |id: &String| id.get(..12).map(ToOwned::to_owned);
-    NamedEndpoint {
-        name: endpoint.name.clone(),
-        aliases: endpoint.aliases.clone(),
-        short_id: endpoint.container.as_ref().and_then(short),
-        addresses: endpoint.addresses().collect(),
     }
 }
 

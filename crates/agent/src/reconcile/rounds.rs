@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 use weft_datapath::Failure;
-use weft_model::{EndpointId, Vni};
+use weft_model::{EndpointId, NetworkId, Vni};
 use weft_plan::{KernelNews, Netns, Problem, Step};
 use weft_state::journal::{LocalEndpoint, LocalEndpoints};
 use weft_verbs::{Error, Kind};
@@ -185,6 +185,11 @@ impl Rounds {
     /// What the last look at the kernel has shown, once there was one.
     pub(crate) fn kernel(&self) -> Option<Arc<KernelDrift>> {
         self.looks.borrow().clone()
+    }
+
+    /// The MTU of a network that should be here, in bytes, by that look.
+    pub(crate) fn mtu(&self, network: &NetworkId) -> Option<u16> {
+        self.kernel()?.mtus.get(network).and_then(|mtu| u16::try_from(*mtu).ok())
     }
 
     /// Has the kernel looked at, unless that takes too long: then what is known stays as old as it is.

@@ -212,3 +212,30 @@ async fn an_ethernet_address_that_follows_and_is_chosen_at_the_same_time_is_had_
         assert!(error.to_string().starts_with("the Ethernet address 02:42:0a:00:00:02 is in use"), "{error}");
     }
 }
+
+/// A node that was given up puts back what it had: not over what one of its engines is being given just then.
+#[tokio::test(start_paused = true)]
+async fn what_is_put_back_takes_nothing_from_an_endpoint_to_come() {
+    let (_store, mut nodes) = cluster(2).await;
+    nodes[0].core().networks.create(network("overlay")).await.unwrap();
+    nodes[0].attach("overlay", "one").await.unwrap();
+    nodes[0].kill().await;
+    let other = nodes[1].core();
+    eventually("it is down", || other.known().live.len() == 1).await;
+    other.nodes.give_up_node(&nodes[0].config.node_name).await.unwrap();
+
+    let pool = pool("10.0.0.0/24");
+    nodes[0].store.faults().set_delay(Duration::from_millis(200));
+    nodes[0].start();
+    let (core, asked) = (nodes[0].core(), std::net::Ipv4Addr::new(10, 0, 0, 2));
+    let address = core.allocator.reserve_address(pool, Some(asked.into())).await.unwrap();
+    // Engines take their time.
+    sleep(Duration::from_secs(5)).await;
+    join(&nodes[0], 1, address).await.unwrap();
+    sleep(Duration::from_secs(30)).await;
+    let known = other.known();
+    let has: Vec<_> = known.all_endpoints().map(|(_, id, endpoint)| (*id, endpoint.ipv4)).collect();
+    assert_eq!(has, [(id(1), Some(asked))]);
+    let why = core.endpoints.here().values().find_map(|local| local.fenced.clone());
+    assert_eq!(why.as_deref(), Some("address 10.0.0.2 went to an endpoint of node host1 meanwhile"));
+}

@@ -2,7 +2,7 @@
 
 use super::{Node, cluster, eventually, network};
 use std::{collections::BTreeSet, net::IpAddr};
-use weft_model::{IfName, Node as NodeRecord, Record};
+use weft_model::{IfName, KeyFingerprint, Node as NodeRecord, Record};
 use weft_plan::{Kind, Netns};
 use weft_store::{Condition, Store, Txn};
 
@@ -132,4 +132,32 @@ async fn a_record_that_somebody_else_wrote_is_put_right() {
     store.commit(Txn::new().put(key.clone(), liar.to_json(), Condition::Always)).await.unwrap();
     eventually("it is heard of", || vteps(&nodes[0]).1.contains(&liar.vtep)).await;
     agree(&nodes, first, second).await;
+}
+
+/// By which key the first host knows the second, once that is in.
+fn key_of_second(nodes: &[Node]) -> Option<Option<KeyFingerprint>> {
+    nodes[0].core().known().nodes.get(&nodes[1].config.node_name).map(|node| node.fingerprint)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_that_a_record_says_is_put_right() {
+    let (store, mut nodes) = cluster(2).await;
+    nodes[1].kill().await;
+    nodes[1].has_key = true;
+    nodes[1].start();
+    eventually("it says its key", || key_of_second(&nodes).flatten().is_some()).await;
+    let good = key_of_second(&nodes);
+    let key = "weft/v1/nodes/host2".to_owned();
+    for lie in [None, Some([7; 32].into())] {
+        let record = NodeRecord::from_json(&store.get(&key).await.unwrap().unwrap().value).unwrap();
+        let lie = NodeRecord { fingerprint: lie, ..record };
+        store.commit(Txn::new().put(key.clone(), lie.to_json(), Condition::Always)).await.unwrap();
+        eventually("it is heard of", || key_of_second(&nodes) == Some(lie.fingerprint)).await;
+        eventually("it is put right", || key_of_second(&nodes) == good).await;
+    }
+    // One that was stopped keeps its own.
+    nodes[1].kill().await;
+    nodes[1].start();
+    nodes[1].joined(2).await;
+    assert_eq!(key_of_second(&nodes), good);
 }

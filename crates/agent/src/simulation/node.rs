@@ -17,6 +17,7 @@ use crate::{
     leave::Leaver,
     membership::Ownership,
 };
+use futures::FutureExt;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
@@ -31,7 +32,12 @@ use std::{
 use tokio::sync::watch;
 use weft_datapath::Fake;
 use weft_model::{InUse, Keyspace, NodeId, Trust};
-use weft_state::{credentials::Credentials, env::Env, fingerprint::Fingerprint, journal::Identity};
+use weft_state::{
+    credentials::{Credentials, OwnKey},
+    env::Env,
+    fingerprint::Fingerprint,
+    journal::Identity,
+};
 use weft_store::{Asker, MemoryStore, Store};
 use weft_trust::{Subject, WriteRules};
 use weft_verbs::{Attach, EndpointView, Error, JoinOptions, Leave};
@@ -49,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
     /// What a server of its store lets it write.
     pub(crate) rules: Arc<WriteRules>,
+    /// Whether others can know it by a key.
+    pub(crate) has_key: bool,
     /// Whether its store checks nothing of what is written to it, as Consul and etcd do.
     pub(crate) lawless: bool,
     record: Transcript,
@@ -85,8 +93,11 @@ impl Node {
             store_rebuild: true,
             store_serve: None,
             advertise: Default::default(),
+            outside_address: None,
             vxlan_port: 4789,
             default_network_options: Default::default(),
+            // Time there is virtual, and no packet goes anywhere.
+            measures_paths: false,
             tunnel_port: 51820,
             behind_nat: false,
             trust: Default::default(),
@@ -120,6 +131,7 @@ impl Node {
             disk,
             seen: Arc::default(),
             rules: Arc::new(WriteRules::new(Keyspace::new("weft"), None)),
+            has_key: false,
             lawless: false,
             record: record.clone(),
             seed: (seed << 16) + number as u64,
@@ -134,6 +146,7 @@ impl Node {
         let copies = 1 + self.copies.fetch_add(1, Ordering::Relaxed);
         let mut copy = Self::seeded(9, &self.store, self.seed + copies, &self.record);
         copy.disk = self.disk.copied();
+        copy.has_key = self.has_key;
         copy.config =
             Arc::new(AgentConfig { data_dir: copy.disk.path().to_owned(), ..(*self.config).clone() });
         let mut machine = self.host.fingerprint.lock().unwrap().clone();
@@ -191,6 +204,9 @@ impl Node {
             host: Arc::clone(&self.host) as Arc<dyn Host>,
             datapath: Arc::clone(&self.kernel) as Arc<dyn weft_datapath::Datapath>,
             telemetry: Default::default(),
+            own_key: self
+                .has_key
+                .then(|| Arc::new(OwnKey::of(&self.config.data_dir, &self.config.node_name))),
         };
         let Assembly { core, parts, ownership, store, .. } =
             self.disk.while_readable(|| Assembly::new(deps)).unwrap();
@@ -230,6 +246,13 @@ impl Node {
     /// Whether the agent has given up, since another seems to be up under its name.
     pub(crate) fn has_given_up(&self) -> bool {
         self.running.as_ref().is_some_and(|running| running.parts.iter().any(Task::has_ended))
+    }
+
+    /// Whether the agent runs, and its node is its own.
+    pub(crate) fn owns_itself(&self) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.core.access.owns_its_node().now_or_never().is_some())
     }
 
     /// Gives the agent another store at its next start. Returns the one before, and what it is called.

@@ -53,9 +53,12 @@ async fn an_endpoint_that_cannot_be_forgotten_is_said_to_be_gone_when_it_is() {
     let why =
         format!("the endpoint stays: cannot remove {}/endpoints/{id}.json:", node.disk.path().display());
     assert!(tried > 10 && log.says(&why) == tried, "{tried} times");
+    let said = || core.reporter.describe().problems.iter().any(|problem| problem.contains(&why));
+    assert!(said(), "{:?}", core.reporter.describe().problems);
     assert!(core.known().endpoint(&id).is_some(), "it has its address as long as the journal says so");
 
     node.disk.set_full(false);
     eventually("it is said", || log.says(GONE) == 1).await;
+    eventually("nothing is wrong any more", || !said()).await;
     assert!(core.known().endpoint(&id).is_none());
 }

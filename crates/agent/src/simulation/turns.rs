@@ -15,11 +15,13 @@ use std::{
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 use tokio::{
     runtime::Builder,
     sync::oneshot,
     task::{AbortHandle, unconstrained},
+    time::timeout,
 };
 
 /// The task that [`run`] was given.
@@ -54,6 +56,9 @@ struct Entry {
     life: Option<Arc<Life>>,
 }
 
+/// How long a history may take, in its own time: one that waits for what never comes is wrong, too.
+const LONGEST: Duration = Duration::from_secs(3 * 3600);
+
 /// Runs `work` and what it spawns on a paused clock, until `work` ends. Which of several tasks is next, `seed` draws.
 pub(crate) fn run<T>(seed: u64, work: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -61,12 +66,12 @@ pub(crate) fn run<T>(seed: u64, work: impl Future<Output = T>) -> T {
     let _current = Entered::new(&turns);
     let mut rng = StdRng::seed_from_u64(seed);
     runtime.block_on(unconstrained(async {
-        let mut work = pin!(work);
+        let mut work = pin!(timeout(LONGEST, work));
         let main = turns.waker(MAIN);
         main.wake_by_ref();
         let result = poll_fn(|context| turns.go_round(context, &mut rng, (work.as_mut(), &main))).await;
         turns.end_all();
-        result
+        result.expect("a history ends within hours")
     }))
 }
 

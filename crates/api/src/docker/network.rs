@@ -56,6 +56,39 @@ pub struct Network {
     /// The nodes that have endpoints on it. Absent in lists.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<PeerInfo>,
+    /// How much of it is in use, as engines say from API 1.52 on. Absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<NetworkStatus>,
+}
+
+/// How much of a network is in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkStatus {
+    /// Of its addresses.
+    #[serde(rename = "IPAM")]
+    pub ipam: IpamStatus,
+}
+
+/// How much of each pool is in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct IpamStatus {
+    /// By subnet, as `10.0.0.0/24`.
+    #[serde(deserialize_with = "or_default")]
+    pub subnets: BTreeMap<String, SubnetStatus>,
+}
+
+/// How much of a pool is in use. More than 2⁶⁴ count as that many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SubnetStatus {
+    /// Addresses that somebody holds, and those that are never handed out.
+    #[serde(rename = "IPsInUse")]
+    pub ips_in_use: u64,
+    /// Addresses that can be handed out.
+    #[serde(rename = "DynamicIPsAvailable")]
+    pub dynamic_ips_available: u64,
 }
 
 /// How a network hands out addresses.

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointId, EndpointName, MacAddr, NetworkId, NetworkName, NodeName};
+use weft_model::{EndpointId, EndpointName, MacAddr, NetworkId, NetworkName, NodeName, Traffic};
 
 /// A container's attachment to a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,16 @@ pub struct Endpoint {
     pub container: Option<String>,
     /// When it was attached.
     pub created: Timestamp,
+    /// What has gone through it, of one on the host that is asked, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+}
+
+impl Endpoint {
+    /// The addresses that it has, IPv4 first.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        self.ipv4.map(IpAddr::V4).into_iter().chain(self.ipv6.map(IpAddr::V6))
+    }
 }
 
 /// A network namespace to put on a network: the body of `POST /weft/v1/endpoints`.

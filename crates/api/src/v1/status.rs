@@ -61,12 +61,28 @@ pub struct Status {
     pub round: Option<Round>,
     /// What somebody should look at, one sentence each.
     pub problems: Vec<String>,
+    /// The paths to other nodes that do not carry what they should: each is one of `problems`, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<BrokenPath>,
     /// What works, and is good to know, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// The last warnings and errors in the agent's log, newest first, those that are over among them.
     #[serde(default)]
     pub errors: Vec<Logged>,
+}
+
+/// A path to another node that does not carry what it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenPath {
+    /// The node's name.
+    pub node: NodeName,
+    /// Where it receives VXLAN packets.
+    pub vtep: IpAddr,
+    /// Whether something drops all packets, one way or both: a packet filter, as a rule.
+    pub blocked: bool,
+    /// What is wrong, a sentence.
+    pub what: String,
 }
 
 /// The store, as seen from the node.

@@ -43,6 +43,26 @@ pub(super) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     }
 }
 
+/// Where something is that has a usual place: `true` for that, or a path; `false` for nowhere.
+pub(super) fn place<'de, D, T>(usual: &str, deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true, false or a path")]
+    enum Place {
+        Usual(bool),
+        At(String),
+    }
+    let text = match Place::deserialize(deserializer)? {
+        Place::Usual(false) => return Ok(None),
+        Place::Usual(true) => usual.to_owned(),
+        Place::At(text) => text,
+    };
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
 /// A text, or a list of texts.
 pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

@@ -8,9 +8,9 @@ use crate::client::{Host, Place, TlsFlags};
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::{path::PathBuf, str::FromStr, time::Duration};
-use weft_agent::config::{Advertise, DockerConfig, Loopback};
+use weft_agent::config::{Advertise, DockerConfig, Loopback, OutsideAddress};
 use weft_ipam::AddressPool;
 use weft_model::{NodeName, Trust};
 use weft_store::{StoreUrl, serve::ServeAddress};
@@ -42,6 +42,14 @@ pub(super) struct Settings {
     #[arg(long, value_name = "IP|INTERFACE[:PORT]")]
     #[serde(deserialize_with = "file::parsed")]
     pub(super) cluster_advertise: Option<Advertise>,
+    /// The address under which the other hosts see this one and reach it, where a NAT in front of it puts that in place of
+    /// its own, one to one
+    ///
+    /// All ports that the hosts need from each other have to pass, in both directions, with their numbers. Hosts behind one
+    /// NAT reach each other if it leads back what they send to these addresses.
+    #[arg(long, value_name = "IP")]
+    #[serde(deserialize_with = "file::parsed")]
+    pub(super) outside_address: Option<OutsideAddress>,
     /// How to reach the store; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "file::pairs")]
@@ -108,12 +116,12 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "file::parsed")]
     pub(super) docker_socket: Option<DockerSocketOption>,
     /// Stand before the engine's socket, for scripts that say `-d overlay` and are given
-    /// DOCKER_HOST=unix://PATH [default where no PATH is given: /run/weft/docker.sock; otherwise off]
+    /// DOCKER_HOST=unix://PATH [default where no PATH is given, or `true`: /run/weft/docker.sock; otherwise off]
     ///
     /// Networks with driver overlay are weft's there; everything else goes on to the engine. Who may use the
     /// engine's socket may use this one, and is as good as root, as with Docker's own.
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = DOCKER_PROXY)]
-    #[serde(deserialize_with = "file::parsed")]
+    #[serde(deserialize_with = "proxy")]
     pub(super) docker_proxy: Option<SocketPath>,
     /// Where the agent keeps what it must remember [default: /var/lib/weft]
     #[arg(long, value_name = "DIR")]
@@ -154,6 +162,7 @@ impl Settings {
             cluster_store_opt: [others.cluster_store_opt, self.cluster_store_opt].concat(),
             cluster_store: self.cluster_store.or(others.cluster_store),
             cluster_advertise: self.cluster_advertise.or(others.cluster_advertise),
+            outside_address: self.outside_address.or(others.outside_address),
             store_rebuild: self.store_rebuild.or(others.store_rebuild),
             store_serve: if self.store_serve.is_empty() { others.store_serve } else { self.store_serve },
             node_name: self.node_name.or(others.node_name),
@@ -230,6 +239,10 @@ impl Believed {
     }
 }
 
+fn proxy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketPath>, D::Error> {
+    file::place(DOCKER_PROXY, deserializer)
+}
+
 /// Where an engine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DockerSocketOption {
@@ -284,7 +297,7 @@ impl FromStr for SocketPath {
             return Ok(Self(path.into()));
         }
         let shown: String = text.chars().take(80).collect();
-        Err(format!("{shown:?} is not an absolute path: write /var/run/docker.sock"))
+        Err(format!("{shown:?} is not an absolute path of a socket, as /run/weft/docker.sock"))
     }
 }
 

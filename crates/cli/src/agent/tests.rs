@@ -21,6 +21,7 @@ fn the_file_has_the_keys_of_the_flags() {
         default-address-pool = ["base=10.0.0.0/8,size=24", "base=172.30.0.0/16,size=24"]
         default-network-opt = ["encrypted", "mtu=1300"]
         tunnel-port = 51821
+        outside-address = "203.0.113.7"
         behind-nat = true
         node-expiry = "30m"
         docker-socket = "/srv/docker.sock"
@@ -44,6 +45,7 @@ fn the_file_has_the_keys_of_the_flags() {
     assert_eq!(settings.vxlan_port, Some(4790));
     assert_eq!(settings.default_address_pool.len(), 2);
     assert_eq!(settings.default_network_opt, ["encrypted", "mtu=1300"]);
+    assert_eq!(settings.outside_address.map(|address| address.to_string()).as_deref(), Some("203.0.113.7"));
     assert_eq!((settings.tunnel_port, settings.behind_nat), (Some(51821), true));
     assert_eq!(settings.node_expiry.unwrap().0, Duration::from_secs(1800));
     assert_eq!(settings.cluster_store_opt, ["discovery.ttl=30", "token-file=/etc/weft/token"]);
@@ -65,6 +67,16 @@ fn what_other_hosts_are_answered_with_is_whole_and_is_tls() {
     assert!(refused("host = \"tcp://host1\"").contains("no address of this host"));
     let clear = format!("{:#}", read("host = \"tcp://0.0.0.0:2375\"").unwrap_err());
     assert!(clear.contains("2375"), "{clear}");
+}
+
+#[test]
+fn the_socket_before_the_engines_has_a_usual_place() {
+    let proxy = |toml: &str| read(toml).unwrap().docker_proxy;
+    assert_eq!(proxy("docker-proxy = true"), Some("/run/weft/docker.sock".parse().unwrap()));
+    assert_eq!(proxy("docker-proxy = false"), None);
+    let why = format!("{:#}", read("docker-proxy = \"\"").unwrap_err());
+    assert!(why.contains("as /run/weft/docker.sock"), "{why}");
+    assert!(format!("{:#}", read("docker-proxy = 7").unwrap_err()).contains("true, false or a path"));
 }
 
 #[test]

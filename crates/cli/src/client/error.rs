@@ -32,6 +32,13 @@ pub(crate) enum ClientError {
     Nonsense { host: Host, what: String, why: String },
 }
 
+impl ClientError {
+    /// Whether this user may not ask.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Connect { cause, .. } if cause.kind() == ErrorKind::PermissionDenied)
+    }
+}
+
 fn advice(host: &Host, error: &io::Error) -> String {
     if let Host::Tcp(tcp) = host {
         return match error.kind() {

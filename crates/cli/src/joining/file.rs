@@ -18,6 +18,8 @@ const OPTIONS: &str = "cluster-store-opt";
 pub(super) struct ConfigFile {
     path: PathBuf,
     document: DocumentMut,
+    /// What is in it, if it is there.
+    before: Option<String>,
     mode: u32,
 }
 
@@ -29,14 +31,17 @@ impl ConfigFile {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         // It may be a link to where somebody keeps it.
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let (text, mode) = match fs::read_to_string(path) {
-            Ok(text) => (text, fs::metadata(path).map_or(0o644, |found| found.permissions().mode() & 0o777)),
-            Err(error) if error.kind() == ErrorKind::NotFound => (String::new(), 0o644),
+        let (before, mode) = match fs::read_to_string(path) {
+            Ok(text) => {
+                (Some(text), fs::metadata(path).map_or(0o644, |found| found.permissions().mode() & 0o777))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => (None, 0o644),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        agent::parse_file(&text).with_context(|| format!("{} is not valid", path.display()))?;
+        let text = before.as_deref().unwrap_or_default();
+        agent::parse_file(text).with_context(|| format!("{} is not valid", path.display()))?;
         let document = text.parse().with_context(|| format!("{} is not valid", path.display()))?;
-        Ok(Self { path: path.to_owned(), document, mode })
+        Ok(Self { path: path.to_owned(), document, before, mode })
     }
 
     /// Whether something is said there.
@@ -99,12 +104,17 @@ impl ConfigFile {
         agent::described_by(&self.document.to_string())
     }
 
-    /// Replaces the file: a reader finds the old one or the new one.
+    /// Whether it says something else than the file does.
+    pub(super) fn is_changed(&self) -> bool {
+        self.before.as_ref().is_none_or(|before| *before != self.document.to_string())
+    }
+
+    /// Replaces the file, if something has changed: a reader finds the old one or the new one.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(super) fn write(&self) -> anyhow::Result<()> {
-        replace(&self.path, self.mode, &self.document.to_string())
+        if self.is_changed() { replace(&self.path, self.mode, &self.document.to_string()) } else { Ok(()) }
     }
 
     /// How to start an agent with it.
@@ -180,6 +190,11 @@ mod tests {
         assert_eq!(options.token_file, Some("/etc/weft/store-token".into()));
         assert_eq!(options.prefix.as_deref(), Some("x"));
         assert!(again.says("vxlan-port") && !again.says("store-serve"));
+        assert!(file.is_changed() && !again.is_changed());
+        // What says the same is not written again.
+        fs::remove_file(&path).unwrap();
+        again.write().unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl Init {
         let said = [
             ("cluster-store", self.cluster_store.as_ref().map(ToString::to_string)),
             ("cluster-advertise", self.shared.cluster_advertise.clone()),
+            ("outside-address", self.shared.outside_address.map(|address| address.to_string())),
             ("node-name", self.shared.node_name.as_ref().map(ToString::to_string)),
         ];
         for (key, value) in said {

@@ -62,13 +62,13 @@ impl Join {
             );
         }
         let answer = wait_for(patiently("Joining the cluster", async {
-            try_token(&token).await?;
+            let guest = Guest { name: &config.node_name, data_dir: &config.data_dir, cluster };
+            try_token(&token, guest).await?;
             own_cluster::give_up(&config, client).await?;
             if service::is_there() {
                 service::stop()?;
             }
             until_no_agent_runs(&config).await?;
-            let guest = Guest { name: &config.node_name, data_dir: &config.data_dir, cluster };
             let joined = join(&token, guest).await;
             if joined.is_err() && cluster.is_some() && service::is_there() {
                 // As it was.
@@ -83,8 +83,12 @@ impl Join {
     }
 
     fn say(&self, file: &mut ConfigFile) {
-        let name = self.shared.node_name.as_ref().map(ToString::to_string);
-        for (key, value) in [("cluster-advertise", &self.shared.cluster_advertise), ("node-name", &name)] {
+        let (name, outside) = (self.shared.node_name.as_ref(), self.shared.outside_address);
+        for (key, value) in [
+            ("cluster-advertise", self.shared.cluster_advertise.clone()),
+            ("outside-address", outside.map(|address| address.to_string())),
+            ("node-name", name.map(ToString::to_string)),
+        ] {
             value.iter().for_each(|value| file.set(key, value));
         }
     }
@@ -119,6 +123,12 @@ impl Join {
         file.set_options(&options);
         if !answer.network_options.is_empty() {
             file.set_list("default-network-opt", &answer.network_options);
+        }
+        if !answer.address_pools.is_empty() {
+            file.set_list("default-address-pool", &answer.address_pools);
+        }
+        if answer.store_says_all {
+            file.set("store-rebuild", "off");
         }
         if answer.vxlan_port != DEFAULT_VXLAN_PORT || file.says("vxlan-port") {
             file.set_number("vxlan-port", answer.vxlan_port);

@@ -4,6 +4,7 @@ use super::must_be_root;
 use crate::{
     agent,
     client::{Client, part},
+    completion,
     output::Out,
 };
 use anyhow::bail;
@@ -17,6 +18,7 @@ use weft_trust::Subject;
 pub(crate) struct Promote {
     /// Its name
     #[arg(value_name = "NODE")]
+    #[arg(add = completion::nodes())]
     node: String,
     /// The agent's configuration file [default: /etc/weft/weft.toml]
     #[arg(long, value_name = "FILE")]

@@ -1,6 +1,6 @@
 //! `weft network connect` and `disconnect`.
 
-use crate::client::Client;
+use crate::{client::Client, completion};
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
     process::ExitCode,
@@ -11,8 +11,10 @@ use weft_api::docker;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Connect {
     /// The network's name, id, or a start of its id
+    #[arg(add = completion::networks())]
     network: String,
     /// The process's name or id
+    #[arg(add = completion::processes())]
     process: String,
     /// A certain IPv4 address
     #[arg(long, value_name = "ADDRESS")]
@@ -47,8 +49,10 @@ impl Connect {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Disconnect {
     /// The network's name, id, or a start of its id
+    #[arg(add = completion::networks())]
     network: String,
     /// The process's name or id
+    #[arg(add = completion::processes())]
     process: String,
     /// Also if it is on another host, which is down
     #[arg(short, long)]

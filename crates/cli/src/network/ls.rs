@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Client, part},
-    output::{Format, Listing, Out, short},
+    output::{Listing, Out, short},
 };
 use std::process::ExitCode;
 use weft_api::docker::{Filters, Network};
@@ -28,9 +28,7 @@ impl Ls {
             for network in networks {
                 out.line(short(&network.id, self.no_trunc))?;
             }
-        } else if self.listing.format == Format::Json {
-            out.json(&networks)?;
-        } else {
+        } else if !self.listing.written(&networks, &mut out)? {
             let rows = networks.into_iter().map(|network| row(network, self.no_trunc)).collect();
             out.table(&["NETWORK ID", "NAME", "DRIVER", "SCOPE", "ENCRYPTED", "SUBNETS"], rows)?;
         }

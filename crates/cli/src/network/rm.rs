@@ -2,6 +2,7 @@
 
 use crate::{
     client::{Client, ClientError},
+    completion,
     failure::each,
     output::Out,
 };
@@ -12,6 +13,7 @@ use std::{cell::RefCell, process::ExitCode};
 pub(crate) struct Rm {
     /// Names, ids, or starts of ids
     #[arg(required = true, value_name = "NETWORK")]
+    #[arg(add = completion::networks())]
     networks: Vec<String>,
     /// One that does not exist is no error
     #[arg(short, long)]

@@ -1,6 +1,6 @@
 //! `weft exec`.
 
-use crate::{cli::wait_for, client::Client, failure::Exit};
+use crate::{cli::wait_for, client::Client, completion, failure::Exit};
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use weft_api::v1::{Process, ProcessState};
 use weft_process::{args::EnvArg, exec};
@@ -21,6 +21,7 @@ pub(crate) struct Exec {
     #[arg(short, long, hide = true)]
     tty: bool,
     /// The process's name, id, or a start of its id
+    #[arg(add = completion::processes())]
     process: String,
     /// The command
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]

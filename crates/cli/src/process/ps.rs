@@ -3,7 +3,7 @@
 use super::PATH;
 use crate::{
     client::Client,
-    output::{Format, Listing, Out, ago, short, since},
+    output::{Listing, Out, ago, one_line, short, since},
 };
 use jiff::Timestamp;
 use std::{net::IpAddr, process::ExitCode};
@@ -34,9 +34,7 @@ impl Ps {
             for process in processes {
                 out.line(short(&process.id.to_string(), self.no_trunc))?;
             }
-        } else if self.listing.format == Format::Json {
-            out.json(&processes)?;
-        } else {
+        } else if !self.listing.written(&processes, &mut out)? {
             let headings = ["PROCESS ID", "NAME", "COMMAND", "STATUS", "PORTS", "NETWORKS"];
             let now = Timestamp::now();
             out.table(&headings, processes.iter().map(|p| row(p, self.no_trunc, now)).collect())?;
@@ -61,17 +59,11 @@ fn row(process: &Process, whole: bool, now: Timestamp) -> Vec<String> {
 }
 
 fn command(command: &[String], whole: bool) -> String {
-    // What could move the cursor, or break the line, is written out.
-    let text: String = command.join(" ").chars().flat_map(visible).collect();
+    let text = one_line(&command.join(" "));
     if whole || text.chars().count() <= COMMAND_WIDTH {
         return text;
     }
     text.chars().take(COMMAND_WIDTH - 1).chain(['…']).collect()
-}
-
-fn visible(c: char) -> impl Iterator<Item = char> {
-    let escaped = c.is_control().then(|| c.escape_default());
-    escaped.into_iter().flatten().chain((!c.is_control()).then_some(c))
 }
 
 fn state(process: &Process, now: Timestamp) -> String {

@@ -1,6 +1,6 @@
 //! `weft rm`.
 
-use crate::{client::Client, failure::each, output::Out};
+use crate::{client::Client, completion, failure::each, output::Out};
 use std::{cell::RefCell, process::ExitCode};
 
 /// Forget processes that ended.
@@ -8,6 +8,7 @@ use std::{cell::RefCell, process::ExitCode};
 pub(crate) struct Rm {
     /// Names, ids, or starts of ids
     #[arg(required = true, value_name = "PROCESS")]
+    #[arg(add = completion::processes())]
     processes: Vec<String>,
     /// Kill those that run
     #[arg(short, long)]

@@ -3,6 +3,7 @@
 use super::{PATH, exec::environment, rm::remove, stop::stop};
 use crate::{
     client::{Client, ClientError},
+    completion,
     failure::{self, Exit},
     output::Out,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Run {
     rm: bool,
     /// The network's name, id, or a start of its id
     #[arg(long, visible_alias = "network", value_name = "NETWORK")]
+    #[arg(add = completion::networks())]
     net: String,
     /// Its name, unique on this host, by which others on the network find it [default: made up]
     #[arg(long)]
@@ -116,7 +118,7 @@ async fn attended(
 ) -> anyhow::Result<Option<i32>> {
     let path = super::path(id);
     let output = async {
-        client.stream(&format!("{path}/logs?follow=true"), |bytes| out.bytes(bytes)).await?;
+        client.stream(Method::GET, &format!("{path}/logs?follow=true"), |bytes| out.bytes(bytes)).await?;
         let exit: Option<v1::Exit> = client.wait(Method::GET, &format!("{path}/wait")).await?;
         anyhow::Ok(exit.and_then(|exit| exit.code))
     };

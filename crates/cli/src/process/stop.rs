@@ -1,6 +1,6 @@
 //! `weft stop`.
 
-use crate::{client::Client, failure::each, output::Out, patience::patiently};
+use crate::{client::Client, completion, failure::each, output::Out, patience::patiently};
 use hyper::Method;
 use std::{cell::RefCell, process::ExitCode};
 
@@ -9,6 +9,7 @@ use std::{cell::RefCell, process::ExitCode};
 pub(crate) struct Stop {
     /// Names, ids, or starts of ids
     #[arg(required = true, value_name = "PROCESS")]
+    #[arg(add = completion::processes())]
     processes: Vec<String>,
     /// How long they have before they are killed, in seconds
     #[arg(short, long, visible_alias = "timeout", default_value_t = 10)]

@@ -11,6 +11,8 @@ use weft_model::IpNet;
 pub(super) struct Facts {
     /// Whether this command runs as root. Otherwise it cannot see much.
     pub(super) root: bool,
+    /// How to run the same command as root.
+    pub(super) as_root: &'static str,
     /// What the distribution calls itself and what it is like (os-release(5), `ID` and `ID_LIKE`).
     pub(super) distribution: String,
     pub(super) docker_socket: String,
@@ -49,6 +51,16 @@ pub(super) enum Reach<T> {
     Here(T),
 }
 
+impl<T> Reach<T> {
+    /// What it says, if it gives a good answer.
+    pub(super) fn here(&self) -> Option<&T> {
+        match self {
+            Self::Here(it) => Some(it),
+            _ => None,
+        }
+    }
+}
+
 /// Docker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Engine {
@@ -66,6 +78,8 @@ pub(super) struct Engine {
 #[derive(Debug, Clone)]
 pub(super) struct Agent {
     pub(super) status: v1::Status,
+    /// The nodes of the cluster, this one too.
+    pub(super) nodes: Vec<v1::Node>,
     /// Where the other nodes receive VXLAN packets.
     pub(super) peers: Vec<IpAddr>,
     /// The cluster's networks, with their subnets.
@@ -87,6 +101,8 @@ pub(super) struct Unit {
     /// Whether there is one.
     pub(super) loaded: bool,
     pub(super) enabled: bool,
+    /// Whether it did not start, or ended, and systemd has given up.
+    pub(super) failed: bool,
     /// The units that wait for it when all start.
     pub(super) before: Vec<String>,
 }

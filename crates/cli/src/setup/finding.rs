@@ -60,18 +60,13 @@ impl Mend {
         Self::Command(CommandLine(line.split_whitespace().map(str::to_owned).collect()))
     }
 
+    /// A command with words that may have spaces in them.
+    pub(super) fn words(words: [&str; 3]) -> Self {
+        Self::Command(CommandLine(words.map(str::to_owned).to_vec()))
+    }
+
     pub(super) fn by_hand(text: impl Into<String>) -> Self {
         Self::ByHand(text.into())
-    }
-}
-
-impl fmt::Display for CheckState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Missing => "missing",
-        })
     }
 }
 

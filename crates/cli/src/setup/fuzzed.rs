@@ -14,6 +14,7 @@ pub(crate) fn judge_filter(iptables: &str, nft: &str) -> Result<String, String> 
     filter.add_nft(nft)?;
     let facts = Facts {
         root: true,
+        as_root: "",
         distribution: "debian".to_owned(),
         docker_socket: String::new(),
         engine: Reach::Absent,

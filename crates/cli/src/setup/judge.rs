@@ -1,12 +1,12 @@
 //! What the facts mean: pure, so that the facts of any host can be tried.
 
-mod addresses;
-mod boot;
-mod doors;
-mod firewall;
-mod host;
+pub(super) mod addresses;
+pub(super) mod boot;
+pub(super) mod doors;
+pub(super) mod firewall;
+pub(super) mod host;
 
-pub(super) use firewall::others;
+pub(super) use firewall::{Between, others};
 
 use super::{
     facts::Facts,
@@ -24,12 +24,12 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 }
 
 /// How to run this command as root, if it does not.
-fn as_root(facts: &Facts) -> Vec<Mend> {
-    if facts.root { Vec::new() } else { vec![Mend::by_hand("sudo weft setup docker")] }
+pub(super) fn as_root(facts: &Facts) -> Vec<Mend> {
+    if facts.root { Vec::new() } else { vec![Mend::by_hand(facts.as_root)] }
 }
 
 /// How this distribution installs a package.
-fn install(facts: &Facts, package: &str) -> Mend {
+pub(super) fn install(facts: &Facts, package: &str) -> Mend {
     let like = |name: &str| facts.distribution.split_whitespace().any(|word| word == name);
     let installer = if like("debian") || like("ubuntu") {
         "apt-get install"
@@ -44,4 +44,4 @@ fn install(facts: &Facts, package: &str) -> Mend {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,10 +7,11 @@ mod kernel;
 mod network;
 pub(super) mod program;
 
-pub(super) use filter::read as read_filter;
+pub(super) use filter::{firewalld_zone, read as read_filter};
+pub(super) use kernel::link;
 pub(super) use network::{underlay, uplinks};
 
-use super::facts::{Facts, Reach};
+use super::facts::Facts;
 use crate::{
     agent,
     client::{Client, UnixSocket},
@@ -22,26 +23,23 @@ pub(super) const DOCKER_SOCKET: &str = "unix:///var/run/docker.sock";
 /// Where engines find the drivers of the agent.
 pub(super) const PLUGIN_SOCKET: &str = "/run/docker/plugins/weft.sock";
 
-/// Everything there is to know here.
+/// Everything that matters to Docker's containers.
 pub(super) async fn look(client: &Client, docker_socket: &UnixSocket) -> Facts {
     let root = rustix::process::geteuid().is_root();
     let engine = doors::engine(docker_socket).await;
     let agent = doors::agent(client).await;
-    let vtep = match &agent {
-        Reach::Here(agent) => Some(agent.status.vtep),
-        _ => None,
-    };
-    let underlay = network::underlay(vtep);
+    let underlay = network::underlay(agent.here().map(|agent| agent.status.vtep));
     let firewalld_zone = filter::firewalld_zone(underlay.as_ref()).await;
     Facts {
         root,
+        as_root: "sudo weft setup docker",
         distribution: distribution(),
         docker_socket: docker_socket.to_string(),
         plugin: doors::plugin().await,
         boot: boot::boot().await,
         kernel: if root { kernel::try_out() } else { Vec::new() },
-        forwards_ipv4: sysctl("ipv4/ip_forward"),
-        filters_bridges: sysctl("bridge/bridge-nf-call-iptables"),
+        forwards_ipv4: sysctl("net/ipv4/ip_forward") == Some(1),
+        filters_bridges: sysctl("net/bridge/bridge-nf-call-iptables") == Some(1),
         filter: filter::read().await,
         firewalld_zone,
         routes: network::routes(),
@@ -52,9 +50,9 @@ pub(super) async fn look(client: &Client, docker_socket: &UnixSocket) -> Facts {
     }
 }
 
-/// Whether a parameter of this network namespace is 1; one that is not there is not.
-fn sysctl(key: &str) -> bool {
-    fs::read_to_string(Path::new("/proc/sys/net").join(key)).is_ok_and(|value| value.trim() == "1")
+/// A number that the kernel shows under /proc/sys, if it is there.
+pub(super) fn sysctl(key: &str) -> Option<usize> {
+    fs::read_to_string(Path::new("/proc/sys").join(key)).ok()?.trim().parse().ok()
 }
 
 /// `ID` and `ID_LIKE` of os-release(5).

@@ -1,6 +1,6 @@
 //! A status, for people.
 
-use crate::output::{ago, aligned, render, since};
+use crate::output::{ago, aligned, or_dash, render, since};
 use clap::builder::styling::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -113,7 +113,10 @@ fn cluster(status: &v1::Status) -> String {
 fn nodes(status: &v1::Status) -> String {
     let joined = if status.joined { "" } else { "; this one is not in the cluster" };
     let up = status.counts.get("nodes up").copied().unwrap_or(0);
-    format!("{up} up, {} down{joined}", status.down.len())
+    // An agent of before does not count them.
+    let doubted = status.counts.get("nodes not believed").copied().unwrap_or(0);
+    let doubted = if doubted == 0 { String::new() } else { format!(", {doubted} not believed") };
+    format!("{up} up, {} down{doubted}{joined}", status.down.len())
 }
 
 fn down(node: &v1::Down, now: Timestamp) -> String {
@@ -153,7 +156,7 @@ fn kernel(agreement: Option<&v1::KernelDrift>, now: Timestamp) -> String {
 }
 
 fn row(network: &v1::NetworkDrift, now: Timestamp) -> Vec<String> {
-    let mtu = network.mtu.map_or_else(|| "-".to_owned(), |mtu| mtu.to_string());
+    let mtu = or_dash(network.mtu);
     vec![network.name.to_string(), network.endpoints.to_string(), mtu, drift(&network.standing, now)]
 }
 

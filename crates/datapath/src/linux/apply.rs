@@ -92,6 +92,11 @@ fn explain(step: &Step, error: &Error) -> String {
              runs in an earlier namespace weft-tunnel"
                 .to_owned()
         }
+        Step::SetGate(_) if [Errno::OPNOTSUPP, Errno::AFNOSUPPORT, Errno::NOENT].into_iter().any(is) => format!(
+            "this kernel has no nftables for bridges ({}), which keep what other hosts send from this one's gateways: boot \
+             one with CONFIG_NF_TABLES_BRIDGE, or make the network with --internal",
+            chain(error)
+        ),
         _ if is(Errno::PERM) => format!("{}: the agent needs CAP_NET_ADMIN over this host's network", chain(error)),
         _ => chain(error),
     }

@@ -1,6 +1,6 @@
 //! Single steps, in whichever namespace they belong.
 
-use super::{mark, sysctl};
+use super::{mark, netfilter, sysctl};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use weft_model::{IfName, chain};
 use weft_netlink::{
@@ -173,6 +173,10 @@ impl Kernel {
             Step::SetSysctl { netns, key, value } => {
                 self.enter(netns)?;
                 set_sysctl(netns, key, value).map_err(Error::Other)?;
+            }
+            Step::SetGate(vni) => {
+                self.enter(&Netns::Segment(*vni))?;
+                netfilter::GATE.put()?;
             }
             step => return Err(Error::Other(format!("this version cannot take the step \"{step}\""))),
         }

@@ -11,11 +11,14 @@ use std::{
     time::Duration,
 };
 use tokio::{io::AsyncWriteExt, process::Command};
-use weft_netlink::NetlinkError;
+use weft_netlink::{Gate, NetlinkError};
 use weft_plan::RulesetMark;
 
 /// Removes the table, whether it is there or not.
 pub(crate) const DELETE: &str = "add table inet weft\ndelete table inet weft\n";
+
+/// Keeps what a segment's VXLAN device brings from its gateway.
+pub(super) const GATE: Gate<'static> = Gate { table: "weft", port: "vxlan0" };
 
 /// One of each kind of rule that weft's rulesets have: a kernel that takes it takes them.
 pub const SAMPLE_RULES: &str = "table inet weft {
@@ -26,6 +29,10 @@ pub const SAMPLE_RULES: &str = "table inet weft {
     }
     chain in { type nat hook prerouting priority -100; fib daddr type local tcp dport 80 dnat ip to 192.0.2.1:80; }
     chain out { type nat hook postrouting priority 100; oifname != \"weft-256\" ip saddr 192.0.2.0/24 masquerade; }
+    chain sent { type filter hook output priority -300; meta skuid != 0 udp dport 4789 ip daddr { 192.0.2.1 } drop; }
+    chain translated { type filter hook postrouting priority 200; ct status snat udp dport 4789 drop; }
+    chain sources { iifname \"weft-256\" ip saddr != { 192.0.2.0/24, 192.0.2.1 } drop; }
+    chain from { type filter hook prerouting priority -300; iifname { \"weft-256\" } jump sources; }
     chain pass { type filter hook forward priority 0; ct state established,related accept; ct status dnat accept; }
 }";
 

@@ -12,7 +12,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
 };
-use weft_model::{IfName, chain};
+use weft_model::{IfName, Vni, chain};
 use weft_netlink::{
     Address, Forward, NamespaceError, Neighbour, NetlinkError, PROTOCOL, Socket, fuzzed::Heard,
 };
@@ -137,6 +137,7 @@ fn enter_own(own: OwnNetns, ours: &str, here: Option<&mut Socket>) -> Result<boo
     let loopback = loopback().map_err(|error| unreadable_segment(name, &error))?;
     if loopback.and_then(|lo| lo.alias).as_deref() != Some(ours) {
         let or = match own {
+            OwnNetns::Segment(Vni::PROBES) => ": until then paths to other hosts are not measured",
             OwnNetns::Segment(_) => ", or give the network another VNI (`-o vni=`)",
             OwnNetns::Tunnel => ": until then no encrypted network works here",
         };
@@ -183,6 +184,8 @@ fn read(
     for key in want.sysctls.keys() {
         namespace.sysctls.extend(sysctl::read(key).map(|value| (key.clone(), value)));
     }
+    // A kernel that knows of no such rules says what it lacks when they are to be set.
+    namespace.gate = want.gate && netfilter::GATE.is_there().unwrap_or(false);
     Ok(namespace)
 }
 

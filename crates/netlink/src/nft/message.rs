@@ -17,6 +17,7 @@ pub(super) const NFT_MSG_GETRULE: u16 = NFT_MSG_NEWTABLE | 7;
 
 pub(super) const NFPROTO_INET: u8 = 1;
 pub(super) const NFPROTO_IPV4: u8 = 2;
+pub(super) const NFPROTO_BRIDGE: u8 = 7;
 const NFPROTO_UNSPEC: u8 = 0;
 
 /// `struct nfgenmsg`, in bytes.
@@ -77,14 +78,14 @@ fn of_resource(kind: u16, flags: u16, family: u8, resource: u16, attributes: &At
     message
 }
 
-/// Changes to tables of the family `ip` that all take effect at once, or not at all: pairs of a kind and its flags,
+/// Changes to tables of a family that all take effect at once, or not at all: pairs of a kind and its flags,
 /// and the attributes. The last one is acknowledged when all have; one that is refused is so before.
-pub(super) fn batch(changes: &[(u16, u16, Attributes)]) -> Vec<u8> {
+pub(super) fn batch(family: u8, changes: &[(u16, u16, Attributes)]) -> Vec<u8> {
     let mark = |kind| of_resource(kind, 0, NFPROTO_UNSPEC, SUBSYSTEM, &Attributes::default());
     let mut batch = mark(NFNL_MSG_BATCH_BEGIN);
     for (n, (kind, flags, attributes)) in changes.iter().enumerate() {
         let ack = if n + 1 == changes.len() { NLM_F_ACK } else { 0 };
-        batch.extend(message(*kind, flags | ack, NFPROTO_IPV4, attributes));
+        batch.extend(message(*kind, flags | ack, family, attributes));
     }
     batch.extend(mark(NFNL_MSG_BATCH_END));
     batch

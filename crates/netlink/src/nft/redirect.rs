@@ -1,7 +1,11 @@
 //! An nftables table that sends what is for one port to another, for as long as somebody keeps it.
 
 use super::{
-    message::{Attributes, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWTABLE, batch},
+    expression::{EQUAL, Field, NETWORK, TRANSPORT, UNEQUAL, chain, expression, matches, rule},
+    message::{
+        Attributes, NFPROTO_IPV4, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWTABLE,
+        batch,
+    },
     table::answers,
 };
 use crate::{NetlinkError, transport::Transport};
@@ -65,26 +69,23 @@ impl Redirect<'_> {
     fn put_as(&self, flags: u32) -> Result<Redirected, NetlinkError> {
         let mut transport = Transport::open(NETLINK_NETFILTER)?;
         let table = Attributes::default().text(1, self.table);
-        transport.send(&batch(&[
-            // Made first, so that there is one to delete.
-            (NFT_MSG_NEWTABLE, NLM_F_CREATE, table.clone()),
-            (NFT_MSG_DELTABLE, 0, table.clone()),
-            (NFT_MSG_NEWTABLE, NLM_F_CREATE, table.clone().number(2, flags)),
-            (NFT_MSG_NEWCHAIN, NLM_F_CREATE, self.chain()),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.there(UDP))),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.there(TCP))),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(UDP))),
-            (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(TCP))),
-        ]))?;
+        transport.send(&batch(
+            NFPROTO_IPV4,
+            &[
+                // Made first, so that there is one to delete.
+                (NFT_MSG_NEWTABLE, NLM_F_CREATE, table.clone()),
+                (NFT_MSG_DELTABLE, 0, table.clone()),
+                (NFT_MSG_NEWTABLE, NLM_F_CREATE, table.clone().number(2, flags)),
+                (NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain(self.table, CHAIN, NF_INET_LOCAL_OUT, PRIORITY)),
+                (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.there(UDP))),
+                (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.there(TCP))),
+                (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(UDP))),
+                (NFT_MSG_NEWRULE, NLM_F_CREATE, self.rule(&self.back(TCP))),
+            ],
+        ))?;
         answers(&mut transport, false, |_, _| Ok(()))?;
         transport.rest();
-        Ok(Redirected { transport, removal: batch(&[(NFT_MSG_DELTABLE, 0, table)]) })
-    }
-
-    /// `type filter hook output priority raw`.
-    fn chain(&self) -> Attributes {
-        let hook = Attributes::default().number(1, NF_INET_LOCAL_OUT).number(2, PRIORITY.cast_unsigned());
-        Attributes::default().text(1, self.table).text(3, CHAIN).nest(4, &hook).text(7, "filter")
+        Ok(Redirected { transport, removal: batch(NFPROTO_IPV4, &[(NFT_MSG_DELTABLE, 0, table)]) })
     }
 
     /// `ip daddr <address> <protocol> dport <from> ip saddr != <except> notrack <protocol> dport set <to>`.
@@ -107,7 +108,7 @@ impl Redirect<'_> {
     }
 
     fn rule(&self, expressions: &Attributes) -> Attributes {
-        Attributes::default().text(1, self.table).text(2, CHAIN).nest(4, expressions)
+        rule(self.table, CHAIN, expressions)
     }
 }
 
@@ -124,21 +125,11 @@ fn is_unknown_flag(error: &NetlinkError) -> bool {
     error.errno().is_some_and(|errno| unknown.contains(&errno))
 }
 
-/// A part of a packet: from where it counts (NFT_PAYLOAD_NETWORK_HEADER, …TRANSPORT_HEADER), how far, how long.
-#[derive(Clone, Copy)]
-struct Field(u32, u32, u32);
-
-const PROTOCOL: Field = Field(1, 9, 1);
-const SOURCE: Field = Field(1, 12, 4);
-const DESTINATION: Field = Field(1, 16, 4);
-const SOURCE_PORT: Field = Field(2, 0, 2);
-const DESTINATION_PORT: Field = Field(2, 2, 2);
-
-impl Field {
-    fn attributes(self, register: u16) -> Attributes {
-        Attributes::default().number(register, 1).number(2, self.0).number(3, self.1).number(4, self.2)
-    }
-}
+const PROTOCOL: Field = Field(NETWORK, 9, 1);
+const SOURCE: Field = Field(NETWORK, 12, 4);
+const DESTINATION: Field = Field(NETWORK, 16, 4);
+const SOURCE_PORT: Field = Field(TRANSPORT, 0, 2);
+const DESTINATION_PORT: Field = Field(TRANSPORT, 2, 2);
 
 /// A protocol with ports, and where in its header the checksum is.
 #[derive(Clone, Copy)]
@@ -149,21 +140,6 @@ struct Protocol {
 
 const TCP: Protocol = Protocol { number: 6, checksum: 16 };
 const UDP: Protocol = Protocol { number: 17, checksum: 6 };
-
-// NFT_CMP_EQ, NFT_CMP_NEQ.
-const EQUAL: u32 = 0;
-const UNEQUAL: u32 = 1;
-
-fn expression(name: &str, data: &Attributes) -> Attributes {
-    Attributes::default().text(1, name).nest(2, data)
-}
-
-/// Goes on to the next rule unless a part of the packet is `value`, or something else.
-fn matches(field: Field, operator: u32, value: &[u8]) -> [Attributes; 2] {
-    let value = Attributes::default().bytes(1, value);
-    let compare = Attributes::default().number(1, 1).number(2, operator).nest(3, &value);
-    [expression("payload", &field.attributes(1)), expression("cmp", &compare)]
-}
 
 /// Writes a port, without tracking the packet.
 fn set_port(field: Field, protocol: Protocol, port: u16) -> [Attributes; 3] {

@@ -11,7 +11,7 @@ use crate::{
 use netlink_packet_core::{NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
-/// A table of the family `inet`, in outline.
+/// A table, in outline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NftTable {
     /// Its comment; empty if it has none.
@@ -29,9 +29,14 @@ const NFTA_TABLE_USERDATA: u16 = 6;
 /// # Errors
 /// When the kernel refuses for another reason than that, or has no nftables (EOPNOTSUPP).
 pub fn nft_table(name: &str) -> Result<Option<NftTable>, NetlinkError> {
+    table_of(NFPROTO_INET, name)
+}
+
+/// The same of another family.
+pub(super) fn table_of(family: u8, name: &str) -> Result<Option<NftTable>, NetlinkError> {
     let mut transport = Transport::open(NETLINK_NETFILTER)?;
     let table = Attributes::default().text(NAME, name);
-    transport.send(&message(NFT_MSG_GETTABLE, 0, NFPROTO_INET, &table))?;
+    transport.send(&message(NFT_MSG_GETTABLE, 0, family, &table))?;
     let mut comment = None;
     if let Err(e) = answers(&mut transport, false, |kind, body| {
         if kind == NFT_MSG_NEWTABLE {
@@ -42,7 +47,7 @@ pub fn nft_table(name: &str) -> Result<Option<NftTable>, NetlinkError> {
         return if e.errno() == Some(rustix::io::Errno::NOENT.raw_os_error()) { Ok(None) } else { Err(e) };
     }
     let Some(comment) = comment else { return Ok(None) };
-    transport.send(&message(NFT_MSG_GETRULE, NLM_F_DUMP, NFPROTO_INET, &table))?;
+    transport.send(&message(NFT_MSG_GETRULE, NLM_F_DUMP, family, &table))?;
     let mut rules = 0;
     answers(&mut transport, true, |kind, _| {
         rules += usize::from(kind == NFT_MSG_NEWRULE);

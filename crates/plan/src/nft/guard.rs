@@ -9,18 +9,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
+use weft_model::Vni;
 
 /// Packets to the VXLAN port for a segment of ours, from an address that no other host of the cluster has, are dropped.
 /// Those for other VNIs pass: Swarm uses the same port. The bits 96 to 119 after the UDP header's begin are the VNI
 /// (RFC 7348, section 5).
 pub(super) fn rules(desired: &Desired) -> Vec<String> {
     let Some(peers) = &desired.peers else { return Vec::new() };
-    let mut vnis: BTreeMap<u16, Vec<_>> = BTreeMap::new();
-    // To an encrypted one nothing leads but the tunnels.
-    let in_clear = desired.segments.iter().filter(|(_, segment)| segment.carrier == Carrier::Host);
-    for (vni, segment) in in_clear {
-        vnis.entry(segment.port).or_default().push(vni);
-    }
     let strangers = [from_others("ip", peers, IpAddr::is_ipv4), from_others("ip6", peers, IpAddr::is_ipv6)];
     let of_port = |(port, vnis)| {
         let vnis = set(vnis);
@@ -29,7 +24,22 @@ pub(super) fn rules(desired: &Desired) -> Vec<String> {
             |from: &String| format!("udp dport {port} @th,96,24 {vnis} {from} fib daddr type local drop");
         strangers.iter().map(rule).collect::<Vec<_>>()
     };
-    vnis.into_iter().flat_map(of_port).collect()
+    in_clear(desired).into_iter().flat_map(of_port).collect()
+}
+
+/// The VNIs of this host that are not encrypted, by the port that they are on.
+pub(super) fn in_clear(desired: &Desired) -> BTreeMap<u16, Vec<&Vni>> {
+    let mut vnis: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+    // To an encrypted one nothing leads but the tunnels.
+    let in_clear = desired.segments.iter().filter(|(_, segment)| segment.carrier == Carrier::Host);
+    for (vni, segment) in in_clear {
+        vnis.entry(segment.port).or_default().push(vni);
+    }
+    // Who does not get through to containers does not get through to what measures that, either.
+    if let Some(probe) = &desired.probe {
+        vnis.entry(probe.port).or_default().push(&Vni::PROBES);
+    }
+    vnis
 }
 
 /// What is true of packets of one family that come from none of `peers`.

@@ -12,8 +12,9 @@ use std::{
 };
 use weft_model::{EndpointId, IfName, IpNet, MacAddr, NetworkId, Protocol, TunnelKey, Vni};
 use weft_plan::{
-    Attachment, Carrier, Change, Desired, Entry, Kind, Link, Namespace, Netns, Observed, Outer, OwnNetns,
-    Port, Publish, Remote, RulesetMark, Segment, Step, Target, Tunnel, TunnelPeer, TunnelSettings, plan,
+    Attachment, Carrier, Change, Desired, Entry, Fdb, Kind, Link, Namespace, Netns, Observed, Outer,
+    OwnNetns, Port, Probe, Publish, Remote, RulesetMark, Segment, Step, Target, Tunnel, TunnelPeer,
+    TunnelSettings, plan,
 };
 
 const VNIS: [u32; 3] = [256, 257, 258];
@@ -134,6 +135,19 @@ fn attachment(n: usize) -> impl Strategy<Value = (EndpointId, Attachment)> {
     )
 }
 
+fn probe() -> impl Strategy<Value = Probe> {
+    let mac = |last| MacAddr::new([2, 0, 0, 0, 0, last]).unwrap();
+    let vtep = |last| IpAddr::from([192, 0, 2, last]);
+    let peers = vec((1u8..4, 1u8..4), 0..4);
+    (peers, 1u8..3, prop_oneof![Just(1450), Just(1350)]).prop_map(move |(found, own, mtu)| {
+        let mut peers = Fdb::default();
+        for (node, at) in found {
+            peers.set(mac(node), vtep(at));
+        }
+        Probe { mac: mac(100), vtep: vtep(own), port: 4789, mtu, peers }
+    })
+}
+
 prop_compose! {
     fn desired()(
         segments in (segment(256), segment(257), segment(258)),
@@ -143,6 +157,7 @@ prop_compose! {
         port in proptest::option::of(1u16..4),
         peers in proptest::option::of(1u8..4),
         tunnel in proptest::option::of(tunnel()),
+        probe in proptest::option::of(probe()),
     ) -> Desired {
         let segments = VNIS.into_iter().map(vni).zip([segments.0, segments.1, segments.2]);
         let (a, b, c, d, e, f) = attachments;
@@ -157,6 +172,7 @@ prop_compose! {
             attachments: [a, b, c, d, e, f].into_iter().zip(attached).filter(|(_, p)| *p).map(|(s, _)| s).collect(),
             publish: publish.into_iter().collect(),
             tunnel,
+            probe,
             peers: peers.map(|last| (1..last).map(|last| IpAddr::from([192, 0, 2, last])).collect()),
         }
     }

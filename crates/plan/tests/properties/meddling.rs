@@ -15,6 +15,7 @@ pub(super) enum Meddling {
     LeavePort(Netns, IfName),
     LoseRoutes(Netns),
     LoseSysctls(Netns),
+    OpenGate(Netns),
     Ruleset(Option<RulesetMark>),
     Append(Netns, MacAddr, IpAddr),
 }
@@ -82,6 +83,7 @@ pub(super) fn meddling() -> impl Strategy<Value = Meddling> {
         (netns(), link()).prop_map(|(p, l)| Meddling::LeavePort(p, l)),
         netns().prop_map(Meddling::LoseRoutes),
         netns().prop_map(Meddling::LoseSysctls),
+        netns().prop_map(Meddling::OpenGate),
         any::<bool>().prop_map(|gone| {
             Meddling::Ruleset((!gone).then(|| RulesetMark { comment: "weft 0".to_owned(), rules: 1 }))
         }),
@@ -156,6 +158,7 @@ pub(super) fn meddle(kernel: &mut Observed, meddling: Meddling) {
         }),
         Meddling::LoseRoutes(netns) => at(&netns, &|namespace| namespace.routes.clear()),
         Meddling::LoseSysctls(netns) => at(&netns, &|namespace| namespace.sysctls.clear()),
+        Meddling::OpenGate(netns) => at(&netns, &|namespace| namespace.gate = false),
         Meddling::Ruleset(mark) => kernel.ruleset = mark,
         Meddling::Append(netns, mac, vtep) => at(&netns, &|namespace| {
             if let Some(link) = namespace.links.get_mut(&IfName::vxlan()) {

@@ -113,7 +113,14 @@ impl Proxy {
     }
 
     fn full(&self, answer: Response<Bytes>, ours: &Ours) -> Reply {
-        with_body(answer, &as_overlay(view::full(&ours.by_engines_id(), &self.verbs.nodes())))
+        with_body(
+            answer,
+            &as_overlay(view::full(
+                &ours.by_engines_id(),
+                &self.verbs.nodes(),
+                &self.verbs.room(ours.view.id),
+            )),
+        )
     }
 }
 

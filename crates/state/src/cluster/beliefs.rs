@@ -3,7 +3,7 @@
 
 use super::{Cluster, Stored};
 use imbl::OrdMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use weft_model::{
     AuthorityId, AuthorityRecord, InvalidRecord, Keyspace, Node, NodeId, NodeName, Record, Revocation,
 };
@@ -187,6 +187,16 @@ impl Cluster {
         self.bar(id, &revocation)?;
         self.revoked.insert(id, revocation);
         Ok(())
+    }
+
+    /// Believes nodes no more that an authority has revoked. Returns whether that is news of any.
+    pub(crate) fn bar_all(&mut self, revoked: &BTreeMap<NodeId, Revocation>) -> bool {
+        let mut news = false;
+        for (id, revocation) in revoked {
+            // What no authority signed that is believed now, is nothing: of another cluster, or of an authority that was replaced.
+            news |= !self.beliefs.barred.contains_key(id) && self.bar(*id, revocation).is_ok();
+        }
+        news
     }
 
     /// Believes a node no more, if an authority says so: for good, whatever the store says later.

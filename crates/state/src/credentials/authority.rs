@@ -173,7 +173,7 @@ impl Credentials {
     }
 
     /// Nobody else, in this process or another, changes who is believed until that is dropped.
-    fn exclusively(&self) -> Result<File, JournalError> {
+    pub(super) fn exclusively(&self) -> Result<File, JournalError> {
         let path = self.directory.join("lock");
         let lock = make_private_dir(&self.directory).and_then(|()| {
             let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path)?;

@@ -46,9 +46,7 @@ impl Unreached {
         if all.contains("certificate: Revoked") {
             return Self {
                 cause: "the host that answers there was revoked".to_owned(),
-                hint:
-                    "is it the one that serves the store? `weft store` commands move a store to another host"
-                        .to_owned(),
+                hint: "another host has to serve the store: see `weft store copy`".to_owned(),
             };
         }
         if ["DecryptError", "UnknownCA", "UnknownCa"].iter().any(|alert| all.contains(alert)) {

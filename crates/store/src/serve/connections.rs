@@ -5,7 +5,6 @@ use crate::Asker;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::sockopt;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -25,30 +24,28 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(60);
 const OPENED_WITHIN: Duration = Duration::from_secs(10);
 /// What TLS begins with (RFC 8446, section 5.1), and no request of HTTP.
 const HANDSHAKE: u8 = 22;
-/// How long a client may take to take in what was sent, in milliseconds.
-const UNREAD_DEADLINE_MS: u32 = 30_000;
 
 /// Serves every client that connects. The connections end with this future, also when it is dropped.
 pub(super) async fn accept(listener: TcpListener, router: Router, members: Option<Members>) {
-    let end = CancellationToken::new();
-    let _dropped = end.clone().drop_guard();
-    let converse = |stream, slot| {
-        let (end, router, members) = (end.clone(), router.clone(), members.clone());
-        async move {
-            end.run_until_cancelled_owned(begin(stream, router, members, slot)).await;
-        }
-    };
-    each_connection(listener, MAX_CONNECTIONS, Duration::ZERO, &CancellationToken::new(), converse).await;
+    each(listener, |stream, slot| begin(stream, router.clone(), members.clone(), slot)).await;
 }
 
 /// The same for programs of this host.
 pub(super) async fn accept_local(listener: impl Listener, router: Router) {
+    each(listener, |stream, slot| serve(stream, router.clone(), slot)).await;
+}
+
+async fn each<L, F>(listener: L, converse: impl Fn(L::Stream, Arc<Slot>) -> F)
+where
+    L: Listener,
+    F: Future<Output = ()> + Send + 'static,
+{
     let end = CancellationToken::new();
     let _dropped = end.clone().drop_guard();
     let converse = |stream, slot| {
-        let (end, router) = (end.clone(), router.clone());
+        let (end, conversation) = (end.clone(), converse(stream, slot));
         async move {
-            end.run_until_cancelled_owned(serve(stream, router, slot)).await;
+            end.run_until_cancelled_owned(conversation).await;
         }
     };
     each_connection(listener, MAX_CONNECTIONS, Duration::ZERO, &CancellationToken::new(), converse).await;
@@ -56,9 +53,7 @@ pub(super) async fn accept_local(listener: impl Listener, router: Router) {
 
 /// Speaks TLS with a client that does, which is told by its first byte.
 async fn begin(stream: TcpStream, router: Router, members: Option<Members>, slot: Arc<Slot>) {
-    // A client that stops reading, or is gone without a word, ends by this (tcp(7), TCP_USER_TIMEOUT).
-    let limited = sockopt::set_tcp_user_timeout(&stream, UNREAD_DEADLINE_MS);
-    if let Err(error) = limited.map_err(std::io::Error::from).and_then(|()| stream.set_nodelay(true)) {
+    if let Err(error) = weft_http::set_up(&stream) {
         tracing::debug!(%error, "cannot set up a connection to the store");
         return;
     }

@@ -59,6 +59,19 @@ impl Stage<'_> {
         });
     }
 
+    /// Measures how long it takes from `since` until the host `asked` says why one container does not reach another: its last
+    /// line has `why` in it.
+    #[track_caller]
+    pub(crate) fn explains(&mut self, asked: usize, (from, to): (&str, &str), why: &str, since: Instant) {
+        eventually_every(LOOK, SOON, || {
+            let output = self.host(asked).output(&["weft", "explain", from, to]);
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            let is_it = said.trim_end().lines().next_back().is_some_and(|line| line.contains(why));
+            if is_it && !output.status.success() { Ok(()) } else { Err(format!("not {why}: {said}")) }
+        });
+        self.figures.measure(Measure::Explained, since.elapsed().as_secs_f64());
+    }
+
     /// Waits until every host can decide, which it could not since something broke that others make up for.
     #[track_caller]
     pub(crate) fn all_decide(&self) {

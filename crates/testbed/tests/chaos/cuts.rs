@@ -49,7 +49,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "hosts-cut-off",
         fault: "two hosts cannot reach each other for 20 s",
         spared: &[(1, 2), (1, 3)],
-        play: |stage| between_hosts(stage, &[Way::In, Way::Out]),
+        play: |stage| between_hosts(stage, &[Way::In, Way::Out], "by VXLAN"),
         ..Scenario::USUAL
     },
     Scenario {
@@ -57,7 +57,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         fault: "a host does not reach another for 20 s",
         always: false,
         spared: &[(1, 2), (1, 3)],
-        play: |stage| between_hosts(stage, &[Way::Out]),
+        play: |stage| between_hosts(stage, &[Way::Out], "by VXLAN"),
         ..Scenario::USUAL
     },
     Scenario {
@@ -100,9 +100,15 @@ fn from_store(stage: &mut Stage<'_>, ways: &[Way]) {
     stage.names_are_answered();
 }
 
-fn between_hosts(stage: &mut Stage<'_>, ways: &[Way]) {
+fn between_hosts(stage: &mut Stage<'_>, ways: &[Way], why: &str) {
     let (host, other) = (stage.host(3).clone(), stage.host(2).clone());
     ways.iter().for_each(|way| host.cut(*way, &[&other]));
+    // Both ends say it, and a third host does.
+    let mut since = Instant::now();
+    for asked in [2, 3, 1] {
+        stage.explains(asked, ("web-3", "web-2"), why, since);
+        since = Instant::now();
+    }
     stage.change();
     stage.names_are_answered();
     stage.lasts(BRIEF);
@@ -124,6 +130,9 @@ fn partition(stage: &mut Stage<'_>) {
     stage.answers(&[4, 5], &[1, 2, 3, 4, 5]);
     stage.is_forgotten(4, cut);
     stage.is_forgotten(5, cut);
+    let forgotten = Instant::now();
+    stage.explains(1, ("web-1", "web-4"), "told no address for web-4: its host host4 is down", forgotten);
+    stage.explains(4, ("web-4", "web-1"), "by VXLAN", forgotten);
     stage.lasts(CUT.saturating_sub(cut.elapsed()));
     stage.answers(&[4, 5], &[1, 2, 3, 4, 5]);
     stage.answers(&[1, 2, 3], &[1, 2, 3]);

@@ -21,10 +21,12 @@ pub(crate) enum Measure {
     Cpu,
     /// Seconds until a dead host's names are answered no more.
     Forgotten,
+    /// Seconds until `weft explain` says why two containers do not reach each other.
+    Explained,
 }
 
 impl Measure {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Lost,
         Self::Resets,
         Self::Duplicates,
@@ -33,6 +35,7 @@ impl Measure {
         Self::Refused,
         Self::Cpu,
         Self::Forgotten,
+        Self::Explained,
     ];
 
     pub(crate) fn heading(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Measure {
             Self::Refused => "refused in",
             Self::Cpu => "CPU",
             Self::Forgotten => "out of names",
+            Self::Explained => "explained in",
         }
     }
 
@@ -54,6 +58,8 @@ impl Measure {
             Self::Lost | Self::Resets | Self::Duplicates | Self::Astray => 0.0,
             // Where the machine has nothing else to do it is one to three seconds; two scenarios share two cores here.
             Self::CaughtUp => 10.0,
+            // A path is told within 10 s, and an agent that does not answer is waited for.
+            Self::Explained => 20.0,
             Self::Cpu => 5.0,
             Self::Refused => 3.0,
             Self::Forgotten => 45.0,
@@ -64,7 +70,7 @@ impl Measure {
         match self {
             Self::Lost | Self::Resets | Self::Duplicates | Self::Astray => format!("{value:.0}"),
             Self::CaughtUp | Self::Refused => format!("{value:.2} s"),
-            Self::Forgotten => format!("{value:.1} s"),
+            Self::Forgotten | Self::Explained => format!("{value:.1} s"),
             Self::Cpu => format!("{value:.1} %"),
         }
     }

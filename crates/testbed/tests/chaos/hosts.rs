@@ -58,8 +58,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 fn lost(stage: &mut Stage<'_>) {
     power_off(stage);
     let dead = Instant::now();
+    stage.explains(1, ("web-1", "web-3"), "web-3 (", dead);
     stage.change();
     stage.is_forgotten(3, dead);
+    let forgotten = Instant::now();
+    stage.explains(1, ("web-1", "web-3"), "its host host3 is down", forgotten);
     stage.look_at_status(1);
     let address = stage.web[2].address();
     its_name_is_free(stage);
@@ -122,6 +125,9 @@ fn given_up(stage: &mut Stage<'_>) {
         host.run(&["sh", "-c", "weft status || true"]).contains(&format!("is cut off: address {address}"))
     });
     stage.look_at_status(3);
+    let fenced = Instant::now();
+    stage.explains(3, ("web-3", "web-1"), "web-3 is cut off from overlay: address", fenced);
+    stage.explains(1, ("web-1", "web-3"), "endpoint web-3 not found", fenced);
     // The rest is as it was.
     until("what lost nothing is back", SOON, || stage.web[0].resolve("kept") == [kept.address()]);
     host.run(&["weft", "detach", "--net", NETWORK, "--name", "web-3"]);

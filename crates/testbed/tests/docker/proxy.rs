@@ -16,6 +16,7 @@ const LINES: [&str; 27] = [
     "docker ps --all --format {{.Names}}",
     "docker info --format '{{.ServerVersion}} {{.Driver}} {{.Containers}}'",
     "docker inspect box nowhere",
+    "docker top box -o pid | wc -l",
     "docker run --rm busybox sh -c 'echo out; echo err >&2; exit 7'",
     "seq 200000 | docker run --rm --interactive busybox md5sum",
     "seq 200000 | docker run --rm --interactive busybox cat | md5sum",
@@ -27,7 +28,6 @@ const LINES: [&str; 27] = [
     "(sleep 0.5; echo exit 4) | script --quiet --return --command 'docker exec -it box sh' /dev/null >/dev/null",
     "docker exec --detach box true",
     "docker logs box",
-    "docker top box -o pid | wc -l",
     "docker cp work/file box:/file && docker cp box:/file - | tar --extract --to-stdout | md5sum",
     "docker cp box:/nowhere .",
     "docker stats --no-stream --format {{.Name}}",
@@ -139,7 +139,7 @@ fn everything_else_is_the_engines(release: Release) {
     let host = world.host(1);
     let engine = host.engine(release);
     let agent = host.agent(&["--cluster-advertise=eth0", "--docker-proxy"]);
-    background(host, "box", "echo started; while sleep 1; do :; done");
+    background(host, "box", "echo started; exec sleep 1000");
     host.run(&["sh", "-c", "mkdir /run/home/work && head -c 20000000 /dev/urandom >/run/home/work/file"]);
     host.write("/run/home/work/Dockerfile", "FROM busybox\nCOPY file /file\nCMD [\"md5sum\", \"/file\"]\n");
     host.write("/run/home/work/compose.yaml", COMPOSE);

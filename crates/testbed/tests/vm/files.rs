@@ -159,6 +159,18 @@ fn add_weft(root: &Path) {
         run(Command::new("strip").arg("-o").args([&target, program]));
     }
     copy_tree(&checkout().join("scripts/lab"), root);
+    // The last release, if it was built; if it cannot be, why. It starts only where there are authorities for TLS, which it
+    // does not need for the store of its test.
+    copy_tree(Path::new("/etc/ssl/certs/ca-certificates.crt"), root);
+    let earlier = checkout().join("target/earlier");
+    let there = root.join(earlier.strip_prefix("/").expect("it is absolute"));
+    fs::create_dir_all(&there).expect("there is room for it");
+    if earlier.join("weft").exists() {
+        run(Command::new("strip").arg("-o").args([there.join("weft"), earlier.join("weft")]));
+    }
+    if earlier.join("missing").exists() {
+        copy(&earlier.join("missing"), &there.join("missing"));
+    }
     // From there the tests look for the checkout.
     fs::create_dir_all(inside(root, Path::new(env!("CARGO_MANIFEST_DIR")))).expect("there is room for it");
 }

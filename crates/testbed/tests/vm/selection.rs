@@ -19,6 +19,7 @@ pub(crate) const WIDE: &[&str] = &[
     "networks::names_aliases_and_addresses_resolve_on_their_network_only",
     "survival::killed_agents_lose_no_packet_and_take_over_what_ran",
     "upgrade::an_agent_whose_binary_was_replaced_still_starts_processes",
+    "upgrade::an_agent_is_upgraded_while_traffic_runs",
     // Encrypted networks.
     "encrypted::nothing_is_ever_on_the_wire_in_clear",
     "encrypted::a_strangers_frames_go_nowhere",
@@ -37,6 +38,12 @@ pub(crate) const WIDE: &[&str] = &[
     "publishing::several_ports_from_everywhere_in_both_families",
     "publishing::udp_and_tcp_on_one_port",
     "guard::a_strangers_frames_do_not_reach_a_container",
+    "guard::who_lies_about_its_address_does_not_get_through_a_gateway_either",
+    "guard::a_container_sends_nothing_to_its_host_under_anothers_address_or_to_its_loopback",
+    "guard::neither_a_container_nor_a_user_sends_vxlan_as_if_it_were_the_host",
+    // A router that translates between the hosts.
+    "nat::a_host_that_is_seen_under_another_address_says_so_and_is_reached",
+    "nat::an_encrypted_network_goes_through_a_router_that_translates",
     // What `weft setup docker` finds.
     "firewall::a_firewall_is_found_and_opened",
     // What others change in the kernel, and what is left there. That `status` says it is seen in a race with the repair,

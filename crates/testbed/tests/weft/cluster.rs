@@ -101,3 +101,18 @@ pub(crate) fn addresses(host: &Host, network: &str) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     containers.values().map(|one| (text(&one["Name"]), text(&one["IPv4Address"]))).collect()
 }
+
+/// Drops packets that a host sends, and those that it gets, by conditions of nft's, in a table that is not weft's.
+pub(crate) fn cut(host: &Host, sent: &str, received: &str) {
+    let chain = |hook: &str, condition: &str| {
+        let rule = if condition.is_empty() { String::new() } else { format!("{condition} drop") };
+        format!("chain {hook} {{ type filter hook {hook} priority 0\n {rule}\n }}\n")
+    };
+    let table = format!("table inet cut {{\n{}{}}}", chain("output", sent), chain("input", received));
+    host.run(&["nft", &table]);
+}
+
+/// Lets what was cut pass again.
+pub(crate) fn mend(host: &Host) {
+    host.run(&["nft", "delete table inet cut"]);
+}

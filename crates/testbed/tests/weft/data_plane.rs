@@ -92,6 +92,9 @@ fn nothing_is_left_of_a_removed_network() {
             [&["ip", "-oneline", "link"], &["ip", "route"], &["ip", "netns"], &["nft", "list", "ruleset"]];
         commands.map(|command| host.run(command)).concat()
     };
+    until("what measures paths is there", SOON, || {
+        host.run(&["ip", "netns"]).contains("weft-16777215") && host.run(&["weft", "plan"]).trim().is_empty()
+    });
     let before = state();
     cluster.create_network(&["overlay"]);
     sleeper(host, "overlay", "short", &["-p", "8080:80"]);

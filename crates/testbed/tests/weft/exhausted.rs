@@ -193,10 +193,13 @@ fn without_nft_containers_talk_to_each_other_and_the_way_out_comes_with_it() {
 /// Another program is bound to the UDP port of VXLAN: the device can be made, and does not come up (EADDRINUSE).
 #[test]
 fn where_the_port_of_vxlan_is_anothers_it_is_said_and_mended_when_it_is_free() {
-    let Some(cluster) = Cluster::up(2) else { return };
+    let Some(world) = World::up(2) else { return };
+    // Before there is another host: from then on weft has the port.
+    let bind = || std::net::UdpSocket::bind("0.0.0.0:4789").expect("it is free");
+    let squatter = world.host(1).inside(None, bind);
+    let cluster = Cluster::up_with(world, &[]);
     let host = cluster.host(1);
     cluster.create_network(&["overlay"]);
-    let squatter = host.inside(None, || std::net::UdpSocket::bind("0.0.0.0:4789").expect("it is free"));
     let refusal =
         host.refused(&["weft", "run", "-d", "--net", "overlay", "--name", "one", "--", "sleep", "99"]);
     assert!(refusal.contains("UDP port of VXLAN") && refusal.contains("--vxlan-port"), "{refusal}");

@@ -39,17 +39,18 @@ fn status_says_what_the_kernel_has_otherwise_than_it_should() {
     let text = one.run(&["weft", "status"]);
     assert!(text.contains("Kernel:     as it should be") && text.contains("overlay   1 "), "{text}");
 
-    // Somebody takes away what leads to the other host. The agent puts it back: each look may come too late.
-    let forget = r#"ip -n weft-256 neigh show dev vxlan0 | while read -r address rest; do
-        ip -n weft-256 neigh del "$address" dev vxlan0; done"#;
+    // Somebody takes away what leads to the other host, again and again: the agent puts it back sooner than one can look.
+    let forget = r#"while true; do ip -n weft-256 neigh show dev vxlan0 | while read -r address rest; do
+        ip -n weft-256 neigh del "$address" dev vxlan0; done; done"#;
+    let somebody = one.spawn(&["sh", "-c", forget]);
     until("it is seen to be missing", SOON, || {
-        one.run(&["sh", "-c", forget]);
         let (seen, code) = status(&one);
         let overlay = network(&seen, "overlay");
         let missing =
             overlay["missing"] == 1 && overlay["differs_since"].is_string() && overlay["agreed"].is_string();
         missing && overlay["agrees"] == false && code == 0
     });
+    drop(somebody);
     until("it is put back", SOON, || network(&status(&one).0, "overlay")["agrees"] == true);
     ping(&one, "one", "two");
 
@@ -129,7 +130,9 @@ fn metrics_grow_with_what_happens() {
     exec(host, "one", &["getent", "hosts", "two"]);
     // A scrape soon after another may report what the earlier one saw.
     until("the kernel was looked at since", SOON, || {
-        scrape(&agent).get("weft_kernel_networks_agreeing") == Some(&1.0)
+        let now = scrape(&agent);
+        let is_counted = now.contains_key("weft_network_receive_bytes_total{network=\"overlay\"}");
+        is_counted && now.get("weft_kernel_networks_agreeing") == Some(&1.0)
     });
     let after = scrape(&agent);
     let grown = |series: &str| after[series] - before.get(series).copied().unwrap_or(0.0);

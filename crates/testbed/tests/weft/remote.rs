@@ -43,7 +43,7 @@ fn says(host: &Host, port: u16, protocol: &str, [certificate, key]: [&str; 2], l
 }
 
 /// A key of one host, as other programs read it, on another.
-fn readable(of: &Host, name: &str, on: &Host) -> String {
+pub(crate) fn readable(of: &Host, name: &str, on: &Host) -> String {
     let key = of.run(&["cat", &format!("{CREDENTIALS}/{name}")]);
     let path = format!("/run/{name}.readable");
     let begin = key.find("-----BEGIN PRIVATE KEY").expect("a key");
@@ -107,7 +107,7 @@ fn docker_and_weft_ask_from_another_host() {
         let answer = with_files(away, "/run/alice", &format!("cd /run/alice; {ask}")).unwrap();
         assert!(answer.ends_with("403"), "{path}: {answer}");
     }
-    for here in ["debug bundle", "setup docker", "user ls"] {
+    for here in ["debug bundle", "setup docker", "doctor", "user ls"] {
         let refused = weft(here).unwrap_err();
         assert!(refused.contains("is about this host"), "{here}: {refused}");
     }
@@ -196,6 +196,11 @@ fn a_user_that_was_removed_is_refused_on_every_host() {
     }
     assert_eq!(one.run(&["weft", "user", "ls"]).matches("alice").count(), 2);
     assert_eq!(one.json(&["weft", "user", "ls", "--format", "json"]).as_array().map(Vec::len), Some(3));
+    two.refused(&["weft", "user", "add", "carol", "--directory", "/run/carol"]);
+    assert!(
+        !two.output(&["test", "-e", "/run/carol"]).status.success(),
+        "nothing is left of what was refused"
+    );
     let cannot = two.refused(&["weft", "user", "add", "carol"]);
     assert!(cannot.contains("weft node promote host2"), "{cannot}");
 

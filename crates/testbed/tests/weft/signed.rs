@@ -112,6 +112,9 @@ fn a_host_with_the_old_flags_is_not_believed_until_it_joins_with_a_token() {
         let problems = problems(one);
         problems.contains("node host3 in the store is not believed") && problems.contains("join with a token")
     });
+    let text = one.output(&["weft", "status"]).stdout;
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("2 up, 0 down, 1 not believed"), "{text}");
     sleeper(other, "overlay", "three", &[]);
     let text = other.output(&["weft", "status"]).stdout;
     let text = String::from_utf8_lossy(&text);

@@ -87,7 +87,8 @@ fn a_host_without_authorities_and_a_store_that_is_not_there() {
     let said =
         "Consul at 192.168.77.99:8500 does not answer (connect timed out): does it run, is TCP 8500 open?";
     agent.logs(said, SOON);
-    // Later attempts fail in another way: no host has the address.
+    // Later attempts fail in another way.
+    host.run(&["ip", "route", "add", "unreachable", "192.168.77.99"]);
     until("status says so", SOON, || status(host, &[]).0.contains("does not answer (no route to it)"));
     let (text, log) = (status(host, &[]).0, agent.log());
     assert_eq!(

@@ -68,7 +68,8 @@ fn a_host_joins_with_a_token_and_nothing_else() {
     let Some(world) = World::up(2) else { return };
     let [one, two] = [world.host(1), world.host(2)];
     one.run(&["mkdir", "-p", "/etc/weft"]);
-    one.write("/etc/weft/weft.toml", "default-network-opt = [\"mtu=1300\"]\n");
+    let said = "default-network-opt = [\"mtu=1300\"]\ndefault-address-pool = \"base=10.64.0.0/16,size=26\"\nstore-rebuild = \"off\"\n";
+    one.write("/etc/weft/weft.toml", said);
     let first = init(one, &[]);
     let secret = token(one, two, &[]);
     let mut second = join(two, "");
@@ -82,7 +83,9 @@ fn a_host_joins_with_a_token_and_nothing_else() {
     ping(two, "two", "one");
 
     let config = two.run(&["cat", "/etc/weft/weft.toml"]);
-    assert!(config.contains("mtu=1300"), "what the cluster's networks have: {config}");
+    for on_all_hosts in ["mtu=1300", "base=10.64.0.0/16,size=26", "store-rebuild = \"off\""] {
+        assert!(config.contains(on_all_hosts), "{on_all_hosts}: {config}");
+    }
     let root_only = "find /var/lib/weft/credentials -perm /077 | grep .";
     for host in [one, two] {
         assert!(!host.output(&["sh", "-c", root_only]).status.success(), "others can read something");
@@ -152,6 +155,11 @@ fn a_host_leaves_its_own_cluster_to_join_another() {
     assert!(used.contains("would give up: mine") && used.contains("weft network rm"), "{used}");
     two.run(&["weft", "rm", "--force", "busy"]);
     two.run(&["weft", "network", "rm", "mine"]);
+    // What it would be refused for it is told before it has given up anything.
+    let named =
+        two.refused(&["sh", "-c", &format!("weft join --cluster-advertise=eth0 --node-name=host1 <{TOKEN}")]);
+    assert!(named.contains("host1 is in the cluster already"), "{named}");
+    assert_eq!(two.run(&["weft", "node", "ls", "-q"]), "host2\n", "it has its own cluster still");
     let _second = join(two, "");
     until("it is in", SOON, || one.run(&["weft", "node", "ls"]).contains("host2"));
     assert!(own.ended().is_some(), "one agent runs there");
@@ -166,6 +174,12 @@ fn a_cluster_in_consul_is_joined_the_same_way() {
     let _second = let_in(one, two);
     let file = two.run(&["cat", "/etc/weft/weft.toml"]);
     assert!(file.contains(consul.url()) && !file.contains("token-file"), "{file}");
+    // Without the first nobody could join any more.
+    let refused = one.refused(&["weft", "leave"]);
+    assert!(refused.contains("alone has the key") && refused.contains("weft node promote"), "{refused}");
+    one.run(&["weft", "node", "promote", "host2"]);
+    until("it may leave now", SOON, || one.output(&["weft", "leave"]).status.success());
+    until("it has left", SOON, || two.run(&["weft", "node", "ls", "-q"]) == "host2\n");
 }
 
 #[test]

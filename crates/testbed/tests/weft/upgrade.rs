@@ -17,6 +17,42 @@ fn an_agent_whose_binary_was_replaced_still_starts_processes() {
     exec(host, "one", &["true"]);
 }
 
+#[test]
+fn an_agent_is_upgraded_while_traffic_runs() {
+    let Some(earlier) = last_release() else { return };
+    let earlier = earlier.to_str().expect("a path that can be typed");
+    let Some(world) = World::up(2) else { return };
+    let [one, two] = [1, 2].map(|number| world.host(number));
+    let store = one.consul();
+    let store = format!("--cluster-store={}", store.url());
+    let start = |host: &Host| {
+        let agent = host.spawn(&[earlier, "agent", &store, "--cluster-advertise=eth0"]);
+        until("the earlier agent has joined", SOON, || joined(host, earlier));
+        agent
+    };
+    let before = [start(one), start(two)];
+    one.run(&[earlier, "network", "create", "overlay"]);
+    until("it is everywhere", SOON, || has_network(two, "overlay"));
+    let (a, b) = (Container::attach(one, "overlay", "a"), Container::attach(two, "overlay", "b"));
+    let pings = Pings::start(&a, &b);
+    let mut agents = Vec::new();
+    for (host, mut agent) in [one, two].into_iter().zip(before) {
+        // As it ends when its package is replaced, or when it is killed.
+        if agents.is_empty() {
+            agent.stop();
+        } else {
+            agent.kill9();
+        }
+        agents.push(host.agent(&[&store, "--cluster-advertise=eth0"]));
+        until("the new one is well", SOON, || host.output(&["weft", "status"]).status.success());
+    }
+    for host in [one, two] {
+        until("nothing is left to be done", SOON, || host.run(&["weft", "plan"]).trim().is_empty());
+    }
+    let counted = pings.count();
+    assert!(counted.sent > 0 && counted.lost.is_empty(), "{counted:?}");
+}
+
 /// 0.1.0 knows nothing of a cluster's id.
 #[test]
 fn the_last_release_and_this_one_are_in_one_cluster() {
@@ -60,15 +96,20 @@ fn the_last_release_and_this_one_are_in_one_cluster() {
     let written = id();
     assert!(String::from_utf8_lossy(&written).contains("\"id\""), "the cluster has an id");
     go_on("beside a new one");
+    let key = || one.json(&["consul", "kv", "get", "weft/v1/nodes/host2"])["fingerprint"].clone();
+    let known_by = key();
+    assert!(known_by.is_string(), "it says by which key it is known");
     first.stop();
     first = start(one);
     go_on("the earlier one, restarted");
     // And back, and forth again.
     second.upgrade(earlier);
     until("it has joined", SOON, || joined(two, earlier));
+    assert_eq!(key(), known_by, "the earlier one carries it along");
     go_on("after a downgrade");
     second.upgrade("weft");
     until("it is well again", SOON, || two.output(&["weft", "status"]).status.success());
+    assert_eq!(key(), known_by);
     go_on("after an upgrade");
     first.stop();
     let _first = one.agent(&[&store, "--cluster-advertise=eth0"]);

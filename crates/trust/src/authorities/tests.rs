@@ -121,3 +121,29 @@ fn certificates_of_each_are_believed_and_told_apart() {
         assert_eq!(member.authorities().clone(), both);
     }
 }
+
+#[test]
+fn it_is_remembered_who_signed_a_certificate_of_so_many_alone() {
+    let [first, other] = [(); 2].map(|()| found());
+    let now = of(&[&first]);
+    let subject = Subject { name: "host1".parse().unwrap(), id: NodeId::LEAST };
+    let request = NodeKey::generate().unwrap().request().unwrap();
+    let by = |authority: &Authority| {
+        let pem = authority.issue(&subject, &request, Timestamp::now()).unwrap();
+        member::certificates(member::AUTHORITY, &pem).unwrap().swap_remove(0)
+    };
+    let [good, bad] = [by(&first), by(&other)];
+    let remembered = || now.0[0].looked_at.lock().unwrap().len();
+    for _ in 0..2 {
+        assert_eq!(now.clone().verify(&good), Ok(first.id()));
+        assert_eq!(now.clone().verify(&bad), Err(Disbelief::OtherAuthority));
+        assert_eq!(remembered(), 2);
+    }
+    for nonsense in 0..5000u32 {
+        let _ = now.verify(&nonsense.to_be_bytes().to_vec().into());
+    }
+    assert!(remembered() <= REMEMBERED);
+    assert_eq!(now.verify(&good), Ok(first.id()));
+    // Another that is believed as well looks for itself.
+    assert_eq!(of(&[&other, &first]).verify(&good), Ok(first.id()));
+}

@@ -51,7 +51,7 @@ pub fn api_server(with: &ApiServer<'_>, barred: &Arc<Barred>) -> Result<ServerCo
         WebPkiClientVerifier::builder_with_provider(roots(authorities)?, Arc::new(default_provider()));
     let others = others.build().map_err(config::invalid(AUTHORITY))?;
     let barred = Arc::clone(barred);
-    let clients = Checked::new(others, move |certificate| is_user(certificate, any, &barred));
+    let clients = Checked::new(Some(others), move |certificate| is_user(certificate, any, &barred));
     config::server(own(with.certificate, with.key)?, clients, &[HTTP])
 }
 

@@ -3,6 +3,9 @@
 use rustls::{
     DigitallySignedStruct, DistinguishedName, SignatureScheme,
     client::danger::HandshakeSignatureValid,
+    crypto::{
+        WebPkiSupportedAlgorithms, ring::default_provider, verify_tls12_signature, verify_tls13_signature,
+    },
     pki_types::{CertificateDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
@@ -11,32 +14,34 @@ use std::{fmt, sync::Arc};
 /// Whether a certificate that is good is also one of a client that is let in.
 type Check = dyn Fn(&CertificateDer<'_>) -> Result<(), rustls::Error> + Send + Sync;
 
-/// Lets in whom another lets in, if a check of the certificate does, too.
+/// Lets in whom another lets in, if there is another, and a check of the certificate does, too.
 pub(super) struct Checked {
-    others: Arc<dyn ClientCertVerifier>,
+    others: Option<Arc<dyn ClientCertVerifier>>,
     check: Box<Check>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Checked {
     pub(super) fn new(
-        others: Arc<dyn ClientCertVerifier>,
+        others: Option<Arc<dyn ClientCertVerifier>>,
         check: impl Fn(&CertificateDer<'_>) -> Result<(), rustls::Error> + Send + Sync + 'static,
     ) -> Self {
-        Self { others, check: Box::new(check) }
+        let algorithms = default_provider().signature_verification_algorithms;
+        Self { others, check: Box::new(check), algorithms }
     }
 }
 
 impl ClientCertVerifier for Checked {
     fn offer_client_auth(&self) -> bool {
-        self.others.offer_client_auth()
+        self.others.as_ref().is_none_or(|others| others.offer_client_auth())
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        self.others.client_auth_mandatory()
+        self.others.as_ref().is_none_or(|others| others.client_auth_mandatory())
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.others.root_hint_subjects()
+        self.others.as_ref().map_or(&[], |others| others.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -45,9 +50,11 @@ impl ClientCertVerifier for Checked {
         others: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let verified = self.others.verify_client_cert(own, others, now)?;
+        if let Some(verifier) = &self.others {
+            verifier.verify_client_cert(own, others, now)?;
+        }
         (self.check)(own)?;
-        Ok(verified)
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -56,7 +63,7 @@ impl ClientCertVerifier for Checked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.others.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -65,11 +72,11 @@ impl ClientCertVerifier for Checked {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.others.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.others.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 

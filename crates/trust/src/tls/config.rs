@@ -4,8 +4,8 @@
 use super::clients::Checked;
 use crate::TrustError;
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    client::Resumption,
+    ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier,
+    client::{Resumption, WantsClientCert},
     crypto::ring::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer},
     version::TLS13,
@@ -45,10 +45,24 @@ pub(super) fn client(
     roots: Arc<RootCertStore>,
     protocol: &[u8],
 ) -> Result<ClientConfig, TrustError> {
+    client_that(own, protocol, |config| config.with_root_certificates(roots))
+}
+
+/// The client's side, which believes servers by what `believes` sets.
+///
+/// # Errors
+/// If key and certificates do not belong together.
+pub(super) fn client_that(
+    own: Own,
+    protocol: &[u8],
+    believes: impl FnOnce(
+        ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> ConfigBuilder<ClientConfig, WantsClientCert>,
+) -> Result<ClientConfig, TrustError> {
     let not_together = invalid(own.what);
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config.with_protocol_versions(&[&TLS13]).map_err(&not_together)?;
-    let config = config.with_root_certificates(roots).with_client_auth_cert(own.chain, own.key);
+    let config = believes(config).with_client_auth_cert(own.chain, own.key);
     let mut config = config.map_err(&not_together)?;
     config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = Resumption::disabled();

@@ -4,6 +4,7 @@ use super::{KernelStatus, LoggedProblem};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 use weft_model::{ClusterId, EndpointId, EndpointName, NetworkName, NodeId, NodeName, Trust};
+use weft_path::Path;
 
 /// How this node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +51,27 @@ pub struct Status {
     /// What somebody should look at, one sentence each: a network that the kernel has otherwise than it should, an
     /// endpoint that is fenced, a key that cannot be read.
     pub problems: Vec<String>,
+    /// The paths to other nodes that are measured.
+    pub paths: Vec<PeerPath>,
     /// What works, and is good to know, one sentence each.
     pub notes: Vec<String>,
     /// The last warnings and errors in the log, newest first: those that are over, too.
     pub errors: Vec<LoggedProblem>,
+}
+
+/// The path to another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerPath {
+    /// The node's name.
+    pub node: NodeName,
+    /// Where it receives VXLAN packets.
+    pub vtep: IpAddr,
+    /// Whether something drops all packets, one way or both: a packet filter, as a rule.
+    pub blocked: bool,
+    /// What was measured.
+    pub path: Path,
+    /// What is wrong, a sentence, which is one of the problems, too; absent if it carries what it should.
+    pub trouble: Option<String>,
 }
 
 /// How much there is of what.
@@ -63,8 +81,10 @@ pub struct Counts {
     pub networks: usize,
     /// Nodes of the cluster.
     pub nodes: usize,
-    /// Nodes whose agents hold a session.
+    /// Those of them whose agents hold a session.
     pub nodes_up: usize,
+    /// Nodes that nobody believes, which are none of the cluster's.
+    pub nodes_unbelieved: usize,
     /// Endpoints of the cluster.
     pub endpoints: usize,
     /// Endpoints of this node.
@@ -75,12 +95,13 @@ pub struct Counts {
 
 impl Counts {
     /// Each with its name for people, in order of the names.
-    pub fn named(&self) -> [(&'static str, usize); 6] {
+    pub fn named(&self) -> [(&'static str, usize); 7] {
         [
             ("endpoints", self.endpoints),
             ("endpoints here", self.endpoints_here),
             ("networks", self.networks),
             ("nodes", self.nodes),
+            ("nodes not believed", self.nodes_unbelieved),
             ("nodes up", self.nodes_up),
             ("processes", self.processes),
         ]

@@ -1,7 +1,12 @@
 //! Networks, endpoints and nodes as users see them.
 
 use jiff::Timestamp;
-use weft_model::{AuthorityId, Endpoint, EndpointId, Network, NetworkId, NetworkName, Node, NodeName};
+use std::{net::IpAddr, time::Duration};
+use weft_model::{
+    AuthorityId, Endpoint, EndpointId, EndpointName, Finding, IpNet, Network, NetworkId, NetworkName, Node,
+    NodeId, NodeName, Traffic,
+};
+use weft_path::Path;
 
 /// A network with the endpoints on it, of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +17,89 @@ pub struct NetworkView {
     pub network: Network,
     /// The endpoints on it, in order of their names.
     pub endpoints: Vec<(EndpointId, Endpoint)>,
+}
+
+/// How much of a network's pool is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolRoom {
+    /// The pool.
+    pub pool: IpNet,
+    /// How many of its addresses are in use, the gateway and what is never handed out among them.
+    pub in_use: u64,
+    /// How many can be handed out.
+    pub free: u64,
+}
+
+/// What a container is told that asks for a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// Who asks.
+    pub container: EndpointName,
+    /// Where that is.
+    pub node: NodeName,
+    /// The networks it is on: their names are what weft knows.
+    pub networks: Vec<NetworkName>,
+    /// The addresses that weft answers with, perhaps none of a name that it knows. None: it does not know the name, and
+    /// asks the name servers of that host, or the container's engine.
+    pub addresses: Option<Vec<ResolvedAddress>>,
+}
+
+/// An address that a name leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The network it is of.
+    pub network: NetworkName,
+    /// Who has it there, and where.
+    pub endpoint: Option<(EndpointName, NodeName)>,
+}
+
+/// What has gone through an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointTraffic {
+    /// Which.
+    pub endpoint: EndpointId,
+    /// The network it is on.
+    pub network: NetworkName,
+    /// What that is.
+    pub traffic: Traffic,
+}
+
+/// What came of a packet that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinged {
+    /// Where to.
+    pub to: PingedPlace,
+    /// How large it was, in bytes: an Ethernet frame without its header.
+    pub size: u16,
+    /// How long the answer took; absent if there was none.
+    pub took: Option<Duration>,
+    /// What the kernel said, if it did not send it or heard that nobody is there.
+    pub why: Option<String>,
+}
+
+/// Where a packet was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PingedPlace {
+    /// A node, the way that containers' packets go.
+    Node {
+        /// Which.
+        name: NodeName,
+        /// Where VXLAN packets for it go.
+        address: IpAddr,
+    },
+    /// An endpoint.
+    Endpoint {
+        /// Which.
+        name: EndpointName,
+        /// Its address.
+        address: IpAddr,
+        /// Where it is.
+        node: NodeName,
+        /// Which endpoint of this node sent it.
+        from: EndpointName,
+    },
 }
 
 /// An endpoint with the network it is on.
@@ -38,6 +126,32 @@ pub struct AuthorityView {
     pub behind: Vec<NodeName>,
 }
 
+/// What a node's agent says of itself when it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentView {
+    /// Its node.
+    pub name: NodeName,
+    /// The installation.
+    pub id: NodeId,
+    /// Its version.
+    pub version: String,
+    /// When it started.
+    pub since: Timestamp,
+}
+
+/// The way from one endpoint to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Where packets begin.
+    pub from: EndpointView,
+    /// Where they are to end.
+    pub to: EndpointView,
+    /// Whether packets that were sent came back; absent if none could be sent, and nothing that would keep them was found.
+    pub passes: Option<bool>,
+    /// What was found on the way, in the order in which packets come by; then what came of those that were sent.
+    pub findings: Vec<Finding>,
+}
+
 /// A node of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeView {
@@ -55,4 +169,6 @@ pub struct NodeView {
     pub endpoints: usize,
     /// Whether it is the node that answers.
     pub this: bool,
+    /// The path to it, as measured; absent where none is: to itself, and where either end does not measure.
+    pub path: Option<Path>,
 }

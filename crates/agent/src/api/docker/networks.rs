@@ -40,7 +40,7 @@ pub(super) async fn inspect(
         return Err(Error::not_found("network", &network).into());
     }
     let found = core.network(&network).await?;
-    Ok(axum::Json(view::full(&found, &core.nodes())))
+    Ok(axum::Json(view::full(&found, &core.nodes(), &core.room(found.id))))
 }
 
 pub(super) async fn create(

@@ -7,6 +7,7 @@ use crate::api::{
 };
 use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use weft_api::v1;
 use weft_model::NodeName;
 use weft_verbs::{Attach, EndpointView, Error, JoinOptions};
@@ -18,6 +19,9 @@ pub(super) struct Which {
     network: Option<String>,
     /// Those of one node.
     node: Option<NodeName>,
+    /// Whether to say what has gone through those of this node.
+    #[serde(default)]
+    traffic: bool,
 }
 
 pub(super) async fn list(
@@ -28,6 +32,13 @@ pub(super) async fn list(
     if endpoints.is_empty() {
         core.look_again().await;
         endpoints = chosen(&core, &which).await?;
+    }
+    if which.traffic {
+        let counted = core.traffic().await;
+        let counted: BTreeMap<_, _> = counted.into_iter().map(|it| (it.endpoint, it.traffic)).collect();
+        for endpoint in &mut endpoints {
+            endpoint.traffic = counted.get(&endpoint.id).copied();
+        }
     }
     Ok(axum::Json(endpoints))
 }
@@ -71,7 +82,7 @@ pub(super) async fn detach(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn endpoint(view: EndpointView) -> v1::Endpoint {
+pub(super) fn endpoint(view: EndpointView) -> v1::Endpoint {
     let endpoint = view.endpoint;
     v1::Endpoint {
         id: view.id,
@@ -85,5 +96,6 @@ fn endpoint(view: EndpointView) -> v1::Endpoint {
         node: endpoint.node,
         container: endpoint.container,
         created: endpoint.created,
+        traffic: None,
     }
 }

@@ -5,7 +5,8 @@ use axum::{Json, extract::State};
 use std::time::Duration;
 use weft_api::v1;
 use weft_verbs::{
-    Down, Drift, EngineStatus, Fenced, KernelStatus, LoggedProblem, NetworkStatus, Round, Status, StoreStatus,
+    Down, Drift, EngineStatus, Fenced, KernelStatus, LoggedProblem, NetworkStatus, PeerPath, Round, Status,
+    StoreStatus,
 };
 
 pub(super) async fn status(State(core): State<FromAfar>) -> Json<v1::Status> {
@@ -39,9 +40,14 @@ fn report(status: Status) -> v1::Status {
         fenced: status.fenced.into_iter().map(fenced).collect(),
         round: status.round.map(round),
         problems: status.problems,
+        paths: status.paths.into_iter().filter_map(broken).collect(),
         notes: status.notes,
         errors: status.errors.into_iter().map(logged).collect(),
     }
+}
+
+fn broken(path: PeerPath) -> Option<v1::BrokenPath> {
+    Some(v1::BrokenPath { node: path.node, vtep: path.vtep, blocked: path.blocked, what: path.trouble? })
 }
 
 fn store(store: StoreStatus) -> v1::Store {

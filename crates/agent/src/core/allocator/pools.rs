@@ -174,6 +174,9 @@ impl Surroundings<'_> {
         let mut vnis: Vec<Vni> = Vec::new();
         for part in text.split(',') {
             let vni = part.trim().parse().map_err(Error::invalid)?;
+            if vni == Vni::PROBES {
+                return Err(PoolError::VniReserved.into());
+            }
             if vnis.contains(&vni) {
                 return Err(Error::invalid(format!("VNI {vni} is given twice")));
             }

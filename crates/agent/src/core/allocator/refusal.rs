@@ -107,6 +107,9 @@ pub(super) enum PoolError {
     /// Another network has the VNI.
     #[error("VNI {vni} is used by network {network}; choose another")]
     VniInUse { vni: Vni, network: String },
+    /// weft has it for itself.
+    #[error("VNI {} is the one that weft measures the paths between hosts on; choose another", Vni::PROBES)]
+    VniReserved,
     /// No VNI is left to choose from.
     #[error(transparent)]
     NoVniFree(#[from] NoFreeVni),

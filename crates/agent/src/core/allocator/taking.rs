@@ -1,8 +1,6 @@
 //! Addresses that an endpoint takes over from a reservation, or takes back after the store has lost them.
 
-use super::{
-    Allocator, Error, Kind, choosing::owner, ledger::is_leftover, pending::ClaimKey, refusal::AddressError,
-};
+use super::{Allocator, Error, Kind, choosing::owner, pending::ClaimKey, refusal::AddressError};
 use crate::core::{macs, refusal::Taken};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -96,10 +94,9 @@ impl Allocator {
         id: EndpointId,
         local: &LocalEndpoint,
     ) -> Option<ClaimKey> {
-        let endpoints = self.journal.endpoints();
         let taken = |(address, subnet): &(IpAddr, &Subnet)| {
             let claim = known.claim(subnet.pool, *address).filter(|claim| claim.endpoint != id);
-            claim.is_some_and(|claim| !is_leftover(claim, self.access.node(), &endpoints))
+            claim.is_some_and(|claim| !self.is_left_over(claim))
         };
         local.subnets().find(taken).map(|(address, subnet)| (subnet.pool, address))
     }
@@ -112,8 +109,7 @@ impl Allocator {
     ) -> Result<Option<Claim>, Error> {
         let entry = self.access.get(&self.ledger().path(key)).await?;
         let owner = entry.and_then(|entry| Claim::from_json(&entry.value).ok()).filter(|o| o.endpoint != id);
-        let endpoints = self.journal.endpoints();
-        Ok(owner.filter(|owner| !is_leftover(owner, self.access.node(), &endpoints)))
+        Ok(owner.filter(|owner| !self.is_left_over(owner)))
     }
 
     /// The transaction that puts an endpoint of this node into the store again, with its addresses.

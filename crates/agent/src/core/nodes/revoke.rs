@@ -47,6 +47,8 @@ impl Nodes {
         let revocation = revocation.map_err(|error| Error::new(Kind::Internal, chain(&error)))?;
         let key = self.access.path(&Key::Revoked(subject.id));
         self.access.committed(Txn::new().put(key, revocation.to_json(), Condition::Always)).await?;
+        // The store may show it later, or, where it lies, never.
+        self.memory.revoke(subject.id, revocation);
         self.access.until(|cluster| cluster.beliefs.barred.contains_key(&subject.id)).await;
         Ok(())
     }

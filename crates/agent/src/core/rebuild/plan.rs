@@ -243,6 +243,7 @@ impl Planning<'_> {
             let claim = stored.claim(subnet.pool, address);
             match claim {
                 Some(claim) if claim.endpoint != id => {
+                    // So is one to come, for now: what is there keeps its address.
                     let leftover = is_leftover(claim, &self.config.node_name, &self.compared.journal);
                     if claim.rebuilt >= times && !leftover {
                         return Confirmation::CutOff(format!(

@@ -36,7 +36,7 @@ impl Reporter {
                 cluster.nodes.iter().find_map(|(name, node)| Some((name, node.vtep, port_of(node)?)))?;
             Some(format!(
                 "{name} does not answer on {vtep} port {port}/udp: on encrypted networks it cannot be reached from here. \
-                 Open that port there, here and in between (`weft setup docker` looks at this host's rules)"
+                 Open that port there, here and in between (`weft doctor` looks at this host's rules)"
             ))
         };
         silent.filter_map(say).collect()

@@ -9,7 +9,7 @@ use weft_trust::Disbelief;
 const JOIN: &str = "join with a token (`weft node token` on a host that lets others in; `weft join` there)";
 
 /// The same for a host that is in the cluster.
-const JOIN_AGAIN: &str =
+pub(super) const JOIN_AGAIN: &str =
     "join again (`weft node token` on a host that lets others in; `weft join` here: nothing that runs stops)";
 
 /// Where nobody can let hosts in.
@@ -26,6 +26,11 @@ pub(super) fn problems(cluster: &Cluster, config: &AgentConfig) -> Vec<String> {
     let me = &config.node_name;
     let unbelieved = cluster.unbelieved.iter().map(|(name, why)| sentence(cluster, (name, name == me), why));
     unbelieved.chain(behind(cluster, config)).chain(authorities(cluster)).collect()
+}
+
+/// The nodes that have a record which is not believed, and never had another.
+pub(super) fn of_nobody(cluster: &Cluster) -> impl Iterator<Item = &NodeName> {
+    cluster.unbelieved.keys().filter(|name| !cluster.nodes.contains_key(*name))
 }
 
 fn sentence(cluster: &Cluster, (name, this): (&NodeName, bool), why: &Disbelief) -> String {

@@ -1,7 +1,7 @@
 //! What a node signs, and when it begins anew.
 
 use super::*;
-use weft_model::{NodeId, Record};
+use weft_model::Record;
 use weft_trust::Authority;
 
 fn node() -> Node {

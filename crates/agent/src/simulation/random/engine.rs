@@ -1,12 +1,11 @@
 //! What a container engine asks of the nodes, step by step as engines do, each of which may be the last.
 
 use super::{
-    World,
+    NODES, World,
     ledger::Fate,
     verbs::{NETWORKS, lock},
 };
 use crate::core::Core;
-use futures::FutureExt;
 use ipnet::IpNet;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{path::PathBuf, sync::Arc};
@@ -92,23 +91,34 @@ impl World {
     /// Has every engine take away what it does not know, as it does when it starts.
     pub(super) async fn clean_up_engines(&mut self) {
         self.tell("the engines take away what they do not know".to_owned());
-        for node in &self.nodes {
-            let core = node.core();
-            // After a reboot, engines start when the agent is ready.
-            core.access.owns_its_node().await;
+        for node in 0..NODES {
+            let core = self.ready(node).await;
             for endpoint in core.endpoints.endpoints_of_engines() {
                 let promised =
                     lock(&self.ledger).endpoints.get(&endpoint.id).is_some_and(|e| e.fate == Fate::Here);
                 if !promised {
                     lock(&self.ledger).detached(endpoint.id);
                     // An agent may have to ask whether it is the only one just then: an engine asks again.
-                    while let Err(error) = core.endpoints.leave_for_engine(endpoint.id).await {
-                        assert!(core.access.owns_its_node().now_or_never().is_none(), "{error}");
-                        core.access.owns_its_node().await;
+                    while let Err(error) =
+                        self.nodes[node].core().endpoints.leave_for_engine(endpoint.id).await
+                    {
+                        assert!(!self.nodes[node].owns_itself(), "{error}");
+                        self.ready(node).await;
                     }
                 }
             }
         }
+    }
+
+    /// The agent of a node, once it is in: after a reboot, engines start when it is ready.
+    async fn ready(&mut self, node: usize) -> Arc<Core> {
+        self.eventually(async |world| {
+            world.restart_who_gave_up().await;
+            let why = || format!("host{} is not in", node + 1);
+            world.nodes[node].owns_itself().then_some(()).ok_or_else(why)
+        })
+        .await;
+        self.nodes[node].core()
     }
 }
 

@@ -22,11 +22,7 @@ impl World {
     /// Waits until journals, store and kernels agree, and every promise is kept.
     pub(super) async fn settle(&mut self) {
         self.eventually(async |world| {
-            // As its unit does.
-            for node in world.nodes.iter_mut().filter(|node| node.has_given_up()) {
-                node.kill().await;
-                node.start();
-            }
+            world.restart_who_gave_up().await;
             let cluster = world.cluster().await?;
             agrees_with_itself(&cluster)?;
             world.keeps_its_promises(&cluster)?;
@@ -72,7 +68,15 @@ impl World {
         self.check();
     }
 
-    async fn eventually(&mut self, holds: impl AsyncFn(&mut Self) -> Result<(), String>) {
+    /// Starts the agents anew that have given up, as their unit does.
+    pub(super) async fn restart_who_gave_up(&mut self) {
+        for node in self.nodes.iter_mut().filter(|node| node.has_given_up()) {
+            node.kill().await;
+            node.start();
+        }
+    }
+
+    pub(super) async fn eventually(&mut self, holds: impl AsyncFn(&mut Self) -> Result<(), String>) {
         let began = Instant::now();
         while let Err(why) = holds(self).await {
             assert!(began.elapsed() < PATIENCE, "still so after {PATIENCE:?}: {why}");

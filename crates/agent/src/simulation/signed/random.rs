@@ -72,6 +72,8 @@ struct Host {
     revoked: bool,
     /// Since when its agent runs, and hears of everything in time.
     well: Option<Instant>,
+    /// Whether it hears of nothing in time from the store, whatever runs.
+    disturbed: bool,
     /// The highest number of each node's statements that it has seen long enough ago to have it on its disk, or was told of.
     floor: BTreeMap<NodeName, u64>,
     /// The highest that this run of its agent has seen, and when.
@@ -170,6 +172,7 @@ impl World {
             addresses: BTreeSet::from([at]),
             revoked: false,
             well: None,
+            disturbed: false,
             floor,
             seen,
         }

@@ -1,7 +1,7 @@
 //! Subnets that are in use elsewhere, too.
 
 use crate::setup::{
-    facts::{Engine, Facts, Reach, Route},
+    facts::{Facts, Route},
     finding::{Finding, Mend},
 };
 use weft_ipam::free_pool;
@@ -10,7 +10,7 @@ use weft_model::IpNet;
 const CHECK: &str = "subnets";
 
 /// What clashes, or that nothing does.
-pub(super) fn addresses(facts: &Facts) -> Vec<Finding> {
+pub(in crate::setup) fn addresses(facts: &Facts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = clashes(facts).collect();
     findings.extend(exhausted(facts));
     findings.extend(contested(facts));
@@ -27,10 +27,7 @@ pub(super) fn addresses(facts: &Facts) -> Vec<Finding> {
 /// Networks of the cluster with addresses that something else has, too: their containers on this host do not reach
 /// that.
 fn clashes(facts: &Facts) -> impl Iterator<Item = Finding> {
-    let networks = match &facts.agent {
-        Reach::Here(agent) => agent.networks.as_slice(),
-        _ => &[],
-    };
+    let networks = facts.agent.here().map(|agent| agent.networks.as_slice()).unwrap_or_default();
     networks.iter().flat_map(move |(name, subnets)| {
         subnets.iter().filter_map(move |subnet| {
             let other = owner(facts, subnet)?;
@@ -47,7 +44,7 @@ fn clashes(facts: &Facts) -> impl Iterator<Item = Finding> {
 
 /// What else uses a part of `subnet`, in words.
 fn owner(facts: &Facts, subnet: &IpNet) -> Option<String> {
-    let networks = engine(facts).map(|engine| engine.networks.as_slice()).unwrap_or_default();
+    let networks = facts.engine.here().map(|engine| engine.networks.as_slice()).unwrap_or_default();
     let network = networks.iter().find(|(_, subnets)| subnets.iter().any(|other| overlap(other, subnet)));
     if let Some((name, _)) = network {
         return Some(format!("the engine's network {name}"));
@@ -59,7 +56,8 @@ fn owner(facts: &Facts, subnet: &IpNet) -> Option<String> {
 /// Whether new networks without a subnet of their own find none.
 fn exhausted(facts: &Facts) -> Option<Finding> {
     let routes = facts.routes.iter().map(|route| route.to);
-    let bridges = engine(facts).into_iter().flat_map(|engine| &engine.networks).flat_map(|(_, nets)| nets);
+    let bridges =
+        facts.engine.here().into_iter().flat_map(|engine| &engine.networks).flat_map(|(_, nets)| nets);
     let taken: Vec<IpNet> = routes.chain(bridges.copied()).collect();
     free_pool(&facts.address_pools, &taken).is_err().then(|| {
         Finding::missing(
@@ -72,7 +70,7 @@ fn exhausted(facts: &Facts) -> Option<Finding> {
 
 /// Whether the engine gives its bridges subnets out of the same range, which a later network may have.
 fn contested(facts: &Facts) -> Option<Finding> {
-    let theirs = engine(facts)?.address_pools.as_slice();
+    let theirs = facts.engine.here()?.address_pools.as_slice();
     let pool =
         theirs.iter().find(|pool| facts.address_pools.iter().any(|ours| overlap(&ours.base(), pool)))?;
     Some(Finding::warning(
@@ -88,13 +86,6 @@ fn elsewhere() -> Mend {
     Mend::by_hand(
         "another range, on all hosts, in /etc/weft/weft.toml: default-address-pool = \"base=…,size=24\"",
     )
-}
-
-fn engine(facts: &Facts) -> Option<&Engine> {
-    match &facts.engine {
-        Reach::Here(engine) => Some(engine),
-        _ => None,
-    }
 }
 
 fn overlap(a: &IpNet, b: &IpNet) -> bool {

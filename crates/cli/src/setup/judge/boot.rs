@@ -9,7 +9,7 @@ const CHECK: &str = "boot";
 const DOCKER: &str = "docker.service";
 
 /// The driver must be there when the engine starts containers that are on weft's networks.
-pub(super) fn boot(facts: &Facts) -> Finding {
+pub(in crate::setup) fn boot(facts: &Facts) -> Finding {
     let Some(boot) = &facts.boot else {
         return Finding::warning(
             CHECK,

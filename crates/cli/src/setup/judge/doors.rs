@@ -7,7 +7,7 @@ use crate::setup::{
 };
 use weft_docker::plugin::DRIVER;
 
-pub(super) fn engine(facts: &Facts) -> Finding {
+pub(in crate::setup) fn engine(facts: &Facts) -> Finding {
     const CHECK: &str = "engine";
     let socket = &facts.docker_socket;
     match &facts.engine {
@@ -62,7 +62,7 @@ fn unsuitable(engine: &Engine) -> Option<(&'static str, &'static str)> {
     None
 }
 
-pub(super) fn agent(facts: &Facts) -> Finding {
+pub(in crate::setup) fn agent(facts: &Facts) -> Finding {
     const CHECK: &str = "agent";
     match &facts.agent {
         Reach::Absent => Finding::missing(CHECK, "no weft agent runs on this host", vec![start(facts)]),
@@ -74,7 +74,10 @@ pub(super) fn agent(facts: &Facts) -> Finding {
         Reach::Failed(why) => Finding::missing(
             CHECK,
             format!("the agent gives no good answer: {why}"),
-            vec![Mend::by_hand("journalctl --unit weft.service")],
+            vec![
+                Mend::by_hand("journalctl --unit weft.service"),
+                Mend::by_hand("systemctl restart weft.service: what runs goes on"),
+            ],
         ),
         Reach::Here(agent) => {
             let status = &agent.status;
@@ -103,7 +106,7 @@ fn start(facts: &Facts) -> Mend {
     }
 }
 
-pub(super) fn plugin(facts: &Facts) -> Finding {
+pub(in crate::setup) fn plugin(facts: &Facts) -> Finding {
     const CHECK: &str = "plugin";
     const SOCKET: &str = crate::setup::look::PLUGIN_SOCKET;
     if matches!(facts.agent, Reach::Absent) {

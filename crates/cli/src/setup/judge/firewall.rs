@@ -2,7 +2,7 @@
 
 use super::as_root;
 use crate::setup::{
-    facts::{Facts, Reach, Underlay},
+    facts::{Facts, Underlay},
     filter::{Filter, Hook, Obstacle, Packet, Place, Tool},
     finding::{CommandLine, Finding, Mend},
 };
@@ -15,11 +15,12 @@ const NFTABLES: &str = "write the same into /etc/nftables.conf";
 const IPTABLES: &str = "keep it as this host keeps its rules, with iptables-persistent for one";
 
 /// What hosts send each other; and the ways of those of weft's containers that are not Docker's.
-pub(super) fn firewall(facts: &Facts) -> Vec<Finding> {
+pub(in crate::setup) fn firewall(facts: &Facts) -> Vec<Finding> {
     const CHECK: &str = "firewall";
     match &facts.filter {
         Ok(filter) => {
-            let ports = ports(facts).into_iter().map(|port| between_hosts(facts, filter, &port));
+            let between = Between::of(facts, filter);
+            let ports = ports(facts).into_iter().map(|port| between.judge(&port));
             ports.chain([others(facts.underlay.as_ref(), filter, &[true, false])]).collect()
         }
         Err(why) => vec![Finding::warning(CHECK, format!("the rules cannot be read: {why}"), as_root(facts))],
@@ -34,10 +35,13 @@ struct Port {
     lost: &'static str,
 }
 
+fn vxlan(number: u16) -> Port {
+    Port { check: "vxlan", number, lost: "nothing on the other hosts can be reached" }
+}
+
 /// That of VXLAN; and that of the tunnels, where a network needs them.
 fn ports(facts: &Facts) -> Vec<Port> {
-    let vxlan = |number| Port { check: "vxlan", number, lost: "nothing on the other hosts can be reached" };
-    let Reach::Here(agent) = &facts.agent else { return vec![vxlan(4789)] };
+    let Some(agent) = facts.agent.here() else { return vec![vxlan(4789)] };
     let tunnel = agent.status.tunnel_port.filter(|_| agent.encrypts).map(|number| Port {
         check: "tunnel",
         number,
@@ -46,88 +50,114 @@ fn ports(facts: &Facts) -> Vec<Port> {
     [Some(vxlan(agent.status.vxlan_port)), tunnel].into_iter().flatten().collect()
 }
 
-/// Packets of this node or to it, from one peer, or to it.
-fn packet<'a>(facts: &'a Facts, port: &Port, peer: Option<IpAddr>) -> Packet<'a> {
-    let interface = facts.underlay.as_ref().map(|underlay| underlay.interface.as_str());
-    let own = facts.underlay.as_ref().map(|underlay| underlay.address);
-    Packet {
-        ipv4: own.or(peer).is_none_or(|address| address.is_ipv4()),
-        protocol: "udp",
-        port: port.number,
-        from_interface: interface,
-        to_interface: interface,
-        source: peer,
-        destination: own,
-        destination_kind: "local",
-        // weft has them left untracked, once it has networks here.
-        states: &["new", "untracked"],
-        translated: false,
-    }
+/// What the packets of hosts to each other meet on this one.
+pub(in crate::setup) struct Between<'f> {
+    pub(in crate::setup) underlay: Option<&'f Underlay>,
+    pub(in crate::setup) filter: &'f Filter,
+    /// The zone that firewalld has the underlay in.
+    pub(in crate::setup) zone: Option<&'f str>,
+    /// Where the other nodes are; none: anywhere.
+    pub(in crate::setup) peers: Vec<IpAddr>,
 }
 
-fn between_hosts(facts: &Facts, filter: &Filter, port: &Port) -> Finding {
-    let Port { check, number, lost } = port;
-    let obstacles = obstacles(facts, filter, port);
-    let certain = places(&obstacles, true);
-    if !certain.is_empty() {
-        let what = format!("{} drops {number}/udp: {lost}", names(&certain));
-        return Finding::missing(check, what, mends(&certain, |place| open(facts, filter, (place, *number))));
+impl<'f> Between<'f> {
+    fn of(facts: &'f Facts, filter: &'f Filter) -> Self {
+        let peers = facts.agent.here().map(|agent| agent.peers.clone()).unwrap_or_default();
+        Self { underlay: facts.underlay.as_ref(), filter, zone: facts.firewalld_zone.as_deref(), peers }
     }
-    let perhaps = places(&obstacles, false);
-    if !perhaps.is_empty() {
-        let what =
-            format!("{} drops {number}/udp, unless a rule before it is for the other hosts", names(&perhaps));
-        return Finding::warning(check, what, mends(&perhaps, |place| open(facts, filter, (place, *number))));
+
+    /// What it does to VXLAN packets to this port.
+    pub(in crate::setup) fn vxlan(&self, number: u16) -> Finding {
+        self.judge(&vxlan(number))
     }
-    Finding::ok(check, format!("{number}/udp is open to the other hosts, as far as this one is concerned"))
-}
 
-/// What drops packets from any of the other nodes, or to it.
-fn obstacles(facts: &Facts, filter: &Filter, port: &Port) -> Vec<Obstacle> {
-    let peers: Vec<Option<IpAddr>> = match &facts.agent {
-        Reach::Here(agent) if !agent.peers.is_empty() => agent.peers.iter().copied().map(Some).collect(),
-        _ => vec![None],
-    };
-    let of_peer = |peer: &Option<IpAddr>| {
-        let arriving = packet(facts, port, *peer);
-        let source = arriving.destination;
-        let leaving = Packet { source, destination: *peer, destination_kind: "unicast", ..arriving.clone() };
-        let mut obstacles = filter.obstacles(&[Hook::Prerouting, Hook::Input], &arriving);
-        obstacles.extend(filter.obstacles(&[Hook::Output, Hook::Postrouting], &leaving));
-        obstacles
-    };
-    peers.iter().flat_map(of_peer).collect()
-}
+    fn judge(&self, port: &Port) -> Finding {
+        let Port { check, number, lost } = port;
+        let obstacles = self.obstacles(port);
+        let certain = places(&obstacles, true);
+        if !certain.is_empty() {
+            let what = format!("{} drops {number}/udp: {lost}", names(&certain));
+            return Finding::missing(check, what, mends(&certain, |place| self.open(place, *number)));
+        }
+        let perhaps = places(&obstacles, false);
+        if !perhaps.is_empty() {
+            let what = format!(
+                "{} drops {number}/udp, unless a rule before it is for the other hosts",
+                names(&perhaps)
+            );
+            return Finding::warning(check, what, mends(&perhaps, |place| self.open(place, *number)));
+        }
+        Finding::ok(
+            check,
+            format!("{number}/udp is open to the other hosts, as far as this one is concerned"),
+        )
+    }
 
-/// How to let packets to a UDP port through, in the tool that manages the rules.
-fn open(facts: &Facts, filter: &Filter, (place, port): (&Place, u16)) -> Vec<Mend> {
-    let interface = facts.underlay.as_ref().map(|Underlay { interface, .. }| interface.as_str());
-    match manager(filter, place) {
-        Manager::Firewalld => {
-            let zone =
-                facts.firewalld_zone.as_ref().map(|zone| format!(" --zone={zone}")).unwrap_or_default();
-            vec![
-                Mend::command(&format!("firewall-cmd{zone} --add-port={port}/udp")),
-                Mend::command(&format!("firewall-cmd --permanent{zone} --add-port={port}/udp")),
-            ]
+    /// Packets of this node or to it, from one peer, or to it.
+    fn packet(&self, port: &Port, peer: Option<IpAddr>) -> Packet<'f> {
+        let interface = self.underlay.map(|underlay| underlay.interface.as_str());
+        let own = self.underlay.map(|underlay| underlay.address);
+        Packet {
+            ipv4: own.or(peer).is_none_or(|address| address.is_ipv4()),
+            protocol: "udp",
+            port: port.number,
+            from_interface: interface,
+            to_interface: interface,
+            source: peer,
+            destination: own,
+            destination_kind: "local",
+            // weft has them left untracked, once it has networks here.
+            states: &["new", "untracked"],
+            translated: false,
         }
-        Manager::Ufw => {
-            let way = if outward(place) { "out" } else { "in" };
-            let on = interface.map(|name| format!(" on {name}")).unwrap_or_default();
-            vec![Mend::command(&format!("ufw allow {way}{on} to any port {port} proto udp"))]
-        }
-        Manager::Nobody if place.tool == Tool::Nft => {
-            let way = if outward(place) { "oifname" } else { "iifname" };
-            let on = interface.map(|name| format!("{way} \"{name}\" ")).unwrap_or_default();
-            vec![insert(place, &format!("{on}udp dport {port} accept")), keep(NFTABLES)]
-        }
-        Manager::Nobody => {
-            let way = if outward(place) { "-o" } else { "-i" };
-            let on = interface.map(|name| format!(" {way} {name}")).unwrap_or_default();
-            let (program, base) = (place.tool.program(), &place.base);
-            let table = if place.table == "filter" { String::new() } else { format!(" -t {}", place.table) };
-            let rule = format!("{program}{table} -I {base}{on} -p udp --dport {port} -j ACCEPT");
-            vec![Mend::command(&rule), keep(IPTABLES)]
+    }
+
+    /// What drops packets from any of the other nodes, or to it.
+    fn obstacles(&self, port: &Port) -> Vec<Obstacle> {
+        let peers = self.peers.iter().copied().map(Some);
+        let anywhere = self.peers.is_empty().then_some(None);
+        let of_peer = |peer: Option<IpAddr>| {
+            let arriving = self.packet(port, peer);
+            let source = arriving.destination;
+            let leaving =
+                Packet { source, destination: peer, destination_kind: "unicast", ..arriving.clone() };
+            let mut obstacles = self.filter.obstacles(&[Hook::Prerouting, Hook::Input], &arriving);
+            obstacles.extend(self.filter.obstacles(&[Hook::Output, Hook::Postrouting], &leaving));
+            obstacles
+        };
+        peers.chain(anywhere).flat_map(of_peer).collect()
+    }
+
+    /// How to let packets to a UDP port through, in the tool that manages the rules.
+    fn open(&self, place: &Place, port: u16) -> Vec<Mend> {
+        let interface = self.underlay.map(|Underlay { interface, .. }| interface.as_str());
+        match manager(self.filter, place) {
+            Manager::Firewalld => {
+                let zone = self.zone.map(|zone| format!(" --zone={zone}")).unwrap_or_default();
+                vec![
+                    Mend::command(&format!("firewall-cmd{zone} --add-port={port}/udp")),
+                    Mend::command(&format!("firewall-cmd --permanent{zone} --add-port={port}/udp")),
+                ]
+            }
+            Manager::Ufw => {
+                let way = if outward(place) { "out" } else { "in" };
+                let on = interface.map(|name| format!(" on {name}")).unwrap_or_default();
+                vec![Mend::command(&format!("ufw allow {way}{on} to any port {port} proto udp"))]
+            }
+            Manager::Nobody if place.tool == Tool::Nft => {
+                let way = if outward(place) { "oifname" } else { "iifname" };
+                let on = interface.map(|name| format!("{way} \"{name}\" ")).unwrap_or_default();
+                vec![insert(place, &format!("{on}udp dport {port} accept")), keep(NFTABLES)]
+            }
+            Manager::Nobody => {
+                let way = if outward(place) { "-o" } else { "-i" };
+                let on = interface.map(|name| format!(" {way} {name}")).unwrap_or_default();
+                let (program, base) = (place.tool.program(), &place.base);
+                let table =
+                    if place.table == "filter" { String::new() } else { format!(" -t {}", place.table) };
+                let rule = format!("{program}{table} -I {base}{on} -p udp --dport {port} -j ACCEPT");
+                vec![Mend::command(&rule), keep(IPTABLES)]
+            }
         }
     }
 }

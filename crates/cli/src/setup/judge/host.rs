@@ -2,12 +2,12 @@
 
 use super::{as_root, install};
 use crate::setup::{
-    facts::{Facts, Feature, Reach, Trial},
+    facts::{Facts, Feature, Trial},
     finding::{Finding, Mend},
 };
 use weft_model::{MIN_IPV6_MTU, overlay_mtu};
 
-pub(super) fn kernel(facts: &Facts) -> Finding {
+pub(in crate::setup) fn kernel(facts: &Facts) -> Finding {
     const CHECK: &str = "kernel";
     if !facts.root {
         return Finding::warning(CHECK, "whether it can do VXLAN is for root to try", as_root(facts));
@@ -33,7 +33,7 @@ pub(super) fn kernel(facts: &Facts) -> Finding {
 }
 
 /// The kernel loads a module by itself where it is installed.
-fn modules(facts: &Facts, module: &str) -> Mend {
+pub(in crate::setup) fn modules(facts: &Facts, module: &str) -> Mend {
     if facts.distribution.contains("ubuntu") {
         // Ubuntu's kernels for clouds and boards have VXLAN in a package of its own.
         return Mend::by_hand("apt-get install linux-modules-extra-$(uname -r)");
@@ -41,21 +41,21 @@ fn modules(facts: &Facts, module: &str) -> Mend {
     Mend::by_hand(format!("a kernel with the module {module}; `modprobe {module}` says what it lacks"))
 }
 
-pub(super) fn forwarding(facts: &Facts) -> Finding {
+pub(in crate::setup) fn forwarding(facts: &Facts) -> Finding {
     const CHECK: &str = "forwarding";
     if facts.forwards_ipv4 {
         return Finding::ok(CHECK, "net.ipv4.ip_forward is 1");
     }
     let what = "net.ipv4.ip_forward is 0: containers have no way out, and no published ports";
     // The engine and the agent switch it on when they have use for it; one that runs had, and it was undone.
-    if matches!(facts.engine, Reach::Here(_)) {
+    if facts.engine.here().is_some() {
         Finding::missing(CHECK, what, vec![Mend::command("sysctl -w net.ipv4.ip_forward=1")])
     } else {
         Finding::ok(CHECK, "net.ipv4.ip_forward is 0 until the engine or the agent switches it on")
     }
 }
 
-pub(super) fn bridges(facts: &Facts) -> Finding {
+pub(in crate::setup) fn bridges(facts: &Facts) -> Finding {
     let value = u8::from(facts.filters_bridges);
     Finding::ok(
         "bridges",
@@ -65,7 +65,7 @@ pub(super) fn bridges(facts: &Facts) -> Finding {
     )
 }
 
-pub(super) fn mtu(facts: &Facts) -> Finding {
+pub(in crate::setup) fn mtu(facts: &Facts) -> Finding {
     const CHECK: &str = "mtu";
     let Some(underlay) = &facts.underlay else {
         return Finding::warning(

@@ -14,14 +14,16 @@ const UFW: &str = include_str!("../filter/samples/ufw-0.36.2-open.iptables");
 const FIREWALLD: &str = include_str!("../filter/samples/firewalld-1.3.3.json");
 
 /// A host on which all is well.
-fn well() -> Facts {
+pub(in crate::setup) fn well() -> Facts {
     let unit = |before: &[&str]| Unit {
         loaded: true,
         enabled: true,
+        failed: false,
         before: before.iter().map(|unit| (*unit).to_owned()).collect(),
     };
     Facts {
         root: true,
+        as_root: "sudo weft setup docker",
         distribution: "debian".to_owned(),
         docker_socket: "/var/run/docker.sock".to_owned(),
         engine: Reach::Here(Engine {
@@ -48,7 +50,7 @@ fn well() -> Facts {
     }
 }
 
-fn agent() -> Agent {
+pub(in crate::setup) fn agent() -> Agent {
     let status = json!({
         "node": "host1", "id": "7d86d31b1478".repeat(6)[..64], "version": "0.1.0",
         "started": "2026-11-22T12:00:00Z", "advertise": "192.168.77.11", "vtep": "192.168.77.11",
@@ -57,6 +59,7 @@ fn agent() -> Agent {
     });
     Agent {
         status: serde_json::from_value(status).unwrap(),
+        nodes: Vec::new(),
         peers: vec!["192.168.77.12".parse().unwrap()],
         networks: vec![("overlay".to_owned(), vec![net("10.0.0.0/24")])],
         encrypts: false,

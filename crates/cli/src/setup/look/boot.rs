@@ -13,7 +13,7 @@ pub(super) async fn boot() -> Option<Boot> {
 }
 
 async fn unit(name: &str) -> Unit {
-    let properties = "--property=LoadState,UnitFileState,Before";
+    let properties = "--property=LoadState,UnitFileState,ActiveState,Before";
     // One that is not there is shown, too, as such.
     program::output("systemctl", &["show", properties, name])
         .await
@@ -28,6 +28,7 @@ fn parse(shown: &str) -> Unit {
     Unit {
         loaded: property("LoadState") == Some("loaded"),
         enabled: property("UnitFileState").is_some_and(|state| state.starts_with("enabled")),
+        failed: property("ActiveState") == Some("failed"),
         before: before.split_whitespace().map(str::to_owned).collect(),
     }
 }
@@ -38,8 +39,10 @@ mod tests {
 
     #[test]
     fn reads_what_systemctl_shows() {
-        let unit = parse("LoadState=loaded\nUnitFileState=enabled\nBefore=docker.service shutdown.target\n");
-        assert!(unit.loaded && unit.enabled);
+        let unit = parse(
+            "LoadState=loaded\nUnitFileState=enabled\nActiveState=failed\nBefore=docker.service shutdown.target\n",
+        );
+        assert!(unit.loaded && unit.enabled && unit.failed);
         assert_eq!(unit.before, ["docker.service", "shutdown.target"]);
         assert_eq!(parse("LoadState=not-found\nUnitFileState=\nBefore=\n"), Unit::default());
         assert_eq!(parse(""), Unit::default());

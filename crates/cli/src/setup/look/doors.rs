@@ -7,10 +7,14 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use std::{error::Error, io};
+use std::{error::Error, future::Future, io, time::Duration};
+use tokio::time::timeout;
 use weft_api::{docker, v1};
 use weft_docker::engine::{self, EngineError};
 use weft_model::{IpNet, asks_for_encryption, chain};
+
+/// How long an agent may take, which answers within milliseconds.
+const SOON: Duration = Duration::from_secs(5);
 
 /// The driver whose networks are not counted among an engine's own.
 const OURS: &str = "weft";
@@ -43,7 +47,7 @@ async fn ask_engine(socket: &UnixSocket) -> Result<Reach<Engine>, EngineError> {
 }
 
 pub(super) async fn agent(client: &Client) -> Reach<Agent> {
-    ask_agent(client).await.unwrap_or_else(reach)
+    soon(Box::pin(ask_agent(client))).await
 }
 
 async fn ask_agent(client: &Client) -> Result<Reach<Agent>, ClientError> {
@@ -57,7 +61,8 @@ async fn ask_agent(client: &Client) -> Result<Reach<Agent>, ClientError> {
     };
     Ok(Reach::Here(Agent {
         status,
-        peers: nodes.into_iter().filter(|node| !node.this).map(|node| node.vtep).collect(),
+        peers: nodes.iter().filter(|node| !node.this).map(|node| node.vtep).collect(),
+        nodes,
         networks: networks.into_iter().map(subnets).collect(),
         encrypts,
     }))
@@ -74,9 +79,20 @@ struct AddressSpaces {
 pub(super) async fn plugin() -> Reach<String> {
     let Ok(socket) = PLUGIN_SOCKET.parse() else { return Reach::Absent };
     let method = "/IpamDriver.GetDefaultAddressSpaces";
-    let answer =
-        Client::new(Host::Unix(socket), TlsFlags::default()).post::<AddressSpaces>(method, &json!({})).await;
-    answer.map_or_else(reach, |spaces| Reach::Here(spaces.local_default_address_space))
+    let client = Client::new(Host::Unix(socket), TlsFlags::default());
+    soon(Box::pin(async {
+        let spaces: AddressSpaces = client.post(method, &json!({})).await?;
+        Ok(Reach::Here(spaces.local_default_address_space))
+    }))
+    .await
+}
+
+/// What is asked of an agent that may hang, which is a fault to be named.
+async fn soon<T>(asking: impl Future<Output = Result<Reach<T>, ClientError>>) -> Reach<T> {
+    match timeout(SOON, asking).await {
+        Ok(answer) => answer.unwrap_or_else(reach),
+        Err(_) => Reach::Failed(format!("it hangs, and does not answer within {} s", SOON.as_secs())),
+    }
 }
 
 fn reach<T>(error: ClientError) -> Reach<T> {

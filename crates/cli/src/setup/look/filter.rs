@@ -46,7 +46,7 @@ pub(in crate::setup) async fn read() -> Result<Filter, String> {
 }
 
 /// The zone that firewalld, if it runs, has the underlay in; nothing stands for its default one.
-pub(super) async fn firewalld_zone(underlay: Option<&Underlay>) -> Option<String> {
+pub(in crate::setup) async fn firewalld_zone(underlay: Option<&Underlay>) -> Option<String> {
     let interface = format!("--get-zone-of-interface={}", underlay?.interface);
     let zone = program::output("firewall-cmd", &[&interface]).await.ok()?;
     Some(zone.trim().to_owned()).filter(|zone| !zone.is_empty())

@@ -14,12 +14,14 @@ pub(super) fn try_out() -> Vec<Trial> {
         if let Err(error) = unshare_network() {
             return vec![Trial { what: Feature::Namespaces, result: Err(error.to_string()) }];
         }
-        Feature::ALL.map(|what| Trial { what, result: make(what) }).to_vec()
+        Feature::ALL
+            .map(|what| Trial { what, result: make(what).map_err(|error| error.to_string()) })
+            .to_vec()
     });
     trial.join().unwrap_or_default()
 }
 
-fn make(what: Feature) -> Result<(), String> {
+fn make(what: Feature) -> anyhow::Result<()> {
     let new = |name| NewLink { name, mac: None, mtu: 1400 };
     match what {
         Feature::Namespaces => Ok(()),
@@ -35,22 +37,18 @@ fn make(what: Feature) -> Result<(), String> {
 }
 
 /// Asks for a link of the calling thread's namespace.
-fn link(
+pub(in crate::setup) fn link(
     request: impl FnOnce(&mut Socket, &Namespace) -> Result<Request, NetlinkError>,
-) -> Result<(), String> {
-    let here = Namespace::current().map_err(|error| error.to_string())?;
-    let made = Socket::open().and_then(|mut socket| {
-        let request = request(&mut socket, &here)?;
-        socket.request(request)
-    });
-    made.map_err(|error| error.to_string())
+) -> anyhow::Result<()> {
+    let here = Namespace::current()?;
+    let mut socket = Socket::open()?;
+    let request = request(&mut socket, &here)?;
+    Ok(socket.request(request)?)
 }
 
 /// Runs nft in the calling thread's namespace.
-fn nft(argument: &str) -> Result<(), String> {
-    wait_for(async { Ok(program::output("nft", &[argument]).await?) })
-        .map(drop)
-        .map_err(|error| error.to_string())
+fn nft(argument: &str) -> anyhow::Result<()> {
+    wait_for(async { Ok(program::output("nft", &[argument]).await?) }).map(drop)
 }
 
 #[cfg(test)]

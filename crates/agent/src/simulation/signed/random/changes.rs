@@ -22,7 +22,7 @@ impl Host {
 
     pub(super) fn start(&mut self) {
         self.node.start();
-        self.well = Some(Instant::now());
+        self.well = (!self.disturbed).then(Instant::now);
     }
 
     pub(super) async fn kill(&mut self) {
@@ -36,8 +36,13 @@ impl Host {
         self.node.kill().await;
     }
 
+    pub(super) fn disturb(&mut self) {
+        (self.disturbed, self.well) = (true, None);
+    }
+
     pub(super) fn heal(&mut self) {
         self.node.store.faults().heal();
+        self.disturbed = false;
         if self.node.is_running() {
             self.well.get_or_insert_with(Instant::now);
         }
@@ -96,7 +101,7 @@ impl World {
             _ => host.heal(),
         }
         if what < 4 {
-            host.well = None;
+            host.disturb();
         }
         self.tell(format!("{name}: disturbance {what}, {delay:?}"));
     }

@@ -203,7 +203,7 @@ impl World {
         let Some(backup) = self.draw(&backups) else { return };
         self.tell(format!("{}: sees the store of an earlier time", self.name(index)));
         let host = &mut self.hosts[index];
-        host.well = None;
+        host.disturb();
         host.node.store.faults().set_behind(Some(backup));
     }
 
