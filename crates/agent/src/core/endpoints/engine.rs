@@ -14,8 +14,9 @@ use weft_state::{
 use weft_store::{CommitError, Condition, Txn};
 use weft_verbs::{ContainerNames, EngineEndpoint, Join, Joined};
 
-/// How long the start of a container may wait for its name: without, it starts, too.
-const NAMING_PATIENCE: Duration = Duration::from_millis(500);
+/// How long the start of a container may wait for its name: without, it starts, too. It takes some 10 ms, and much longer on
+/// a host where everything does.
+const NAMING_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Endpoints {
     pub(crate) async fn join_for_engine(&self, request: Join) -> Result<Joined, Error> {
