@@ -8,6 +8,7 @@ use paths::ToldPaths;
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::{
     sync::{broadcast, watch},
@@ -23,6 +24,8 @@ use weft_verbs::PeerPath;
 
 /// How many events a slow listener may be behind.
 const BEHIND: usize = 4096;
+/// How often to look without a reason: what the kernel has, which says whether a path is wide enough, is not followed.
+const PERIOD: Duration = Duration::from_secs(10);
 
 /// The events of this node. The file is one task's, [`follow`].
 pub(crate) struct Events {
@@ -76,7 +79,7 @@ pub(crate) async fn follow(events: Arc<Events>, seen: Seen, store: String) {
             true => between(&before, &now, Timestamp::now(), &store),
             false => Vec::new(),
         };
-        measured.mark_unchanged();
+        let weighed = Arc::clone(&measured.borrow_and_update());
         let of_paths = told.follow(paths(), Instant::now(), Timestamp::now());
         of_paths.iter().for_each(log);
         news.extend(of_paths);
@@ -86,22 +89,17 @@ pub(crate) async fn follow(events: Arc<Events>, seen: Seen, store: String) {
             let _ = tokio::task::spawn_blocking(move || events.tell(news)).await;
         }
         before = now;
+        let later = Instant::now() + PERIOD;
         let changed = tokio::select! {
             changed = view.changed() => changed,
             changed = journal.changed() => changed,
-            changed = measured.changed() => changed,
-            () = until(told.due) => Ok(()),
+            // A round trip is another each time, and nothing that happens.
+            carries = measured.wait_for(|now| !now.carry_as(&weighed)) => carries.map(drop),
+            () = sleep_until(told.due.map_or(later, |due| due.min(later))) => Ok(()),
         };
         if changed.is_err() {
             return;
         }
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }
 

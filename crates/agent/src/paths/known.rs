@@ -12,3 +12,11 @@ pub(crate) struct KnownPaths {
     /// Why none can be measured.
     pub(crate) trouble: Option<String>,
 }
+
+impl KnownPaths {
+    /// Whether the same gets through on the same paths, however long it takes.
+    pub(crate) fn carry_as(&self, other: &Self) -> bool {
+        let what = |(id, path): (&NodeId, &Path)| (*id, path.reach, path.sends, path.receives, path.full);
+        self.paths.iter().map(what).eq(other.paths.iter().map(what))
+    }
+}
