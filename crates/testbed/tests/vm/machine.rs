@@ -5,6 +5,7 @@ use crate::{
     kernel::Kernel,
 };
 use std::{
+    env,
     io::{self, BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
@@ -117,7 +118,8 @@ impl Drop for Machine {
 pub(crate) fn run(kernel: &Kernel, initramfs: &Path, tests: usize) -> Report {
     let processor = processor(kernel);
     let start = Instant::now();
-    let patience = format!("quiet weft_patience={}", processor.patience());
+    let seed = env::var("WEFT_SEED").map(|seed| format!(" weft_seed={seed}")).unwrap_or_default();
+    let patience = format!("quiet weft_patience={}{seed}", processor.patience());
     let machine = Machine::start(kernel, Some(initramfs), processor, &patience);
     let mut console = Console::default();
     let count = u32::try_from(tests).unwrap_or(u32::MAX);

@@ -14,7 +14,8 @@ pub(crate) const LONG: usize = 12;
 
 /// For `make vm-test`.
 pub(crate) const WIDE: &[&str] = &[
-    // The guide, an agent that is killed, and one whose binary is replaced.
+    // The guide, also in one command a host, an agent that is killed, and one whose binary is replaced.
+    "tokens::a_host_joins_with_a_token_and_nothing_else",
     "embedded::one_agent_serves_the_store_to_the_other",
     "networks::names_aliases_and_addresses_resolve_on_their_network_only",
     "survival::killed_agents_lose_no_packet_and_take_over_what_ran",
@@ -22,7 +23,8 @@ pub(crate) const WIDE: &[&str] = &[
     "upgrade::an_agent_is_upgraded_while_traffic_runs",
     // Encrypted networks.
     "encrypted::nothing_is_ever_on_the_wire_in_clear",
-    "encrypted::a_strangers_frames_go_nowhere",
+    "strangers::a_strangers_frames_go_nowhere",
+    "strangers::a_host_that_was_taken_over_is_sent_nothing_more",
     "encrypted::a_host_goes_on_with_another_key",
     "encrypted::a_host_that_others_cannot_begin_to_send_to_keeps_its_tunnels_open",
     "encrypted::a_host_that_does_not_answer_is_named",

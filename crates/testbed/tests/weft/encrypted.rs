@@ -6,23 +6,23 @@ use crate::{
     wire::{Wire, listen, send, sent},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::{env, fs::OpenOptions, io::Write, net::UdpSocket, time::Duration};
+use std::{env, fs::OpenOptions, io::Write, thread::sleep, time::Duration};
 use weft_testbed::{Agent, Container, Pings, World, last_release, until};
 
-const SECRET: &str = "marker-of-the-secret-network";
+pub(crate) const SECRET: &str = "marker-of-the-secret-network";
 const OPEN: &str = "marker-of-the-open-network";
 
 /// Two hosts with a container each on an encrypted network and one on another, and a wire that is listened to.
-struct Lab {
-    secret: [Container; 2],
+pub(crate) struct Lab {
+    pub(crate) secret: [Container; 2],
     open: [Container; 2],
-    wire: Wire,
-    cluster: Cluster,
+    pub(crate) wire: Wire,
+    pub(crate) cluster: Cluster,
 }
 
 impl Lab {
     #[track_caller]
-    fn up() -> Option<Self> {
+    pub(crate) fn up() -> Option<Self> {
         let cluster = Cluster::up(3)?;
         let wire = Wire::of(cluster.host(1));
         cluster.create_network(&["-o", "encrypted", "-o", "vni=300", "secret"]);
@@ -36,13 +36,13 @@ impl Lab {
         Some(lab)
     }
 
-    fn first_agent(&mut self) -> &mut Agent {
+    pub(crate) fn first_agent(&mut self) -> &mut Agent {
         &mut self.cluster.agents[0]
     }
 
     /// Waits until what is sent on either network arrives, both ways.
     #[track_caller]
-    fn reaches(&self) {
+    pub(crate) fn reaches(&self) {
         for (pair, marker) in [(&self.secret, SECRET), (&self.open, OPEN)] {
             for (from, to) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
                 let receiver = to.inside(listen);
@@ -75,7 +75,7 @@ impl Lab {
 }
 
 /// What others do to the tunnels of the first host.
-const FAULTS: [&str; 7] = [
+const FAULTS: [&str; 8] = [
     "ip -n weft-tunnel link set tunnel0 down",
     "ip -n weft-tunnel -6 route flush dev tunnel0",
     "ip -n weft-tunnel -6 address flush dev tunnel0",
@@ -83,6 +83,9 @@ const FAULTS: [&str; 7] = [
     "ip netns delete weft-tunnel",
     "nft flush ruleset",
     "ip -n weft-300 link delete vxlan0",
+    // Where VXLAN was in the host's own namespace, packets went out in clear by this.
+    "own=$(ip -n weft-tunnel -6 -o address show dev tunnel0 | awk '{print $4; exit}')
+     ip address replace ${own:-fd00::1/128} dev lo; ip netns delete weft-tunnel",
 ];
 
 #[test]
@@ -115,10 +118,12 @@ fn say(what: &str) {
     file.and_then(|mut file| writeln!(file, "{what}")).expect("there is room for it");
 }
 
-/// What a seed makes of it: faults, with and without an agent, before and after what was broken is mended.
+/// What a seed makes of it (`WEFT_SEED`, or any): faults, with and without an agent, before and after what was broken is
+/// mended.
 fn rounds(count: usize) {
     let Some(mut lab) = Lab::up() else { return };
-    let seed = rand::random::<u64>();
+    let seed =
+        env::var("WEFT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
     say(&format!("seed {seed}"));
     let mut rng = StdRng::seed_from_u64(seed);
     for round in 0..count {
@@ -140,6 +145,12 @@ fn rounds(count: usize) {
         if without_agent {
             lab.first_agent().restart();
             lab.go_on_sending();
+        } else if rng.random_bool(0.5) {
+            // At some point of its repair.
+            sleep(Duration::from_millis(rng.random_range(0..300)));
+            lab.first_agent().kill9();
+            lab.go_on_sending();
+            lab.first_agent().restart();
         }
         if rng.random_bool(0.5) {
             lab.reaches();
@@ -219,36 +230,6 @@ fn large_packets_pass_and_no_larger_ones_and_it_costs_so_much() {
         said["end"]["sum_received"]["bits_per_second"].as_f64().expect("it has received something")
     });
     say(&format!("encrypted against clear, one TCP stream: {:.2}", secret / open));
-}
-
-#[test]
-#[ignore = "needs the kernel's WireGuard: runs in a virtual machine (--test vm)"]
-fn a_strangers_frames_go_nowhere() {
-    let Some(mut lab) = Lab::up() else { return };
-    let victim = lab.cluster.host(1).address();
-    let target = lab.secret[0].address();
-    let receiver: UdpSocket = lab.secret[0].inside(listen);
-    sh(
-        lab.cluster.host(3),
-        &format!(
-            "ip link add vx0 type vxlan id 300 dstport 4789 remote {victim} dev eth0
-             ip address add 10.0.0.200/24 dev vx0; ip link set vx0 up
-             ip neigh replace {target} lladdr {} dev vx0",
-            weft_model::MacAddr::from(target),
-        ),
-    );
-    let forge = |lab: &Lab| {
-        lab.cluster.host(3).inside(None, || send(target, SECRET)).expect("the stranger can send");
-        crate::wire::received(&receiver)
-    };
-    assert!(!forge(&lab), "with everything up");
-    lab.first_agent().kill9();
-    for fault in ["nft flush ruleset", "ip -n weft-tunnel link set tunnel0 down"] {
-        sh(lab.cluster.host(1), fault);
-        assert!(!forge(&lab), "{fault}");
-    }
-    let left = lab.wire.count(SECRET);
-    assert!(left > 0, "the capture shows that the stranger's packets came");
 }
 
 /// The way back through a NAT is there for what answers, and not for long.

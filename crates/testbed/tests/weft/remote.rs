@@ -9,18 +9,18 @@ use weft_testbed::{Host, World, eventually, until};
 use weft_trust::{Authority, NodeKey, User};
 
 /// Where the first host is asked.
-const AT: &str = "tcp://192.168.77.11:2376";
+pub(crate) const AT: &str = "tcp://192.168.77.11:2376";
 const URL: &str = "https://192.168.77.11:2376";
 const CREDENTIALS: &str = "/var/lib/weft/credentials";
 
 /// Makes a user on one host, whose files go to `directory` of another, as over ssh.
-fn add_user(on: &Host, name: &str, to: &Host, directory: &str) {
+pub(crate) fn add_user(on: &Host, name: &str, to: &Host, directory: &str) {
     to.write("/run/user.tar", &on.run(&["weft", "user", "add", name]));
     to.run(&["sh", "-ec", &format!("mkdir -pm700 {directory}; tar -xC {directory} -f /run/user.tar")]);
 }
 
 /// Docker's command with the files of a directory; `weft` finds them, too.
-fn with_files(host: &Host, directory: &str, command: &str) -> Result<String, String> {
+pub(crate) fn with_files(host: &Host, directory: &str, command: &str) -> Result<String, String> {
     let environment = format!("export DOCKER_CERT_PATH={directory} WEFT_CERT_PATH={directory}; ");
     let output = host.output(&["sh", "-c", &format!("{environment}{command}")]);
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
