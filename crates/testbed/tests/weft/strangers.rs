@@ -41,10 +41,10 @@ fn a_strangers_frames_go_nowhere() {
 
     // The same to the address that the tunnel has, which the wire can be told to bring here, also while the host has it.
     lab.first_agent().restart();
-    lab.reaches();
+    until("it arrives from who may", SOON, || sent(&lab.secret[1], &lab.secret[0], &receiver, SECRET));
     let [own, mac] = [
         "ip -n weft-tunnel -6 -o address show dev tunnel0 | awk '{print $4; exit}'",
-        "cat /sys/class/net/eth0/address",
+        "ip -o link show eth0 | sed 's,.*link/ether \\([^ ]*\\).*,\\1,'",
     ]
     .map(|what| lab.cluster.host(1).run(&["sh", "-c", what]).trim().to_owned());
     let own = own.split('/').next().expect("an address").to_owned();
