@@ -315,7 +315,7 @@ impl Reconciler {
         let mut settled =
             self.settled.take().filter(|settled| doubt != Doubt::Everything && self.holds(settled));
         let glances = doubt == Doubt::Links
-            || settled.as_ref().is_some_and(|settled| settled.glanced_at.elapsed() >= PERIOD);
+            || settled.as_ref().is_some_and(|settled| settled.glanced_at.elapsed() >= self.glance_period());
         // To hand something over takes no step: what was settled before is settled after.
         let endpoints = self.parts.journal.endpoints();
         let known = settled.as_mut().map(|settled| &mut settled.desired);

@@ -6,10 +6,12 @@ use tokio::time::Instant;
 use weft_model::{IfName, MacAddr};
 use weft_plan::{Desired, Doubt, Entry, KernelNews, Observed, Step};
 
-/// How often to look without a reason: a foreign change is repaired within this.
+/// How often to look without a reason where the kernel does not tell of changes: one is repaired within this.
 pub(super) const PERIOD: Duration = Duration::from_secs(2);
 /// How often to look at all that links hold, too, where the kernel tells of changes.
 const WATCHED_PERIOD: Duration = Duration::from_secs(30);
+/// How often to look at the rest there: it does not tell of settings (`/proc/sys`) and names of namespaces.
+const UNTOLD_PERIOD: Duration = Duration::from_secs(5);
 /// How much longer to rest after a look than it took, before news make for another: at most a tenth of the time is spent.
 const REST: u32 = 10;
 /// How long to rest at least: much changes at once.
@@ -77,6 +79,11 @@ impl Reconciler {
         settled.seen_at.elapsed() < period
     }
 
+    /// How often to look without a reason, not at the many entries that links hold.
+    pub(super) fn glance_period(&self) -> Duration {
+        if self.parts.datapath.is_watched() { UNTOLD_PERIOD } else { PERIOD }
+    }
+
     /// Takes note of what the kernel tells. Says whether that makes for a look which is not due anyway.
     pub(super) fn hear(&mut self, news: &[KernelNews]) -> bool {
         let Some(settled) = &self.settled else { return false };
@@ -103,7 +110,10 @@ impl Reconciler {
     /// How long until the kernel is to be looked at again.
     pub(super) fn until_due(&self) -> Duration {
         let glanced_at = self.settled.as_ref().map(|settled| settled.glanced_at);
-        let period = glanced_at.map_or(PERIOD, |at| PERIOD.saturating_sub(at.elapsed()));
+        let due = |last: Option<Instant>, period: Duration| {
+            last.map_or(period, |at| period.saturating_sub(at.elapsed()))
+        };
+        let period = due(glanced_at, self.glance_period()).min(due(self.mtu_asked, PERIOD));
         if self.doubt == Doubt::None { period } else { period.min(self.left()) }
     }
 }

@@ -97,7 +97,7 @@ async fn before_a_container_runs_its_name_is_waited_for() {
         since: access.env().now(),
         problems: Vec::new(),
     });
-    assert_eq!(info().await, Duration::from_millis(500), "it may have no name that can be resolved");
+    assert_eq!(info().await, Duration::from_secs(2), "it may have no name that can be resolved");
     let name = "nginx_01".parse().unwrap();
     let names = ContainerNames { container: "c".repeat(64), name, aliases: Vec::new(), links: Vec::new() };
     let rename = async {
