@@ -36,10 +36,7 @@ fn without_its_store_nothing_new_begins_and_everything_else_goes_on() {
         // What ends, ends at once.
         let took = timed(|| drop(engine.docker(&format!("stop stopped-{host}"))));
         let removed = timed(|| drop(engine.docker(&format!("rm -f removed-{host}"))));
-        assert!(
-            took.max(removed) < usual + PATIENCE,
-            "{host}: stop took {took:?}, rm {removed:?}, and usually {usual:?}"
-        );
+        assert!(took.max(removed) < PATIENCE, "{host}: stop took {took:?}, rm {removed:?}");
         // What begins is refused, and says why.
         for (line, may) in [
             (format!("start stopped-{host}"), usual + PATIENCE),

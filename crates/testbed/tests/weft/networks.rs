@@ -7,17 +7,16 @@ use weft_testbed::{eventually, until};
 #[test]
 fn what_any_host_makes_all_hosts_list_within_100_ms() {
     let Some(cluster) = Cluster::up(3) else { return };
-    let took = [(1, "first"), (2, "second"), (3, "third")].map(|(number, name)| {
+    for (number, name) in [(1, "first"), (2, "second"), (3, "third")] {
         cluster.host(number).run(&["weft", "network", "create", name]);
         let created = Instant::now();
         let path = format!("/networks/{name}");
         for agent in &cluster.agents {
             until("all list it", SOON, || agent.request("GET", &path, None).status == 200);
         }
-        created.elapsed()
-    });
-    // This machine may have other things to do at any one moment.
-    assert!(took.iter().min() < Some(&Duration::from_millis(100)), "seen on all only after {took:?}");
+        let took = created.elapsed();
+        assert!(took < Duration::from_millis(100), "{name} was seen on all only after {took:?}");
+    }
     cluster.host(2).run(&["weft", "network", "rm", "first", "second", "third"]);
     for host in cluster.world.hosts() {
         until("it is gone everywhere", SOON, || !has_network(host, "first") && !has_network(host, "third"));
