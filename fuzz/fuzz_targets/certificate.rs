@@ -14,7 +14,6 @@ use std::{
     sync::{Arc, LazyLock},
     time::{Duration, UNIX_EPOCH},
 };
-use weft_model::NodeId;
 use weft_trust::{
     ApiNames, Authority, Barred, MEMBER, Member, NodeKey, Subject, TrustError, User, is_self_signed,
     join_client, member_client, server, store_client, store_server,
@@ -33,17 +32,8 @@ struct Fields<'a> {
     raw: &'a [u8],
 }
 
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::found(jiff::Timestamp::now()).unwrap());
-static HONEST: LazyLock<Member> = LazyLock::new(|| {
-    let (key, subject) = (NodeKey::generate().unwrap(), Subject { name: name(), id: NodeId::LEAST });
-    let own = AUTHORITY.issue(&subject, &key.request().unwrap(), jiff::Timestamp::now()).unwrap();
-    Member::new(key, &own, AUTHORITY.certificate_pem()).unwrap()
-});
+static HOST1: LazyLock<(Authority, Member)> = LazyLock::new(|| weft_fuzz::host1(jiff::Timestamp::now()));
 static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate().unwrap());
-
-fn name() -> weft_model::NodeName {
-    "host1".parse().unwrap()
-}
 
 /// The certificate of these fields, as far as there can be one.
 fn made(fields: &Fields<'_>) -> Option<rcgen::Certificate> {
@@ -102,32 +92,33 @@ fn meet(client: ClientConfig, server: ServerConfig) -> bool {
 }
 
 fuzz_target!(|fields: Fields<'_>| {
+    let (authority, honest) = &*HOST1;
     read(&CertificateDer::from(fields.raw));
     let Some(made) = made(&fields) else { return };
     read(made.der());
-    let (pem, ours, barred) = (made.pem(), AUTHORITY.certificate_pem(), Arc::default());
+    let (pem, ours, barred) = (made.pem(), authority.certificate_pem(), Arc::default());
     let _ = is_self_signed(&pem);
-    assert_eq!(HONEST.authorities().signer_of(&pem), None);
+    assert_eq!(honest.authorities().signer_of(&pem), None);
     let key = NodeKey::from_pem(&KEY.serialize_pem()).unwrap();
     let Ok(liar) = Member::new(key, &pem, ours) else { return };
-    assert!(liar.check(&Subject { name: name(), id: NodeId::LEAST }, jiff::Timestamp::now()).is_err());
+    assert!(liar.check(&weft_fuzz::subject(), jiff::Timestamp::now()).is_err());
     let _ = (liar.subject(), liar.validity(), liar.issuer());
     // 7946, and 8500.
     let members: [(Client, Server); 2] =
         [(member_client, server), (|member| store_client(member, &Arc::default()), store_server)];
     for (client, server) in members {
-        assert!(meet(client(&HONEST).unwrap(), server(&HONEST, &barred).unwrap()));
+        assert!(meet(client(honest).unwrap(), server(honest, &barred).unwrap()));
         if let Ok(client) = client(&liar) {
             assert!(
-                !meet(client, server(&HONEST, &barred).unwrap()),
+                !meet(client, server(honest, &barred).unwrap()),
                 "who has no certificate of ours gets in"
             );
         }
         if let Ok(server) = server(&liar, &barred) {
-            assert!(!meet(client(&HONEST).unwrap(), server), "it is taken for a host");
+            assert!(!meet(client(honest).unwrap(), server), "it is taken for a host");
         }
     }
     if let Ok(server) = server(&liar, &barred) {
-        assert!(!meet(join_client(AUTHORITY.id()).unwrap(), server), "a host joins with a liar");
+        assert!(!meet(join_client(authority.id()).unwrap(), server), "a host joins with a liar");
     }
 });

@@ -5,19 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, server::Acceptor};
 use std::sync::{Arc, LazyLock};
-use weft_model::NodeId;
-use weft_trust::{
-    Authority, MEMBER, Member, NodeKey, Subject, join_client, member_client, server, store_client,
-    store_server,
-};
+use weft_trust::{MEMBER, join_client, member_client, server, store_client, store_server};
 
 /// Both sides of both ports, of one host.
 static SIDES: LazyLock<([Arc<ServerConfig>; 2], [Arc<ClientConfig>; 3])> = LazyLock::new(|| {
-    let now = jiff::Timestamp::now();
-    let (authority, key) = (Authority::found(now).unwrap(), NodeKey::generate().unwrap());
-    let subject = Subject { name: "host1".parse().unwrap(), id: NodeId::LEAST };
-    let own = authority.issue(&subject, &key.request().unwrap(), now).unwrap();
-    let member = Member::new(key, &own, authority.certificate_pem()).unwrap();
+    let (authority, member) = weft_fuzz::host1(jiff::Timestamp::now());
     let barred = Arc::default();
     let servers = [server(&member, &barred), store_server(&member, &barred)];
     let clients = [member_client(&member), store_client(&member, &barred), join_client(authority.id())];

@@ -4,14 +4,10 @@
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use weft_model::{Extra, Node, NodeId, NodeName, NodeStatement, Record, SignedStatement};
-use weft_trust::{Authorities, Authority, Member, NodeKey, Subject};
+use weft_trust::Authorities;
 
 static HOST1: LazyLock<(Authorities, SignedStatement)> = LazyLock::new(|| {
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let (authority, key) = (Authority::found(now).unwrap(), NodeKey::generate().unwrap());
-    let subject = Subject { name: name(), id: NodeId::LEAST };
-    let own = authority.issue(&subject, &key.request().unwrap(), now).unwrap();
-    let member = Member::new(key, &own, authority.certificate_pem()).unwrap();
+    let (_, member) = weft_fuzz::host1("2026-01-01T00:00:00Z".parse().unwrap());
     let json = include_bytes!("../seeds/store_record/node");
     let node = Node { id: NodeId::LEAST, ..Node::from_json(json).unwrap() };
     (member.authorities().clone(), member.sign(&name(), &node, 1).unwrap())

@@ -1,5 +1,8 @@
-//! An HTTP server that says what the fuzzer makes up.
+//! What fuzz targets share: a host of a cluster, and an HTTP server that says what the fuzzer makes up.
 
+mod member;
+
+pub use member::{host1, subject};
 use std::{cell::RefCell, net::SocketAddr, rc::Rc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

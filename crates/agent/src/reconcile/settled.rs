@@ -75,13 +75,17 @@ impl Rest {
 impl Reconciler {
     /// Whether the kernel can still be taken to be as it was left.
     pub(super) fn holds(&self, settled: &Settled) -> bool {
-        let period = if self.parts.datapath.is_watched() { WATCHED_PERIOD } else { PERIOD };
-        settled.seen_at.elapsed() < period
+        settled.seen_at.elapsed() < self.period(WATCHED_PERIOD)
     }
 
     /// How often to look without a reason, not at the many entries that links hold.
     pub(super) fn glance_period(&self) -> Duration {
-        if self.parts.datapath.is_watched() { UNTOLD_PERIOD } else { PERIOD }
+        self.period(UNTOLD_PERIOD)
+    }
+
+    /// As long as that where the kernel tells of changes.
+    fn period(&self, watched: Duration) -> Duration {
+        if self.parts.datapath.is_watched() { watched } else { PERIOD }
     }
 
     /// Takes note of what the kernel tells. Says whether that makes for a look which is not due anyway.

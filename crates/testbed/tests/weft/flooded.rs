@@ -5,7 +5,7 @@ use crate::{
     remote::{AT, add_user, with_files},
     tokens::{init, let_in},
 };
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     collections::VecDeque,
     io::Write,
@@ -78,15 +78,13 @@ fn who_opens_connections_and_ends_no_request_keeps_nobody_out() {
     let _first = init(one, &["--host", "tcp://0.0.0.0:2376"]);
     let mut second = let_in(one, two);
     add_user(one, "alice", two, "/run/alice");
-    until("both know the network", SOON, || {
-        one.output(&["weft", "network", "create", "overlay"]);
-        has_network(two, "overlay")
-    });
+    one.run(&["weft", "network", "create", "overlay"]);
+    until("both know the network", SOON, || has_network(two, "overlay"));
     sleeper(one, "overlay", "one", &[]);
     sleeper(two, "overlay", "two", &[]);
 
     let files = getrlimit(Resource::Nofile);
-    let most = rustix::process::Rlimit { current: files.maximum, ..files };
+    let most = Rlimit { current: files.maximum, ..files };
     setrlimit(Resource::Nofile, most).expect("a process may use what it has");
     let address = one.address();
     let of_strangers = [2376, 7946, 8500].map(|port| Flood::of(stranger, &format!("{address}:{port}")));

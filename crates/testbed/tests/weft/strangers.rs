@@ -17,15 +17,17 @@ fn a_strangers_frames_go_nowhere() {
     let victim = lab.cluster.host(1).address();
     let target = lab.secret[0].address();
     let receiver: UdpSocket = lab.secret[0].inside(listen);
-    sh(
-        lab.cluster.host(3),
-        &format!(
-            "ip link add vx0 type vxlan id 300 dstport 4789 remote {victim} dev eth0
+    // A VXLAN of the stranger's that leads there.
+    let lead = |lab: &Lab, to: &str| {
+        let script = format!(
+            "ip link add vx0 type vxlan id 300 dstport 4789 remote {to} dev eth0
              ip address add 10.0.0.200/24 dev vx0; ip link set vx0 up
              ip neigh replace {target} lladdr {} dev vx0",
             weft_model::MacAddr::from(target),
-        ),
-    );
+        );
+        sh(lab.cluster.host(3), &script);
+    };
+    lead(&lab, &victim.to_string());
     let forge = |lab: &Lab| {
         lab.cluster.host(3).inside(None, || send(target, SECRET)).expect("the stranger can send");
         received(&receiver)
@@ -53,12 +55,10 @@ fn a_strangers_frames_go_nowhere() {
         &format!(
             "ip -6 address add fd00:bad::3/64 dev eth0 nodad
              ip -6 route add {own}/128 dev eth0; ip -6 neigh replace {own} lladdr {mac} dev eth0
-             ip link del vx0; ip link add vx0 type vxlan id 300 dstport 4789 remote {own} dev eth0 udp6zerocsumrx
-             ip address add 10.0.0.200/24 dev vx0; ip link set vx0 up
-             ip neigh replace {target} lladdr {} dev vx0",
-            weft_model::MacAddr::from(target),
+             ip link del vx0"
         ),
     );
+    lead(&lab, &format!("{own} udp6zerocsumrx"));
     assert!(!forge(&lab), "to the tunnel's address");
     sh(lab.cluster.host(1), &format!("ip -6 address add {own}/128 dev lo"));
     assert!(!forge(&lab), "while the host has that address");
