@@ -90,6 +90,9 @@ impl Membership {
             self.admitted().await;
             let mut view = self.view.clone();
             let out_of_reach = view.borrow().in_store().is_none();
+            // Seen before it is written down: what changes from here on is to be written again.
+            let mut underlay = self.underlay.clone();
+            underlay.mark_unchanged();
             match self.register().await {
                 Ok(session) => {
                     pause = FIRST_PAUSE;
@@ -97,7 +100,7 @@ impl Membership {
                     if self.problem.send_replace(None).is_some() {
                         tracing::info!(node = %self.config.node_name, "joined the cluster");
                     }
-                    self.hold(&session).await;
+                    self.hold(&session, underlay).await;
                 }
                 Err(NotRegistered::Taken(error)) if !registered_before => return error,
                 Err(NotRegistered::Taken(error)) => {
@@ -150,13 +153,20 @@ impl Membership {
     }
 
     /// Renews the session until it is lost, or the view shows that this node's keys are.
-    async fn hold(&self, session: &SessionId) {
+    async fn hold(&self, session: &SessionId, mut underlay: watch::Receiver<Underlay>) {
         let period = self.config.session_ttl / 3;
         let mut last = Instant::now();
         let mut view = self.view.clone();
-        let mut underlay = self.underlay.clone();
-        // The view may still be older than the registration: what it lacks now proves nothing yet.
-        let _ = timeout(period, view.wait_for(|view| self.is_in(view))).await;
+        // The view may still be older than the registration: what it lacks now proves nothing yet, unless it is the
+        // registration that is old by now.
+        let is_in = async {
+            tokio::select! {
+                biased;
+                news = view.wait_for(|view| self.is_in(view)) => drop(news),
+                _ = underlay.changed() => {}
+            }
+        };
+        let _ = timeout(period, is_in).await;
         loop {
             let mut seen = view.clone();
             let news = async {
