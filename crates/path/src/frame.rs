@@ -54,6 +54,8 @@ pub struct Frame {
     pub window: u32,
     /// The largest packet, in bytes, that the sender has found to get to the other; zero: it does not know.
     pub passes: u16,
+    /// The largest, in bytes, that the sender tries: more than that it would not find; zero: it does not say.
+    pub full: u16,
     /// The number of what is answered.
     pub about: u64,
     /// How long there and back take, in microseconds, as the sender knows; zero: it does not.
@@ -127,7 +129,9 @@ impl Frame {
             .for_each(|number| frame.extend(number.to_be_bytes()));
         [self.window, self.round_trip].into_iter().for_each(|number| frame.extend(number.to_be_bytes()));
         frame.extend(self.passes.to_be_bytes());
-        frame.extend([self.span, 0, 0, 0, 0, 0]);
+        frame.push(self.span);
+        frame.extend(self.full.to_be_bytes());
+        frame.extend([0; 3]);
         let padding = vec![0; usize::from(self.size.saturating_sub(LEAST))];
         let mark = ends.key.mark([&frame[ETHERNET..], &padding]);
         frame.extend(mark);
@@ -160,6 +164,7 @@ impl Frame {
             round_trip: u32::from_be_bytes(at(said, 48)),
             passes: u16::from_be_bytes(at(said, 52)),
             span: said[54].min(32),
+            full: u16::from_be_bytes(at(said, 55)),
             size: u16::try_from(frame.len() - ETHERNET).map_err(|_| BadFrame::Other)?,
         })
     }

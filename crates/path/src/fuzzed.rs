@@ -20,6 +20,7 @@ pub fn marked(said: &[u8], other: &NodeId, own: &NodeId, key: &PairKey) -> Vec<u
         seen: 0,
         window: 0,
         passes: 0,
+        full: 0,
         about: 0,
         round_trip: 0,
         size: crate::LEAST,

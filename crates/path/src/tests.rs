@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod devices;
+
 use crate::{
     BadFrame, Frame, Kind, LEAST, NoPing, Path, Peer, Prober, Reach, SMALL,
     frame::{Ends, sender},
@@ -288,9 +290,9 @@ fn frames_of_others_are_not_taken() {
 
 fn any_frame() -> impl Strategy<Value = Frame> {
     let kinds = prop_oneof![Just(Kind::Probe), Just(Kind::Answer), Just(Kind::Size), Just(Kind::SizeAnswer)];
-    let numbers = (any::<[u64; 3]>(), any::<[u32; 2]>(), any::<[u16; 2]>(), 0..=32u8, LEAST..3000);
+    let numbers = (any::<[u64; 3]>(), any::<[u32; 2]>(), any::<[u16; 3]>(), 0..=32u8, LEAST..3000);
     (kinds, numbers).prop_map(
-        |(kind, ([number, seen, about], [window, round_trip], [interval, passes], span, size))| Frame {
+        |(kind, ([number, seen, about], [window, round_trip], [interval, passes, full], span, size))| Frame {
             kind,
             span,
             interval,
@@ -298,6 +300,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             seen,
             window,
             passes,
+            full,
             about,
             round_trip,
             size,

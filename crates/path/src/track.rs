@@ -113,7 +113,7 @@ impl Track {
     /// Goes on with what is known of the node now. Other packets may fit: what passes is looked for anew.
     pub(crate) fn go_on(&mut self, peer: Peer, now: Instant) {
         if self.peer.full != peer.full {
-            self.size = Size::new(peer.full, now, self.number());
+            (self.size, self.receives) = (Size::new(peer.full, now, self.number()), None);
         }
         self.peer = peer;
     }
@@ -215,7 +215,10 @@ impl Track {
         (self.heard, self.has_heard, self.unanswered) = (now, true, 0);
         self.is_gone = frame.kind == Kind::Bye;
         self.their_interval = Duration::from_millis(100 * u64::from(frame.interval.max(10)));
-        self.receives = Some(frame.passes).filter(|passes| self.size.is_credible(*passes));
+        // Who tries less does not know of more: each end hears of the other's devices in its own time.
+        let is_all = |passes: u16| passes < self.size.full() && passes == frame.full;
+        self.receives =
+            Some(frame.passes).filter(|passes| self.size.is_credible(*passes) && !is_all(*passes));
         self.confirm(frame, now);
         if let Some((_, at)) = of_now {
             self.awaited = None;
@@ -292,6 +295,7 @@ impl Track {
             seen: self.received.seen,
             window: self.received.window,
             passes: self.size.passes().unwrap_or(0),
+            full: self.size.full(),
             about,
             round_trip: self.round_trip.map_or(0, micros),
             size: LEAST,
