@@ -55,7 +55,7 @@ pub struct Core {
     pub(crate) recovery: Arc<Recovery>,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) explainer: Arc<Explainer>,
-    pub(crate) checker: Checker,
+    pub(crate) checker: Arc<Checker>,
     engine: EngineNotes,
     env: Arc<Env>,
 }

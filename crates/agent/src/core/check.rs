@@ -11,7 +11,7 @@ use super::{
     status::LOOK_PATIENCE,
 };
 use crate::{host::Host, reconcile::Rounds};
-use std::{num::NonZeroU16, path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, num::NonZeroU16, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
@@ -28,6 +28,8 @@ const PORT: ServicePort = ServicePort { port: NonZeroU16::new(7).unwrap(), proto
 const LIFE: &str = "120";
 /// How many there may be on this host at once.
 const AT_ONCE: usize = 4;
+/// How many are known to have been ended before they began. Each check has names of its own.
+const REMEMBERED: usize = 64;
 /// How often to try for a port that nothing has.
 const TRIES: usize = 5;
 /// How long it may take to listen.
@@ -42,8 +44,9 @@ pub(crate) struct Checker {
     nodes: Arc<Nodes>,
     processes: Arc<Processes>,
     rounds: Rounds,
-    /// Held while something is put on a network.
-    beginning: Mutex<()>,
+    /// What was ended before it began: who gives a check up tells it on another connection, which may be the faster one.
+    /// Held while something is put on a network or taken off.
+    ended: Mutex<VecDeque<EndpointName>>,
 }
 
 impl Checker {
@@ -60,7 +63,7 @@ impl Checker {
             nodes: Arc::clone(&base.nodes),
             processes: Arc::clone(processes),
             rounds: parts.rounds.clone(),
-            beginning: Mutex::default(),
+            ended: Mutex::default(),
         }
     }
 
@@ -68,7 +71,10 @@ impl Checker {
     pub(crate) async fn begin(&self, network: NetworkId, name: &EndpointName) -> Result<Checked, Error> {
         refuse_others(name)?;
         // One after the other, so that there are not more of them than there may be.
-        let _one = self.beginning.lock().await;
+        let ended = self.ended.lock().await;
+        if ended.contains(name) {
+            return Err(Error::conflict("the check was given up"));
+        }
         let is_one = |process: &Process| {
             is_for_check(&process.name) && matches!(process.state, ProcessState::Running { .. })
         };
@@ -80,7 +86,7 @@ impl Checker {
         let (process, published) = self.start(network, name).await?;
         let there = self.there(&process, network, published).await;
         if there.is_err() {
-            let _ = self.end(name).await;
+            let _ = self.remove(name).await;
         }
         there
     }
@@ -103,10 +109,19 @@ impl Checker {
     /// Takes it off again.
     pub(crate) async fn end(&self, name: &EndpointName) -> Result<(), Error> {
         refuse_others(name)?;
-        match self.processes.remove_one(name.as_str(), true).await {
-            Err(error) if error.kind == Kind::NotFound => Ok(()),
-            ended => ended,
+        let mut ended = self.ended.lock().await;
+        match self.remove(name).await {
+            Err(error) if error.kind == Kind::NotFound => {
+                ended.truncate(REMEMBERED - 1);
+                ended.push_front(name.clone());
+                Ok(())
+            }
+            removed => removed,
         }
+    }
+
+    async fn remove(&self, name: &EndpointName) -> Result<(), Error> {
+        self.processes.remove_one(name.as_str(), true).await
     }
 
     /// Starts it, with a port of this host that leads there, if one can be had.

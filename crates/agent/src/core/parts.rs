@@ -53,7 +53,7 @@ impl Core {
             networks: Arc::clone(&base.networks),
             nodes: Arc::clone(&base.nodes),
             recovery,
-            checker: Checker::new(&parts, base, (&explainer, &processes)),
+            checker: Arc::new(Checker::new(&parts, base, (&explainer, &processes))),
             explainer,
             processes,
             reporter,

@@ -2,7 +2,7 @@
 
 use super::Checker;
 use futures::{StreamExt, stream};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc::Sender, time::sleep};
 use weft_model::{
     CHECK_PREFIX, CheckNews, CheckOrder, Checked, EndpointName, Examination, ExaminedPart, Finding,
@@ -28,7 +28,7 @@ struct End {
 
 impl Checker {
     /// Has each host that is up send to each other on a network, and tells `news` what comes of it.
-    pub(crate) async fn check(&self, network: NetworkId, news: &Sender<CheckNews>) {
+    pub(crate) async fn check(self: &Arc<Self>, network: NetworkId, news: &Sender<CheckNews>) {
         let views = self.nodes.node_views();
         let hosts: Vec<NodeName> = views.iter().map(|node| node.name.clone()).collect();
         let run: u32 = self.env.random(|rng| rand::RngExt::random(rng));
@@ -60,7 +60,7 @@ impl Checker {
     }
 
     async fn all(
-        &self,
+        self: &Arc<Self>,
         network: NetworkId,
         named: &[(NodeName, EndpointName)],
         begins: Vec<CheckNews>,
@@ -83,7 +83,7 @@ impl Checker {
     }
 
     async fn begun(
-        &self,
+        self: &Arc<Self>,
         network: NetworkId,
         node: NodeName,
         name: EndpointName,
@@ -97,13 +97,13 @@ impl Checker {
     }
 
     /// Gives an order to a host, this one or another.
-    async fn order(&self, node: &NodeName, order: CheckOrder) -> Result<MemberReply, String> {
+    async fn order(self: &Arc<Self>, node: &NodeName, order: CheckOrder) -> Result<MemberReply, String> {
         let done = match &order {
             _ if node != self.access.node() => {
                 self.nodes.ask_member(node.as_str(), &MemberRequest::Check(order)).await
             }
             CheckOrder::Begin { network, name } => {
-                self.begin(*network, name).await.map(MemberReply::Checking)
+                self.begin_to_the_end(*network, name.clone()).await.map(MemberReply::Checking)
             }
             CheckOrder::End { name } => self.end(name).await.map(|()| MemberReply::Cleared),
         };
@@ -111,6 +111,17 @@ impl Checker {
             Kind::NotFound => format!("{}: its view of the store is behind", error.message),
             _ => error.message,
         })
+    }
+
+    /// Also if the check is given up: half of it would stay otherwise.
+    async fn begin_to_the_end(
+        self: &Arc<Self>,
+        network: NetworkId,
+        name: EndpointName,
+    ) -> Result<Checked, Error> {
+        let checker = Arc::clone(self);
+        let begun = tokio::spawn(async move { checker.begin(network, &name).await });
+        begun.await.unwrap_or_else(|error| Err(Error::internal("it was not begun", error)))
     }
 
     /// Each host sends to one after the other, and all do at once.
