@@ -227,7 +227,8 @@ impl Reconciler {
         let Some(cluster) = &view.cluster else { return Ok(None) };
         // Now and then: it takes a list of all links. But a network begins with what is so now: it would keep less for minutes.
         let begins = endpoints.values().any(|local| !self.mtus.has(&local.network_id));
-        if begins || self.mtu_asked.is_none_or(|asked| asked.elapsed() >= PERIOD) {
+        let is_due = self.mtu_asked.is_none_or(|asked| asked.elapsed() >= self.glance_period());
+        if begins || is_due || self.underlay_mtu.is_other(self.underlay.borrow().mtu) {
             self.mtu_asked = Some(Instant::now());
             let others = peers(&self.parts.config.node_name, cluster);
             let found = self.parts.host.underlay_mtu(others).await;

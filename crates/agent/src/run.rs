@@ -18,7 +18,6 @@ use crate::{
     underlay::{self, Underlay, Usage},
 };
 use std::{
-    collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -313,7 +312,7 @@ async fn follow_underlay(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> (watch::Sender<Underlay>, Arc<Troubles>) {
-    let mtu = weft_datapath::underlay::mtu(address, BTreeSet::new()).await.ok().map(|found| found.mtu);
+    let mtu = weft_datapath::underlay::mtu(address, Arc::default()).await.ok().map(|found| found.mtu);
     let underlay = watch::Sender::new(Underlay { mtu, ..Underlay::at(address) });
     let mut usage = Usage::new(&config.store, config.docker.is_some());
     usage.look(&underlay).await;

@@ -8,27 +8,24 @@ mod usage;
 use crate::advertise::{Advertise, NoAddress};
 pub(crate) use pools::EnginePool;
 pub(crate) use served::watch_address;
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
 pub(crate) use usage::Usage;
-use weft_datapath::underlay::Carries;
+use weft_datapath::underlay::{Carries, UnderlayError, mtu};
 use weft_model::{InUse, chain};
 use weft_netlink::{Changes, NetlinkError, Socket};
 use weft_store::Connections;
 
-/// How often to look without a reason.
-const PERIOD: Duration = Duration::from_secs(3);
+/// How often to look without a reason, and at most at what else is used.
+const PERIOD: Duration = Duration::from_secs(5);
 /// How long to collect changes: an address that is replaced goes before the next comes.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long an interface that has just come up may take to have an address that can be used: duplicate address detection
 /// takes a second or two (RFC 4862 section 5.4).
 const PATIENCE: Duration = Duration::from_secs(4);
-
-/// How often to look what else is used, at most.
-const USAGE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Where this host is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +44,8 @@ pub(crate) struct Underlay {
     pub(crate) said: Vec<InUse>,
     /// How large a packet fits through the devices that lead to the others, in bytes, once that is known.
     pub(crate) mtu: Option<u32>,
+    /// The others whose ways were looked at for that.
+    pub(crate) leads_to: Arc<BTreeSet<IpAddr>>,
     /// How large a packet gets to the others, where what is between carries less than the devices, in bytes.
     pub(crate) between: Option<u32>,
 }
@@ -101,9 +100,11 @@ pub(crate) async fn follow(
                 None => std::future::pending().await,
             }
         };
-        // It makes no difference whether something changed or it is time.
-        let _ = timeout(PERIOD, change).await;
+        let is_told = timeout(PERIOD, change).await.is_ok();
         sleep(PAUSE).await;
+        if let Some(changes) = &mut changes {
+            changes.forget();
+        }
         if let Some(connections) = &connections {
             give_up_lost(connections).await;
         }
@@ -111,14 +112,27 @@ pub(crate) async fn follow(
         let advertise = advertise.clone();
         let found = tokio::task::spawn_blocking(move || advertise.resolve(Some(so_far)));
         // Engines make and remove networks all day; each change is heard by every node.
-        if used.elapsed() >= USAGE_PERIOD {
+        if used.elapsed() >= PERIOD {
             used = Instant::now();
             usage.look(&underlay).await;
         }
         if let Ok(found) = timeout(weft_netlink::DEADLINE, found).await.unwrap_or(Ok(Ok(so_far))) {
             underlay.send_if_modified(|underlay| underlay.is_changed_by(found));
         }
+        // Who asks for it now and then says why it cannot be found.
+        if is_told && let Ok(found) = ask_mtu(&underlay).await {
+            underlay.send_if_modified(|underlay| underlay.carries(&found));
+        }
     }
+}
+
+/// How large a packet fits through the devices that lead to the others, of whom it was asked for last.
+async fn ask_mtu(underlay: &watch::Sender<Underlay>) -> Result<Carries, UnderlayError> {
+    let (address, others) = {
+        let underlay = underlay.borrow();
+        (underlay.address, Arc::clone(&underlay.leads_to))
+    };
+    mtu(address, others).await
 }
 
 async fn give_up_lost(connections: &Connections) {
@@ -141,6 +155,7 @@ impl Underlay {
             engine_pools: None,
             said: Vec::new(),
             mtu: None,
+            leads_to: Arc::default(),
             between: None,
         }
     }

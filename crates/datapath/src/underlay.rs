@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 use weft_netlink::{Link, LinkKind, NetlinkError, Socket};
 
@@ -36,11 +37,11 @@ pub struct Carries {
 ///
 /// # Errors
 /// When the kernel does not say.
-pub async fn mtu(address: IpAddr, peers: BTreeSet<IpAddr>) -> Result<Carries, UnderlayError> {
+pub async fn mtu(address: IpAddr, peers: Arc<BTreeSet<IpAddr>>) -> Result<Carries, UnderlayError> {
     blocking(move || {
         let mut socket = Socket::open()?;
         // The way to itself leads to nobody.
-        let peers = peers.into_iter().filter(|peer| *peer != address);
+        let peers = peers.iter().copied().filter(|peer| *peer != address);
         let mut way_to = |peer| Some(socket.way_to(peer).transpose()?.map(|way| (Some(peer), way)));
         let ways: Vec<_> = peers.filter_map(&mut way_to).collect::<Result<_, _>>()?;
         // Read after what names them.

@@ -4,13 +4,13 @@
 mod lab;
 
 use lab::{Host, Wanted, block_on, isolated};
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{net::IpAddr, sync::Arc};
 use weft_datapath::underlay::{By, mtu, routed, routes};
 
 /// What fits through the ways from a host to others.
 #[track_caller]
 fn carries(host: &Host, from: IpAddr, to: &[&str]) -> u32 {
-    let to = to.iter().map(|ip| ip.parse().unwrap()).collect();
+    let to = Arc::new(to.iter().map(|ip| ip.parse().unwrap()).collect());
     host.run(move || block_on(mtu(from, to)).unwrap().mtu)
 }
 
@@ -33,7 +33,7 @@ fn the_mtu_of_the_advertised_address_and_the_routes_of_others() {
         host.sh("ip address add 10.9.9.9/32 dev lo; ip link add way0 mtu 9000 up type bridge");
         host.sh("ip route add 10.8.0.0/16 dev way0; ip route add 10.8.1.0/24 dev way0 mtu 1300");
         let loopback: IpAddr = "10.9.9.9".parse().unwrap();
-        let peers: BTreeSet<IpAddr> = ["10.8.0.1", "10.8.1.1"].map(|ip| ip.parse().unwrap()).into();
+        let peers = Arc::new(["10.8.0.1", "10.8.1.1"].map(|ip| ip.parse().unwrap()).into());
         let least = host.run(move || block_on(mtu(loopback, peers)).unwrap());
         assert_eq!((least.device.as_deref(), least.peer), (Some("way0"), "10.8.1.1".parse().ok()));
         assert_eq!(carries(loopback, &[]), 1400);

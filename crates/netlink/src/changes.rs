@@ -1,14 +1,14 @@
-//! Hearing that this namespace's addresses or routes have changed.
+//! Hearing that this namespace's links, addresses or routes have changed.
 
 use crate::NetlinkError;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
 use std::io;
 
-/// Multicast groups of rtnetlink(7), by number: RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR,
-/// RTNLGRP_IPV6_ROUTE (include/uapi/linux/rtnetlink.h).
-const GROUPS: [u32; 4] = [5, 7, 9, 11];
+/// Multicast groups of rtnetlink(7), by number: RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+/// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE (include/uapi/linux/rtnetlink.h).
+const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
 
-/// A socket on which the kernel says that addresses or routes have changed, but not which: the caller has to look.
+/// A socket on which the kernel says that links, addresses or routes have changed, but not which: the caller has to look.
 pub struct Changes {
     socket: TokioSocket,
 }
@@ -26,6 +26,12 @@ impl Changes {
     pub async fn next(&mut self) {
         // What it says does not matter, nor that it was too long.
         let _ = self.socket.recv_from_full().await;
+    }
+
+    /// Forgets what was told by now: who looks from here on sees it.
+    pub fn forget(&mut self) {
+        // What follows an error is told later.
+        while self.socket.socket_mut().recv(&mut &mut [0_u8; 1][..], libc::MSG_DONTWAIT).is_ok() {}
     }
 }
 

@@ -17,6 +17,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -104,10 +105,13 @@ impl Host for LinuxHost {
     }
 
     async fn underlay_mtu(&self, others: BTreeSet<IpAddr>) -> Result<u32, Error> {
-        let address = self.underlay.borrow().address;
-        let found = underlay::mtu(address, others).await;
+        let (address, others) = (self.underlay.borrow().address, Arc::new(others));
+        let found = underlay::mtu(address, Arc::clone(&others)).await;
         let found = found.map_err(|error| Error::internal("cannot tell the MTU", error))?;
-        self.underlay.send_if_modified(|underlay| underlay.carries(&found));
+        self.underlay.send_if_modified(|underlay| {
+            underlay.leads_to = others;
+            underlay.carries(&found)
+        });
         Ok(found.mtu)
     }
 

@@ -171,6 +171,11 @@ impl OwnMtu {
         }
     }
 
+    /// Whether the host has been found to carry something else meanwhile.
+    pub(super) fn is_other(&self, told: Option<u32>) -> bool {
+        told.is_some_and(|told| self.last.is_some_and(|last| last != told))
+    }
+
     /// What was found last; else what is known from before; else what fits through Ethernet as it comes (RFC 894).
     pub(super) fn or(&self, before: Option<u32>) -> u32 {
         self.last.or(before).unwrap_or(1500)

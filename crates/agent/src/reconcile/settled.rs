@@ -113,11 +113,8 @@ impl Reconciler {
 
     /// How long until the kernel is to be looked at again.
     pub(super) fn until_due(&self) -> Duration {
-        let glanced_at = self.settled.as_ref().map(|settled| settled.glanced_at);
-        let due = |last: Option<Instant>, period: Duration| {
-            last.map_or(period, |at| period.saturating_sub(at.elapsed()))
-        };
-        let period = due(glanced_at, self.glance_period()).min(due(self.mtu_asked, PERIOD));
+        let since = self.settled.as_ref().map_or(Duration::ZERO, |settled| settled.glanced_at.elapsed());
+        let period = self.glance_period().saturating_sub(since);
         if self.doubt == Doubt::None { period } else { period.min(self.left()) }
     }
 }
