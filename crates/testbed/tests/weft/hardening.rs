@@ -2,10 +2,14 @@
 
 use crate::{
     cluster::{SOON, has_network},
-    tokens::init,
+    tokens::{init, let_in, token},
+    wire::Wire,
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::BASE32_NOPAD;
 use std::collections::BTreeSet;
 use weft_testbed::{Container, Host, World, until};
+use weft_trust::JoinToken;
 
 const PAGE: &str = include_str!("../../../../docs/hardening.md");
 
@@ -58,4 +62,58 @@ fn ports_and_files_are_those_of_the_page() {
     }
     let written = host.run(&["find", "/var/lib/weft", "-perm", "/077"]);
     assert_eq!(written.trim(), "", "nobody but root may read any of it");
+}
+
+/// What a file of keys keeps secret: its lines, and the bytes that they stand for.
+fn secrets(host: &Host, file: &str) -> Vec<Vec<u8>> {
+    let text = host.run(&["cat", &format!("/var/lib/weft/credentials/{file}")]);
+    // A tunnel's key comes after the node that it was made for.
+    let lines = text.lines().filter(|line| !line.starts_with("--"));
+    let lines: Vec<&str> = lines.filter_map(|line| line.split_whitespace().last()).collect();
+    let bytes = BASE64_STANDARD.decode(lines.concat()).expect("a key is written in base64");
+    // Of an Ed25519 key in PKCS #8 (RFC 8410) the secret is 32 bytes that begin at the 17th.
+    let secret = if bytes.len() >= 48 { bytes[16..48].to_vec() } else { bytes };
+    lines.into_iter().map(|line| line.as_bytes().to_vec()).chain([secret]).collect()
+}
+
+#[test]
+fn nothing_secret_goes_over_the_wire() {
+    let Some(world) = World::up(3) else { return };
+    let [one, two, three] = [world.host(1), world.host(2), world.host(3)];
+    let wire = Wire::of(one);
+    let _first = init(one, &[]);
+    let _second = let_in(one, two);
+    let used = two.run(&["cat", "/run/token"]);
+    // One that is not good any more, and one that nobody uses.
+    three.write("/run/token", &used);
+    three.refused(&["sh", "-c", "weft join --cluster-advertise=eth0 </run/token"]);
+    let unused = token(one, three, &[]);
+    one.run(&["weft", "network", "create", "overlay"]);
+    until("the other host has the network", SOON, || has_network(two, "overlay"));
+    let _container = Container::attach(two, "overlay", "two");
+    two.run(&["weft", "node", "ls"]);
+    one.run(&["weft", "ca", "rotate"]);
+
+    two.run(&["bash", "-c", "echo the-last-packet >/dev/udp/192.168.77.11/9"]);
+    until("the capture has caught up", SOON, || wire.count("the-last-packet") > 0);
+    for (port, least) in [(7946, 20), (8500, 20)] {
+        let seen = wire.packets(one, &format!("tcp port {port}"));
+        assert!(seen >= least, "{seen} packets of port {port}: what was to be looked at was not there");
+    }
+    for text in [used, unused] {
+        let token: JoinToken = text.trim().parse().expect("it is a token");
+        let body = text.trim().trim_start_matches("weft1.");
+        let secret = token.secret.expose();
+        let bytes = BASE32_NOPAD.decode(secret.to_ascii_uppercase().as_bytes()).expect("it is base32");
+        for secret in [body.as_bytes(), secret.as_bytes(), &bytes] {
+            assert_eq!(wire.count(secret), 0, "a token");
+        }
+    }
+    for (host, file) in
+        [(one, "ca.key"), (one, "node.key"), (two, "node.key"), (one, "tunnel.key"), (two, "tunnel.key")]
+    {
+        for secret in secrets(host, file) {
+            assert_eq!(wire.count(&secret), 0, "{file} of {}", host.name());
+        }
+    }
 }

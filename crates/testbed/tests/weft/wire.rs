@@ -36,9 +36,16 @@ impl Wire {
 
     /// How often `marker` was seen so far.
     #[track_caller]
-    pub(crate) fn count(&self, marker: &str) -> usize {
-        let seen = fs::read(&self.capture).expect("it is being written");
-        seen.windows(marker.len()).filter(|window| *window == marker.as_bytes()).count()
+    pub(crate) fn count(&self, marker: impl AsRef<[u8]>) -> usize {
+        let (seen, marker) = (fs::read(&self.capture).expect("it is being written"), marker.as_ref());
+        seen.windows(marker.len()).filter(|window| *window == marker).count()
+    }
+
+    /// The packets so far that `filter` is for (pcap-filter(7)), a line each.
+    #[track_caller]
+    pub(crate) fn packets(&self, host: &Host, filter: &str) -> usize {
+        let capture = self.capture.to_str().expect("a path that can be typed");
+        host.run(&["tcpdump", "-n", "-r", capture, filter]).lines().count()
     }
 }
 
