@@ -14,6 +14,7 @@ mod networks;
 mod nodes;
 mod parts;
 mod processes;
+mod publishing;
 mod rebuild;
 mod refusal;
 mod resolution;

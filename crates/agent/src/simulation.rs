@@ -24,6 +24,7 @@ mod networks;
 mod node;
 mod order;
 mod other_store;
+mod owned;
 mod random;
 mod read_only;
 mod rebuild;

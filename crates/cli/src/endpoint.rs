@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 use weft_api::v1;
-use weft_model::{Amount, EndpointName, MacAddr, Traffic};
+use weft_model::{Amount, EndpointName, IfName, MacAddr, OwnerKey, PortMapping, Traffic};
 
 /// The endpoints of networks, and where they are.
 #[derive(Debug, Subcommand)]
@@ -120,6 +120,18 @@ pub(crate) struct Attach {
     /// One more name on this network
     #[arg(long, visible_alias = "network-alias", value_name = "NAME")]
     alias: Vec<EndpointName>,
+    /// The interface it gets there; the first ethN that is free unless said
+    #[arg(long, value_name = "NAME")]
+    interface: Option<IfName>,
+    /// A port of this host that leads to it: [HOST-IP:]HOST-PORT:PORT[/udp]
+    #[arg(short, long, value_name = "PORTS")]
+    publish: Vec<PortMapping>,
+    /// What its owner calls it: attached with it again, it is the same one, also in another namespace
+    #[arg(long, value_name = "KEY")]
+    owner: Option<OwnerKey>,
+    /// The id of the container that it is
+    #[arg(long, value_name = "ID")]
+    container: Option<String>,
     /// How to write what it got: its addresses, or everything as one JSON document
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -138,11 +150,17 @@ impl Attach {
             ipv4: self.ip,
             ipv6: self.ip6,
             mac: self.mac_address,
+            owner: self.owner,
+            container: self.container,
+            interface: self.interface,
+            ports: self.publish,
         };
-        let endpoint: v1::Endpoint = client.post("/weft/v1/endpoints", &body).await?;
+        let attached: v1::Attached = client.post("/weft/v1/endpoints", &body).await?;
         match self.format {
-            Format::Json => out.json(&endpoint)?,
-            Format::Table => addresses(&endpoint).iter().try_for_each(|address| out.line(address))?,
+            Format::Json => out.json(&attached)?,
+            Format::Table => {
+                addresses(&attached.endpoint).iter().try_for_each(|address| out.line(address))?
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -154,16 +172,25 @@ pub(crate) struct Detach {
     /// The network's name, id, or a start of its id
     #[arg(long, visible_alias = "network", value_name = "NETWORK")]
     #[arg(add = completion::networks())]
-    net: String,
+    #[arg(required_unless_present = "owner", requires = "name")]
+    net: Option<String>,
     /// The endpoint's name or id
-    #[arg(long)]
+    #[arg(long, requires = "net")]
     #[arg(add = completion::containers_here())]
-    name: String,
+    name: Option<String>,
+    /// What its owner calls it, in place of both
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["net", "name"])]
+    owner: Option<OwnerKey>,
 }
 
 impl Detach {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
-        client.delete(&format!("/weft/v1/endpoints/{}/{}", part(&self.net), part(&self.name))).await?;
+        let path = match (self.owner, self.net, self.name) {
+            (Some(owner), _, _) => format!("/weft/v1/endpoints?owner={}", part(owner.as_str())),
+            (None, Some(net), Some(name)) => format!("/weft/v1/endpoints/{}/{}", part(&net), part(&name)),
+            _ => anyhow::bail!("nothing says which endpoint: give --net and --name, or --owner"),
+        };
+        client.delete(&path).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

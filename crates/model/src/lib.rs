@@ -23,6 +23,7 @@ mod mtu;
 mod name;
 mod network;
 mod node;
+mod owner_key;
 mod port;
 mod record;
 mod signed;
@@ -59,6 +60,7 @@ pub use mtu::{
 pub use name::{EndpointName, InvalidName, NetworkName, NodeName, UserName};
 pub use network::{InvalidSubnet, Network, Segment, Subnet};
 pub use node::{Call, Liveness, Node};
+pub use owner_key::{InvalidOwnerKey, OwnerKey};
 pub use port::{InvalidPortMapping, PortMapping, Protocol};
 pub use record::{
     Claim, ClusterRecord, Cursor, Extra, InvalidRecord, Latest, PoolReservation, Rebuilt, Record,

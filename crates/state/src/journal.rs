@@ -14,7 +14,7 @@ mod identity;
 mod owner;
 
 pub use identity::{Identity, Saved, lock as lock_directory};
-pub use owner::Owner;
+pub use owner::{Owner, RuntimeEnd};
 
 use crate::data_dir;
 use file::{remove_file, write_json};

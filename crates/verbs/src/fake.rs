@@ -3,9 +3,9 @@
 mod nodes;
 
 use crate::{
-    Attach, AuthorityView, Counts, CreateNetwork, DebugInfo, EndpointTraffic, EndpointVerbs, EndpointView,
-    Error, JoinOptions, Kind, NetworkVerbs, NetworkView, NodeView, PoolRoom, Process, ProcessState,
-    ProcessVerbs, PruneFilter, ReadVerbs, Resolution, Run, Status, StoreStatus,
+    Attach, Attached, AuthorityView, Counts, CreateNetwork, DebugInfo, EndpointTraffic, EndpointVerbs,
+    EndpointView, Error, JoinOptions, Kind, NetworkVerbs, NetworkView, NodeView, PoolRoom, Process,
+    ProcessState, ProcessVerbs, PruneFilter, ReadVerbs, Resolution, Run, Status, StoreStatus,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,8 +16,8 @@ use std::{
     time::Duration,
 };
 use weft_model::{
-    Endpoint, EndpointId, EndpointName, Extra, MacAddr, Network, NetworkId, NetworkName, Node, NodeId,
-    NodeName, ProcessId, Subnet, Vni,
+    Endpoint, EndpointId, EndpointName, Extra, IfName, MacAddr, Network, NetworkId, NetworkName, Node,
+    NodeId, NodeName, OwnerKey, ProcessId, Subnet, Vni,
 };
 
 /// Creating a network of this name panics.
@@ -309,8 +309,14 @@ impl NetworkVerbs for FakeVerbs {
 
 #[async_trait]
 impl EndpointVerbs for FakeVerbs {
-    async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
-        self.join(&request.network, request.name.as_str(), request.options)
+    async fn attach(&self, request: Attach) -> Result<Attached, Error> {
+        let endpoint = self.join(&request.network, request.name.as_str(), request.options)?;
+        let interface = request.interface.unwrap_or_else(|| IfName::container(0));
+        Ok(Attached { endpoint, interface, addresses: Vec::new(), default_route: true, mtu: None })
+    }
+
+    async fn detach_owned(&self, _owner: &OwnerKey) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {

@@ -18,9 +18,9 @@ pub use checks::{refuse_if_kept, refuse_unknown_options, warning_if_public};
 pub use engines::{ContainerNames, EngineEndpoint, EngineVerbs, Join, Joined};
 pub use error::{Error, Kind};
 pub use report::{
-    AgentView, Answered, AuthorityView, Counts, DebugInfo, Down, Drift, EndpointTraffic, EndpointView,
-    EngineStatus, Explanation, Fenced, KernelStatus, LoggedProblem, NetworkStatus, NetworkView, NodeView,
-    PeerPath, Pinged, PingedPlace, PoolRoom, Resolution, ResolvedAddress, Round, Severity, Status,
+    AgentView, Answered, Attached, AuthorityView, Counts, DebugInfo, Down, Drift, EndpointTraffic,
+    EndpointView, EngineStatus, Explanation, Fenced, KernelStatus, LoggedProblem, NetworkStatus, NetworkView,
+    NodeView, PeerPath, Pinged, PingedPlace, PoolRoom, Resolution, ResolvedAddress, Round, Severity, Status,
     StoreStatus,
 };
 pub use request::{

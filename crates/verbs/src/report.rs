@@ -11,6 +11,6 @@ pub use status::{
     Answered, Counts, DebugInfo, Down, EngineStatus, Fenced, PeerPath, Round, Status, StoreStatus,
 };
 pub use view::{
-    AgentView, AuthorityView, EndpointTraffic, EndpointView, Explanation, NetworkView, NodeView, Pinged,
-    PingedPlace, PoolRoom, Resolution, ResolvedAddress,
+    AgentView, Attached, AuthorityView, EndpointTraffic, EndpointView, Explanation, NetworkView, NodeView,
+    Pinged, PingedPlace, PoolRoom, Resolution, ResolvedAddress,
 };

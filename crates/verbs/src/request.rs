@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointName, MacAddr, NetworkId, NetworkName, PortMapping};
+use weft_model::{EndpointName, IfName, MacAddr, NetworkId, NetworkName, OwnerKey, PortMapping};
 
 /// A network to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +71,33 @@ pub struct Attach {
     pub name: EndpointName,
     /// The namespace, as an absolute path.
     pub netns: PathBuf,
-    /// The rest.
+    /// How it is there.
     pub options: JoinOptions,
+    /// What the runtime whose container it is calls it. With a key, it is the same endpoint each time, also in another
+    /// namespace; its name need not be the only one of this node.
+    pub owner: Option<OwnerKey>,
+    /// The container's id.
+    pub container: Option<String>,
+    /// The interface that it gets; absent: the first `ethN` that is free.
+    pub interface: Option<IfName>,
+    /// Ports of this host that lead to it. That another program listens on one is no hindrance: a runtime keeps it so.
+    pub ports: Vec<PortMapping>,
+}
+
+impl Attach {
+    /// Of a namespace that no runtime knows by a key, with everything chosen.
+    pub fn new(network: &str, name: EndpointName, netns: PathBuf) -> Self {
+        Self {
+            network: network.to_owned(),
+            name,
+            netns,
+            options: JoinOptions::default(),
+            owner: None,
+            container: None,
+            interface: None,
+            ports: Vec::new(),
+        }
+    }
 }
 
 /// A process to start on a network.

@@ -1,9 +1,9 @@
 //! The one way in.
 
 use crate::{
-    AgentView, Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointTraffic, EndpointView, Error,
-    Explanation, JoinOptions, Leave, NetworkView, NodeView, Ping, Pinged, PoolRoom, Process, Resolution, Run,
-    Status,
+    AgentView, Attach, Attached, AuthorityView, CreateNetwork, DebugInfo, EndpointTraffic, EndpointView,
+    Error, Explanation, JoinOptions, Leave, NetworkView, NodeView, Ping, Pinged, PoolRoom, Process,
+    Resolution, Run, Status,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tokio::sync::mpsc::Sender;
 use weft_model::{
     CheckNews, Checked, EndpointName, Examination, Finding, Network, NetworkId, NetworkName, NodeId,
-    NodeName, ServicePort, UserName,
+    NodeName, OwnerKey, ServicePort, UserName,
 };
 
 /// Everything that can be done to the cluster and to this node. The doors call these and nothing else.
@@ -133,7 +133,10 @@ pub trait NetworkVerbs: Send + Sync + 'static {
 #[async_trait]
 pub trait EndpointVerbs: Send + Sync + 'static {
     /// Puts a network namespace of this node on a network.
-    async fn attach(&self, request: Attach) -> Result<EndpointView, Error>;
+    async fn attach(&self, request: Attach) -> Result<Attached, Error>;
+
+    /// Takes the endpoint that a runtime calls so off its network. Where there is none (any more), that is well.
+    async fn detach_owned(&self, owner: &OwnerKey) -> Result<(), Error>;
 
     /// Takes an endpoint of this node, by its name or id, off a network.
     async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error>;

@@ -8,13 +8,14 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc::Sender;
 use weft_model::{
     CheckNews, Checked, EndpointName, Examination, Finding, NetworkId, NetworkName, NodeId, NodeName,
-    ServicePort, UserName, is_for_check,
+    OwnerKey, ServicePort, UserName, is_for_check,
 };
 use weft_state::cluster::Cluster;
 use weft_verbs::{
-    AgentView, Attach, AuthorityView, CreateNetwork, DebugInfo, EndpointTraffic, EndpointVerbs, EndpointView,
-    Error, Explanation, JoinOptions, Leave, NetworkVerbs, NetworkView, NodeVerbs, NodeView, PeerVerbs, Ping,
-    Pinged, PoolRoom, Process, ProcessVerbs, PruneFilter, ReadVerbs, Resolution, Run, Status,
+    AgentView, Attach, Attached, AuthorityView, CreateNetwork, DebugInfo, EndpointTraffic, EndpointVerbs,
+    EndpointView, Error, Explanation, JoinOptions, Leave, NetworkVerbs, NetworkView, NodeVerbs, NodeView,
+    PeerVerbs, Ping, Pinged, PoolRoom, Process, ProcessVerbs, PruneFilter, ReadVerbs, Resolution, Run,
+    Status,
 };
 
 /// The core, behind its verbs. A change runs to its end also when the client hangs up: nothing stays half-done for
@@ -149,8 +150,13 @@ impl NetworkVerbs for CoreVerbs {
 
 #[async_trait]
 impl EndpointVerbs for CoreVerbs {
-    async fn attach(&self, request: Attach) -> Result<EndpointView, Error> {
+    async fn attach(&self, request: Attach) -> Result<Attached, Error> {
         self.to_the_end(|core| async move { core.endpoints.attach_netns(request).await }).await
+    }
+
+    async fn detach_owned(&self, owner: &OwnerKey) -> Result<(), Error> {
+        let owner = owner.clone();
+        self.to_the_end(|core| async move { core.endpoints.detach_owned(&owner).await }).await
     }
 
     async fn detach(&self, network: &str, endpoint: &str) -> Result<(), Error> {

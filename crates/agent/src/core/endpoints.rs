@@ -7,6 +7,7 @@
 mod engine;
 mod joining;
 mod leftovers;
+mod owned;
 mod refusal;
 mod removed;
 
@@ -36,7 +37,7 @@ use weft_state::{
     env::Env,
     journal::{Journal, LocalEndpoint, LocalEndpoints, Owner},
 };
-use weft_verbs::{Attach, EndpointView, EngineStatus, Error, JoinOptions, Kind};
+use weft_verbs::{EndpointView, EngineStatus, Error, JoinOptions, Kind};
 
 /// Why nobody joins an encrypted network.
 const NO_KEY: &str = "this host has no key to encrypt with: its agent could not read or write credentials/tunnel.key in its data \
@@ -49,6 +50,9 @@ const DATA_PLANE_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Holder {
     pub(super) netns: PathBuf,
     pub(super) owner: Owner,
+    pub(super) container: Option<String>,
+    /// The interface that it gets, if not the first that is free.
+    pub(super) interface: Option<IfName>,
     pub(super) ports: Vec<PortMapping>,
 }
 
@@ -103,16 +107,6 @@ impl Endpoints {
         self.joining.lock_namespace(netns).await
     }
 
-    pub(crate) async fn attach_netns(&self, request: Attach) -> Result<EndpointView, Error> {
-        if !request.netns.is_absolute() {
-            return Err(EndpointRefusal::NotAbsolute(request.netns).into());
-        }
-        let (_, network) =
-            self.access.decide(|cluster| find(cluster, &request.network).map(|(id, _)| id)).await?;
-        let holder = Holder { netns: request.netns, owner: Owner::Attached, ports: Vec::new() };
-        self.join(network, &request.name, &request.options, holder).await
-    }
-
     pub(super) async fn join(
         &self,
         network_id: NetworkId,
@@ -131,16 +125,14 @@ impl Endpoints {
         }
         let inside = self.host.look_into(&holder.netns).await?;
         let known = self.journal.endpoints();
-        refuse_twice(&known, network_id, name, &holder.netns)?;
-        let ifname = (0..=u8::MAX)
-            .map(IfName::container)
-            .find(|ifname| {
-                !inside.interfaces.contains(ifname.as_str()) && !in_use(&known, &holder.netns, ifname)
-            })
-            .ok_or(EndpointRefusal::NoInterfaceName)?;
+        refuse_twice(&known, network_id, name, &holder)?;
+        let is_free = |ifname: &IfName| {
+            !inside.interfaces.contains(ifname.as_str()) && !in_use(&known, &holder.netns, ifname)
+        };
+        let ifname = free_interface(holder.interface.as_ref(), is_free)?;
         let id = self.env.random(|rng| EndpointId::random(rng));
         let _in_the_making = self.allocator.make(id);
-        let container = holder.owner.process().map(|process| process.to_string());
+        let container = holder.container;
         let created = self.next_in(&holder.netns);
         let new = NewEndpoint { id, name, container, created, options };
         let (network, endpoint) = self.allocator.claim(network_id, &new).await?;
@@ -288,6 +280,8 @@ impl Endpoints {
         let holder = Holder {
             netns: process.netns(),
             owner: Owner::Process(process.id),
+            container: Some(process.id.to_string()),
+            interface: None,
             ports: process.ports.clone(),
         };
         self.join(network, &process.name, &options, holder).await
@@ -361,19 +355,32 @@ fn the_one<'e>(
     }
 }
 
+/// The interface that is asked for; else the first that is free.
+fn free_interface(
+    asked: Option<&IfName>,
+    is_free: impl Fn(&IfName) -> bool,
+) -> Result<IfName, EndpointRefusal> {
+    match asked {
+        Some(asked) if is_free(asked) => Ok(asked.clone()),
+        Some(asked) => Err(EndpointRefusal::InterfaceTaken(asked.clone())),
+        None => (0..=u8::MAX).map(IfName::container).find(is_free).ok_or(EndpointRefusal::NoInterfaceName),
+    }
+}
+
 fn refuse_twice(
     known: &LocalEndpoints,
     network: NetworkId,
     name: &EndpointName,
-    netns: &Path,
+    holder: &Holder,
 ) -> Result<(), Taken> {
     for local in known.values().filter(|local| local.network_id == network) {
         let network = &local.network.name;
-        if local.netns == netns {
+        if local.netns == holder.netns {
             let name = local.endpoint.name.clone();
             return Err(Taken::Joined { name, network: network.clone() });
         }
-        if local.endpoint.name == *name {
+        // A runtime tells its containers apart by itself, and those of a pod have one name.
+        if holder.owner.runtime().is_none() && local.endpoint.name == *name {
             return Err(Taken::EndpointName { name: name.clone(), network: network.clone() });
         }
     }

@@ -158,7 +158,7 @@ impl Housekeeping {
                 !e.owner.is_engine()
                     && ownerless(e)
                     && !self.allocator.is_in_the_making(id)
-                    && !self.host.has_netns(&e.netns)
+                    && self.is_gone(e)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -172,6 +172,13 @@ impl Housekeeping {
             self.goes_on(left);
         }
         watched.without_netns = gone;
+    }
+
+    /// Whether there is no namespace where an endpoint's was, or by now another one, of one whose owner would say so.
+    fn is_gone(&self, local: &LocalEndpoint) -> bool {
+        let known = local.owner.runtime().and_then(|end| end.namespace);
+        let is_another = |known| self.host.which_netns(&local.netns).is_some_and(|now| now != known);
+        !self.host.has_netns(&local.netns) || known.is_some_and(is_another)
     }
 
     async fn release_leftovers(&self, known: &KnownCluster) {

@@ -103,6 +103,8 @@ impl Processes {
         let holder = Holder {
             netns: process.netns(),
             owner: Owner::Process(process.id),
+            container: Some(process.id.to_string()),
+            interface: None,
             ports: request.ports.clone(),
         };
         let joined = self.endpoints.join(network, &process.name, &request.options, holder).await?;

@@ -74,8 +74,8 @@ pub(super) fn peers(me: &NodeName, cluster: &Cluster) -> BTreeSet<IpAddr> {
 pub(super) fn hand_over(desired: &mut Desired, endpoints: &LocalEndpoints) {
     for (id, attachment) in &mut desired.attachments {
         if let Outer::Engine { handed_over, .. } = &mut attachment.outer {
-            let now = endpoints.get(id).map(|local| local.owner);
-            *handed_over |= now != Some(Owner::Engine { handed_over: false });
+            let now = endpoints.get(id).map(|local| &local.owner);
+            *handed_over |= now != Some(&Owner::Engine { handed_over: false });
         }
     }
 }
@@ -168,7 +168,7 @@ fn attachment(id: EndpointId, local: &LocalEndpoint, vni: Vni, ways_out: &WaysOu
             let netns = local.netns.clone();
             Outer::Engine { ifname, netns, handed_over, routed: is_routed(local) }
         }
-        Owner::Process(_) | Owner::Attached => Outer::Container {
+        Owner::Process(_) | Owner::Runtime(_) | Owner::Attached => Outer::Container {
             netns: local.netns.clone(),
             ifname,
             addresses: local.subnets().map(|(address, subnet)| subnet.net_of(address)).collect(),

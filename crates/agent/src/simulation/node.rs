@@ -366,7 +366,8 @@ impl Node {
         let netns = PathBuf::from(format!("/run/netns/{name}"));
         self.kernel.add_container(netns.clone());
         let name = name.parse().unwrap();
-        self.core().endpoints.attach_netns(Attach { network: network.to_owned(), name, netns, options }).await
+        let request = Attach { options, ..Attach::new(network, name, netns) };
+        Ok(self.core().endpoints.attach_netns(request).await?.endpoint)
     }
 }
 

@@ -4,15 +4,10 @@ use super::{cluster, eventually, network};
 use std::time::Duration;
 use tokio::time::sleep;
 use weft_store::{Condition, Store, Txn};
-use weft_verbs::{Attach, JoinOptions, Kind};
+use weft_verbs::{Attach, Kind};
 
 fn attach(netns: &str, name: &str) -> Attach {
-    Attach {
-        network: "overlay".into(),
-        name: name.parse().unwrap(),
-        netns: format!("/run/netns/{netns}").into(),
-        options: JoinOptions::default(),
-    }
+    Attach::new("overlay", name.parse().unwrap(), format!("/run/netns/{netns}").into())
 }
 
 #[tokio::test(start_paused = true)]
@@ -25,7 +20,7 @@ async fn the_same_request_twice_is_one() {
         core.endpoints.attach_netns(attach("c", "a")),
         core.endpoints.attach_netns(attach("c", "a"))
     );
-    assert_eq!(one.unwrap().id, two.unwrap().id);
+    assert_eq!(one.unwrap().endpoint.id, two.unwrap().endpoint.id);
     let mut other = attach("c", "a");
     other.options.ipv4 = Some("10.0.0.77".parse().unwrap());
     let error = core.endpoints.attach_netns(other).await.unwrap_err();

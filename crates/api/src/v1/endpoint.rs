@@ -6,7 +6,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
-use weft_model::{EndpointId, EndpointName, MacAddr, NetworkId, NetworkName, NodeName, Traffic};
+use weft_model::{
+    EndpointId, EndpointName, IfName, IpNet, MacAddr, NetworkId, NetworkName, NodeName, OwnerKey,
+    PortMapping, Traffic,
+};
 
 /// A container's attachment to a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,4 +74,43 @@ pub struct Attach {
     /// A certain Ethernet address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
+    /// What the runtime whose container it is calls it: with it, the same endpoint is meant each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerKey>,
+    /// The container's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The interface that it gets there; absent: the first `ethN` that is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<IfName>,
+    /// Ports of the node that lead to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PortMapping>,
+}
+
+/// What was put on a network: the answer to that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// The endpoint.
+    #[serde(flatten)]
+    pub endpoint: Endpoint,
+    /// Its interface.
+    pub interface: IfName,
+    /// Its addresses in their subnets.
+    pub subnets: Vec<AttachedSubnet>,
+    /// Whether the namespace's default routes lead through this network, unless they do through one joined before.
+    pub default_route: bool,
+    /// How large its packets may be, in bytes, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u16>,
+}
+
+/// An address in its subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedSubnet {
+    /// The address, with the subnet's prefix length: `10.0.0.3/24`.
+    pub address: IpNet,
+    /// The way out, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
 }

@@ -133,7 +133,8 @@ mod golden {
     fn an_endpoint() {
         let of_netns = include_str!("golden/endpoint.json");
         let of_engine = include_str!("golden/endpoint_of_engine.json");
-        for golden in [of_netns, of_engine] {
+        let of_runtime = include_str!("golden/endpoint_of_runtime.json");
+        for golden in [of_netns, of_engine, of_runtime] {
             let endpoint: LocalEndpoint = serde_json::from_str(golden).unwrap();
             let again = serde_json::to_value(&endpoint).unwrap();
             assert_eq!(again, serde_json::from_str::<Value>(golden).unwrap());

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use std::{net::IpAddr, time::Duration};
 use weft_model::{
-    AuthorityId, Endpoint, EndpointId, EndpointName, Finding, IpNet, Network, NetworkId, NetworkName, Node,
-    NodeId, NodeName, Traffic,
+    AuthorityId, Endpoint, EndpointId, EndpointName, Finding, IfName, IpNet, Network, NetworkId, NetworkName,
+    Node, NodeId, NodeName, Traffic,
 };
 use weft_path::Path;
 
@@ -113,6 +113,22 @@ pub struct EndpointView {
     pub network: NetworkId,
     /// The name of its network.
     pub network_name: NetworkName,
+}
+
+/// What was put on a network, as whoever asked for it may want to tell its container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// The endpoint.
+    pub endpoint: EndpointView,
+    /// Its interface.
+    pub interface: IfName,
+    /// Its addresses, each with its subnet's prefix length, and the gateway there, unless nothing leaves the network.
+    pub addresses: Vec<(IpNet, Option<IpAddr>)>,
+    /// Whether the default routes of its namespace lead through this network, unless they do through one that was joined
+    /// before.
+    pub default_route: bool,
+    /// How large its packets may be, in bytes, once that is known.
+    pub mtu: Option<u16>,
 }
 
 /// Whom a signed cluster believes who its nodes are.

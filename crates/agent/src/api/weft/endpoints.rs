@@ -9,8 +9,8 @@ use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use weft_api::v1;
-use weft_model::NodeName;
-use weft_verbs::{Attach, EndpointView, Error, JoinOptions};
+use weft_model::{NodeName, OwnerKey};
+use weft_verbs::{Attach, Attached, EndpointView, Error, JoinOptions};
 
 /// Which endpoints to list.
 #[derive(Deserialize)]
@@ -64,14 +64,49 @@ async fn chosen(core: &FromAfar, which: &Which) -> Result<Vec<v1::Endpoint>, Err
 pub(super) async fn attach(
     State(core): State<SharedVerbs>,
     Json(body): Json<v1::Attach>,
-) -> Reply<(StatusCode, axum::Json<v1::Endpoint>)> {
+) -> Reply<(StatusCode, axum::Json<v1::Attached>)> {
     if !body.netns.is_absolute() {
         let shown = body.netns.display();
         return Err(Error::invalid(format!("netns {shown} is not an absolute path")).into());
     }
     let options = JoinOptions { aliases: body.aliases, ipv4: body.ipv4, ipv6: body.ipv6, mac: body.mac };
-    let request = Attach { network: body.network, name: body.name, netns: body.netns, options };
-    Ok((StatusCode::CREATED, axum::Json(endpoint(core.attach(request).await?))))
+    let request = Attach {
+        network: body.network,
+        name: body.name,
+        netns: body.netns,
+        options,
+        owner: body.owner,
+        container: body.container,
+        interface: body.interface,
+        ports: body.ports,
+    };
+    Ok((StatusCode::CREATED, axum::Json(attached(core.attach(request).await?))))
+}
+
+/// Which endpoint to take off its network.
+#[derive(Deserialize)]
+pub(super) struct Owned {
+    /// What its owner calls it.
+    owner: OwnerKey,
+}
+
+pub(super) async fn detach_owned(
+    State(core): State<SharedVerbs>,
+    Query(Owned { owner }): Query<Owned>,
+) -> Reply<StatusCode> {
+    core.detach_owned(&owner).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn attached(attached: Attached) -> v1::Attached {
+    let subnet = |(address, gateway)| v1::AttachedSubnet { address, gateway };
+    v1::Attached {
+        endpoint: endpoint(attached.endpoint),
+        interface: attached.interface,
+        subnets: attached.addresses.into_iter().map(subnet).collect(),
+        default_route: attached.default_route,
+        mtu: attached.mtu,
+    }
 }
 
 pub(super) async fn detach(

@@ -133,7 +133,7 @@ impl Endpoints {
     }
 
     /// Writes into the store what the journal says of an endpoint that is there.
-    async fn write_again(&self, id: EndpointId) -> Result<(), Error> {
+    pub(super) async fn write_again(&self, id: EndpointId) -> Result<(), Error> {
         let mut attempts = self.access.attempts();
         loop {
             let cluster = self.access.cluster().await?;

@@ -7,13 +7,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use weft_model::{EndpointName, NetworkId};
+use weft_model::{EndpointName, NetworkId, OwnerKey};
 
 /// What only one request at a time may deal with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Matter {
     Namespace(PathBuf),
     Name(NetworkId, EndpointName),
+    Owner(OwnerKey),
 }
 
 /// The locks of what is being joined to something.
@@ -38,6 +39,11 @@ impl JoinLocks {
     /// Waits until nobody joins `netns` to a network.
     pub(super) async fn lock_namespace(&self, netns: &Path) -> OwnedMutexGuard<()> {
         self.take(Matter::Namespace(netns.to_owned())).await
+    }
+
+    /// Waits until nobody attaches or detaches what its owner calls `owner`. Taken before all others.
+    pub(super) async fn lock_owner(&self, owner: &OwnerKey) -> OwnedMutexGuard<()> {
+        self.take(Matter::Owner(owner.clone())).await
     }
 
     async fn take(&self, matter: Matter) -> OwnedMutexGuard<()> {

@@ -1,7 +1,7 @@
 //! Why an endpoint is not joined, or not taken off its network.
 
 use std::path::PathBuf;
-use weft_model::{EndpointId, EndpointName, NetworkName, Node, NodeName};
+use weft_model::{EndpointId, EndpointName, IfName, NetworkName, Node, NodeName, OwnerKey, PortMapping};
 use weft_verbs::{Error, Kind};
 
 /// What is in the way, beside what [`Taken`](crate::core::refusal::Taken) says.
@@ -16,6 +16,15 @@ pub(super) enum EndpointRefusal {
     /// The container is on too many networks.
     #[error("every interface name from eth0 to eth255 is in use")]
     NoInterfaceName,
+    /// Something in the namespace has it.
+    #[error("the namespace has an interface {0} already: choose another name, or take that one away")]
+    InterfaceTaken(IfName),
+    /// A key stands for one endpoint.
+    #[error("what its owner calls {key} is on network {network} already: detach it first")]
+    OnOtherNetwork { key: OwnerKey, network: NetworkName },
+    /// Another endpoint of this node has the port.
+    #[error("port {}/{} of this host leads to {name} already: publish on another", .port.host_port, .port.protocol)]
+    PortTaken { port: PortMapping, name: EndpointName },
     /// It is there, and of no use.
     #[error(
         "{name} is on network {network} already, and is cut off: {why}; take it off the network, and put it on again"
@@ -56,6 +65,9 @@ impl From<EndpointRefusal> for Error {
             Why::NotOnNetwork { .. } => Kind::NotFound,
             Why::ProcessEnded(_)
             | Why::NoInterfaceName
+            | Why::InterfaceTaken(_)
+            | Why::OnOtherNetwork { .. }
+            | Why::PortTaken { .. }
             | Why::CutOff { .. }
             | Why::OtherAddresses(_)
             | Why::OnAnotherNode { .. }

@@ -17,7 +17,7 @@ use std::{
 use tokio::time::timeout;
 use weft_model::{EndpointId, NetworkId};
 use weft_plan::Netns;
-use weft_verbs::{Attach, Error, JoinOptions};
+use weft_verbs::{Attach, Error};
 
 /// Few, so that requests meet.
 pub(super) const NETWORKS: usize = 3;
@@ -93,17 +93,12 @@ impl World {
         self.tell(format!("host{}: attach {} as {name} to {network}", node + 1, netns.display()));
         let twice = self.rng.random_bool(0.1);
         for _ in 0..=usize::from(twice) {
-            let request = Attach {
-                network: network.clone(),
-                name: name.parse().unwrap(),
-                netns: netns.clone(),
-                options: JoinOptions::default(),
-            };
+            let request = Attach::new(&network, name.parse().unwrap(), netns.clone());
             let began = lock(&self.ledger).attaching(node);
             let netns = netns.clone();
             let verb = |core: Arc<Core>| async move { core.endpoints.attach_netns(request).await };
             self.ask(node, verb, move |ledger, view| {
-                drop(view.map(|view| ledger.attached(node, began, netns, &view)));
+                drop(view.map(|attached| ledger.attached(node, began, netns, &attached.endpoint)));
             });
         }
     }
