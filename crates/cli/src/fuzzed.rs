@@ -1,6 +1,6 @@
 //! What the targets in `fuzz/` need of what is private otherwise.
 
-use crate::{agent, cli::Cli, setup};
+use crate::{agent, cli::Cli, netavark, setup};
 use clap::Parser;
 
 /// Reads a configuration file.
@@ -25,4 +25,12 @@ pub fn command_line(words: &[&str]) -> Result<(), String> {
 /// Says what in nft's output is not valid.
 pub fn packet_filter(iptables: &str, nft: &str) -> Result<String, String> {
     setup::judge_filter(iptables, nft)
+}
+
+/// Reads a call of netavark's, and says what the agent would be asked, as JSON.
+///
+/// # Errors
+/// Says what is not valid.
+pub fn netavark_call(call: &[u8]) -> Result<String, String> {
+    netavark::understood(call).map_err(|error| format!("{error:#}"))
 }

@@ -21,6 +21,7 @@ mod interval;
 mod joining;
 mod leave;
 mod manual;
+mod netavark;
 mod network;
 mod node;
 mod output;
@@ -46,6 +47,9 @@ use std::process::ExitCode;
 
 /// Carries out the command line of this process.
 pub fn main() -> ExitCode {
+    if netavark::is_meant() {
+        return netavark::main();
+    }
     completion::answer();
     match cli::Cli::parse().run() {
         Ok(code) => code,

@@ -5,6 +5,7 @@ use crate::{
     engine::{Engine, Release},
     http::{self, Answer},
     need::built_dir,
+    podman::Podman,
     service::{Service, wait},
     store::StoreServer,
 };
@@ -241,6 +242,12 @@ impl Host {
         Engine::start(self, release)
     }
 
+    /// Installs Podman, with weft as its plugin. Once a host. Nothing, said loudly, where there is none.
+    #[track_caller]
+    pub fn podman(&self) -> Option<Podman> {
+        Podman::install(self)
+    }
+
     /// Writes a file, with the directories it is in, readable by its owner alone.
     #[track_caller]
     pub fn write(&self, path: &str, contents: &str) {
@@ -265,7 +272,7 @@ impl Host {
 }
 
 /// The `PATH` of commands on a host, where what was unpacked is installed.
-fn search_path() -> OsString {
+pub(crate) fn search_path() -> OsString {
     let inherited = env::var_os("PATH").unwrap_or_default();
     let mut directories = vec![built_dir()];
     directories.extend(env::split_paths(&inherited));

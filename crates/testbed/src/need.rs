@@ -51,6 +51,12 @@ pub fn node_modules() -> Option<PathBuf> {
     need("what drives a browser: scripts/page-tools", modules.is_dir()).then_some(modules)
 }
 
+/// What `scripts/tools` unpacked under `target/tools` with a root of its own.
+pub(crate) fn unpacked(name: &str) -> Option<PathBuf> {
+    let tree = tools_dir()?.parent()?.join(name);
+    Some(tree).filter(|tree| tree.is_dir())
+}
+
 /// The directory of the programs that `scripts/tools` unpacked.
 pub(crate) fn tools_dir() -> Option<PathBuf> {
     let tools = env::var_os("WEFT_TOOLS").map_or_else(|| checkout().join("target/tools"), PathBuf::from);

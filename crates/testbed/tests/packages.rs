@@ -49,6 +49,7 @@ fn a_debian_package_comes_and_goes() {
         "/usr/share/bash-completion/completions/weft",
         "/usr/share/man/man1/weft-network-create.1.gz",
         "/usr/share/doc/weft/copyright",
+        "/usr/libexec/netavark/weft",
     ] {
         assert!(exists(host, file), "{file}");
     }

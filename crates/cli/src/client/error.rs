@@ -33,6 +33,14 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
+    /// The HTTP status, if it said no.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
     /// Whether this user may not ask.
     pub(crate) fn is_denied(&self) -> bool {
         matches!(self, Self::Connect { cause, .. } if cause.kind() == ErrorKind::PermissionDenied)

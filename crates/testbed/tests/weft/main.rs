@@ -40,6 +40,7 @@ mod observing;
 mod partition;
 mod paths;
 mod pinging;
+mod podman;
 mod processes;
 mod publishing;
 mod refusals;
