@@ -12,7 +12,7 @@ mod resolution;
 mod status;
 
 pub use authority::{Authority, Rotate};
-pub use endpoint::{Attach, Attached, AttachedSubnet, Endpoint};
+pub use endpoint::{Attach, Attached, AttachedSubnet, Attachment, Endpoint};
 pub use explanation::Explanation;
 pub use inside::{DebugInfo, StoredKey};
 pub use leave::{Leave, Left};

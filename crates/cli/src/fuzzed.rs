@@ -1,6 +1,6 @@
 //! What the targets in `fuzz/` need of what is private otherwise.
 
-use crate::{agent, cli::Cli, netavark, setup};
+use crate::{agent, cli::Cli, cni, netavark, setup};
 use clap::Parser;
 
 /// Reads a configuration file.
@@ -33,4 +33,12 @@ pub fn packet_filter(iptables: &str, nft: &str) -> Result<String, String> {
 /// Says what is not valid.
 pub fn netavark_call(call: &[u8]) -> Result<String, String> {
     netavark::understood(call).map_err(|error| format!("{error:#}"))
+}
+
+/// Reads a call of the CNI plugin, of a container in no namespace, and says what the agent would be asked, as JSON.
+///
+/// # Errors
+/// Says what is not valid, as a runtime is told.
+pub fn cni_call(args: &str, call: &[u8]) -> Result<String, String> {
+    cni::understood(args, call).map(|asked| asked.to_string()).map_err(|failure| failure.to_string())
 }

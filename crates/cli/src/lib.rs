@@ -7,6 +7,7 @@ mod capture;
 mod check;
 mod cli;
 mod client;
+mod cni;
 mod completion;
 mod debug;
 mod endpoint;
@@ -49,6 +50,9 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     if netavark::is_meant() {
         return netavark::main();
+    }
+    if cni::is_meant() {
+        return cni::main();
     }
     completion::answer();
     match cli::Cli::parse().run() {

@@ -50,6 +50,7 @@ fn a_debian_package_comes_and_goes() {
         "/usr/share/man/man1/weft-network-create.1.gz",
         "/usr/share/doc/weft/copyright",
         "/usr/libexec/netavark/weft",
+        "/usr/lib/cni/weft",
     ] {
         assert!(exists(host, file), "{file}");
     }

@@ -252,6 +252,10 @@ impl ReadVerbs for FakeVerbs {
         Ok(vec!["add bridge br0 in weft-256".to_owned()])
     }
 
+    fn owned(&self) -> Vec<(OwnerKey, EndpointView)> {
+        Vec::new()
+    }
+
     async fn traffic(&self) -> Vec<EndpointTraffic> {
         Vec::new()
     }

@@ -87,6 +87,9 @@ pub trait ReadVerbs: Send + Sync + 'static {
     /// What the next round would change on this host, a step a line. Normally nothing.
     async fn plan(&self) -> Result<Vec<String>, Error>;
 
+    /// The endpoints of this node that container runtimes know by keys of their own.
+    fn owned(&self) -> Vec<(OwnerKey, EndpointView)>;
+
     /// What has gone through each endpoint of this node, as far as the kernel says.
     async fn traffic(&self) -> Vec<EndpointTraffic>;
 }

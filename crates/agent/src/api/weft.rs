@@ -43,6 +43,7 @@ pub(super) fn local_routes() -> Router<SharedVerbs> {
         .route("/weft/v1/nodes/{node}", delete(nodes::remove))
         .route("/weft/v1/nodes/{node}/agent", get(nodes::agent))
         .route("/weft/v1/endpoints", post(endpoints::attach).delete(endpoints::detach_owned))
+        .route("/weft/v1/attachments", get(endpoints::attachments))
         .route("/weft/v1/users/{user}/{id}", delete(users::revoke))
         .route("/weft/v1/processes", get(processes::list).post(processes::run))
         .route("/weft/v1/processes/{process}", get(processes::inspect).delete(processes::remove))

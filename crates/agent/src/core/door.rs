@@ -110,6 +110,10 @@ impl ReadVerbs for CoreVerbs {
         self.0.reporter.plan().await
     }
 
+    fn owned(&self) -> Vec<(OwnerKey, EndpointView)> {
+        self.0.endpoints.owned()
+    }
+
     async fn traffic(&self) -> Vec<EndpointTraffic> {
         self.0.reporter.traffic().await
     }

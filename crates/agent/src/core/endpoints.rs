@@ -10,6 +10,7 @@ mod leftovers;
 mod owned;
 mod refusal;
 mod removed;
+mod vacancy;
 
 pub(super) use removed::WHY;
 
@@ -19,7 +20,6 @@ use super::{
     allocator::{Allocator, NewEndpoint},
     macs,
     networks::find,
-    refusal::Taken,
 };
 use crate::{host::Host, processes::ProcessTable, reconcile::Rounds};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +31,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{OwnedMutexGuard, watch};
+use vacancy::{free_interface, in_use, refuse_twice};
 use weft_model::{Endpoint, EndpointId, EndpointName, IfName, NetworkId, PortMapping};
 use weft_state::{
     cluster::{Cluster, OwnKeys},
@@ -353,42 +354,6 @@ fn the_one<'e>(
         (Some(_), Some(_)) => Err(EndpointRefusal::Ambiguous(name.to_owned())),
         (found, _) => Ok(found),
     }
-}
-
-/// The interface that is asked for; else the first that is free.
-fn free_interface(
-    asked: Option<&IfName>,
-    is_free: impl Fn(&IfName) -> bool,
-) -> Result<IfName, EndpointRefusal> {
-    match asked {
-        Some(asked) if is_free(asked) => Ok(asked.clone()),
-        Some(asked) => Err(EndpointRefusal::InterfaceTaken(asked.clone())),
-        None => (0..=u8::MAX).map(IfName::container).find(is_free).ok_or(EndpointRefusal::NoInterfaceName),
-    }
-}
-
-fn refuse_twice(
-    known: &LocalEndpoints,
-    network: NetworkId,
-    name: &EndpointName,
-    holder: &Holder,
-) -> Result<(), Taken> {
-    for local in known.values().filter(|local| local.network_id == network) {
-        let network = &local.network.name;
-        if local.netns == holder.netns {
-            let name = local.endpoint.name.clone();
-            return Err(Taken::Joined { name, network: network.clone() });
-        }
-        // A runtime tells its containers apart by itself, and those of a pod have one name.
-        if holder.owner.runtime().is_none() && local.endpoint.name == *name {
-            return Err(Taken::EndpointName { name: name.clone(), network: network.clone() });
-        }
-    }
-    Ok(())
-}
-
-fn in_use(known: &LocalEndpoints, netns: &Path, ifname: &IfName) -> bool {
-    known.values().any(|local| local.netns == netns && local.ifname == *ifname)
 }
 
 fn view(id: EndpointId, local: &LocalEndpoint) -> EndpointView {

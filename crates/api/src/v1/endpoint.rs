@@ -105,6 +105,15 @@ pub struct Attached {
     pub mtu: Option<u16>,
 }
 
+/// What a container runtime has attached with a key of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The key.
+    pub owner: OwnerKey,
+    /// The endpoint.
+    pub endpoint: Endpoint,
+}
+
 /// An address in its subnet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedSubnet {

@@ -11,6 +11,7 @@ mod by_key;
 mod capturing;
 mod check;
 mod cluster;
+mod cni;
 mod commands;
 mod crashes;
 mod data_plane;

@@ -83,6 +83,11 @@ pub(super) async fn attach(
     Ok((StatusCode::CREATED, axum::Json(attached(core.attach(request).await?))))
 }
 
+pub(super) async fn attachments(State(core): State<SharedVerbs>) -> axum::Json<Vec<v1::Attachment>> {
+    let owned = core.owned().into_iter();
+    axum::Json(owned.map(|(owner, view)| v1::Attachment { owner, endpoint: endpoint(view) }).collect())
+}
+
 /// Which endpoint to take off its network.
 #[derive(Deserialize)]
 pub(super) struct Owned {

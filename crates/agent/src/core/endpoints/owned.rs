@@ -17,7 +17,7 @@ use weft_state::{
     cluster::Cluster,
     journal::{LocalEndpoint, Owner, RuntimeEnd},
 };
-use weft_verbs::{Attach, Attached};
+use weft_verbs::{Attach, Attached, EndpointView};
 
 impl Endpoints {
     pub(crate) async fn attach_netns(&self, request: Attach) -> Result<Attached, Error> {
@@ -156,6 +156,15 @@ impl Endpoints {
             let namespace = self.host.which_netns(&request.netns);
             Owner::Runtime(RuntimeEnd { key: key.clone(), namespace })
         })
+    }
+
+    /// All that runtimes have attached with a key.
+    pub(crate) fn owned(&self) -> Vec<(OwnerKey, EndpointView)> {
+        let known = self.journal.endpoints();
+        let owned = known
+            .iter()
+            .filter_map(|(id, local)| Some((local.owner.runtime()?.key.clone(), view(*id, local))));
+        owned.collect()
     }
 
     fn by_owner(&self, key: &OwnerKey) -> Option<(EndpointId, LocalEndpoint)> {
