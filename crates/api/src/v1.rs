@@ -18,7 +18,7 @@ pub use inside::{DebugInfo, StoredKey};
 pub use leave::{Leave, Left};
 pub use node::{Agent, Node, Path, PathState};
 pub use pinged::Pinged;
-pub use process::{Exit, Mount, Process, ProcessState, Run};
+pub use process::{Exit, Mount, Process, ProcessState, Run, Session};
 pub use resolution::{AddressRecord, AnsweredBy, Resolution};
 pub use status::{
     BrokenPath, Down, Drift, Engine, Fenced, KernelDrift, Logged, NetworkDrift, Plan, Round, Status, Store,

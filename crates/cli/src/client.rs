@@ -21,6 +21,7 @@ use hyper::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     future::Future,
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -59,6 +60,14 @@ impl Client {
                 "{doing} is about this host, and --host (or WEFT_HOST) names another, {}: do it there, or leave that out",
                 self.host
             ),
+        }
+    }
+
+    /// The agent's socket, if it is on this host.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        match &self.host {
+            Host::Unix(socket) => Some(socket.path()),
+            Host::Tcp(_) => None,
         }
     }
 

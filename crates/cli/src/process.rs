@@ -5,7 +5,9 @@ mod logs;
 mod ps;
 mod rm;
 mod run;
+mod session;
 mod stop;
+mod terminal;
 
 pub(crate) use exec::Exec;
 pub(crate) use logs::Logs;

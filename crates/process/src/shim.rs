@@ -4,13 +4,16 @@
 //! the shim, by [`start`](fn@crate::start); then, by the shim, as a second stage that becomes the command
 //! (`launch`).
 
+mod door;
 mod etc;
 mod launch;
 mod log;
 mod mounts;
 mod namespaces;
 mod run;
+mod session;
 mod stdio;
+mod streams;
 
 use crate::{
     error::ShimFailure,
@@ -67,9 +70,12 @@ fn shim(dir: &Path) -> Result<(), ShimFailure> {
     // An agent that is gone by now hears of it from the files.
     let _ = agent.write_all(&serde_json::to_vec(&report).unwrap_or_default());
     drop(agent);
-    let code = outcome?.watch()?;
+    let (code, session) = outcome?.watch()?;
     let exit = Exit { code, at: jiff::Timestamp::now() };
     files::write_json(here, files::EXIT, &exit).map_err(ShimFailure::because("write exit.json"))?;
+    if let Some(session) = session {
+        session.finish(code);
+    }
     drop(lock);
     Ok(())
 }
@@ -80,8 +86,9 @@ fn prepare(here: &Path) -> Result<run::Running, ShimFailure> {
         .ok_or_else(|| ShimFailure::new("there is no spec.json"))?;
     limit_open_files(&spec).map_err(ShimFailure::because("limit the number of open files"))?;
     let network = namespaces::enter(&spec)?;
+    let door = spec.session.as_ref().map(door::Door::open).transpose()?;
     let etc = mounts::apply(&spec)?;
-    run::Running::start(&spec, network, etc)
+    run::Running::start(&spec, network, etc, door)
 }
 
 /// The agent has raised its own.

@@ -1,5 +1,6 @@
 //! What a process is to be.
 
+use crate::session::Session;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -36,6 +37,9 @@ pub struct Spec {
     /// starts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
+    /// Who speaks with it; none: nobody does, and its input is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
 }
 
 /// A file or directory of this host, with all that is mounted below it, seen in another place.
@@ -104,6 +108,9 @@ impl Spec {
         if self.env.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
             return Err(InvalidSpec::Nul("environment"));
         }
+        if let Some(session) = &self.session {
+            absolute("socket", &session.socket)?;
+        }
         if self.name.contains('\0') {
             return Err(InvalidSpec::Nul("name"));
         }
@@ -159,6 +166,7 @@ mod tests {
             resolv_conf: String::new(),
             hosts: String::new(),
             open_files: None,
+            session: None,
         }
     }
 

@@ -24,7 +24,7 @@ pub use report::{
     StoreStatus,
 };
 pub use request::{
-    Attach, CreateNetwork, JoinOptions, Leave, Mount, Ping, PoolRequest, Process, ProcessState, Run,
+    Attach, CreateNetwork, JoinOptions, Leave, Mount, Ping, PoolRequest, Process, ProcessState, Run, Session,
 };
 pub use verbs::{
     EndpointVerbs, LabelFilter, NetworkVerbs, NodeVerbs, PeerVerbs, ProcessVerbs, PruneFilter, ReadVerbs,

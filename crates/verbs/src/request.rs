@@ -121,6 +121,18 @@ pub struct Run {
     pub ports: Vec<PortMapping>,
     /// Whether it is forgotten when it ends.
     pub remove: bool,
+    /// Who speaks with it; none: nobody does, and its input is empty.
+    pub session: Option<Session>,
+}
+
+/// What the client that starts a process has of its input and output, on a socket beside the agent's
+/// (`weft_process::session`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// Whether its input goes to the process.
+    pub stdin: bool,
+    /// The rows and columns of the process's terminal; none: it has no terminal.
+    pub terminal: Option<(u16, u16)>,
 }
 
 /// A file or directory of this host seen in another place.

@@ -181,5 +181,6 @@ fn answering(network: NetworkId, name: &EndpointName, ports: Vec<PortMapping>) -
         mounts: Vec::new(),
         ports,
         remove: true,
+        session: None,
     }
 }

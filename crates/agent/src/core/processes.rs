@@ -1,6 +1,7 @@
 //! Processes on networks: started, watched, stopped, forgotten.
 
 mod ports;
+mod session;
 mod unknown;
 
 use super::parts::{Base, CoreParts};
@@ -131,6 +132,7 @@ impl Processes {
             resolv_conf: ResolvConf::parse(&resolv_conf).for_container(),
             hosts,
             open_files: self.config.open_files,
+            session: request.session.map(|wanted| self.session(&process.id, wanted)).transpose()?,
         };
         let (directory, weft) = (self.table.directory(&process.id), self.config.weft_binary.clone());
         tokio::task::spawn_blocking(move || weft_process::start(&directory, &spec, &weft))
@@ -226,6 +228,7 @@ impl Processes {
                 tracing::warn!(process = %process.name, %error, "cannot take an ended process off its network yet");
             }
         }
+        self.clear_session(&process.id);
         if let Err(error) = self.host.delete_netns(&process.netns_name()).await {
             tracing::warn!(process = %process.name, %error, "cannot remove the namespace of an ended process");
         }

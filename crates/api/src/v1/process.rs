@@ -47,6 +47,22 @@ pub struct Run {
     /// Whether it is forgotten when it ends.
     #[serde(default)]
     pub remove: bool,
+    /// Who speaks with it; absent: nobody does, and its input is empty. Agents before 0.3 refuse it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+}
+
+/// What the client has of the process's input and output, on a socket beside the agent's: `run-ID.sock`, with the first
+/// twelve digits of the process's id. The client has ten seconds to come there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// Whether the client's input goes to the process.
+    #[serde(default)]
+    pub stdin: bool,
+    /// The rows and columns of the process's terminal; absent: it has no terminal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<(u16, u16)>,
 }
 
 /// A file or directory of the host seen in another place.

@@ -42,6 +42,8 @@ const EXAMPLES: &[(&str, Examples)] = &[
                 "A command in the foreground, gone when it ends:",
                 "weft run --rm --net overlay -- curl http://web",
             ),
+            ("A shell on a network:", "weft run -it --rm --net overlay -- bash"),
+            ("Input from a file:", "weft run -i --rm --net overlay -- psql -h db < dump.sql"),
         ],
     ),
     (
@@ -133,6 +135,10 @@ const EXAMPLES: &[(&str, Examples)] = &[
 const FILES: &[(&str, &str)] = &[
     ("/etc/weft/weft.toml", "the agent's configuration: each flag of weft agent, without its dashes"),
     ("/run/weft/weft.sock", "where the agent answers, for root and the group weft"),
+    (
+        "/run/weft/run-ID.sock",
+        "where weft run -i or -t comes to a process that it started, for the same; there until then",
+    ),
     ("/run/docker/plugins/weft.sock", "where engines find their driver"),
     ("/var/lib/weft", "what the agent must remember, for root alone"),
 ];

@@ -1,6 +1,6 @@
 //! `weft run`.
 
-use super::{PATH, exec::environment, rm::remove, stop::stop};
+use super::{PATH, exec::environment, rm::remove, session, stop::stop};
 use crate::{
     client::{Client, ClientError},
     completion,
@@ -9,9 +9,11 @@ use crate::{
 };
 use hyper::Method;
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weft_api::v1;
@@ -21,12 +23,25 @@ use weft_process::args::{EnvArg, MountArg};
 /// How long a process has to end after Ctrl-C, in seconds.
 const GRACE: u64 = 10;
 
-/// Start a process on a network. Without -d, its output is shown, and its exit status is this command's.
+/// How long the agent may take to clear up after a process that has ended.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// Start a process on a network. Without -d, its output is shown, and its exit status is this command's
+///
+/// With -i its standard input is this command's, else it is empty. With -t it has a terminal of its own: -it is for shells,
+/// and other programs that a person speaks with. If this command is killed, the process goes on, and `weft logs` has its
+/// output; its input ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
     /// Do not wait for its end
     #[arg(short, long)]
     detach: bool,
+    /// Pass standard input on to it
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long)]
+    tty: bool,
     /// Forget it when it ends
     #[arg(long)]
     rm: bool,
@@ -69,20 +84,31 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) async fn run(self, client: &Client, mut out: Out) -> anyhow::Result<ExitCode> {
         let (detach, rm) = (self.detach, self.rm);
+        let session = session::wanted(detach, self.interactive, self.tty)?;
         // Before it is started: a signal from now on is for the process.
         let signals = Signals::listen()?;
-        let process: v1::Process = client.post(PATH, &self.request()).await.map_err(not_started)?;
+        let process: v1::Process = client.post(PATH, &self.request(session)).await.map_err(not_started)?;
         if detach {
             out.line(process.id.to_string())?;
             return Ok(ExitCode::SUCCESS);
         }
         let id = process.id.to_string();
-        let code = Box::pin(attended(client, &id, out, signals)).await.map_err(|error| Exit {
-            code: 125,
+        let code = match session {
+            Some(session) => {
+                Box::pin(attended(client, &id, signals, spoken_with(client, &id, session, out))).await
+            }
+            None => Box::pin(attended(client, &id, signals, shown(client, &id, out))).await,
+        };
+        let code = code.map_err(|error| Exit {
+            code: error.downcast_ref::<Exit>().map_or(125, |exit| exit.code),
             message: format!("{error:#}; process {} may go on: see `weft ps -a`", process.name),
         })?;
         if rm {
-            remove(client, &id, false).await?;
+            let removed = remove(client, &id, false).await;
+            // With a session the agent does it by itself, and may have done it, or may do it when it is there again.
+            if session.is_none() {
+                removed?;
+            }
         }
         code.map_or_else(
             || Err(Exit { code: 125, message: format!("nobody saw how {} ended", process.name) }.into()),
@@ -90,7 +116,7 @@ impl Run {
         )
     }
 
-    fn request(self) -> v1::Run {
+    fn request(self, session: Option<v1::Session>) -> v1::Run {
         v1::Run {
             name: self.name,
             network: self.net,
@@ -99,29 +125,47 @@ impl Run {
             ipv6: self.ip6,
             mac: self.mac_address,
             command: self.command,
-            env: environment(self.env),
+            env: env(self.env, session),
             workdir: self.workdir,
             mounts: self.volume.into_iter().map(mount).collect(),
             ports: self.publish.clone(),
-            // Without `--detach`, this command removes the process itself, after it has asked how the process ended.
-            remove: self.rm && self.detach,
+            // Otherwise this command removes the process itself, after it has asked how the process ended.
+            remove: self.rm && (self.detach || session.is_some()),
+            session,
         }
     }
 }
 
-/// Shows a process's output, passes signals on to it, and returns how it ended.
+/// Shows a process's output, and returns how it ended.
+async fn shown(client: &Client, id: &str, mut out: Out) -> anyhow::Result<Option<i32>> {
+    let path = super::path(id);
+    client.stream(Method::GET, &format!("{path}/logs?follow=true"), |bytes| out.bytes(bytes)).await?;
+    let exit: Option<v1::Exit> = client.wait(Method::GET, &format!("{path}/wait")).await?;
+    Ok(exit.and_then(|exit| exit.code))
+}
+
+/// Passes input and output on between a process and this command's user, and returns how it ended.
+async fn spoken_with(
+    client: &Client,
+    id: &str,
+    session: v1::Session,
+    out: Out,
+) -> anyhow::Result<Option<i32>> {
+    let Some(agent) = client.socket() else { anyhow::bail!("its agent is on another host") };
+    let code = session::carry(&weft_process::session::socket(agent, id), session, out).await?;
+    // Until it is off its network. Where no agent answers, that is done later, and the shim has said how it ended.
+    let path = format!("{}/wait", super::path(id));
+    let over = tokio::time::timeout(SETTLED, client.wait::<v1::Exit>(Method::GET, &path)).await;
+    Ok(code.or_else(|| over.ok()?.ok()??.code))
+}
+
+/// Passes signals on to a process while `output` comes, and returns how it ended.
 async fn attended(
     client: &Client,
     id: &str,
-    mut out: Out,
     mut signals: Signals,
+    output: impl Future<Output = anyhow::Result<Option<i32>>>,
 ) -> anyhow::Result<Option<i32>> {
-    let path = super::path(id);
-    let output = async {
-        client.stream(Method::GET, &format!("{path}/logs?follow=true"), |bytes| out.bytes(bytes)).await?;
-        let exit: Option<v1::Exit> = client.wait(Method::GET, &format!("{path}/wait")).await?;
-        anyhow::Ok(exit.and_then(|exit| exit.code))
-    };
     let stopping = async {
         // Ctrl-C asks it to end; a second one does not wait any longer.
         signals.next().await;
@@ -169,6 +213,16 @@ fn not_started(error: ClientError) -> Exit {
         _ => 125,
     };
     Exit { code, message: error.to_string() }
+}
+
+/// Its environment. Who gives it a terminal says which, as this host's file system is its own.
+fn env(args: Vec<EnvArg>, session: Option<v1::Session>) -> BTreeMap<String, String> {
+    let mut env = environment(args);
+    if session.is_some_and(|session| session.terminal.is_some()) {
+        let ours = || std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
+        env.entry("TERM".to_owned()).or_insert_with(ours);
+    }
+    env
 }
 
 fn mount(MountArg(mount): MountArg) -> v1::Mount {

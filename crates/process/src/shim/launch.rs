@@ -5,18 +5,20 @@
 //! command. What to do comes over a socket, which closes when it succeeds and carries the reason when it does
 //! not. Nothing secret is in its arguments.
 
+use super::streams::Theirs;
 use crate::{Spec, error::ShimFailure, image};
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal, setsid, umask},
-    stdio::{dup2_stdin, stdin},
+    process::{
+        Pid, Signal, getpid, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid, umask,
+    },
+    stdio::{dup2_stdout, stderr, stdin, stdout},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     env,
-    fs::File,
-    io::{PipeWriter, Read, Write},
+    io::{Read, Write},
     net::Shutdown,
     os::{
         fd::OwnedFd,
@@ -36,10 +38,12 @@ struct Order {
     command: Vec<String>,
     env: BTreeMap<String, String>,
     workdir: PathBuf,
+    /// Whether standard input is a terminal, which is to be the command's own.
+    terminal: bool,
 }
 
-/// Runs the command of `spec`, with its output to `output`, and returns once it has been executed.
-pub(super) fn launch(spec: &Spec, output: PipeWriter) -> Result<Pid, ShimFailure> {
+/// Runs the command of `spec`, with its input and output, and returns once it has been executed.
+pub(super) fn launch(spec: &Spec, streams: Theirs) -> Result<Pid, ShimFailure> {
     let cannot = |error: std::io::Error| ShimFailure::because("prepare the command")(error);
     let (mut ours, theirs) = UnixStream::pair().map_err(cannot)?;
     // Not by name: the binary may have been replaced by a newer one, or hidden by a mount.
@@ -48,9 +52,10 @@ pub(super) fn launch(spec: &Spec, output: PipeWriter) -> Result<Pid, ShimFailure
         .args(["shim", "--dir", "."])
         .env_clear()
         .env(VARIABLE, "1")
-        .stdin(OwnedFd::from(theirs))
-        .stdout(output.try_clone().map_err(cannot)?)
-        .stderr(output)
+        .stdin(streams.stdin)
+        // Standard output will be what standard error is already.
+        .stdout(OwnedFd::from(theirs))
+        .stderr(streams.output)
         .spawn()
         .map_err(cannot)?;
     let order = Order {
@@ -58,6 +63,7 @@ pub(super) fn launch(spec: &Spec, output: PipeWriter) -> Result<Pid, ShimFailure
         command: spec.command.clone(),
         env: spec.environment(),
         workdir: spec.workdir.clone(),
+        terminal: streams.terminal,
     };
     serde_json::to_writer(&ours, &order).map_err(|error| cannot(error.into()))?;
     ours.shutdown(Shutdown::Write).map_err(cannot)?;
@@ -77,7 +83,7 @@ pub(super) fn is_second_stage() -> bool {
 
 /// Becomes the command, or says why not.
 pub(super) fn main() -> ExitCode {
-    let Ok(mut shim) = stdin().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::FAILURE };
+    let Ok(mut shim) = stdout().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::FAILURE };
     let failure = match prepare(&mut shim) {
         Ok(order) => image::replace(&order.command, &order.env, &order.workdir),
         Err(failure) => failure,
@@ -91,14 +97,17 @@ fn prepare(shim: &mut UnixStream) -> Result<Order, ShimFailure> {
     let mut order = Vec::new();
     shim.read_to_end(&mut order).map_err(cannot)?;
     let order: Order = serde_json::from_slice(&order).map_err(|error| cannot(error.into()))?;
-    let null = File::open("/dev/null").map_err(cannot)?;
     let kernel = |error: Errno| cannot(error.into());
-    dup2_stdin(&null).map_err(kernel)?;
+    dup2_stdout(stderr()).map_err(kernel)?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(kernel)?;
     if getppid().map(Pid::as_raw_pid) != Some(order.shim) {
         return Err(ShimFailure::new("the shim died"));
     }
     setsid().map_err(kernel)?;
+    if order.terminal {
+        // From now on Ctrl-C and its kind are signals for who is in the foreground: the command, at first.
+        ioctl_tiocsctty(stdin()).map_err(ShimFailure::because("give the command its terminal"))?;
+    }
     umask(rustix::fs::Mode::from_raw_mode(0o022));
     Ok(order)
 }

@@ -1,6 +1,6 @@
 //! The shim's life beside the command.
 
-use super::{etc::Etc, launch, log::Log};
+use super::{door::Door, etc::Etc, launch, log::Log, session::Session, streams};
 use crate::{
     Spec,
     error::ShimFailure,
@@ -26,8 +26,9 @@ use std::{
 /// How long what the command leaves behind may take to die.
 const GONE: Duration = Duration::from_secs(5);
 
-/// How soon to try again when `/etc/resolv.conf` cannot be put back.
-const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// How soon to look again at what nothing tells of: whether `/etc/resolv.conf` can be put back, and whether the command has
+/// opened its terminal again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A command that runs.
 pub(super) struct Running {
@@ -37,20 +38,27 @@ pub(super) struct Running {
     log: Log,
     mounts: File,
     etc: Etc,
+    session: Option<Session>,
 }
 
 impl Running {
-    /// Executes the command, in the namespaces this process is in.
-    pub(super) fn start(spec: &Spec, network: NamespaceId, etc: Etc) -> Result<Self, ShimFailure> {
+    /// Executes the command, in the namespaces this process is in. `door` is where the client of its session comes in.
+    pub(super) fn start(
+        spec: &Spec,
+        network: NamespaceId,
+        etc: Etc,
+        door: Option<Door>,
+    ) -> Result<Self, ShimFailure> {
         let cannot = |error: io::Error| ShimFailure::because("prepare to watch the command")(error);
         let (read, write) = UnixStream::pair().map_err(cannot)?;
         let wanted = [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
         let signals = SignalDelivery::with_pipe(read, write, SignalOnly, wanted).map_err(cannot)?;
         let mounts = File::open("/proc/self/mountinfo").map_err(cannot)?;
-        let (output, writer) = io::pipe().map_err(cannot)?;
-        let log = Log::new(Path::new("."), output).map_err(cannot)?;
-        let command = launch::launch(spec, writer)?;
-        Ok(Self { command, network, signals, log, mounts, etc })
+        let (theirs, ours) = streams::make(spec)?;
+        let log = Log::new(Path::new("."), ours.output, ours.terminal.is_some());
+        let command = launch::launch(spec, theirs)?;
+        let session = door.map(|door| Session::new(door, ours.input, ours.terminal));
+        Ok(Self { command, network, signals, log, mounts, etc, session })
     }
 
     /// The command's process id.
@@ -58,15 +66,16 @@ impl Running {
         self.command.as_raw_pid().unsigned_abs()
     }
 
-    /// Waits for the command's end, ends what it leaves behind, and returns its exit status.
-    pub(super) fn watch(mut self) -> Result<i32, ShimFailure> {
+    /// Waits for the command's end, ends what it leaves behind, and returns its exit status, and the session that is to be
+    /// told of it.
+    pub(super) fn watch(mut self) -> Result<(i32, Option<Session>), ShimFailure> {
         let mut in_place = true;
         let code = loop {
-            let mounts_changed = self.wait(if in_place { None } else { Some(&RETRY) })?;
+            let mounts_changed = self.wait(in_place)?;
             if mounts_changed || !in_place {
                 in_place = self.etc.restore();
             }
-            self.log.take();
+            self.pass_on();
             if let Some(code) = self.heed_signals() {
                 break code;
             }
@@ -75,19 +84,41 @@ impl Running {
             // Only for shim.log: the command's end is known all the same.
             let _ = writeln!(io::stderr(), "cannot end all that the command left behind: {error}");
         }
-        self.log.drain();
-        Ok(code)
+        self.log.drain(|bytes| {
+            if let Some(session) = &mut self.session {
+                session.say(bytes);
+            }
+        });
+        Ok((code, self.session))
+    }
+
+    /// Passes on some of the command's input and output.
+    fn pass_on(&mut self) {
+        let Some(session) = &mut self.session else {
+            self.log.take();
+            return;
+        };
+        session.turn();
+        if session.takes_output() {
+            session.say(self.log.take());
+        }
     }
 
     /// Returns when there is something to do; says whether this namespace's mounts have changed.
-    fn wait(&self, timeout: Option<&Timespec>) -> Result<bool, ShimFailure> {
+    fn wait(&self, in_place: bool) -> Result<bool, ShimFailure> {
         let mut fds = vec![
             // The kernel tells of changes this way: proc_pid_mounts(5).
             PollFd::new(&self.mounts, PollFlags::PRI),
             PollFd::new(self.signals.get_read(), PollFlags::IN),
         ];
-        fds.extend(self.log.pipe().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
-        match poll(&mut fds, timeout) {
+        let output = self.log.source().filter(|_| self.session.as_ref().is_none_or(Session::takes_output));
+        fds.extend(output.map(|output| PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)));
+        fds.extend(self.session.iter().flat_map(Session::wants));
+        let again = (!in_place || self.log.hung_up()).then_some(RETRY);
+        let session = self.session.as_ref().and_then(Session::patience);
+        let timeout = again.into_iter().chain(session).min();
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => Ok(fds[0].revents().contains(PollFlags::PRI)),
             Err(Errno::INTR) => Ok(false),
             Err(error) => Err(ShimFailure::because("wait for the command")(error)),

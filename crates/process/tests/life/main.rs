@@ -17,6 +17,7 @@ mod failures;
 mod leftovers;
 mod mounts;
 mod run;
+mod session;
 mod world;
 
 use libtest_mimic::{Arguments, Trial};
@@ -76,5 +77,8 @@ fn trials() -> Vec<Trial> {
             who_awaits_the_end_sweeps_up who_comes_later_sweeps_up remove_ends_everything;
         adoption: another_agent_takes_over a_killed_agent_leaves_nothing_unclear;
         exec: joins_a_running_process says_what_is_wrong;
+        session: its_socket_is_for_one_and_for_its_group a_client_that_comes_late_hears_all
+            a_client_that_does_not_read_holds_up_nobody_in_the_end nonsense_ends_the_session_alone
+            a_terminal_that_was_closed_may_be_opened_again;
     }
 }

@@ -107,6 +107,7 @@ impl Place {
             resolv_conf: "nameserver 10.0.0.1\n".into(),
             hosts: "10.0.0.2 nginx_01\n".into(),
             open_files: None,
+            session: None,
         }
     }
 

@@ -53,6 +53,7 @@ mod stores;
 mod strangers;
 mod subnets;
 mod survival;
+mod terminal;
 mod tokens;
 mod traffic;
 mod truth;

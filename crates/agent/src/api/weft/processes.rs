@@ -9,7 +9,7 @@ use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 use std::{path::PathBuf, time::Duration};
 use weft_api::v1;
-use weft_verbs::{Error, JoinOptions, Mount, Process, ProcessState, Run};
+use weft_verbs::{Error, JoinOptions, Mount, Process, ProcessState, Run, Session};
 
 /// How long a process has to end by itself, if nothing else is said, in seconds: as the engine.
 const GRACE: u64 = 10;
@@ -95,6 +95,7 @@ fn parse(body: v1::Run) -> Result<Run, Error> {
         mounts: body.mounts.into_iter().map(mount).collect::<Result<_, _>>()?,
         ports: body.ports,
         remove: body.remove,
+        session: body.session.map(|wanted| Session { stdin: wanted.stdin, terminal: wanted.terminal }),
     })
 }
 

@@ -1,0 +1,41 @@
+//! The terminal that a person sits at.
+
+use rustix::{
+    stdio::stdin,
+    termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr},
+};
+
+/// Whether standard input is a terminal.
+pub(super) fn is_there() -> bool {
+    isatty(stdin())
+}
+
+/// The rows and columns it has; none where it does not say, or there is no terminal.
+pub(super) fn size() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(stdin()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// The terminal passes on every key as it is, Ctrl-C too, until this is dropped. Then it is as it was before.
+pub(super) struct Raw(Termios);
+
+impl Raw {
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// If standard input is no terminal any more.
+    pub(super) fn set() -> std::io::Result<Self> {
+        let before = tcgetattr(stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(stdin(), OptionalActions::Now, &raw)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // One that went away needs no settings.
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
+    }
+}
