@@ -47,7 +47,7 @@ pub struct Run {
     /// Whether it is forgotten when it ends.
     #[serde(default)]
     pub remove: bool,
-    /// Who speaks with it; absent: nobody does, and its input is empty. Agents before 0.3 refuse it.
+    /// Who speaks with it; absent: nobody does, and its input is empty. Older agents refuse it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
 }

@@ -27,6 +27,8 @@ fn the_guides_lines_are_understood() {
         "weft network connect --ip 10.0.0.9 --ip6 fd00::9 --alias www overlay web",
         "weft run -d --net overlay --name nginx_01 -p 8080:80 -v /data:/var/www:ro -- nginx -g daemon",
         "weft run --rm --network overlay -p 127.0.0.1:53:53/udp -e A=B -e PATH -w /srv nginx -g daemon",
+        "weft run -it --rm --net overlay -- sh",
+        "weft run --interactive --tty --net overlay sh",
         "weft exec nginx_01 -- ping -c 3 nginx_02",
         "weft exec nginx_01 ping -c 3 nginx_02",
         "weft logs -f --tail 10 nginx_01",

@@ -1,7 +1,7 @@
 //! The terminal that a person sits at.
 
 use rustix::{
-    stdio::stdin,
+    stdio::{stdin, stdout},
     termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr},
 };
 
@@ -10,10 +10,10 @@ pub(super) fn is_there() -> bool {
     isatty(stdin())
 }
 
-/// The rows and columns it has; none where it does not say, or there is no terminal.
+/// The rows and columns of the terminal of standard input, or else of output; none where it does not say, or there is none.
 pub(super) fn size() -> Option<(u16, u16)> {
-    let size = tcgetwinsize(stdin()).ok()?;
-    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+    let sizes = [stdin(), stdout()].into_iter().filter_map(|terminal| tcgetwinsize(terminal).ok());
+    sizes.map(|size| (size.ws_row, size.ws_col)).find(|(rows, columns)| *rows > 0 && *columns > 0)
 }
 
 /// The terminal passes on every key as it is, Ctrl-C too, until this is dropped. Then it is as it was before.

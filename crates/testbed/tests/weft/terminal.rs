@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex},
     thread,
 };
-use weft_testbed::{Host, until};
+use weft_testbed::{Host, eventually, until};
 
 const CTRL_C: &str = "\u{3}";
 
@@ -61,8 +61,9 @@ impl Terminal {
 
     #[track_caller]
     fn shows(&self, text: &str) {
-        until(&format!("it shows {text:?}; it shows:\n{}", self.screen()), SOON, || {
-            self.screen().contains(text)
+        eventually(SOON, || match self.screen() {
+            screen if screen.contains(text) => Ok(()),
+            screen => Err(format!("it does not show {text:?}, but:\n{screen}")),
         });
     }
 
@@ -133,9 +134,10 @@ fn a_shell_is_spoken_with() {
         terminal.shows(line);
     }
     // The shell goes on, what it runs ends.
-    terminal.types("sleep 1000\n");
-    until("it sleeps", SOON, || host.run(&["weft", "exec", "p", "ps", "ax"]).contains("sleep 1000"));
+    terminal.types("sh -c 'echo it sleeps; exec sleep 1000'\n");
+    terminal.shows("\nit sleeps\r\n");
     terminal.types(CTRL_C);
+    terminal.shows("^C\r\n> ");
     terminal.types("echo $?\n");
     terminal.shows("\n130\r\n");
     terminal.types("exit 3\n");
