@@ -3,7 +3,7 @@
 use crate::world::{PATIENCE, Place, eventually};
 use std::{
     fs,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::{
         fs::{MetadataExt, PermissionsExt},
         net::UnixStream,
@@ -40,7 +40,9 @@ fn say(client: &mut UnixStream, frames: &[Frame]) {
 fn hear_out(client: &mut UnixStream) -> (String, Option<i32>) {
     let (mut bytes, mut output, mut exit) = (Vec::new(), Vec::new(), None);
     // What the shim did not read any more is an error after all that it said.
-    let _ = client.read_to_end(&mut bytes);
+    if let Err(error) = client.read_to_end(&mut bytes) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it did not hang up");
+    }
     let mut frames = Frames::default();
     frames.take(&bytes);
     while let Some(frame) = frames.frame().unwrap() {

@@ -183,6 +183,9 @@ fn input_comes_from_a_pipe() {
         |script: &str| host.run(&["sh", "-ec", &script.replace("RUN", "weft run --rm --net overlay")]);
     assert_eq!(shell("echo abc | RUN -i -- cat"), "abc\n");
     assert_eq!(shell("echo abc | RUN -- cat"), "", "as docker without -i");
+    // Not root, but of the group of the agent's socket: who may start a process may speak with it.
+    let member = "setpriv --reuid 65534 --regid 0 --clear-groups RUN -i -- cat";
+    assert_eq!(shell(&format!("echo abc | {member}")), "abc\n");
     // Faster than its reader: nothing is lost, to the last byte.
     assert_eq!(shell("head -c 30000000 /dev/zero | RUN -i -- cat | (sleep 1; wc -c)"), "30000000\n");
     // What does not read is not waited for, and what does not write either.
