@@ -5,7 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use weft_process::session::{Frame, Frames};
 
 fuzz_target!(|bytes: &[u8]| {
-    let (size, bytes) = bytes.split_first().map_or((1, bytes), |(size, bytes)| (usize::from(*size) + 1, bytes));
+    let (size, bytes) =
+        bytes.split_first().map_or((1, bytes), |(size, bytes)| (usize::from(*size) + 1, bytes));
     let (mut frames, mut again) = (Frames::default(), Vec::new());
     'all: for piece in bytes.chunks(size) {
         frames.take(piece);
