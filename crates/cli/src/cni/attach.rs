@@ -2,7 +2,7 @@
 
 use super::{
     config::{Config, field},
-    environment::Environment,
+    environment::{Environment, is_plain},
     failure::{Failure, code},
     result::result,
 };
@@ -25,8 +25,7 @@ pub(super) fn prefix(config: &Config) -> String {
 
 /// A container and an interface of it are all that a runtime says again when it ends.
 pub(super) fn owner(config: &Config, container: &str, interface: &str) -> Result<OwnerKey, Failure> {
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    if config.name().is_empty() || !config.name().bytes().all(valid) {
+    if config.name().is_empty() || !config.name().bytes().all(is_plain) {
         let shown: String = config.name().chars().take(80).collect();
         return Err(Failure::new(code::CONFIG, format!("the configuration's name is {shown:?}"))
             .details("expected letters, digits, '_', '.' and '-'"));

@@ -33,8 +33,7 @@ impl Environment {
             return Err(Failure::new(code::ENVIRONMENT, format!("{command} lacks {}", missing.join(", "))));
         }
         let container = given("CNI_CONTAINERID").unwrap_or_default();
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        if !container.is_empty() && !(container.len() <= 128 && container.bytes().all(valid)) {
+        if container.len() > 128 || !container.bytes().all(is_plain) {
             let shown: String = container.chars().take(130).collect();
             return Err(Failure::new(code::ENVIRONMENT, format!("CNI_CONTAINERID is {shown:?}"))
                 .details("expected at most 128 letters, digits, '_', '.' and '-'"));
@@ -56,6 +55,11 @@ impl Environment {
     pub(super) fn arg(&self, key: &str) -> Option<&str> {
         self.args.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// What names of containers and configurations are made of.
+pub(super) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
 }
 
 /// Refuses what is no namespace, and this host's own.
