@@ -30,7 +30,7 @@ use std::{
 use tokio::sync::watch;
 use weft_dns::EngineResolver;
 use weft_model::{IfName, InUse, PortMapping, Traffic, Vni};
-use weft_state::fingerprint::Fingerprint;
+use weft_state::{fingerprint::Fingerprint, journal::LocalEndpoint};
 use weft_verbs::Error;
 
 /// This host, as far as the agent needs to know it. A simulation has its own.
@@ -75,6 +75,12 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// What tells the network namespace at `netns` from another that may take its place; `None` if there is
     /// none, or it cannot be told.
     fn which_netns(&self, netns: &Path) -> Option<u64>;
+
+    /// Whether another network namespace has got the path of the one that an endpoint's owner gave.
+    fn is_anothers(&self, local: &LocalEndpoint) -> bool {
+        let known = local.owner.runtime().and_then(|end| end.namespace);
+        known.is_some_and(|known| self.which_netns(&local.netns).is_some_and(|now| now != known))
+    }
 
     /// Sends packets from a network namespace; `None` where there is no real one.
     ///

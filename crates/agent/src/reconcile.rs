@@ -194,7 +194,8 @@ impl Reconciler {
     async fn round(&mut self, endpoints: LocalEndpoints, removals: u64, view: View) -> bool {
         let began = Instant::now();
         self.names.update(view.cluster.as_deref().unwrap_or(&Cluster::default()), &endpoints);
-        let wanted = self.wanted(&endpoints, &view).await;
+        let present = self.in_their_namespaces(&endpoints);
+        let wanted = self.wanted(&present, &view).await;
         let remembered = view.remembered;
         // Dropped, so that a change of the view need not copy it while the kernel is at work.
         drop(view);
@@ -206,7 +207,7 @@ impl Reconciler {
                 Outcome::failed(error)
             }
         };
-        let unresolved = self.resolvers.serve(&endpoints).await;
+        let unresolved = self.resolvers.serve(&present).await;
         let report = RoundReport {
             endpoints,
             removals,
@@ -219,6 +220,16 @@ impl Reconciler {
         self.parts.metrics.rounds.round(complete, report.took);
         self.reports.send_replace(Some(Arc::new(report)));
         complete
+    }
+
+    /// Those whose namespace has not become another's, which nothing is put into: until `housekeeping` notices.
+    fn in_their_namespaces(&self, endpoints: &LocalEndpoints) -> LocalEndpoints {
+        let host = &self.parts.host;
+        if !endpoints.values().any(|local| host.is_anothers(local)) {
+            return Arc::clone(endpoints);
+        }
+        let present = endpoints.iter().filter(|(_, local)| !host.is_anothers(local));
+        Arc::new(present.map(|(id, local)| (*id, local.clone())).collect())
     }
 
     /// What should be. None before the store was ever reached: nobody knows what is missing and what is too much
@@ -365,7 +376,7 @@ impl Reconciler {
     /// Says what a round would do now, without doing it.
     async fn answer(&mut self, answer: oneshot::Sender<Result<Vec<String>, String>>) {
         let view = self.parts.view.borrow().clone();
-        let endpoints = self.parts.journal.endpoints();
+        let endpoints = self.in_their_namespaces(&self.parts.journal.endpoints());
         let plan = match self.wanted(&endpoints, &view).await {
             Ok(Some(mut desired)) => self.look(&mut desired, None).await.map(|(_, plan)| plan),
             Ok(None) => Ok(Plan::default()),

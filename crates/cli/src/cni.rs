@@ -69,7 +69,10 @@ fn answer(
     if command == "VERSION" {
         return Ok(Some(json!({ "cniVersion": config.version_given(), "supportedVersions": VERSIONS })));
     }
-    config.check()?;
+    // What has begun must end, whatever became of the configuration meanwhile.
+    if command != "DEL" {
+        config.check()?;
+    }
     let environment = Environment::read(command, environment).map_err(|failure| failure.of(&config))?;
     let client = agent();
     let done = match command {

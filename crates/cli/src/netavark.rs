@@ -44,6 +44,11 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn answer(arguments: &[&str]) -> anyhow::Result<()> {
+    if matches!(arguments, ["create"] | ["setup", _]) && is_rootless() {
+        bail!(
+            "rootless Podman cannot use weft, whose agent is outside of its namespaces: run podman as root (sudo)"
+        );
+    }
     match arguments {
         ["create"] => tell(&wait_for(create::create(&agent(), read()?))?),
         ["setup", netns] => tell(&wait_for(attach::setup(&agent(), Path::new(netns), read()?))?),
@@ -54,6 +59,12 @@ fn answer(arguments: &[&str]) -> anyhow::Result<()> {
              own commands, run `weft`"
         ),
     }
+}
+
+/// Whether this is root in a namespace of a user's alone (user_namespaces(7)).
+fn is_rootless() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().ne(["0", "0", "4294967295"]) && !map.is_empty()
 }
 
 /// The agent of this host. Another host's cannot put a container of this one on a network.

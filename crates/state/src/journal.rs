@@ -78,6 +78,14 @@ impl LocalEndpoint {
         self.subnets().next().map(|(_, subnet)| subnet.vni)
     }
 
+    /// Whether it is in the kernel as another of its kind would be: in the same namespace, and reached the same way.
+    pub fn is_attached_as(&self, other: &Self) -> bool {
+        let how = |local: &Self| {
+            (local.netns.clone(), local.ifname.clone(), local.owner.clone(), local.default_route)
+        };
+        how(self) == how(other) && self.ports == other.ports
+    }
+
     /// Whether it is a way out for a container that is no engine's: those of engines leave through a network of theirs.
     pub fn leaves_here(&self) -> bool {
         self.default_route && !self.owner.is_engine() && self.fenced.is_none()

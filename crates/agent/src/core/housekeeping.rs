@@ -13,7 +13,7 @@ use super::{
     nodes::Nodes,
     rebuild::Recovery,
 };
-use crate::{config::AgentConfig, host::Host, processes::ProcessTable, troubles::Troubles};
+use crate::{config::AgentConfig, processes::ProcessTable, troubles::Troubles};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,7 +58,6 @@ pub(crate) struct Housekeeping {
     nodes: Arc<Nodes>,
     recovery: Arc<Recovery>,
     env: Arc<Env>,
-    host: Arc<dyn Host>,
     journal: Arc<Journal>,
     processes: Arc<ProcessTable>,
     troubles: Arc<Troubles>,
@@ -77,7 +76,6 @@ impl Housekeeping {
             nodes: Arc::clone(&base.nodes),
             recovery: Arc::clone(recovery),
             env: Arc::clone(&parts.env),
-            host: Arc::clone(&parts.host),
             journal: Arc::clone(&parts.journal),
             processes: Arc::clone(&parts.table),
             troubles: Arc::clone(&parts.telemetry.troubles),
@@ -158,12 +156,13 @@ impl Housekeeping {
                 !e.owner.is_engine()
                     && ownerless(e)
                     && !self.allocator.is_in_the_making(id)
-                    && self.is_gone(e)
+                    && self.endpoints.has_gone(e)
             })
             .map(|(id, _)| *id)
             .collect();
         for id in gone.intersection(&watched.without_netns) {
-            let left = self.endpoints.leave(*id).await;
+            let Some(seen) = endpoints.get(id) else { continue };
+            let left = self.endpoints.leave_gone(*id, seen).await;
             if left.is_ok() {
                 let netns = endpoints.get(id).map(|e| e.netns.display().to_string());
                 let endpoint = id.short();
@@ -172,13 +171,6 @@ impl Housekeeping {
             self.goes_on(left);
         }
         watched.without_netns = gone;
-    }
-
-    /// Whether there is no namespace where an endpoint's was, or by now another one, of one whose owner would say so.
-    fn is_gone(&self, local: &LocalEndpoint) -> bool {
-        let known = local.owner.runtime().and_then(|end| end.namespace);
-        let is_another = |known| self.host.which_netns(&local.netns).is_some_and(|now| now != known);
-        !self.host.has_netns(&local.netns) || known.is_some_and(is_another)
     }
 
     async fn release_leftovers(&self, known: &KnownCluster) {

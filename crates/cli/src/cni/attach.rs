@@ -66,7 +66,7 @@ pub(super) async fn del(client: &Client, config: &Config, environment: &Environm
         Ok(Err(error)) if error.status().is_some() => Err(Failure::agent(&error)),
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => {
-            eprintln!("weft: the agent does not answer; it takes the container off its network by itself");
+            eprintln!("weft: the agent does not answer; when it does, it takes off what has ended");
             Ok(())
         }
     }

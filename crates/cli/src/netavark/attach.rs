@@ -1,6 +1,9 @@
 //! A container that begins, and one that has ended.
 
-use super::protocol::{Address, Container, Interface, Ports, Status};
+use super::{
+    create::find,
+    protocol::{Address, Container, Ended, Interface, Ports, Status},
+};
 use crate::client::{Client, part};
 use anyhow::{Context, bail, ensure};
 use std::{
@@ -23,9 +26,12 @@ const TEARDOWN: Duration = Duration::from_secs(5);
 impl Container {
     /// Its container and network never change, its name and its namespace do.
     fn owner(&self) -> anyhow::Result<OwnerKey> {
-        let key = format!("podman:{}/{}", self.container_id, self.network.id);
-        key.parse().context("the ids of container and network make no key")
+        key(&self.container_id, &self.network.id)
     }
+}
+
+fn key(container: &str, network: &str) -> anyhow::Result<OwnerKey> {
+    format!("podman:{container}/{network}").parse().context("the ids of container and network make no key")
 }
 
 /// What the agent is asked for.
@@ -70,6 +76,13 @@ pub(super) fn request(netns: &Path, container: Container) -> anyhow::Result<v1::
 pub(super) async fn setup(client: &Client, netns: &Path, container: Container) -> anyhow::Result<Status> {
     let owner = container.owner()?;
     let body = request(netns, container)?;
+    // What is no name may be the beginning of another network's id.
+    let path = format!("/networks/{}", part(&body.network));
+    ensure!(
+        find(client, &path, &body.network).await?.is_some(),
+        "the cluster has no network {0} any more: `podman network rm {0}` takes it off this host's list",
+        body.network
+    );
     let attached = timeout(SETUP, client.post::<v1::Attached>("/weft/v1/endpoints", &body)).await;
     let Ok(attached) = attached else {
         // It may be done yet.
@@ -91,15 +104,18 @@ pub(super) async fn setup(client: &Client, netns: &Path, container: Container) -
 }
 
 /// Takes a container off a network. Podman cannot end it otherwise: where no agent is, that is no failure.
-pub(super) async fn teardown(client: &Client, container: Container) -> anyhow::Result<()> {
-    match timeout(TEARDOWN, detach(client, &container.owner()?)).await {
+pub(super) async fn teardown(client: &Client, ended: Ended) -> anyhow::Result<()> {
+    let owner = key(&ended.container_id, &ended.network.id)?;
+    match timeout(TEARDOWN, detach(client, &owner)).await {
         Ok(Err(error)) if error.status().is_none() => {
-            eprintln!("weft: {error}; the agent takes it off its network when it is back");
+            eprintln!("weft: {error}; when it is back, it takes off what has ended");
             Ok(())
         }
         Ok(detached) => Ok(detached?),
         Err(_) => {
-            eprintln!("weft: the agent takes longer than {TEARDOWN:?}; it goes on by itself");
+            eprintln!(
+                "weft: the agent takes longer than {TEARDOWN:?}; it goes on, and takes off what has ended"
+            );
             Ok(())
         }
     }

@@ -33,7 +33,11 @@ pub(super) async fn create(client: &Client, mut network: Network) -> anyhow::Res
 }
 
 /// The network of that name: what a text is the beginning of an id of is found under it, too.
-async fn find(client: &Client, path: &str, name: &str) -> Result<Option<docker::Network>, ClientError> {
+pub(super) async fn find(
+    client: &Client,
+    path: &str,
+    name: &str,
+) -> Result<Option<docker::Network>, ClientError> {
     match client.get::<docker::Network>(path).await {
         Ok(there) => Ok(Some(there).filter(|there| there.name == name)),
         Err(error) if error.status() == Some(404) => Ok(None),

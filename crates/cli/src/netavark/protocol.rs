@@ -60,6 +60,19 @@ pub(super) struct Container {
     pub(super) network_options: NetworkOptions,
 }
 
+/// A container to take off a network: what tells it from others, and no more.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ended {
+    pub(super) container_id: String,
+    pub(super) network: EndedOn,
+}
+
+/// The network.
+#[derive(Debug, Deserialize)]
+pub(super) struct EndedOn {
+    pub(super) id: String,
+}
+
 /// How it is to be there.
 #[derive(Debug, Deserialize)]
 pub(super) struct NetworkOptions {

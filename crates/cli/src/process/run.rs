@@ -174,15 +174,17 @@ async fn attended(
             () = signals.next() => stop(client, id, 0).await,
         }
     };
-    tokio::pin!(output, stopping);
+    tokio::pin!(output);
+    let stopped = tokio::select! {
+        ended = output.as_mut() => return ended,
+        stopped = stopping => stopped,
+    };
+    let Err(error) = stopped else { return output.await };
+    failure::report(&error);
+    // It cannot be asked to end now: a further signal is for this command.
     tokio::select! {
-        ended = output.as_mut() => ended,
-        stopped = stopping => {
-            if let Err(error) = stopped {
-                failure::report(&error);
-            }
-            output.await
-        }
+        ended = output => ended,
+        () = signals.next() => Err(error),
     }
 }
 

@@ -106,6 +106,24 @@ fn what_is_not_in_use_is_collected_and_nothing_else() {
     assert_eq!(names(), ["by-hand", "three", "two"]);
 }
 
+/// A process's namespace is found by its number, which another process may get.
+#[test]
+fn a_namespace_that_takes_the_path_of_another_gets_nothing() {
+    let Some(lab) = Lab::up(1) else { return };
+    let host = lab.world.host(1);
+    host.run(&["ip", "netns", "add", "one"]);
+    assert!(call(host, "ADD", ONE, &config(&json!({}))).0);
+    host.run(&["sh", "-c", "ip netns del one && ip netns add one"]);
+    until("the endpoint is gone", SOON, || {
+        let links = host.run(&["ip", "-n", "one", "-o", "link"]);
+        assert!(!links.contains("eth0"), "{links}");
+        endpoints(host).is_empty()
+    });
+    // Who comes there is another container.
+    let other = "CNI_CONTAINERID=two CNI_IFNAME=eth0 CNI_NETNS=/run/netns/one";
+    assert!(call(host, "ADD", other, &config(&json!({}))).0);
+}
+
 #[test]
 fn calls_that_are_none_are_refused_with_their_code() {
     let Some(lab) = Lab::up(1) else { return };

@@ -15,6 +15,7 @@ enum Matter {
     Namespace(PathBuf),
     Name(NetworkId, EndpointName),
     Owner(OwnerKey),
+    Ports,
 }
 
 /// The locks of what is being joined to something.
@@ -44,6 +45,11 @@ impl JoinLocks {
     /// Waits until nobody attaches or detaches what its owner calls `owner`. Taken before all others.
     pub(super) async fn lock_owner(&self, owner: &OwnerKey) -> OwnedMutexGuard<()> {
         self.take(Matter::Owner(owner.clone())).await
+    }
+
+    /// Waits until nobody publishes ports for what is attached. Taken after that of an owner, and before all others.
+    pub(super) async fn lock_ports(&self) -> OwnedMutexGuard<()> {
+        self.take(Matter::Ports).await
     }
 
     async fn take(&self, matter: Matter) -> OwnedMutexGuard<()> {

@@ -9,7 +9,7 @@ use super::{
     refusal::EndpointRefusal, view,
 };
 use crate::{
-    core::{networks::find, publishing::may_lead_to},
+    core::{networks::find, publishing::may_lead_to, refusal::Taken},
     reconcile::RoundReport,
 };
 use weft_model::{Endpoint, EndpointId, IfName, NetworkId, OwnerKey, PortMapping};
@@ -33,6 +33,8 @@ impl Endpoints {
             Some(owner) => Some(self.joining.lock_owner(owner).await),
             None => None,
         };
+        let _ports = if request.ports.is_empty() { None } else { Some(self.joining.lock_ports().await) };
+        self.forget_before(&request).await?;
         self.refuse_ports_of_others(&request)?;
         let there = request.owner.as_ref().and_then(|key| Some((key, self.by_owner(key)?)));
         if let Some((key, (_, local))) = &there
@@ -41,20 +43,68 @@ impl Endpoints {
             let (key, network) = (OwnerKey::clone(key), local.network.name.clone());
             return Err(EndpointRefusal::OnOtherNetwork { key, network }.into());
         }
-        let id = match there.map(|(_, there)| there) {
-            Some((id, local)) if local.fenced.is_none() && is_as_asked(&local.endpoint, &request.options) => {
+        let id = match there {
+            Some((_, (id, local))) if self.is_of_use(id, &local, &request.options).await? => {
                 self.attach_again(id, &local, &request).await?;
                 id
             }
             there => {
-                // Cut off, or with another address: of no use.
-                if let Some((id, _)) = there {
+                if let Some((_, (id, _))) = there {
                     self.leave(id).await?;
                 }
                 self.attach_anew(network, &request).await?
             }
         };
         self.attached(id)
+    }
+
+    /// Whether an endpoint has what is asked for, and is not cut off: its owner cannot take it off by itself.
+    async fn is_of_use(
+        &self,
+        id: EndpointId,
+        local: &LocalEndpoint,
+        asked: &JoinOptions,
+    ) -> Result<bool, Error> {
+        match self.refuse_if_cut_off(id, local).await {
+            Err(error) if error.kind == Kind::Conflict => Ok(false),
+            known => known.map(|()| is_as_asked(&local.endpoint, asked)),
+        }
+    }
+
+    /// Takes an endpoint off whose namespace is gone, unless its owner has brought it back since it was `seen`.
+    pub(in crate::core) async fn leave_gone(
+        &self,
+        id: EndpointId,
+        seen: &LocalEndpoint,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = match seen.owner.runtime() {
+            Some(end) => Some(self.joining.lock_owner(&end.key).await),
+            None => None,
+        };
+        let known = self.journal.endpoints();
+        let is_same = |now: &LocalEndpoint| (&now.netns, &now.owner) == (&seen.netns, &seen.owner);
+        match known.get(&id) {
+            Some(now) if is_same(now) && self.has_gone(now) => self.leave(id).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an endpoint's namespace is not there any more, or has become another's.
+    pub(in crate::core) fn has_gone(&self, local: &LocalEndpoint) -> bool {
+        !self.host.has_netns(&local.netns) || self.host.is_anothers(local)
+    }
+
+    /// What a namespace before had at the path that is given now, and what is still said of it.
+    async fn forget_before(&self, request: &Attach) -> Result<(), Error> {
+        let known = self.journal.endpoints();
+        for (id, local) in known.iter() {
+            let is_own = request.owner.is_some()
+                && local.owner.runtime().map(|end| &end.key) == request.owner.as_ref();
+            if local.netns == request.netns && !is_own && self.host.is_anothers(local) {
+                self.leave(*id).await?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn detach_owned(&self, owner: &OwnerKey) -> Result<(), Error> {
@@ -83,15 +133,22 @@ impl Endpoints {
         local: &LocalEndpoint,
         request: &Attach,
     ) -> Result<(), Error> {
-        self.refuse_if_cut_off(id, local).await?;
+        let _one_at_a_time = self.joining.lock_namespace(&request.netns).await;
         let inside = self.host.look_into(&request.netns).await?;
+        let known = self.journal.endpoints();
+        let mut others = known.iter().filter(|(other, _)| **other != id).map(|(_, local)| local);
+        if let Some(other) =
+            others.find(|other| other.netns == request.netns && other.network_id == local.network_id)
+        {
+            let (name, network) = (other.endpoint.name.clone(), other.network.name.clone());
+            return Err(Taken::Joined { name, network }.into());
+        }
         let owner = self.owner_of(request);
         let stays = local.netns == request.netns && local.owner == owner;
         let wanted = request.interface.as_ref().unwrap_or(&local.ifname);
         let ifname = if stays && *wanted == local.ifname {
             local.ifname.clone()
         } else {
-            let known = self.journal.endpoints();
             let others = |(other, _): &(&EndpointId, &LocalEndpoint)| **other != id;
             let in_use = |ifname: &IfName| {
                 let mut others = known.iter().filter(others).map(|(_, local)| local);
@@ -120,8 +177,7 @@ impl Endpoints {
         if asked != *local {
             let update = self.journal.update(&id, change);
             update.map_err(|error| Error::internal("the endpoint stays as it was", error))?;
-            let is_there =
-                |seen: &LocalEndpoint| (&seen.netns, &seen.ifname) == (&asked.netns, &asked.ifname);
+            let is_there = |seen: &LocalEndpoint| seen.is_attached_as(&asked);
             let shows = |report: &RoundReport| report.endpoints.get(&id).is_some_and(is_there);
             self.rounds.after(DATA_PLANE_PATIENCE, shows).await?;
         }
@@ -179,7 +235,7 @@ impl Endpoints {
         let is_other = |local: &&LocalEndpoint| {
             let own = request.owner.is_some()
                 && local.owner.runtime().map(|end| &end.key) == request.owner.as_ref();
-            local.netns != request.netns && !own
+            local.netns != request.netns && !own && !self.has_gone(local)
         };
         for local in known.values().filter(is_other) {
             let taken = |port: &&PortMapping| local.ports.iter().any(|other| meet(port, other));
